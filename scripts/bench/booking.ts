@@ -1,0 +1,215 @@
+// What quoting and booking cost: a quote in reads of one property by its primary key, a booking through the API in plain inserts
+// of the same rows through the API, and a rush on one stay in winners and answers. The same drivers, the same run.
+
+import { randomUUID } from "node:crypto";
+import { SignJWT } from "jose";
+import postgres, { type Sql } from "postgres";
+import { databaseUrl, type StackConfig } from "../stack/config.ts";
+import { startStack } from "../stack/stack.ts";
+import { removeTestData, testConfig } from "../test/config.ts";
+import type { Figure } from "./figures.ts";
+import { makeMarket } from "./market.ts";
+
+const clients = 8;
+const seconds = 4;
+
+/** @param size properties in the market */
+export async function benchBooking(size = 5_000): Promise<Figure[]> {
+  const config = await testConfig();
+  const stack = await startStack(config);
+  const admin = postgres(databaseUrl(config, "supabase_admin"), { max: 1, onnotice: () => {} });
+  const anon = postgres(databaseUrl(config, "supabase_admin"), {
+    max: 1,
+    onnotice: () => {},
+    connection: { role: "anon" },
+  });
+  try {
+    await makeMarket(admin, size);
+    // what a guest can book without asking, whatever the notice and length of stay
+    await admin.begin(async (tx) => {
+      await tx`set local session_replication_role = replica`;
+      await tx`update public.properties set booking_mode = 'instant', min_nights = 1`;
+      await tx`delete from public.property_availability_rules`;
+      await tx`delete from public.occupancies where check_in > current_date`;
+      await tx`insert into public.property_fees (property_id, currency, kind, name, amount)
+        select id, currency, 'cleaning', 'Cleaning', 4000 from public.properties`;
+      await tx`insert into public.property_taxes (property_id, currency, name, charge, percent, applies_to)
+        select id, currency, 'City tax', 'percent', 6, 'rent' from public.properties`;
+    });
+    await admin`vacuum analyze`;
+    const ids = (await admin<{ id: string }[]>`select id from public.properties order by id`).map(
+      ({ id }) => id,
+    );
+    const guests = await Promise.all(Array.from({ length: clients }, () => makeGuest(admin, config)));
+    return [
+      ...(await benchQuotes(anon, ids)),
+      ...(await benchBookings(admin, config, ids, guests)),
+      ...(await benchRush(config, ids, guests)),
+    ];
+  } finally {
+    await Promise.all([anon.end(), admin.end()]);
+    await stack.stop();
+    removeTestData(config);
+  }
+}
+
+/** A token of somebody who signed up. */
+async function makeGuest(admin: Sql, config: StackConfig): Promise<string> {
+  const id = randomUUID();
+  await admin`insert into auth.users (id, aud, role, email) values (${id}, 'authenticated', 'authenticated', ${`${id}@example.com`})`;
+  return new SignJWT({ role: "authenticated" })
+    .setProtectedHeader({ alg: "HS256" })
+    .setSubject(id)
+    .setAudience("authenticated")
+    .setExpirationTime("1h")
+    .sign(new TextEncoder().encode(config.keys.jwtSecret));
+}
+
+async function benchQuotes(anon: Sql, ids: string[]): Promise<Figure[]> {
+  const floor: number[] = [];
+  const quotes: number[] = [];
+  for (let round = 0; round < 620; round += 1) {
+    const id = ids[(round * 7919) % ids.length] ?? "";
+    const ahead = 10 + (round % 200);
+    if (round === 20) floor.length = quotes.length = 0; // the first were to warm up
+    let since = performance.now();
+    await anon`select id, title, base_price from public.properties where id = ${id}`;
+    floor.push(performance.now() - since);
+    since = performance.now();
+    await anon`select * from public.quote_stay(${id}, ${day(ahead)}, ${day(ahead + 4)}, 2)`;
+    quotes.push(performance.now() - since);
+  }
+  const ratio = percentile(quotes, 0.5) / percentile(floor, 0.5);
+  return [
+    { name: "read by primary key, median", value: percentile(floor, 0.5), unit: "ms" },
+    { name: "quote of 4 nights, median", value: percentile(quotes, 0.5), unit: "ms" },
+    { name: "quote of 4 nights, 95th percentile", value: percentile(quotes, 0.95), unit: "ms" },
+    { name: "quote of 4 nights", value: ratio, unit: "reads", budget: 5 },
+  ];
+}
+
+async function benchBookings(
+  admin: Sql,
+  config: StackConfig,
+  ids: string[],
+  guests: string[],
+): Promise<Figure[]> {
+  let next = 0;
+  const attempt = async (token: string) => {
+    const turn = next++;
+    const ahead = 10 + 5 * Math.floor(turn / ids.length);
+    return call(config, token, "bookings", {
+      property_id: ids[turn % ids.length],
+      check_in: day(ahead),
+      check_out: day(ahead + 3),
+      adults: 2,
+    });
+  };
+  await rate(guests, attempt, 2);
+  const booked = await rate(guests, attempt, seconds);
+
+  // the rows of one booking, into tables that hold nothing to any rule
+  await admin.unsafe(`
+    create table public.bench_bookings (like private.bookings);
+    create table public.bench_lines (like public.booking_line_items);
+    create table public.bench_occupancies (like public.occupancies);
+    create table public.bench_events (like private.booking_events);
+    create function public.bench_insert() returns void language sql security definer set search_path = '' as $$
+      insert into public.bench_bookings select * from private.bookings limit 1;
+      insert into public.bench_lines
+        select i.* from public.booking_line_items i where i.booking_id = (select b.id from private.bookings b limit 1);
+      insert into public.bench_occupancies select * from public.occupancies limit 1;
+      insert into public.bench_events select * from private.booking_events limit 1;
+    $$;
+    grant execute on function public.bench_insert() to authenticated;
+    notify pgrst, 'reload schema'`);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const plain = await rate(guests, (token) => call(config, token, "rpc/bench_insert", {}), seconds);
+  return [
+    { name: `bookings, ${clients} clients`, value: booked.perSecond, unit: "/s" },
+    { name: "a booking, median", value: percentile(booked.times, 0.5), unit: "ms" },
+    { name: "a booking, 99th percentile", value: percentile(booked.times, 0.99), unit: "ms" },
+    { name: "bookings refused or failed", value: booked.failed, unit: "", budget: 0 },
+    { name: "plain inserts of the same rows", value: plain.perSecond, unit: "/s" },
+    {
+      name: "bookings",
+      value: (100 * booked.perSecond) / plain.perSecond,
+      unit: "% of plain inserts",
+      atLeast: 25,
+    },
+  ];
+}
+
+/** 50 at once for one stay, on 20 properties. */
+async function benchRush(config: StackConfig, ids: string[], guests: string[]): Promise<Figure[]> {
+  const times: number[] = [];
+  let winners = 0;
+  let others = 0;
+  for (const property_id of ids.slice(-20)) {
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, async (_, index) => {
+        const since = performance.now();
+        const status = await call(config, guests[index % guests.length] ?? "", "bookings", {
+          property_id,
+          check_in: day(300),
+          check_out: day(303),
+        });
+        times.push(performance.now() - since);
+        return status;
+      }),
+    );
+    winners += answers.filter((status) => status === 201).length;
+    others += answers.filter((status) => status !== 201 && status !== 409).length;
+  }
+  return [
+    { name: "50 clients, one stay: winners", value: winners / 20, unit: "", budget: 1, atLeast: 1 },
+    { name: "50 clients, one stay: not 201 or 409", value: others, unit: "", budget: 0 },
+    {
+      name: "50 clients, one stay: 99th percentile",
+      value: percentile(times, 0.99),
+      unit: "ms",
+      budget: 1000,
+    },
+  ];
+}
+
+async function rate(guests: string[], attempt: (token: string) => Promise<number>, duration: number) {
+  const times: number[] = [];
+  let failed = 0;
+  const begun = performance.now();
+  await Promise.all(
+    guests.map(async (token) => {
+      while (performance.now() - begun < duration * 1000) {
+        const since = performance.now();
+        const status = await attempt(token);
+        times.push(performance.now() - since);
+        if (status >= 300) failed += 1;
+      }
+    }),
+  );
+  return { perSecond: times.length / ((performance.now() - begun) / 1000), times, failed };
+}
+
+async function call(config: StackConfig, token: string, path: string, body: unknown): Promise<number> {
+  const response = await fetch(`${config.apiUrl}/rest/v1/${path}`, {
+    method: "POST",
+    headers: {
+      apikey: config.keys.publishable,
+      authorization: `Bearer ${token}`,
+      "content-type": "application/json",
+      prefer: "return=representation",
+    },
+    body: JSON.stringify(body),
+  });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+function day(ahead: number): string {
+  return new Date(Date.now() + ahead * 86_400_000).toISOString().slice(0, 10);
+}
+
+function percentile(values: number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}

@@ -1,0 +1,141 @@
+// How long a start takes, what the idle stack holds in memory, and what the gateway costs a REST request.
+
+import { execFileSync, spawn } from "node:child_process";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import autocannon from "autocannon";
+import { projectRoot, type StackConfig } from "../stack/config.ts";
+import { createKeys } from "../stack/keys.ts";
+import { removeTestData, testConfig } from "../test/config.ts";
+import type { Figure } from "./figures.ts";
+
+const megabyte = 1024 * 1024;
+
+/** First and warm start, idle memory, and the gateway's cost, on a stack of its own. */
+export async function benchBoot(): Promise<Figure[]> {
+  const config = await testConfig();
+  rmSync(config.dataDir, { recursive: true });
+  try {
+    const first = await startStack(config);
+    await first.stop();
+    const warm = await startStack(config);
+    await sleep(3_000); // idle means after the last of the starting work
+    const memory = memoryOfTree(warm.pid, config);
+    const gateway = await benchGateway(config);
+    await warm.stop();
+    return [
+      { name: "first start", value: first.seconds, unit: "s", budget: 20 },
+      { name: "warm start", value: warm.seconds, unit: "s", budget: 5 },
+      { name: "idle memory of the whole tree", value: memory, unit: "MB", budget: 450 },
+      ...gateway,
+    ];
+  } finally {
+    removeTestData(config);
+  }
+}
+
+async function startStack(config: StackConfig) {
+  const since = performance.now();
+  const child = spawn(process.execPath, [join(projectRoot, "scripts/start.ts")], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: {
+      ...process.env,
+      STAYBASE_DIR: config.dataDir,
+      STAYBASE_API_PORT: String(config.ports.api),
+      STAYBASE_DB_PORT: String(config.ports.db),
+      STAYBASE_MAIL_PORT: String(config.ports.mail),
+    },
+  });
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  await new Promise<void>((resolve, reject) => {
+    let output = "";
+    child.stdout.on("data", (chunk) => {
+      output += chunk;
+      if (output.includes("Ready in")) resolve();
+    });
+    child.on("close", () => reject(new Error(output)));
+  });
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+  };
+  return { seconds: (performance.now() - since) / 1000, pid: child.pid ?? 0, stop };
+}
+
+/**
+ * Megabytes that would be free without these processes: memory that several share (Postgres's buffers) is counted once. On
+ * Linux the kernel's proportional set size; elsewhere the resident size, which counts shared memory once a process.
+ */
+function memoryOfTree(root: number, config: StackConfig): number {
+  const leaders = [
+    root,
+    ...readdirSync(join(config.dataDir, "run")).map((file) => {
+      return (JSON.parse(readFileSync(join(config.dataDir, "run", file), "utf8")) as { pid: number }).pid;
+    }),
+  ];
+  const rows = execFileSync("ps", ["-A", "-o", "pid=,ppid=,rss="], { encoding: "utf8" }).trim().split("\n");
+  const processes = rows.map((row) => row.trim().split(/\s+/).map(Number) as [number, number, number]);
+  const tree = processes.filter(([pid, parent]) => leaders.includes(pid) || leaders.includes(parent));
+  return tree.reduce((sum, [pid, , resident]) => sum + (proportional(pid) ?? resident * 1024), 0) / megabyte;
+}
+
+function proportional(pid: number): number | undefined {
+  try {
+    const [, kilobytes] = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")) ?? [];
+    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same single-row read by PostgREST alone and through the gateway: one client for latency, ten for throughput. */
+async function benchGateway(config: StackConfig): Promise<Figure[]> {
+  const keys = createKeys();
+  const direct = `http://127.0.0.1:${postgrestPort(config)}/currencies?code=eq.EUR`;
+  const through = `${config.apiUrl}/rest/v1/currencies?code=eq.EUR`;
+  const headers = { apikey: keys.publishable, authorization: `Bearer ${keys.anon}` };
+  const measure = async (url: string, connections: number) => {
+    const result = await autocannon({ url, headers, connections, duration: 5 });
+    if (result.non2xx > 0 || result.errors > 0)
+      throw new Error(`${url}: ${result.non2xx} refused, ${result.errors} failed`);
+    return result.requests.average;
+  };
+  await measure(direct, 10);
+  await measure(through, 10);
+  const [directOne, throughOne] = [
+    await medianLatency(direct, headers),
+    await medianLatency(through, headers),
+  ];
+  const [directTen, throughTen] = [await measure(direct, 10), await measure(through, 10)];
+  return [
+    { name: "gateway's median share of a request", value: throughOne - directOne, unit: "ms", budget: 1 },
+    { name: "PostgREST alone", value: directTen, unit: "requests/s" },
+    { name: "through the gateway", value: throughTen, unit: "requests/s" },
+    {
+      name: "gateway's throughput",
+      value: (100 * throughTen) / directTen,
+      unit: "% of PostgREST's",
+      atLeast: 50,
+    },
+  ];
+}
+
+/** Milliseconds; autocannon counts whole ones. */
+async function medianLatency(url: string, headers: Record<string, string>): Promise<number> {
+  const times: number[] = [];
+  for (let n = 0; n < 2_000; n += 1) {
+    const since = performance.now();
+    await (await fetch(url, { headers })).arrayBuffer();
+    times.push(performance.now() - since);
+  }
+  return times.sort((a, b) => a - b)[times.length / 2] ?? Number.NaN;
+}
+
+function postgrestPort(config: StackConfig): number {
+  const { port } = JSON.parse(readFileSync(join(config.dataDir, "run", "rest.pid"), "utf8")) as {
+    port?: number;
+  };
+  if (port === undefined) throw new Error("PostgREST's port is not known");
+  return port;
+}

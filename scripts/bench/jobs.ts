@@ -1,0 +1,154 @@
+// What background work costs: notifications a second that bookings cause in their own transactions, and the time from what
+// happened to the mail server, at fifty mails a second, with the worker's memory.
+
+import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import postgres, { type Sql } from "postgres";
+import { databaseUrl } from "../stack/config.ts";
+import { startStack } from "../stack/stack.ts";
+import { removeTestData, testConfig } from "../test/config.ts";
+import type { Figure } from "./figures.ts";
+
+const clients = 8;
+const mailsPerSecond = 50;
+
+/** @param size bookings that are completed, each of which tells two people */
+export async function benchJobs(size = 4_000): Promise<Figure[]> {
+  const config = await testConfig();
+  const stack = await startStack(config);
+  const admin = postgres(databaseUrl(config, "supabase_admin"), { max: clients, onnotice: () => {} });
+  try {
+    const people = await makePeople(admin);
+    const bookings = await makeBookings(admin, people, size);
+    return [
+      ...(await benchEnqueueing(admin, bookings)),
+      ...(await benchMails(admin, people, config.dataDir)),
+    ];
+  } finally {
+    await admin.end();
+    await stack.stop();
+    removeTestData(config);
+  }
+}
+
+async function makePeople(admin: Sql): Promise<string[]> {
+  const ids = Array.from({ length: 50 }, () => randomUUID());
+  await admin`insert into auth.users (id, aud, role, email)
+    select id, 'authenticated', 'authenticated', id || '@example.com' from unnest(${ids}::uuid[]) as id`;
+  return ids;
+}
+
+/** Confirmed stays that are over, at as many places as there are clients, so that they wait for each other's places as in life. */
+async function makeBookings(admin: Sql, people: string[], size: number): Promise<string[]> {
+  return admin.begin(async (tx) => {
+    await tx`set local session_replication_role = replica`;
+    const places = await tx<
+      { id: string }[]
+    >`insert into public.properties (host_id, title, time_zone, currency, base_price, status)
+      select id, 'House', 'UTC', 'EUR', 10000, 'published' from unnest(${people.slice(0, clients)}::uuid[]) as id returning id`;
+    await tx`insert into public.house_rules (property_id, version) select id, 1 from unnest(${places.map(({ id }) => id)}::uuid[]) as id`;
+    const rows = await tx<{ id: string }[]>`insert into private.bookings (
+        property_id, host_id, guest_id, status, confirmed_at, status_at, check_in, check_out, adults, children, infants, pets, booking_mode, currency,
+        guest_total, host_total, night_prices, property_title, time_zone, check_in_from, check_out_until, check_in_at, check_out_at,
+        cancellation_policy_id, cancellation_policy_name, cancellation_steps, house_rules_version, request_hash
+      ) select
+        p.id, p.host_id, (${people}::uuid[])[9 + n % 40], 'confirmed', now() - interval '9 days', now() - interval '9 days', current_date - 5, current_date - 2,
+        1, 0, 0, 0, 'instant', 'EUR', 30000, 30000, '{10000,10000,10000}', 'House', 'UTC', '15:00', '11:00', current_date - 5 + time '15:00',
+        current_date - 2 + time '11:00', 'moderate', 'Moderate', '[]', 1, ''
+      from generate_series(0, ${size - 1}::integer) n
+      join lateral (select * from public.properties where id = (${places.map(({ id }) => id)}::uuid[])[1 + n % ${clients}::integer]) p on true
+      returning id`;
+    return rows.map(({ id }) => id);
+  });
+}
+
+async function benchEnqueueing(admin: Sql, bookings: string[]): Promise<Figure[]> {
+  // the worker would take part of two cores: it is measured after this
+  const [setting] =
+    await admin`update private.settings set value = 'http://127.0.0.1:9' where name = 'functions_url'
+    returning (select s.value from private.settings s where s.name = 'functions_url') as before`;
+  const waiting = [...bookings];
+  const since = performance.now();
+  await Promise.all(
+    Array.from({ length: clients }, async () => {
+      for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+        await admin`select private.lock_booking(${id}, now())`;
+      }
+    }),
+  );
+  const seconds = (performance.now() - since) / 1000;
+  const [{ told, queued } = { told: 0, queued: 0 }] = await admin<{ told: number; queued: number }[]>`
+    select (select count(*)::integer from public.notifications) as told, (select count(*)::integer from pgmq.q_mails) as queued`;
+  await admin`truncate pgmq.q_mails`;
+  await admin`update private.settings set value = ${setting?.before} where name = 'functions_url'`;
+  return [
+    { name: "notifications with their bookings", value: told / seconds, unit: "a second", atLeast: 500 },
+    { name: "notifications without a job", value: told - queued, unit: "", budget: 0 },
+  ];
+}
+
+async function benchMails(admin: Sql, people: string[], dataDir: string): Promise<Figure[]> {
+  const memory: number[] = [];
+  let sent = 0;
+  const tell = () => {
+    sent += 1;
+    const person = people[sent % people.length] ?? "";
+    const data = {
+      title: "House",
+      guest_name: "Ben",
+      host_name: "Ana",
+      you_are: "guest",
+      check_in: "2027-06-01",
+      check_out: "2027-06-04",
+      nights: 3,
+      guests: 2,
+      actor: "guest",
+      time_zone: "UTC",
+    };
+    return admin`select private.notify(${person}, 'booking_declined', ${`bench:${sent}`}, ${admin.json(data)})`;
+  };
+  for (let second = 0; second < 30; second += 1) {
+    const next = performance.now() + 1000;
+    for (let n = 0; n < mailsPerSecond; n += 1) {
+      await tell();
+      await new Promise((resolve) =>
+        setTimeout(resolve, Math.max(0, next - 1000 + ((n + 1) * 1000) / mailsPerSecond - performance.now())),
+      );
+    }
+    if (second === 9 || second === 29) memory.push(workerMemory(dataDir));
+  }
+  const [row] = await waitForMails(admin, sent);
+  return [
+    { name: "mails: half of them within", value: Number(row?.p50), unit: "ms" },
+    { name: "mails: 95 of 100 within", value: Number(row?.p95), unit: "ms", budget: 2000 },
+    { name: "mails not sent", value: sent - Number(row?.mailed), unit: "", budget: 0 },
+    { name: "worker's memory, after 10 s", value: memory[0] ?? 0, unit: "MB" },
+    {
+      name: "worker's memory, growth in 20 s",
+      value: (memory[1] ?? 0) - (memory[0] ?? 0),
+      unit: "MB",
+      budget: 30,
+    },
+  ];
+}
+
+async function waitForMails(admin: Sql, sent: number) {
+  for (const until = Date.now() + 20_000; ; ) {
+    const rows = await admin`select count(mailed_at) as mailed,
+      percentile_cont(0.5) within group (order by extract(epoch from mailed_at - created_at) * 1000) as p50,
+      percentile_cont(0.95) within group (order by extract(epoch from mailed_at - created_at) * 1000) as p95
+      from public.notifications where dedupe_key like 'bench:%'`;
+    if (Number(rows[0]?.mailed) === sent || Date.now() > until) return rows;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+/** Resident memory of the worker's process, in MB. */
+function workerMemory(dataDir: string): number {
+  const processes = execFileSync("ps", ["-eo", "rss,args"], { encoding: "utf8" }).split("\n");
+  const sizes = processes
+    .filter((line) => line.includes("functions/send-mails/index.ts") && line.includes(process.cwd()))
+    .map((line) => Number.parseInt(line, 10) / 1024);
+  if (sizes.length === 0) throw new Error(`no worker of ${dataDir} runs`);
+  return Math.max(...sizes);
+}

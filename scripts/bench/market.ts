@@ -1,0 +1,91 @@
+// A made-up market for benchmarks: properties in 200 cities as big as real ones are to each other (Zipf, exponent 0.8), with
+// seasons, rules and about 20 stays each over two years. The same every time for the same size.
+
+import type { Sql } from "postgres";
+
+export interface City {
+  id: number;
+  latitude: number;
+  longitude: number;
+  properties: number;
+}
+
+/** Standard deviation of the distance of a property from its city's middle along each axis, in kilometres. */
+export const spread = 6;
+
+/**
+ * Fills an empty database by a superuser's connection and returns the cities, the largest first. Triggers are off while it
+ * writes and the exclusion constraint is made after the rows, which also proves them free of overlaps.
+ */
+export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
+  await sql.begin(async (tx) => {
+    await tx`set local session_replication_role = replica`;
+    await tx`select setseed(0.42)`;
+    await tx`insert into public.profiles (id, display_name) values ('00000000-0000-4000-8000-000000000000', 'Host')`;
+    await tx`create table private.bench_cities as
+      select c as id, (asin(2 * random() - 1) * 35)::double precision as latitude, (random() * 340 - 170)::double precision as longitude,
+        sum(c ^ -0.8) over (order by c) / sum(c ^ -0.8) over () as share
+      from generate_series(1, 200) as c`;
+    await tx`create table private.bench_properties as
+      select gen_random_uuid() as id, n, (select min(c.id) from private.bench_cities c where c.share >= r.pick) as city,
+        sqrt(-2 * ln(1 - r.a)) * cos(2 * pi() * r.b) * ${spread}::float8 as north_km,
+        sqrt(-2 * ln(1 - r.a)) * sin(2 * pi() * r.b) * ${spread}::float8 as east_km,
+        r.price, r.kind
+      from (select n, random() as pick, random() as a, random() as b, random() as price, random() as kind from generate_series(1, ${size}) as n) r`;
+    await tx`insert into public.properties (
+        id, host_id, status, published_at, title, description, property_type, room_type, max_guests, bedrooms, beds, bathrooms, time_zone,
+        booking_mode, min_nights, max_nights, booking_window_days, preparation_nights_after, currency, base_price, weekend_price,
+        country, city, public_latitude, public_longitude
+      )
+      select b.id, '00000000-0000-4000-8000-000000000000', 'published', now(), 'Place ' || b.n, repeat('A quiet place near the river. ', 30),
+        (array['apartment', 'house', 'villa', 'loft'])[1 + b.n % 4]::public.property_type,
+        (case when b.kind < 0.8 then 'entire_place' else 'private_room' end)::public.room_type,
+        2 + b.n % 7, b.n % 4, 1 + b.n % 5, 1, 'UTC', (case when b.n % 3 = 0 then 'instant' else 'request' end)::public.booking_mode,
+        1 + (b.kind * 3)::integer, 28 + b.n % 60, 540, b.n % 2, 'EUR',
+        (3000 + b.price ^ 3 * 40000)::bigint, case when b.n % 2 = 0 then (3600 + b.price ^ 3 * 48000)::bigint end,
+        'PT', 'City ' || b.city, c.latitude + b.north_km / 111.2, c.longitude + b.east_km / (111.2 * cos(radians(c.latitude)))
+      from private.bench_properties b
+      join private.bench_cities c on c.id = b.city`;
+    await tx`insert into public.house_rules (property_id, version) select id, 1 from private.bench_properties`;
+    await tx`insert into public.property_photos (property_id, path, alt_text, position)
+      select id, id || '/cover.png', 'The front', 0 from private.bench_properties`;
+    await tx`insert into public.property_amenities (property_id, amenity_id)
+      select b.id, a.id from private.bench_properties b join public.amenities a on (b.n * 7 + a.bit * 13) % 10 < 4`;
+    await tx`insert into public.property_seasons (property_id, name, starts_on, ends_on, currency, price)
+      select id, 'Summer', date_trunc('year', current_date)::date + 151, date_trunc('year', current_date)::date + 243, 'EUR', (4000 + price ^ 3 * 60000)::bigint
+      from private.bench_properties where n % 10 < 3`;
+    await tx`insert into public.property_seasons (property_id, name, starts_on, ends_on, currency, price)
+      select id, 'Next summer', date_trunc('year', current_date)::date + 516, date_trunc('year', current_date)::date + 608, 'EUR', (4000 + price ^ 3 * 60000)::bigint
+      from private.bench_properties where n % 10 < 3`;
+    await tx`insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights)
+      select id, 'nights', current_date + 40, current_date + 60, 3 from private.bench_properties where n % 5 = 0`;
+  });
+
+  const [constraint] = await sql<{ definition: string }[]>`
+    select pg_get_constraintdef(oid) as definition from pg_constraint where conname = 'occupancies_do_not_overlap'`;
+  await sql`alter table public.occupancies drop constraint occupancies_do_not_overlap`;
+  await sql.begin(async (tx) => {
+    await tx`set local session_replication_role = replica`;
+    await tx`select setseed(0.43)`;
+    // stays of 2 to 7 nights with about 30 free ones between, from a year ago on
+    await tx`insert into public.occupancies (property_id, kind, check_in, check_out, preparation_after, booking_id)
+      select s.id, 'booking', s.ends_on - s.nights, s.ends_on, s.after, gen_random_uuid()
+      from (
+        select r.id, r.after, r.nights,
+          current_date - 365 + sum(r.nights + r.gap) over (partition by r.id order by r.k)::integer as ends_on
+        from (
+          select b.id, (b.n % 2)::smallint as after, k, 2 + floor(random() * 6)::integer as nights, 1 + floor(random() * 60)::integer as gap
+          from private.bench_properties b, generate_series(1, 20) as k
+        ) r
+      ) s`;
+  });
+  await sql.unsafe(
+    `alter table public.occupancies add constraint occupancies_do_not_overlap ${constraint?.definition}`,
+  );
+  await sql`select private.rebuild_property_search()`;
+  await sql`vacuum analyze`;
+  return sql<City[]>`
+    select c.id, c.latitude, c.longitude, count(*)::integer as properties
+    from private.bench_cities c join private.bench_properties b on b.city = c.id
+    group by c.id, c.latitude, c.longitude order by count(*) desc, c.id`;
+}

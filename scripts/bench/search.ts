@@ -1,0 +1,188 @@
+// What search, calendar and bookability cost, in reads of one property by its primary key: the same driver, the same role
+// (anon), the same run. Ratios travel between machines better than milliseconds do.
+
+import postgres, { type Sql } from "postgres";
+import { databaseUrl } from "../stack/config.ts";
+import { startStack } from "../stack/stack.ts";
+import { removeTestData, testConfig } from "../test/config.ts";
+import type { Figure } from "./figures.ts";
+import { type City, makeMarket, spread } from "./market.ts";
+
+const rounds = 300;
+
+/** @param size properties in the market */
+export async function benchSearch(size = 20_000): Promise<Figure[]> {
+  const config = await testConfig();
+  const stack = await startStack(config);
+  const admin = postgres(databaseUrl(config, "supabase_admin"), { max: 1, onnotice: () => {} });
+  const anon = postgres(databaseUrl(config, "supabase_admin"), {
+    max: 1,
+    onnotice: () => {},
+    connection: { role: "anon" },
+  });
+  try {
+    const cities = await makeMarket(admin, size);
+    const times = await measure(anon, admin, cities);
+    return [...figures(times), ...(await sizes(admin))];
+  } finally {
+    await Promise.all([anon.end(), admin.end()]);
+    await stack.stop();
+    removeTestData(config);
+  }
+}
+
+type Shape = keyof typeof budgets;
+
+/** How many reads by primary key each may cost: [median, 95th percentile]. Without a target where nothing is promised. */
+const budgets = {
+  "viewport of 4 km": undefined,
+  "viewport of 30 km": [15, 60],
+  "viewport of 400 places": undefined,
+  "within 5 km, by distance": undefined,
+  "viewport of 30 km, no dates": undefined,
+  "count, capped, in 30 km": undefined,
+  "calendar of 400 days": undefined,
+  bookability: undefined,
+} as const;
+
+async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<Record<Shape | "floor", number[]>> {
+  const ids = (
+    await admin<{ id: string }[]>`select id from private.bench_properties order by n limit 5000`
+  ).map(({ id }) => id);
+  const random = mulberry32(7);
+  const pick = <T>(list: T[]) => list[Math.floor(random() * list.length)] as T;
+  const times = Object.fromEntries(
+    ["floor", ...Object.keys(budgets)].map((name) => [name, [] as number[]]),
+  ) as Record<Shape | "floor", number[]>;
+  const time = async (name: Shape | "floor", run: () => Promise<unknown>) => {
+    const since = performance.now();
+    await run();
+    times[name].push(performance.now() - since);
+  };
+
+  for (let round = 0; round < rounds + 20; round += 1) {
+    // a round of each, side by side, so that whatever else the machine does falls on all of them
+    const city = weighted(cities, random);
+    const ahead = 10 + Math.floor(random() * 250);
+    const stay = { checkIn: day(ahead), checkOut: day(ahead + 2 + Math.floor(random() * 5)) };
+    const guests = 1 + Math.floor(random() * 4);
+    const near = {
+      latitude: city.latitude + (random() - 0.5) * 0.05,
+      longitude: city.longitude + (random() - 0.5) * 0.05,
+    };
+    const density = city.properties / (2 * Math.PI * spread ** 2);
+    const viewport = (km: number, at = near) => search(anon, around(at, km), stay, guests);
+    if (round === 20) for (const list of Object.values(times)) list.length = 0; // the first were to warm up
+    await time(
+      "floor",
+      () => anon`select id, title, base_price from public.properties where id = ${pick(ids)}`,
+    );
+    await time("viewport of 4 km", () => viewport(4));
+    await time("viewport of 30 km", () => viewport(30, city));
+    await time("viewport of 400 places", () => viewport(Math.min(40, Math.sqrt(400 / density)), city));
+    await time(
+      "within 5 km, by distance",
+      () => anon`select * from public.search_properties(p_latitude => ${near.latitude}, p_longitude => ${near.longitude}, p_radius => 5000,
+        p_check_in => ${stay.checkIn}, p_check_out => ${stay.checkOut}, p_adults => ${guests})`,
+    );
+    await time("viewport of 30 km, no dates", () =>
+      search(anon, around(city, 30), { checkIn: null, checkOut: null }, guests),
+    );
+    await time("count, capped, in 30 km", () => {
+      const { west, south, east, north } = around(city, 30);
+      return anon`select * from public.count_properties(p_west => ${west}, p_south => ${south}, p_east => ${east}, p_north => ${north},
+        p_check_in => ${stay.checkIn}, p_check_out => ${stay.checkOut}, p_adults => ${guests}, p_currency => 'EUR', p_max_price => 20000, p_amenities => '{wifi,shampoo}')`;
+    });
+    await time(
+      "calendar of 400 days",
+      () => anon`select * from public.property_calendar(${pick(ids)}, ${day(0)}, ${day(400)})`,
+    );
+    await time(
+      "bookability",
+      () => anon`select public.bookability(${pick(ids)}, ${stay.checkIn}, ${stay.checkOut}, ${guests})`,
+    );
+  }
+  return times;
+}
+
+function search(
+  anon: Sql,
+  { west, south, east, north }: ReturnType<typeof around>,
+  { checkIn, checkOut }: { checkIn: string | null; checkOut: string | null },
+  guests: number,
+): Promise<unknown> {
+  return anon`select * from public.search_properties(p_west => ${west}, p_south => ${south}, p_east => ${east}, p_north => ${north},
+    p_check_in => ${checkIn}, p_check_out => ${checkOut}, p_adults => ${guests}, p_currency => 'EUR', p_max_price => 20000, p_amenities => '{wifi,shampoo}')`;
+}
+
+function figures(times: Record<Shape | "floor", number[]>): Figure[] {
+  const floor = percentile(times.floor, 50);
+  return [
+    { name: "read by primary key, median", value: floor, unit: "ms" },
+    // how noisy the machine was while this ran
+    { name: "read by primary key, p95", value: percentile(times.floor, 95) / floor, unit: "reads" },
+    { name: "read by primary key, p99", value: percentile(times.floor, 99) / floor, unit: "reads" },
+    ...(Object.keys(budgets) as Shape[]).flatMap((name) =>
+      [50, 95, 99].map((p, index): Figure => {
+        const budget = budgets[name]?.[index];
+        return {
+          name: `${name}, p${p}`,
+          value: percentile(times[name], p) / floor,
+          unit: "reads",
+          ...(budget === undefined ? {} : { budget }),
+        };
+      }),
+    ),
+  ];
+}
+
+async function sizes(admin: Sql): Promise<Figure[]> {
+  const rows = await admin<{ name: string; megabytes: number }[]>`
+    select c.relname as name, pg_relation_size(c.oid) / 1048576.0 as megabytes
+    from pg_class c
+    where c.relname in ('occupancies', 'occupancies_do_not_overlap', 'occupancies_property_id_idx', 'property_search', 'property_search_place_idx')
+    order by c.relname`;
+  const [counts] = await admin<{ properties: number; stays: number }[]>`
+    select (select count(*)::integer from private.property_search) as properties, (select count(*)::integer from public.occupancies) as stays`;
+  return [
+    { name: "properties", value: counts?.properties ?? 0, unit: "rows" },
+    { name: "stays", value: counts?.stays ?? 0, unit: "rows" },
+    ...rows.map(({ name, megabytes }) => ({ name, value: Number(megabytes), unit: "MB" })),
+  ];
+}
+
+/** A box with sides of so many kilometres. */
+function around({ latitude, longitude }: { latitude: number; longitude: number }, km: number) {
+  const [dLat, dLng] = [km / 2 / 111.2, km / 2 / (111.2 * Math.cos((latitude * Math.PI) / 180))];
+  return { west: longitude - dLng, south: latitude - dLat, east: longitude + dLng, north: latitude + dLat };
+}
+
+function day(ahead: number): string {
+  return new Date(Date.now() + ahead * 86_400_000).toISOString().slice(0, 10);
+}
+
+/** Large cities are looked at more often, as they are. */
+function weighted(cities: City[], random: () => number): City {
+  let rest = random() * cities.reduce((sum, { properties }) => sum + properties, 0);
+  for (const city of cities) {
+    rest -= city.properties;
+    if (rest < 0) return city;
+  }
+  return cities[0] as City;
+}
+
+function percentile(values: number[], p: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor((p / 100) * sorted.length))] ?? Number.NaN;
+}
+
+/** Small seeded generator of numbers in [0, 1). */
+function mulberry32(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

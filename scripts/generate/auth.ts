@@ -1,0 +1,125 @@
+// The paths of Supabase Auth that every client begins with. The rest: https://supabase.com/docs/reference/self-hosting-auth
+
+import type { Answers, Operation, Path, Schema } from "./document.ts";
+import { json, securityOf } from "./operations.ts";
+
+export const authTag = {
+  name: "Sign-in",
+  description: "Supabase Auth: signing up, in and out. supabase-js does all of it.",
+};
+
+const string: Schema = { type: "string" };
+const email: Schema = { type: "string", format: "email" };
+
+export const authSchemas: Record<string, Schema> = {
+  Session: {
+    type: "object",
+    required: ["access_token", "token_type", "expires_in", "refresh_token", "user"],
+    properties: {
+      access_token: { type: "string", description: "Send it as `Authorization: Bearer …`." },
+      token_type: { type: "string", const: "bearer" },
+      expires_in: { type: "integer", description: "Seconds." },
+      refresh_token: { type: "string", description: "Good for one new session." },
+      user: { $ref: "#/components/schemas/User" },
+    },
+  },
+  User: {
+    type: "object",
+    required: ["id"],
+    properties: {
+      id: { type: "string", format: "uuid", description: "The id of the profile, too." },
+      email,
+      email_confirmed_at: { type: ["string", "null"], format: "date-time" },
+      user_metadata: { type: "object" },
+      app_metadata: { type: "object", description: "`roles`: what the person is beyond a member." },
+    },
+  },
+  AuthError: {
+    type: "object",
+    properties: { code: { type: ["integer", "string"] }, error_code: string, msg: string },
+  },
+};
+
+export const authPaths: Record<string, Path> = {
+  "/auth/v1/signup": {
+    post: operation("sign_up", "Sign up", "A mail with a code of six digits goes to the address.", {
+      body: object({ email, password: string, data: { type: "object" } }, ["email", "password"]),
+      example: { email: "ana@example.org", password: "correct horse battery", data: { display_name: "Ana" } },
+      answer: "User",
+    }),
+  },
+  "/auth/v1/verify": {
+    post: operation("verify", "Confirm the address with the code from the mail", "Signs in.", {
+      body: object(
+        {
+          type: { type: "string", enum: ["email", "signup", "recovery", "email_change"] },
+          email,
+          token: string,
+        },
+        ["type", "email", "token"],
+      ),
+      example: { type: "email", email: "ana@example.org", token: "123456" },
+      answer: "Session",
+    }),
+  },
+  "/auth/v1/token": {
+    post: {
+      ...operation("sign_in", "Sign in, or refresh a session", "By password, or by a refresh token.", {
+        body: object({ email, password: string, refresh_token: string }, []),
+        example: { email: "gita@example.com", password: "staybase" },
+        answer: "Session",
+      }),
+      parameters: [
+        {
+          name: "grant_type",
+          in: "query",
+          required: true,
+          schema: { type: "string", enum: ["password", "refresh_token"] },
+        },
+      ],
+    },
+  },
+  "/auth/v1/user": {
+    get: {
+      operationId: "get_user",
+      tags: [authTag.name],
+      summary: "Who is signed in",
+      security: securityOf(["authenticated"]),
+      responses: answers("User"),
+    },
+  },
+};
+
+interface Text {
+  body: Schema;
+  example: unknown;
+  answer: string;
+}
+
+function operation(
+  id: string,
+  summary: string,
+  description: string,
+  { body, example, answer }: Text,
+): Operation {
+  return {
+    operationId: id,
+    tags: [authTag.name],
+    summary,
+    description,
+    security: [{ apikey: [] }],
+    requestBody: { required: true, content: json(body, { example: { value: example } }) },
+    responses: answers(answer),
+  };
+}
+
+function answers(name: string): Answers {
+  return {
+    "200": { description: "Done.", content: json({ $ref: `#/components/schemas/${name}` }) },
+    default: { description: "Refused.", content: json({ $ref: "#/components/schemas/AuthError" }) },
+  };
+}
+
+function object(properties: Record<string, Schema>, required: string[]): Schema {
+  return { type: "object", properties, ...(required.length > 0 && { required }) };
+}

@@ -1,0 +1,70 @@
+// An OpenAPI 3.1 document, as far as this project writes one. (The types on npm do not stand `exactOptionalPropertyTypes`.)
+
+/** JSON Schema 2020-12. */
+export interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  format?: string;
+  description?: string;
+  enum?: unknown[];
+  items?: Schema;
+  required?: string[];
+  properties?: Record<string, Schema>;
+  [keyword: string]: unknown;
+}
+
+export interface Reference {
+  $ref: string;
+}
+
+export interface Parameter {
+  name: string;
+  in: string;
+  description?: string;
+  required?: boolean;
+  schema: Schema;
+}
+
+export type Content = Record<string, { schema: Schema; examples?: Record<string, { value: unknown }> }>;
+
+export interface Answer {
+  description: string;
+  content?: Content;
+}
+
+export type Answers = Record<string, Answer | Reference>;
+
+/** Names of security schemes, with the scopes that they need: none here. */
+export type Security = Record<string, never[]>[];
+
+export interface Operation {
+  operationId: string;
+  tags: string[];
+  summary: string;
+  description?: string;
+  security: Security;
+  parameters?: (Parameter | Reference)[];
+  requestBody?: { required: boolean; content: Content };
+  responses: Answers;
+}
+
+export type Path = Partial<Record<"get" | "post" | "patch" | "delete", Operation>>;
+
+export interface Tag {
+  name: string;
+  description?: string;
+}
+
+export interface Document {
+  openapi: "3.1.0";
+  info: object;
+  servers: object[];
+  tags: Tag[];
+  paths: Record<string, Path>;
+  components: {
+    schemas: Record<string, Schema>;
+    parameters: Record<string, Parameter>;
+    responses: Record<string, Answer>;
+    securitySchemes: Record<string, object>;
+  };
+}

@@ -1,0 +1,65 @@
+// docs/openapi.json: the whole API as one OpenAPI 3.1 document, for the documentation page and for other tools.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { StackConfig } from "../stack/config.ts";
+import { authPaths, authSchemas, authTag } from "./auth.ts";
+import type { Document } from "./document.ts";
+import { functionPaths, functionsTag } from "./functions.ts";
+import { errorResponses, errorSchema, securitySchemes } from "./operations.ts";
+import { restPart } from "./rest.ts";
+import { restDescription } from "./rest-description.ts";
+import { readRestFacts } from "./rest-facts.ts";
+
+const introduction = `The open-source backend for short-term rentals. The tables are the API; rules are kept by the database, so every
+way in meets the same ones. GraphQL answers at \`POST /graphql/v1\`.
+
+**Who calls.** Every request carries the header \`apikey\`. A person's requests carry \`Authorization: Bearer <access token>\`
+too, and see and change what is theirs.
+
+**Filters.** Every column is a parameter: \`city=eq.Lisboa\`, \`base_price=lt.10000\`, \`status=in.(draft,paused)\`; see
+[PostgREST](https://docs.postgrest.org/en/stable/references/api/tables_views.html). PATCH and DELETE touch the rows that the
+filters name.
+
+**Values.** Money is a whole number of the currency's minor unit; nights are dates, from check-in to before check-out; moments
+are in UTC.
+
+**Errors.** \`{ code, message, details, hint }\`: the message is for a person, the hint says what to do.`;
+
+/** Describes the API of a running stack. */
+export async function openapiDocument(config: StackConfig): Promise<Document> {
+  const [description, facts, functions] = await Promise.all([
+    restDescription(config),
+    readRestFacts(config),
+    functionPaths(config),
+  ]);
+  const rest = restPart(description, facts);
+  const { version } = JSON.parse(readFileSync(join(config.root, "package.json"), "utf8")) as {
+    version: string;
+  };
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Staybase",
+      version,
+      description: introduction,
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    servers: [
+      { url: "http://127.0.0.1:54321", description: "npm start" },
+      {
+        url: "https://{project}.supabase.co",
+        description: "hosted Supabase",
+        variables: { project: { default: "your-project" } },
+      },
+    ],
+    tags: [authTag, ...rest.tags, functionsTag],
+    paths: { ...authPaths, ...rest.paths, ...functions },
+    components: {
+      schemas: { Error: errorSchema, ...authSchemas, ...rest.schemas },
+      parameters: rest.parameters,
+      responses: errorResponses,
+      securitySchemes,
+    },
+  };
+}

@@ -1,0 +1,210 @@
+// The REST API as a part of an OpenAPI 3.1 document: PostgREST's description, and from the catalogue who may do what, what a
+// new row needs and what functions answer.
+
+import { columnDescription, withoutDirective } from "./comments.ts";
+import type { Answers, Operation, Parameter, Path, Schema, Tag } from "./document.ts";
+import { errorsNamedIn, json, securityOf } from "./operations.ts";
+import type { DescribedOperation, Description } from "./rest-description.ts";
+import type { FunctionFacts, RestFacts, Role, TableFacts } from "./rest-facts.ts";
+import { nullable, objectSchema, typeSchema } from "./rest-types.ts";
+
+export interface ApiPart {
+  tags: Tag[];
+  paths: Record<string, Path>;
+  schemas: Record<string, Schema>;
+  parameters: Record<string, Parameter>;
+}
+
+const verbs = "Functions";
+const roles: Role[] = ["anon", "authenticated", "service_role"];
+
+/** PostgREST's own words for its parameters say little. */
+const parameterTexts: Record<string, string> = {
+  select: "Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`.",
+  order: "Columns to sort by: `created_at.desc,id`.",
+  limit: "At most so many rows.",
+  offset: "Leaves out so many rows at the start.",
+  Prefer:
+    "`return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert.",
+  Range: "First and last row, from 0: `0-19`.",
+  "Range-Unit": "`items`.",
+  on_conflict: "Columns of the unique constraint that an upsert goes by.",
+};
+
+export function restPart(description: Description, facts: RestFacts): ApiPart {
+  const { schemas, parameters } = description.components;
+  const part: ApiPart = {
+    tags: [],
+    paths: {},
+    schemas: {},
+    parameters: Object.fromEntries(
+      Object.entries(parameters).map(([name, parameter]) => [name, liftParameter(parameter)]),
+    ),
+  };
+  for (const [path, item] of Object.entries(description.paths).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const name = path.replace(/^\/(rpc\/)?/, "");
+    if (path.startsWith("/rpc/")) {
+      const fn = facts.functions[name];
+      if (fn) part.paths[`/rest/v1${path}`] = functionPath(name, item, fn, facts);
+    } else if (facts.tables[name]) {
+      const table = facts.tables[name];
+      const row = rowSchema(schemas[name] as Schema, facts);
+      part.tags.push({ name, ...(row.description && { description: row.description }) });
+      Object.assign(part.schemas, { [name]: row, ...inputSchemas(name, row, table) });
+      part.paths[`/rest/v1${path}`] = tablePath(name, item, table);
+    }
+  }
+  part.tags.push({ name: verbs, description: "What is more than a change of rows." });
+  return part;
+}
+
+/** Columns that a row must have are NOT NULL; the others may be null. */
+function rowSchema({ description, properties = {}, required = [] }: Schema, facts: RestFacts) {
+  const columns = Object.entries(properties).map(([name, property]) => {
+    const { format = "", description } = property;
+    const type = typeSchema(format, facts);
+    const schema = required.includes(name) ? type : nullable(type);
+    return [name, description ? { ...schema, description: columnDescription(description) } : schema];
+  });
+  return {
+    type: "object",
+    ...(description && { description: withoutDirective(description) }),
+    required,
+    properties: Object.fromEntries(columns) as Record<string, Schema>,
+  } satisfies Schema;
+}
+
+/** What may be sent of a row, to make one and to change one. */
+function inputSchemas(name: string, row: ReturnType<typeof rowSchema>, table: TableFacts) {
+  const inputs: Record<string, Schema> = {};
+  for (const verb of ["insert", "update"] as const) {
+    const columns = writers(table, verb).columns.filter((column) => column in row.properties);
+    if (columns.length === 0) continue;
+    const required = verb === "insert" ? table.required.filter((column) => columns.includes(column)) : [];
+    inputs[`${name}.${verb}`] = {
+      type: "object",
+      ...(required.length > 0 && { required }),
+      properties: Object.fromEntries(columns.map((column) => [column, row.properties[column] as Schema])),
+    };
+  }
+  return inputs;
+}
+
+/** Who writes, and the columns: people's, else the service role's. */
+function writers({ privileges }: TableFacts, verb: "insert" | "update") {
+  const able = roles.filter((role) => privileges[role][verb].length > 0);
+  const first = able[0];
+  return { roles: able, columns: first === undefined ? [] : privileges[first][verb] };
+}
+
+function tablePath(name: string, item: Description["paths"][string], table: TableFacts) {
+  const rows: Schema = { type: "array", items: { $ref: `#/components/schemas/${name}` } };
+  const changed = {
+    description: "The rows, if `Prefer: return=representation` asks for them.",
+    content: json(rows),
+  };
+  const path: Path = {};
+  const add = (
+    method: "get" | "post" | "patch" | "delete",
+    summary: string,
+    able: Role[],
+    rest: Partial<Operation>,
+  ) => {
+    if (able.length === 0) return;
+    path[method] = {
+      operationId: `${method}_${name}`,
+      tags: [name],
+      summary,
+      security: securityOf(able),
+      parameters: item[method]?.parameters ?? [],
+      ...rest,
+      responses: { ...rest.responses, ...errorsNamedIn(method === "get" ? "" : "401 403 409") },
+    };
+  };
+  const body = (verb: string, ...more: Schema[]) => {
+    const one: Schema = { $ref: `#/components/schemas/${name}.${verb}` };
+    return { required: true, content: json(more.length > 0 ? { oneOf: [one, ...more] } : one) };
+  };
+  const list: Schema = { type: "array", items: { $ref: `#/components/schemas/${name}.insert` } };
+  const able = (verb: "select" | "delete") => roles.filter((role) => table.privileges[role][verb]);
+
+  add("get", "Read rows", able("select"), {
+    responses: {
+      "200": { description: "The rows.", content: json(rows) },
+      "206": { description: "A part of the rows, as limit and Range ask.", content: json(rows) },
+    },
+  });
+  add("post", "Make rows", writers(table, "insert").roles, {
+    requestBody: body("insert", list),
+    responses: { "201": changed },
+  });
+  add("patch", "Change the rows that the filters name", writers(table, "update").roles, {
+    requestBody: body("update"),
+    responses: { "200": changed, "204": { description: "Changed." } },
+  });
+  add("delete", "Delete the rows that the filters name", able("delete"), {
+    responses: { "200": changed, "204": { description: "Deleted." } },
+  });
+  return path;
+}
+
+function functionPath(name: string, item: Description["paths"][string], fn: FunctionFacts, facts: RestFacts) {
+  const comment = `${item.post?.summary ?? ""}\n${item.post?.description ?? ""}`;
+  const description = withoutDirective(comment);
+  const [summary = ""] = description.split(/(?<=\.)\s/);
+  const operation = {
+    tags: [verbs],
+    summary,
+    ...(description !== summary && { description }),
+    security: securityOf(fn.roles ?? []),
+    responses: { ...answer(fn, facts), ...errorsNamedIn(description) },
+  };
+  const args = argumentsOf(item.post, facts);
+  const path: Path = {
+    post: { operationId: `call_${name}`, ...operation, requestBody: { required: true, content: json(args) } },
+  };
+  if (!fn.volatile) {
+    path.get = { operationId: `get_${name}`, ...operation, parameters: queryOf(args) };
+  }
+  return path;
+}
+
+function answer(fn: FunctionFacts, facts: RestFacts): Answers {
+  if (fn.returns === "void") return { "204": { description: "Done." } };
+  const one = fn.fields ? objectSchema(fn.fields, facts) : typeSchema(fn.returns, facts);
+  return {
+    "200": { description: "The answer.", content: json(fn.set ? { type: "array", items: one } : one) },
+  };
+}
+
+function argumentsOf(post: DescribedOperation | undefined, facts: RestFacts): Schema {
+  const schema = post?.requestBody?.content["application/json"]?.schema;
+  const properties = Object.entries(schema?.properties ?? {}).map(([name, property]) => [
+    name,
+    typeSchema(property.format ?? "text", facts),
+  ]);
+  return {
+    type: "object",
+    ...(schema?.required && { required: schema.required }),
+    properties: Object.fromEntries(properties),
+  };
+}
+
+function queryOf({ properties = {}, required = [] }: Schema): Parameter[] {
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: "query",
+    required: required.includes(name),
+    schema,
+  }));
+}
+
+/** Filters are text, `eq.Lisboa`, whatever the column's type. */
+function liftParameter({ name, in: place, description = "", schema }: Parameter): Parameter {
+  return {
+    name,
+    in: place,
+    description: parameterTexts[name] ?? columnDescription(description),
+    schema: { type: "string", ...(schema.enum && { enum: schema.enum }) },
+  };
+}

@@ -1,0 +1,68 @@
+// How far a file has been read: a bar on a terminal, elsewhere (a log, CI) a line now and then. Both on standard error.
+
+import { SingleBar } from "cli-progress";
+
+export interface Progress {
+  read(bytes: number): void;
+  rows(count: number): void;
+  /** Writes a line without tearing the bar. */
+  say(line: string): void;
+  stop(): void;
+}
+
+const secondsBetweenLines = 5;
+
+/** @param total bytes of the file */
+export function startProgress(
+  name: string,
+  total: number,
+  output: NodeJS.WriteStream = process.stderr,
+): Progress {
+  let bytes = 0;
+  let rows = 0;
+  if (output.isTTY) {
+    const bar = new SingleBar({
+      stream: output,
+      format: `  ${name} {bar} {percentage}% · {rows} rows · {duration_formatted}`,
+      barCompleteChar: "█",
+      barIncompleteChar: "░",
+      hideCursor: true,
+      clearOnComplete: true,
+      gracefulExit: true,
+    });
+    bar.start(total, 0, { rows: 0 });
+    return {
+      read: (count) => {
+        bytes += count;
+      },
+      rows(count) {
+        rows += count;
+        bar.update(Math.min(bytes, total), { rows: rows.toLocaleString("en") });
+      },
+      say(line) {
+        output.write(`\r\u001b[K${line}\n`);
+        bar.render();
+      },
+      stop: () => bar.stop(),
+    };
+  }
+
+  let last = performance.now();
+  return {
+    read: (count) => {
+      bytes += count;
+    },
+    rows(count) {
+      rows += count;
+      if (performance.now() - last < secondsBetweenLines * 1_000) return;
+      last = performance.now();
+      output.write(
+        `  ${name}: ${Math.floor((Math.min(bytes, total) / total) * 100)}%, ${rows.toLocaleString("en")} rows\n`,
+      );
+    },
+    say: (line) => {
+      output.write(`${line}\n`);
+    },
+    stop() {},
+  };
+}

@@ -1,0 +1,132 @@
+// Records of a CSV file, one at a time, in the memory of one: csv-parse reads each, and where each ends is found here, so
+// that a broken one costs nothing beside itself. (A parser that reads the whole stream loses, after a quote that is never
+// closed, everything up to the next quote or the end.)
+
+import { createReadStream } from "node:fs";
+import { open, stat } from "node:fs/promises";
+import { createGunzip } from "node:zlib";
+import { parse } from "csv-parse/sync";
+import { errorCode, StackError } from "../stack/errors.ts";
+
+/** Number of the line that it begins on, from 1, and its fields, or what is wrong with it. */
+export type CsvRecord = { line: number } & ({ values: string[] } | { problem: string });
+
+interface Line {
+  text: string;
+  number: number;
+}
+
+/** No record of Inside Airbnb comes near; one that is longer has lost a quote or is no text. */
+const maxCharacters = 1_000_000;
+const startOfRow = /^"?\d[\d.]*(E\+\d+)?"?,/i;
+
+/** @throws StackError when there is no such file, or it is not readable */
+export async function fileSize(path: string): Promise<number> {
+  try {
+    await (await open(path)).close();
+    const { size } = await stat(path);
+    if (size === 0) throw new StackError(`${path} is empty.`, "Download it again.");
+    return size;
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT" && errorCode(error) !== "EACCES") throw error;
+    throw new StackError(
+      `There is no file ${path} that can be read.`,
+      "Check the path. Files of many cities are at https://insideairbnb.com/get-the-data",
+    );
+  }
+}
+
+/**
+ * Reads a CSV file, gzipped when its name ends in .gz. Every record has as many fields as the first, or is a problem.
+ *
+ * @param onBytes called with the number of bytes read from the file, for the progress
+ */
+export async function* readRecords(
+  path: string,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<CsvRecord, undefined> {
+  const ahead: Line[] = [];
+  let pending: Line[] = [];
+  let characters = 0;
+  let inQuotes = false;
+  let columns: number | undefined;
+  const lines = readLines(path, onBytes);
+
+  for (;;) {
+    const line = ahead.pop() ?? (await lines.next()).value;
+    if (line === undefined && pending.length === 0) return;
+    if (line !== undefined) {
+      if (pending.length === 0 && line.text.trim() === "") continue;
+      pending.push(line);
+      characters += line.text.length;
+      inQuotes = inQuotes !== hasOddQuotes(line.text);
+      if (inQuotes && characters <= maxCharacters) continue;
+    }
+    const number = pending[0]?.number ?? 0;
+    const result = inQuotes || characters > maxCharacters ? unclosed(characters) : read(pending, columns);
+    if ("values" in result) {
+      columns ??= result.values.length;
+    } else {
+      // the lines after the first may be good rows of their own
+      const next = pending.findIndex(({ text }, index) => index > 0 && startOfRow.test(text));
+      if (next !== -1) ahead.push(...pending.slice(next).reverse());
+    }
+    pending = [];
+    characters = 0;
+    inQuotes = false;
+    yield { line: number, ...result };
+  }
+}
+
+function read(lines: Line[], columns: number | undefined): { values: string[] } | { problem: string } {
+  const text = lines.map((line) => line.text).join("\n");
+  try {
+    const [values = []]: string[][] = parse(text, { bom: true, relax_column_count: true });
+    if (columns !== undefined && values.length !== columns) {
+      return { problem: `${values.length} columns instead of ${columns}` };
+    }
+    return { values };
+  } catch {
+    return { problem: "a quote stands where none may" };
+  }
+}
+
+function unclosed(characters: number): { problem: string } {
+  return {
+    problem: characters > maxCharacters ? "longer than a million characters" : "a quote is never closed",
+  };
+}
+
+function hasOddQuotes(text: string): boolean {
+  let odd = false;
+  for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at + 1)) odd = !odd;
+  return odd;
+}
+
+/** Lines without their end. Of one that is too long, only the beginning. */
+async function* readLines(path: string, onBytes: (bytes: number) => void): AsyncGenerator<Line, undefined> {
+  const file = createReadStream(path);
+  file.on("data", (chunk) => onBytes(chunk.length));
+  const bytes = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
+  file.on("error", (error) => bytes.destroy(error));
+  const decoder = new TextDecoder();
+  let rest = "";
+  let number = 0;
+  let skipping = false; // up to the end of a line that is too long
+  for await (const chunk of bytes) {
+    const parts = (rest + decoder.decode(chunk as Buffer, { stream: true })).split("\n");
+    rest = parts.pop() ?? "";
+    for (const text of parts) {
+      if (!skipping) yield { text: text.replace(/\r$/, ""), number: ++number };
+      skipping = false;
+    }
+    if (rest.length > maxCharacters) {
+      if (!skipping) yield { text: rest, number: ++number };
+      skipping = true;
+    }
+    if (skipping) rest = "";
+  }
+  rest += decoder.decode();
+  if (rest !== "" && !skipping) yield { text: rest.replace(/\r$/, ""), number: ++number };
+  return undefined;
+}

@@ -1,0 +1,85 @@
+// What an import says: a line for each row that it could not use, and a table at the end.
+
+import { errorCode } from "../stack/errors.ts";
+import { RowError, shorten } from "./values.ts";
+
+export interface Report {
+  /** Counts rows of a kind (listings, hosts, calendars). */
+  add(kind: string, outcome: "loaded" | "updated" | "unchanged", count: number): void;
+  /** A row that could not be used, said at once: a file may hold more of them than memory. */
+  skip(kind: string, line: number, error: unknown): void;
+  /** Counts something about rows that were loaded all the same. */
+  note(text: string, count?: number): void;
+  /** Whether any row could be used. */
+  readonly usable: boolean;
+  table(): string;
+}
+
+const outcomes = ["loaded", "updated", "unchanged", "skipped"] as const;
+/** Reasons are few; a file made to have many must not fill the memory. */
+const maxReasons = 200;
+
+/** @param say writes a line */
+export function createReport(say: (line: string) => void): Report {
+  const counts = new Map<string, Record<(typeof outcomes)[number], number>>();
+  const reasons = new Map<string, number>();
+  const notes = new Map<string, number>();
+  const of = (kind: string) => {
+    const found = counts.get(kind) ?? { loaded: 0, updated: 0, unchanged: 0, skipped: 0 };
+    counts.set(kind, found);
+    return found;
+  };
+  const increase = (map: Map<string, number>, key: string, by: number) => {
+    const known = map.has(key) || map.size < maxReasons ? key : "others";
+    map.set(known, (map.get(known) ?? 0) + by);
+  };
+
+  return {
+    add(kind, outcome, count) {
+      of(kind)[outcome] += count;
+    },
+    skip(kind, line, error) {
+      of(kind).skipped++;
+      increase(reasons, error instanceof RowError ? error.reason : reasonOf(error), 1);
+      say(`  ${kind}, line ${line}: ${error instanceof RowError ? error.message : reasonOf(error)}`);
+    },
+    note(text, count = 1) {
+      if (count > 0) increase(notes, text, count);
+    },
+    get usable() {
+      return [...counts.values()].some((count) => count.loaded + count.updated + count.unchanged > 0);
+    },
+    table() {
+      const number = (value: number) => value.toLocaleString("en");
+      const rows = [
+        ["", ...outcomes],
+        ...[...counts].map(([kind, count]) => [kind, ...outcomes.map((o) => number(count[o]))]),
+      ];
+      const list = (title: string, map: Map<string, number>) =>
+        map.size === 0
+          ? []
+          : [
+              "",
+              `  ${title}`,
+              ...[...map]
+                .sort((a, b) => b[1] - a[1])
+                .map(([text, count]) => `  ${number(count).padStart(9)}  ${text}`),
+            ];
+      return [
+        ...rows.map(
+          ([kind = "", ...cells]) => `  ${kind.padEnd(12)}${cells.map((cell) => cell.padStart(11)).join("")}`,
+        ),
+        ...list("Skipped, and why", reasons),
+        ...list("Worth knowing", notes),
+      ].join("\n");
+    },
+  };
+}
+
+/** The database's words, without values, so that rows with the same trouble count as one. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const constraint =
+    error instanceof Error && "constraint_name" in error ? ` (${String(error.constraint_name)})` : "";
+  return shorten(`${message}${constraint === "" && errorCode(error) === undefined ? "" : constraint}`, 300);
+}

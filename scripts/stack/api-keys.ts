@@ -1,0 +1,62 @@
+// Who calls: the API key of a request and the token that the services behind the gateway understand.
+
+import type { IncomingHttpHeaders } from "node:http";
+import { jwtVerify } from "jose";
+import type { Keys } from "./keys.ts";
+
+export interface Claims extends Record<string, unknown> {
+  role: string;
+}
+
+export interface ApiKeys {
+  /** The key of a request (header `apikey`, or the query's), and whether the project knows it. */
+  find(headers: IncomingHttpHeaders, url: URL): { key: string | undefined; known: boolean; secret: boolean };
+  /**
+   * The Authorization header for the services behind: a token of a user stays; a key stands for its role, the publishable one
+   * for `anon`, the secret one for `service_role`.
+   */
+  authorization(headers: IncomingHttpHeaders, key: string | undefined): string | undefined;
+  /** The claims of a valid, unexpired bearer token of this project, else undefined. */
+  verify(authorization: string | undefined): Promise<Claims | undefined>;
+}
+
+export function createApiKeys(keys: Keys): ApiKeys {
+  const tokens = new Map([
+    [keys.publishable, keys.anon],
+    [keys.secret, keys.serviceRole],
+    [keys.anon, keys.anon],
+    [keys.serviceRole, keys.serviceRole],
+  ]);
+  const secret = new TextEncoder().encode(keys.jwtSecret);
+
+  return {
+    find(headers, url) {
+      const header = headers.apikey;
+      const key =
+        (typeof header === "string" ? header : undefined) ?? url.searchParams.get("apikey") ?? undefined;
+      return {
+        key,
+        known: key !== undefined && tokens.has(key),
+        secret: key === keys.secret || key === keys.serviceRole,
+      };
+    },
+
+    authorization(headers, key) {
+      const given = headers.authorization;
+      if (given !== undefined && !given.startsWith("Bearer sb_")) return given;
+      const token = key === undefined ? undefined : tokens.get(key);
+      return token === undefined ? given : `Bearer ${token}`;
+    },
+
+    async verify(authorization) {
+      const token = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1];
+      if (token === undefined) return undefined;
+      try {
+        const { payload } = await jwtVerify(token, secret, { algorithms: ["HS256"] });
+        return typeof payload.role === "string" ? { ...payload, role: payload.role } : undefined;
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}

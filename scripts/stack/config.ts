@@ -1,0 +1,178 @@
+// What the embedded stack runs with: supabase/config.toml (one truth for both stacks), ports, keys and folders.
+
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse } from "smol-toml";
+import { z } from "zod";
+import { StackError } from "./errors.ts";
+import { createKeys, type Keys } from "./keys.ts";
+
+const emailTemplate = z.object({ subject: z.string(), content_path: z.string() }).partial();
+
+const emailSchema = z.object({
+  enabled: z.boolean(),
+  enable_confirmations: z.boolean(),
+  double_confirm_changes: z.boolean(),
+  secure_password_change: z.boolean(),
+  max_frequency: z.string(),
+  otp_length: z.number(),
+  otp_expiry: z.number(),
+  template: z.record(z.string(), emailTemplate).default({}),
+});
+
+const providerSchema = z.object({
+  enabled: z.boolean(),
+  client_id: z.string(),
+  secret: z.string(),
+  redirect_uri: z.string(),
+});
+
+const tomlSchema = z.object({
+  project_id: z.string(),
+  api: z.object({
+    port: z.number(),
+    schemas: z.array(z.string()),
+    extra_search_path: z.array(z.string()),
+    max_rows: z.number(),
+  }),
+  db: z.object({ port: z.number() }),
+  local_smtp: z.object({ port: z.number() }),
+  storage: z.object({
+    file_size_limit: z.string(),
+    buckets: z.record(z.string(), z.object({ objects_path: z.string().optional() })).default({}),
+  }),
+  auth: z.object({
+    site_url: z.string(),
+    additional_redirect_urls: z.array(z.string()),
+    jwt_expiry: z.number(),
+    enable_refresh_token_rotation: z.boolean(),
+    refresh_token_reuse_interval: z.number(),
+    enable_signup: z.boolean(),
+    minimum_password_length: z.number(),
+    password_requirements: z.string(),
+    email: emailSchema,
+    external: z.object({ google: providerSchema, github: providerSchema }).partial(),
+  }),
+  functions: z.record(z.string(), z.object({ verify_jwt: z.boolean().default(true) })).default({}),
+});
+
+export type Toml = z.infer<typeof tomlSchema>;
+
+export interface StackConfig {
+  /** The project folder: holds supabase/ and node_modules/. */
+  root: string;
+  /** Everything the stack writes: database, files, logs, pids. */
+  dataDir: string;
+  functionsDir: string;
+  /** Whether a new database begins with supabase/seed.sql and the buckets' files. */
+  seed: boolean;
+  ports: { api: number; db: number; mail: number; stripe: number };
+  apiUrl: string;
+  mailUrl: string;
+  /** Where the Stripe emulator answers. */
+  stripeUrl: string;
+  keys: Keys;
+  toml: Toml;
+  /** The unprivileged user that Postgres runs as when the stack is started by root (Postgres refuses root). */
+  serverUser: { uid: number; gid: number } | undefined;
+}
+
+export interface ConfigOverrides {
+  root?: string;
+  dataDir?: string;
+  functionsDir?: string;
+  seed?: boolean;
+  ports?: Partial<StackConfig["ports"]>;
+}
+
+/** Next to the ports of the CLI, which has no part for it. */
+const stripePort = 54330;
+
+export const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+/**
+ * Reads supabase/config.toml and the environment.
+ * `STAYBASE_DIR`, `STAYBASE_API_PORT`, `STAYBASE_DB_PORT`, `STAYBASE_MAIL_PORT` and `STAYBASE_STRIPE_PORT` override folder and ports.
+ *
+ * @throws StackError when config.toml is missing or wrong, or a port is not a number.
+ */
+export function loadConfig(overrides: ConfigOverrides = {}): StackConfig {
+  const root = overrides.root ?? projectRoot;
+  const toml = readToml(join(root, "supabase/config.toml"));
+  const serverUser = unprivilegedUser(root);
+  const ports = {
+    api: overrides.ports?.api ?? portFromEnv("STAYBASE_API_PORT") ?? toml.api.port,
+    db: overrides.ports?.db ?? portFromEnv("STAYBASE_DB_PORT") ?? toml.db.port,
+    mail: overrides.ports?.mail ?? portFromEnv("STAYBASE_MAIL_PORT") ?? toml.local_smtp.port,
+    stripe: overrides.ports?.stripe ?? portFromEnv("STAYBASE_STRIPE_PORT") ?? stripePort,
+  };
+  return {
+    root,
+    dataDir: overrides.dataDir ?? process.env.STAYBASE_DIR ?? defaultDataDir(root, serverUser),
+    functionsDir: overrides.functionsDir ?? join(root, "supabase/functions"),
+    seed: overrides.seed ?? true,
+    ports,
+    apiUrl: `http://127.0.0.1:${ports.api}`,
+    mailUrl: `http://127.0.0.1:${ports.mail}`,
+    stripeUrl: `http://127.0.0.1:${ports.stripe}`,
+    keys: createKeys(),
+    toml,
+    serverUser,
+  };
+}
+
+/** A connection string of one of the stack's roles; the password of every local role is `postgres`, as in the CLI. */
+export function databaseUrl(config: StackConfig, role = "postgres"): string {
+  return `postgresql://${role}:postgres@127.0.0.1:${config.ports.db}/postgres`;
+}
+
+function readToml(path: string): Toml {
+  try {
+    return tomlSchema.parse(parse(withEnvironment(readFileSync(path, "utf8"))));
+  } catch (error) {
+    const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+    throw new StackError(`${path} cannot be used: ${reason}`, "Compare it with a fresh `npx supabase init`.");
+  }
+}
+
+/** config.toml names secrets as "env(NAME)"; one that is not set is empty. */
+function withEnvironment(text: string): string {
+  return text.replaceAll(/"env\((\w+)\)"/g, (_match, name: string) =>
+    JSON.stringify(process.env[name] ?? ""),
+  );
+}
+
+function portFromEnv(name: string): number | undefined {
+  const value = process.env[name];
+  if (value === undefined || value === "") return undefined;
+  const port = Number(value);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new StackError(`${name}=${value} is not a port.`, "Use a number from 1 to 65535.");
+  }
+  return port;
+}
+
+/** Postgres refuses to run as root: then it runs as the owner of the project, or as `nobody` where root owns that too. */
+function unprivilegedUser(root: string): StackConfig["serverUser"] {
+  if (process.getuid?.() !== 0) return undefined;
+  const { uid, gid } = statSync(root);
+  return uid === 0 ? { uid: 65534, gid: 65534 } : { uid, gid };
+}
+
+/**
+ * `.staybase/` in the project; but root's own project may lie under a folder that only root may enter (/root), where the
+ * unprivileged Postgres could not reach its files: then a folder of the system's, one per project.
+ */
+function defaultDataDir(root: string, serverUser: StackConfig["serverUser"]): string {
+  const local = join(root, ".staybase");
+  const rootOwned = serverUser !== undefined && statSync(root).uid === 0;
+  if (!rootOwned || withParents(root).every((folder) => (statSync(folder).mode & 0o001) !== 0)) return local;
+  return join("/var/lib/staybase", createHash("sha256").update(root).digest("hex").slice(0, 12));
+}
+
+function withParents(path: string): string[] {
+  const parent = dirname(path);
+  return parent === path ? [path] : [path, ...withParents(parent)];
+}

@@ -1,0 +1,100 @@
+// The documentation that the stack serves: the page at `/` with the REST API and the Edge Functions, GraphiQL at `/graphql`,
+// and the files that they load. Everything comes from this machine; packages are read at the first visit.
+
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, extname, join } from "node:path";
+import type { StackConfig } from "../config.ts";
+
+export interface Docs {
+  /** The page or file at a path; undefined when there is none. */
+  find(path: string): Promise<Document | undefined>;
+}
+
+export interface Document {
+  headers: Record<string, string>;
+  body: string | Buffer;
+}
+
+const require = createRequire(import.meta.url);
+const pages = join(import.meta.dirname, "pages");
+
+const types: Record<string, string> = {
+  ".css": "text/css; charset=utf-8",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".json": "application/json; charset=utf-8",
+};
+
+/** Both viewers write styles into the page, so these may be inline; scripts may not. Nothing is asked of another host. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "worker-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+export function createDocs(config: StackConfig): Docs {
+  const ours = (name: string) => readFile(join(pages, name), "utf8");
+  const swagger = (name: string) => readFile(join(dirname(require.resolve("swagger-ui-dist")), name));
+  const graphiql = async (name: keyof typeof import("@graphql-yoga/render-graphiql/graphiql")) =>
+    (await import("@graphql-yoga/render-graphiql/graphiql"))[name];
+
+  const files: Record<string, () => Promise<string | Buffer>> = {
+    "/": async () => page(config, await ours("home.html")),
+    "/graphql": async () => page(config, await ours("graphiql.html")),
+    "/openapi.json": () => description(config),
+    "/docs/style.css": () => ours("style.css"),
+    "/docs/session.js": () => ours("session.js"),
+    "/docs/home.js": () => ours("home.js"),
+    "/docs/explorer.js": () => ours("explorer.js"),
+    "/docs/swagger-ui.css": () => swagger("swagger-ui.css"),
+    "/docs/swagger-ui.js": () => swagger("swagger-ui-bundle.js"),
+    "/docs/graphiql.css": () => graphiql("css"),
+    "/docs/graphiql.js": () => graphiql("js"),
+    "/docs/editorWorkerService.js": () => graphiql("editorWorkerService"),
+    "/docs/json.js": () => graphiql("jsonWorker"),
+    "/docs/graphql.js": () => graphiql("graphqlWorker"),
+  };
+
+  return {
+    async find(path) {
+      const read = Object.hasOwn(files, path) ? files[path] : undefined;
+      if (read === undefined) return undefined;
+      return {
+        headers: {
+          "content-type": types[extname(path)] ?? (types[".html"] as string),
+          "content-security-policy": policy,
+          "x-content-type-options": "nosniff",
+          "referrer-policy": "no-referrer",
+          "cache-control": "no-cache",
+        },
+        body: await read(),
+      };
+    },
+  };
+}
+
+/** A page with the addresses and keys of this stack: `{{apiUrl}}` and the like, none of which holds HTML. */
+function page({ apiUrl, mailUrl, keys }: StackConfig, html: string): string {
+  const values: Record<string, string> = {
+    apiUrl,
+    mailUrl,
+    publishable: keys.publishable,
+    secret: keys.secret,
+  };
+  return html.replace(/\{\{(\w+)\}\}/g, (_match, name: string) => values[name] ?? "");
+}
+
+/** docs/openapi.json with this stack as its first server. */
+async function description({ root, apiUrl }: StackConfig): Promise<string> {
+  const document = JSON.parse(await readFile(join(root, "docs/openapi.json"), "utf8"));
+  document.servers[0].url = apiUrl;
+  return JSON.stringify(document);
+}

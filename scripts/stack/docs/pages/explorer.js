@@ -1,0 +1,74 @@
+// GraphiQL, asking as whoever is signed in.
+
+import { apikey, currentSession, showSession } from "./session.js";
+
+const places = `# Ctrl-Enter asks. The book on the left is
+# the reference: of what you may use.
+query Places {
+  propertiesCollection(
+    first: 5
+    filter: { city: { eq: "Lisboa" } }
+    orderBy: [{ basePrice: AscNullsLast }]
+  ) {
+    totalCount
+    edges {
+      node {
+        title
+        neighbourhood
+        basePrice
+        currency
+        host { displayName }
+      }
+    }
+  }
+}
+`;
+
+const me = `# For those who are signed in.
+query Me {
+  accountsCollection {
+    edges {
+      node { id locale currency }
+    }
+  }
+}
+`;
+
+async function fetcher({ query, operationName, variables }, { headers } = {}) {
+  const session = currentSession();
+  const response = await fetch("/graphql/v1", {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      apikey,
+      ...(session && { authorization: `Bearer ${session.access_token}` }),
+      ...headers,
+    },
+    body: JSON.stringify({ query, operationName, variables }),
+  });
+  return response.json();
+}
+
+window.MonacoEnvironment = {
+  globalAPI: false,
+  getWorkerUrl: (_module, label) => `/docs/${label}.js`,
+};
+
+showSession();
+
+// The header is there at once; the editor is large.
+addEventListener("load", () => {
+  const headers = JSON.stringify({ apikey }, null, 2);
+  window.YogaGraphiQL.renderYogaGraphiQL(document.getElementById("explorer"), {
+    title: "GraphiQL",
+    fetcher,
+    defaultTabs: [
+      { query: places, headers },
+      { query: me, headers },
+    ],
+    defaultHeaders: headers,
+    // What the tab in front held, so that GraphiQL finds it again after a reload and opens no empty one.
+    initialQuery: new URL(location.href).searchParams.get("query") ?? places,
+    initialHeaders: headers,
+  });
+});

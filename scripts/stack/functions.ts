@@ -1,0 +1,117 @@
+// Edge Functions: one Deno process a function, started at its first request and restarted by Deno when its files change.
+
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseEnv } from "node:util";
+import { databaseUrl, type StackConfig } from "./config.ts";
+import type { Mail } from "./mail.ts";
+import type { Part } from "./part.ts";
+import { freePort, listens } from "./ports.ts";
+import { ManagedProcess } from "./processes.ts";
+import { emulatorKeys } from "./stripe/emulator.ts";
+
+const require = createRequire(import.meta.url);
+
+export interface Functions extends Part {
+  exists(name: string): boolean;
+  /** Whether a request must carry a valid JWT: `verify_jwt` of [functions.<name>] in config.toml, true when not given. */
+  verifiesJwt(name: string): boolean;
+  /** The port of a function's process, which is started when it does not run. */
+  portOf(name: string): Promise<number>;
+}
+
+interface Worker {
+  process: ManagedProcess;
+  port: number;
+}
+
+export function createFunctions(config: StackConfig, mail: Mail): Functions {
+  const workers = new Map<string, Promise<Worker>>();
+  const indexOf = (name: string) => join(config.functionsDir, name, "index.ts");
+
+  async function launch(name: string): Promise<Worker> {
+    const port = await freePort();
+    const process = new ManagedProcess({
+      name: `function-${name}`,
+      command: denoBinary(),
+      args: denoArguments(config, indexOf(name)),
+      dataDir: config.dataDir,
+      port,
+      cwd: config.root,
+      env: environment(config, port, mail),
+    });
+    process.start();
+    try {
+      await process.until(() => listens(port), 30_000);
+    } catch (error) {
+      await process.stop();
+      throw error;
+    }
+    return { process, port };
+  }
+
+  return {
+    name: "functions",
+    exists: (name) => /^[A-Za-z0-9][\w-]*$/.test(name) && existsSync(indexOf(name)),
+    verifiesJwt: (name) => config.toml.functions[name]?.verify_jwt ?? true,
+    async portOf(name) {
+      const current = await workers.get(name)?.catch(() => undefined);
+      if (current?.process.running === true) return current.port;
+      const launched = launch(name);
+      workers.set(name, launched);
+      return (await launched).port;
+    },
+    async start() {},
+    async ready() {},
+    async stop() {
+      const running = [...workers.values()];
+      workers.clear();
+      await Promise.allSettled(running.map(async (worker) => (await worker).process.stop()));
+    },
+  };
+}
+
+/** The `deno` package keeps its binary in a package per platform; its own wrapper would stand between us and the signals. */
+export function denoBinary(): string {
+  const { runInstall } = require("deno/install_api.cjs") as { runInstall(): string };
+  return runInstall();
+}
+
+/** Deno's flags for a function: packages from node_modules only, network, its own environment, and the project's files to read. */
+export function denoArguments(config: StackConfig, index: string): string[] {
+  return [
+    ...["run", "--watch", "--quiet", "--no-prompt", "--cached-only", "--node-modules-dir=manual"],
+    ...["--allow-net", "--allow-env", "--allow-sys", `--allow-read=${config.root},${config.functionsDir}`],
+    join(import.meta.dirname, "function-runner.ts"),
+    pathToFileURL(index).href,
+  ];
+}
+
+function environment(config: StackConfig, port: number, mail: Mail): NodeJS.ProcessEnv {
+  const { PATH, HOME, TMPDIR } = process.env;
+  const envFile = join(config.functionsDir, ".env");
+  return {
+    PATH,
+    HOME,
+    TMPDIR,
+    DENO_DIR: join(config.dataDir, "deno"),
+    DENO_NO_UPDATE_CHECK: "1",
+    DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}`,
+    // mails of functions go to the catcher, unless supabase/functions/.env names a server
+    SMTP_HOST: "127.0.0.1",
+    SMTP_PORT: String(mail.smtpPort),
+    STRIPE_SECRET_KEY: emulatorKeys.secret,
+    STRIPE_PUBLISHABLE_KEY: emulatorKeys.publishable,
+    STRIPE_WEBHOOK_SECRET: emulatorKeys.webhookSecret,
+    STRIPE_EMULATOR_URL: config.stripeUrl,
+    ...(existsSync(envFile) ? parseEnv(readFileSync(envFile, "utf8")) : {}),
+    SUPABASE_URL: config.apiUrl,
+    SUPABASE_ANON_KEY: config.keys.anon,
+    SUPABASE_SERVICE_ROLE_KEY: config.keys.serviceRole,
+    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: config.keys.publishable }),
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: config.keys.secret }),
+    SUPABASE_DB_URL: databaseUrl(config),
+  };
+}

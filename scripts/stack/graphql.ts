@@ -1,0 +1,34 @@
+// GraphQL as a part of the stack: the engine in graphql/, on a pool of its own.
+
+import postgres, { type Sql } from "postgres";
+import { databaseUrl, type StackConfig } from "./config.ts";
+import { type Answer, type Caller, createGraphql, type Graphql } from "./graphql/index.ts";
+import type { Part } from "./part.ts";
+
+export interface GraphqlPart extends Part {
+  /** Answers the text of a request's body for a caller whose token has been verified. */
+  answer(caller: Caller, body: string): Promise<Answer>;
+}
+
+export function createGraphqlPart(config: StackConfig): GraphqlPart {
+  let sql: Sql | undefined;
+  let engine: Graphql | undefined;
+  return {
+    name: "graphql",
+    async start() {
+      sql = postgres(databaseUrl(config, "authenticator"), { max: 5, idle_timeout: 30, onnotice: () => {} });
+      engine = createGraphql(sql, { searchPath: ["graphql_public", ...config.toml.api.extra_search_path] });
+    },
+    async ready() {},
+    async stop() {
+      await engine?.close();
+      await sql?.end({ timeout: 1 });
+      engine = undefined;
+      sql = undefined;
+    },
+    async answer(caller, body) {
+      if (engine === undefined) return { status: 503, body: '{"message":"GraphQL is not running."}' };
+      return engine.answer(caller, body);
+    },
+  };
+}

@@ -1,0 +1,73 @@
+// The body of a request, read as PostgREST reads it for the function `graphql_public.graphql`.
+
+import { parseJson } from "./values.ts";
+
+/** The arguments of `graphql_public.graphql`; `query` is null where the body has none. */
+export interface Body {
+  operationName: string | null;
+  query: string | null;
+  variables: unknown;
+  extensions: unknown;
+}
+
+/** An error in PostgREST's shape, for what never reaches GraphQL. */
+export class RestError extends Error {
+  override name = "RestError";
+  readonly status: number;
+  readonly code: string;
+  readonly details: string | null;
+
+  constructor(status: number, code: string, message: string, details: string | null = null) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.details = details;
+  }
+
+  /** The body of the answer. */
+  toJSON(): Record<string, string | null> {
+    return { code: this.code, details: this.details, hint: null, message: this.message };
+  }
+}
+
+const PARAMETERS = ["operationName", "query", "variables", "extensions"];
+
+/**
+ * Reads a body, as parsed JSON or as its text. From text, whole numbers beyond 2^53 arrive unrounded.
+ * @throws RestError `PGRST102` for what is not JSON, `PGRST202` for keys that are no parameters
+ */
+export function readBody(body: unknown): Body {
+  const json = typeof body === "string" ? parseBody(body) : body;
+  const first: unknown = Array.isArray(json) ? json[0] : json;
+  const given = typeof first === "object" && first !== null ? (first as Record<string, unknown>) : {};
+  const keys = Object.keys(given).sort();
+  if (keys.some((key) => !PARAMETERS.includes(key))) {
+    const named = `${keys.length > 1 ? "parameters" : "parameter"} ${keys.join(", ")}`;
+    throw new RestError(
+      404,
+      "PGRST202",
+      `Could not find the function graphql_public.graphql(${keys.join(", ")}) in the schema cache`,
+      `Searched for the function graphql_public.graphql with ${named} or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache.`,
+    );
+  }
+  return {
+    operationName: asText(given.operationName),
+    query: asText(given.query),
+    variables: given.variables ?? {},
+    extensions: given.extensions ?? null,
+  };
+}
+
+function parseBody(text: string): unknown {
+  try {
+    return text === "" ? {} : parseJson(text);
+  } catch {
+    throw new RestError(400, "PGRST102", "Empty or invalid json");
+  }
+}
+
+/** Postgres turns any JSON into the text that a parameter wants. */
+const asText = (value: unknown): string | null => {
+  if (value === undefined || value === null) return null;
+  return typeof value === "string" ? value : JSON.stringify(value);
+};

@@ -1,0 +1,110 @@
+// Answers one GraphQL request on a given connection, inside a given transaction.
+
+import { Document, type Selected } from "./document.ts";
+import { DocumentError, GraphqlError } from "./errors.ts";
+import { jsonText, objectText } from "./json.ts";
+import { checkVariables, limits } from "./limits.ts";
+import { type Planned, planRootField } from "./roots.ts";
+import type { Schema } from "./schema.ts";
+import type { Run } from "./sql.ts";
+
+/** A GraphQL request as it reaches the database: names and types are those of `graphql.resolve`. */
+export interface Request {
+  query: string;
+  operationName: string | null;
+  variables: unknown;
+}
+
+/**
+ * Answers a request and gives the JSON text of the answer. Statements run through `run`, under whatever role and settings its
+ * transaction has.
+ * @throws whatever makes the answer void as a whole: any SQL error, and any error in a mutation. The caller must then roll
+ *   back and answer {@link failed}.
+ */
+export async function resolve(request: Request, schema: Schema, run: Run): Promise<string> {
+  let document: Document;
+  let selections: readonly Selected[];
+  const { variables } = request;
+  try {
+    if (!isObject(variables)) throw new DocumentError("variables must be an object");
+    checkVariables(variables);
+    document = new Document(request.query, request.operationName, variables);
+    if (isMutation(document) && !schema.mutation) return failed("Unknown type Mutation");
+    selections = rootSelections(document);
+  } catch (error) {
+    if (error instanceof GraphqlError) return jsonText({ errors: [{ message: error.message }] });
+    throw error;
+  }
+  return isMutation(document)
+    ? await mutate(document, selections, schema, run)
+    : await query(document, selections, schema, run);
+}
+
+/** The answer to a request that came to nothing. */
+export const failed = (message: string): string => jsonText({ data: null, errors: [{ message }] });
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isMutation = ({ operation }: Document): boolean => operation.operation === "mutation";
+
+function rootSelections(document: Document): readonly Selected[] {
+  const selections = document.select(
+    document.operation.selectionSet,
+    isMutation(document) ? "Mutation" : "Query",
+  );
+  if (selections.length === 0 && !isMutation(document)) {
+    throw new GraphqlError("Selection set must not be empty");
+  }
+  if (selections.length > limits.rootFields) throw new GraphqlError("Document selects too much");
+  return selections;
+}
+
+/** Fields that cannot be planned become errors; the others answer, all at once. */
+async function query(
+  document: Document,
+  selections: readonly Selected[],
+  schema: Schema,
+  run: Run,
+): Promise<string> {
+  const errors: { message: string }[] = [];
+  const planned = selections.flatMap((selected): [string, Planned][] => {
+    try {
+      return [[selected.key, planRootField(document, selected, schema)]];
+    } catch (error) {
+      if (!(error instanceof GraphqlError)) throw error;
+      errors.push({ message: error.message });
+      return [];
+    }
+  });
+  const entries = await Promise.all(
+    planned.map(async ([key, plan]) => [key, await answerField(plan, run)] as const),
+  );
+  const answer: [string, string][] = [["data", entries.length > 0 ? objectText(entries) : "null"]];
+  if (errors.length > 0) answer.push(["errors", jsonText(errors)]);
+  return objectText(answer);
+}
+
+/** Fields run one after the other, and one that fails undoes them all. */
+async function mutate(
+  document: Document,
+  selections: readonly Selected[],
+  schema: Schema,
+  run: Run,
+): Promise<string> {
+  if (selections.length === 0) throw new GraphqlError("Selection set must not be empty");
+  const entries: [string, string][] = [];
+  for (const selected of selections) {
+    entries.push([selected.key, await answerField(planRootField(document, selected, schema), run)]);
+  }
+  return objectText([["data", objectText(entries)]]);
+}
+
+async function answerField(planned: Planned, run: Run): Promise<string> {
+  if ("answer" in planned) return planned.answer;
+  const [row] = await run(planned.sql, planned.params);
+  if (planned.atMost !== null && BigInt((row?.changed as string | undefined) ?? 0) > planned.atMost) {
+    throw new GraphqlError(`${planned.verb} impacts too many records`);
+  }
+  return (row?.answer as string | null | undefined) ?? "null";
+}

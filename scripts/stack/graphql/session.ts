@@ -1,0 +1,56 @@
+// The settings under which PostgREST runs a request: role, claims, search path and what `alter role … set` asks for.
+
+import type { Run } from "./sql.ts";
+
+/** Who asks, as the gateway found out from the request's keys. */
+export interface Caller {
+  /** Role that the transaction takes on: `anon`, `authenticated` or `service_role`. */
+  role: string;
+  /** Claims of the token as JSON, for `auth.uid()` and the policies. */
+  claims: string;
+  /** Headers of the request as a JSON object with lower-case names. */
+  headers?: string;
+}
+
+/** Settings of roles by role, as name and value. */
+export type RoleSettings = ReadonlyMap<string, readonly (readonly [name: string, value: string])[]>;
+
+const ROLE_SETTINGS = `
+select r.rolname as role, split_part(s.setting, '=', 1) as name, substr(s.setting, strpos(s.setting, '=') + 1) as value
+from pg_catalog.pg_auth_members as m
+join pg_catalog.pg_roles as r on r.oid = m.roleid
+cross join unnest(r.rolconfig) as s (setting)
+join pg_catalog.pg_settings as p on p.name = split_part(s.setting, '=', 1)
+where
+    m.member = current_user::regrole
+    and p.name <> 'default_transaction_isolation'
+    and (p.context = 'user' or pg_catalog.has_parameter_privilege(p.name, 'set'))`;
+
+/** Reads what `alter role … set` says for the roles that the connection may take on. Postgres itself applies it at login only. */
+export async function readRoleSettings(run: Run): Promise<RoleSettings> {
+  const rows = (await run(ROLE_SETTINGS, [])) as readonly { role: string; name: string; value: string }[];
+  const byRole = Map.groupBy(rows, ({ role }) => role);
+  return new Map(
+    [...byRole].map(([role, settings]) => [role, settings.map(({ name, value }) => [name, value])]),
+  );
+}
+
+/** The statement that begins a request's transaction. All of it ends with the transaction. */
+export function enterSession(
+  caller: Caller,
+  searchPath: string,
+  roleSettings: RoleSettings,
+): Parameters<Run> {
+  const settings = [
+    ["search_path", searchPath],
+    ["role", caller.role],
+    ["request.jwt.claims", caller.claims],
+    ["request.method", "POST"],
+    ["request.path", "/rpc/graphql"],
+    ["request.headers", caller.headers ?? "{}"],
+    ["request.cookies", "{}"],
+    ...(roleSettings.get(caller.role) ?? []),
+  ];
+  const calls = settings.map((_, i) => `set_config($${2 * i + 1}::text, $${2 * i + 2}::text, true)`);
+  return [`select ${calls.join(", ")}`, settings.flat()];
+}

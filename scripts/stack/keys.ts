@@ -1,0 +1,33 @@
+// The API keys of a local project. They are the ones that `supabase start` prints on every machine, so a snippet works on
+// both stacks; they are public knowledge, which is why the stack listens on 127.0.0.1 alone.
+
+import { createHmac } from "node:crypto";
+
+export interface Keys {
+  publishable: string;
+  secret: string;
+  /** Legacy JWT keys, signed with jwtSecret. */
+  anon: string;
+  serviceRole: string;
+  /** HS256 secret of every token: Auth signs with it, REST and the gateway verify with it. */
+  jwtSecret: string;
+}
+
+/** The keys of a local project as the Supabase CLI has them. */
+export function createKeys(): Keys {
+  const jwtSecret = "super-secret-jwt-token-with-at-least-32-characters-long";
+  return {
+    publishable: "sb_publishable_ACJWlzQHlZjBrEguHvfOxg_3BJgxAaH",
+    secret: "sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz",
+    anon: legacyKey("anon", jwtSecret),
+    serviceRole: legacyKey("service_role", jwtSecret),
+    jwtSecret,
+  };
+}
+
+/** Deterministic, so the same token as the CLI's on every machine (jose would write the header in its own order). */
+function legacyKey(role: string, secret: string): string {
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const body = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ iss: "supabase-demo", role, exp: 1983812996 })}`;
+  return `${body}.${createHmac("sha256", secret).update(body).digest("base64url")}`;
+}

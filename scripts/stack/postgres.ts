@@ -1,0 +1,138 @@
+// Postgres 17: its files, its cluster, its process.
+
+import { execFile } from "node:child_process";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import postgres from "postgres";
+import { databaseUrl, type StackConfig } from "./config.ts";
+import { errorCode, StackError } from "./errors.ts";
+import type { Part } from "./part.ts";
+import { commandOf, ManagedProcess } from "./processes.ts";
+import { prepareServerFiles } from "./server-files.ts";
+
+const exe = process.platform === "win32" ? ".exe" : "";
+
+export function createPostgres(config: StackConfig): Part {
+  const cluster = join(config.dataDir, "postgres");
+  let server: ManagedProcess | undefined;
+
+  return {
+    name: "postgres",
+    async start() {
+      const files = await prepareServerFiles(config.dataDir);
+      if (!existsSync(join(cluster, "PG_VERSION"))) await initCluster(config, files, cluster);
+      removeStaleLock(cluster);
+      server = new ManagedProcess({
+        name: "postgres",
+        command: join(files, "bin", `postgres${exe}`),
+        args: ["-D", cluster, ...settings(config)],
+        dataDir: config.dataDir,
+        cwd: cluster,
+        user: config.serverUser,
+        stopSignal: "SIGINT", // "fast" shutdown: ends sessions, writes a checkpoint
+      });
+      server.start();
+    },
+    async ready() {
+      await server?.until(() => accepts(databaseUrl(config, "supabase_admin")), 60_000);
+    },
+    async stop() {
+      await server?.stop();
+    },
+  };
+}
+
+/** True as soon as the database answers a query; false while it starts. */
+async function accepts(url: string): Promise<boolean> {
+  const sql = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 5 });
+  try {
+    await sql`select 1`;
+    return true;
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ECONNREFUSED" || code === "57P03" || code === "CONNECTION_CLOSED" || code === "ECONNRESET")
+      return false;
+    throw error;
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+/**
+ * A killed server whose parent was killed too stays in the process table until somebody waits for it; in a container without
+ * an init that is never, and Postgres takes the number in its lock file for a running server. The lock goes when that process
+ * has ended and no other works in the cluster's folder.
+ */
+function removeStaleLock(cluster: string): void {
+  const lock = join(cluster, "postmaster.pid");
+  if (process.platform !== "linux" || !existsSync(lock)) return;
+  const pid = Number(readFileSync(lock, "utf8").split("\n")[0]);
+  if (existsSync(`/proc/${pid}`) && commandOf(pid) === "" && processesIn(cluster).length === 0) rmSync(lock);
+}
+
+function processesIn(folder: string): string[] {
+  return readdirSync("/proc").filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/cwd`) === folder;
+    } catch {
+      return false; // it has ended, or belongs to somebody else
+    }
+  });
+}
+
+async function initCluster(config: StackConfig, files: string, cluster: string): Promise<void> {
+  // initdb works beside the final folder, so that a start that was interrupted leaves no half cluster under its name.
+  rmSync(cluster, { recursive: true, force: true });
+  mkdirSync(cluster, { recursive: true, mode: 0o700 });
+  const passwordFile = join(config.dataDir, "initdb-password");
+  writeFileSync(passwordFile, "postgres\n");
+  if (config.serverUser !== undefined) chownSync(cluster, config.serverUser.uid, config.serverUser.gid);
+  try {
+    await promisify(execFile)(
+      join(files, "bin", `initdb${exe}`),
+      [
+        ...["--pgdata", cluster, "--username", "supabase_admin", "--pwfile", passwordFile],
+        ...["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"],
+        ...["--locale-provider", "icu", "--icu-locale", "en-US", "--no-instructions"],
+      ],
+      { cwd: cluster, ...config.serverUser },
+    );
+  } catch (error) {
+    rmSync(cluster, { recursive: true, force: true });
+    const { stderr, message } = error as { stderr?: string; message?: string };
+    const said = stderr?.trim() || message;
+    throw new StackError(
+      `The database could not be made: ${said}`,
+      "Check that the disk has room and that the folder can be written.",
+    );
+  } finally {
+    rmSync(passwordFile, { force: true });
+  }
+}
+
+function settings(config: StackConfig): string[] {
+  const values: Record<string, string | number> = {
+    port: config.ports.db,
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: "",
+    max_connections: 100,
+    shared_buffers: "128MB",
+    jit: "off",
+    wal_level: "logical", // as on hosted Supabase, where Realtime reads it
+    shared_preload_libraries: "pg_stat_statements",
+    log_line_prefix: "%m [%p] %q%u ",
+    timezone: "UTC",
+    "cron.database_name": "postgres",
+  };
+  return Object.entries(values).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+}

@@ -1,0 +1,177 @@
+// Child processes of the stack: started in a group of their own with a log file and a pid file, and stopped for certain,
+// also by the next start when this process was killed.
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import {
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { StackError } from "./errors.ts";
+
+export interface ProcessOptions {
+  name: string;
+  command: string;
+  args: string[];
+  dataDir: string;
+  /** The whole environment of the child; this process's own when left out. */
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+  user?: { uid: number; gid: number } | undefined;
+  /** Where it listens; kept in the pid file, for whoever wants to talk to it past the gateway. */
+  port?: number;
+  /** What asks this program to finish its work and exit. */
+  stopSignal?: NodeJS.Signals;
+}
+
+/** A child process with a log, a pid file and a stop that always ends. */
+export class ManagedProcess {
+  readonly #options: ProcessOptions;
+  #child: ChildProcess | undefined;
+  #lastLines: string[] = [];
+
+  constructor(options: ProcessOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { name, command, args, dataDir, env, cwd, user, port } = this.#options;
+    mkdirSync(join(dataDir, "logs"), { recursive: true });
+    mkdirSync(join(dataDir, "run"), { recursive: true });
+    // A group of its own, so that a Ctrl-C in the terminal reaches only the stack, which stops its parts in order.
+    const child = spawn(command, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: process.platform !== "win32",
+      windowsHide: true,
+      env: env ?? process.env,
+      ...(cwd === undefined ? {} : { cwd }),
+      ...user,
+    });
+    this.#child = child;
+    const log = createWriteStream(join(dataDir, "logs", `${name}.log`), { flags: "a" });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        log.write(chunk);
+        this.#lastLines = [...this.#lastLines, ...chunk.toString().trimEnd().split("\n")].slice(-8);
+      });
+    }
+    child.on("error", (error) => this.#lastLines.push(error.message));
+    child.on("close", () => log.end());
+    if (child.pid !== undefined)
+      writeFileSync(this.#pidFile, JSON.stringify({ pid: child.pid, command, port }));
+  }
+
+  get running(): boolean {
+    return this.#child?.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get pid(): number | undefined {
+    return this.running ? this.#child?.pid : undefined;
+  }
+
+  /**
+   * Asks `check` until it answers true.
+   *
+   * @throws StackError when the process has ended or the time (ms) is over, with the last lines it said.
+   */
+  async until(check: () => Promise<boolean>, timeout = 20_000): Promise<void> {
+    const deadline = Date.now() + timeout;
+    for (;;) {
+      if (await check()) return;
+      if (!this.running || Date.now() > deadline) {
+        const ended = this.running ? `was not ready after ${timeout / 1000} s` : "ended while starting";
+        throw new StackError(
+          `${this.#options.name} ${ended}. It said:\n  ${this.#lastLines.join("\n  ") || "nothing"}`,
+          `The whole log is ${join(this.#options.dataDir, "logs", `${this.#options.name}.log`)}.`,
+        );
+      }
+      await sleep(20);
+    }
+  }
+
+  /** Sends the stop signal, waits up to `grace` ms, then kills. */
+  async stop(grace = 4_000): Promise<void> {
+    const pid = this.pid;
+    if (pid !== undefined)
+      await endProcess(pid, this.#options.stopSignal ?? "SIGTERM", grace, () => !this.running);
+    rmSync(this.#pidFile, { force: true });
+  }
+
+  get #pidFile(): string {
+    return join(this.#options.dataDir, "run", `${this.#options.name}.pid`);
+  }
+}
+
+/** Ends what a stack that was killed left running, by the pid files it wrote; a pid that is now another program is left alone. */
+export async function endLeftovers(dataDir: string): Promise<string[]> {
+  const folder = join(dataDir, "run");
+  if (!existsSync(folder)) return [];
+  const ended: string[] = [];
+  for (const file of readdirSync(folder)) {
+    const { pid, command } = JSON.parse(readFileSync(join(folder, file), "utf8")) as {
+      pid: number;
+      command: string;
+    };
+    const program = process.platform === "win32" ? basename(command) : command;
+    if (commandOf(pid).includes(program)) {
+      await endProcess(
+        pid,
+        file.startsWith("postgres") ? "SIGINT" : "SIGTERM",
+        4_000,
+        () => commandOf(pid) === "",
+      );
+      ended.push(basename(file, ".pid"));
+    }
+    rmSync(join(folder, file), { force: true });
+  }
+  return ended;
+}
+
+/** The command line of a process, or "" when there is none. */
+export function commandOf(pid: number): string {
+  if (process.platform === "linux") {
+    try {
+      // An ended process that nobody has waited for yet has an empty command line.
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+    } catch {
+      return "";
+    }
+  }
+  try {
+    const [command, args] =
+      process.platform === "win32"
+        ? (["tasklist", ["/fi", `PID eq ${pid}`, "/fo", "csv", "/nh"]] as const)
+        : (["ps", ["-p", String(pid), "-o", "command="]] as const);
+    return execFileSync(command, args, { encoding: "utf8" }).trim();
+  } catch {
+    return "";
+  }
+}
+
+async function endProcess(
+  pid: number,
+  signal: NodeJS.Signals,
+  grace: number,
+  ended: () => boolean,
+): Promise<void> {
+  kill(pid, signal);
+  const deadline = Date.now() + grace;
+  while (!ended() && Date.now() < deadline) await sleep(10);
+  if (ended()) return;
+  kill(pid, "SIGKILL");
+  while (!ended() && Date.now() < deadline + 1_000) await sleep(10);
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended already.
+  }
+}

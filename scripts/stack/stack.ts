@@ -1,0 +1,128 @@
+// The embedded stack as a whole: starts its parts in order, tells how it goes, and stops them in the opposite order.
+
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import postgres from "postgres";
+import { createAuth } from "./auth.ts";
+import { uploadBucketObjects } from "./bucket-objects.ts";
+import { databaseUrl, type StackConfig } from "./config.ts";
+import { createCron } from "./cron.ts";
+import { StackError } from "./errors.ts";
+import { createFunctions } from "./functions.ts";
+import { createGateway } from "./gateway.ts";
+import { createGraphqlPart } from "./graphql.ts";
+import { createMail } from "./mail.ts";
+import { applyMigrations } from "./migrations.ts";
+import { createNet } from "./net.ts";
+import type { Part } from "./part.ts";
+import { requireFreePort } from "./ports.ts";
+import { createPostgres } from "./postgres.ts";
+import { commandOf, endLeftovers } from "./processes.ts";
+import { createRest } from "./rest.ts";
+import { createStorage } from "./storage.ts";
+import { createStripe } from "./stripe/emulator.ts";
+import { ensureSystemSchema } from "./system-schema.ts";
+
+export interface Stack {
+  stop(): Promise<void>;
+}
+
+/** Called once a step is done, with what it was and how long it took in ms. */
+export type Report = (step: string, milliseconds: number) => void;
+
+/**
+ * Starts everything and resolves when all of it serves. A start that fails leaves nothing running.
+ *
+ * @throws StackError what is wrong and what to do
+ */
+export async function startStack(config: StackConfig, report: Report = () => {}): Promise<Stack> {
+  process.umask(0o022); // Postgres may run as another user, who must be able to read the server's files
+  const running = runningPid(config);
+  if (running !== undefined) {
+    throw new StackError(
+      `Staybase is already running here (process ${running}).`,
+      "`npm run status` shows it, `npm run stop` stops it.",
+    );
+  }
+  writeFileSync(pidFile(config), String(process.pid));
+
+  const started: Part[] = [];
+  const stop = async () => {
+    for (const part of started.splice(0).reverse()) await part.stop();
+    rmSync(pidFile(config), { force: true });
+  };
+  const start = async (...parts: Part[]) => {
+    await Promise.all(
+      parts.map(async (part) => {
+        const since = performance.now();
+        started.push(part);
+        await part.start();
+        await part.ready();
+        report(part.name, performance.now() - since);
+      }),
+    );
+  };
+
+  try {
+    const leftovers = await endLeftovers(config.dataDir);
+    if (leftovers.length > 0) report(`recovered from a stack that was killed (${leftovers.join(", ")})`, 0);
+    await requirePorts(config);
+
+    const mail = createMail(config);
+    await start(createPostgres(config), mail);
+    const seeded = await prepareDatabase(config, report);
+
+    const services = {
+      auth: createAuth(config, mail),
+      rest: createRest(config),
+      storage: createStorage(config),
+      functions: createFunctions(config, mail),
+      graphql: createGraphqlPart(config),
+    };
+    await start(...Object.values(services), createCron(config), createStripe(config), createNet(config));
+    if (seeded) await uploadBucketObjects(config, services.storage);
+    await start(createGateway(config, services));
+    return { stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The process that runs the stack of this data folder, if one does. */
+export function runningPid(config: StackConfig): number | undefined {
+  if (!existsSync(pidFile(config))) return undefined;
+  const pid = Number(readFileSync(pidFile(config), "utf8"));
+  // After a crash of the machine the number may belong to any program; ours is a Node process.
+  return pid > 0 && pid !== process.pid && /node/.test(commandOf(pid)) ? pid : undefined;
+}
+
+/** Returns whether the database is new and was seeded. */
+async function prepareDatabase(config: StackConfig, report: Report): Promise<boolean> {
+  const since = performance.now();
+  const admin = postgres(databaseUrl(config, "supabase_admin"), { max: 1, onnotice: () => {} });
+  try {
+    await ensureSystemSchema(admin);
+    const { applied, seeded } = await applyMigrations(config, admin);
+    await admin`update private.settings set value = ${`${config.apiUrl}/functions/v1`} where name = 'functions_url'`;
+    await admin`update private.settings set value = ${config.apiUrl} where name = 'public_api_url'`;
+    report(
+      applied === 0 ? "migrations (all applied)" : `migrations (${applied} applied)`,
+      performance.now() - since,
+    );
+    return seeded;
+  } finally {
+    await admin.end({ timeout: 1 });
+  }
+}
+
+async function requirePorts({ ports }: StackConfig): Promise<void> {
+  await requireFreePort(ports.api, { name: "API", variable: "STAYBASE_API_PORT" });
+  await requireFreePort(ports.db, { name: "database", variable: "STAYBASE_DB_PORT" });
+  await requireFreePort(ports.mail, { name: "mail", variable: "STAYBASE_MAIL_PORT" });
+  await requireFreePort(ports.stripe, { name: "Stripe emulator", variable: "STAYBASE_STRIPE_PORT" });
+}
+
+function pidFile(config: StackConfig): string {
+  return join(config.dataDir, "stack.pid");
+}

@@ -1,0 +1,59 @@
+// Storage: buckets and objects under RLS; the bytes lie in the data folder.
+
+import { setExperimental } from "@supabase/lite";
+import type { StackConfig } from "./config.ts";
+import { createLite, createLitePart, type LitePart } from "./lite.ts";
+import { createObjectFiles } from "./object-files.ts";
+
+export function createStorage(config: StackConfig): LitePart {
+  const { keys, toml } = config;
+  return createLitePart(
+    "storage",
+    () => {
+      setExperimental("storage", true);
+      const app = createLite(config, "supabase_storage_admin", {
+        auth: { enabled: true, jwt_secret: keys.jwtSecret, site_url: toml.auth.site_url },
+        storage: { enabled: true, file_size_limit: toml.storage.file_size_limit },
+      });
+      app._storageAdapter = createObjectFiles(config.dataDir);
+      return app;
+    },
+    async (request, answer) => {
+      const folder = await listedFolder(request);
+      const response = await answer(request);
+      return folder === undefined || !response.ok ? response : withinFolder(response, folder);
+    },
+  );
+}
+
+/** The folder that a list request asks for ("" for the bucket itself); undefined for any other request. */
+async function listedFolder(request: Request): Promise<string | undefined> {
+  if (
+    request.method !== "POST" ||
+    !/^\/storage\/v1\/object\/list\/[^/]+$/.test(new URL(request.url).pathname)
+  )
+    return undefined;
+  const body: unknown = await request
+    .clone()
+    .json()
+    .catch(() => undefined);
+  const prefix = typeof body === "object" && body !== null && "prefix" in body ? String(body.prefix) : "";
+  return prefix.replace(/^\/+|\/+$/g, "");
+}
+
+/**
+ * lite lists whole paths, hosted Supabase what lies directly in the folder: names without the folder, and one entry without
+ * id for each folder in it. Pages are counted in objects here, which differs only where folders lie within folders.
+ */
+async function withinFolder(response: Response, folder: string): Promise<Response> {
+  const objects = (await response.json()) as { name: string }[];
+  const start = folder === "" ? 0 : folder.length + 1;
+  const entries = new Map<string, unknown>();
+  for (const object of objects) {
+    const [name = "", ...deeper] = object.name.slice(start).split("/");
+    if (name === "" || !object.name.startsWith(folder)) continue;
+    const empty = { id: null, updated_at: null, created_at: null, last_accessed_at: null, metadata: null };
+    entries.set(name, deeper.length === 0 ? { ...object, name } : { name, ...empty });
+  }
+  return Response.json([...entries.values()], { status: response.status });
+}

@@ -1,0 +1,70 @@
+// Customers and connected accounts. Onboarding is a page of the emulator that completes the account when it is opened.
+
+import type { Account, Books, Customer } from "./books.ts";
+import { invalid } from "./errors.ts";
+import { metadataOf, type Parameters, text } from "./form.ts";
+
+export function createCustomer(books: Books, parameters: Parameters): Customer {
+  return books.put<Customer>({
+    id: books.newId("cus"),
+    object: "customer",
+    created: books.now(),
+    email: text(parameters, "email") ?? null,
+    livemode: false,
+    metadata: metadataOf(parameters),
+    name: text(parameters, "name") ?? null,
+  });
+}
+
+export function createAccount(books: Books, parameters: Parameters): Account {
+  const country = text(parameters, "country") ?? "US";
+  if (!/^[A-Z]{2}$/.test(country)) throw invalid("Country is not a valid ISO code.", "country");
+  return books.put<Account>({
+    id: books.newId("acct"),
+    object: "account",
+    charges_enabled: false,
+    country,
+    created: books.now(),
+    default_currency: country === "US" ? "usd" : country === "JP" ? "jpy" : "eur",
+    details_submitted: false,
+    email: text(parameters, "email") ?? null,
+    metadata: metadataOf(parameters),
+    payouts_enabled: false,
+    requirements: {
+      currently_due: ["external_account", "individual.verification.document"],
+      disabled_reason: null,
+    },
+    type: "express",
+  });
+}
+
+export function createAccountLink(books: Books, parameters: Parameters, baseUrl: string) {
+  const account = books.get<Account>("account", text(parameters, "account") ?? "");
+  const returnUrl = text(parameters, "return_url") ?? "";
+  if (!URL.canParse(returnUrl)) throw invalid("Not a valid URL", "return_url", "url_invalid");
+  const query = new URLSearchParams({ return_url: returnUrl });
+  return {
+    object: "account_link" as const,
+    created: books.now(),
+    expires_at: books.now() + 300,
+    url: `${baseUrl}/onboarding/${account.id}?${query}`,
+  };
+}
+
+export function createLoginLink(books: Books, id: string, baseUrl: string) {
+  const account = books.get<Account>("account", id);
+  if (!account.details_submitted)
+    throw invalid("Cannot create a login link for an account that has not completed onboarding.");
+  return { object: "login_link" as const, created: books.now(), url: `${baseUrl}/dashboard/${account.id}` };
+}
+
+/** What onboarding does in the end. */
+export function completeOnboarding(books: Books, id: string): Account {
+  const account = books.get<Account>("account", id);
+  if (!account.details_submitted) {
+    Object.assign(account, { details_submitted: true, charges_enabled: true, payouts_enabled: true });
+    account.requirements = { currently_due: [], disabled_reason: null };
+    books.emit("account.updated", account);
+  }
+  return account;
+}

@@ -1,0 +1,142 @@
+// The emulator as package `stripe` meets it: what a card does, when money moves, keys that are used twice, trouble on demand.
+
+import Stripe from "stripe";
+import { describe, expect, it } from "vitest";
+import { stack } from "../../../supabase/tests/support.ts";
+
+const { hostname, port } = new URL(stack.stripeUrl);
+const stripe = new Stripe("sk_test_staybase_emulator", {
+  host: hostname,
+  port: Number(port),
+  protocol: "http",
+  maxNetworkRetries: 0,
+});
+const control = (what: string, wish: unknown) =>
+  fetch(`${stack.stripeUrl}/_emulator/${what}`, { method: "POST", body: JSON.stringify(wish) });
+const intent = (changes: Partial<Stripe.PaymentIntentCreateParams> = {}) =>
+  stripe.paymentIntents.create({ amount: 10_000, currency: "eur", ...changes });
+
+describe("the Stripe emulator", () => {
+  it("takes a payment with 4242 and keeps its fee: 2.9 % and 30 cents", async () => {
+    const { id } = await intent({ metadata: { booking_id: "b1" } });
+    const paid = await stripe.paymentIntents.confirm(id, {
+      payment_method: "pm_card_visa",
+      expand: ["latest_charge.balance_transaction"],
+    });
+    expect([paid.status, paid.amount_received, paid.metadata]).toEqual([
+      "succeeded",
+      10_000,
+      { booking_id: "b1" },
+    ]);
+    const charge = paid.latest_charge as Stripe.Charge;
+    expect(charge.payment_method_details?.card?.last4).toBe("4242");
+    expect(charge.balance_transaction).toMatchObject({
+      amount: 10_000,
+      fee: 320,
+      net: 9_680,
+      type: "charge",
+    });
+  });
+
+  it("declines as the card says, and takes another card after it", async () => {
+    const { id } = await intent();
+    const refused = stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa_chargeDeclined" });
+    await expect(refused).rejects.toMatchObject({
+      type: "StripeCardError",
+      code: "card_declined",
+      statusCode: 402,
+    });
+    expect((await stripe.paymentIntents.retrieve(id)).status).toBe("requires_payment_method");
+    expect((await stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" })).status).toBe(
+      "succeeded",
+    );
+  });
+
+  it("authorises by hand, captures a part, and cannot cancel afterwards", async () => {
+    const { id } = await intent({ capture_method: "manual" });
+    const held = await stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" });
+    expect([held.status, held.amount_capturable, held.amount_received]).toEqual([
+      "requires_capture",
+      10_000,
+      0,
+    ]);
+    const taken = await stripe.paymentIntents.capture(id, { amount_to_capture: 7_000 });
+    expect([taken.status, taken.amount_received]).toEqual(["succeeded", 7_000]);
+    await expect(stripe.paymentIntents.cancel(id)).rejects.toMatchObject({
+      code: "payment_intent_unexpected_state",
+    });
+  });
+
+  it("never refunds more than it took", async () => {
+    const { id } = await intent();
+    await stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" });
+    await stripe.refunds.create({ payment_intent: id, amount: 6_000 });
+    await expect(stripe.refunds.create({ payment_intent: id, amount: 4_001 })).rejects.toThrow(
+      /greater than/,
+    );
+    await stripe.refunds.create({ payment_intent: id });
+    await expect(stripe.refunds.create({ payment_intent: id })).rejects.toMatchObject({
+      code: "charge_already_refunded",
+    });
+  });
+
+  it("pays only accounts that finished onboarding, and takes transfers back", async () => {
+    const account = await stripe.accounts.create({ type: "express", country: "PT" });
+    const { id } = await intent();
+    await stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" });
+    const wish = { amount: 5_000, currency: "eur", destination: account.id };
+    await expect(stripe.transfers.create(wish)).rejects.toMatchObject({ code: "account_invalid" });
+    const link = await stripe.accountLinks.create({
+      account: account.id,
+      type: "account_onboarding",
+      return_url: stack.stripeUrl,
+      refresh_url: stack.stripeUrl,
+    });
+    await fetch(link.url, { redirect: "manual" });
+    const transfer = await stripe.transfers.create(wish);
+    await stripe.transfers.createReversal(transfer.id, { amount: 2_000 });
+    expect((await stripe.transfers.retrieve(transfer.id)).amount_reversed).toBe(2_000);
+    await expect(stripe.transfers.createReversal(transfer.id, { amount: 3_001 })).rejects.toThrow();
+  });
+
+  it("repeats the answer of a key, and refuses the key for anything else", async () => {
+    const idempotencyKey = crypto.randomUUID();
+    const first = await stripe.paymentIntents.create({ amount: 500, currency: "eur" }, { idempotencyKey });
+    const again = await stripe.paymentIntents.create({ amount: 500, currency: "eur" }, { idempotencyKey });
+    expect(again.id).toBe(first.id);
+    await expect(
+      stripe.paymentIntents.create({ amount: 501, currency: "eur" }, { idempotencyKey }),
+    ).rejects.toMatchObject({
+      type: "StripeIdempotencyError",
+    });
+  });
+
+  it("can lose an answer after the money moved: the same key then finds what was done", async () => {
+    // the library itself tries a closed connection once more
+    await control("faults", [{ match: "POST /v1/payment_intents", kind: "reset_after", times: 2 }]);
+    const idempotencyKey = crypto.randomUUID();
+    const create = () => stripe.paymentIntents.create({ amount: 777, currency: "eur" }, { idempotencyKey });
+    await expect(create()).rejects.toMatchObject({ type: "StripeConnectionError" });
+    const { id } = await create();
+    const { data } = await stripe.paymentIntents.list({ limit: 100 });
+    expect(data.filter(({ amount }) => amount === 777).map((each) => each.id)).toEqual([id]);
+  });
+
+  it("refuses other keys, and answers a path it does not have with an error and not a success", async () => {
+    const stranger = new Stripe("sk_test_other", { host: hostname, port: Number(port), protocol: "http" });
+    await expect(stranger.balance.retrieve()).rejects.toMatchObject({ statusCode: 401 });
+    await expect(stripe.products.list()).rejects.toMatchObject({ statusCode: 404 });
+  });
+
+  it("has a page to pay on, for whoever has the client secret", async () => {
+    const { id, client_secret } = await intent({ description: "Stay at <b>x</b>" });
+    const url = `${stack.stripeUrl}/pay/${id}?secret=${client_secret}`;
+    const page = await (await fetch(url)).text();
+    expect(page).toContain("€100.00");
+    expect(page).toContain("Stay at &lt;b&gt;x&lt;/b&gt;");
+    expect((await fetch(`${stack.stripeUrl}/pay/${id}?secret=guess`)).status).toBe(404);
+    const pay = (card: string) => fetch(url, { method: "POST", body: new URLSearchParams({ card }) });
+    expect((await pay("4000 0000 0000 0002")).status).toBe(402);
+    expect(await (await pay("4242 4242 4242 4242")).text()).toContain("Paid.");
+  });
+});

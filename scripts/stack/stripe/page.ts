@@ -1,0 +1,72 @@
+// The page where a person pays a PaymentIntent with a test card. It needs no script: a form, and what came of it.
+
+import type { PaymentIntent } from "./books.ts";
+import { testCards } from "./cards.ts";
+
+const escapes: Record<string, string> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+const escapeHtml = (value: string) => value.replaceAll(/[&<>"']/g, (character) => escapes[character] ?? "");
+
+/** An amount in minor units as people read it. */
+export function money(amount: number, currency: string): string {
+  const format = new Intl.NumberFormat("en", { style: "currency", currency });
+  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+}
+
+const states: Partial<Record<PaymentIntent["status"], string>> = {
+  succeeded: "Paid. The booking is confirmed as soon as the webhook is applied.",
+  requires_capture: "Authorised. The card is charged when the host accepts.",
+  canceled: "This payment was cancelled.",
+};
+
+export function payPage(intent: PaymentIntent, problem?: string): string {
+  const state = states[intent.status];
+  const booking = intent.metadata.booking_id;
+  const cards = testCards
+    .map(
+      ({ number, label }) =>
+        `<option value="${number.replaceAll(/(.{4})(?=.)/g, "$1 ")}">${escapeHtml(label)}</option>`,
+    )
+    .join("");
+  const form = `<form method="post">
+  <label>Card number <input name="card" inputmode="numeric" autocomplete="off" list="cards" value="4242 4242 4242 4242" required></label>
+  <datalist id="cards">${cards}</datalist>
+  <button>Pay ${escapeHtml(money(intent.amount, intent.currency))}</button>
+  ${problem === undefined ? "" : `<p role="alert">${escapeHtml(problem)}</p>`}
+  <p>A test card of Stripe's: 4242 4242 4242 4242 succeeds, 4000 0000 0000 0002 is declined. No other number is taken.</p>
+</form>`;
+  return document(
+    `Pay ${money(intent.amount, intent.currency)}`,
+    `<h1>${escapeHtml(money(intent.amount, intent.currency))}</h1>
+<p>${escapeHtml(intent.description ?? "A payment")}</p>
+${booking === undefined ? "" : `<p>Booking <code>${escapeHtml(booking)}</code></p>`}
+${state === undefined ? form : `<p role="status">${state}</p>`}`,
+  );
+}
+
+export function messagePage(title: string, message: string): string {
+  return document(title, `<h1>${escapeHtml(title)}</h1><p>${escapeHtml(message)}</p>`);
+}
+
+function document(title: string, body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title>
+<style>
+  :root { color-scheme: light dark; font: 16px/1.6 system-ui, sans-serif }
+  body { max-width: 26rem; margin: 3rem auto; padding: 0 1rem }
+  label, input, button { display: block; width: 100%; box-sizing: border-box; font: inherit } input, button { padding: .6rem; margin: .3rem 0 1rem }
+  [role=alert] { color: #c22 }
+</style></head>
+<body>
+${body}
+<p><small>Staybase's Stripe emulator: no money moves.</small></p>
+</body>
+</html>
+`;
+}

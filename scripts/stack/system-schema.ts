@@ -1,0 +1,17 @@
+// The system schemas of a new database: what hosted Supabase has before the first migration runs.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { getAuthSchemaSql, getStorageSchemaSql } from "@supabase/lite";
+import type { Sql } from "postgres";
+
+const folder = join(import.meta.dirname, "database");
+
+/** Makes roles, privileges and the tables of Auth and Storage in one transaction, once; `admin` is the superuser's connection. */
+export async function ensureSystemSchema(admin: Sql): Promise<void> {
+  const [existing] = await admin`select 1 from pg_catalog.pg_namespace where nspname = 'auth'`;
+  if (existing !== undefined) return;
+  const file = (name: string) => readFileSync(join(folder, name), "utf8");
+  const parts = [file("roles.sql"), getAuthSchemaSql(), getStorageSchemaSql(), file("services.sql")];
+  await admin.unsafe(["begin", ...parts, "commit"].join(";\n"));
+}

@@ -1,0 +1,15 @@
+// `npm run stop`: stops the stack that runs on this project's data folder, wherever it was started.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { loadConfig } from "./stack/config.ts";
+import { runningPid } from "./stack/stack.ts";
+
+const config = loadConfig();
+const pid = runningPid(config);
+if (pid === undefined) {
+  console.log("Staybase is not running.");
+} else {
+  process.kill(pid, "SIGTERM");
+  while (runningPid(config) === pid) await sleep(50);
+  console.log("Stopped.");
+}

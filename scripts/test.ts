@@ -1,0 +1,63 @@
+// `npm test`: every check and every test, on a stack of its own. `npm test -- <runner> [filter]` runs one: static, pgtap, api.
+
+import { join } from "node:path";
+import { outdatedTypes } from "./generated-types.ts";
+import { explain } from "./stack/errors.ts";
+import { runCli } from "./stack/migrations.ts";
+import { logToFile, say } from "./stack/output.ts";
+import { startStack } from "./stack/stack.ts";
+import { removeTestData, testConfig } from "./test/config.ts";
+import { runPgtap } from "./test/pgtap.ts";
+import { check, type Result } from "./test/result.ts";
+import { runStaticChecks } from "./test/static.ts";
+import { runVitest, testEnvironment } from "./test/vitest.ts";
+
+const [only, ...filters] = process.argv.slice(2);
+const config = await testConfig();
+logToFile(config);
+const results: Result[] = [];
+const wants = (runner: string) => only === undefined || only === runner;
+
+try {
+  if (wants("static")) results.push(...(await runStaticChecks(config)));
+  if (only !== "static") {
+    const since = performance.now();
+    const stack = await startStack(config);
+    say(`ok      the stack starts from nothing (${((performance.now() - since) / 1000).toFixed(1)} s)`);
+    process.once("SIGINT", () => void stack.stop().then(() => process.exit(130)));
+    try {
+      if (wants("database")) results.push(await checkTypes(), await checkAdvisors());
+      if (wants("pgtap")) results.push(await runPgtap(config, filters[0]));
+      if (wants("api")) {
+        const report = join(config.dataDir, "vitest.json");
+        results.push(await runVitest(config.root, testEnvironment(config), report, filters));
+      }
+    } finally {
+      await stack.stop();
+    }
+  }
+} catch (error) {
+  const { message, remedy } = explain(error);
+  say(`${message}\n\n${remedy}`);
+  results.push({ passed: 0, failed: 1 });
+} finally {
+  removeTestData(config);
+}
+
+const sum = (key: keyof Result) => results.reduce((total, result) => total + result[key], 0);
+say(`\n${sum("passed")} passed, ${sum("failed")} failed`);
+process.exit(sum("failed") > 0 || sum("passed") === 0 ? 1 : 0);
+
+function checkTypes(): Promise<Result> {
+  return check("types/ and docs/ are up to date", async () => {
+    const files = await outdatedTypes(config);
+    return files.length === 0 ? undefined : `out of date: ${files.join(", ")}. Run: npm run types`;
+  });
+}
+
+function checkAdvisors(): Promise<Result> {
+  return check("database advisors", async () => {
+    await runCli(config, ["db", "advisors", "--fail-on", "warn"]);
+    return undefined;
+  });
+}

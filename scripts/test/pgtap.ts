@@ -1,0 +1,82 @@
+// Runs supabase/tests/database/*.sql. Each file is sent as one query, as `supabase test db` does it with psql, and its TAP
+// lines are read by tap-parser; a file that errs, or runs another number of tests than it planned, has failed.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import postgres, { type Sql } from "postgres";
+import { Parser } from "tap-parser";
+import { databaseUrl, type StackConfig } from "../stack/config.ts";
+import { say } from "../stack/output.ts";
+import type { Result } from "./result.ts";
+
+/** @param filter only files whose name contains it */
+export async function runPgtap(config: StackConfig, filter = ""): Promise<Result> {
+  const folder = join(config.root, "supabase/tests/database");
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith(".sql") && (name.includes(filter) || name.startsWith("000")))
+    .sort();
+  const total: Result = { passed: 0, failed: 0 };
+  for (const file of files) {
+    const { passed, failures } = await runFile(config, join(folder, file));
+    say(
+      `${failures.length === 0 ? "ok     " : "FAILED "} ${file} (${passed} passed, ${failures.length} failed)`,
+    );
+    for (const failure of failures) say(failure.replaceAll(/^/gm, "        "));
+    total.passed += passed;
+    total.failed += failures.length;
+  }
+  return total;
+}
+
+async function runFile(config: StackConfig, path: string): Promise<{ passed: number; failures: string[] }> {
+  const sql = postgres(databaseUrl(config), { max: 1, onnotice: () => {} });
+  try {
+    return readTap(await tapLines(sql, readFileSync(path, "utf8")));
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}
+
+async function tapLines(sql: Sql, script: string): Promise<string[]> {
+  try {
+    const results: unknown = await sql.unsafe(script).simple();
+    const sets =
+      Array.isArray(results) && results.every(Array.isArray)
+        ? (results as unknown[][])
+        : [results as unknown[]];
+    return sets
+      .flat()
+      .flatMap((row) => Object.values(row as object).flatMap((value) => String(value).split("\n")));
+  } catch (error) {
+    const { message, position, where } = error as { message: string; position?: string; where?: string };
+    const line =
+      position === undefined ? "" : ` (line ${script.slice(0, Number(position)).split("\n").length})`;
+    return [`not ok - ${message}${line}${where === undefined ? "" : ` ${where.replaceAll("\n", " ")}`}`];
+  }
+}
+
+function readTap(lines: string[]): { passed: number; failures: string[] } {
+  const parser = new Parser();
+  const failures: string[] = [];
+  let results:
+    | { pass: number; ok: boolean; failures: { name?: string; tapError?: string | null }[] }
+    | undefined;
+  parser.on("complete", (complete) => {
+    results = complete;
+  });
+  const tap = lines.filter((line) => /^(not )?ok\b|^1\.\.\d+$|^#/.test(line));
+  for (const [index, line] of tap.entries()) {
+    if (!line.startsWith("not ok")) continue;
+    const comments = tap.slice(index + 1).findIndex((next) => !next.startsWith("#"));
+    failures.push(
+      [line, ...tap.slice(index + 1, comments === -1 ? undefined : index + 1 + comments)].join("\n"),
+    );
+  }
+  parser.end(`TAP version 13\n${tap.join("\n")}\n`);
+  if (results?.ok !== true && failures.length === 0) {
+    failures.push(
+      `the file did not run what it planned: ${results?.failures.map((f) => f.tapError ?? f.name).join("; ") || "no tests"}`,
+    );
+  }
+  return { passed: results?.pass ?? 0, failures };
+}

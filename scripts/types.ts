@@ -1,0 +1,22 @@
+// `npm run types`: writes types/ and the descriptions in docs/ anew, from the migrations as a stack of its own applies them.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { generateTypes } from "./generated-types.ts";
+import { explain } from "./stack/errors.ts";
+import { startStack } from "./stack/stack.ts";
+import { removeTestData, testConfig } from "./test/config.ts";
+
+const config = await testConfig();
+try {
+  const stack = await startStack(config);
+  const files = await generateTypes(config).finally(() => stack.stop());
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(config.root, name), text);
+  console.log(`Wrote ${Object.keys(files).join(", ")}.`);
+} catch (error) {
+  const { message, remedy } = explain(error);
+  console.error(`${message}\n\n${remedy}`);
+  process.exitCode = 1;
+} finally {
+  removeTestData(config);
+}

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { createWorker, type Job, type Queue } from "./worker.ts";
+
+const call = () => new Request("http://functions/worker", { method: "POST" });
+const jobs = (count: number): Job[] =>
+  Array.from({ length: count }, (_, index) => ({ job_id: index + 1, attempt: 1, message: {} }));
+
+function queueOf(waiting: Job[], batch = 2): Queue & { finished: number[]; failed: string[] } {
+  const finished: number[] = [];
+  const failed: string[] = [];
+  return {
+    finished,
+    failed,
+    take: async () => waiting.splice(0, batch),
+    finish: async (job) => finished.push(job.job_id) > 0,
+    fail: async (job, error) => void failed.push(`${job.job_id}: ${error}`),
+  };
+}
+
+Deno.test("works until the queue is empty", async () => {
+  const queue = queueOf(jobs(5));
+  const worker = createWorker({ queue, work: async () => {}, log: () => {} });
+  assert.deepEqual(await (await worker(call())).json(), { done: 5, failed: 0 });
+  assert.deepEqual(queue.finished, [1, 2, 3, 4, 5]);
+});
+
+Deno.test("answers a call that comes meanwhile at once, and looks again for it", async () => {
+  const waiting = jobs(1);
+  const queue = queueOf(waiting);
+  const [release, released] = (() => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    return [resolve, promise] as const;
+  })();
+  const worker = createWorker({ queue, work: () => released, log: () => {} });
+  const first = worker(call());
+  assert.equal((await worker(call())).status, 202);
+  waiting.push({ job_id: 9, attempt: 1, message: {} });
+  release();
+  assert.deepEqual(await (await first).json(), { done: 2, failed: 0 });
+});
+
+Deno.test("does so many jobs at a time and no more", async () => {
+  let now = 0;
+  let most = 0;
+  const work = async () => {
+    most = Math.max(most, ++now);
+    await Promise.resolve();
+    now -= 1;
+  };
+  await createWorker({ queue: queueOf(jobs(10), 10), work, log: () => {}, concurrency: 3 })(call());
+  assert.equal(most, 3);
+});
+
+Deno.test("takes nothing more when its time is up", async () => {
+  let time = 0;
+  const work = async () => {
+    time += 10;
+  };
+  const queue = queueOf(jobs(9), 1);
+  await createWorker({ queue, work, log: () => {}, budget: 25, now: () => time })(call());
+  assert.deepEqual(queue.finished, [1, 2, 3]);
+});
+
+Deno.test("says when a job was another's by the time it was done", async () => {
+  const logged: string[] = [];
+  const queue = { ...queueOf(jobs(1)), finish: async () => false };
+  await createWorker({ queue, work: async () => {}, log: (message) => logged.push(message) })(call());
+  assert.deepEqual(logged, ["job 1: taken by another worker meanwhile"]);
+});
+
+Deno.test("answers POST alone", async () => {
+  const worker = createWorker({ queue: queueOf([]), work: async () => {}, log: () => {} });
+  assert.equal((await worker(new Request("http://functions/worker"))).status, 405);
+});

@@ -1,0 +1,76 @@
+// Reads objects of Stripe and puts them as the database takes them over.
+
+import type Stripe from "npm:stripe@23.1.0";
+import { idOf } from "../_shared/stripe.ts";
+
+/** A PaymentIntent with latest_charge.balance_transaction expanded. */
+export function intentState(intent: Stripe.PaymentIntent) {
+  const charge = typeof intent.latest_charge === "object" ? intent.latest_charge : null;
+  const transaction = typeof charge?.balance_transaction === "object" ? charge.balance_transaction : null;
+  if (intent.status === "succeeded" && transaction === null) {
+    throw new Error("the charge has no balance transaction yet");
+  }
+  return {
+    id: intent.id,
+    payment_id: intent.metadata.payment_id ?? null,
+    status: intent.status,
+    amount: intent.amount,
+    amount_received: intent.amount_received,
+    currency: intent.currency,
+    created: charge?.created ?? intent.created,
+    charge: charge?.id ?? null,
+    balance_transaction: transaction?.id ?? null,
+    fee: transaction?.fee ?? 0,
+    capture_before: charge?.payment_method_details?.card?.capture_before ?? null,
+    error: intent.last_payment_error?.message ?? null,
+  };
+}
+
+export function refundState(refund: Stripe.Refund) {
+  return {
+    id: refund.id,
+    refund_id: refund.metadata?.refund_id ?? null,
+    payment_intent: idOf(refund.payment_intent),
+    status: refund.status,
+    amount: refund.amount,
+    created: refund.created,
+    balance_transaction: idOf(refund.balance_transaction),
+    failure_balance_transaction: idOf(refund.failure_balance_transaction),
+    failure_reason: refund.failure_reason ?? null,
+  };
+}
+
+export function transferState(transfer: Stripe.Transfer, reversals: Stripe.TransferReversal[]) {
+  return {
+    id: transfer.id,
+    payout_id: transfer.metadata.payout_id ?? null,
+    amount: transfer.amount,
+    currency: transfer.currency,
+    created: transfer.created,
+    balance_transaction: idOf(transfer.balance_transaction),
+    reversals: reversals.map((reversal) => ({
+      id: reversal.id,
+      reversal_id: reversal.metadata?.reversal_id ?? null,
+      amount: reversal.amount,
+      created: reversal.created,
+      balance_transaction: idOf(reversal.balance_transaction),
+    })),
+  };
+}
+
+export function disputeState(dispute: Stripe.Dispute) {
+  return {
+    id: dispute.id,
+    payment_intent: idOf(dispute.payment_intent),
+    status: dispute.status,
+    reason: dispute.reason,
+    amount: dispute.amount,
+    movements: dispute.balance_transactions.map(({ id, amount, fee, net, created }) => ({
+      id,
+      amount,
+      fee,
+      net,
+      created,
+    })),
+  };
+}

@@ -1,0 +1,80 @@
+// payments without a network: whose word counts, and what is found again after a process was killed between two steps.
+
+import assert from "node:assert/strict";
+import { type Begun, createHandler, type Dependencies, type IntentWish } from "./handler.ts";
+
+const booking_id = "00000000-0000-4000-8000-000000000001";
+const begun: Begun = {
+  booking_status: "requested",
+  payment_id: "00000000-0000-4000-8000-000000000002",
+  amount: 26_000,
+  currency: "EUR",
+  is_manual: true,
+  payment_intent: null,
+  customer: "cus_1",
+  description: "House",
+};
+
+function setUp(overrides: Partial<Dependencies> = {}) {
+  const wishes: IntentWish[] = [];
+  const calls: string[] = [];
+  const handle = createHandler({
+    userOf: async (authorization) => (authorization === "Bearer ben" ? "ben" : undefined),
+    beginPayment: async () => begun,
+    createCustomer: async () => "cus_new",
+    createIntent: async (wish) => {
+      wishes.push(wish);
+      return { id: "pi_1", status: "requires_payment_method", client_secret: "pi_1_secret_x" };
+    },
+    retrieveIntent: async (id) => ({ id, status: "requires_capture", client_secret: `${id}_secret_x` }),
+    attachIntent: async (payment, intent) => void calls.push(`${payment} is ${intent}`),
+    publishableKey: "pk",
+    payPage: () => undefined,
+    log: (message) => void calls.push(message),
+    ...overrides,
+  });
+  const post = (body: unknown, authorization = "Bearer ben") =>
+    handle(
+      new Request("http://f/", { method: "POST", headers: { authorization }, body: JSON.stringify(body) }),
+    );
+  return { post, wishes, calls };
+}
+
+Deno.test("asks Stripe for what the booking costs", async () => {
+  const { post, wishes, calls } = setUp();
+  const response = await post({ booking_id });
+  assert.equal(response.status, 200);
+  assert.equal((await response.json()).client_secret, "pi_1_secret_x");
+  assert.deepEqual(
+    wishes.map(({ amount, currency, isManual, customer }) => [amount, currency, isManual, customer]),
+    [[26_000, "EUR", true, "cus_1"]],
+  );
+  assert.deepEqual(calls, [`${begun.payment_id} is pi_1`]);
+});
+
+Deno.test("reads the intent that is there, and makes none", async () => {
+  const { post, wishes } = setUp({ beginPayment: async () => ({ ...begun, payment_intent: "pi_old" }) });
+  assert.equal((await (await post({ booking_id })).json()).client_secret, "pi_old_secret_x");
+  assert.equal(wishes.length, 0);
+});
+
+Deno.test("refuses any amount or currency of a client's, and strangers", async () => {
+  const { post, wishes } = setUp();
+  for (const body of [
+    { booking_id, amount: 1 },
+    { booking_id, currency: "jpy" },
+    { booking_id: "x" },
+    null,
+  ]) {
+    assert.equal((await post(body)).status, 400);
+  }
+  assert.equal((await post({ booking_id }, "Bearer mallory")).status, 401);
+  assert.equal(wishes.length, 0);
+});
+
+Deno.test("says nothing of what Stripe said", async () => {
+  const { post } = setUp({ createIntent: () => Promise.reject(new Error("sk_test_secret is wrong")) });
+  const response = await post({ booking_id });
+  assert.equal(response.status, 502);
+  assert.ok(!(await response.text()).includes("sk_test"));
+});

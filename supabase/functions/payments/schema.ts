@@ -1,0 +1,33 @@
+// What payments takes and answers.
+
+import { z } from "npm:zod@4.6.7";
+import type { Contract } from "../_shared/contract.ts";
+
+export const bodySchema = z
+  .strictObject({ booking_id: z.uuid() })
+  .meta({ examples: [{ booking_id: "5eed0000-0000-4000-8000-000000000201" }] });
+
+const answerSchema = z.object({
+  payment_id: z.uuid().nullable(),
+  status: z.string(),
+  /** In minor units. */
+  amount: z.int(),
+  currency: z.string(),
+  client_secret: z.string().nullish(),
+  publishable_key: z.string().optional(),
+  pay_url: z.string().nullish(),
+});
+
+export const contract = {
+  summary: "Begin the payment of a booking",
+  description:
+    "Stripe.js confirms the client_secret; pay_url is a page to try it on, null with a real key. The same booking again gives the same PaymentIntent.",
+  caller: "person",
+  input: bodySchema,
+  answers: { 200: { description: "The PaymentIntent, or status not_needed.", schema: answerSchema } },
+  errors: {
+    400: { code: "bad_request", message: "✖ Invalid input", hint: "Send JSON: { booking_id }." },
+    401: { code: "not_signed_in", message: "You are not signed in." },
+    405: { code: "method_not_allowed", message: "Use POST." },
+  },
+} satisfies Contract;

@@ -1,0 +1,76 @@
+// Makes an uploaded object a photo of its property. The database knows an object's declared type; whether the bytes are an
+// image is seen here, and what is not one is thrown away.
+
+import { z } from "npm:zod@4.6.7";
+import { headLength, imageType } from "./image.ts";
+import { bodySchema } from "./schema.ts";
+
+/** An answer that is not a success, as PostgREST shapes it. */
+export interface Refusal {
+  status: number;
+  code: string;
+  message: string;
+  details?: string | null;
+  hint?: string | null;
+}
+
+/** What the function needs of the outside; index.ts gives the real ones. */
+export interface Dependencies {
+  /** The id of the user whose access token this is; undefined when it is nobody's. */
+  userOf(authorization: string): Promise<string | undefined>;
+  /** The first `length` bytes of an object of the bucket and its declared type; undefined when there is no such object. */
+  readHead(path: string, length: number): Promise<{ bytes: Uint8Array; contentType: string } | undefined>;
+  /** Makes the row on behalf of the actor, or says why not. */
+  addPhoto(actor: string, path: string, altText: string): Promise<{ photo: unknown } | { refusal: Refusal }>;
+  /** Removes an upload that became no photo, on behalf of the actor, or says why not. */
+  discardUpload(actor: string, path: string): Promise<{ refusal: Refusal } | undefined>;
+}
+
+const headers = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-headers": "authorization, apikey, content-type, x-client-info",
+  "access-control-allow-methods": "POST, OPTIONS",
+};
+
+/**
+ * `POST { path, alt_text }` answers 201 with the row of `property_photos`; 415 `not_an_image` when the bytes are not those of a
+ * JPEG, PNG, WebP or AVIF image, or of another kind than declared; 404, 422 and 400 as the database says.
+ */
+export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
+  return async (request) => {
+    if (request.method === "OPTIONS") return new Response(null, { status: 204, headers });
+    if (request.method !== "POST")
+      return refuse({ status: 405, code: "method_not_allowed", message: "Use POST." });
+    const actor = await dependencies.userOf(request.headers.get("authorization") ?? "");
+    if (actor === undefined) {
+      return refuse({ status: 401, code: "not_signed_in", message: "You are not signed in." });
+    }
+    const body = bodySchema.safeParse(await request.json().catch(() => undefined));
+    if (!body.success) {
+      const message = z.prettifyError(body.error);
+      return refuse({ status: 400, code: "bad_request", message, hint: "Send JSON: { path, alt_text }." });
+    }
+    const { path, alt_text } = body.data;
+    const head = await dependencies.readHead(path, headLength);
+    const type = head === undefined ? undefined : imageType(head.bytes);
+    // Without an object the database refuses too; it says why to those whom it concerns.
+    if (head !== undefined && (type === undefined || type !== head.contentType)) {
+      const outcome = await dependencies.discardUpload(actor, path);
+      return refuse(
+        outcome?.refusal ?? {
+          status: 415,
+          code: "not_an_image",
+          message: "That file is not an image of the kind it says it is.",
+          hint: "Upload a JPEG, PNG, WebP or AVIF file with its own content type, to a new path.",
+        },
+      );
+    }
+    const outcome = await dependencies.addPhoto(actor, path, alt_text);
+    if ("refusal" in outcome) return refuse(outcome.refusal);
+    return Response.json(outcome.photo, { status: 201, headers });
+  };
+}
+
+function refuse({ status, ...body }: Refusal): Response {
+  return Response.json(body, { status, headers });
+}

@@ -1,0 +1,3 @@
+// The database calls it, so the description of the API leaves it out.
+
+export const contract = "unlisted";

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import type { Job } from "../_shared/worker.ts";
+import { createHandler, type Envelope } from "./handler.ts";
+import { kinds, type MailRequest, writeMail } from "./templates.ts";
+
+const stay = {
+  title: "House <by> the river",
+  city: "Lisboa",
+  check_in: "2027-06-01",
+  check_out: "2027-06-04",
+  nights: 3,
+  guests: 2,
+  guest_total: 36000,
+  new_guest_total: 48000,
+  amount: 30420,
+  currency: "EUR",
+  guest_name: "Ben",
+  host_name: "Ana",
+  sender_name: "Ben",
+  preview: "Is there a lift?",
+  thread_id: "t1",
+  booking_id: "b1",
+  invitation_id: "i1",
+  level: "full",
+  new_check_in: "2027-06-02",
+  new_check_out: "2027-06-06",
+  expires_at: "2027-05-01T10:30:00Z",
+  review_until: "2027-06-18T10:00:00Z",
+  time_zone: "Europe/Lisbon",
+  actor: "guest",
+  reason: "Plans changed",
+  items: [
+    {
+      kind: "booking_declined",
+      title: "House",
+      check_in: "2027-06-01",
+      check_out: "2027-06-04",
+      nights: 3,
+      guests: 2,
+    },
+  ],
+};
+const request = (kind: string, data: Record<string, unknown> = {}): MailRequest => ({
+  to: "ben@example.com",
+  name: "Ben",
+  kind,
+  message_id: "n1",
+  locale: "en",
+  data: { ...stay, you_are: "guest", ...data },
+  unsubscribe_token: "p.bookings.abc",
+  app_url: "https://app.example",
+  public_api_url: "https://api.example",
+});
+
+function setUp(requests: (MailRequest | null)[], fail?: unknown) {
+  const waiting: Job[] = requests.map((mail, index) => ({ job_id: index, attempt: 1, message: mail }));
+  const sent: Envelope[] = [];
+  const noted: unknown[] = [];
+  const bounced: string[] = [];
+  const failed: string[] = [];
+  const handle = createHandler({
+    queue: {
+      take: async () => waiting.splice(0),
+      finish: async () => true,
+      fail: async (_, error) => void failed.push(error),
+    },
+    mailToSend: async (message) => message as MailRequest | null,
+    send: async (envelope) => {
+      if (fail !== undefined) throw fail;
+      sent.push(envelope);
+    },
+    mailSent: async (_, ids) => void noted.push(ids),
+    addressBounced: async (email, reason) => void bounced.push(`${email}: ${reason}`),
+    from: "Staybase <noreply@staybase.example>",
+    log: () => {},
+  });
+  return {
+    run: () => handle(new Request("http://functions/send-mails", { method: "POST" })),
+    sent,
+    noted,
+    bounced,
+    failed,
+  };
+}
+
+Deno.test("sends a mail with what mail programs need to show it once and to unsubscribe", async () => {
+  const { run, sent, noted } = setUp([request("booking_confirmed")]);
+  await run();
+  assert.equal(sent[0]?.subject, "Confirmed: your stay at House <by> the river");
+  assert.equal(sent[0]?.messageId, "<n1@staybase.example>");
+  assert.deepEqual(sent[0]?.headers, {
+    "Auto-Submitted": "auto-generated",
+    "List-Unsubscribe": "<https://api.example/functions/v1/unsubscribe?token=p.bookings.abc>",
+    "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+  });
+  assert.deepEqual(noted, [[]]);
+});
+
+Deno.test("sends nothing when there is nothing to send any more", async () => {
+  const { run, sent, noted } = setUp([null]);
+  assert.deepEqual(await (await run()).json(), { done: 1, failed: 0 });
+  assert.deepEqual([sent, noted], [[], []]);
+});
+
+Deno.test("notes an address that does not exist, and tries nothing again", async () => {
+  const { run, bounced, failed } = setUp([request("booking_confirmed")], {
+    code: "EENVELOPE",
+    responseCode: 550,
+    command: "RCPT TO",
+  });
+  await run();
+  assert.deepEqual([bounced, failed], [["ben@example.com: refused with 550"], []]);
+});
+
+Deno.test("tries again when the server is busy, and says nothing of the address", async () => {
+  const { run, bounced, failed } = setUp([request("booking_confirmed")], {
+    responseCode: 451,
+    message: "451 ben@example.com: try again",
+  });
+  await run();
+  assert.deepEqual([bounced, failed], [[], ["the mail server: 451"]]);
+});
+
+Deno.test("every kind has a subject and a text without gaps", () => {
+  for (const kind of kinds) {
+    for (const you_are of ["guest", "host"]) {
+      const mail = writeMail(request(kind, { you_are }));
+      assert.doesNotMatch(`${mail.subject}${mail.text}${mail.html}`, /undefined|null|NaN|Invalid/, kind);
+      assert.match(mail.subject, /\w{3}/);
+    }
+  }
+});
+
+Deno.test("what people wrote is text in the HTML", () => {
+  const { html } = writeMail(request("booking_declined", { reason: '<img src="x" onerror="alert(1)">' }));
+  assert.doesNotMatch(html, /<img/);
+  assert.match(html, /House &lt;by&gt; the river/);
+});
+
+Deno.test("amounts are of the currency's own minor unit, times on the property's clock", () => {
+  assert.match(writeMail(request("booking_accepted")).text, /Pay €360\.00 by May 1, 2027 at 11:30/);
+  assert.match(writeMail(request("booking_accepted", { currency: "JPY" })).text, /Pay ¥36,000 by/);
+  assert.match(writeMail(request("booking_accepted", { currency: "KWD" })).text, /Pay KWD\s36\.000 by/);
+});

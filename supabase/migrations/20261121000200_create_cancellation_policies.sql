@@ -1,0 +1,108 @@
+-- Purpose: what a guest gets back who cancels, as data: the six common policies, and any that a host writes.
+-- Touches: public.cancellation_policies, private.is_policy_steps.
+-- Watch: a booking copies the steps when it is made, so a policy may change without changing a promise.
+
+create function private.is_policy_steps(p_steps jsonb) returns boolean
+language sql immutable
+set search_path = ''
+as $$
+    select case when jsonb_typeof(p_steps) = 'array' and jsonb_array_length(p_steps) between 1 and 10 then (
+        select
+            bool_and(
+                jsonb_typeof(s.step) = 'object'
+                and s.step - array[
+                    'before_check_in', 'since_confirmation', 'confirmed_before_check_in', 'under_nights', 'refund_percent', 'nights_kept'
+                ] = '{}'
+                and coalesce(s.step ->> 'before_check_in' ~ '^[0-9]{1,3} (days|hours)$', not s.step ? 'before_check_in')
+                and coalesce(s.step ->> 'since_confirmation' ~ '^[0-9]{1,3} hours$', not s.step ? 'since_confirmation')
+                and coalesce(
+                    s.step ->> 'confirmed_before_check_in' ~ '^[0-9]{1,3} (days|hours)$', not s.step ? 'confirmed_before_check_in'
+                )
+                and coalesce(s.step ->> 'under_nights' ~ '^[1-9][0-9]{0,2}$', not s.step ? 'under_nights')
+                and coalesce(s.step ->> 'refund_percent' ~ '^([0-9]{1,2}|100)$', false)
+                and coalesce(s.step ->> 'nights_kept' ~ '^[0-9]{1,2}$', false)
+                and jsonb_typeof(s.step -> 'refund_percent') = 'number' and jsonb_typeof(s.step -> 'nights_kept') = 'number'
+            )
+            -- the last step has no condition, so that there is always an answer; no other is like that
+            and bool_and(
+                (s.step ?| array['before_check_in', 'since_confirmation', 'confirmed_before_check_in', 'under_nights'])
+                = (s.position < jsonb_array_length(p_steps))
+            )
+        from jsonb_array_elements(p_steps) with ordinality as s (step, position)
+    ) else false end
+$$;
+revoke execute on function private.is_policy_steps(jsonb) from public;
+grant execute on function private.is_policy_steps(jsonb) to authenticated, service_role;
+comment on function private.is_policy_steps(jsonb) is
+    'True for one to ten well-formed steps of which the last, and no other, is without a condition. Called by the check of cancellation_policies.';
+
+create table public.cancellation_policies (
+    id text default gen_random_uuid()::text constraint cancellation_policies_pkey primary key,
+    host_id uuid default auth.uid()
+        constraint cancellation_policies_host_fkey references public.profiles (id) on delete cascade,
+    name text not null constraint cancellation_policies_name_is_plain
+        check (name ~ '\S' and private.is_plain_text(name, 60) and name !~ '[\n\t]'),
+    steps jsonb not null constraint cancellation_policies_steps_are_valid check (private.is_policy_steps(steps)),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+comment on table public.cancellation_policies is
+    'What a guest gets back, as steps. The first step whose every condition holds decides. A property names one of the common policies or one of its host''s.';
+comment on column public.cancellation_policies.id is 'A name such as `flexible` for the common policies, a UUID for others.';
+comment on column public.cancellation_policies.host_id is 'Who wrote it and may use it; null for the common policies.';
+comment on column public.cancellation_policies.name is 'What guests read.';
+comment on column public.cancellation_policies.steps is
+    'Conditions: before_check_in ("5 days" or "24 hours", at least that long before check-in, on the property''s clock), since_confirmation ("48 hours", at most), confirmed_before_check_in ("7 days": the booking was confirmed at least that long before), under_nights (stays shorter than that). Result: the host keeps the nights stayed and nights_kept more; of the others refund_percent goes back.';
+
+create index cancellation_policies_host_id_idx on public.cancellation_policies (host_id);
+
+alter table public.cancellation_policies enable row level security;
+
+grant select on public.cancellation_policies to anon, authenticated;
+grant insert (name, steps), update (name, steps), delete on public.cancellation_policies to authenticated;
+grant select, insert, update, delete on public.cancellation_policies to service_role;
+
+create policy "Anyone can read cancellation policies" on public.cancellation_policies for select to anon, authenticated using (true);
+create policy "People can write policies of their own" on public.cancellation_policies for insert to authenticated
+    with check (host_id = (select auth.uid()));
+create policy "People can change their own policies" on public.cancellation_policies for update to authenticated
+    using (host_id = (select auth.uid()))
+    with check (host_id = (select auth.uid()));
+create policy "People can delete their own policies" on public.cancellation_policies for delete to authenticated
+    using (host_id = (select auth.uid()));
+
+create trigger set_updated_at before update on public.cancellation_policies for each row execute function private.set_updated_at();
+
+insert into public.cancellation_policies (id, host_id, name, steps)
+select
+    p.id, null, p.name,
+    -- a stay under 28 nights can be given back within 24 hours of a confirmation that was a week or more ahead
+    case when p.id = 'non_refundable' then '[]'
+        else '[{"since_confirmation": "24 hours", "confirmed_before_check_in": "7 days", "under_nights": 28, "refund_percent": 100, "nights_kept": 0}]'
+    end::jsonb || p.steps::jsonb
+from (values
+    ('flexible', 'Flexible', '[
+        {"before_check_in": "24 hours", "refund_percent": 100, "nights_kept": 0},
+        {"refund_percent": 100, "nights_kept": 1}
+    ]'),
+    ('moderate', 'Moderate', '[
+        {"before_check_in": "5 days", "refund_percent": 100, "nights_kept": 0},
+        {"refund_percent": 50, "nights_kept": 1}
+    ]'),
+    ('limited', 'Limited', '[
+        {"before_check_in": "14 days", "refund_percent": 100, "nights_kept": 0},
+        {"before_check_in": "7 days", "refund_percent": 50, "nights_kept": 0},
+        {"refund_percent": 0, "nights_kept": 0}
+    ]'),
+    ('firm', 'Firm', '[
+        {"before_check_in": "30 days", "refund_percent": 100, "nights_kept": 0},
+        {"before_check_in": "7 days", "refund_percent": 50, "nights_kept": 0},
+        {"refund_percent": 0, "nights_kept": 0}
+    ]'),
+    ('strict', 'Strict', '[
+        {"since_confirmation": "48 hours", "before_check_in": "14 days", "refund_percent": 100, "nights_kept": 0},
+        {"before_check_in": "7 days", "refund_percent": 50, "nights_kept": 0},
+        {"refund_percent": 0, "nights_kept": 0}
+    ]'),
+    ('non_refundable', 'Non-refundable', '[{"refund_percent": 0, "nights_kept": 0}]')
+) as p (id, name, steps);

@@ -1,0 +1,301 @@
+-- Purpose: what a stay costs beyond the base price, and when it may be: seasons, prices of single dates, rules of ranges of
+-- dates, fees, taxes.
+-- Touches: public.property_seasons, property_date_overrides, property_availability_rules, property_fees, property_taxes.
+-- Watch: ranges are half-open, [starts_on, ends_on), as stays are. Every amount stands in the property's currency, held by a
+-- foreign key on (property_id, currency). Order: price override > season > weekend > base; rule > season > property.
+
+create type public.availability_rule_kind as enum ('nights', 'closed_to_arrival', 'closed_to_departure');
+comment on type public.availability_rule_kind is 'What a rule of a range of dates is about.';
+create type public.fee_kind as enum ('cleaning', 'pet', 'linen', 'resort', 'management', 'community', 'other');
+comment on type public.fee_kind is 'What a fee is for.';
+create type public.charge_kind as enum ('percent', 'per_booking', 'per_night', 'per_guest', 'per_guest_night');
+comment on type public.charge_kind is 'How an amount is multiplied.';
+create type public.tax_base as enum ('all', 'rent', 'fees');
+comment on type public.tax_base is 'What a percentage is taken of: rent after discounts, fees, or both.';
+
+create table public.property_seasons (
+    id uuid default gen_random_uuid() constraint property_seasons_pkey primary key,
+    property_id uuid not null,
+    name text not null constraint property_seasons_name_is_plain
+        check (name ~ '\S' and private.is_plain_text(name, 60) and name !~ '[\n\t]'),
+    starts_on date not null,
+    ends_on date not null,
+    currency text not null default '', -- filled in by the trigger
+    price bigint constraint property_seasons_price_range check (price between 1 and 1000000000000),
+    min_nights smallint constraint property_seasons_min_nights_range check (min_nights between 1 and 1125),
+    max_nights smallint constraint property_seasons_max_nights_range check (max_nights between 1 and 1125),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint property_seasons_currency_is_the_propertys
+        foreign key (property_id, currency) references public.properties (id, currency) on delete cascade,
+    constraint property_seasons_dates_are_in_order check (starts_on >= '2000-01-01' and ends_on > starts_on and ends_on <= '2100-01-01'),
+    constraint property_seasons_nights_are_in_order check (min_nights <= max_nights),
+    constraint property_seasons_say_something check (num_nonnulls(price, min_nights, max_nights) > 0),
+    constraint property_seasons_do_not_overlap exclude using gist (property_id with =, daterange(starts_on, ends_on) with &&)
+);
+comment on table public.property_seasons is 'Price of a night, and shortest and longest stay, for part of the year. Seasons of a property do not overlap.';
+comment on column public.property_seasons.name is 'Such as "Summer".';
+comment on column public.property_seasons.starts_on is 'First night.';
+comment on column public.property_seasons.ends_on is 'The day after the last night.';
+comment on column public.property_seasons.currency is 'The property''s; filled in when left out.';
+comment on column public.property_seasons.price is 'Of each night, in minor units; null for the usual price.';
+comment on column public.property_seasons.min_nights is 'For stays that begin in the season; null for the property''s.';
+comment on column public.property_seasons.max_nights is 'For stays that begin in the season; null for the property''s.';
+
+create index property_seasons_property_id_idx on public.property_seasons (property_id, currency);
+
+create table public.property_date_overrides (
+    id uuid default gen_random_uuid() constraint property_date_overrides_pkey primary key,
+    property_id uuid not null,
+    starts_on date not null,
+    ends_on date not null,
+    currency text not null default '', -- filled in by the trigger
+    price bigint not null constraint property_date_overrides_price_range check (price between 1 and 1000000000000),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint property_date_overrides_currency_is_the_propertys
+        foreign key (property_id, currency) references public.properties (id, currency) on delete cascade,
+    constraint property_date_overrides_dates_are_in_order
+        check (starts_on >= '2000-01-01' and ends_on > starts_on and ends_on <= '2100-01-01'),
+    constraint property_date_overrides_do_not_overlap exclude using gist (property_id with =, daterange(starts_on, ends_on) with &&)
+);
+comment on table public.property_date_overrides is 'Price of single nights, before that of the season. Ranges of a property do not overlap.';
+comment on column public.property_date_overrides.starts_on is 'First night.';
+comment on column public.property_date_overrides.ends_on is 'The day after the last night.';
+comment on column public.property_date_overrides.currency is 'The property''s; filled in when left out.';
+comment on column public.property_date_overrides.price is 'Of each night, in minor units.';
+
+create index property_date_overrides_property_id_idx on public.property_date_overrides (property_id, currency);
+
+create table public.property_availability_rules (
+    id uuid default gen_random_uuid() constraint property_availability_rules_pkey primary key,
+    property_id uuid not null
+        constraint property_availability_rules_property_fkey references public.properties (id) on delete cascade,
+    kind public.availability_rule_kind not null,
+    starts_on date not null,
+    ends_on date not null,
+    min_nights smallint constraint property_availability_rules_min_nights_range check (min_nights between 1 and 1125),
+    max_nights smallint constraint property_availability_rules_max_nights_range check (max_nights between 1 and 1125),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint property_availability_rules_dates_are_in_order
+        check (starts_on >= '2000-01-01' and ends_on > starts_on and ends_on <= '2100-01-01'),
+    constraint property_availability_rules_nights_are_in_order check (min_nights <= max_nights),
+    constraint property_availability_rules_nights_belong_to_their_kind
+        check ((kind = 'nights') = (num_nonnulls(min_nights, max_nights) > 0)),
+    constraint property_availability_rules_do_not_overlap
+        exclude using gist (property_id with =, kind with =, daterange(starts_on, ends_on) with &&)
+);
+comment on table public.property_availability_rules is
+    'Shortest and longest stay, days without arrival, days without departure, by ranges of dates. Ranges of one kind do not overlap.';
+comment on column public.property_availability_rules.kind is 'What the rule is about.';
+comment on column public.property_availability_rules.starts_on is 'First day.';
+comment on column public.property_availability_rules.ends_on is 'The day after the last.';
+comment on column public.property_availability_rules.min_nights is 'For stays that begin in the range; null for the season''s or property''s.';
+comment on column public.property_availability_rules.max_nights is 'For stays that begin in the range; null for the season''s or property''s.';
+
+create index property_availability_rules_property_id_idx on public.property_availability_rules (property_id, kind, ends_on);
+
+create table public.property_fees (
+    id uuid default gen_random_uuid() constraint property_fees_pkey primary key,
+    property_id uuid not null,
+    kind public.fee_kind not null,
+    name text not null constraint property_fees_name_is_plain
+        check (name ~ '\S' and private.is_plain_text(name, 60) and name !~ '[\n\t]'),
+    charge public.charge_kind not null default 'per_booking' constraint property_fees_charge_is_flat check (charge <> 'percent'),
+    currency text not null default '', -- filled in by the trigger
+    amount bigint not null constraint property_fees_amount_range check (amount between 1 and 1000000000000),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint property_fees_currency_is_the_propertys
+        foreign key (property_id, currency) references public.properties (id, currency) on delete cascade
+);
+comment on table public.property_fees is 'What a stay costs beside its nights. At most 20 a property.';
+comment on column public.property_fees.kind is 'What it is for. A pet fee counts when a pet comes along.';
+comment on column public.property_fees.name is 'What guests read on the line.';
+comment on column public.property_fees.charge is 'What the amount is multiplied by; guests are adults and children, for a pet fee pets.';
+comment on column public.property_fees.currency is 'The property''s; filled in when left out.';
+comment on column public.property_fees.amount is 'In minor units.';
+
+create index property_fees_property_id_idx on public.property_fees (property_id, currency);
+
+create table public.property_taxes (
+    id uuid default gen_random_uuid() constraint property_taxes_pkey primary key,
+    property_id uuid not null,
+    name text not null constraint property_taxes_name_is_plain
+        check (name ~ '\S' and private.is_plain_text(name, 60) and name !~ '[\n\t]'),
+    charge public.charge_kind not null,
+    percent numeric(7, 4) constraint property_taxes_percent_range check (percent > 0 and percent <= 100),
+    applies_to public.tax_base,
+    currency text not null default '', -- filled in by the trigger
+    amount bigint constraint property_taxes_amount_range check (amount between 1 and 1000000000000),
+    is_inclusive boolean not null default false,
+    max_nights smallint constraint property_taxes_max_nights_range check (max_nights between 1 and 1125),
+    exempt_from_nights smallint constraint property_taxes_exempt_from_nights_range check (exempt_from_nights between 2 and 1125),
+    registration_number text constraint property_taxes_registration_number_is_plain
+        check (registration_number ~ '\S' and private.is_plain_text(registration_number, 60) and registration_number !~ '[\n\t]'),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint property_taxes_currency_is_the_propertys
+        foreign key (property_id, currency) references public.properties (id, currency) on delete cascade,
+    constraint property_taxes_charge_is_whole check (
+        case when charge = 'percent' then percent is not null and applies_to is not null and amount is null
+        else percent is null and applies_to is null and amount is not null end
+    )
+);
+comment on table public.property_taxes is
+    'Taxes that the host collects. For the host and operators alone: guests meet them as lines of a quote, co-hosts not at all. At most 20 a property.';
+comment on column public.property_taxes.name is 'What guests read on the line.';
+comment on column public.property_taxes.charge is 'A percentage, or what the amount is multiplied by.';
+comment on column public.property_taxes.percent is 'Such as 15.5.';
+comment on column public.property_taxes.applies_to is 'What the percentage is taken of.';
+comment on column public.property_taxes.currency is 'The property''s; filled in when left out.';
+comment on column public.property_taxes.amount is 'In minor units.';
+comment on column public.property_taxes.is_inclusive is 'Already in the prices, and shown only; else added to them.';
+comment on column public.property_taxes.max_nights is 'Nights of a stay that are taxed, the first ones; null for all.';
+comment on column public.property_taxes.exempt_from_nights is 'Stays of so many nights or more are not taxed; null for none.';
+comment on column public.property_taxes.registration_number is 'Under which the host pays the tax.';
+
+create index property_taxes_property_id_idx on public.property_taxes (property_id, currency);
+
+alter table public.property_seasons enable row level security;
+alter table public.property_date_overrides enable row level security;
+alter table public.property_availability_rules enable row level security;
+alter table public.property_fees enable row level security;
+alter table public.property_taxes enable row level security;
+
+grant select on public.property_seasons, public.property_date_overrides, public.property_availability_rules, public.property_fees to anon;
+grant select, delete on
+    public.property_seasons, public.property_date_overrides, public.property_availability_rules, public.property_fees,
+    public.property_taxes
+to authenticated;
+grant insert (property_id, name, starts_on, ends_on, currency, price, min_nights, max_nights),
+    update (name, starts_on, ends_on, currency, price, min_nights, max_nights) on public.property_seasons to authenticated;
+grant insert (property_id, starts_on, ends_on, currency, price), update (starts_on, ends_on, currency, price)
+    on public.property_date_overrides to authenticated;
+grant insert (property_id, kind, starts_on, ends_on, min_nights, max_nights),
+    update (kind, starts_on, ends_on, min_nights, max_nights) on public.property_availability_rules to authenticated;
+grant insert (property_id, kind, name, charge, currency, amount), update (kind, name, charge, currency, amount)
+    on public.property_fees to authenticated;
+grant insert (
+        property_id, name, charge, percent, applies_to, currency, amount, is_inclusive, max_nights, exempt_from_nights,
+        registration_number
+    ),
+    update (
+        name, charge, percent, applies_to, currency, amount, is_inclusive, max_nights, exempt_from_nights, registration_number
+    ) on public.property_taxes to authenticated;
+grant select, insert, update, delete on
+    public.property_seasons, public.property_date_overrides, public.property_availability_rules, public.property_fees,
+    public.property_taxes
+to service_role;
+
+create policy "Whoever can read a property can read its seasons" on public.property_seasons for select to anon, authenticated
+    using (exists (select from public.properties p where p.id = property_id));
+create policy "Hosts and full co-hosts can add seasons" on public.property_seasons for insert to authenticated
+    with check (property_id in (select private.my_properties('full')));
+create policy "Hosts and full co-hosts can update seasons" on public.property_seasons for update to authenticated
+    using (property_id in (select private.my_properties('full')))
+    with check (property_id in (select private.my_properties('full')));
+create policy "Hosts and full co-hosts can delete seasons" on public.property_seasons for delete to authenticated
+    using (property_id in (select private.my_properties('full')));
+
+create policy "Whoever can read a property can read its date overrides" on public.property_date_overrides
+    for select to anon, authenticated
+    using (exists (select from public.properties p where p.id = property_id));
+create policy "Hosts and full co-hosts can add date overrides" on public.property_date_overrides for insert to authenticated
+    with check (property_id in (select private.my_properties('full')));
+create policy "Hosts and full co-hosts can update date overrides" on public.property_date_overrides for update to authenticated
+    using (property_id in (select private.my_properties('full')))
+    with check (property_id in (select private.my_properties('full')));
+create policy "Hosts and full co-hosts can delete date overrides" on public.property_date_overrides for delete to authenticated
+    using (property_id in (select private.my_properties('full')));
+
+create policy "Whoever can read a property can read its availability rules" on public.property_availability_rules
+    for select to anon, authenticated
+    using (exists (select from public.properties p where p.id = property_id));
+create policy "Hosts and co-hosts can add availability rules" on public.property_availability_rules for insert to authenticated
+    with check (property_id in (select private.my_properties('calendar')));
+create policy "Hosts and co-hosts can update availability rules" on public.property_availability_rules for update to authenticated
+    using (property_id in (select private.my_properties('calendar')))
+    with check (property_id in (select private.my_properties('calendar')));
+create policy "Hosts and co-hosts can delete availability rules" on public.property_availability_rules for delete to authenticated
+    using (property_id in (select private.my_properties('calendar')));
+
+create policy "Whoever can read a property can read its fees" on public.property_fees for select to anon, authenticated
+    using (exists (select from public.properties p where p.id = property_id));
+create policy "Hosts and full co-hosts can add fees" on public.property_fees for insert to authenticated
+    with check (property_id in (select private.my_properties('full')));
+create policy "Hosts and full co-hosts can update fees" on public.property_fees for update to authenticated
+    using (property_id in (select private.my_properties('full')))
+    with check (property_id in (select private.my_properties('full')));
+create policy "Hosts and full co-hosts can delete fees" on public.property_fees for delete to authenticated
+    using (property_id in (select private.my_properties('full')));
+
+create policy "Hosts and operators can read taxes" on public.property_taxes for select to authenticated
+    using (property_id in (select private.my_own_properties()) or (select private.is_operator()));
+create policy "Hosts can add taxes" on public.property_taxes for insert to authenticated
+    with check (property_id in (select private.my_own_properties()));
+create policy "Hosts can update taxes" on public.property_taxes for update to authenticated
+    using (property_id in (select private.my_own_properties()))
+    with check (property_id in (select private.my_own_properties()));
+create policy "Hosts can delete taxes" on public.property_taxes for delete to authenticated
+    using (property_id in (select private.my_own_properties()));
+
+create function private.check_amount() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_property record;
+    v_minimum bigint;
+begin
+    select p.currency into v_property from public.properties p where p.id = new.property_id;
+    -- of a property that the caller cannot see nothing is said: the policy refuses the row
+    if not found then
+        return new;
+    end if;
+    new.currency := coalesce(nullif(new.currency, ''), v_property.currency);
+    if new.currency is distinct from v_property.currency or new.currency is null then
+        raise sqlstate 'PT422' using
+            message = format('Amounts of this property are in %s.', coalesce(v_property.currency, 'no currency yet')),
+            hint = 'Leave the currency out, or set that of the property first.';
+    end if;
+    if tg_argv[0] = 'night' then
+        v_minimum := (select c.minimum_price from public.currencies c where c.code = new.currency);
+        if new.price < v_minimum then
+            raise sqlstate 'PT422' using
+                message = format('A night costs at least %s (minor units of %s).', v_minimum, new.currency),
+                hint = 'Prices are whole numbers of the currency''s minor unit: 12000 is 120.00 EUR.';
+        end if;
+    end if;
+    return new;
+end
+$$;
+revoke execute on function private.check_amount() from public;
+comment on function private.check_amount() is
+    'Trigger: the currency is the property''s, filled in when left out; with argument `night` the price is at or above the currency''s lowest. Runs before the policies do, so as the caller.';
+
+create trigger check_amount before insert or update on public.property_seasons
+    for each row execute function private.check_amount('night');
+create trigger check_amount before insert or update on public.property_date_overrides
+    for each row execute function private.check_amount('night');
+create trigger check_amount before insert or update on public.property_fees for each row execute function private.check_amount();
+create trigger check_amount before insert or update on public.property_taxes for each row execute function private.check_amount();
+
+create trigger limit_per_property after insert on public.property_seasons
+    referencing new table as new_rows for each statement execute function private.limit_per_property(100);
+create trigger limit_per_property after insert on public.property_date_overrides
+    referencing new table as new_rows for each statement execute function private.limit_per_property(2000);
+create trigger limit_per_property after insert on public.property_availability_rules
+    referencing new table as new_rows for each statement execute function private.limit_per_property(1000);
+create trigger limit_per_property after insert on public.property_fees
+    referencing new table as new_rows for each statement execute function private.limit_per_property(20);
+create trigger limit_per_property after insert on public.property_taxes
+    referencing new table as new_rows for each statement execute function private.limit_per_property(20);
+
+create trigger set_updated_at before update on public.property_seasons for each row execute function private.set_updated_at();
+create trigger set_updated_at before update on public.property_date_overrides for each row execute function private.set_updated_at();
+create trigger set_updated_at before update on public.property_availability_rules
+    for each row execute function private.set_updated_at();
+create trigger set_updated_at before update on public.property_fees for each row execute function private.set_updated_at();
+create trigger set_updated_at before update on public.property_taxes for each row execute function private.set_updated_at();

@@ -1,0 +1,118 @@
+-- Purpose: how somebody becomes a co-host: invited by e-mail, accepted by whoever is signed in with that address confirmed.
+-- Touches: public.co_host_invitations, private.my_confirmed_email, public.accept_co_host_invitation.
+-- Watch: there is no secret token. The confirmed address is what counts, so a forwarded mail lets nobody in.
+
+create table public.co_host_invitations (
+    id uuid default gen_random_uuid() constraint co_host_invitations_pkey primary key,
+    property_id uuid not null constraint co_host_invitations_property_fkey references public.properties (id) on delete cascade,
+    property_title text not null default '',
+    email text not null constraint co_host_invitations_email_is_lower_case
+        check (email = lower(email) and email ~ '^[^\s@<>"]{1,64}@[^\s@<>"]{1,190}$'),
+    level public.co_host_level not null,
+    invited_by uuid not null default auth.uid()
+        constraint co_host_invitations_invited_by_fkey references public.profiles (id) on delete restrict,
+    expires_at timestamptz not null default now() + interval '7 days',
+    created_at timestamptz not null default now(),
+    constraint co_host_invitations_are_unique unique (property_id, email)
+);
+comment on table public.co_host_invitations is 'Open invitations. Deleted when accepted, declined or revoked.';
+comment on column public.co_host_invitations.property_title is 'As it was when the invitation was written: the invited cannot read a draft.';
+comment on column public.co_host_invitations.email is 'Whom it is for; kept in lower case.';
+comment on column public.co_host_invitations.level is 'What they will be able to do.';
+comment on column public.co_host_invitations.invited_by is 'The host.';
+comment on column public.co_host_invitations.expires_at is 'Seven days after it was written.';
+
+create index co_host_invitations_invited_by_idx on public.co_host_invitations (invited_by);
+create index co_host_invitations_email_idx on public.co_host_invitations (email);
+
+alter table public.co_host_invitations enable row level security;
+
+grant select, delete on public.co_host_invitations to authenticated;
+grant insert (property_id, email, level) on public.co_host_invitations to authenticated;
+grant select, delete on public.co_host_invitations to service_role;
+
+create function private.my_confirmed_email() returns text
+language sql stable security definer
+set search_path = ''
+as $$
+    select lower(u.email) from auth.users u where u.id = auth.uid() and u.email_confirmed_at is not null
+$$;
+revoke execute on function private.my_confirmed_email() from public;
+grant execute on function private.my_confirmed_email() to authenticated;
+comment on function private.my_confirmed_email() is
+    'The caller''s address, once confirmed, in lower case. Not the token''s: that may be unconfirmed or since changed. Called by policies. Definer, because no API role may read auth.users.';
+
+create policy "Hosts can read their invitations, the invited theirs, operators any" on public.co_host_invitations
+    for select to authenticated
+    using (
+        property_id in (select private.my_own_properties())
+        or email = (select private.my_confirmed_email()) or (select private.is_operator())
+    );
+create policy "Hosts can invite" on public.co_host_invitations for insert to authenticated
+    with check (property_id in (select private.my_own_properties()));
+create policy "Hosts can revoke, the invited can decline" on public.co_host_invitations for delete to authenticated
+    using (property_id in (select private.my_own_properties()) or email = (select private.my_confirmed_email()));
+
+create function private.prepare_co_host_invitation() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    new.email := lower(btrim(new.email));
+    new.property_title := coalesce((select p.title from public.properties p where p.id = new.property_id), '');
+    delete from public.co_host_invitations i
+    where i.property_id = new.property_id and i.email = new.email and i.expires_at <= now();
+    return new;
+end
+$$;
+revoke execute on function private.prepare_co_host_invitation() from public;
+comment on function private.prepare_co_host_invitation() is
+    'Trigger: lower-cases the address, notes the title, makes room where an earlier invitation expired. Definer, because an expired row may be anybody''s; policies decide afterwards.';
+
+create trigger prepare_co_host_invitation before insert on public.co_host_invitations
+    for each row execute function private.prepare_co_host_invitation();
+create trigger limit_per_property after insert on public.co_host_invitations
+    referencing new table as new_rows for each statement execute function private.limit_per_property(20);
+
+create function private.accept_co_host_invitation(p_invitation_id uuid) returns public.co_hosts
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_invitation public.co_host_invitations;
+    v_co_host public.co_hosts;
+begin
+    delete from public.co_host_invitations i
+    where i.id = p_invitation_id and i.email = private.my_confirmed_email()
+    returning i.* into v_invitation;
+    if v_invitation.id is null then
+        raise sqlstate 'PT404' using
+            message = 'There is no such invitation for you.',
+            hint = 'Sign in with the address that was invited, and confirm it. The host may have revoked the invitation.';
+    elsif v_invitation.expires_at <= now() then
+        raise sqlstate 'PT410' using message = 'This invitation has expired.', hint = 'Ask the host for another.';
+    elsif v_invitation.property_id in (select private.my_own_properties()) then
+        raise sqlstate 'PT409' using message = 'You are the host.', hint = 'Invite somebody else.';
+    end if;
+    insert into public.co_hosts (property_id, profile_id, level)
+    values (v_invitation.property_id, auth.uid(), v_invitation.level)
+    on conflict on constraint co_hosts_pkey do update set level = excluded.level
+    returning * into v_co_host;
+    return v_co_host;
+end
+$$;
+revoke execute on function private.accept_co_host_invitation(uuid) from public;
+grant execute on function private.accept_co_host_invitation(uuid) to authenticated;
+comment on function private.accept_co_host_invitation(uuid) is
+    'Makes the caller a co-host. Called by public.accept_co_host_invitation. Definer, because no client may insert a co-host.';
+
+create function public.accept_co_host_invitation(p_invitation_id uuid) returns public.co_hosts
+language sql
+set search_path = ''
+as $$
+    select * from private.accept_co_host_invitation(p_invitation_id)
+$$;
+revoke execute on function public.accept_co_host_invitation(uuid) from public;
+grant execute on function public.accept_co_host_invitation(uuid) to authenticated;
+comment on function public.accept_co_host_invitation(uuid) is
+    'Accepts an invitation to the caller''s own, confirmed address. 404 when there is none, 410 when it has expired. To decline, delete the row.';

@@ -1,0 +1,205 @@
+-- Purpose: the calendar of a property, a row a day, as a stranger may see it.
+-- Touches: public.property_calendar, private.night_prices, private.nightly_prices.
+-- Watch: it agrees with bookability: a stay whose nights are all free, whose first day allows arrival, whose last allows
+-- departure, and whose length is within the first day's min_nights and max_nights can be booked, and no other. It never says
+-- what takes a night. Ranges are spread over days and joined by day; nothing is called once a day.
+
+create function private.night_prices(p_property_id uuid, p_from date, p_until date) returns bigint[]
+language plpgsql stable security definer
+set search_path = ''
+as $$
+declare
+    v_prices bigint[];
+    v_usual bigint;
+    v_weekend bigint;
+    v_weekday integer := extract(isodow from p_from);
+    v_span record;
+begin
+    select p.base_price, coalesce(p.weekend_price, p.base_price) into v_usual, v_weekend
+    from public.properties p
+    where p.id = p_property_id;
+    v_prices := array_fill(v_usual, array[greatest(p_until - p_from, 0)]);
+    for v_night in 1..p_until - p_from loop
+        if (v_weekday + v_night - 2) % 7 in (4, 5) then
+            v_prices[v_night] := v_weekend;
+        end if;
+    end loop;
+    -- what comes later counts before what came earlier
+    for v_span in
+        select r.starts_on, r.ends_on, r.price, 1 as turn from public.property_seasons r
+        where r.property_id = p_property_id and r.price is not null and r.starts_on < p_until and r.ends_on > p_from
+        union all
+        select r.starts_on, r.ends_on, r.price, 2 from public.property_date_overrides r
+        where r.property_id = p_property_id and r.starts_on < p_until and r.ends_on > p_from
+        order by turn
+    loop
+        for v_night in greatest(v_span.starts_on - p_from, 0) + 1..least(v_span.ends_on, p_until) - p_from loop
+            v_prices[v_night] := v_span.price;
+        end loop;
+    end loop;
+    return v_prices;
+end
+$$;
+revoke execute on function private.night_prices(uuid, date, date) from public;
+comment on function private.night_prices(uuid, date, date) is
+    'Price of each night of [p_from, p_until), in order, in minor units, before discounts: date override > season > weekend > base. Called by quote, booking and nightly_prices. Definer, because calendar and search are.';
+
+create function private.nightly_prices(p_property_id uuid, p_from date, p_until date) returns table (night date, price bigint)
+language sql stable security definer rows 30
+set search_path = ''
+as $$
+    select p_from + n.position::integer - 1, n.price
+    from unnest(private.night_prices(p_property_id, p_from, p_until)) with ordinality as n (price, position)
+$$;
+revoke execute on function private.nightly_prices(uuid, date, date) from public;
+comment on function private.nightly_prices(uuid, date, date) is
+    'night_prices with the night of each. Called by the calendar. Definer, because it is.';
+
+create function private.property_calendar(p_property_id uuid, p_from date, p_to date, p_at timestamptz default now())
+returns table (
+    day date, free boolean, reason text, price bigint, currency text, min_nights smallint, max_nights smallint,
+    arrival_allowed boolean, departure_allowed boolean
+)
+language plpgsql stable security definer rows 60
+set search_path = ''
+as $$
+declare
+    v_property public.properties;
+    v_today date;
+    v_earliest date;
+    v_taken datemultirange;
+begin
+    select * into v_property from public.properties p where p.id = p_property_id;
+    v_property.time_zone := coalesce(v_property.time_zone, 'UTC'); -- a draft may have none yet
+    v_today := (p_at at time zone v_property.time_zone)::date;
+    -- the first day that somebody who books now can arrive on
+    v_earliest := v_today + v_property.advance_notice_days;
+    while private.has_passed(
+        v_earliest - v_property.advance_notice_days + v_property.advance_notice_cut_off, v_property.time_zone, p_at
+    ) loop
+        v_earliest := v_earliest + 1;
+    end loop;
+    -- nights that nobody else can sleep: those taken, and those that a new stay would have to keep free beside a stay
+    select range_agg(case
+        when o.kind = 'host_block' then daterange(o.check_in, o.check_out)
+        else daterange(
+            o.check_in - greatest(o.preparation_before, v_property.preparation_nights_after),
+            o.check_out + greatest(o.preparation_after, v_property.preparation_nights_before)
+        )
+    end)
+    into v_taken
+    from public.occupancies o
+    where
+        o.property_id = p_property_id and o.check_out > p_from - 3 and o.check_in < p_to + 2
+        and (o.expires_at is null or o.expires_at > p_at);
+    v_taken := coalesce(v_taken, '{}');
+
+    return query
+    select
+        n.night,
+        n.night >= v_earliest and not v_taken @> n.night,
+        case
+            when n.night < v_today then 'past'
+            when n.night < v_earliest then 'advance_notice'
+            when v_taken @> n.night then 'unavailable'
+        end,
+        n.price, v_property.currency,
+        coalesce(r.min_nights, s.min_nights, v_property.min_nights),
+        coalesce(r.max_nights, s.max_nights, v_property.max_nights),
+        v_property.status = 'published'
+            and n.night >= v_earliest and n.night <= v_today + v_property.booking_window_days
+            and not v_taken @> n.night
+            and extract(isodow from n.night)::smallint = any (v_property.check_in_weekdays)
+            and a.day is null,
+        v_property.status = 'published'
+            and n.night > v_earliest
+            and not v_taken @> (n.night - 1)
+            and extract(isodow from n.night)::smallint = any (v_property.check_out_weekdays)
+            and z.day is null
+    from private.nightly_prices(p_property_id, p_from, p_to) n
+    left join (
+        select c.min_nights, c.max_nights, generate_series(greatest(c.starts_on, p_from), least(c.ends_on, p_to) - 1, interval '1 day')::date as day
+        from public.property_seasons c
+        where c.property_id = p_property_id and c.starts_on < p_to and c.ends_on > p_from
+    ) s on s.day = n.night
+    left join (
+        select c.min_nights, c.max_nights, generate_series(greatest(c.starts_on, p_from), least(c.ends_on, p_to) - 1, interval '1 day')::date as day
+        from public.property_availability_rules c
+        where c.property_id = p_property_id and c.kind = 'nights' and c.starts_on < p_to and c.ends_on > p_from
+    ) r on r.day = n.night
+    left join (
+        select generate_series(greatest(c.starts_on, p_from), least(c.ends_on, p_to) - 1, interval '1 day')::date as day
+        from public.property_availability_rules c
+        where c.property_id = p_property_id and c.kind = 'closed_to_arrival' and c.starts_on < p_to and c.ends_on > p_from
+    ) a on a.day = n.night
+    left join (
+        select generate_series(greatest(c.starts_on, p_from), least(c.ends_on, p_to) - 1, interval '1 day')::date as day
+        from public.property_availability_rules c
+        where c.property_id = p_property_id and c.kind = 'closed_to_departure' and c.starts_on < p_to and c.ends_on > p_from
+    ) z on z.day = n.night
+    order by n.night;
+end
+$$;
+revoke execute on function private.property_calendar(uuid, date, date, timestamptz) from public;
+comment on function private.property_calendar(uuid, date, date, timestamptz) is
+    'The days of [p_from, p_to) as they are at p_at. Called by visible_calendar and tests. Definer, because strangers cannot read occupancies.';
+
+create function private.visible_calendar(p_property_id uuid, p_from date, p_to date)
+returns table (
+    day date, free boolean, reason text, price bigint, currency text, min_nights smallint, max_nights smallint,
+    arrival_allowed boolean, departure_allowed boolean
+)
+language sql stable security definer rows 60
+set search_path = ''
+as $$
+    select * from private.property_calendar(p_property_id, p_from, p_to)
+$$;
+revoke execute on function private.visible_calendar(uuid, date, date) from public;
+grant execute on function private.visible_calendar(uuid, date, date) to anon, authenticated, service_role;
+comment on function private.visible_calendar(uuid, date, date) is
+    'As property_calendar, for every caller and at the present moment. Called by public.property_calendar. Definer, as property_calendar.';
+
+create function private.allow_caching(p_seconds integer) returns void
+language sql
+set search_path = ''
+as $$
+    select set_config('response.headers', jsonb_build_array(jsonb_build_object('Cache-Control', format('public, max-age=%s', p_seconds)))::text, true)
+$$;
+revoke execute on function private.allow_caching(integer) from public;
+grant execute on function private.allow_caching(integer) to anon, authenticated, service_role;
+comment on function private.allow_caching(integer) is
+    'Lets browsers and proxies keep this answer for so many seconds, when the API asked for it. Called by functions whose answer is the same for everyone.';
+
+create function public.property_calendar(p_property_id uuid, p_from text, p_to text)
+returns table (
+    day date, free boolean, reason text, price bigint, currency text, min_nights smallint, max_nights smallint,
+    arrival_allowed boolean, departure_allowed boolean
+)
+language plpgsql stable rows 60
+set search_path = ''
+as $$
+declare
+    v_from date := private.read_day(p_from, 'p_from');
+    v_to date := private.read_day(p_to, 'p_to');
+    v_status public.property_status := (select p.status from public.properties p where p.id = p_property_id);
+begin
+    if v_status is null then
+        raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check the id.';
+    end if;
+    if (v_from < v_to and v_to - v_from <= 400 and v_from >= '2000-01-01' and v_to <= '2100-01-01') is not true then
+        raise sqlstate 'PT400' using
+            message = 'A calendar has 1 to 400 days between 2000 and 2100.',
+            detail = jsonb_build_array(jsonb_build_object('code', 'invalid_range', 'from', v_from, 'to', v_to, 'max_days', 400))::text,
+            hint = 'p_to is the day after the last.';
+    end if;
+    -- a draft is for its host alone, not for whoever shares the proxy
+    if v_status = 'published' then
+        perform private.allow_caching(10);
+    end if;
+    return query select * from private.visible_calendar(p_property_id, v_from, v_to);
+end
+$$;
+revoke execute on function public.property_calendar(uuid, text, text) from public;
+grant execute on function public.property_calendar(uuid, text, text) to anon, authenticated, service_role;
+comment on function public.property_calendar(uuid, text, text) is
+    'The days from p_from to before p_to (YYYY-MM-DD, at most 400), a row each. free: the night can be slept; else reason is past, advance_notice or unavailable. price: of the night in minor units of currency, before discounts. min_nights, max_nights: of stays that begin on the day. arrival_allowed, departure_allowed: whether a stay may begin or end on it.';

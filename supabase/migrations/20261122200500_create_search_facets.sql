@@ -1,0 +1,102 @@
+-- Purpose: what a search could be narrowed to: how many of its places have what, and how their prices are spread.
+-- Touches: public.search_facets.
+-- Watch: it asks find_properties, so it counts what can be booked and nothing else. That costs a call of bookability, and with
+-- dates and a currency a price, for each place: hence the cap.
+
+create function public.search_facets(
+    p_west double precision default null, p_south double precision default null,
+    p_east double precision default null, p_north double precision default null,
+    p_latitude double precision default null, p_longitude double precision default null, p_radius double precision default null,
+    p_check_in text default null, p_check_out text default null,
+    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0,
+    p_currency text default null, p_min_price bigint default null, p_max_price bigint default null,
+    p_amenities text[] default null, p_property_types public.property_type[] default null,
+    p_room_types public.room_type[] default null, p_booking_mode public.booking_mode default null,
+    p_cancellation_policies text[] default null,
+    p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
+    p_place text default null, p_text text default null,
+    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
+) returns table (
+    count integer, is_more boolean, property_types jsonb, room_types jsonb, booking_modes jsonb, cancellation_policies jsonb,
+    amenities jsonb, prices jsonb
+)
+language plpgsql stable rows 1
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v private.search;
+begin
+    v := private.check_search(
+        p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out, p_adults, p_children, p_infants,
+        p_pets, p_currency, p_min_price, p_max_price, p_amenities, p_property_types, p_room_types, p_booking_mode,
+        p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, 'distance', null, 1,
+        p_place, p_text, p_flexible_days, p_month, p_nights, p_weekend
+    );
+    perform private.allow_caching(60);
+    return query
+    with found as materialized (
+        select f.*
+        from private.find_properties(v, p_currency is not null, 501) with ordinality as f (
+            property_id, check_in, check_out, rent, total, distance, rating, sort_key, position
+        )
+    ),
+    places as materialized (
+        select p.id, p.property_type, p.room_type, p.booking_mode, c.id as policy, coalesce(f.total, f.rent) as price
+        from found f
+        join public.properties p on p.id = f.property_id
+        left join public.cancellation_policies c on c.id = p.cancellation_policy_id and c.host_id is null
+        where f.position <= 500
+    ),
+    bounds as (
+        select min(s.price) as lowest, (max(s.price) - min(s.price)) / 20 + 1 as width from places s where p_currency is not null
+    )
+    select
+        (select count(*) from places)::integer,
+        (select count(*) from found) > 500,
+        (select coalesce(jsonb_object_agg(t.id, t.places), '{}') from (select s.property_type as id, count(*) as places from places s group by 1) t),
+        (select coalesce(jsonb_object_agg(t.id, t.places), '{}') from (select s.room_type as id, count(*) as places from places s group by 1) t),
+        (select coalesce(jsonb_object_agg(t.id, t.places), '{}') from (select s.booking_mode as id, count(*) as places from places s group by 1) t),
+        (
+            select coalesce(jsonb_object_agg(t.id, t.places), '{}')
+            from (select s.policy as id, count(*) as places from places s where s.policy is not null group by 1) t
+        ),
+        (
+            select coalesce(jsonb_object_agg(t.id, t.places), '{}')
+            from (
+                select a.amenity_id as id, count(*) as places
+                from places s
+                join public.property_amenities a on a.property_id = s.id
+                group by 1
+            ) t
+        ),
+        (
+            select jsonb_agg(
+                jsonb_build_object('from', t.since, 'until', t.since + t.width, 'count', t.places) order by t.since
+            )
+            from (
+                select b.lowest + n * b.width as since, b.width, count(s.id) as places
+                from bounds b
+                cross join generate_series(0, 19) as n
+                left join places s on (s.price - b.lowest) / b.width = n
+                where b.lowest is not null
+                group by b.lowest, b.width, n
+            ) t
+        );
+end
+$$;
+revoke execute on function public.search_facets(
+    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
+    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
+    public.booking_mode, text[], integer, integer, real, text, text, integer, text, integer, boolean
+) from public;
+grant execute on function public.search_facets(
+    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
+    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
+    public.booking_mode, text[], integer, integer, real, text, text, integer, text, integer, boolean
+) to anon, authenticated, service_role;
+comment on function public.search_facets(
+    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
+    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
+    public.booking_mode, text[], integer, integer, real, text, text, integer, text, integer, boolean
+) is 'What search_properties would find with the same arguments, counted: {id: places} by kind of place and room, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal steps of what p_min_price and p_max_price compare, [{from, until (not included), count}] in minor units. With is_more set it counts the 500 nearest to the middle.';

@@ -1,0 +1,58 @@
+-- Purpose: changing dates or guests of a confirmed booking: one side proposes, by PATCH, the other answers.
+-- Touches: public.booking_alterations.
+-- Watch: there is no status of expired: an unanswered proposal is open until its expires_at, whenever that is read.
+
+create type public.alteration_answer as enum ('accepted', 'declined', 'withdrawn', 'superseded');
+comment on type public.alteration_answer is
+    'accepted and declined by the other side; withdrawn by the one that proposed; superseded by a later proposal or because it ended.';
+
+create table public.booking_alterations (
+    id uuid default gen_random_uuid() constraint booking_alterations_pkey primary key,
+    booking_id uuid not null constraint booking_alterations_booking_fkey references private.bookings (id) on delete restrict,
+    proposed_by public.booking_actor not null,
+    proposed_by_id uuid constraint booking_alterations_proposed_by_fkey references public.profiles (id) on delete restrict,
+    expires_at timestamptz not null,
+    answer public.alteration_answer,
+    answered_at timestamptz,
+    answered_by_id uuid constraint booking_alterations_answered_by_fkey references public.profiles (id) on delete restrict,
+    check_in date not null,
+    check_out date not null,
+    adults smallint not null,
+    children smallint not null,
+    infants smallint not null,
+    pets smallint not null,
+    currency text not null constraint booking_alterations_currency_fkey references public.currencies (code) on delete restrict,
+    guest_total bigint not null,
+    difference bigint not null,
+    lines public.quote_line[] not null,
+    created_at timestamptz not null default now(),
+    constraint booking_alterations_answer_is_whole check ((answer is null) = (answered_at is null))
+);
+comment on table public.booking_alterations is 'Other dates or guests that one side of a confirmed booking proposed. Open while answer is null and expires_at is ahead.';
+comment on column public.booking_alterations.proposed_by is 'Which side.';
+comment on column public.booking_alterations.expires_at is 'Until when it can be answered.';
+comment on column public.booking_alterations.answer is 'Null while there is none.';
+comment on column public.booking_alterations.answered_at is 'When it was answered.';
+comment on column public.booking_alterations.check_in is 'First night, as proposed.';
+comment on column public.booking_alterations.check_out is 'The day after the last night, as proposed.';
+comment on column public.booking_alterations.adults is 'As proposed.';
+comment on column public.booking_alterations.children is 'As proposed.';
+comment on column public.booking_alterations.infants is 'As proposed.';
+comment on column public.booking_alterations.pets is 'As proposed.';
+comment on column public.booking_alterations.currency is 'The booking''s.';
+comment on column public.booking_alterations.guest_total is 'What the booking would cost, in minor units.';
+comment on column public.booking_alterations.difference is 'How much more the guest would pay; negative for less.';
+comment on column public.booking_alterations.lines is 'What that is made of; host amounts are left out.';
+
+create unique index booking_alterations_open_idx on public.booking_alterations (booking_id) where answer is null;
+create index booking_alterations_booking_id_idx on public.booking_alterations (booking_id);
+create index booking_alterations_proposed_by_id_idx on public.booking_alterations (proposed_by_id);
+create index booking_alterations_answered_by_id_idx on public.booking_alterations (answered_by_id);
+create index booking_alterations_currency_idx on public.booking_alterations (currency);
+
+alter table public.booking_alterations enable row level security;
+
+grant select on public.booking_alterations to authenticated, service_role;
+
+create policy "Whoever can read a booking can read its alterations" on public.booking_alterations for select to authenticated
+    using (exists (select from private.bookings b where b.id = booking_id));

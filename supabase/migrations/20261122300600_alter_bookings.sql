@@ -1,0 +1,280 @@
+-- Purpose: proposing an alteration by PATCH of a booking, and answering it.
+-- Touches: update trigger of public.bookings; public.accept_alteration, decline_alteration.
+-- Watch: a proposal takes no nights. On acceptance rules and price are looked at again, and the price must be the one proposed;
+-- the old nights go as the new ones are taken, in one step, or both stay as they were. Rules about how to begin a stay do not
+-- speak against one that keeps its first day.
+
+create function private.alteration_problems(p_booking private.bookings, p_wish public.booking_alterations, p_now timestamptz)
+returns jsonb
+language sql stable
+set search_path = ''
+as $$
+    select coalesce(jsonb_agg(r.reason), '[]')
+    from jsonb_array_elements(private.bookability(
+        p_booking.property_id, p_wish.check_in, p_wish.check_out, p_wish.adults, p_wish.children, p_wish.infants, p_wish.pets,
+        p_booking.id, p_now
+    )) as r (reason)
+    where
+        -- confirmed bookings survive pausing
+        r.reason ->> 'code' <> 'not_published'
+        and (
+            p_wish.check_in <> p_booking.check_in
+            or r.reason ->> 'code' not in ('past_date', 'advance_notice', 'booking_window', 'check_in_weekday', 'closed_to_arrival')
+        )
+        and (
+            p_wish.check_out <> p_booking.check_out
+            or r.reason ->> 'code' not in ('check_out_weekday', 'closed_to_departure')
+        )
+$$;
+revoke execute on function private.alteration_problems(private.bookings, public.booking_alterations, timestamptz) from public;
+comment on function private.alteration_problems(private.bookings, public.booking_alterations, timestamptz) is
+    'What speaks against other dates or guests of a booking: what bookability says, its own nights left out, without rules that the booking is past. Called by what proposes and accepts.';
+
+create function private.alteration_actor(p_booking private.bookings) returns public.booking_actor
+language sql stable
+set search_path = ''
+as $$
+    select a from private.booking_actors(p_booking) as a where a in ('guest', 'host', 'co_host') order by a limit 1
+$$;
+revoke execute on function private.alteration_actor(private.bookings) from public;
+comment on function private.alteration_actor(private.bookings) is 'As whom the caller proposes or answers; null for who does neither. Called by the functions below.';
+
+create function private.propose_alteration(
+    p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
+    p_now timestamptz
+)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings := private.lock_booking(p_booking_id, p_now);
+    v_wish public.booking_alterations;
+    v_quote public.quote;
+begin
+    v_wish.proposed_by := private.alteration_actor(v_booking);
+    if v_wish.proposed_by is null then
+        raise sqlstate 'PT403' using message = 'This booking is not yours to alter.', hint = 'Ask guest or host.';
+    elsif v_booking.status <> 'confirmed' then
+        raise sqlstate 'PT409' using
+            message = format('A booking that is %s is not altered.', replace(v_booking.status::text, '_', ' ')),
+            hint = 'Give up an unpaid hold or request by DELETE, and book again.';
+    end if;
+    v_wish.check_in := p_check_in;
+    v_wish.check_out := p_check_out;
+    v_wish.adults := p_adults;
+    v_wish.children := p_children;
+    v_wish.infants := p_infants;
+    v_wish.pets := p_pets;
+    if (p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets)
+        is not distinct from (v_booking.check_in, v_booking.check_out, v_booking.adults, v_booking.children, v_booking.infants, v_booking.pets)
+    then
+        raise sqlstate 'PT422' using
+            message = 'Nothing would change.', detail = '[{"code": "no_change", "message": "Nothing would change."}]',
+            hint = 'Send the dates or numbers that should be different.';
+    elsif v_booking.check_in_at <= p_now and p_check_in <> v_booking.check_in then
+        raise sqlstate 'PT422' using
+            message = 'The stay has begun.', detail = '[{"code": "stay_begun", "message": "The stay has begun: its first day stays."}]',
+            hint = 'Change the check-out alone.';
+    elsif (p_check_out + v_booking.check_out_until) at time zone v_booking.time_zone <= p_now then
+        raise sqlstate 'PT422' using
+            message = 'The stay would already be over.', detail = '[{"code": "past_date", "message": "The stay would already be over."}]',
+            hint = 'Choose a later check-out.';
+    end if;
+    perform private.refuse_stay(private.alteration_problems(v_booking, v_wish, p_now));
+    v_quote := private.compute_quote(
+        v_booking.property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, v_booking.guest_id, p_now
+    );
+    if v_quote.currency <> v_booking.currency then
+        raise sqlstate 'PT409' using
+            message = format('This place now has its prices in %s.', v_quote.currency), hint = 'Cancel and book again.';
+    end if;
+
+    update public.booking_alterations
+    set
+        answer = case when expires_at <= p_now or proposed_by <> v_wish.proposed_by then 'superseded' else 'withdrawn' end::public.alteration_answer,
+        answered_at = least(p_now, expires_at), answered_by_id = case when expires_at > p_now then auth.uid() end
+    where booking_id = p_booking_id and answer is null;
+    insert into public.booking_alterations (
+        booking_id, proposed_by, proposed_by_id, expires_at, check_in, check_out, adults, children, infants, pets, currency,
+        guest_total, difference, lines, created_at
+    ) values (
+        p_booking_id, v_wish.proposed_by, auth.uid(), least(p_now + private.duration('request_answer'), v_booking.check_out_at),
+        p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, v_quote.currency,
+        v_quote.guest_total, v_quote.guest_total - v_booking.guest_total,
+        array(
+            select row(l.kind, l.description, l.quantity, l.unit_amount, l.percent, l.amount, null, l.included_amount)::public.quote_line
+            from unnest(v_quote.lines) l
+            where l.kind <> 'host_platform_fee'
+        ),
+        p_now
+    )
+    returning id into v_wish.id;
+    return v_wish.id;
+end
+$$;
+revoke execute on function private.propose_alteration(uuid, date, date, integer, integer, integer, integer, timestamptz) from public;
+comment on function private.propose_alteration(uuid, date, date, integer, integer, integer, integer, timestamptz) is
+    'Writes down what the caller wishes of a booking, with its price, and returns its id; an earlier proposal gives way. Called by alter_booking.';
+
+create function private.alter_booking(
+    p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
+)
+returns uuid
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.require_party(p_booking_id);
+    for v_attempt in 1..4 loop
+        begin
+            return private.propose_alteration(
+                p_booking_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, now()
+            );
+        exception when deadlock_detected or serialization_failure or lock_not_available then
+            perform private.wait_to_retry(v_attempt);
+        end;
+    end loop;
+end
+$$;
+revoke execute on function private.alter_booking(uuid, date, date, integer, integer, integer, integer) from public;
+grant execute on function private.alter_booking(uuid, date, date, integer, integer, integer, integer) to authenticated;
+comment on function private.alter_booking(uuid, date, date, integer, integer, integer, integer) is
+    'propose_alteration for the caller, now. Called by the trigger of public.bookings. Definer, because no role may write alterations.';
+
+create function private.update_booking() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    new.open_alteration_id := private.alter_booking(
+        old.id, private.read_day(new.check_in, 'check_in'), private.read_day(new.check_out, 'check_out'),
+        new.adults, new.children, new.infants, new.pets
+    );
+    -- what the booking is, not what is proposed
+    new.check_in := old.check_in;
+    new.check_out := old.check_out;
+    new.adults := old.adults;
+    new.children := old.children;
+    new.infants := old.infants;
+    new.pets := old.pets;
+    return new;
+end
+$$;
+revoke execute on function private.update_booking() from public;
+comment on function private.update_booking() is
+    'Trigger: an update of the view proposes an alteration, as the caller, and answers with the booking as it is and the proposal''s id.';
+
+create trigger update_booking instead of update on public.bookings for each row execute function private.update_booking();
+
+create function private.decide_alteration(p_alteration_id uuid, p_accept boolean, p_now timestamptz) returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_wish public.booking_alterations;
+    v_booking private.bookings;
+    v_actor public.booking_actor;
+    v_is_own boolean;
+    v_quote public.quote;
+begin
+    v_booking := private.lock_booking((select a.booking_id from public.booking_alterations a where a.id = p_alteration_id), p_now);
+    select a.* into v_wish from public.booking_alterations a where a.id = p_alteration_id;
+    v_actor := private.alteration_actor(v_booking);
+    -- host and co-host are one side
+    v_is_own := (v_actor = 'guest') = (v_wish.proposed_by = 'guest');
+    if v_actor is null or p_accept and v_is_own then
+        raise sqlstate 'PT403' using
+            message = 'The other side answers this.', hint = 'Your own proposal you can only decline, which withdraws it.';
+    elsif v_wish.answer is not null or v_wish.expires_at <= p_now or v_booking.status <> 'confirmed' then
+        raise sqlstate 'PT409' using
+            message = format('This proposal is %s.', coalesce(v_wish.answer::text, 'no longer open')), hint = 'Propose another.';
+    end if;
+    if p_accept then
+        perform private.refuse_stay(private.alteration_problems(v_booking, v_wish, p_now));
+        v_quote := private.compute_quote(
+            v_booking.property_id, v_wish.check_in, v_wish.check_out, v_wish.adults, v_wish.children, v_wish.infants, v_wish.pets,
+            v_booking.guest_id, v_wish.created_at
+        );
+        if v_quote.guest_total <> v_wish.guest_total or v_quote.currency <> v_wish.currency then
+            raise sqlstate 'PT409' using
+                message = 'The price is no longer the one that was proposed.',
+                detail = jsonb_build_array(jsonb_build_object(
+                    'code', 'stale_quote', 'guest_total', v_quote.guest_total, 'proposed_guest_total', v_wish.guest_total
+                ))::text,
+                hint = 'Propose it again.';
+        end if;
+        if (v_wish.check_in, v_wish.check_out) <> (v_booking.check_in, v_booking.check_out) then
+            perform private.move_occupancy(v_booking.id, v_wish.check_in, v_wish.check_out);
+        end if;
+        update private.bookings
+        set
+            check_in = v_wish.check_in, check_out = v_wish.check_out, adults = v_wish.adults, children = v_wish.children,
+            infants = v_wish.infants, pets = v_wish.pets, guest_total = v_quote.guest_total, host_total = v_quote.host_total,
+            night_prices = private.night_prices(property_id, v_wish.check_in, v_wish.check_out),
+            check_in_at = (v_wish.check_in + check_in_from) at time zone time_zone,
+            check_out_at = (v_wish.check_out + check_out_until) at time zone time_zone
+        where id = v_booking.id;
+        delete from public.booking_line_items i where i.booking_id = v_booking.id;
+        perform private.copy_lines(v_booking.id, v_quote.lines);
+    end if;
+    update public.booking_alterations
+    set
+        answer = case when p_accept then 'accepted' when v_is_own then 'withdrawn' else 'declined' end::public.alteration_answer,
+        answered_at = p_now, answered_by_id = auth.uid()
+    where id = p_alteration_id;
+    return v_booking.id;
+end
+$$;
+revoke execute on function private.decide_alteration(uuid, boolean, timestamptz) from public;
+comment on function private.decide_alteration(uuid, boolean, timestamptz) is
+    'Accepts, declines or withdraws a proposal at p_now and returns the booking''s id. Called by answer_alteration.';
+
+create function private.answer_alteration(p_alteration_id uuid, p_accept boolean) returns uuid
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.require_party((select a.booking_id from public.booking_alterations a where a.id = p_alteration_id));
+    for v_attempt in 1..4 loop
+        begin
+            return private.decide_alteration(p_alteration_id, p_accept, now());
+        exception when deadlock_detected or serialization_failure or lock_not_available then
+            perform private.wait_to_retry(v_attempt);
+        end;
+    end loop;
+end
+$$;
+revoke execute on function private.answer_alteration(uuid, boolean) from public;
+grant execute on function private.answer_alteration(uuid, boolean) to authenticated;
+comment on function private.answer_alteration(uuid, boolean) is
+    'decide_alteration for the caller, now. Called by the functions below. Definer, because no role may write bookings.';
+
+create function public.accept_alteration(p_alteration_id uuid) returns setof public.bookings
+language plpgsql rows 1
+set search_path = ''
+as $$
+declare
+    v_booking uuid := private.answer_alteration(p_alteration_id, true);
+begin
+    return query select b.* from public.bookings b where b.id = v_booking;
+end
+$$;
+revoke execute on function public.accept_alteration(uuid) from public;
+grant execute on function public.accept_alteration(uuid) to authenticated;
+comment on function public.accept_alteration(uuid) is
+    'The other side accepts a proposal: dates, guests, nights and price change together. Answers with the booking. 409 when the nights were taken or the price changed meanwhile.';
+
+create function public.decline_alteration(p_alteration_id uuid) returns setof public.bookings
+language plpgsql rows 1
+set search_path = ''
+as $$
+declare
+    v_booking uuid := private.answer_alteration(p_alteration_id, false);
+begin
+    return query select b.* from public.bookings b where b.id = v_booking;
+end
+$$;
+revoke execute on function public.decline_alteration(uuid) from public;
+grant execute on function public.decline_alteration(uuid) to authenticated;
+comment on function public.decline_alteration(uuid) is 'Declines the other side''s proposal, or withdraws one''s own; the booking stays as it is, and is the answer.';

@@ -1,0 +1,336 @@
+-- Purpose: what guests pay and get back: payments, refunds, Stripe's events, and the tasks that talk to Stripe.
+-- Touches: public.payments, refunds; private.stripe_customers, stripe_events, money_tasks; public.dead_money_tasks.
+-- Watch: a task is a line of private.money_tasks and not a message of pgmq, because it needs what a queue does not give: one line
+-- per subject whoever asks for it, a lease whose holder is refused once it has run out, and a dead letter that can be read and
+-- played again. It is written in the transaction that causes it. Amounts reach Stripe from these rows and from nowhere else.
+
+alter table private.ledger_entries
+    add constraint ledger_entries_booking_fkey foreign key (booking_id) references private.bookings (id) on delete restrict;
+
+create type public.payment_status as enum ('requires_payment', 'processing', 'authorized', 'captured', 'cancelled');
+comment on type public.payment_status is
+    'requires_payment: no card was taken yet, or the last one declined. authorized: held on the card until the host accepts. captured: paid.';
+create type public.payment_kind as enum ('booking', 'alteration');
+comment on type public.payment_kind is 'What is paid: a stay, or what an alteration made it dearer.';
+
+create table public.payments (
+    id uuid default gen_random_uuid() constraint payments_pkey primary key,
+    booking_id uuid not null constraint payments_booking_fkey references private.bookings (id) on delete restrict,
+    guest_id uuid not null constraint payments_guest_fkey references public.profiles (id) on delete restrict,
+    kind public.payment_kind not null,
+    status public.payment_status not null default 'requires_payment',
+    is_manual boolean not null,
+    currency text not null constraint payments_currency_fkey references public.currencies (code) on delete restrict,
+    amount bigint not null constraint payments_amount_is_positive check (amount > 0),
+    captured_amount bigint not null default 0,
+    refunded_amount bigint not null default 0,
+    disputed_amount bigint not null default 0,
+    stripe_payment_intent_id text constraint payments_intent_is_unique unique,
+    capture_before timestamptz,
+    last_error text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint payments_capture_no_more_than_agreed check (captured_amount between 0 and amount),
+    constraint payments_refund_no_more_than_captured check (refunded_amount >= 0 and refunded_amount <= captured_amount),
+    constraint payments_disputed_amount_is_captured check (disputed_amount between 0 and captured_amount),
+    constraint payments_captured_ones_have_money check ((status = 'captured') = (captured_amount > 0))
+);
+comment on table public.payments is 'What a guest pays for a booking. Made by the Edge Function payments; amounts in minor units.';
+comment on column public.payments.kind is 'What is paid.';
+comment on column public.payments.status is 'Where it stands, as Stripe last said.';
+comment on column public.payments.is_manual is 'Authorised first and captured when the host accepts the request.';
+comment on column public.payments.currency is 'The booking''s.';
+comment on column public.payments.amount is 'The booking''s total, or what is missing of it.';
+comment on column public.payments.captured_amount is 'What was taken from the card.';
+comment on column public.payments.refunded_amount is 'What went back, or is on its way.';
+comment on column public.payments.disputed_amount is 'What the guest''s bank took back, or may.';
+comment on column public.payments.capture_before is 'When an authorisation ends.';
+comment on column public.payments.last_error is 'Why the last card was declined, in Stripe''s words.';
+
+create unique index payments_open_idx on public.payments (booking_id) where status in ('requires_payment', 'processing', 'authorized');
+create index payments_booking_id_idx on public.payments (booking_id);
+create index payments_guest_id_idx on public.payments (guest_id);
+create index payments_currency_idx on public.payments (currency);
+create index payments_capture_before_idx on public.payments (capture_before) where status = 'authorized';
+
+create type public.refund_reason as enum ('cancellation', 'alteration', 'late_payment');
+comment on type public.refund_reason is
+    'late_payment: the payment came when the hold had ended and the nights were taken, or nothing was due any more.';
+create type public.refund_status as enum ('pending', 'succeeded', 'failed');
+comment on type public.refund_status is 'failed: Stripe could not send it; an operator decides.';
+
+create table public.refunds (
+    id uuid default gen_random_uuid() constraint refunds_pkey primary key,
+    payment_id uuid not null constraint refunds_payment_fkey references public.payments (id) on delete restrict,
+    booking_id uuid not null constraint refunds_booking_fkey references private.bookings (id) on delete restrict,
+    reason public.refund_reason not null,
+    status public.refund_status not null default 'pending',
+    currency text not null constraint refunds_currency_fkey references public.currencies (code) on delete restrict,
+    amount bigint not null constraint refunds_amount_is_positive check (amount > 0),
+    stripe_refund_id text constraint refunds_stripe_refund_is_unique unique,
+    last_error text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+comment on table public.refunds is 'What goes back to guests. Made by the database when a booking costs less than was paid.';
+comment on column public.refunds.reason is 'Why.';
+comment on column public.refunds.status is 'Where it stands.';
+comment on column public.refunds.currency is 'The payment''s.';
+comment on column public.refunds.amount is 'In minor units.';
+comment on column public.refunds.last_error is 'Why it failed, in Stripe''s words.';
+
+create index refunds_payment_id_idx on public.refunds (payment_id);
+create index refunds_booking_id_idx on public.refunds (booking_id);
+create index refunds_currency_idx on public.refunds (currency);
+
+create table private.stripe_customers (
+    profile_id uuid constraint stripe_customers_pkey primary key
+        constraint stripe_customers_profile_fkey references public.profiles (id) on delete restrict,
+    stripe_customer_id text not null constraint stripe_customers_are_unique unique
+);
+comment on table private.stripe_customers is 'Whom Stripe knows a guest as.';
+
+create table private.stripe_events (
+    id text constraint stripe_events_pkey primary key,
+    type text not null,
+    object_id text,
+    payload jsonb not null,
+    created timestamptz not null,
+    received_at timestamptz not null default clock_timestamp(),
+    applied_at timestamptz,
+    outcome text
+);
+comment on table private.stripe_events is 'Every event that Stripe sent, once, as it was sent.';
+comment on column private.stripe_events.outcome is 'What came of it: applied, or why it was ignored.';
+
+create index stripe_events_received_at_idx on private.stripe_events (received_at);
+
+create table private.money_tasks (
+    id bigint generated always as identity constraint money_tasks_pkey primary key,
+    kind text not null constraint money_tasks_kind_is_known check (kind in ('event', 'capture', 'cancel', 'refund', 'transfer', 'reversal')),
+    subject text not null,
+    attempts integer not null default 0,
+    run_at timestamptz not null default now(),
+    lease uuid,
+    leased_until timestamptz,
+    done_at timestamptz,
+    dead_at timestamptz,
+    last_error text,
+    created_at timestamptz not null default now(),
+    constraint money_tasks_are_unique unique (kind, subject)
+);
+comment on table private.money_tasks is 'What is to be done at Stripe, or with what it said. One line per kind and subject.';
+comment on column private.money_tasks.subject is 'The id of the event, payment, refund, payout or reversal.';
+comment on column private.money_tasks.lease is 'Who works on it; whoever comes with another is refused.';
+
+create index money_tasks_due_idx on private.money_tasks (run_at) where done_at is null and dead_at is null;
+create index money_tasks_dead_idx on private.money_tasks (dead_at) where dead_at is not null;
+
+alter table public.payments enable row level security;
+alter table public.refunds enable row level security;
+alter table private.stripe_customers enable row level security;
+alter table private.stripe_events enable row level security;
+alter table private.money_tasks enable row level security;
+
+grant select on public.payments to authenticated, service_role;
+grant select on public.refunds to authenticated, service_role;
+-- What the views read, which run as their caller; schema private is not exposed.
+grant select (id, kind, subject, attempts, run_at, dead_at, last_error, created_at) on private.money_tasks to authenticated, service_role;
+
+create policy "Guests can read their payments, operators any" on public.payments for select to authenticated
+    using (guest_id = (select auth.uid()) or (select private.is_operator()));
+create policy "Guests can read their refunds, operators any" on public.refunds for select to authenticated
+    using (exists (select from public.payments p where p.id = payment_id));
+create policy "Operators can read tasks" on private.money_tasks for select to authenticated
+    using ((select private.is_operator()));
+
+create trigger set_updated_at before update on public.payments for each row execute function private.set_updated_at();
+create trigger set_updated_at before update on public.refunds for each row execute function private.set_updated_at();
+
+insert into private.settings (name, value, description) values
+    ('money_task_attempts', '10', 'After how many attempts a task with Stripe is laid aside as dead.');
+
+create function private.ask_for(p_kind text, p_subject text) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into private.money_tasks (kind, subject) values (p_kind, p_subject) on conflict do nothing;
+    if found then
+        perform private.wake_worker('money-worker');
+    end if;
+end
+$$;
+revoke execute on function private.ask_for(text, text) from public;
+comment on function private.ask_for(text, text) is
+    'Asks for a task, once per kind and subject, and wakes the worker after the commit. Called by functions of the owner.';
+
+create function public.store_stripe_event(p_event jsonb) returns boolean
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    insert into private.stripe_events (id, type, object_id, payload, created)
+    values (
+        p_event ->> 'id', p_event ->> 'type', p_event #>> '{data,object,id}', p_event,
+        to_timestamp((p_event ->> 'created')::bigint)
+    )
+    on conflict do nothing;
+    if not found then
+        return false;
+    end if;
+    perform private.ask_for('event', p_event ->> 'id');
+    return true;
+end
+$$;
+revoke execute on function public.store_stripe_event(jsonb) from public;
+grant execute on function public.store_stripe_event(jsonb) to service_role;
+comment on function public.store_stripe_event(jsonb) is
+    'Keeps an event whose signature was checked, and asks for its application; false when it was kept before. For the function stripe-webhook: service role only. Definer, because no role may write events.';
+
+create function private.task_message(p_task private.money_tasks) returns jsonb
+language sql stable
+set search_path = ''
+as $$
+    select case p_task.kind
+        when 'event' then (
+            select jsonb_build_object('type', e.type, 'object', e.payload #> '{data,object}', 'account', e.payload -> 'account')
+            from private.stripe_events e where e.id = p_task.subject
+        )
+        when 'refund' then (
+            select jsonb_build_object(
+                'refund_id', r.id, 'payment_intent', p.stripe_payment_intent_id, 'amount', r.amount, 'booking_id', r.booking_id
+            )
+            from public.refunds r join public.payments p on p.id = r.payment_id where r.id = p_task.subject::uuid
+        )
+        when 'transfer' then jsonb_build_object('payout_id', p_task.subject)
+        when 'reversal' then jsonb_build_object('reversal_id', p_task.subject)
+        else (
+            select jsonb_build_object('payment_intent', p.stripe_payment_intent_id)
+            from public.payments p where p.id = p_task.subject::uuid
+        )
+    end
+$$;
+revoke execute on function private.task_message(private.money_tasks) from public;
+comment on function private.task_message(private.money_tasks) is 'What a worker needs to know for a task. Called by take_money_tasks.';
+
+create function public.take_money_tasks(p_limit integer default 20)
+returns table (task_id bigint, lease uuid, kind text, subject text, attempt integer, message jsonb)
+language sql security definer
+set search_path = ''
+as $$
+    with due as (
+        select t.id
+        from private.money_tasks t
+        where
+            t.done_at is null and t.dead_at is null and t.run_at <= clock_timestamp()
+            and (t.leased_until is null or t.leased_until <= clock_timestamp())
+        order by t.run_at, t.id
+        limit least(greatest(p_limit, 1), 100)
+        for update skip locked
+    ),
+    taken as (
+        update private.money_tasks t
+        set attempts = t.attempts + 1, lease = gen_random_uuid(), leased_until = clock_timestamp() + interval '60 seconds'
+        from due
+        where t.id = due.id
+        returning t.*
+    )
+    select t.id, t.lease, t.kind, t.subject, t.attempts, private.task_message(t::private.money_tasks)
+    from taken t
+    order by t.run_at, t.id
+$$;
+revoke execute on function public.take_money_tasks(integer) from public;
+grant execute on function public.take_money_tasks(integer) to service_role;
+comment on function public.take_money_tasks(integer) is
+    'Takes up to p_limit (1 to 100) due tasks for 60 seconds. For the function money-worker: service role only. Definer, because no role may write tasks.';
+
+create function public.finish_money_task(p_task_id bigint, p_lease uuid, p_outcome text default 'applied') returns boolean
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_task private.money_tasks;
+begin
+    update private.money_tasks t
+    set done_at = clock_timestamp(), lease = null, leased_until = null, last_error = null
+    where t.id = p_task_id and t.lease = p_lease
+    returning t.* into v_task;
+    if v_task.kind = 'event' then
+        update private.stripe_events e set applied_at = clock_timestamp(), outcome = p_outcome where e.id = v_task.subject;
+    end if;
+    return v_task.id is not null;
+end
+$$;
+revoke execute on function public.finish_money_task(bigint, uuid, text) from public;
+grant execute on function public.finish_money_task(bigint, uuid, text) to service_role;
+comment on function public.finish_money_task(bigint, uuid, text) is
+    'Ends a task that was done; false for a worker whose lease went to another. For the function money-worker: service role only. Definer, because no role may write tasks.';
+
+create function public.fail_money_task(p_task_id bigint, p_lease uuid, p_error text, p_is_final boolean default false) returns boolean
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    update private.money_tasks t
+    set
+        lease = null, leased_until = null, last_error = left(p_error, 1000),
+        -- 2 s, 4 s, 8 s, ... up to an hour, and a part by chance so that many do not come back at once
+        run_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ t.attempts) * (1 + random() / 4),
+        dead_at = case
+            when p_is_final or t.attempts >= (select s.value::integer from private.settings s where s.name = 'money_task_attempts')
+            then clock_timestamp()
+        end
+    where t.id = p_task_id and t.lease = p_lease;
+    return found;
+end
+$$;
+revoke execute on function public.fail_money_task(bigint, uuid, text, boolean) from public;
+grant execute on function public.fail_money_task(bigint, uuid, text, boolean) to service_role;
+comment on function public.fail_money_task(bigint, uuid, text, boolean) is
+    'Puts a task back with a growing pause, or lays it aside as dead after ten attempts, or at once when p_is_final. For the function money-worker: service role only. Definer, because no role may write tasks.';
+
+create view public.dead_money_tasks with (security_invoker = on) as
+select t.id, t.kind, t.subject, t.attempts, t.dead_at, t.last_error, t.created_at
+from private.money_tasks t
+where t.dead_at is not null;
+comment on view public.dead_money_tasks is
+    '@graphql({"primary_key_columns": ["id"]}) Tasks with Stripe that were given up, and why. For operators; replay_money_task tries one again.';
+comment on column public.dead_money_tasks.kind is 'event, capture, cancel, refund, transfer or reversal.';
+comment on column public.dead_money_tasks.subject is 'The id of the event, payment, refund, payout or reversal.';
+comment on column public.dead_money_tasks.attempts is 'How often it was tried.';
+comment on column public.dead_money_tasks.dead_at is 'When it was given up.';
+comment on column public.dead_money_tasks.last_error is 'Why, at the last attempt.';
+grant select on public.dead_money_tasks to authenticated, service_role;
+
+create function private.replay_task(p_task_id bigint) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    if auth.uid() is not null and not private.is_operator() then
+        raise sqlstate 'PT403' using message = 'This is for operators.', hint = 'Ask one.';
+    end if;
+    update private.money_tasks t
+    set dead_at = null, done_at = null, attempts = 0, run_at = now(), lease = null, leased_until = null
+    where t.id = p_task_id;
+    if not found then
+        raise sqlstate 'PT404' using message = 'There is no such task.', hint = 'Read dead_money_tasks.';
+    end if;
+    perform private.wake_worker('money-worker');
+end
+$$;
+revoke execute on function private.replay_task(bigint) from public;
+grant execute on function private.replay_task(bigint) to authenticated, service_role;
+comment on function private.replay_task(bigint) is 'Tries a task again. Called by replay_money_task. Definer, because no role may write tasks; asks whether the caller is an operator.';
+
+create function public.replay_money_task(p_task_id bigint) returns void
+language sql
+set search_path = ''
+as $$
+    select private.replay_task(p_task_id)
+$$;
+revoke execute on function public.replay_money_task(bigint) from public;
+grant execute on function public.replay_money_task(bigint) to authenticated, service_role;
+comment on function public.replay_money_task(bigint) is
+    'An operator has a task tried again, dead or done; doing it twice does no harm.';

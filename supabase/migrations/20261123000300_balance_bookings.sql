@@ -1,0 +1,216 @@
+-- Purpose: what a booking means in money, at any moment: what guest, host and platform owe each other by it, and what of the
+-- guest's payments is too much.
+-- Touches: private.booking_shares, balance_booking; triggers on private.bookings and public.cancellations; booking_transitions.
+-- Watch: nothing here is told what changed. It compares what should stand with what stands, and posts and refunds the
+-- difference, so it may be called at any time and any number of times. It runs at the commit of whatever changed a booking, under
+-- the booking's lock. A refund is exactly cancellations.refund_amount because that is what the booking then costs less.
+
+alter table private.booking_transitions drop constraint booking_transitions_guard_is_known;
+alter table private.booking_transitions add constraint booking_transitions_guard_is_known check (
+    guard in ('before_expiry', 'after_expiry', 'before_check_out', 'after_check_out', 'no_show_window', 'paid', 'payment_ended')
+);
+
+create or replace function private.guard_holds(p_guard text, p_booking private.bookings, p_at timestamptz) returns boolean
+language sql stable
+set search_path = ''
+as $$
+    select case p_guard
+        when 'before_expiry' then p_at < p_booking.expires_at
+        when 'after_expiry' then p_at >= p_booking.expires_at
+        when 'before_check_out' then p_at < p_booking.check_out_at
+        when 'after_check_out' then p_at >= p_booking.check_out_at
+        when 'no_show_window' then
+            p_at >= p_booking.check_in_at and p_at < p_booking.check_in_at + private.duration('no_show_window')
+        when 'paid' then p_at < p_booking.check_in_at and (
+            select sum(p.captured_amount - p.refunded_amount - p.disputed_amount) from public.payments p where p.booking_id = p_booking.id
+        ) >= p_booking.guest_total
+        when 'payment_ended' then p_at < p_booking.expires_at and exists (
+            select from public.payments p
+            where p.booking_id = p_booking.id and (p.status = 'cancelled' or p.capture_before < p_at + interval '1 hour')
+        )
+        else p_guard is null
+    end
+$$;
+
+insert into private.booking_transitions (from_status, to_status, actor, guard) values
+    ('expired', 'confirmed', 'system', 'paid'),
+    ('awaiting_payment', 'withdrawn', 'system', 'payment_ended'),
+    ('requested', 'withdrawn', 'system', 'payment_ended');
+
+create function private.booking_shares(
+    p_booking_id uuid, out guest bigint, out host bigint, out tax bigint, out platform bigint
+)
+language sql stable
+set search_path = ''
+as $$
+    with lines as (
+        select coalesce(sum(i.amount - i.host_amount), 0)::bigint as remitted
+        from public.booking_line_items i
+        where i.booking_id = p_booking_id and i.kind = 'tax'
+    ),
+    shares as (
+        select
+            case
+                when c.booking_id is not null then b.guest_total - c.refund_amount
+                when b.status in ('confirmed', 'completed') then b.guest_total
+                else 0
+            end as guest,
+            case
+                when c.booking_id is not null then c.host_amount - c.host_fee
+                when b.status in ('confirmed', 'completed') then b.host_total
+                else 0
+            end as host,
+            case
+                when c.booking_id is not null and b.guest_total > 0 then
+                    private.proportion(l.remitted, b.guest_total - c.refund_amount, b.guest_total)
+                when b.status in ('confirmed', 'completed') then l.remitted
+                else 0
+            end as tax
+        from private.bookings b
+        left join public.cancellations c on c.booking_id = b.id
+        cross join lines l
+        where b.id = p_booking_id
+    )
+    select s.guest, s.host, s.tax, s.guest - s.host - s.tax from shares s
+$$;
+revoke execute on function private.booking_shares(uuid) from public;
+comment on function private.booking_shares(uuid) is
+    'What the guest owes by a booking as it stands, and to whom that goes, in minor units. What a host pays for cancelling is the platform''s. Called by functions of the owner.';
+
+create function private.refund_surplus(p_booking private.bookings, p_due bigint) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_payment public.payments;
+    v_surplus bigint := (
+        select coalesce(sum(p.captured_amount - p.refunded_amount - p.disputed_amount), 0)
+            - coalesce((
+                select sum(r.amount) from public.refunds r where r.booking_id = p_booking.id and r.status = 'failed'
+            ), 0)
+        from public.payments p
+        where p.booking_id = p_booking.id
+    ) - p_due;
+    v_amount bigint;
+    v_refund uuid;
+begin
+    for v_payment in
+        select p.* from public.payments p where p.booking_id = p_booking.id order by p.created_at desc, p.id for update
+    loop
+        v_amount := least(v_surplus, v_payment.captured_amount - v_payment.refunded_amount - v_payment.disputed_amount);
+        continue when v_amount <= 0;
+        insert into public.refunds (payment_id, booking_id, reason, currency, amount)
+        values (
+            v_payment.id, p_booking.id,
+            case
+                when p_booking.status in ('cancelled', 'no_show') then 'cancellation'
+                when p_booking.status in ('confirmed', 'completed') then 'alteration'
+                else 'late_payment'
+            end::public.refund_reason,
+            v_payment.currency, v_amount
+        )
+        returning id into v_refund;
+        update public.payments p set refunded_amount = p.refunded_amount + v_amount where p.id = v_payment.id;
+        perform private.ask_for('refund', v_refund::text);
+        v_surplus := v_surplus - v_amount;
+    end loop;
+end
+$$;
+revoke execute on function private.refund_surplus(private.bookings, bigint) from public;
+comment on function private.refund_surplus(private.bookings, bigint) is
+    'Asks for refunds of what was paid above p_due, of the newest payment first; what a dispute took or may take counts as gone, and what failed to go back waits for an operator. Called by balance_booking.';
+
+create function private.end_payments(p_booking private.bookings) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_payment public.payments;
+begin
+    for v_payment in
+        select p.* from public.payments p
+        where p.booking_id = p_booking.id and p.status in ('requires_payment', 'processing', 'authorized')
+    loop
+        if p_booking.status = 'awaiting_payment' and v_payment.status = 'authorized' then
+            perform private.ask_for('capture', v_payment.id::text);
+        elsif v_payment.stripe_payment_intent_id is not null and v_payment.kind = 'booking'
+            and p_booking.status in ('declined', 'withdrawn', 'expired', 'cancelled', 'no_show')
+        then
+            perform private.ask_for('cancel', v_payment.id::text);
+        end if;
+    end loop;
+end
+$$;
+revoke execute on function private.end_payments(private.bookings) from public;
+comment on function private.end_payments(private.bookings) is
+    'Asks for the capture of what was authorised when the host has accepted, and for the end of payments of a booking that has ended. Called by balance_booking.';
+
+create function private.balance_booking(p_booking_id uuid) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings;
+    v_shares record;
+    v_posted record;
+begin
+    select b.* into v_booking from private.bookings b where b.id = p_booking_id for no key update;
+    select * into v_shares from private.booking_shares(p_booking_id);
+    select
+        coalesce(sum(e.amount) filter (where a.purpose = 'guest'), 0)::bigint as guest,
+        coalesce(-sum(e.amount) filter (where a.purpose = 'host_payable'), 0)::bigint as host,
+        coalesce(-sum(e.amount) filter (where a.purpose = 'tax_payable'), 0)::bigint as tax,
+        coalesce(-sum(e.amount) filter (where a.purpose = 'platform_fee'), 0)::bigint as platform,
+        count(distinct t.id) as number
+    into v_posted
+    from private.ledger_entries e
+    join private.ledger_transactions t on t.id = e.transaction_id and t.kind = 'agreement'
+    join private.ledger_accounts a on a.id = e.account_id
+    where e.booking_id = p_booking_id;
+    if (v_shares.guest, v_shares.host, v_shares.tax, v_shares.platform)
+        is distinct from (v_posted.guest, v_posted.host, v_posted.tax, v_posted.platform)
+    then
+        perform private.post_transaction(
+            format('agreement:%s:%s', p_booking_id, v_posted.number + 1), 'agreement',
+            format('"%s", %s to %s: %s', v_booking.property_title, v_booking.check_in, v_booking.check_out, replace(v_booking.status::text, '_', ' ')),
+            now(),
+            array[
+                row('guest', v_booking.guest_id, v_booking.currency, p_booking_id, v_shares.guest - v_posted.guest)::private.posting,
+                row('host_payable', v_booking.host_id, v_booking.currency, p_booking_id, v_posted.host - v_shares.host)::private.posting,
+                row('tax_payable', null, v_booking.currency, p_booking_id, v_posted.tax - v_shares.tax)::private.posting,
+                row('platform_fee', null, v_booking.currency, p_booking_id, v_posted.platform - v_shares.platform)::private.posting
+            ]
+        );
+    end if;
+    perform private.end_payments(v_booking);
+    if v_booking.status <> 'requested' and v_booking.status <> 'awaiting_payment' then
+        perform private.refund_surplus(v_booking, v_shares.guest);
+    end if;
+end
+$$;
+revoke execute on function private.balance_booking(uuid) from public;
+comment on function private.balance_booking(uuid) is
+    'Makes ledger, refunds and payments of a booking what they should be as it stands. Called at the commit of whatever changes a booking, and when Stripe says something. Definer, because no role may write these.';
+
+create function private.balance_changed_booking() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.balance_booking((case tg_table_name when 'bookings' then to_jsonb(new) ->> 'id' else to_jsonb(new) ->> 'booking_id' end)::uuid);
+    return null;
+end
+$$;
+revoke execute on function private.balance_changed_booking() from public;
+comment on function private.balance_changed_booking() is
+    'Trigger at commit: balances the booking, with its lines and cancellation in place. Definer, because clients'' changes end here.';
+
+create constraint trigger balance_booking after update on private.bookings
+    deferrable initially deferred for each row
+    when (
+        old.status is distinct from new.status or old.guest_total is distinct from new.guest_total
+        or old.host_total is distinct from new.host_total
+    )
+    execute function private.balance_changed_booking();
+create constraint trigger balance_booking after insert on public.cancellations
+    deferrable initially deferred for each row execute function private.balance_changed_booking();

@@ -1,0 +1,292 @@
+-- Purpose: paying, and applying what Stripe says about payments and refunds: what the Edge Functions call.
+-- Touches: public.begin_payment, attach_payment, save_customer, apply_payment_intent, apply_refund, fail_refund.
+-- Watch: each takes what an object of Stripe is now, not what an event said it was, so order and repetition do not matter. A
+-- payment that was captured or cancelled stays so. Lock order as everywhere: property, booking, then its payments.
+
+create function public.begin_payment(p_actor uuid, p_booking_id uuid) returns jsonb
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings;
+    v_payment public.payments;
+    v_due bigint;
+begin
+    if not exists (select from private.bookings b where b.id = p_booking_id and b.guest_id = p_actor) then
+        raise sqlstate 'PT404' using message = 'There is no such booking among yours.', hint = 'Check booking_id.';
+    end if;
+    v_booking := private.lock_booking(p_booking_id, now());
+    v_due := case when v_booking.status in ('requested', 'awaiting_payment') then v_booking.guest_total
+        else (select s.guest from private.booking_shares(p_booking_id) s) end
+        - coalesce((select sum(p.captured_amount - p.refunded_amount) from public.payments p where p.booking_id = p_booking_id), 0);
+    select p.* into v_payment
+    from public.payments p
+    where p.booking_id = p_booking_id and p.status in ('requires_payment', 'processing', 'authorized')
+    for update;
+    if v_booking.status = 'awaiting_payment' and v_due = 0 then
+        perform private.perform_action(p_booking_id, 'confirm', null, now());
+        return jsonb_build_object('booking_status', 'confirmed', 'amount', 0, 'currency', v_booking.currency);
+    elsif v_booking.status not in ('requested', 'awaiting_payment', 'confirmed') or v_due <= 0 then
+        raise sqlstate 'PT409' using
+            message = 'There is nothing to pay for this booking.',
+            detail = jsonb_build_array(jsonb_build_object('code', 'nothing_due', 'status', v_booking.status))::text,
+            hint = case v_booking.status when 'expired' then 'The hold has ended. Book again.' else 'Read the booking again.' end;
+    end if;
+    -- an alteration made it dearer or cheaper before it was paid
+    if v_payment.id is not null and v_payment.amount <> v_due and v_payment.status = 'requires_payment' then
+        update public.payments p set status = 'cancelled' where p.id = v_payment.id;
+        perform private.ask_for('cancel', v_payment.id::text);
+        v_payment := null;
+    end if;
+    if v_payment.id is null then
+        insert into public.payments (booking_id, guest_id, kind, is_manual, currency, amount)
+        values (
+            p_booking_id, p_actor, case v_booking.status when 'confirmed' then 'alteration' else 'booking' end::public.payment_kind,
+            v_booking.status = 'requested', v_booking.currency, v_due
+        )
+        returning * into v_payment;
+    end if;
+    return jsonb_build_object(
+        'booking_status', v_booking.status, 'payment_id', v_payment.id, 'amount', v_payment.amount, 'currency', v_payment.currency,
+        'is_manual', v_payment.is_manual, 'payment_intent', v_payment.stripe_payment_intent_id,
+        'customer', (select c.stripe_customer_id from private.stripe_customers c where c.profile_id = p_actor),
+        'email', (select u.email from auth.users u where u.id = p_actor),
+        'description', format('%s, %s to %s', v_booking.property_title, v_booking.check_in, v_booking.check_out)
+    );
+end
+$$;
+revoke execute on function public.begin_payment(uuid, uuid) from public;
+grant execute on function public.begin_payment(uuid, uuid) to service_role;
+comment on function public.begin_payment(uuid, uuid) is
+    'The open payment of a booking of p_actor''s, made when there is none, with the amount that the booking says. 404 for another''s booking, 409 when nothing is due. For the function payments: service role only. Definer, because no role may write payments.';
+
+create function public.save_customer(p_actor uuid, p_customer_id text) returns text
+language sql security definer
+set search_path = ''
+as $$
+    insert into private.stripe_customers (profile_id, stripe_customer_id) values (p_actor, p_customer_id)
+    on conflict (profile_id) do update set stripe_customer_id = stripe_customers.stripe_customer_id
+    returning stripe_customer_id
+$$;
+revoke execute on function public.save_customer(uuid, text) from public;
+grant execute on function public.save_customer(uuid, text) to service_role;
+comment on function public.save_customer(uuid, text) is
+    'Keeps whom Stripe knows a guest as, and answers with who counts: the first. For the function payments: service role only. Definer, because no role may write customers.';
+
+create function public.attach_payment(p_payment_id uuid, p_payment_intent_id text) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_booking uuid := (select p.booking_id from public.payments p where p.id = p_payment_id);
+begin
+    perform private.lock_booking(v_booking, now());
+    update public.payments p set stripe_payment_intent_id = p_payment_intent_id
+    where p.id = p_payment_id and coalesce(p.stripe_payment_intent_id, p_payment_intent_id) = p_payment_intent_id;
+    if not found then
+        raise sqlstate 'PT409' using message = 'This payment has another PaymentIntent.', hint = 'Read it again.';
+    end if;
+    -- the booking may have ended while Stripe was asked
+    perform private.balance_booking(v_booking);
+end
+$$;
+revoke execute on function public.attach_payment(uuid, text) from public;
+grant execute on function public.attach_payment(uuid, text) to service_role;
+comment on function public.attach_payment(uuid, text) is
+    'Says which PaymentIntent a payment is at Stripe. For the function payments: service role only. Definer, because no role may write payments.';
+
+create function private.confirm_paid_booking(p_booking private.bookings) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if p_booking.status = 'awaiting_payment' then
+        perform private.perform_action(p_booking.id, 'confirm', null, now());
+    elsif p_booking.status = 'expired' and now() < p_booking.check_in_at then
+        begin
+            perform private.perform_action(p_booking.id, 'confirm', 'The payment came when the hold had ended; the nights were still free.', now());
+        exception when sqlstate 'PT409' or exclusion_violation then
+            -- the nights are somebody else's: balance_booking sends the money back
+            null;
+        end;
+    end if;
+end
+$$;
+revoke execute on function private.confirm_paid_booking(private.bookings) from public;
+comment on function private.confirm_paid_booking(private.bookings) is
+    'Confirms a booking that was paid in time, or late when its nights are still free. Called by apply_payment_intent.';
+
+create function public.apply_payment_intent(p_intent jsonb) returns text
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_payment public.payments;
+    v_booking private.bookings;
+    v_status public.payment_status := case p_intent ->> 'status'
+        when 'processing' then 'processing'
+        when 'requires_capture' then 'authorized'
+        when 'succeeded' then 'captured'
+        when 'canceled' then 'cancelled'
+        else 'requires_payment'
+    end;
+begin
+    select p.* into v_payment
+    from public.payments p
+    where
+        p.stripe_payment_intent_id = p_intent ->> 'id'
+        or p.id::text = p_intent ->> 'payment_id' and p.stripe_payment_intent_id is null;
+    if v_payment.id is null then
+        return 'ignored: not a payment of ours';
+    end if;
+    v_booking := private.lock_booking(v_payment.booking_id, now());
+    select p.* into v_payment from public.payments p where p.id = v_payment.id for update;
+    if upper(p_intent ->> 'currency') <> v_payment.currency or (p_intent ->> 'amount')::bigint <> v_payment.amount then
+        raise exception using
+            errcode = 'check_violation', message = 'Amount or currency at Stripe are not those of the payment.',
+            detail = format('%s %s, not %s %s', p_intent ->> 'amount', p_intent ->> 'currency', v_payment.amount, v_payment.currency);
+    end if;
+
+    if v_status = 'captured' and v_payment.status <> 'captured' then
+        perform private.post_transaction(
+            'charge:' || (p_intent ->> 'charge'), 'charge', 'Payment', to_timestamp((p_intent ->> 'created')::bigint),
+            array[
+                row('stripe_clearing', null, v_payment.currency, v_payment.booking_id,
+                    (p_intent ->> 'amount_received')::bigint - (p_intent ->> 'fee')::bigint)::private.posting,
+                row('stripe_fees', null, v_payment.currency, v_payment.booking_id, (p_intent ->> 'fee')::bigint)::private.posting,
+                row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, -(p_intent ->> 'amount_received')::bigint)::private.posting
+            ],
+            p_intent ->> 'balance_transaction'
+        );
+        update public.payments p
+        set
+            status = 'captured', captured_amount = (p_intent ->> 'amount_received')::bigint, last_error = null,
+            stripe_payment_intent_id = p_intent ->> 'id'
+        where p.id = v_payment.id;
+        if v_payment.kind = 'booking' then
+            perform private.confirm_paid_booking(v_booking);
+        end if;
+    elsif v_payment.status not in ('captured', 'cancelled') then
+        update public.payments p
+        set
+            status = v_status, stripe_payment_intent_id = p_intent ->> 'id', last_error = p_intent ->> 'error',
+            capture_before = to_timestamp((p_intent ->> 'capture_before')::bigint)
+        where p.id = v_payment.id;
+        if v_status = 'cancelled' and v_payment.kind = 'booking' and v_booking.status in ('requested', 'awaiting_payment') then
+            perform private.perform_action(v_booking.id, 'withdraw', 'The payment was cancelled.', now());
+        end if;
+    end if;
+    perform private.balance_booking(v_payment.booking_id);
+    return 'applied';
+end
+$$;
+revoke execute on function public.apply_payment_intent(jsonb) from public;
+grant execute on function public.apply_payment_intent(jsonb) to service_role;
+comment on function public.apply_payment_intent(jsonb) is
+    'Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.';
+
+create function public.apply_refund(p_refund jsonb) returns text
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_payment public.payments;
+    v_refund public.refunds;
+    v_key constant text := 'refund:' || (p_refund ->> 'id');
+begin
+    select p.* into v_payment from public.payments p where p.stripe_payment_intent_id = p_refund ->> 'payment_intent';
+    if v_payment.id is null then
+        return 'ignored: not a payment of ours';
+    end if;
+    perform private.lock_booking(v_payment.booking_id, now());
+    select p.* into v_payment from public.payments p where p.id = v_payment.id for update;
+    select r.* into v_refund
+    from public.refunds r
+    where
+        r.payment_id = v_payment.id
+        and (r.stripe_refund_id = p_refund ->> 'id' or r.stripe_refund_id is null and r.id::text = p_refund ->> 'refund_id')
+    for update;
+    if v_refund.id is null then
+        -- somebody refunded in Stripe's dashboard
+        insert into public.refunds (payment_id, booking_id, reason, currency, amount, stripe_refund_id)
+        values (
+            v_payment.id, v_payment.booking_id, 'alteration', v_payment.currency, (p_refund ->> 'amount')::bigint, p_refund ->> 'id'
+        )
+        returning * into v_refund;
+        update public.payments p set refunded_amount = p.refunded_amount + v_refund.amount where p.id = v_payment.id;
+    end if;
+    if p_refund ->> 'status' in ('succeeded', 'pending', 'requires_action') then
+        perform private.post_transaction(
+            v_key, 'refund', 'Refund', to_timestamp((p_refund ->> 'created')::bigint),
+            array[
+                row('stripe_clearing', null, v_payment.currency, v_payment.booking_id, -v_refund.amount)::private.posting,
+                row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, v_refund.amount)::private.posting
+            ],
+            p_refund ->> 'balance_transaction'
+        );
+        update public.refunds r
+        set status = case p_refund ->> 'status' when 'succeeded' then 'succeeded' else 'pending' end::public.refund_status, stripe_refund_id = p_refund ->> 'id'
+        where r.id = v_refund.id and r.status <> 'failed';
+    elsif v_refund.status <> 'failed' then
+        if exists (select from private.ledger_transactions t where t.key = v_key) then
+            perform private.post_transaction(
+                'refund_failed:' || (p_refund ->> 'id'), 'refund_failed', 'Refund that came back', now(),
+                array[
+                    row('stripe_clearing', null, v_payment.currency, v_payment.booking_id, v_refund.amount)::private.posting,
+                    row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, -v_refund.amount)::private.posting
+                ],
+                p_refund ->> 'failure_balance_transaction'
+            );
+        end if;
+        update public.refunds r
+        set status = 'failed', stripe_refund_id = p_refund ->> 'id', last_error = p_refund ->> 'failure_reason'
+        where r.id = v_refund.id;
+        update public.payments p set refunded_amount = p.refunded_amount - v_refund.amount where p.id = v_payment.id;
+    end if;
+    perform private.balance_booking(v_payment.booking_id);
+    return 'applied';
+end
+$$;
+revoke execute on function public.apply_refund(jsonb) from public;
+grant execute on function public.apply_refund(jsonb) to service_role;
+comment on function public.apply_refund(jsonb) is
+    'Takes over what a refund is at Stripe now, {id, refund_id, payment_intent, status, amount, created, balance_transaction, failure_balance_transaction, failure_reason}. For the function money-worker: service role only. Definer, because no role may write refunds.';
+
+create function public.fail_refund(p_refund_id uuid, p_error text) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_refund public.refunds;
+begin
+    perform private.lock_booking((select r.booking_id from public.refunds r where r.id = p_refund_id), now());
+    update public.refunds r set status = 'failed', last_error = left(p_error, 1000)
+    where r.id = p_refund_id and r.status = 'pending' and r.stripe_refund_id is null
+    returning r.* into v_refund;
+    update public.payments p set refunded_amount = p.refunded_amount - v_refund.amount where p.id = v_refund.payment_id;
+end
+$$;
+revoke execute on function public.fail_refund(uuid, text) from public;
+grant execute on function public.fail_refund(uuid, text) to service_role;
+comment on function public.fail_refund(uuid, text) is
+    'Says that Stripe will not make a refund, and why: an operator decides. For the function money-worker: service role only. Definer, because no role may write refunds.';
+
+create function private.end_stale_authorizations(p_now timestamptz) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_payment public.payments;
+begin
+    for v_payment in
+        select p.* from public.payments p where p.status = 'authorized' and p.capture_before < p_now + interval '1 hour'
+    loop
+        if (private.lock_booking(v_payment.booking_id, p_now)).status = 'requested' then
+            perform private.perform_action(v_payment.booking_id, 'withdraw', 'The card''s authorisation ended before the host answered.', p_now);
+        end if;
+    end loop;
+end
+$$;
+revoke execute on function private.end_stale_authorizations(timestamptz) from public;
+comment on function private.end_stale_authorizations(timestamptz) is
+    'Ends requests whose card authorisation ends within the hour, while it can still be given back. Called by move_money.';

@@ -1,0 +1,27 @@
+-- Purpose: what money has to do by the clock: tasks whose pause is over, authorisations that end.
+-- Touches: private.move_money, cron job move-money.
+-- Watch: a task wakes the worker when it is asked for; this is for those that failed, were cut off, or whose call was lost.
+
+create function private.move_money() returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    begin
+        perform private.end_stale_authorizations(now());
+    exception when others then
+        raise warning 'end_stale_authorizations: %', sqlerrm;
+    end;
+    perform private.wake_worker('money-worker')
+    where exists (
+        select from private.money_tasks t
+        where
+            t.done_at is null and t.dead_at is null and t.run_at <= now()
+            and (t.leased_until is null or t.leased_until <= now())
+    );
+end
+$$;
+revoke execute on function private.move_money() from public;
+comment on function private.move_money() is 'Everything that is due by the clock. Called every ten seconds.';
+
+select cron.schedule('move-money', '10 seconds', 'select private.move_money()');

@@ -1,0 +1,271 @@
+-- Purpose: telling integrators: endpoints of hosts and operators, a delivery for each event, signed, retried, replayed, logged.
+-- Touches: public.webhook_endpoints, webhook_deliveries; private.webhook_secrets; reveal_webhook_secret, rotate_webhook_secret,
+-- replay_webhook_delivery; for the worker webhook_to_send, record_webhook_attempt.
+-- Watch: where an endpoint's name leads is checked by the worker at every attempt, when it connects; the check here is of form
+-- alone. A payload is written once, with its version, and is the same at every attempt.
+
+create table public.webhook_endpoints (
+    id uuid default gen_random_uuid() constraint webhook_endpoints_pkey primary key,
+    owner_id uuid not null default auth.uid() constraint webhook_endpoints_owner_fkey references public.profiles (id) on delete cascade,
+    url text not null constraint webhook_endpoints_url_is_https check (url ~ '^https://[a-zA-Z0-9.-]{1,253}(:[0-9]{1,5})?(/[^\s#]*)?$' and char_length(url) <= 1500),
+    events text[] not null default '{booking.created,booking.status_changed,booking.altered,review.published}'
+        constraint webhook_endpoints_events_are_known
+        check (cardinality(events) > 0 and events <@ '{booking.created,booking.status_changed,booking.altered,review.published}'::text[]),
+    api_version date not null default '2026-11-24' constraint webhook_endpoints_version_is_known check (api_version = '2026-11-24'),
+    is_active boolean not null default true,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+comment on table public.webhook_endpoints is
+    'Where integrators want to be told. A host hears of their own properties, an operator of all. Signed with the secret of reveal_webhook_secret.';
+comment on column public.webhook_endpoints.url is 'https, without user name or fragment.';
+comment on column public.webhook_endpoints.events is 'What of: booking.created, booking.status_changed, booking.altered, review.published.';
+comment on column public.webhook_endpoints.api_version is 'Form of the payloads.';
+comment on column public.webhook_endpoints.is_active is 'Off: nothing is queued.';
+create index webhook_endpoints_owner_id_idx on public.webhook_endpoints (owner_id);
+
+create table private.webhook_secrets (
+    endpoint_id uuid constraint webhook_secrets_pkey primary key
+        constraint webhook_secrets_endpoint_fkey references public.webhook_endpoints (id) on delete cascade,
+    secret text not null default 'whsec_' || encode(extensions.gen_random_bytes(32), 'hex')
+);
+comment on table private.webhook_secrets is 'What deliveries are signed with.';
+alter table private.webhook_secrets enable row level security;
+
+create table public.webhook_deliveries (
+    id uuid default gen_random_uuid() constraint webhook_deliveries_pkey primary key,
+    endpoint_id uuid not null constraint webhook_deliveries_endpoint_fkey references public.webhook_endpoints (id) on delete cascade,
+    event text not null,
+    payload jsonb not null,
+    dedupe_key text not null,
+    attempts integer not null default 0,
+    response_status integer,
+    error text,
+    delivered_at timestamptz,
+    created_at timestamptz not null default now(),
+    constraint webhook_deliveries_are_made_once unique (endpoint_id, dedupe_key)
+);
+comment on table public.webhook_deliveries is 'What was, or is to be, sent to an endpoint, with what came of it; the log of its owner.';
+comment on column public.webhook_deliveries.event is 'What happened.';
+comment on column public.webhook_deliveries.payload is '{id, type, api_version, created_at, data}.';
+comment on column public.webhook_deliveries.dedupe_key is 'The same event is queued once for an endpoint.';
+comment on column public.webhook_deliveries.attempts is 'How often it was tried.';
+comment on column public.webhook_deliveries.response_status is 'What the endpoint answered last.';
+comment on column public.webhook_deliveries.error is 'What went wrong last.';
+comment on column public.webhook_deliveries.delivered_at is 'When it answered 2xx; null until then.';
+
+alter table public.webhook_endpoints enable row level security;
+alter table public.webhook_deliveries enable row level security;
+
+grant select, delete on public.webhook_endpoints to authenticated;
+grant insert (url, events, is_active), update (url, events, is_active) on public.webhook_endpoints to authenticated;
+grant select on public.webhook_deliveries to authenticated;
+
+create policy "People can read their endpoints" on public.webhook_endpoints for select to authenticated
+    using (owner_id = (select auth.uid()));
+create policy "People can add endpoints" on public.webhook_endpoints for insert to authenticated
+    with check (owner_id = (select auth.uid()));
+create policy "People can change their endpoints" on public.webhook_endpoints for update to authenticated
+    using (owner_id = (select auth.uid()))
+    with check (owner_id = (select auth.uid()));
+create policy "People can delete their endpoints" on public.webhook_endpoints for delete to authenticated
+    using (owner_id = (select auth.uid()));
+create policy "People can read deliveries to their endpoints" on public.webhook_deliveries for select to authenticated
+    using (exists (select from public.webhook_endpoints e where e.id = endpoint_id));
+
+select pgmq.create('webhooks');
+insert into private.job_queues (queue, worker, max_attempts, first_pause, longest_pause)
+values ('webhooks', 'deliver-webhooks', 15, '10 seconds', '12 hours');
+
+create function private.begin_webhook_endpoint() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform from public.profiles p where p.id = new.owner_id and p.deleted_at is null for no key update;
+    if not found or (select count(*) from public.webhook_endpoints e where e.owner_id = new.owner_id) > 10 then
+        raise sqlstate 'PT422' using message = 'A person has at most 10 endpoints.', hint = 'Delete one before you add another.';
+    end if;
+    insert into private.webhook_secrets (endpoint_id) values (new.id);
+    return null;
+end
+$$;
+revoke execute on function private.begin_webhook_endpoint() from public;
+comment on function private.begin_webhook_endpoint() is 'Trigger: so many endpoints a person, each with a secret. Definer, because no role may write secrets.';
+create trigger begin_webhook_endpoint after insert on public.webhook_endpoints for each row execute function private.begin_webhook_endpoint();
+create trigger set_updated_at before update on public.webhook_endpoints for each row execute function private.set_updated_at();
+
+create function private.queue_webhooks(p_event text, p_host_id uuid, p_dedupe_key text, p_data jsonb) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_delivery record;
+begin
+    for v_delivery in
+        insert into public.webhook_deliveries as d (id, endpoint_id, event, dedupe_key, payload)
+        select
+            i.id, e.id, p_event, p_dedupe_key,
+            jsonb_build_object('id', i.id, 'type', p_event, 'api_version', e.api_version, 'created_at', now(), 'data', p_data)
+        from public.webhook_endpoints e
+        cross join lateral (select gen_random_uuid() as id where e.id is not null) i
+        where
+            e.is_active and p_event = any (e.events)
+            and (e.owner_id = p_host_id or exists (select from public.user_roles r where r.user_id = e.owner_id and r.role = 'operator'))
+        on conflict on constraint webhook_deliveries_are_made_once do nothing
+        returning d.id
+    loop
+        perform private.enqueue_job_at('webhooks', jsonb_build_object('delivery_id', v_delivery.id));
+    end loop;
+end
+$$;
+revoke execute on function private.queue_webhooks(text, uuid, text, jsonb) from public;
+comment on function private.queue_webhooks(text, uuid, text, jsonb) is
+    'Queues an event for the endpoints of a host and of operators. Called by triggers. Definer, because no role may write deliveries.';
+
+create function private.webhook_of_booking() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings;
+begin
+    select b.* into v_booking from private.bookings b where b.id = new.booking_id;
+    perform private.queue_webhooks(
+        'booking.' || new.event, v_booking.host_id, 'booking_event:' || new.id,
+        jsonb_build_object(
+            'booking_id', v_booking.id, 'property_id', v_booking.property_id, 'from_status', new.from_status, 'status', new.to_status,
+            'actor', new.actor, 'at', new.at, 'check_in', v_booking.check_in, 'check_out', v_booking.check_out,
+            'adults', v_booking.adults, 'children', v_booking.children, 'infants', v_booking.infants, 'pets', v_booking.pets,
+            'currency', v_booking.currency, 'guest_total', v_booking.guest_total, 'host_total', v_booking.host_total
+        )
+    );
+    return null;
+end
+$$;
+revoke execute on function private.webhook_of_booking() from public;
+comment on function private.webhook_of_booking() is 'Trigger: queues what happened to a booking. Definer, because it runs as whoever acted.';
+create trigger webhook_of_booking after insert on private.booking_events for each row execute function private.webhook_of_booking();
+
+create function private.webhook_of_review() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.queue_webhooks(
+        'review.published', b.host_id, 'review:' || new.id,
+        jsonb_build_object(
+            'review_id', new.id, 'booking_id', new.booking_id, 'property_id', new.property_id, 'side', new.side, 'overall', new.overall,
+            'comment', new.comment
+        )
+    )
+    from private.bookings b
+    where b.id = new.booking_id;
+    return null;
+end
+$$;
+revoke execute on function private.webhook_of_review() from public;
+comment on function private.webhook_of_review() is 'Trigger: queues a review once it is published. Definer, because it runs as its writer or the sweep.';
+create trigger webhook_of_review after update of is_counted on public.reviews for each row
+    when (new.is_counted and not old.is_counted and new.state = 'visible') execute function private.webhook_of_review();
+
+create function private.webhook_secret(p_endpoint_id uuid, p_rotate boolean) returns text
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_secret text;
+begin
+    perform from public.webhook_endpoints e where e.id = p_endpoint_id and e.owner_id = auth.uid();
+    if not found then
+        raise sqlstate 'PT404' using message = 'There is no such endpoint of yours.', hint = 'Check the id.';
+    end if;
+    if p_rotate then
+        update private.webhook_secrets s set secret = default where s.endpoint_id = p_endpoint_id;
+    end if;
+    select s.secret into v_secret from private.webhook_secrets s where s.endpoint_id = p_endpoint_id;
+    return v_secret;
+end
+$$;
+revoke execute on function private.webhook_secret(uuid, boolean) from public;
+grant execute on function private.webhook_secret(uuid, boolean) to authenticated;
+comment on function private.webhook_secret(uuid, boolean) is 'See the two functions below. Definer, because no role may read secrets.';
+
+create function public.reveal_webhook_secret(p_endpoint_id uuid) returns text
+language sql
+set search_path = ''
+as $$
+    select private.webhook_secret(p_endpoint_id, false)
+$$;
+revoke execute on function public.reveal_webhook_secret(uuid) from public;
+grant execute on function public.reveal_webhook_secret(uuid) to authenticated;
+comment on function public.reveal_webhook_secret(uuid) is
+    'What deliveries to an endpoint of the caller are signed with: header Staybase-Signature, t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">.';
+
+create function public.rotate_webhook_secret(p_endpoint_id uuid) returns text
+language sql
+set search_path = ''
+as $$
+    select private.webhook_secret(p_endpoint_id, true)
+$$;
+revoke execute on function public.rotate_webhook_secret(uuid) from public;
+grant execute on function public.rotate_webhook_secret(uuid) to authenticated;
+comment on function public.rotate_webhook_secret(uuid) is 'Makes a new secret for an endpoint of the caller, which counts at once, and returns it.';
+
+create function private.replay_webhook_delivery(p_delivery_id uuid) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    update public.webhook_deliveries d set delivered_at = null, error = null
+    from public.webhook_endpoints e
+    where d.id = p_delivery_id and e.id = d.endpoint_id and e.owner_id = auth.uid();
+    if not found then
+        raise sqlstate 'PT404' using message = 'There is no such delivery of yours.', hint = 'Check the id.';
+    end if;
+    perform private.enqueue_job_at('webhooks', jsonb_build_object('delivery_id', p_delivery_id));
+end
+$$;
+revoke execute on function private.replay_webhook_delivery(uuid) from public;
+grant execute on function private.replay_webhook_delivery(uuid) to authenticated;
+comment on function private.replay_webhook_delivery(uuid) is 'See public.replay_webhook_delivery. Definer, because queues belong to the owner.';
+
+create function public.replay_webhook_delivery(p_delivery_id uuid) returns void
+language sql
+set search_path = ''
+as $$
+    select private.replay_webhook_delivery(p_delivery_id)
+$$;
+revoke execute on function public.replay_webhook_delivery(uuid) from public;
+grant execute on function public.replay_webhook_delivery(uuid) to authenticated;
+comment on function public.replay_webhook_delivery(uuid) is 'Sends a delivery of the caller''s endpoint again, with the same payload and id.';
+
+create function public.webhook_to_send(p_delivery_id uuid) returns jsonb
+language sql stable security definer
+set search_path = ''
+as $$
+    select jsonb_build_object('url', e.url, 'secret', s.secret, 'payload', d.payload)
+    from public.webhook_deliveries d
+    join public.webhook_endpoints e on e.id = d.endpoint_id and e.is_active
+    join private.webhook_secrets s on s.endpoint_id = e.id
+    where d.id = p_delivery_id and d.delivered_at is null
+$$;
+revoke execute on function public.webhook_to_send(uuid) from public;
+grant execute on function public.webhook_to_send(uuid) to service_role;
+comment on function public.webhook_to_send(uuid) is
+    'Where a delivery goes, what it says and what signs it; null when it was delivered or the endpoint is off or gone. For the worker: service role only. Definer, because it reads secrets.';
+
+create function public.record_webhook_attempt(p_delivery_id uuid, p_status integer, p_error text) returns void
+language sql security definer
+set search_path = ''
+as $$
+    update public.webhook_deliveries d
+    set
+        attempts = d.attempts + 1, response_status = p_status, error = left(p_error, 500),
+        delivered_at = case when p_status between 200 and 299 then clock_timestamp() end
+    where d.id = p_delivery_id
+$$;
+revoke execute on function public.record_webhook_attempt(uuid, integer, text) from public;
+grant execute on function public.record_webhook_attempt(uuid, integer, text) to service_role;
+comment on function public.record_webhook_attempt(uuid, integer, text) is
+    'Notes what came of an attempt. For the worker: service role only. Definer, because no role may write deliveries.';

@@ -1,0 +1,140 @@
+-- Purpose: what reviews, notifications, messages, wishlists and webhooks mean for people who take their data along, or leave.
+-- Touches: public.export_my_data, private.departure_obstacles, a trigger on auth.users.
+-- Watch: both functions wrap the one that stood before, whatever earlier migrations put into it.
+
+alter function private.departure_obstacles(uuid) rename to open_business;
+comment on function private.open_business(uuid) is 'What of properties, bookings and money keeps a person from deleting their account. Called by departure_obstacles.';
+
+create function private.departure_obstacles(p_person uuid) returns table (code text, message text, id uuid)
+language sql stable
+set search_path = ''
+as $$
+    select o.code, o.message, o.id from private.open_business(p_person) o
+    union all
+    (
+        select
+            'open_review_window',
+            format('The stay at "%s" until %s can be reviewed until %s.', b.property_title, b.check_out, private.review_window_ends_at(b)),
+            b.id
+        from private.bookings b
+        where
+            p_person in (b.guest_id, b.host_id) and b.status in ('confirmed', 'completed') and b.check_out_at <= now()
+            and b.check_out_at > now() - private.duration('review_window') - interval '1 day'
+            and private.review_window_ends_at(b) > now()
+            -- both are in: there is nothing more to write
+            and not exists (select from public.reviews r where r.booking_id = b.id and r.publishes_at <= now())
+        order by b.check_out, b.id
+    )
+$$;
+revoke execute on function private.departure_obstacles(uuid) from public;
+comment on function private.departure_obstacles(uuid) is
+    'What keeps a person from deleting their account; no row when nothing does. Called by refuse_departure.';
+
+create function private.forget_correspondence() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    delete from public.notifications n where n.recipient_id = old.id;
+    delete from public.notification_preferences p where p.profile_id = old.id;
+    delete from public.notification_settings s where s.profile_id = old.id;
+    delete from public.wishlists w where w.owner_id = old.id;
+    delete from public.wishlist_members m where m.profile_id = old.id;
+    delete from public.webhook_endpoints e where e.owner_id = old.id;
+    delete from public.blocks b where old.id in (b.blocker_id, b.blocked_id);
+    delete from public.thread_reads r where r.profile_id = old.id;
+    delete from private.bounced_addresses b where b.email = lower(old.email);
+    return null;
+end
+$$;
+revoke execute on function private.forget_correspondence() from public;
+comment on function private.forget_correspondence() is
+    'Trigger on auth.users: deletes what only the person used. Published reviews and messages stay with those who read them, under the name "Deleted account"; files go with forget_person. Definer, because it runs as Auth''s role or as the deleting person.';
+create trigger forget_correspondence after delete on auth.users for each row execute function private.forget_correspondence();
+
+alter function public.export_my_data() set schema private;
+alter function private.export_my_data() rename to export_business;
+comment on function private.export_business() is 'Account, properties, bookings and money of the caller. Called by export_my_data; reads as the caller.';
+
+create function private.export_correspondence() returns jsonb
+language sql stable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'reviews_written', (
+            select coalesce(jsonb_agg(
+                to_jsonb(r) || jsonb_build_object('note', (select n.note from public.review_notes n where n.review_id = r.id))
+                order by r.created_at, r.id
+            ), '[]')
+            from public.reviews r where r.author_id = auth.uid()
+        ),
+        'reviews_received', (
+            select coalesce(jsonb_agg(
+                to_jsonb(r) || jsonb_build_object('note', (select n.note from public.review_notes n where n.review_id = r.id))
+                order by r.created_at, r.id
+            ), '[]')
+            from public.reviews r where r.subject_id = auth.uid()
+        ),
+        'threads', (
+            select coalesce(jsonb_agg(
+                to_jsonb(t) || jsonb_build_object('messages', (
+                    select coalesce(jsonb_agg(to_jsonb(m) - 'thread_id' order by m.created_at, m.id), '[]')
+                    from public.messages m
+                    where m.thread_id = t.id
+                ))
+                order by t.created_at, t.id
+            ), '[]')
+            from public.threads t where auth.uid() in (t.guest_id, t.host_id)
+        ),
+        'messages_as_co_host', (
+            select coalesce(jsonb_agg(to_jsonb(m) order by m.created_at, m.id), '[]')
+            from public.messages m
+            join public.threads t on t.id = m.thread_id
+            where m.sender_id = auth.uid() and auth.uid() not in (t.guest_id, t.host_id)
+        ),
+        'notifications', (
+            select coalesce(jsonb_agg(to_jsonb(n) - 'recipient_id' order by n.created_at, n.id), '[]')
+            from public.notifications n where n.recipient_id = auth.uid()
+        ),
+        'notification_preferences', (
+            select coalesce(jsonb_agg(to_jsonb(p) - 'profile_id' order by p.topic), '[]')
+            from public.notification_preferences p where p.profile_id = auth.uid()
+        ),
+        'quiet_hours', (select to_jsonb(s) - 'profile_id' from public.notification_settings s where s.profile_id = auth.uid()),
+        'wishlists', (
+            select coalesce(jsonb_agg(
+                to_jsonb(w) || jsonb_build_object('items', (
+                    select coalesce(jsonb_agg(to_jsonb(i) - 'wishlist_id' order by i.created_at, i.property_id), '[]')
+                    from public.wishlist_items i
+                    where i.wishlist_id = w.id
+                ))
+                order by w.created_at, w.id
+            ), '[]')
+            from public.wishlists w
+        ),
+        'webhook_endpoints', (select coalesce(jsonb_agg(to_jsonb(e) - 'owner_id' order by e.created_at, e.id), '[]') from public.webhook_endpoints e),
+        'blocks', (select coalesce(jsonb_agg(to_jsonb(b) - 'blocker_id' order by b.created_at), '[]') from public.blocks b),
+        'reports', (
+            select coalesce(jsonb_agg(to_jsonb(r) - 'resolved_by' order by r.created_at, r.id), '[]')
+            from public.reports r where r.reporter_id = auth.uid()
+        ),
+        'suspensions', (
+            select coalesce(jsonb_agg(to_jsonb(s) - 'suspended_by' order by s.created_at, s.id), '[]')
+            from public.suspensions s where s.profile_id = auth.uid()
+        )
+    )
+$$;
+revoke execute on function private.export_correspondence() from public;
+grant execute on function private.export_correspondence() to authenticated;
+comment on function private.export_correspondence() is
+    'Reviews, messages, notifications, wishlists, reports of the caller. Called by export_my_data; reads as the caller.';
+
+create function public.export_my_data() returns jsonb
+language sql stable
+set search_path = ''
+as $$
+    select private.export_business() || private.export_correspondence()
+$$;
+revoke execute on function public.export_my_data() from public;
+grant execute on function public.export_my_data() to authenticated;
+comment on function public.export_my_data() is 'Everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it cannot hold what is not theirs.';

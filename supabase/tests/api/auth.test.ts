@@ -1,0 +1,148 @@
+// Accounts, as an app uses them: sign-up with a mail, sign-in, refresh, recovery, changes of e-mail and password, sign-out.
+
+import { describe, expect, it } from "vitest";
+import { anonymous, codeIn, mailTo, newEmail, password, signUp, stack } from "../support.ts";
+
+describe("sign-up", () => {
+  it("sends a mail and signs in with its code", async () => {
+    const person = await signUp("Ana");
+    const { data } = await person.client
+      .from("profiles")
+      .select("display_name")
+      .eq("id", person.id)
+      .single()
+      .throwOnError();
+    expect(data.display_name).toBe("Ana");
+  });
+
+  it("confirms by the mail's link, which leads through the API back to the app", async () => {
+    const email = newEmail();
+    await anonymous().auth.signUp({ email, password });
+    const mail = await mailTo(email);
+    expect(mail.Subject).toBe("Confirm your e-mail address");
+    expect(mail.HTML).toContain(`href="${stack.apiUrl}/auth/v1/verify`);
+    const link = /https?:\/\/\S*\/auth\/v1\/verify\S*/.exec(mail.Text)?.[0] ?? "";
+    expect(link.startsWith(`${stack.apiUrl}/auth/v1/verify`)).toBe(true);
+    const response = await fetch(link, { redirect: "manual" });
+    expect(response.status).toBe(303);
+    const location = new URL(response.headers.get("location") ?? "");
+    expect(location.origin).toBe("http://127.0.0.1:3000");
+    const token = new URLSearchParams(location.hash.slice(1)).get("access_token") ?? "";
+    const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    expect(claims).toMatchObject({ email, role: "authenticated", app_metadata: { provider: "email" } });
+    const { error } = await anonymous().auth.signInWithPassword({ email, password });
+    expect(error).toBeNull();
+  });
+
+  it("does not let anybody in before the confirmation", async () => {
+    const email = newEmail();
+    await anonymous().auth.signUp({ email, password });
+    const { error } = await anonymous().auth.signInWithPassword({ email, password });
+    expect(error?.code).toBe("email_not_confirmed");
+  });
+
+  it("refuses a short password and a malformed address", async () => {
+    const short = await anonymous().auth.signUp({ email: newEmail(), password: "1234567" });
+    expect(short.error?.code).toBe("weak_password");
+    const malformed = await anonymous().auth.signUp({ email: "not an address", password });
+    expect(malformed.error?.status).toBe(400);
+  });
+
+  it("takes no role from the metadata of a client", async () => {
+    const person = await signUp("Mallory", {
+      role: "operator",
+      roles: ["operator"],
+      app_metadata: { roles: ["operator"] },
+    });
+    const { data } = await person.client.from("user_roles").select().throwOnError();
+    expect(data).toEqual([]);
+    const { data: session } = await person.client.auth.getUser();
+    expect(session.user?.app_metadata.roles).toBeUndefined();
+  });
+});
+
+describe("sessions", () => {
+  it("refuses a wrong password", async () => {
+    const { email } = await signUp();
+    const { error } = await anonymous().auth.signInWithPassword({ email, password: "wrong horse" });
+    expect(error?.code).toBe("invalid_credentials");
+  });
+
+  it("rotates the refresh token", async () => {
+    const { client } = await signUp();
+    const before = (await client.auth.getSession()).data.session;
+    const { data, error } = await client.auth.refreshSession();
+    expect(error).toBeNull();
+    expect(data.session?.refresh_token).not.toBe(before?.refresh_token);
+  });
+
+  it("ends with the sign-out: the refresh token is of no use", async () => {
+    const { client } = await signUp();
+    const session = (await client.auth.getSession()).data.session;
+    await client.auth.signOut();
+    const { error } = await anonymous().auth.refreshSession({ refresh_token: session?.refresh_token ?? "" });
+    expect(error).not.toBeNull();
+  });
+
+  it("signs in by a code that is mailed", async () => {
+    const { email } = await signUp();
+    const client = anonymous();
+    await client.auth.signInWithOtp({ email, options: { shouldCreateUser: false } });
+    const { data, error } = await client.auth.verifyOtp({
+      email,
+      token: codeIn(await mailTo(email, 2)),
+      type: "email",
+    });
+    expect(error).toBeNull();
+    expect(data.user?.email).toBe(email);
+  });
+});
+
+describe("changes", () => {
+  it("recovers a forgotten password by mail", async () => {
+    const { email } = await signUp();
+    const client = anonymous();
+    await client.auth.resetPasswordForEmail(email);
+    await client.auth.verifyOtp({ email, token: codeIn(await mailTo(email, 2)), type: "recovery" });
+    const { error } = await client.auth.updateUser({ password: "a new, long password" });
+    expect(error).toBeNull();
+    expect(
+      (await anonymous().auth.signInWithPassword({ email, password: "a new, long password" })).error,
+    ).toBeNull();
+    expect((await anonymous().auth.signInWithPassword({ email, password })).error?.code).toBe(
+      "invalid_credentials",
+    );
+  });
+
+  it("changes the password of somebody who is signed in", async () => {
+    const { client, email } = await signUp();
+    expect((await client.auth.updateUser({ password: "another, longer password" })).error).toBeNull();
+    expect(
+      (await anonymous().auth.signInWithPassword({ email, password: "another, longer password" })).error,
+    ).toBeNull();
+    expect((await anonymous().auth.signInWithPassword({ email, password })).error?.code).toBe(
+      "invalid_credentials",
+    );
+  });
+
+  it("says the same for an address that nobody has", async () => {
+    const { error } = await anonymous().auth.resetPasswordForEmail(newEmail("nobody"));
+    expect(error).toBeNull();
+  });
+
+  it("changes the e-mail address after a mail is answered", async () => {
+    const { client, email } = await signUp();
+    const next = newEmail("moved");
+    const { error } = await client.auth.updateUser({ email: next });
+    expect(error).toBeNull();
+    const { data: pending } = await client.auth.getUser();
+    expect(pending.user?.email).toBe(email);
+    const mail = await Promise.any([mailTo(next), mailTo(email, 2)]);
+    const { error: refused } = await client.auth.verifyOtp({
+      token_hash: /token=([^&\s]+)/.exec(mail.Text)?.[1] ?? "",
+      type: "email_change",
+    });
+    expect(refused).toBeNull();
+    expect((await anonymous().auth.signInWithPassword({ email: next, password })).error).toBeNull();
+  });
+});

@@ -1,0 +1,215 @@
+// The schema as a GraphQL user guesses it: a host publishes a place, a guest finds it and looks at its calendar.
+
+import { beforeAll, expect, it } from "vitest";
+import { createBookable } from "../booking-support.ts";
+import { createDraft, house } from "../property-support.ts";
+import { anonymous, type Person, service, signUp, stack } from "../support.ts";
+
+interface Answer {
+  // biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests look at
+  data: any;
+  errors?: { message: string }[];
+}
+
+async function ask(query: string, variables: object = {}, person?: Person): Promise<Answer> {
+  const token = (await person?.client.auth.getSession())?.data.session?.access_token;
+  const response = await fetch(`${stack.apiUrl}/graphql/v1`, {
+    method: "POST",
+    headers: {
+      apikey: stack.publishableKey,
+      "content-type": "application/json",
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ query, variables }),
+  });
+  return (await response.json()) as Answer;
+}
+
+const day = (offset: number) => new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
+
+let host: Person;
+let place: string;
+beforeAll(async () => {
+  host = await signUp("Ana");
+  place = await createBookable(host);
+});
+
+it("makes a draft, changes and deletes it", async () => {
+  const made = await ask(
+    `mutation ($title: String!) {
+      insertIntoPropertiesCollection(objects: [{ title: $title }]) { records { id title status host { displayName } } }
+    }`,
+    { title: house.title },
+    host,
+  );
+  const [draft] = made.data.insertIntoPropertiesCollection.records;
+  expect(draft).toEqual({ id: draft.id, title: house.title, status: "draft", host: { displayName: "Ana" } });
+  const id = { eq: draft.id };
+  const changed = await ask(
+    "mutation ($id: UUIDFilter!) { updatePropertiesCollection(filter: { id: $id }, set: { maxGuests: 3 }) { affectedCount } }",
+    { id },
+    host,
+  );
+  expect(changed.data.updatePropertiesCollection.affectedCount).toBe(1);
+  const deleted = await ask(
+    "mutation ($id: UUIDFilter!) { deleteFromPropertiesCollection(filter: { id: $id }) { records { maxGuests } } }",
+    { id },
+    host,
+  );
+  expect(deleted.data.deleteFromPropertiesCollection.records).toEqual([{ maxGuests: 3 }]);
+});
+
+it("publishes only what is complete, and says what is missing", async () => {
+  const id = await createDraft(host.client);
+  const { data, errors } = await ask(
+    "mutation ($id: UUID!) { publishProperty(pPropertyId: $id) { status } }",
+    { id },
+    host,
+  );
+  expect([data, errors]).toEqual([
+    null,
+    [{ message: "Something is missing that a published property has." }],
+  ]);
+});
+
+it("finds what REST finds, in the same order, and the place with it", async () => {
+  // On an island of its own, where no other test has places.
+  const centre = { latitude: -16.5, longitude: -151.75 };
+  for (const north of [0.02, 0.01]) {
+    const id = await createBookable(host, { title: `House ${north} degrees north` });
+    const point = { latitude: centre.latitude + north, longitude: centre.longitude };
+    await host.client.from("property_addresses").update(point).eq("property_id", id).throwOnError();
+  }
+  const { data: found } = await anonymous()
+    .rpc("search_properties", {
+      p_latitude: centre.latitude,
+      p_longitude: centre.longitude,
+      p_radius: 20_000,
+      p_room_types: ["entire_place"],
+    })
+    .throwOnError();
+  expect(found).toHaveLength(2);
+  const { data } = await ask(
+    `query ($latitude: Float!, $longitude: Float!) {
+      searchProperties(latitude: $latitude, longitude: $longitude, radius: 20000, roomTypes: ["entire_place"]) {
+        edges { node { distance currency pricePerNight property { id title host { displayName } } } }
+      }
+    }`,
+    centre,
+  );
+  expect(data.searchProperties.edges.map(({ node }: { node: object }) => node)).toEqual(
+    found.map(({ property_id, title, distance, currency, price_per_night }) => ({
+      distance,
+      currency,
+      pricePerNight: String(price_per_night),
+      property: { id: property_id, title, host: { displayName: "Ana" } },
+    })),
+  );
+});
+
+it("refuses a search that cannot be done", async () => {
+  const { errors } = await ask("{ searchProperties(west: 1) { edges { node { propertyId } } } }");
+  const { error } = await anonymous().rpc("search_properties", { p_west: 1 });
+  expect(errors).toEqual([{ message: error?.message }]);
+});
+
+it("shows the calendar that REST shows", async () => {
+  const range = { p_property_id: place, p_from: day(1), p_to: day(200) };
+  const { data: days } = await anonymous().rpc("property_calendar", range).throwOnError();
+  const { data } = await ask(
+    `query ($id: UUID!, $from: String!, $to: String!) {
+      propertyCalendar(propertyId: $id, fromDay: $from, toDay: $to) { edges { node { day free price minNights } } }
+    }`,
+    { id: place, from: range.p_from, to: range.p_to },
+  );
+  expect(data.propertyCalendar.edges.map(({ node }: { node: object }) => node)).toEqual(
+    days.map(({ day, free, price, min_nights }) => ({
+      day,
+      free,
+      price: price === null ? null : String(price),
+      minNights: min_nights,
+    })),
+  );
+  expect(days).toHaveLength(199);
+});
+
+it("goes from a quote to a booking and out of it again", async () => {
+  const guest = await signUp("Ben");
+  const stay = { place, from: day(40), until: day(43) };
+  const quoted = await ask(
+    `query ($place: UUID!, $from: String!, $until: String!) {
+      quoteStay(propertyId: $place, checkIn: $from, checkOut: $until, adults: 2) {
+        id nights currency guestTotal lines property { title }
+      }
+    }`,
+    stay,
+    guest,
+  );
+  const quote = quoted.data.quoteStay;
+  expect(quote).toMatchObject({ nights: 3, currency: "EUR", property: { title: house.title } });
+  const lines = JSON.parse(quote.lines) as { amount: number }[];
+  expect(String(lines.reduce((sum, { amount }) => sum + amount, 0))).toBe(quote.guestTotal);
+
+  const booked = await ask(
+    `mutation ($place: UUID!, $from: String!, $until: String!, $quote: UUID!) {
+      insertIntoBookingsCollection(objects: [
+        { propertyId: $place, checkIn: $from, checkOut: $until, adults: 2, quoteId: $quote }
+      ]) { records { id status guestTotal property { title } guest { displayName } host { displayName } } }
+    }`,
+    { ...stay, quote: quote.id },
+    guest,
+  );
+  const [booking] = booked.data.insertIntoBookingsCollection.records;
+  expect(booking).toEqual({
+    id: booking.id,
+    status: "awaiting_payment",
+    guestTotal: quote.guestTotal,
+    property: { title: house.title },
+    guest: { displayName: "Ben" },
+    host: { displayName: "Ana" },
+  });
+  await service().rpc("confirm_booking", { p_booking_id: booking.id }).throwOnError();
+
+  const money = "refundAmount hostAmount currency";
+  const call = (name: string) => `mutation ($id: UUID!) { ${name}(pBookingId: $id) { ${money} } }`;
+  const preview = await ask(call("previewCancellation"), { id: booking.id }, guest);
+  const cancelled = await ask(call("cancelBooking"), { id: booking.id }, guest);
+  expect(cancelled.errors).toBeUndefined();
+  expect(preview.data.previewCancellation).toEqual(cancelled.data.cancelBooking);
+
+  const read =
+    "query ($id: UUID!) { bookingsByPk(id: $id) { status lineItemsCollection { totalCount } cancellation { refundAmount } } }";
+  const seen = await ask(read, { id: booking.id }, guest);
+  expect(seen.data.bookingsByPk).toEqual({
+    status: "cancelled",
+    lineItemsCollection: { totalCount: lines.length },
+    cancellation: { refundAmount: cancelled.data.cancelBooking.refundAmount },
+  });
+  const stranger = await ask(read, { id: booking.id }, await signUp("Eve"));
+  expect(stranger.data.bookingsByPk).toBeNull();
+});
+
+it("says every reason against a stay, as REST does", async () => {
+  const { errors } = await ask(
+    `query ($place: UUID!) { quoteStay(propertyId: $place, checkIn: "2020-01-01", checkOut: "2020-01-03") { id } }`,
+    { place },
+  );
+  const { error } = await anonymous().rpc("quote_stay", {
+    p_property_id: place,
+    p_check_in: "2020-01-01",
+    p_check_out: "2020-01-03",
+  });
+  expect(errors).toEqual([{ message: error?.message }]);
+});
+
+it("describes itself to tools: tables, columns and functions with their comments", async () => {
+  const { data } = await ask(
+    `{ type: __type(name: "Properties") { description fields { name description } }
+       __schema { queryType { fields { name description } } } }`,
+  );
+  expect(data.type.description).toContain("Bookable places.");
+  const describes = (fields: { name: string; description: string }[], name: string) =>
+    fields.find((field) => field.name === name)?.description;
+  expect(describes(data.type.fields, "title")).toBe("One line of up to 150 characters.");
+  expect(describes(data.__schema.queryType.fields, "searchProperties")).toContain("Published places");
+});

@@ -1,0 +1,77 @@
+// GraphQL through the gateway, with the keys and tokens of REST, on the project's own tables.
+
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Person, signUp, stack } from "../support.ts";
+
+const url = `${stack.apiUrl}/graphql/v1`;
+
+async function ask(query: string, headers: Record<string, string> = {}, variables: object = {}) {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { apikey: stack.publishableKey, "content-type": "application/json", ...headers },
+    body: JSON.stringify({ query, variables }),
+  });
+  return {
+    status: response.status,
+    body: (await response.json()) as { data?: Record<string, never>; errors?: { message: string }[] },
+  };
+}
+
+async function bearer({ client }: Person): Promise<Record<string, string>> {
+  const { data } = await client.auth.getSession();
+  return { authorization: `Bearer ${data.session?.access_token}` };
+}
+
+let ana: Person;
+let ben: Person;
+beforeAll(async () => {
+  [ana, ben] = await Promise.all([signUp("Ana"), signUp("Ben")]);
+});
+
+describe("GraphQL", () => {
+  it("reads for anon what anon may read", async () => {
+    const { status, body } = await ask(
+      "query ($id: UUID!) { profilesCollection(filter: { id: { eq: $id } }) { edges { node { displayName } } } }",
+      {},
+      { id: ana.id },
+    );
+    expect([status, body]).toEqual([
+      200,
+      { data: { profilesCollection: { edges: [{ node: { displayName: "Ana" } }] } } },
+    ]);
+  });
+
+  it("does not know what the caller's role may not see", async () => {
+    const { body } = await ask("{ accountsCollection { edges { node { phone } } } }");
+    expect(body.errors?.[0]?.message).toBe('Unknown field "accountsCollection" on type Query');
+  });
+
+  it("reads and writes as the signed-in person, and no further", async () => {
+    const update = `mutation ($id: UUID!) {
+      updateProfilesCollection(set: { about: "by GraphQL" }, filter: { id: { eq: $id } }) { affectedCount }
+    }`;
+    const own = await ask(update, await bearer(ana), { id: ana.id });
+    expect(own.body).toEqual({ data: { updateProfilesCollection: { affectedCount: 1 } } });
+    const other = await ask(update, await bearer(ben), { id: ana.id });
+    expect(other.body).toEqual({ data: { updateProfilesCollection: { affectedCount: 0 } } });
+    const accounts = await ask("{ accountsCollection { edges { node { id } } } }", await bearer(ben));
+    expect(accounts.body).toEqual({ data: { accountsCollection: { edges: [{ node: { id: ben.id } }] } } });
+  });
+
+  it("wants a known key and a valid token", async () => {
+    expect((await fetch(url, { method: "POST", body: "{}" })).status).toBe(401);
+    expect((await ask("{ __typename }", { apikey: "sb_publishable_unknown" })).status).toBe(401);
+    expect((await ask("{ __typename }", { authorization: "Bearer nonsense" })).status).toBe(401);
+  });
+
+  it("refuses other methods and large bodies, and answers nonsense as PostgREST does", async () => {
+    expect((await fetch(url, { headers: { apikey: stack.publishableKey } })).status).toBe(405);
+    expect((await ask("#".repeat(3 * 1024 * 1024))).status).toBe(413);
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { apikey: stack.publishableKey },
+      body: "no JSON",
+    });
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([400, "PGRST102"]);
+  });
+});

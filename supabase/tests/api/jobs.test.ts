@@ -1,0 +1,99 @@
+// Background work with real workers side by side: nothing lost, nothing done twice in effect.
+
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { database, service } from "../support.ts";
+
+const sql = database();
+const workers = [service(), service()];
+
+beforeAll(async () => {
+  await sql.begin(async (tx) => {
+    await tx`set local session authorization postgres`;
+    await tx`select pgmq.create('drills')`;
+  });
+  await sql`insert into private.job_queues (queue, worker, lease_seconds, max_attempts, first_pause)
+    values ('drills', 'no-such-worker', 60, 3, '1 second')`;
+});
+beforeEach(async () => void (await sql`delete from pgmq.q_drills`));
+afterAll(async () => {
+  await sql`delete from private.job_queues where queue = 'drills'`;
+  await sql`select pgmq.drop_queue('drills')`;
+  await sql.end();
+});
+
+async function enqueue(count: number): Promise<void> {
+  await sql`select pgmq.send('drills', jsonb_build_object('n', n)) from generate_series(1, ${count}::integer) n`;
+}
+async function take(worker: (typeof workers)[number], limit = 10) {
+  const { data } = await worker.rpc("take_jobs", { p_queue: "drills", p_limit: limit }).throwOnError();
+  return data as { job_id: number; attempt: number; message: { n: number } }[];
+}
+async function finish(worker: (typeof workers)[number], job: { job_id: number; attempt: number }) {
+  const { data } = await worker
+    .rpc("finish_job", { p_queue: "drills", p_job_id: job.job_id, p_attempt: job.attempt })
+    .throwOnError();
+  return data;
+}
+const endLeases = () => sql`update pgmq.q_drills set vt = now() - interval '1 second'`;
+
+it("gives each of 200 jobs to one of two workers, once", async () => {
+  await enqueue(200);
+  const done: number[] = [];
+  await Promise.all(
+    workers.map(async (worker) => {
+      for (let jobs = await take(worker); jobs.length > 0; jobs = await take(worker)) {
+        for (const job of jobs) if (await finish(worker, job)) done.push(job.message.n);
+      }
+    }),
+  );
+  expect(done.sort((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, index) => index + 1));
+});
+
+it("gives the jobs of a worker that was killed to another, and refuses the first when it comes back", async () => {
+  const [first, second] = workers as [(typeof workers)[number], (typeof workers)[number]];
+  await enqueue(3);
+  const held = await take(first);
+  expect(held).toHaveLength(3);
+  expect(await take(second)).toEqual([]);
+  await endLeases();
+  const again = await take(second);
+  expect(again.map((job) => job.attempt)).toEqual([2, 2, 2]);
+  for (const job of held) expect(await finish(first, job)).toBe(false);
+  for (const job of again) expect(await finish(second, job)).toBe(true);
+  expect(await sql`select from pgmq.q_drills`).toHaveLength(0);
+});
+
+it("gives up a poisoned message after three attempts and does the others", async () => {
+  const [worker] = workers as [(typeof workers)[number]];
+  await enqueue(5);
+  const done = new Set<number>();
+  for (let round = 0; round < 4; round += 1) {
+    for (const job of await take(worker)) {
+      if (job.message.n !== 3) {
+        await finish(worker, job);
+        done.add(job.message.n);
+      } else {
+        const failure = {
+          p_queue: "drills",
+          p_job_id: job.job_id,
+          p_attempt: job.attempt,
+          p_error: "poison",
+        };
+        await worker.rpc("fail_job", failure).throwOnError();
+      }
+    }
+    await endLeases();
+  }
+  expect([...done]).toEqual([1, 2, 4, 5]);
+  const { data } = await worker.from("dead_jobs").select("message, attempts, error").eq("queue", "drills");
+  expect(data).toEqual([{ message: { n: 3 }, attempts: 3, error: "poison" }]);
+});
+
+it("takes a job back when the transaction that queued it is", async () => {
+  const queued = sql.begin(async (tx) => {
+    await tx`select private.enqueue_job_at('drills', '{"n": 1}')`;
+    throw new Error("rolled back");
+  });
+  await expect(queued).rejects.toThrow("rolled back");
+  expect(await sql`select from pgmq.q_drills`).toHaveLength(0);
+});

@@ -1,0 +1,72 @@
+// Mails when workers die: a worker is killed in the middle of its work, and every mail still arrives, each known by its
+// Message-ID; an address that the server refuses gets nothing more.
+
+import { execFileSync } from "node:child_process";
+import { afterAll, afterEach, expect, it } from "vitest";
+import { database, type Person, signUp, stack, until } from "../support.ts";
+
+const sql = database();
+afterEach(
+  async () => void (await sql`update private.job_queues set lease_seconds = 60 where queue = 'mails'`),
+);
+afterAll(() => sql.end());
+
+async function tell(person: Person, count: number, kind = "booking_declined"): Promise<void> {
+  const data = { title: "House", check_in: "2027-06-01", check_out: "2027-06-04", nights: 3, guests: 2 };
+  await sql`select private.notify(${person.id}, ${kind}, ${kind} || n, ${sql.json(data)}) from generate_series(1, ${count}::integer) n`;
+}
+async function mailedTo(person: Person): Promise<number> {
+  const [row] =
+    await sql`select count(mailed_at)::integer as mailed from public.notifications where recipient_id = ${person.id}`;
+  return row?.mailed ?? 0;
+}
+function workers(): number[] {
+  return execFileSync("ps", ["-eo", "pid,args"], { encoding: "utf8" })
+    .split("\n")
+    .filter((line) => line.includes("functions/send-mails/index.ts") && line.includes(process.cwd()))
+    .map((line) => Number.parseInt(line, 10));
+}
+
+it("loses no mail with a worker that is killed", { timeout: 60_000 }, async () => {
+  const person = await signUp("Ben");
+  await sql`update private.job_queues set lease_seconds = 2 where queue = 'mails'`;
+  await tell(person, 120);
+  await until(async () => ((await mailedTo(person)) > 5 ? true : undefined), "the first mails", 20_000);
+  const before = await mailedTo(person);
+  const killed = workers().filter((pid) => ownedByThisStack(pid));
+  for (const pid of killed) process.kill(pid, "SIGKILL");
+  expect(killed.length).toBeGreaterThan(0);
+  expect(before).toBeLessThan(120);
+  await until(async () => ((await mailedTo(person)) === 120 ? true : undefined), "all mails", 45_000);
+
+  const query = encodeURIComponent(`to:"${person.email}" subject:"declined"`);
+  const response = await fetch(`${stack.mailUrl}/api/v1/search?query=${query}&limit=500`);
+  const { messages } = (await response.json()) as { messages: { MessageID: string }[] };
+  const ids = await sql`select id from public.notifications where recipient_id = ${person.id}`;
+  expect(new Set(messages.map(({ MessageID }) => MessageID.split("@")[0]))).toEqual(
+    new Set(ids.map(({ id }) => id)),
+  );
+  // at most those that were on their way when it died came twice
+  expect(messages.length - ids.length).toBeLessThanOrEqual(5);
+});
+
+it("sends nothing to an address that bounced", async () => {
+  const person = await signUp("Eva");
+  await sql`select public.record_bounce(${person.email}, 'refused with 550')`;
+  await tell(person, 1);
+  await until(
+    async () => {
+      const [row] = await sql`select count(*)::integer as waiting from pgmq.q_mails`;
+      return row?.waiting === 0 ? true : undefined;
+    },
+    "an empty queue",
+    20_000,
+  );
+  expect(await mailedTo(person)).toBe(0);
+});
+
+/** Other stacks of this folder may run beside the tests': theirs have another port of the API. */
+function ownedByThisStack(pid: number): boolean {
+  const environment = execFileSync("cat", [`/proc/${pid}/environ`], { encoding: "utf8" }).split("\0");
+  return environment.includes(`SUPABASE_URL=${stack.apiUrl}`);
+}

@@ -1,0 +1,200 @@
+// Paying as an app does: book, pay with a test card, confirmed; cancel, and get back what the preview said.
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  beginPayment,
+  book,
+  bookAndPay,
+  callFunction,
+  control,
+  createMarket,
+  intentOf,
+  payOnPage,
+  stripe,
+  untilStatus,
+} from "../payment-support.ts";
+import { database, type Person, signUp, until } from "../support.ts";
+
+const sql = database();
+let guest: Person;
+let host: Person;
+let property: string;
+beforeAll(async () => {
+  ({ host, guest, property } = await createMarket());
+});
+afterAll(() => sql.end());
+
+/** What stands on an account of the ledger for a booking; debits above zero. */
+async function balance(purpose: string, bookingId: string): Promise<number> {
+  const [row] = await sql`
+    select coalesce(sum(e.amount), 0)::int as sum from private.ledger_entries e
+    join private.ledger_accounts a on a.id = e.account_id where a.purpose = ${purpose} and e.booking_id = ${bookingId}`;
+  return Number(row?.sum);
+}
+
+describe("paying", () => {
+  it("confirms the booking, and cancelling gives back exactly what the preview says", async () => {
+    const booking = await book(guest, property, 40);
+    const begun = await beginPayment(guest, booking.id);
+    expect([begun.amount, begun.currency]).toEqual([booking.guest_total, "EUR"]);
+    expect((await payOnPage(begun)).status).toBe(200);
+    await untilStatus(guest, booking.id, "confirmed");
+    expect(await balance("guest", booking.id)).toBe(0);
+
+    const { data: preview } = await guest.client
+      .rpc("preview_cancellation", { p_booking_id: booking.id })
+      .throwOnError();
+    await guest.client.rpc("cancel_booking", { p_booking_id: booking.id }).throwOnError();
+    const refund = await until(async () => {
+      const { data } = await guest.client
+        .from("refunds")
+        .select()
+        .eq("booking_id", booking.id)
+        .throwOnError();
+      return data[0]?.status === "succeeded" ? data[0] : undefined;
+    }, "the refund");
+    expect(refund.amount).toBe(preview.refund_amount);
+    expect(refund.reason).toBe("cancellation");
+    const { latest_charge } = await stripe.paymentIntents.retrieve(intentOf(begun), {
+      expand: ["latest_charge"],
+    });
+    expect(latest_charge).toMatchObject({ amount_refunded: preview.refund_amount });
+    expect(await balance("guest", booking.id)).toBe(0);
+  });
+
+  it("gives the same PaymentIntent however often it is asked, also at once", async () => {
+    const booking = await book(guest, property, 50);
+    const begun = await Promise.all(Array.from({ length: 8 }, () => beginPayment(guest, booking.id)));
+    expect(new Set(begun.map(intentOf)).size).toBe(1);
+    const { data } = await stripe.paymentIntents.list({ limit: 100 });
+    expect(data.filter(({ metadata }) => metadata.booking_id === booking.id)).toHaveLength(1);
+  });
+
+  it("keeps the hold after a declined card, and takes the next card", async () => {
+    const booking = await book(guest, property, 60);
+    const begun = await beginPayment(guest, booking.id);
+    expect((await payOnPage(begun, "4000 0000 0000 0002")).status).toBe(402);
+    const declined = await until(async () => {
+      const { data } = await guest.client
+        .from("payments")
+        .select()
+        .eq("id", begun.payment_id)
+        .single()
+        .throwOnError();
+      return data.last_error === null ? undefined : data;
+    }, "the reason");
+    expect(declined).toMatchObject({
+      status: "requires_payment",
+      last_error: "Your card was declined.",
+      captured_amount: 0,
+    });
+    await payOnPage(begun);
+    await untilStatus(guest, booking.id, "confirmed");
+  });
+
+  it("takes neither an amount nor a currency from a client, nor another's booking", async () => {
+    const booking = await book(guest, property, 70);
+    const other = await signUp("Eva");
+    const send = async (person: Person | undefined, body: unknown) =>
+      (await callFunction("payments", person, body)).status;
+    expect(await send(guest, { booking_id: booking.id, amount: 1 })).toBe(400);
+    expect(await send(guest, { booking_id: booking.id, currency: "JPY" })).toBe(400);
+    expect(await send(other, { booking_id: booking.id })).toBe(404);
+    expect(await send(host, { booking_id: booking.id })).toBe(404);
+    expect(await send(undefined, { booking_id: booking.id })).toBe(401);
+    expect(await send(guest, { booking_id: "x" })).toBe(400);
+    expect(await sql`select 1 from public.payments where booking_id = ${booking.id}`).toHaveLength(0);
+    const { data } = await other.client.from("payments").select().throwOnError();
+    expect(data).toEqual([]);
+  });
+
+  it("makes one intent also when Stripe's answer is lost", async () => {
+    const booking = await book(guest, property, 80);
+    await control("faults", [{ match: "POST /v1/payment_intents", kind: "error_after", times: 4 }]);
+    const lost = await callFunction("payments", guest, { booking_id: booking.id });
+    expect(lost.status).toBe(502);
+    await control("faults", []);
+    const begun = await beginPayment(guest, booking.id);
+    const { data } = await stripe.paymentIntents.list({ limit: 100 });
+    expect(data.filter(({ metadata }) => metadata.booking_id === booking.id).map(({ id }) => id)).toEqual([
+      intentOf(begun),
+    ]);
+  });
+});
+
+describe("a request", () => {
+  it("is authorised, captured when the host accepts, and let go when the host declines", async () => {
+    await sql`update public.properties set booking_mode = 'request' where id = ${property}`;
+    try {
+      const accepted = await book(guest, property, 90);
+      const first = await beginPayment(guest, accepted.id);
+      await payOnPage(first);
+      await until(async () => {
+        const [row] = await sql`select status from public.payments where id = ${first.payment_id}`;
+        return row?.status === "authorized" ? true : undefined;
+      }, "the authorisation");
+      expect((await stripe.paymentIntents.retrieve(intentOf(first))).amount_received).toBe(0);
+      await host.client.rpc("accept_booking", { p_booking_id: accepted.id }).throwOnError();
+      await untilStatus(guest, accepted.id, "confirmed");
+      expect((await stripe.paymentIntents.retrieve(intentOf(first))).amount_received).toBe(
+        accepted.guest_total,
+      );
+
+      const declined = await book(guest, property, 100);
+      const second = await beginPayment(guest, declined.id);
+      await payOnPage(second);
+      await host.client.rpc("decline_booking", { p_booking_id: declined.id }).throwOnError();
+      await until(async () => {
+        const { status } = await stripe.paymentIntents.retrieve(intentOf(second));
+        return status === "canceled" ? true : undefined;
+      }, "the end of the authorisation");
+    } finally {
+      await sql`update public.properties set booking_mode = 'instant' where id = ${property}`;
+    }
+  });
+});
+
+describe("a payment that comes too late", () => {
+  /** Ends the hold of a booking now, as the clock would. */
+  async function expire(bookingId: string) {
+    await sql.begin(async (tx) => {
+      await tx`set local session_replication_role = replica`;
+      await tx`update private.bookings set expires_at = now() where id = ${bookingId}`;
+      await tx`update public.occupancies set expires_at = now() where booking_id = ${bookingId}`;
+    });
+  }
+
+  it("books again when the nights are still free", async () => {
+    const booking = await book(guest, property, 110);
+    const begun = await beginPayment(guest, booking.id);
+    await expire(booking.id);
+    await untilStatus(guest, booking.id, "expired");
+    await payOnPage(begun);
+    await untilStatus(guest, booking.id, "confirmed");
+    expect(await sql`select 1 from public.occupancies where booking_id = ${booking.id}`).toHaveLength(1);
+  });
+
+  it("goes back by itself when they are somebody else's", async () => {
+    const booking = await book(guest, property, 120);
+    const begun = await beginPayment(guest, booking.id);
+    // the guest is faster than the end of the PaymentIntent, which follows that of the hold
+    const match = `POST /v1/payment_intents/${intentOf(begun)}/cancel`;
+    await control("faults", [{ match, kind: "refuse_before", status: 503, times: 100 }]);
+    await expire(booking.id);
+    const other = await signUp("Eva");
+    await bookAndPay(other, property, 120);
+    expect((await payOnPage(begun)).status).toBe(200);
+    const refund = await until(async () => {
+      const { data } = await guest.client
+        .from("refunds")
+        .select()
+        .eq("booking_id", booking.id)
+        .throwOnError();
+      return data[0]?.status === "succeeded" ? data[0] : undefined;
+    }, "the refund");
+    await control("faults", []);
+    expect([refund.amount, refund.reason]).toEqual([booking.guest_total, "late_payment"]);
+    expect(await balance("guest", booking.id)).toBe(0);
+    await untilStatus(guest, booking.id, "expired");
+  });
+});

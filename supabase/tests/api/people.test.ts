@@ -1,0 +1,202 @@
+// Profiles, accounts, roles, avatars, export and deletion, as owner, stranger, operator and anon.
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  anonymous,
+  database,
+  type Person,
+  service,
+  signUp,
+  signUpOperator,
+  stack,
+  until,
+} from "../support.ts";
+
+const png = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+const sql = database();
+let ana: Person;
+let ben: Person;
+
+beforeAll(async () => {
+  [ana, ben] = await Promise.all([signUp("Ana"), signUp("Ben")]);
+});
+afterAll(() => sql.end());
+
+describe("profiles", () => {
+  it("are read by anyone and written by their owner", async () => {
+    await ana.client
+      .from("profiles")
+      .update({ about: "I host in Lisbon.", languages: ["en", "pt"] })
+      .eq("id", ana.id)
+      .throwOnError();
+    const { data } = await anonymous()
+      .from("profiles")
+      .select("about, languages")
+      .eq("id", ana.id)
+      .single()
+      .throwOnError();
+    expect(data).toEqual({ about: "I host in Lisbon.", languages: ["en", "pt"] });
+  });
+
+  it("are not written by a stranger", async () => {
+    const { data } = await ben.client
+      .from("profiles")
+      .update({ about: "hacked" })
+      .eq("id", ana.id)
+      .select()
+      .throwOnError();
+    expect(data).toEqual([]);
+  });
+
+  it("refuse what only the database may set, with 403", async () => {
+    const { status } = await ana.client.from("profiles").update({ identity_verified: true }).eq("id", ana.id);
+    expect(status).toBe(403);
+  });
+
+  it("refuse a broken value with 400 and the name of the rule", async () => {
+    const { status, error } = await ana.client
+      .from("profiles")
+      .update({ display_name: "<img src=x>" })
+      .eq("id", ana.id);
+    expect([status, error?.code]).toEqual([400, "23514"]);
+    expect(error?.message).toContain("profiles_display_name_is_plain");
+  });
+});
+
+describe("accounts", () => {
+  it("are seen by their person alone", async () => {
+    await ana.client.from("accounts").update({ phone: "+351912345678" }).eq("id", ana.id).throwOnError();
+    const own = await ana.client.from("accounts").select("phone").throwOnError();
+    expect(own.data).toEqual([{ phone: "+351912345678" }]);
+    const other = await ben.client.from("accounts").select("phone").eq("id", ana.id).throwOnError();
+    expect(other.data).toEqual([]);
+    expect((await anonymous().from("accounts").select()).status).toBe(401);
+  });
+
+  it("are not embedded into what others may see", async () => {
+    const { error } = await ben.client.from("profiles").select("id, accounts(phone)").eq("id", ana.id);
+    expect(error?.code).toBe("PGRST200");
+  });
+});
+
+describe("operators", () => {
+  it("grant and revoke the role; the next token carries it", async () => {
+    const olga = await signUpOperator();
+    await olga.client.from("user_roles").insert({ user_id: ben.id, role: "operator" }).throwOnError();
+    const { data } = await ben.client.auth.refreshSession();
+    expect(data.user?.app_metadata.roles).toEqual(["operator"]);
+    const seen = await ben.client.from("accounts").select("id").eq("id", ana.id).throwOnError();
+    expect(seen.data).toEqual([{ id: ana.id }]);
+
+    await olga.client.from("user_roles").delete().eq("user_id", ben.id).throwOnError();
+    const after = await ben.client.from("accounts").select("id").eq("id", ana.id).throwOnError();
+    expect(after.data).toEqual([]);
+  });
+
+  it("are not made by anybody else", async () => {
+    const { status } = await ana.client.from("user_roles").insert({ user_id: ana.id, role: "operator" });
+    expect(status).toBe(403);
+  });
+});
+
+describe("avatars", () => {
+  const avatars = (person: Person) => person.client.storage.from("avatars");
+
+  it("are uploaded by their owner and shown to anyone", async () => {
+    const path = `${ana.id}/me.png`;
+    const { error } = await avatars(ana).upload(path, png, { contentType: "image/png" });
+    expect(error).toBeNull();
+    await ana.client.from("profiles").update({ avatar_path: path }).eq("id", ana.id).throwOnError();
+    const response = await fetch(anonymous().storage.from("avatars").getPublicUrl(path).data.publicUrl);
+    expect([response.status, response.headers.get("content-type")]).toEqual([200, "image/png"]);
+    expect(Buffer.from(await response.arrayBuffer())).toEqual(png);
+  });
+
+  it("are not uploaded into another's folder, nor replaced, nor deleted", async () => {
+    const { error } = await avatars(ben).upload(`${ana.id}/evil.png`, png, { contentType: "image/png" });
+    expect(error?.message).toMatch(/row-level security/);
+    expect(
+      (await avatars(ben).update(`${ana.id}/me.png`, png, { contentType: "image/png" })).error,
+    ).not.toBeNull();
+    await avatars(ben).remove([`${ana.id}/me.png`]);
+    const { data } = await avatars(ana).list(ana.id);
+    expect(data?.map((file) => file.name)).toEqual(["me.png"]);
+  });
+
+  it("are not uploaded by anon", async () => {
+    const { error } = await anonymous()
+      .storage.from("avatars")
+      .upload(`${ana.id}/anon.png`, png, { contentType: "image/png" });
+    expect(error).not.toBeNull();
+  });
+
+  it("are refused when they are too large or no image", async () => {
+    const large = await avatars(ana).upload(`${ana.id}/large.png`, Buffer.alloc(2 * 1024 * 1024 + 1), {
+      contentType: "image/png",
+    });
+    expect(large.error).toMatchObject({ statusCode: "413" });
+    const html = await avatars(ana).upload(`${ana.id}/page.html`, "<script>", { contentType: "text/html" });
+    expect(html.error).toMatchObject({ statusCode: "415" });
+  });
+
+  it("leave the privileges as the migrations made them", async () => {
+    const rows = await sql`select grantee, privilege_type from information_schema.role_table_grants
+      where table_schema = 'public' and grantee in ('anon', 'authenticated') and privilege_type in ('TRUNCATE', 'INSERT')`;
+    expect([...rows].filter((row) => row.privilege_type === "TRUNCATE" || row.grantee === "anon")).toEqual(
+      [],
+    );
+  });
+});
+
+describe("leaving", () => {
+  it("exports everything about the person", async () => {
+    const { data } = await ana.client.rpc("export_my_data").throwOnError();
+    expect(data).toMatchObject({
+      identity: { email: ana.email },
+      profile: { display_name: "Ana" },
+      account: { phone: "+351912345678" },
+      files: [{ bucket: "avatars", path: `${ana.id}/me.png` }],
+    });
+  });
+
+  it("deletes the account: sign-in, private data and files", async () => {
+    const carla = await signUp("Carla");
+    const path = `${carla.id}/me.png`;
+    await carla.client.storage.from("avatars").upload(path, png, { contentType: "image/png" });
+    await carla.client.rpc("delete_account").throwOnError();
+
+    const { error } = await anonymous().auth.signInWithPassword(carla);
+    expect(error?.code).toBe("invalid_credentials");
+    const { data } = await anonymous()
+      .from("profiles")
+      .select("display_name, avatar_path")
+      .eq("id", carla.id)
+      .single()
+      .throwOnError();
+    expect(data).toEqual({ display_name: "Deleted account", avatar_path: null });
+    expect((await service().from("accounts").select().eq("id", carla.id).throwOnError()).data).toEqual([]);
+
+    // The token lives for an hour; what it could still write is gone.
+    const { data: written } = await carla.client
+      .from("profiles")
+      .update({ about: "I am back" })
+      .eq("id", carla.id)
+      .select()
+      .throwOnError();
+    expect(written).toEqual([]);
+
+    // Queued by the trigger, done by the Edge Function that the database called.
+    await until(async () => {
+      const rows = await sql`select 1 from storage.objects where name = ${path}`;
+      return rows.length === 0 ? true : undefined;
+    }, "the removal of the files");
+    expect((await fetch(`${stack.apiUrl}/storage/v1/object/public/avatars/${path}`)).status).toBe(400);
+    await until(async () => {
+      const rows = await sql`select 1 from pgmq.q_object_removals`;
+      return rows.length === 0 ? true : undefined;
+    }, "an empty queue");
+  });
+});

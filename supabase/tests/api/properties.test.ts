@@ -1,0 +1,306 @@
+// A host's property from draft to archive through supabase-js; a stranger, who can do none of it; input that is refused.
+
+import { beforeAll, describe, expect, it } from "vitest";
+import { book } from "../booking-support.ts";
+import {
+  addPhoto,
+  createCompleteDraft,
+  createDraft,
+  createPublished,
+  door,
+  house,
+  type PropertyUpdate,
+} from "../property-support.ts";
+import { anonymous, type Person, signUp, signUpOperator, stack } from "../support.ts";
+
+let ana: Person;
+let ben: Person;
+
+beforeAll(async () => {
+  [ana, ben] = await Promise.all([signUp("Ana"), signUp("Ben")]);
+});
+
+describe("a host", () => {
+  it("begins with a title alone", async () => {
+    const { data } = await ana.client
+      .from("properties")
+      .insert({ title: "Tree house" })
+      .select("host_id, status, time_zone, max_nights, booking_mode, current_house_rules(version)")
+      .single()
+      .throwOnError();
+    expect(data).toMatchObject({ host_id: ana.id, status: "draft", time_zone: null, max_nights: 31 });
+  });
+
+  it("is told all that is missing, fills it in, publishes, pauses and archives", async () => {
+    const id = await createDraft(ana.client, { title: "House by the river" });
+    const refused = await ana.client.rpc("publish_property", { p_property_id: id });
+    expect(refused.status).toBe(422);
+    const missing = JSON.parse(refused.error?.details ?? "") as { code: string; message: string }[];
+    expect(missing.map(({ code }) => code).sort()).toEqual([
+      "address",
+      "base_price",
+      "bathrooms",
+      "bedrooms",
+      "beds",
+      "currency",
+      "description",
+      "max_guests",
+      "photos",
+      "property_type",
+      "room_type",
+      "street",
+      "time_zone",
+    ]);
+    expect(missing.every(({ message }) => message.length > 10)).toBe(true);
+    expect(refused.error?.hint).toMatch(/publish again/);
+
+    await ana.client.from("properties").update(house).eq("id", id).throwOnError();
+    const address = { property_id: id, ...door };
+    await ana.client.from("property_addresses").upsert(address).throwOnError();
+    await ana.client
+      .from("property_addresses")
+      .upsert({ ...address, line2: "2nd floor" })
+      .throwOnError();
+    const amenities = ["wifi", "kitchen"].map((amenity_id) => ({ property_id: id, amenity_id }));
+    await ana.client.from("property_amenities").insert(amenities).throwOnError();
+    await ana.client.from("house_rules").insert({ property_id: id, smoking_allowed: true }).throwOnError();
+    const season = { property_id: id, name: "Summer", starts_on: "2027-06-01", ends_on: "2027-09-01" };
+    await ana.client
+      .from("property_seasons")
+      .insert({ ...season, price: 20_000 })
+      .throwOnError();
+    expect((await addPhoto(ana, id)).status).toBe(201);
+
+    const published = await ana.client.rpc("publish_property", { p_property_id: id }).throwOnError();
+    expect(published.data.status).toBe("published");
+    expect(await statusAsSeenBy(anonymous(), id)).toBe("published");
+    await book(ben.client, id, 30, 32);
+    await ana.client.rpc("pause_property", { p_property_id: id }).throwOnError();
+    expect(await statusAsSeenBy(anonymous(), id)).toBeUndefined();
+    expect(await statusAsSeenBy(ana.client, id)).toBe("paused");
+
+    const { status, error } = await ana.client.from("properties").delete().eq("id", id);
+    expect(status).toBe(409);
+    expect(error?.hint).toMatch(/archive_property/);
+    await ana.client.rpc("archive_property", { p_property_id: id }).throwOnError();
+    expect(await statusAsSeenBy(ana.client, id)).toBe("archived");
+  });
+
+  it("deletes what nobody ever booked", async () => {
+    const draft = await createCompleteDraft(ana);
+    expect((await ana.client.from("properties").delete().eq("id", draft)).status).toBe(204);
+    const published = await createPublished(ana);
+    expect((await ana.client.from("properties").delete().eq("id", published)).status).toBe(204);
+  });
+
+  it("cannot delete the account while a property is not archived, and is told which", async () => {
+    const person = await signUp("Hugo");
+    const id = await createDraft(person.client);
+    const { status, error } = await person.client.rpc("delete_account");
+    expect(status).toBe(409);
+    expect(JSON.parse(error?.details ?? "")).toMatchObject([{ code: "hosted_property", id }]);
+    await person.client.from("properties").delete().eq("id", id).throwOnError();
+    await person.client.rpc("delete_account").throwOnError();
+  });
+});
+
+describe("everyone", () => {
+  it("reads a published property with host, amenities, photos and rules in one request", async () => {
+    const id = await createPublished(ana);
+    await ana.client
+      .from("property_amenities")
+      .insert({ property_id: id, amenity_id: "wifi" })
+      .throwOnError();
+    const { data } = await anonymous()
+      .from("properties")
+      .select(
+        "title, city, base_price, currency, host:profiles!host_id(display_name), amenities(id, category, name), " +
+          "property_photos(path, alt_text), cover_photo(alt_text), current_house_rules(version), cancellation_policies(name)",
+      )
+      .eq("id", id)
+      .single()
+      .throwOnError();
+    expect(data).toMatchObject({
+      title: "House by the river",
+      city: "Lisboa",
+      base_price: 12_000,
+      currency: "EUR",
+      host: { display_name: "Ana" },
+      amenities: [{ id: "wifi", category: "essentials", name: "Wifi" }],
+      property_photos: [{ alt_text: "The front door" }],
+      cover_photo: { alt_text: "The front door" },
+      current_house_rules: { version: 1 },
+      cancellation_policies: { name: "Moderate" },
+    });
+  });
+});
+
+describe("a stranger", () => {
+  it("can do none of it", async () => {
+    const draft = await createCompleteDraft(ana);
+    const id = await createPublished(ana);
+    const verbs = ["publish_property", "pause_property", "archive_property", "unsuspend_property"] as const;
+    for (const verb of verbs) {
+      for (const property of [draft, id]) {
+        expect((await ben.client.rpc(verb, { p_property_id: property })).status).toBe(404);
+        expect((await anonymous().rpc(verb, { p_property_id: property })).status).toBe(401);
+      }
+    }
+    const suspended = await ben.client.rpc("suspend_property", { p_property_id: id, p_reason: "Mine now" });
+    expect(suspended.status).toBe(404);
+
+    for (const property of [draft, id]) {
+      const changed = await ben.client.from("properties").update({ title: "x" }).eq("id", property).select();
+      expect(changed.data).toEqual([]);
+      expect((await ben.client.from("properties").delete().eq("id", property).select()).data).toEqual([]);
+      const row = { property_id: property };
+      const refused = [
+        await ben.client.from("property_addresses").insert({ ...row, ...door }),
+        await ben.client.from("property_addresses").upsert({ ...row, ...door }),
+        await ben.client.from("property_amenities").insert({ ...row, amenity_id: "wifi" }),
+        await ben.client.from("house_rules").insert(row),
+        await ben.client.from("property_fees").insert({ ...row, kind: "other", name: "x", amount: 1 }),
+        await ben.client.from("co_host_invitations").insert({ ...row, email: ben.email, level: "full" }),
+      ];
+      expect(refused.map(({ status }) => status)).toEqual(refused.map(() => 403));
+      await expect(addPhoto(ben, property)).rejects.toThrow(/row-level security/);
+    }
+    expect(await statusAsSeenBy(ben.client, draft)).toBeUndefined();
+    expect(await statusAsSeenBy(anonymous(), id)).toBe("published");
+  });
+});
+
+describe("an operator", () => {
+  it("suspends with a reason that the host reads, and ends it", async () => {
+    const olga = await signUpOperator();
+    const id = await createPublished(ana);
+    const without = await olga.client.rpc("suspend_property", { p_property_id: id, p_reason: "" });
+    expect(without.status).toBe(422);
+    await olga.client
+      .rpc("suspend_property", { p_property_id: id, p_reason: "Not that house." })
+      .throwOnError();
+    expect(await statusAsSeenBy(anonymous(), id)).toBeUndefined();
+    const { data } = await ana.client.from("properties").select("status_reason").eq("id", id).single();
+    expect(data).toEqual({ status_reason: "Not that house." });
+    expect((await ana.client.rpc("publish_property", { p_property_id: id })).status).toBe(409);
+    expect((await ana.client.rpc("pause_property", { p_property_id: id })).status).toBe(403);
+    await olga.client.rpc("unsuspend_property", { p_property_id: id }).throwOnError();
+    await ana.client.rpc("publish_property", { p_property_id: id }).throwOnError();
+  });
+});
+
+describe("a co-host", () => {
+  it("is invited by e-mail, accepts, helps, and never sees taxes", async () => {
+    const fay = await signUp("Fay");
+    const id = await createDraft(ana.client);
+    const tax = { property_id: id, name: "City tax", charge: "per_guest_night", amount: 400 } as const;
+    await ana.client.from("property_taxes").insert(tax).throwOnError();
+    await ana.client
+      .from("co_host_invitations")
+      .insert({ property_id: id, email: fay.email.toUpperCase(), level: "full" })
+      .throwOnError();
+    expect((await ben.client.from("co_host_invitations").select()).data).toEqual([]);
+    const { data: invitation } = await fay.client
+      .from("co_host_invitations")
+      .select("id, property_title, host:profiles(display_name)")
+      .single()
+      .throwOnError();
+    expect(invitation).toMatchObject({ property_title: house.title, host: { display_name: "Ana" } });
+    const stolen = await ben.client.rpc("accept_co_host_invitation", { p_invitation_id: invitation.id });
+    expect(stolen.status).toBe(404);
+    await fay.client.rpc("accept_co_host_invitation", { p_invitation_id: invitation.id }).throwOnError();
+    await fay.client.from("properties").update({ beds: 4 }).eq("id", id).select().single().throwOnError();
+    expect((await fay.client.from("property_taxes").select()).data).toEqual([]);
+    expect((await ana.client.from("property_taxes").select("name").eq("property_id", id)).data).toHaveLength(
+      1,
+    );
+    await fay.client.from("co_hosts").delete().eq("property_id", id).throwOnError();
+    expect(await statusAsSeenBy(fay.client, id)).toBeUndefined();
+  });
+});
+
+describe("bad input", () => {
+  const cases: [string, PropertyUpdate, number, string][] = [
+    ["a wrong time zone", { time_zone: "Mars/Olympus" }, 409, "23503"],
+    ["a wrong currency", { currency: "XXX" }, 409, "23503"],
+    ["negative money", { base_price: -1 }, 422, "PT422"],
+    ["a price below the currency's lowest", { base_price: 12 }, 422, "PT422"],
+    ["money with a fraction", { base_price: 10.5 }, 400, "22P02"],
+    ["9 MB of description", { description: "x".repeat(9 * 2 ** 20) }, 400, "23514"],
+    ["HTML", { title: "<script>alert(1)</script>" }, 400, "23514"],
+    ["control characters", { description: "a\u0007b" }, 400, "23514"],
+    ["a NUL", { description: "a\u0000b" }, 400, "22P05"],
+    ["an enumeration's unknown value", { room_type: "ditch" as "private_room" }, 400, "22P02"],
+    ["another host's policy", { cancellation_policy_id: "none" }, 409, "23503"],
+    ["a computed column", { public_latitude: 1 }, 403, "42501"],
+    ["the status", { status: "published" }, 403, "42501"],
+    ["another host", { host_id: crypto.randomUUID() }, 403, "42501"],
+  ];
+
+  it.each(cases)("%s is refused and changes nothing", async (_, change, status, code) => {
+    const id = await createDraft(ana.client);
+    const response = await ana.client.from("properties").update(change).eq("id", id).select();
+    expect([response.status, response.error?.code]).toEqual([status, code]);
+    expect(response.error?.message.length).toBeGreaterThan(10);
+    const { data } = await ana.client.from("properties").select().eq("id", id).single().throwOnError();
+    expect(data).toMatchObject(house);
+  });
+
+  it("more than 10 MB is refused before it is read", async () => {
+    const session = (await ana.client.auth.getSession()).data.session;
+    const response = await fetch(`${stack.apiUrl}/rest/v1/properties`, {
+      method: "POST",
+      headers: {
+        apikey: stack.publishableKey,
+        authorization: `Bearer ${session?.access_token}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify({ title: "Big", description: "x".repeat(10 * 2 ** 20) }),
+    });
+    expect(response.status).toBe(413);
+  });
+
+  it("a point outside the earth is refused", async () => {
+    const id = await createDraft(ana.client);
+    for (const change of [
+      { latitude: 90.01 },
+      { latitude: -91 },
+      { longitude: 181 },
+      { longitude: -180.5 },
+    ]) {
+      const response = await ana.client
+        .from("property_addresses")
+        .insert({ property_id: id, ...door, ...change });
+      expect([response.status, response.error?.code]).toEqual([400, "23514"]);
+    }
+    expect((await ana.client.from("property_addresses").select().eq("property_id", id)).data).toEqual([]);
+  });
+
+  it("a thousand amenities are refused, and none is written", async () => {
+    const id = await createDraft(ana.client);
+    const known = await anonymous().from("amenities").select("id").throwOnError();
+    const rows = Array.from({ length: 1000 }, (_, index) => ({
+      property_id: id,
+      amenity_id: known.data[index]?.id ?? `amenity_${index}`,
+    }));
+    const response = await ana.client.from("property_amenities").insert(rows);
+    expect([response.status, response.error?.code]).toEqual([409, "23503"]);
+    expect((await ana.client.from("property_amenities").select().eq("property_id", id)).data).toEqual([]);
+  });
+
+  it("seasons that overlap are refused", async () => {
+    const id = await createDraft(ana.client);
+    const season = { property_id: id, name: "Summer", price: 20_000 };
+    const response = await ana.client.from("property_seasons").insert([
+      { ...season, starts_on: "2027-06-01", ends_on: "2027-09-01" },
+      { ...season, starts_on: "2027-08-31", ends_on: "2027-10-01" },
+    ]);
+    expect([response.status, response.error?.code]).toEqual([400, "23P01"]);
+    expect((await ana.client.from("property_seasons").select().eq("property_id", id)).data).toEqual([]);
+  });
+});
+
+async function statusAsSeenBy(client: Person["client"], id: string) {
+  const { data } = await client.from("properties").select("status").eq("id", id).maybeSingle().throwOnError();
+  return data?.status;
+}

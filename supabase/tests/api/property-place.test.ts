@@ -1,0 +1,138 @@
+// Privacy of place, from outside: one public point however often it is asked for, and no way to the exact one.
+
+import { beforeAll, expect, it } from "vitest";
+import { createPublished, door } from "../property-support.ts";
+import { anonymous, type Person, signUp, stack } from "../support.ts";
+
+let ana: Person;
+let ben: Person;
+let property: string;
+
+beforeAll(async () => {
+  [ana, ben] = await Promise.all([signUp("Ana"), signUp("Ben")]);
+  property = await createPublished(ana);
+});
+
+/** What nobody but Ana may find in an answer. */
+const secrets = [door.line1, "38.7079", "9.1366", door.postal_code];
+
+const distance = (lat: number, lng: number) => {
+  const radians = Math.PI / 180;
+  const x = (lng - door.longitude) * radians * Math.cos(door.latitude * radians);
+  return 6_371_000 * Math.hypot(x, (lat - door.latitude) * radians);
+};
+
+async function ask(person: Person | undefined, path: string, init: RequestInit = {}): Promise<string> {
+  const token = (await person?.client.auth.getSession())?.data.session?.access_token;
+  const response = await fetch(`${stack.apiUrl}/rest/v1/${path}`, {
+    ...init,
+    headers: {
+      apikey: stack.publishableKey,
+      "content-type": "application/json",
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...init.headers,
+    },
+  });
+  return `${response.status} ${JSON.stringify([...response.headers])} ${await response.text()}`;
+}
+
+it("a thousand reads give one point, 200 m to 1 km away", async () => {
+  const points = new Set<string>();
+  for (let round = 0; round < 50; round++) {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        ask(index % 2 === 0 ? undefined : ben, `properties?id=eq.${property}`),
+      ),
+    );
+    for (const answer of answers) {
+      const point = /"public_latitude":([-\d.]+),"public_longitude":([-\d.]+)/.exec(answer);
+      points.add(`${point?.[1]},${point?.[2]}`);
+    }
+  }
+  expect(points.size).toBe(1);
+  const [lat, lng] = [...points][0]?.split(",").map(Number) ?? [];
+  expect(distance(lat ?? 0, lng ?? 0)).toBeGreaterThan(199);
+  expect(distance(lat ?? 0, lng ?? 0)).toBeLessThan(1000);
+});
+
+it("the exact place is in no answer that a stranger can get", async () => {
+  const address = JSON.stringify({ property_id: property, ...door, latitude: 1, longitude: 1 });
+  const requests: [string, RequestInit?][] = [
+    [`properties?id=eq.${property}&select=*,property_addresses(*)`],
+    [`properties?select=*,property_addresses!inner(latitude)&property_addresses.latitude=gt.0`],
+    [`property_addresses?property_id=eq.${property}`],
+    ["property_addresses?order=latitude"],
+    [
+      "property_addresses?select=latitude&latitude=gt.38&longitude=lt.-9",
+      { headers: { prefer: "count=exact" } },
+    ],
+    ["property_addresses?or=(latitude.gt.0,latitude.lte.0)"],
+    ["property_addresses", { method: "POST", body: address, headers: { prefer: "return=representation" } }],
+    [
+      "property_addresses",
+      { method: "POST", body: address, headers: { prefer: "resolution=merge-duplicates" } },
+    ],
+    ["property_addresses?latitude=gt.0", { method: "PATCH", body: '{"latitude": 1000}' }],
+    ["property_addresses?latitude=gt.0", { method: "DELETE", headers: { prefer: "return=representation" } }],
+    [
+      "property_addresses",
+      { headers: { accept: "application/vnd.pgrst.plan+json; options=analyze|verbose" } },
+    ],
+    ["rpc/export_my_data", { method: "POST", body: "{}" }],
+    ["rpc/publish_property", { method: "POST", body: JSON.stringify({ p_property_id: property }) }],
+    ["rpc/public_point", { method: "POST", body: "{}" }],
+    ["settings"],
+  ];
+  for (const person of [undefined, ben]) {
+    for (const [path, init] of requests) {
+      const answer = await ask(person, path, init);
+      for (const secret of secrets) expect(answer, `${init?.method ?? "GET"} ${path}`).not.toContain(secret);
+    }
+  }
+  const { data } = await ana.client.from("property_addresses").select().eq("property_id", property).single();
+  expect(data).toMatchObject(door);
+});
+
+it("no filter, order or count tells more about it than about a place that does not exist", async () => {
+  const ranges = [
+    "latitude=gt.38&latitude=lt.39",
+    "latitude=gt.-10&latitude=lt.-9",
+    `line1=eq.${door.line1}`,
+  ];
+  for (const count of ["exact", "planned", "estimated"]) {
+    const answers = await Promise.all(
+      ranges.slice(0, 2).map(async (range) => {
+        const prefer = { headers: { prefer: `count=${count}` } };
+        return ask(ben, `property_addresses?select=property_id&${range}`, prefer);
+      }),
+    );
+    const [here, there] = answers.map((answer) => /content-range","([^"]+)"/.exec(answer)?.[1]);
+    expect(here).toBe(there);
+  }
+  const orders = ["asc", "desc"].map(async (direction) => {
+    const path = `properties?select=id&order=property_addresses(latitude).${direction},id.asc&limit=100`;
+    return (await ask(ben, path)).replace(/^.*?\]\] /, "");
+  });
+  const [up, down] = await Promise.all(orders);
+  expect(up).toBe(down);
+});
+
+it("edits that do not move the place do not move the point; the host and a guest to come see the city", async () => {
+  const read = async () =>
+    (
+      await anonymous()
+        .from("properties")
+        .select("public_latitude, public_longitude, city, neighbourhood")
+        .eq("id", property)
+        .single()
+        .throwOnError()
+    ).data;
+  const before = await read();
+  await ana.client
+    .from("property_addresses")
+    .update({ line2: "Back door", neighbourhood: "Alfama" })
+    .eq("property_id", property)
+    .throwOnError();
+  await ana.client.from("properties").update({ title: "Another title" }).eq("id", property).throwOnError();
+  expect(await read()).toEqual({ ...before, neighbourhood: "Alfama" });
+});

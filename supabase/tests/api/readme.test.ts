@@ -1,0 +1,98 @@
+// The README's snippets, run as they stand but for the stack's addresses.
+
+import { execFile } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, it } from "vitest";
+import { createBookable } from "../booking-support.ts";
+import { signUp, stack } from "../support.ts";
+
+const root = join(import.meta.dirname, "../../..");
+
+/** Runs `use` on files beside package.json, where Node finds the packages, as the README says. */
+async function withFiles<T>(files: Record<string, string>, use: () => Promise<T>): Promise<T> {
+  const paths = Object.keys(files).map((name) => join(root, name));
+  try {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(root, name), text);
+    return await use();
+  } finally {
+    for (const path of paths) rmSync(path, { force: true });
+  }
+}
+
+/** The snippet of one of the README's sections, with this stack's addresses. */
+function snippet(heading: string): string {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const section = readme.slice(readme.indexOf(`\n## ${heading}\n`));
+  const [, text = ""] = /```[jt]s\n([\s\S]*?)```/.exec(section) ?? [];
+  return text
+    .replaceAll("http://127.0.0.1:54321", stack.apiUrl)
+    .replaceAll("http://127.0.0.1:54324", stack.mailUrl);
+}
+
+const node = (args: string[]) => promisify(execFile)(process.execPath, args);
+
+/** What tsc says of TypeScript files under the project's own settings: file and error, without the place. */
+async function compile(sources: Record<string, string>): Promise<string[]> {
+  const project = `try-${process.pid}.json`;
+  const files = {
+    ...sources,
+    [project]: JSON.stringify({ extends: "./tsconfig.json", include: Object.keys(sources) }),
+  };
+  const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+  const output = await withFiles(files, () =>
+    node([tsc, "--noEmit", "-p", join(root, project)]).then(
+      ({ stdout }) => stdout,
+      (error: { stdout: string }) => error.stdout,
+    ),
+  );
+  return output
+    .split("\n")
+    .flatMap((line) => /^(.*)\(\d+,\d+\): (error TS\d+)/.exec(line)?.slice(1).join(" ") ?? []);
+}
+
+it("runs the first steps", async () => {
+  const file = `try-${process.pid}.mjs`;
+  const { stdout } = await withFiles({ [file]: snippet("First steps") }, () => node([join(root, file)]));
+  expect(stdout).toContain("display_name: 'Ana'");
+  expect(stdout).toContain("languages: [ 'en', 'pt' ]");
+});
+
+it("books and pays a stay, which types know and search stops and starts to offer", async () => {
+  const [ana, ben] = await Promise.all([signUp("Ana"), signUp("Ben")]);
+  await createBookable(ana, { title: "The README's", base_price: 100 });
+  const script = snippet("Book a stay")
+    .replaceAll("gita@example.com", ben.email)
+    .replace('password: "staybase"', `password: "${ben.password}"`);
+  const file = `try-${process.pid}.ts`;
+  expect(await compile({ [file]: script })).toEqual([]);
+  const { stdout } = await withFiles({ [file]: script }, () => node([join(root, file)]));
+  expect(stdout).toMatch(/^2 nights? 200$/m);
+  expect(stdout).toMatch(/^Full refund until .* \(Europe\/Lisbon\)$/m);
+  expect(stdout).toContain("true still offered: false");
+  expect(stdout).toContain("true offered again: true");
+  expect(stdout).toMatch(/^refunded [1-9]\d*$/m);
+}, 60_000);
+
+it("runs the typed GraphQL query", async () => {
+  const ana = await signUp("Ana");
+  const id = await createBookable(ana, { base_price: 12300 });
+  const city = `Lisboa ${process.pid}`; // where nothing else is
+  await ana.client.from("property_addresses").update({ city }).eq("property_id", id).throwOnError();
+  const script = snippet("GraphQL, typed").replace('"Lisboa"', JSON.stringify(city));
+  const file = `try-${process.pid}.ts`;
+  const { stdout } = await withFiles({ [file]: script }, () => node([join(root, file)]));
+  expect(stdout).toBe("House by the river 12300 EUR Ana\n");
+});
+
+it("knows the types of the GraphQL query: what is not in it does not compile", async () => {
+  const right = snippet("GraphQL, typed");
+  const wrong = right.replace("node.title", "node.titel").replace('city: "Lisboa"', "city: 1");
+  const name = `try-${process.pid}-wrong.ts`;
+  expect(await compile({ [`try-${process.pid}-right.ts`]: right, [name]: wrong })).toEqual([
+    `${name} error TS2322`,
+    `${name} error TS2551`,
+  ]);
+}, 60_000);

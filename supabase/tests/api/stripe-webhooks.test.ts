@@ -1,0 +1,185 @@
+// Webhooks as they come in life: twice, late, in any order, forged, or never. However they come, the money ends up the same.
+
+import { createHmac } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  beginPayment,
+  book,
+  control,
+  createMarket,
+  intentOf,
+  payOnPage,
+  stripe,
+  untilStatus,
+} from "../payment-support.ts";
+import { database, type Person, stack, until } from "../support.ts";
+
+const sql = database();
+let guest: Person;
+let property: string;
+beforeAll(async () => {
+  ({ guest, property } = await createMarket());
+});
+afterAll(async () => {
+  await control("webhooks", { copies: 1, hold: false, shuffle: false, lose: false });
+  await sql.end();
+});
+
+const url = `${stack.apiUrl}/functions/v1/stripe-webhook`;
+const seconds = () => Math.floor(Date.now() / 1000);
+
+function send(body: string, at = seconds(), secret = "whsec_staybase_emulator"): Promise<Response> {
+  const digest = createHmac("sha256", secret).update(`${at}.${body}`).digest("hex");
+  return fetch(url, {
+    method: "POST",
+    body,
+    headers: { "content-type": "application/json", "stripe-signature": `t=${at},v1=${digest}` },
+  });
+}
+
+const forged = (changes: object = {}) =>
+  JSON.stringify({
+    id: `evt_forged${crypto.randomUUID().replaceAll("-", "")}`,
+    type: "payment_intent.succeeded",
+    created: seconds(),
+    data: { object: { id: "pi_unknown", amount: 1 } },
+    ...changes,
+  });
+
+async function countEvents() {
+  const [row] =
+    await sql`select count(*)::int as count from private.stripe_events where id like 'evt_forged%'`;
+  return row?.count;
+}
+
+/** Waits until no task is left to do. */
+async function untilQuiet() {
+  await until(
+    async () => {
+      const rows = await sql`select 1 from private.money_tasks where done_at is null and dead_at is null`;
+      return rows.length === 0 ? true : undefined;
+    },
+    "the worker",
+    20_000,
+  );
+}
+
+async function books(bookingId: string) {
+  const rows = await sql`
+    select a.purpose, sum(e.amount)::int as sum, count(*)::int as entries
+    from private.ledger_entries e join private.ledger_accounts a on a.id = e.account_id
+    where e.booking_id = ${bookingId} group by a.purpose order by a.purpose`;
+  return rows.map(({ purpose, sum, entries }) => [purpose, sum, entries]);
+}
+
+describe("refusals", () => {
+  it("refuses wrong, old and future signatures, what is no event, and too much; nothing is kept", async () => {
+    const body = forged();
+    expect((await send(body, seconds(), "whsec_wrong")).status).toBe(400);
+    expect((await send(body, seconds() - 310)).status).toBe(400);
+    expect((await send(body, seconds() + 310)).status).toBe(400);
+    expect((await send("not JSON")).status).toBe(400);
+    expect((await fetch(url, { method: "POST", body })).status).toBe(400);
+    const large = forged({ padding: "x".repeat(9_900_000) });
+    expect((await send(large)).status).toBe(413);
+    expect(await countEvents()).toBe(0);
+  });
+
+  it("keeps and ignores a signed event about what is not ours, and one of a type that nobody reads", async () => {
+    const unread = forged({ type: "invoice.paid" });
+    const account = forged({
+      type: "account.updated",
+      account: "acct_x",
+      data: { object: { id: "acct_x" } },
+    });
+    expect((await send(unread)).status).toBe(200);
+    expect((await send(account)).status).toBe(200);
+    const row = await until(async () => {
+      const [found] = await sql`
+        select outcome from private.stripe_events where id = ${JSON.parse(unread).id} and applied_at is not null`;
+      return found;
+    }, "the outcome");
+    expect(row.outcome).toBe("ignored: nothing depends on it");
+    // what it is about is not at Stripe: it is laid aside, and can be seen
+    const { id } = JSON.parse(account) as { id: string };
+    await until(async () => {
+      const rows = await sql`select 1 from public.dead_money_tasks where subject = ${id}`;
+      return rows.length > 0 ? true : undefined;
+    }, "the dead letter");
+  });
+});
+
+describe("repetition and order", () => {
+  it("applies an event once that arrives a hundred times at once", async () => {
+    const booking = await book(guest, property, 40);
+    const begun = await beginPayment(guest, booking.id);
+    await control("webhooks", { lose: true });
+    await payOnPage(begun);
+    await control("webhooks", { lose: false });
+    const { data } = await stripe.events.list({ limit: 5 });
+    const event = data.find(({ type }) => type === "payment_intent.succeeded");
+    const body = JSON.stringify(event);
+    const answers = await Promise.all(Array.from({ length: 100 }, () => send(body)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    await untilStatus(guest, booking.id, "confirmed");
+    await untilQuiet();
+    const [stored] =
+      await sql`select count(*)::int as count from private.stripe_events where id = ${event?.id ?? ""}`;
+    expect(stored?.count).toBe(1);
+    // agreed and paid: one entry each
+    expect((await books(booking.id)).find(([purpose]) => purpose === "guest")).toEqual(["guest", 0, 2]);
+  }, 40_000);
+
+  it("ends the same for every order of created, succeeded and refunded", async () => {
+    const orders = [
+      [0, 1, 2],
+      [0, 2, 1],
+      [1, 0, 2],
+      [1, 2, 0],
+      [2, 0, 1],
+      [2, 1, 0],
+    ];
+    const results = new Set<string>();
+    for (const [index, order] of orders.entries()) {
+      const booking = await book(guest, property, 60 + index * 10);
+      await control("webhooks", { lose: true });
+      const begun = await beginPayment(guest, booking.id);
+      await payOnPage(begun);
+      const intent = intentOf(begun);
+      await stripe.refunds.create({ payment_intent: intent, amount: 1_000 });
+      await control("webhooks", { lose: false });
+      const { data } = await stripe.events.list({ limit: 20 });
+      const about = (type: string) =>
+        data.find((event) => {
+          const object = event.data.object as { id?: string; payment_intent?: string };
+          return event.type === type && (object.id === intent || object.payment_intent === intent);
+        });
+      const events = ["payment_intent.created", "payment_intent.succeeded", "refund.created"].map(about);
+      for (const position of order) {
+        expect((await send(JSON.stringify(events[position]))).status).toBe(200);
+        await untilQuiet();
+      }
+      await untilStatus(guest, booking.id, "confirmed");
+      const [payment] = await sql`
+        select status, captured_amount::int, refunded_amount::int from public.payments where id = ${begun.payment_id}`;
+      results.add(JSON.stringify([payment, await books(booking.id)]));
+    }
+    expect([...results]).toHaveLength(1);
+    expect([...results][0]).toContain('"refunded_amount":1000');
+  }, 60_000);
+
+  it("tries again with pauses while Stripe is out of order, and applies in the end", async () => {
+    const booking = await book(guest, property, 140);
+    const begun = await beginPayment(guest, booking.id);
+    await control("faults", [
+      { match: "GET /v1/payment_intents", kind: "refuse_before", status: 503, times: 6 },
+    ]);
+    await payOnPage(begun);
+    await untilStatus(guest, booking.id, "confirmed").catch(() =>
+      untilStatus(guest, booking.id, "confirmed"),
+    );
+    await control("faults", []);
+    const [row] = await sql`select max(attempts)::int as attempts from private.money_tasks`;
+    expect(row?.attempts).toBeGreaterThan(1);
+  }, 40_000);
+});

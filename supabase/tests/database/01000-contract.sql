@@ -1,0 +1,249 @@
+-- The contract of schemas public and private, read from the catalogue, so that a new table or function cannot escape it.
+begin;
+select plan(17);
+
+create temporary view our_tables as
+select c.oid, n.nspname as schema, c.relname as name, format('%I.%I', n.nspname, c.relname) as label, c.relrowsecurity
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+where n.nspname in ('public', 'private') and c.relkind in ('r', 'p');
+
+create temporary view our_functions as
+select p.oid, n.nspname as schema, p.proname as name, p.oid::regprocedure::text as label, p.prosecdef, p.proconfig, p.proacl
+from pg_proc p
+join pg_namespace n on n.oid = p.pronamespace
+where n.nspname in ('public', 'private')
+    and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e');
+
+select is_empty(
+    'select label from our_tables where not relrowsecurity',
+    'C01 every table has row level security'
+);
+select is_empty(
+    $$select t.label || ' ' || g.privilege_type || ' ' || g.grantee
+      from our_tables t
+      join information_schema.role_table_grants g on g.table_schema = t.schema and g.table_name = t.name
+      where g.grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')
+          and g.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER')$$,
+    'C02 nobody may truncate: it ignores row level security'
+);
+select is_empty(
+    $$select t.label from our_tables t
+      join information_schema.role_table_grants g on g.table_schema = t.schema and g.table_name = t.name
+      where t.schema = 'private' and g.grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')$$,
+    'C03 no API role has a privilege on a private table'
+);
+select is_empty(
+    $$select t.label from our_tables t
+      join information_schema.role_table_grants g on g.table_schema = t.schema and g.table_name = t.name
+      where g.grantee = 'anon' and g.privilege_type <> 'SELECT'$$,
+    'C04 anon writes no table'
+);
+select is_empty(
+    $$select label from our_functions where coalesce(array_to_string(proconfig, ','), '') !~ 'search_path='$$,
+    'C05 every function has a fixed search_path'
+);
+select is_empty(
+    $$select label from our_functions where proacl is null or exists (select from aclexplode(proacl) a where a.grantee = 0)$$,
+    'C06 no function is executable by PUBLIC'
+);
+select is_empty(
+    $$select label from our_functions
+      where schema = 'public' and prosecdef
+          and (has_function_privilege('anon', oid, 'execute') or has_function_privilege('authenticated', oid, 'execute'))$$,
+    'C07 a definer function in public is for the service role alone'
+);
+select is_empty(
+    $$select label from our_tables where obj_description(oid, 'pg_class') is null and schema = 'public'
+      union all
+      select t.label || '.' || a.attname from our_tables t
+      join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+      where t.schema = 'public' and col_description(t.oid, a.attnum) is null
+          and a.attname not in ('id', 'created_at', 'updated_at') and a.attname !~ '_id$'
+          and not exists (select from pg_index i where i.indrelid = t.oid and i.indisprimary and a.attnum = any (i.indkey))$$,
+    'C08 every public table and every column whose name does not say all is documented'
+);
+select is_empty(
+    $$select label from our_functions where obj_description(oid, 'pg_proc') is null$$,
+    'C09 every function is documented'
+);
+select is_empty(
+    $$select c.conrelid::regclass || ' ' || c.conname
+      from pg_constraint c
+      join our_tables t on t.oid = c.conrelid
+      where c.contype = 'f' and not exists (
+          select from pg_index i
+          where i.indrelid = c.conrelid and (i.indkey::int2[])[0:array_length(c.conkey, 1) - 1] @> c.conkey
+      )$$,
+    'C10 an index leads with every foreign key'
+);
+select is_empty(
+    $$select format('%s %s', polrelid::regclass, polname) from pg_policy
+      join our_tables t on t.oid = polrelid
+      where polroles = '{0}'$$,
+    'C11 every policy names its roles'
+);
+select is_empty(
+    $$select format('%s %s', polrelid::regclass, polname) from pg_policy
+      where concat(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
+          ~ '(?<!SELECT )(auth\.(uid|jwt|role)|private\.is_operator)\(\)'$$,
+    'C12 policies ask who calls once a statement, not once a row'
+);
+select bag_eq(
+    $$select (g.grantee || ' ' || t.label || ' ' || string_agg(g.privilege_type, ',' order by g.privilege_type)) collate "default"
+      from our_tables t
+      join information_schema.role_table_grants g on g.table_schema = t.schema and g.table_name = t.name
+      where g.grantee in ('anon', 'authenticated', 'service_role')
+      group by g.grantee, t.label$$,
+    $$values
+        ('anon public.amenities SELECT'),
+        ('anon public.cancellation_policies SELECT'),
+        ('anon public.currencies SELECT'),
+        ('anon public.house_rules SELECT'),
+        ('anon public.profile_ratings SELECT'),
+        ('anon public.profiles SELECT'),
+        ('anon public.properties SELECT'),
+        ('anon public.property_amenities SELECT'),
+        ('anon public.property_availability_rules SELECT'),
+        ('anon public.property_date_overrides SELECT'),
+        ('anon public.property_fees SELECT'),
+        ('anon public.property_photos SELECT'),
+        ('anon public.property_ratings SELECT'),
+        ('anon public.property_seasons SELECT'),
+        ('anon public.reviews SELECT'),
+        ('anon public.time_zones SELECT'),
+        ('authenticated public.accounts SELECT'),
+        ('authenticated public.amenities SELECT'),
+        ('authenticated public.audit_log SELECT'),
+        ('authenticated public.blocks DELETE,SELECT'),
+        ('authenticated public.booking_alterations SELECT'),
+        ('authenticated public.booking_line_items SELECT'),
+        ('authenticated public.cancellation_policies DELETE,SELECT'),
+        ('authenticated public.cancellations SELECT'),
+        ('authenticated public.co_host_invitations DELETE,SELECT'),
+        ('authenticated public.co_hosts DELETE,SELECT'),
+        ('authenticated public.currencies SELECT'),
+        ('authenticated public.dead_jobs DELETE,SELECT'),
+        ('authenticated public.external_blocks SELECT'),
+        ('authenticated public.host_blocks DELETE,SELECT'),
+        ('authenticated public.disputes SELECT'),
+        ('authenticated public.house_rules SELECT'),
+        ('authenticated public.messages SELECT'),
+        ('authenticated public.notification_kinds SELECT'),
+        ('authenticated public.notification_preferences DELETE,SELECT'),
+        ('authenticated public.notification_settings DELETE,SELECT'),
+        ('authenticated public.notifications DELETE,SELECT'),
+        ('authenticated public.occupancies SELECT'),
+        ('authenticated public.profile_ratings SELECT'),
+        ('authenticated public.payments SELECT'),
+        ('authenticated public.payout_accounts SELECT'),
+        ('authenticated public.payout_holds SELECT'),
+        ('authenticated public.payouts SELECT'),
+        ('authenticated public.profiles SELECT'),
+        ('authenticated public.properties DELETE,SELECT'),
+        ('authenticated public.property_addresses DELETE,SELECT'),
+        ('authenticated public.property_amenities DELETE,SELECT'),
+        ('authenticated public.property_availability_rules DELETE,SELECT'),
+        ('authenticated public.property_date_overrides DELETE,SELECT'),
+        ('authenticated public.property_fees DELETE,SELECT'),
+        ('authenticated public.property_photos DELETE,SELECT'),
+        ('authenticated public.property_ratings SELECT'),
+        ('authenticated public.property_seasons DELETE,SELECT'),
+        ('authenticated public.property_taxes DELETE,SELECT'),
+        ('authenticated public.reports SELECT'),
+        ('authenticated public.review_notes DELETE,SELECT'),
+        ('authenticated public.reviews DELETE,SELECT'),
+        ('authenticated public.suspensions SELECT'),
+        ('authenticated public.thread_reads SELECT'),
+        ('authenticated public.threads SELECT'),
+        ('authenticated public.refunds SELECT'),
+        ('authenticated public.time_zones SELECT'),
+        ('authenticated public.user_roles DELETE,SELECT'),
+        ('authenticated public.webhook_deliveries SELECT'),
+        ('authenticated public.webhook_endpoints DELETE,SELECT'),
+        ('authenticated public.wishlist_items DELETE,SELECT'),
+        ('authenticated public.wishlist_members DELETE,SELECT'),
+        ('authenticated public.wishlist_shares DELETE,SELECT'),
+        ('authenticated public.wishlists DELETE,SELECT'),
+        ('service_role public.accounts SELECT,UPDATE'),
+        ('service_role public.amenities SELECT'),
+        ('service_role public.audit_log SELECT'),
+        ('service_role public.booking_alterations SELECT'),
+        ('service_role public.booking_line_items SELECT'),
+        ('service_role public.cancellation_policies DELETE,INSERT,SELECT,UPDATE'),
+        ('service_role public.cancellations SELECT'),
+        ('service_role public.co_host_invitations DELETE,SELECT'),
+        ('service_role public.co_hosts DELETE,INSERT,SELECT,UPDATE'),
+        ('service_role public.currencies SELECT'),
+        ('service_role public.dead_jobs DELETE,SELECT'),
+        ('service_role public.external_blocks DELETE,INSERT,SELECT,UPDATE'),
+        ('service_role public.host_blocks DELETE,INSERT,SELECT,UPDATE'),
+        ('service_role public.disputes SELECT'),
+        ('service_role public.house_rules INSERT,SELECT'),
+        ('service_role public.messages SELECT'),
+        ('service_role public.notification_kinds SELECT'),
+        ('service_role public.notifications SELECT'),
+        ('service_role public.occupancies SELECT'),
+        ('service_role public.profile_ratings SELECT'),
+        ('service_role public.payments SELECT'),
+        ('service_role public.payout_accounts SELECT'),
+        ('service_role public.payout_holds SELECT'),
+        ('service_role public.payouts SELECT'),
+        ('service_role public.profiles SELECT,UPDATE'),
+        ('service_role public.properties DELETE,SELECT'),
+        ('service_role public.property_addresses DELETE,INSERT,SELECT,UPDATE'),
+        ('service_role public.property_amenities DELETE,INSERT,SELECT'),
+        ('service_role public.property_availability_rules DELETE,INSERT,SELECT,UPDATE'),
+        ('service_role public.property_date_overrides DELETE,INSERT,SELECT,UPDATE'),
+        ('service_role public.property_fees DELETE,INSERT,SELECT,UPDATE'),
+        ('service_role public.property_photos DELETE,INSERT,SELECT,UPDATE'),
+        ('service_role public.property_ratings SELECT'),
+        ('service_role public.property_seasons DELETE,INSERT,SELECT,UPDATE'),
+        ('service_role public.property_taxes DELETE,INSERT,SELECT,UPDATE'),
+        ('service_role public.reports SELECT'),
+        ('service_role public.review_notes SELECT'),
+        ('service_role public.reviews SELECT'),
+        ('service_role public.suspensions SELECT'),
+        ('service_role public.thread_reads SELECT'),
+        ('service_role public.threads SELECT'),
+        ('service_role public.refunds SELECT'),
+        ('service_role public.time_zones SELECT'),
+        ('service_role public.user_roles DELETE,INSERT,SELECT')$$,
+    'C13 exactly these privileges on whole tables'
+);
+
+select is_empty(
+    $$select c.oid::regclass from pg_class c
+      where c.relnamespace = 'public'::regnamespace and c.relkind in ('v', 'm') and not coalesce(c.reloptions, '{}') @> '{security_invoker=on}'$$,
+    'C14 a view reads as its caller, so that policies hold'
+);
+select is_empty(
+    $$select c.relname || '.' || a.attname from pg_class c
+      join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+      where c.relnamespace = 'public'::regnamespace and c.relkind = 'v' and col_description(c.oid, a.attnum) is null
+          and a.attname not in ('id', 'created_at', 'updated_at') and a.attname !~ '_id$'$$,
+    'C15 every column of a view whose name does not say all is documented'
+);
+select bag_eq(
+    $$select (g.grantee || ' ' || g.table_name || ' ' || g.privilege_type || ' ' || string_agg(g.column_name, ',' order by g.column_name)) collate "default"
+      from information_schema.column_privileges g
+      where g.table_schema = 'public' and g.table_name = 'bookings' and g.privilege_type in ('INSERT', 'UPDATE')
+          and g.grantee in ('anon', 'authenticated', 'service_role')
+      group by g.grantee, g.table_name, g.privilege_type$$,
+    $$values
+        ('authenticated bookings INSERT adults,check_in,check_out,children,idempotency_key,infants,pets,property_id,quote_id'),
+        ('authenticated bookings UPDATE adults,check_in,check_out,children,infants,pets')$$,
+    'C16 of a booking exactly this is written by clients'
+);
+select is_empty(
+    $$select distinct g.grantee || ' ' || g.table_name || ' ' || g.privilege_type from information_schema.column_privileges g
+      where g.table_schema = 'private' and g.grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')
+          and (g.privilege_type <> 'SELECT' or g.grantee = 'anon' or g.table_name not in (
+              'bookings', 'ledger_accounts', 'ledger_transactions', 'ledger_entries', 'money_tasks', 'reconciliations',
+              'reconciliation_differences'
+          ))$$,
+    'C17 of private tables views read these alone, and nobody writes any'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,220 @@
+-- Properties: every verb as host, stranger, anon, co-host of each level, operator and service role; bad input.
+begin;
+select plan(97);
+
+create temporary table world on commit drop as
+select
+    tests.create_person('Ana') as ana, -- hosts
+    tests.create_person('Ben') as ben, -- a stranger, who hosts elsewhere
+    tests.create_person('Cal') as cal, -- co-host, calendar
+    tests.create_person('Mia') as mia, -- co-host, calendar and messages
+    tests.create_person('Fay') as fay, -- co-host, full
+    tests.create_person('Olga') as olga, -- operator
+    null::uuid as draft, null::uuid as home, null::uuid as bens;
+grant select, update on world to anon, authenticated, service_role;
+insert into public.user_roles (user_id, role) select olga, 'operator' from world;
+update world set draft = tests.create_property(ana, false), home = tests.create_property(ana), bens = tests.create_property(ben);
+insert into public.co_hosts (property_id, profile_id, level)
+select p.id, c.person, c.level::public.co_host_level
+from world, unnest(array[draft, home]) as p (id),
+    lateral (values (cal, 'calendar'), (mia, 'calendar_and_messages'), (fay, 'full')) as c (person, level);
+
+-- reading
+select tests.act_as('anon');
+select is((select status from public.properties where id = (select home from world)), 'published', 'PR01 anon reads a published property');
+select is_empty('select from public.properties, world where id = draft', 'PR02 anon reads no draft');
+select tests.act_as('authenticated', ben) from world;
+select isnt_empty('select from public.properties, world where id = home', 'PR03 a stranger reads a published property');
+select is_empty('select from public.properties, world where id = draft', 'PR04 a stranger reads no draft');
+select tests.act_as('authenticated', ana) from world;
+select isnt_empty('select from public.properties, world where id = draft', 'PR05 a host reads her draft');
+select tests.act_as('authenticated', cal) from world;
+select isnt_empty('select from public.properties, world where id = draft', 'PR06 a co-host for the calendar reads the draft');
+select tests.act_as('authenticated', olga) from world;
+select isnt_empty('select from public.properties, world where id = draft', 'PR07 an operator reads the draft');
+
+-- making
+select tests.act_as('anon');
+select throws_ok('insert into public.properties (title) values (''x'')', '42501', null, 'PR08 anon makes no property');
+select tests.act_as('authenticated', ana) from world;
+select results_eq(
+    'insert into public.properties (title) values (''Tree house'') returning host_id, status::text, published_at is null',
+    'select ana, ''draft'', true from world', 'PR09 a title makes a draft of one''s own'
+);
+select throws_ok('insert into public.properties (title, host_id) select ''x'', ben from world', '42501', null, 'PR10 for nobody else');
+select throws_ok('insert into public.properties (title, status) values (''x'', ''published'')', '42501', null, 'PR11 not published');
+select throws_ok('insert into public.properties (title, source, source_id) values (''x'', ''a'', ''1'')', '42501', null, 'PR12 not as an import');
+select throws_ok('insert into public.properties (title, public_latitude) values (''x'', 1)', '42501', null, 'PR13 without a public point of one''s own making');
+select throws_ok('insert into public.properties (id, title) values (gen_random_uuid(), ''x'')', '42501', null, 'PR14 nor an id');
+
+-- changing
+select results_eq(
+    'update public.properties set title = ''River house'' where id = (select home from world) returning title',
+    array['River house'], 'PR15 a host changes her property'
+);
+select throws_ok('update public.properties set host_id = (select ben from world)', '42501', null, 'PR16 but not whose it is');
+select throws_ok('update public.properties set published_at = null', '42501', null, 'PR17 or when it was published');
+select throws_ok('update public.properties set status = ''published''', '42501', null, 'PR18 or its status, past the functions');
+select throws_ok('update public.properties set public_latitude = 0', '42501', null, 'PR19 or its public point');
+select throws_ok('update public.properties set status_reason = ''none''', '42501', null, 'PR20 or why it is suspended');
+select tests.act_as('authenticated', fay) from world;
+select results_eq(
+    'update public.properties set base_price = 13000 where id = (select home from world) returning base_price',
+    array[13000::bigint], 'PR21 a full co-host changes it'
+);
+select tests.act_as('authenticated', mia) from world;
+select is_empty('update public.properties set base_price = 1000 where id = (select home from world) returning id', 'PR22 a co-host for messages does not');
+select tests.act_as('authenticated', cal) from world;
+select is_empty('update public.properties set base_price = 1000 where id = (select home from world) returning id', 'PR23 nor one for the calendar');
+select tests.act_as('authenticated', ben) from world;
+select is_empty('update public.properties set title = ''Mine'' where id = (select home from world) returning id', 'PR24 nor a stranger');
+select tests.act_as('authenticated', olga) from world;
+select is_empty('update public.properties set title = ''Mine'' where id = (select home from world) returning id', 'PR25 nor an operator');
+select tests.act_as('anon');
+select throws_ok('update public.properties set title = ''x''', '42501', null, 'PR26 anon changes nothing');
+select tests.act_as('service_role');
+select lives_ok('update public.properties set source = ''elsewhere'', source_id = ''7'' where id = (select bens from world)', 'PR27 the service role notes the source');
+select throws_ok(
+    'update public.properties set source = ''elsewhere'', source_id = ''7'' where id = (select home from world)',
+    '23505', null, 'PR28 which is one property''s'
+);
+select throws_ok('update public.properties set public_latitude = 0', '42501', null, 'PR29 and does not move the public point');
+
+-- deleting
+select tests.act_as('postgres');
+select tests.create_booking(ben, home, current_date + 30, current_date + 32, 'requested') from world;
+select tests.act_as('anon');
+select throws_ok('delete from public.properties', '42501', null, 'PR30 anon deletes nothing');
+select tests.act_as('authenticated', ben) from world;
+select is_empty('delete from public.properties where id = (select draft from world) returning id', 'PR31 nor does a stranger');
+select tests.act_as('authenticated', fay) from world;
+select is_empty('delete from public.properties where id = (select draft from world) returning id', 'PR32 nor a full co-host');
+select tests.act_as('authenticated', ana) from world;
+select throws_like('delete from public.properties where id = (select home from world)', '%not deleted%', 'PR33 a host does not delete what was ever booked');
+select isnt_empty('delete from public.properties where id = (select draft from world) returning id', 'PR34 but a draft');
+select tests.act_as('service_role');
+select throws_ok(
+    'delete from public.properties where id = (select home from world)', 'PT409', null, 'PR35 the service role is told to archive too'
+);
+select tests.act_as('postgres');
+select throws_ok('delete from public.properties where id = (select home from world)', 'PT409', null, 'PR36 and so is plain SQL');
+select is(
+    (select array_agg(event order by id) from private.property_events, world where property_id = draft and event in ('created', 'deleted')),
+    array['created', 'deleted'], 'PR37 creation and deletion are recorded'
+);
+
+-- amenities
+select is((select count(*)::integer from public.amenities), 63, 'PR38 a bit of the mask each: 63 amenities');
+select tests.act_as('authenticated', ana) from world;
+select lives_ok('insert into public.property_amenities select home, a from world, unnest(array[''wifi'', ''pool'']) a', 'PR39 a host adds amenities');
+select throws_ok('insert into public.property_amenities select home, ''helipad'' from world', '23503', null, 'PR40 of the vocabulary');
+select throws_ok(
+    'insert into public.property_amenities select home, ''amenity_'' || n from world, generate_series(1, 1000) n', '23503', null, 'PR41 not a thousand'
+);
+select throws_ok('insert into public.property_amenities select bens, ''wifi'' from world', '42501', null, 'PR42 not to a stranger''s');
+select tests.act_as('authenticated', mia) from world;
+select throws_ok('insert into public.property_amenities select home, ''gym'' from world', '42501', null, 'PR43 nor does a co-host for messages');
+select is_empty('delete from public.property_amenities returning property_id', 'PR44 or remove any');
+select tests.act_as('authenticated', fay) from world;
+select isnt_empty('delete from public.property_amenities where amenity_id = ''pool'' returning property_id', 'PR45 a full co-host does');
+select tests.act_as('anon');
+select results_eq('select amenity_id from public.property_amenities, world where property_id = home', array['wifi'], 'PR46 anon reads them');
+select throws_ok('insert into public.property_amenities select home, ''gym'' from world', '42501', null, 'PR47 and writes none');
+
+-- house rules
+select tests.act_as('authenticated', ana) from world;
+select results_eq(
+    'insert into public.house_rules (property_id, quiet_from, quiet_until) select home, ''22:00'', ''08:00'' from world returning version',
+    array[2], 'PR48 new rules are a new version'
+);
+select results_eq(
+    'select r.version from public.properties p, world, public.current_house_rules(p) r where p.id = home', array[2], 'PR49 which counts'
+);
+select is((select count(*)::integer from public.house_rules, world where property_id = home), 2, 'PR50 the old one stays');
+select throws_ok('update public.house_rules set smoking_allowed = true', '42501', null, 'PR51 nobody changes a version');
+select throws_ok('delete from public.house_rules', '42501', null, 'PR52 or deletes it');
+select throws_ok('insert into public.house_rules (property_id) select bens from world', '42501', null, 'PR53 or writes a stranger''s');
+select throws_ok(
+    'insert into public.house_rules (property_id, quiet_from) select home, ''22:00'' from world', '23514', null, 'PR54 quiet hours have an end'
+);
+select tests.act_as('postgres');
+select throws_ok('update public.house_rules set smoking_allowed = true', 'PT409', null, 'PR55 not even plain SQL changes a version');
+
+-- cancellation policies
+select tests.act_as('authenticated', ben) from world;
+select lives_ok(
+    $$insert into public.cancellation_policies (name, steps) values
+        ('Ben''s', '[{"before_check_in": "3 days", "refund_percent": 100, "nights_kept": 0}, {"refund_percent": 0, "nights_kept": 0}]')$$,
+    'PR56 a host writes a policy'
+);
+select lives_ok(
+    $$update public.properties set cancellation_policy_id = (select id from public.cancellation_policies where name = 'Ben''s')
+      where id = (select bens from world)$$,
+    'PR57 and uses it'
+);
+select throws_ok('delete from public.cancellation_policies where name = ''Ben''''s''', '23503', null, 'PR58 and keeps it while it is used');
+select is_empty('update public.cancellation_policies set name = ''x'' where id = ''flexible'' returning id', 'PR59 the common ones stay');
+select tests.act_as('authenticated', ana) from world;
+select throws_ok(
+    $$update public.properties set cancellation_policy_id = (select id from public.cancellation_policies where name = 'Ben''s')
+      where id = (select home from world)$$,
+    'PT422', null, 'PR60 another host''s is not for use'
+);
+select is_empty('delete from public.cancellation_policies where name = ''Ben''''s'' returning id', 'PR61 or for deletion');
+select throws_ok('update public.properties set cancellation_policy_id = ''lenient''', '23503', null, 'PR62 policies exist');
+select throws_ok(
+    format('insert into public.cancellation_policies (name, steps) values (''x'', %L)', s.steps), '23514', null, 'PR63 no policy with ' || s.what
+)
+from (values
+    ('no step', '[]'),
+    ('no end', '[{"before_check_in": "3 days", "refund_percent": 100, "nights_kept": 0}]'),
+    ('two ends', '[{"refund_percent": 100, "nights_kept": 0}, {"refund_percent": 0, "nights_kept": 0}]'),
+    ('a refund of more than all', '[{"refund_percent": 101, "nights_kept": 0}]'),
+    ('words for numbers', '[{"refund_percent": "50", "nights_kept": 0}]'),
+    ('keys that mean nothing', '[{"refund_percent": 50, "nights_kept": 0, "fee": 1}]'),
+    ('no refund', '[{"nights_kept": 0}]'),
+    ('months', '[{"before_check_in": "1 month", "refund_percent": 100, "nights_kept": 0}, {"refund_percent": 0, "nights_kept": 0}]'),
+    ('an object', '{}')
+) as s (what, steps);
+select results_eq(
+    $$select id, steps -> -1 ->> 'refund_percent', steps -> -1 ->> 'nights_kept', jsonb_array_length(steps)
+      from public.cancellation_policies where host_id is null order by id$$,
+    $$values ('firm', '0', '0', 4), ('flexible', '100', '1', 3), ('limited', '0', '0', 4), ('moderate', '50', '1', 3),
+        ('non_refundable', '0', '0', 1), ('strict', '0', '0', 4)$$,
+    'PR64 the six common policies'
+);
+
+-- bad input
+select throws_ok(format('update public.properties set %s where id = (select home from world)', b.change), b.code, null, 'PR65 refused: ' || b.what)
+from (values
+    ('a time zone that is none', 'time_zone = ''Mars/Olympus''', '23503'),
+    ('an abbreviation of a time zone', 'time_zone = ''EST''', '23503'),
+    ('an offset for a time zone', 'time_zone = ''UTC+3''', '23503'),
+    ('a currency that is none', 'currency = ''XXX''', '23503'),
+    ('a negative price', 'base_price = -1', 'PT422'),
+    ('a price below the currency''s lowest', 'base_price = 99', 'PT422'),
+    ('a weekend price of nothing', 'weekend_price = 0', 'PT422'),
+    ('a price beyond reason', 'base_price = 9000000000000000', '23514'),
+    ('a negative price of extra guests', 'extra_guest_price = -1', '23514'),
+    ('a discount of all', 'weekly_discount_percent = 100', '23514'),
+    ('10 MB of description', 'description = repeat(''x'', 10485760)', '23514'),
+    ('HTML in the description', 'description = ''<img src=x>''', '23514'),
+    ('control characters', 'description = E''a\u0007b''', '23514'),
+    ('text that reverses its neighbours', 'title = E''a\u202eb''', '23514'),
+    ('a title of two lines', 'title = E''a\nb''', '23514'),
+    ('an empty title', 'title = '' ''', '23514'),
+    ('a third of a bathroom', 'bathrooms = 1.3', '23514'),
+    ('no guests', 'max_guests = 0', '23514'),
+    ('minimum above maximum', 'min_nights = 40', '23514'),
+    ('a day that no week has', 'check_in_weekdays = ''{1,8}''', '23514'),
+    ('no day of arrival', 'check_in_weekdays = ''{}''', '23514'),
+    ('three nights of preparation', 'preparation_nights_after = 3', '23514'),
+    ('six infants', 'max_infants = 6', '23514'),
+    ('check-out after check-in', 'check_out_until = ''16:00''', '23514')
+) as b (what, change, code);
+select throws_ok(
+    'insert into public.properties (title, base_price) values (''x'', 5000)', '23514', null, 'PR66 a price has a currency'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,128 @@
+-- Co-hosts: invitation by e-mail, acceptance, decline, revocation, levels, leaving.
+begin;
+select plan(38);
+
+create temporary table world on commit drop as
+select
+    tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Fay') as fay,
+    tests.create_person('Eve') as eve, null::uuid as home, null::uuid as bens, null::uuid as invitation;
+grant select, update on world to anon, authenticated, service_role;
+update world set home = tests.create_property(ana, false), bens = tests.create_property(ben);
+update auth.users set email = 'fay@example.org', email_confirmed_at = now() where id = (select fay from world);
+update auth.users set email_confirmed_at = now() where id = (select ana from world);
+
+-- inviting
+select tests.act_as('anon');
+select throws_ok('select from public.co_host_invitations', '42501', null, 'CO01 anon reads no invitation');
+select tests.act_as('authenticated', ben) from world;
+select throws_ok(
+    'insert into public.co_host_invitations (property_id, email, level) select home, ''ben@example.org'', ''full'' from world', '42501', null,
+    'CO02 nobody invites himself'
+);
+select tests.act_as('authenticated', ana) from world;
+select results_eq(
+    'insert into public.co_host_invitations (property_id, email, level) select home, '' Fay@Example.ORG'', ''full'' from world
+     returning email, property_title, invited_by, expires_at - created_at',
+    'select ''fay@example.org'', ''House by the river'', ana, interval ''7 days'' from world', 'CO03 a host invites an address, in lower case'
+);
+select throws_ok(
+    'insert into public.co_host_invitations (property_id, email, level) select home, ''fay@example.org'', ''calendar'' from world', '23505', null, 'CO04 once'
+);
+select throws_ok(
+    'insert into public.co_host_invitations (property_id, email, level) select home, ''fay'', ''calendar'' from world', '23514', null, 'CO05 an address is one'
+);
+select throws_ok(
+    'insert into public.co_host_invitations (property_id, email, level, expires_at) select home, ''x@example.org'', ''full'', ''2099-01-01'' from world',
+    '42501', null, 'CO06 not for ever'
+);
+select throws_ok('insert into public.co_hosts (property_id, profile_id, level) select home, fay, ''full'' from world', '42501', null, 'CO07 nobody is made one unasked');
+select tests.act_as('postgres');
+update world set invitation = i.id from public.co_host_invitations i where i.property_id = home;
+
+-- whose it is
+select tests.act_as('authenticated', ben) from world;
+select is_empty('select from public.co_host_invitations', 'CO08 a stranger reads no invitation');
+select throws_ok('select public.accept_co_host_invitation(invitation) from world', 'PT404', null, 'CO09 and accepts none');
+select is_empty('delete from public.co_host_invitations returning id', 'CO10 and deletes none');
+select tests.act_as('postgres');
+select set_config('request.jwt.claims', jsonb_build_object('sub', eve, 'role', 'authenticated', 'email', 'fay@example.org')::text, true) from world;
+set local role authenticated;
+select is_empty('select from public.co_host_invitations', 'CO11 a token with that address is not enough');
+select tests.act_as('postgres');
+update auth.users set email = 'eve@example.org' where id = (select eve from world);
+insert into public.co_host_invitations (property_id, email, level, invited_by) select home, 'eve@example.org', 'full', ana from world;
+update world set invitation = i.id from public.co_host_invitations i where i.email = 'eve@example.org';
+select tests.act_as('authenticated', eve) from world;
+select throws_ok('select public.accept_co_host_invitation(invitation) from world', 'PT404', null, 'CO12 nor an address that is not confirmed');
+select is_empty('select from public.co_host_invitations', 'CO13 which reads nothing');
+
+-- accepting
+select tests.act_as('postgres');
+update world set invitation = i.id from public.co_host_invitations i where i.email = 'fay@example.org';
+select tests.act_as('authenticated', fay) from world;
+select results_eq('select property_title, level::text from public.co_host_invitations', $$values ('House by the river', 'full')$$, 'CO14 the invited reads hers');
+select is_empty('select from public.properties, world where id = home', 'CO15 and not yet the draft');
+select is((select level::text from world, public.accept_co_host_invitation(invitation)), 'full', 'CO16 she accepts');
+select isnt_empty('select from public.properties, world where id = home', 'CO17 and reads the draft');
+select isnt_empty('update public.properties set title = ''House'' where id = (select home from world) returning id', 'CO18 and changes it');
+select throws_ok('select public.accept_co_host_invitation(invitation) from world', 'PT404', null, 'CO19 an invitation is good for one time');
+select is_empty('select from public.co_host_invitations', 'CO20 a co-host does not see who else is invited');
+select throws_ok(
+    'insert into public.co_host_invitations (property_id, email, level) select home, ''x@example.org'', ''full'' from world', '42501', null, 'CO21 or invite'
+);
+select is_empty('update public.co_hosts set level = ''calendar'' returning profile_id', 'CO22 or change levels');
+select isnt_empty('select from public.co_hosts', 'CO23 she sees the co-hosts');
+select tests.act_as('authenticated', ben) from world;
+select is_empty('select from public.co_hosts', 'CO24 strangers do not');
+select is_empty('delete from public.co_hosts returning profile_id', 'CO25 or remove any');
+
+-- changing and ending
+select tests.act_as('authenticated', ana) from world;
+select isnt_empty('update public.co_hosts set level = ''calendar'' returning profile_id', 'CO26 the host changes the level');
+select throws_ok('update public.co_hosts set profile_id = (select ben from world)', '42501', null, 'CO27 not the person');
+select tests.act_as('authenticated', fay) from world;
+select is_empty('update public.properties set title = ''x'' where id = (select home from world) returning id', 'CO28 which counts at once');
+select isnt_empty('delete from public.co_hosts returning profile_id', 'CO29 a co-host leaves');
+select is_empty('select from public.properties, world where id = home', 'CO30 and sees nothing any more');
+select tests.act_as('authenticated', ana) from world;
+select isnt_empty('delete from public.co_host_invitations where email = ''eve@example.org'' returning id', 'CO31 a host revokes an invitation');
+select lives_ok('insert into public.co_host_invitations (property_id, email, level) select home, ''fay@example.org'', ''calendar'' from world', 'CO32 and writes another');
+select tests.act_as('postgres');
+update public.co_host_invitations set expires_at = now() where email = 'fay@example.org';
+update world set invitation = i.id from public.co_host_invitations i where i.email = 'fay@example.org';
+select tests.act_as('authenticated', fay) from world;
+select throws_ok('select public.accept_co_host_invitation(invitation) from world', 'PT410', null, 'CO33 an old one is refused');
+select tests.act_as('authenticated', ana) from world;
+select lives_ok('insert into public.co_host_invitations (property_id, email, level) select home, ''fay@example.org'', ''calendar'' from world', 'CO34 and replaced by a new one');
+select tests.act_as('authenticated', fay) from world;
+select isnt_empty('delete from public.co_host_invitations returning id', 'CO35 which the invited declines');
+select tests.act_as('authenticated', ana) from world;
+insert into public.co_host_invitations (property_id, email, level) select home, u, 'full' from world, private.my_confirmed_email() u;
+select throws_ok(
+    'select public.accept_co_host_invitation(i.id) from public.co_host_invitations i', 'PT409', null, 'CO36 a host is no co-host of her own'
+);
+select tests.act_as('postgres');
+select is(
+    (select array_agg(event order by id) from private.property_events, world where property_id = home and event like 'co_host%'),
+    array['co_host_added', 'co_host_changed', 'co_host_removed'], 'CO37 all of it is recorded'
+);
+
+-- the plan
+select tests.act_as('authenticated', ana) from world;
+create function pg_temp.plan_of(p_sql text) returns text language plpgsql as $$
+declare
+    v_line text;
+    v_plan text := '';
+begin
+    for v_line in execute 'explain ' || p_sql loop
+        v_plan := v_plan || v_line || E'\n';
+    end loop;
+    return v_plan;
+end
+$$;
+select matches(
+    pg_temp.plan_of('select * from public.properties'), 'hashed SubPlan', 'CO38 membership is asked once a statement, not once a row'
+);
+
+select * from finish();
+rollback;

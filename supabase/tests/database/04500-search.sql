@@ -1,0 +1,200 @@
+-- Search in the database: what each filter keeps, orders, pages, the 180th meridian, prices of seasons, bad input.
+begin;
+select plan(53);
+
+create temporary table person on commit drop as select tests.create_person('Hana') as hana;
+-- Five places in the Pacific, where no other test has one. A: by the meridian's west side, B to E: by its east side.
+create temporary table place on commit drop as
+select name, tests.create_property(hana) as id from person, unnest(array['A', 'B', 'C', 'D', 'E']) as name;
+grant select on person, place to anon, authenticated, service_role;
+update public.property_addresses a
+set
+    latitude = -52,
+    longitude = case name when 'A' then 179.9 when 'B' then -179.9 when 'C' then -179.5 when 'D' then -179.0 else -178.0 end
+from place where id = property_id;
+update public.properties p
+set
+    title = name, time_zone = 'UTC', currency = 'EUR', weekend_price = null, booking_window_days = 1000, max_guests = 4,
+    advance_notice_days = 0, advance_notice_cut_off = '24:00', property_type = 'house', room_type = 'entire_place',
+    base_price = case name when 'A' then 10000 when 'B' then 20000 when 'C' then 20000 when 'D' then 15000 else 30000 end
+from place where place.id = p.id;
+
+create function pg_temp.found(
+    p_check_in text default null, p_check_out text default null, p_adults integer default 2, p_infants integer default 0,
+    p_min_price bigint default null, p_max_price bigint default null, p_amenities text[] default null,
+    p_property_types public.property_type[] default null, p_room_types public.room_type[] default null,
+    p_booking_mode public.booking_mode default null, p_policies text[] default null, p_bedrooms integer default null,
+    p_beds integer default null, p_bathrooms real default null, p_sort text default null, p_east double precision default -178.5,
+    p_currency text default 'EUR', p_pets integer default 0
+) returns text language sql as $$
+    select coalesce(string_agg(s.title, '' order by s.ordinality), '')
+    from public.search_properties(
+        p_west => 179, p_south => -53, p_east => p_east, p_north => -51, p_check_in => p_check_in, p_check_out => p_check_out,
+        p_adults => p_adults, p_infants => p_infants, p_pets => p_pets, p_currency => p_currency, p_min_price => p_min_price, p_max_price => p_max_price,
+        p_amenities => p_amenities, p_property_types => p_property_types, p_room_types => p_room_types, p_booking_mode => p_booking_mode,
+        p_cancellation_policies => p_policies, p_bedrooms => p_bedrooms, p_beds => p_beds, p_bathrooms => p_bathrooms, p_sort => p_sort
+    ) with ordinality s
+$$;
+grant execute on function pg_temp.found(text, text, integer, integer, bigint, bigint, text[], public.property_type[], public.room_type[], public.booking_mode, text[], integer, integer, real, text, double precision, text, integer) to anon;
+create function pg_temp.problems(p_arguments text) returns text
+language plpgsql as $$
+declare
+    v_detail text;
+begin
+    execute format('select * from public.search_properties(%s)', p_arguments);
+    return 'none';
+exception when sqlstate 'PT400' then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return (select string_agg(r ->> 'code', ',') from jsonb_array_elements(v_detail::jsonb) r);
+end
+$$;
+
+-- Where, and in what order
+select is(pg_temp.found() in ('ADBC', 'ADCB'), true, 'F01 a viewport over the 180th meridian, by price');
+select is(pg_temp.found(p_sort => 'distance'), 'BCAD', 'F02 by distance from its middle, 179.75 W');
+select is(pg_temp.found(p_east => 179.95), 'A', 'F03 west of the meridian');
+select is(
+    (select string_agg(title, '' order by distance) from public.search_properties(p_latitude => -52, p_longitude => 179.9, p_radius => 50000)),
+    'ABC', 'F04 a circle over the meridian; C is some 41 km away, D 75'
+);
+select is(
+    (select bool_and(abs(s.distance - expected) < 2000)
+     from public.search_properties(p_latitude => -52, p_longitude => -179.9, p_radius => 50000) s
+     join (values ('A', 13691), ('C', 27382)) e (title, expected) using (title)),
+    true, 'F05 distances are great-circle metres, within the shift of public points'
+);
+select is((select count(*)::integer from public.search_properties(p_west => 179, p_south => -20, p_east => -178, p_north => -10)), 0, 'F06 elsewhere there is nothing');
+
+-- Filters
+update public.properties p set max_guests = 2, max_infants = 0, max_pets = 1 from place where place.id = p.id and name = 'A';
+select is(pg_temp.found(p_adults => 3), 'D' || right(pg_temp.found(), 2), 'F07 guests');
+select is(pg_temp.found(p_infants => 1), 'D' || right(pg_temp.found(), 2), 'F08 infants');
+select is(pg_temp.found(p_pets => 1), 'A', 'F09 pets');
+select is(pg_temp.found(p_min_price => 10001, p_max_price => 15000), 'D', 'F10 price of a night');
+select is(pg_temp.found(p_currency => 'USD'), '', 'F11 another currency');
+insert into public.property_amenities (property_id, amenity_id) select id, unnest(array['wifi', 'breakfast']) from place where name = 'B';
+insert into public.property_amenities (property_id, amenity_id) select id, 'wifi' from place where name = 'A';
+select is(pg_temp.found(p_amenities => '{wifi}'), 'AB', 'F12 an amenity');
+select is(pg_temp.found(p_amenities => '{breakfast,wifi}'), 'B', 'F13 all of several');
+update public.properties p set property_type = 'boat', room_type = 'private_room', booking_mode = 'instant', cancellation_policy_id = 'firm', bedrooms = 9, beds = 9, bathrooms = 4.5
+from place where place.id = p.id and name = 'D';
+select is(pg_temp.found(p_property_types => '{boat,tent}'), 'D', 'F14 kinds of place');
+select is(pg_temp.found(p_room_types => '{private_room}'), 'D', 'F15 kinds of room');
+select is(pg_temp.found(p_booking_mode => 'instant'), 'D', 'F16 bookable at once');
+select is(pg_temp.found(p_policies => '{firm,strict}'), 'D', 'F17 cancellation policies');
+select is(pg_temp.found(p_bedrooms => 9, p_beds => 9, p_bathrooms => 4.5), 'D', 'F18 rooms, beds, baths');
+
+-- Dates
+select private.occupy('00000000-0000-4000-8000-00000000000b', id, current_date + 100, current_date + 103) from place where name = 'D';
+select is(position('D' in pg_temp.found((current_date + 102)::text, (current_date + 104)::text)), 0, 'F19 what is taken is not offered');
+select is(position('D' in pg_temp.found((current_date + 103)::text, (current_date + 104)::text)) > 0, true, 'F20 from the day of check-out on it is');
+select private.vacate('00000000-0000-4000-8000-00000000000b');
+select is(position('D' in pg_temp.found((current_date + 102)::text, (current_date + 104)::text)) > 0, true, 'F21 and after a cancellation');
+
+-- Prices of the nights: Thursday 2028-06-29 to Monday 2028-07-03, with a season from July and one night of its own
+update public.properties p set weekend_price = 12000 from place where place.id = p.id and name = 'A';
+insert into public.property_seasons (property_id, name, starts_on, ends_on, price) select id, 'July', '2028-07-01', '2028-08-01', 18000 from place where name = 'A';
+insert into public.property_date_overrides (property_id, starts_on, ends_on, price) select id, '2028-07-02', '2028-07-03', 50000 from place where name = 'A';
+select is(
+    (select rent from public.search_properties(p_west => 179, p_south => -53, p_east => 179.99, p_north => -51, p_check_in => '2028-06-29', p_check_out => '2028-07-03')),
+    10000::bigint + 12000 + 18000 + 50000, 'F22 base, weekend, season and date each have their night'
+);
+select is(
+    (select price_per_night from public.search_properties(p_west => 179, p_south => -53, p_east => 179.99, p_north => -51, p_check_in => '2028-06-29', p_check_out => '2028-07-03')),
+    22500::bigint, 'F23 a night costs a fourth of that on average'
+);
+select is(pg_temp.found('2028-06-29', '2028-07-03', p_max_price => 89999), 'D' || right(pg_temp.found(), 2), 'F24 the range of prices compares the whole stay');
+select is(pg_temp.found('2028-06-29', '2028-07-03', p_min_price => 90000, p_max_price => 90000), 'A', 'F25 to the unit');
+select is(right(pg_temp.found('2028-06-29', '2028-07-03'), 1), 'A', 'F26 and what the order goes by');
+
+
+-- What the guest pays for the same nights
+create function pg_temp.total(p_title text) returns bigint
+language sql as $$
+    select total
+    from public.search_properties(p_west => 179, p_south => -53, p_east => -177, p_north => -51, p_check_in => '2028-06-29', p_check_out => '2028-07-03', p_adults => 2)
+    where title = p_title
+$$;
+insert into public.property_fees (property_id, kind, name, charge, currency, amount) select id, 'cleaning', 'Cleaning', 'per_booking', 'EUR', 30000 from place where name = 'D';
+select is(pg_temp.total('D'), 90000::bigint, 'F38 the total has the fees: 4 x 150.00 + 300.00');
+select is(pg_temp.found('2028-06-29', '2028-07-03') in ('BCAD', 'BCDA', 'CBAD', 'CBDA'), true, 'F39 and the order is that of totals');
+insert into public.property_taxes (property_id, name, charge, percent, applies_to, currency) select id, 'City tax', 'percent', 10, 'all', 'EUR' from place where name = 'A';
+select is(pg_temp.total('A'), 99000::bigint, 'F40 and the taxes: 900.00 and 10 %');
+select is(right(pg_temp.found('2028-06-29', '2028-07-03'), 2), 'DA', 'F41 which move a place in the order');
+select is(pg_temp.found('2028-06-29', '2028-07-03', p_min_price => 90000, p_max_price => 98999), 'D', 'F42 and in the range');
+
+-- Words and names
+update public.properties p set description = 'A lighthouse above the Whales'' bay, with a stove, three chairs, a table and a view of every ship that ever came by.' from place where place.id = p.id and name = 'C';
+update public.property_addresses a set city = 'Port Nowhere', region = 'Southland' from place where a.property_id = place.id and name in ('B', 'C');
+create function pg_temp.titles(p_place text default null, p_text text default null) returns text
+language sql as $$ select coalesce(string_agg(title, '' order by title), '') from public.search_properties(p_place => p_place, p_text => p_text, p_sort => 'distance') $$;
+select is(pg_temp.titles('port nowhere'), 'BC', 'F43 a city, however it is written');
+select is(pg_temp.titles('Port Nowhere, Southland', 'lighthouse WHALES'), 'C', 'F44 a city of a region, and words of the description');
+select is(pg_temp.titles('Port Somewhere'), '', 'F45 a place that nobody lets');
+
+-- Flexible dates
+create function pg_temp.best(
+    p_check_in text default null, p_check_out text default null, p_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
+) returns text language sql as $$
+    select check_in || ' ' || check_out || ' ' || total
+    from public.search_properties(
+        p_west => 179, p_south => -53, p_east => 179.99, p_north => -51, p_check_in => p_check_in, p_check_out => p_check_out,
+        p_flexible_days => p_days, p_month => p_month, p_nights => p_nights, p_weekend => p_weekend
+    )
+$$;
+select is(pg_temp.best('2028-07-01', '2028-07-03', 2), '2028-06-29 2028-07-01 24200', 'F46 two days earlier it is cheapest: 100.00, 120.00 and 10 %');
+select is(pg_temp.best(p_month => '2028-07', p_weekend => true), '2028-07-07 2028-07-09 39600', 'F47 the first weekend of the month');
+select is(pg_temp.best(p_month => '2028-06', p_nights => 3), '2028-06-04 2028-06-07 33000', 'F48 the first three nights of the month that are no weekend');
+select private.occupy('00000000-0000-4000-8000-00000000000c', id, '2028-07-01', '2028-07-08') from place where name = 'A';
+select is(pg_temp.best(p_month => '2028-07', p_weekend => true), '2028-07-14 2028-07-16 39600', 'F49 what is taken is passed over');
+select private.vacate('00000000-0000-4000-8000-00000000000c');
+select is(pg_temp.problems('p_place => ''x'', p_month => ''2028-07'', p_nights => 3, p_weekend => true'), 'flexible', 'F50 one of the two');
+select is(pg_temp.problems('p_place => ''x'', p_flexible_days => 3, p_text => '' '''), 'flexible,text', 'F51 days around no day');
+
+-- Ratings, as soon as there are any
+create or replace function private.property_rating(p_property_id uuid) returns double precision
+language sql stable set search_path = '' as $$ select case title when 'C' then 4.9 when 'A' then 4.2 end from public.properties where id = p_property_id $$;
+select private.rebuild_property_search();
+select is(left(pg_temp.found(p_sort => 'rating'), 2), 'CA', 'F52 by rating, those without one last');
+select is(left(pg_temp.found(p_sort => 'recommended'), 1) = 'C', true, 'F53 recommended');
+
+-- Pages
+create function pg_temp.pages(p_limit integer) returns text
+language plpgsql as $$
+declare
+    v_titles text := '';
+    v_after text;
+    v_row record;
+begin
+    loop
+        v_row := null;
+        for v_row in select * from public.search_properties(p_west => 179, p_south => -53, p_east => -177, p_north => -51, p_after => v_after, p_limit => p_limit) loop
+            v_titles := v_titles || v_row.title;
+            v_after := v_row.cursor;
+        end loop;
+        exit when v_row is null;
+    end loop;
+    return v_titles;
+end
+$$;
+select is(pg_temp.pages(1), pg_temp.pages(50), 'F27 page by page it is the same list, also where two prices are equal');
+select is(length(pg_temp.pages(2)), 5, 'F28 each place once');
+select results_eq(
+    $$select count, is_more from public.count_properties(p_west => 179, p_south => -53, p_east => -177, p_north => -51)$$,
+    'values (5, false)', 'F29 how many there are'
+);
+
+-- Bad input: everything that is wrong, by its code
+select is(pg_temp.problems(''), 'area', 'F30 no area');
+select is(pg_temp.problems('p_west => 0, p_south => 10, p_east => 1, p_north => -95, p_adults => 0, p_infants => -1, p_limit => 500, p_sort => ''magic'''), 'coordinates,invalid_party,sort,limit', 'F31 several things at once');
+select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 600000, p_check_in => ''2027-02-02'''), 'radius,dates', 'F32 a circle too large, half a stay');
+select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_check_in => ''2020-02-02'', p_check_out => ''2020-02-01'''), 'check_out_before_check_in,past_date', 'F33 a stay that was not');
+select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_min_price => 5, p_amenities => ''{gold}'', p_after => ''1; drop'''), 'currency,amenities,cursor', 'F34 prices without a currency, what nobody has, a cursor that is none');
+select is(pg_temp.problems('p_latitude => ''NaN'', p_longitude => 0, p_radius => 5'), 'coordinates', 'F35 not a number');
+select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_check_in => ''tomorrow'', p_check_out => ''2027-01-01'''), 'invalid_date', 'F36 not a date');
+
+select tests.act_as('anon');
+select is(length(pg_temp.found()), 4, 'F37 anon searches');
+
+select * from finish();
+rollback;

@@ -1,0 +1,286 @@
+-- Bookings: who reads them, booking and giving up through the view, states and their audit, the clock, contact data.
+begin;
+select plan(95);
+
+create temporary table world on commit drop as
+select
+    tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
+    tests.create_person('Cal') as cal, tests.create_person('Mia') as mia, tests.create_person('Fay') as fay, tests.create_person('Olga') as olga,
+    null::uuid as home, null::uuid as asks, null::uuid as draft, null::uuid as hold, null::uuid as wish, null::uuid as stay;
+grant select, update on world to anon, authenticated, service_role;
+insert into public.user_roles (user_id, role) select olga, 'operator' from world;
+update world set home = tests.create_property(ana), asks = tests.create_property(ana), draft = tests.create_property(ana, false);
+update public.properties set booking_mode = 'instant' where id = (select home from world);
+update public.accounts set phone = '+351912345678' where id = (select ana from world);
+update public.accounts set phone = '+4915112345678' where id = (select ben from world);
+insert into public.co_hosts (property_id, profile_id, level)
+select p.id, c.person, c.level::public.co_host_level
+from world, unnest(array[home, asks]) as p (id), lateral (values (cal, 'calendar'), (mia, 'calendar_and_messages'), (fay, 'full')) as c (person, level);
+create function pg_temp.day(p_ahead integer) returns text language sql as $$ select to_char(current_date + p_ahead, 'YYYY-MM-DD') $$;
+create function pg_temp.detail(p_sql text) returns jsonb language plpgsql as $$
+declare v_detail text;
+begin
+    execute p_sql;
+    return null;
+exception when others then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return nullif(v_detail, '')::jsonb;
+end $$;
+create function pg_temp.codes(p_sql text) returns text language sql as $$
+    select string_agg(d ->> 'code', ' ') from jsonb_array_elements(pg_temp.detail(p_sql)) d
+$$;
+grant execute on function pg_temp.day(integer), pg_temp.detail(text), pg_temp.codes(text) to authenticated;
+
+-- booking
+select tests.act_as('anon');
+select throws_ok('insert into public.bookings (property_id) select home from world', '42501', null, 'BK01 anon does not book');
+select throws_ok('select from public.bookings', '42501', null, 'BK02 or read');
+select throws_ok('select from private.bookings', '42501', null, 'BK03 anything');
+select throws_ok('delete from public.bookings', '42501', null, 'BK04 or delete');
+select tests.act_as('authenticated', ben) from world;
+select results_eq(
+    $$insert into public.bookings (property_id, check_in, check_out, adults)
+      select home, pg_temp.day(40), pg_temp.day(43), 2 from world
+      returning status, nights, guest_total, host_total, currency, expires_at, check_in$$,
+    $$values ('awaiting_payment'::public.booking_status, 3, 36000::bigint, 30420::bigint, 'EUR', now() + interval '15 minutes', pg_temp.day(40))$$,
+    'BK05 an instant booking holds for 15 minutes and answers with itself'
+);
+update world set hold = (select id from public.bookings);
+select results_eq(
+    $$insert into public.bookings (property_id, check_in, check_out)
+      select asks, pg_temp.day(40), pg_temp.day(43) from world returning status, adults::integer, expires_at$$,
+    $$values ('requested'::public.booking_status, 1, now() + interval '24 hours')$$,
+    'BK06 a request is open for 24 hours; one adult is the default'
+);
+update world set wish = (select id from public.bookings where status = 'requested');
+select results_eq(
+    'select kind, amount, host_amount from public.booking_line_items, world where booking_id = hold order by position',
+    $$values ('nights'::public.line_kind, 36000::bigint, 36000::bigint), ('host_platform_fee', 0, -5580)$$, 'BK07 lines are copied'
+);
+select throws_ok('insert into public.bookings (property_id, guest_id) select home, eva from world', '42501', null, 'BK08 for somebody else nobody books');
+select throws_ok('insert into public.bookings (property_id, status) select home, ''confirmed'' from world', '42501', null, 'BK09 or confirms');
+select throws_ok('insert into public.bookings (property_id, guest_total) select home, 1 from world', '42501', null, 'BK10 or sets a price');
+select throws_ok('update private.bookings set guest_total = 1', '42501', null, 'BK11 nor later');
+select throws_ok('insert into public.booking_line_items (booking_id) select hold from world', '42501', null, 'BK12 or writes lines');
+
+-- refusals, each with every reason
+select is(
+    pg_temp.codes($$insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(41), pg_temp.day(44) from world$$),
+    'occupied', 'BK13 nights that are held are taken'
+);
+select throws_ok(
+    $$insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(41), pg_temp.day(44) from world$$,
+    'PT409', 'These nights are no longer free.', 'BK14 which is a conflict'
+);
+select is(
+    pg_temp.codes($$insert into public.bookings (property_id, check_in, check_out, adults, children, pets)
+        select home, pg_temp.day(-1), pg_temp.day(-3), 40, -1, 1 from world$$),
+    'invalid_party check_out_before_check_in past_date', 'BK15 everything that is wrong is said at once'
+);
+select throws_ok(
+    $$insert into public.bookings (property_id, check_in, check_out, adults) select home, pg_temp.day(50), pg_temp.day(51), 40 from world$$,
+    'PT422', null, 'BK16 40 guests'
+);
+select throws_ok(
+    $$insert into public.bookings (property_id, check_in, check_out) select home, '9999-01-01', '9999-01-03' from world$$, 'PT422', null, 'BK17 year 9999'
+);
+select throws_ok(
+    $$insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(50) || 'T00:00:00Z', pg_temp.day(52) from world$$,
+    'PT400', 'check_in is not a date.', 'BK18 a timestamp is not a date'
+);
+select throws_ok('insert into public.bookings (property_id, check_in) select home, pg_temp.day(50) from world', 'PT422', null, 'BK19 no check-out');
+select throws_ok(
+    'insert into public.bookings (property_id, check_in, check_out) select draft, pg_temp.day(50), pg_temp.day(52) from world', 'PT404', null,
+    'BK20 of a stranger''s draft nothing is said'
+);
+select tests.act_as('authenticated', ana) from world;
+select is(
+    pg_temp.codes('insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(50), pg_temp.day(52) from world'),
+    'own_property', 'BK21 nobody books their own place'
+);
+
+-- quotes
+select tests.act_as('authenticated', eva) from world;
+create temporary table quote as select (q).* from (select public.quote_stay(home, pg_temp.day(60), pg_temp.day(62)) as q from world) q;
+grant select on quote to authenticated;
+select tests.act_as('authenticated', ben) from world;
+select is(
+    pg_temp.detail('insert into public.bookings (property_id, check_in, check_out, quote_id) select home, pg_temp.day(60), pg_temp.day(62), id from world, quote')
+        -> 0 ->> 'code', 'stale_quote', 'BK22 somebody else''s quote does not hold'
+);
+select tests.act_as('postgres');
+update public.properties set base_price = 13000 where id = (select home from world);
+select tests.act_as('authenticated', eva) from world;
+select is(
+    pg_temp.detail('insert into public.bookings (property_id, check_in, check_out, quote_id) select home, pg_temp.day(60), pg_temp.day(62), id from world, quote')
+        #>> '{0,quote,guest_total}', '26000', 'BK23 a stale quote is answered with the new one'
+);
+select tests.act_as('postgres');
+update public.properties set base_price = 12000 where id = (select home from world);
+select tests.act_as('authenticated', eva) from world;
+select results_eq(
+    'insert into public.bookings (property_id, check_in, check_out, quote_id) select home, pg_temp.day(60), pg_temp.day(62), id from world, quote returning guest_total',
+    'select guest_total from quote', 'BK24 a quote that holds is the price'
+);
+delete from public.bookings;
+
+-- the same key
+select tests.act_as('authenticated', ben) from world;
+create temporary table keyed as
+with b as (
+    insert into public.bookings (property_id, check_in, check_out, idempotency_key) select home, pg_temp.day(70), pg_temp.day(72), 'k1' from world returning id
+) select id from b;
+select results_eq(
+    'insert into public.bookings (property_id, check_in, check_out, idempotency_key) select home, pg_temp.day(70), pg_temp.day(72), ''k1'' from world returning id',
+    'select id from keyed', 'BK25 the same key and booking is the same booking'
+);
+select is(
+    pg_temp.codes('insert into public.bookings (property_id, check_in, check_out, idempotency_key) select home, pg_temp.day(80), pg_temp.day(82), ''k1'' from world'),
+    'idempotency_key_reused', 'BK26 the same key and another booking is refused'
+);
+delete from public.bookings where id = (select id from keyed);
+select results_eq(
+    'insert into public.bookings (property_id, check_in, check_out, idempotency_key) select home, pg_temp.day(70), pg_temp.day(72), ''k1'' from world returning status',
+    array['withdrawn'::public.booking_status], 'BK27 whatever became of it'
+);
+select tests.act_as('authenticated', eva) from world;
+select isnt_empty(
+    'insert into public.bookings (property_id, check_in, check_out, idempotency_key) select home, pg_temp.day(80), pg_temp.day(82), ''k1'' from world returning id',
+    'BK28 another''s key is another key'
+);
+delete from public.bookings;
+
+-- reading
+select tests.act_as('authenticated', eva) from world;
+select is_empty('select from public.bookings b, world where b.id in (hold, wish)', 'BK29 a stranger reads no booking');
+select is_empty('select from public.booking_line_items, world where booking_id in (hold, wish)', 'BK30 and no lines');
+select is_empty('delete from public.bookings b using world where b.id in (hold, wish) returning b.id', 'BK31 deletes none');
+select is_empty('update public.bookings b set adults = 3 from world where b.id in (hold, wish) returning b.id', 'BK32 alters none');
+select tests.act_as('authenticated', ana) from world;
+select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK33 the host reads it, with the payout');
+select is((select idempotency_key from public.bookings b where b.id = (select id from keyed)), null, 'BK34 but not the guest''s key');
+select isnt_empty('select from public.booking_line_items, world where booking_id = hold', 'BK35 and the lines');
+select tests.act_as('authenticated', cal) from world;
+select results_eq('select nights, host_total from public.bookings b, world where b.id = hold', $$values (3, null::bigint)$$, 'BK36 a co-host reads it without the payout');
+select is_empty('select from public.booking_line_items, world where booking_id = hold', 'BK37 or lines');
+select tests.act_as('authenticated', olga) from world;
+select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK38 operators read all');
+select tests.act_as('service_role');
+select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK39 the service role too');
+select throws_ok('delete from public.bookings', '42501', null, 'BK40 which books and gives up nothing');
+
+-- who answers a request
+select tests.act_as('authenticated', ben) from world;
+select throws_ok('select public.accept_booking(wish) from world', 'PT403', null, 'BK41 a guest does not accept');
+select throws_ok('select public.confirm_booking(hold) from world', 'PT403', null, 'BK42 or confirm');
+select tests.act_as('authenticated', eva) from world;
+select throws_ok('select public.accept_booking(wish) from world', 'PT404', null, 'BK43 a stranger learns nothing');
+select tests.act_as('authenticated', mia) from world;
+select throws_ok('select public.decline_booking(wish) from world', 'PT403', null, 'BK44 nor does a co-host below full answer');
+select tests.act_as('authenticated', ana) from world;
+select throws_ok('delete from public.bookings where id = (select wish from world)', 'PT403', null, 'BK45 a host does not withdraw for the guest');
+select throws_ok('select public.accept_booking(hold) from world', 'PT409', null, 'BK46 a hold is not the host''s to accept');
+select throws_ok('select public.accept_booking(gen_random_uuid()) from world', 'PT404', null, 'BK47 what is not there');
+select tests.act_as('anon');
+select throws_ok('select public.accept_booking(wish) from world', '42501', null, 'BK48 anon calls nothing');
+select tests.act_as('authenticated', fay) from world;
+select results_eq(
+    'select b.status, b.expires_at from world, public.accept_booking(wish) b', $$values ('awaiting_payment'::public.booking_status, now() + interval '15 minutes')$$,
+    'BK49 a full co-host accepts, and payment is due'
+);
+select tests.act_as('authenticated', olga) from world;
+select results_eq('select b.status, b.expires_at from world, public.confirm_booking(wish) b', $$values ('confirmed'::public.booking_status, null::timestamptz)$$, 'BK50 an operator confirms');
+select tests.act_as('authenticated', fay) from world;
+select throws_ok('select public.decline_booking(wish) from world', 'PT409', null, 'BK51 a confirmed booking is not declined');
+select tests.act_as('authenticated', ben) from world;
+select throws_ok('delete from public.bookings where id = (select wish from world)', 'PT409', null, 'BK52 or given up');
+select isnt_empty('delete from public.bookings where id = (select hold from world) returning id', 'BK53 a hold is');
+select is((select status from public.bookings b, world where b.id = hold), 'withdrawn', 'BK54 and stays to be read');
+select isnt_empty(
+    'insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(40), pg_temp.day(43) from world returning id', 'BK55 its nights are free again'
+);
+delete from public.bookings where status = 'awaiting_payment';
+
+-- what a confirmed booking shows
+select is((select line1 from public.property_addresses, world where property_id = asks), 'Rua Augusta 1', 'BK56 its guest reads the address');
+select is_empty('select from public.property_addresses, world where property_id = home', 'BK57 of no other place');
+select results_eq('select side, phone from world, public.booking_contacts(wish)', $$values ('host'::public.booking_actor, '+351912345678')$$, 'BK58 and how to reach the host');
+select is_empty('select * from world, public.booking_contacts(hold)', 'BK59 not of a hold');
+select tests.act_as('authenticated', mia) from world;
+select results_eq('select side, phone from world, public.booking_contacts(wish)', $$values ('guest'::public.booking_actor, '+4915112345678')$$, 'BK60 who talks with guests reads the guest''s');
+select tests.act_as('authenticated', cal) from world;
+select is_empty('select * from world, public.booking_contacts(wish)', 'BK61 a co-host for the calendar does not');
+select tests.act_as('authenticated', eva) from world;
+select throws_ok('select * from world, public.booking_contacts(wish)', 'PT404', null, 'BK62 a stranger does not');
+select tests.act_as('postgres');
+update public.properties set status = 'paused' where id = (select asks from world);
+select tests.act_as('authenticated', ben) from world;
+select isnt_empty('select from public.properties, world where id = asks', 'BK63 who booked a place reads it when it is paused');
+select throws_ok('select public.delete_account()', 'PT409', 'This account cannot be deleted yet.', 'BK64 nobody leaves before a trip');
+select is(pg_temp.codes('select public.delete_account()'), 'open_trip', 'BK65 and reads why');
+select is(jsonb_array_length(public.export_my_data() -> 'bookings'), 4, 'BK66 the export holds bookings') from world;
+select is(public.export_my_data() -> 'account' ->> 'phone', '+4915112345678', 'BK67 and the rest');
+
+-- what nobody can do, by SQL as the owner of the database
+select tests.act_as('postgres');
+select throws_ok('update private.bookings set status = ''completed'' where id = (select wish from world)', 'PT409', null, 'BK68 a stay is not completed before it is over');
+select throws_ok('update private.bookings set status = ''completed'', status_at = ''2030-01-01'' where id = (select wish from world)', 'PT409', null, 'BK69 not by saying it is later');
+select throws_ok('update private.bookings set status = ''requested'' where id = (select wish from world)', 'PT409', null, 'BK70 nothing goes back');
+select throws_ok('update private.bookings set status = ''confirmed'' where id = (select hold from world)', 'PT409', null, 'BK71 an end is an end');
+select throws_ok('update private.bookings set guest_id = (select eva from world) where id = (select wish from world)', 'PT409', null, 'BK72 a booking keeps its guest');
+select throws_ok('update private.bookings set cancellation_steps = ''[]'' where id = (select wish from world)', 'PT409', null, 'BK73 and its policy');
+select throws_ok('update private.bookings set guest_total = 1 where id = (select hold from world)', 'PT409', null, 'BK74 an ended one keeps its price');
+select throws_ok('delete from private.bookings', 'PT409', null, 'BK75 bookings are not deleted');
+-- what waits for the commit, and what that makes wait, would stand in the way of the truncate itself
+set constraints all immediate;
+set constraints all immediate;
+set constraints all deferred;
+select throws_ok('truncate private.bookings cascade', 'PT409', null, 'BK76 not all at once either');
+select throws_ok('update private.booking_events set reason = ''x''', 'PT409', null, 'BK77 the record is not changed');
+select throws_ok('delete from private.booking_events', 'PT409', null, 'BK78 or cut');
+select throws_ok('truncate private.booking_events', 'PT409', null, 'BK79 or emptied');
+select results_eq(
+    'select event, from_status, to_status, actor, actor_id from private.booking_events, world where booking_id = wish order by id',
+    $$select e.event, e.f::public.booking_status, e.t::public.booking_status, e.actor::public.booking_actor, e.id
+      from world, lateral (values
+        ('created', null, 'requested', 'guest', ben), ('status_changed', 'requested', 'awaiting_payment', 'co_host', fay),
+        ('status_changed', 'awaiting_payment', 'confirmed', 'operator', olga)) as e (event, f, t, actor, id)$$,
+    'BK80 the record says who did what'
+);
+select is(
+    (select count(*)::integer from private.bookings b where (select e.to_status from private.booking_events e where e.booking_id = b.id order by e.id desc limit 1) <> b.status),
+    0, 'BK81 and ends where the booking stands'
+);
+
+-- the clock
+update public.properties set status = 'published' where id = (select asks from world);
+create temporary table clock as select
+    tests.create_booking(ben, home, '2026-06-10', '2026-06-12', 'awaiting_payment', '2026-06-01 12:00:02+00') as hold,
+    tests.create_booking(ben, asks, '2026-06-10', '2026-06-12', 'requested', '2026-06-01 12:00:00+00') as wish,
+    tests.create_booking(ben, home, '2026-05-10', '2026-05-12', 'confirmed', '2026-05-01 12:00:00+00') as stay
+from world;
+grant select on clock to authenticated;
+select is((select status from private.bookings b, clock where b.id = hold), 'awaiting_payment', 'BK82 a hold that nobody swept');
+select tests.act_as('authenticated', ben) from world;
+select results_eq('select status, status_at, expires_at from public.bookings b, clock where b.id = hold',
+    $$values ('expired'::public.booking_status, '2026-06-01 12:15:00+00'::timestamptz, null::timestamptz)$$, 'BK83 reads as expired since its end');
+select is((select status from public.bookings b, clock where b.id = wish), 'expired', 'BK84 so does a request');
+select results_eq('select status, status_at from public.bookings b, clock where b.id = stay',
+    $$values ('completed'::public.booking_status, '2026-05-12 10:00:00+00'::timestamptz)$$, 'BK85 and a stay that is over as completed, from 11:00 in Lisbon');
+select is_empty('select from public.property_addresses, clock where property_id = (select home from world)', 'BK86 whose address is hidden again');
+select tests.act_as('postgres');
+select throws_ok('update private.bookings set status = ''confirmed'' where id = (select hold from clock)', 'PT409', null, 'BK94 by hand a hold that has ended is not confirmed either');
+select tests.sign_in(ana) from world;
+select throws_ok('update private.bookings set status = ''awaiting_payment'' where id = (select wish from clock)', 'PT409', null, 'BK95 or a request accepted');
+select tests.act_as('postgres');
+select throws_ok($$select private.perform_action(hold, 'confirm', null, '2026-06-01 12:15:00+00') from clock$$, 'PT409', null, 'BK87 the second it ends it is not confirmed');
+select lives_ok($$select private.perform_action(hold, 'confirm', null, '2026-06-01 12:14:59.999999+00') from clock$$, 'BK88 just before it is');
+select cmp_ok(private.settle_bookings(), '>=', 2, 'BK89 the sweep writes down what is due');
+select results_eq('select b.status, b.status_at from private.bookings b, clock where b.id = wish',
+    $$values ('expired'::public.booking_status, '2026-06-02 12:00:00+00'::timestamptz)$$, 'BK90 with the moment that counts');
+select is((select e.actor from private.booking_events e, clock where e.booking_id = wish and to_status = 'expired'), 'clock', 'BK91 as the clock''s doing');
+select is_empty('select from public.occupancies o, clock where o.booking_id = wish', 'BK92 and frees the nights');
+select is(private.settle_bookings(), 0, 'BK93 once');
+
+select * from finish();
+rollback;

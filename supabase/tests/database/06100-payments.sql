@@ -1,0 +1,79 @@
+-- Payments in the database: who may begin and read them, what confirms, what goes back, tasks and their leases.
+begin;
+select plan(31);
+
+create temporary table world on commit drop as
+select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
+    null::uuid as home, null::uuid as booking, null::jsonb as begun;
+grant select on world to anon, authenticated, service_role;
+update world set home = tests.create_property(ana);
+update public.properties set booking_mode = 'instant' where id = (select home from world);
+select tests.act_as('authenticated', ben) from world;
+insert into public.bookings (property_id, check_in, check_out) select home, to_char(current_date + 40, 'YYYY-MM-DD'), to_char(current_date + 42, 'YYYY-MM-DD') from world;
+select tests.act_as('postgres');
+update world set booking = (select b.id from private.bookings b where b.property_id = home);
+
+create function pg_temp.commit_now() returns void language plpgsql as $$
+begin
+    set constraints all immediate;
+    set constraints all deferred;
+end $$;
+create function pg_temp.intent(p_status text, p_changes jsonb default '{}') returns text language sql as $$
+    select public.apply_payment_intent(jsonb_build_object(
+        'id', 'pi_1', 'payment_id', begun ->> 'payment_id', 'status', p_status, 'amount', begun -> 'amount',
+        'amount_received', begun -> 'amount', 'currency', 'eur', 'created', 1800000000, 'charge', 'ch_1',
+        'balance_transaction', 'txn_1', 'fee', 500
+    ) || p_changes) from world
+$$;
+create function pg_temp.status() returns public.booking_status language sql as $$
+    select b.status from private.bookings b, world where b.id = booking
+$$;
+
+select throws_ok('select public.begin_payment(eva, booking) from world', 'PT404', null, 'PY01 another''s booking is not there to pay');
+select throws_ok('select public.begin_payment(ana, booking) from world', 'PT404', null, 'PY02 not even for its host');
+update world set begun = public.begin_payment(ben, booking);
+select is((select (begun ->> 'amount')::bigint from world), (select guest_total from private.bookings, world where id = booking), 'PY03 the amount is the booking''s');
+select is((select public.begin_payment(ben, booking) ->> 'payment_id' from world), (select begun ->> 'payment_id' from world), 'PY04 again it is the same payment');
+select is(pg_temp.intent('requires_payment_method', '{"error": "Declined."}'), 'applied', 'PY05 a declined card is taken over');
+select is(pg_temp.status(), 'awaiting_payment', 'PY06 and leaves the hold');
+select throws_ok($$select pg_temp.intent('succeeded', '{"amount": 1, "amount_received": 1}')$$, '23514', null, 'PY07 an intent of another amount is refused');
+select throws_ok($$select pg_temp.intent('succeeded', '{"currency": "usd"}')$$, '23514', null, 'PY08 and of another currency');
+select is(pg_temp.intent('succeeded', '{"id": "pi_other", "payment_id": null}'), 'ignored: not a payment of ours', 'PY09 one that nobody knows is ignored');
+select is(pg_temp.intent('succeeded'), 'applied', 'PY10 success is taken over');
+select is(pg_temp.status(), 'confirmed', 'PY11 and confirms');
+select is(pg_temp.intent('succeeded'), 'applied', 'PY12 again');
+select is(pg_temp.intent('processing'), 'applied', 'PY13 and what is older, late');
+select is((select status from public.payments), 'captured', 'PY14 which changes nothing');
+select pg_temp.commit_now();
+select is((select count(*) from private.ledger_transactions), 2::bigint, 'PY15 one charge and one agreement');
+select is(private.ledger_balance('guest', (select ben from world), 'EUR'), 0::bigint, 'PY16 the guest owes nothing and is owed nothing');
+select is(
+    private.ledger_balance('host_payable', (select ana from world), 'EUR'),
+    (select -host_total from private.bookings, world where id = booking), 'PY17 the host is owed the host''s total'
+);
+select throws_ok('select public.begin_payment(ben, booking) from world', 'PT409', null, 'PY18 there is nothing more to pay');
+
+select tests.act_as('authenticated', ana) from world;
+select is_empty('select from public.payments', 'PY19 a host does not see the guest''s payment');
+select results_eq('select balance from public.host_statement', 'select host_total from public.bookings', 'PY20 but the statement');
+select throws_ok('select public.begin_payment(ben, booking) from world', '42501', null, 'PY21 clients do not begin payments by themselves');
+select throws_ok($$select public.apply_payment_intent('{}')$$, '42501', null, 'PY22 nor say what Stripe said');
+select tests.act_as('authenticated', ben) from world;
+select is((select count(*) from public.payments), 1::bigint, 'PY23 the guest sees it');
+select throws_ok('update public.payments set amount = 1', '42501', null, 'PY24 and cannot change it');
+create temporary table preview on commit drop as select * from public.preview_cancellation((select booking from world));
+select lives_ok('select public.cancel_booking(booking) from world', 'PY25 the guest cancels');
+select tests.act_as('postgres');
+select pg_temp.commit_now();
+select is((select amount from public.refunds), (select refund_amount from preview), 'PY26 what goes back is what the preview said');
+select pg_temp.intent('succeeded');
+select is((select count(*) from public.refunds), 1::bigint, 'PY27 once, whatever is heard again');
+
+select is((select count(*) from public.take_money_tasks(10)), 1::bigint, 'PY28 a worker takes the refund');
+select is((select count(*) from public.take_money_tasks(10)), 0::bigint, 'PY29 and no other worker the same');
+select ok(not public.finish_money_task((select id from private.money_tasks), gen_random_uuid()), 'PY30 whoever''s lease it is not cannot end it');
+select public.fail_money_task(id, lease, 'no', true) from private.money_tasks;
+select is((select last_error from public.dead_money_tasks), 'no', 'PY31 what is given up is laid aside with its reason');
+
+select * from finish();
+rollback;

@@ -1,0 +1,102 @@
+-- Background work: leases and their tokens, growing pauses, dead jobs and who may touch them, periodic tasks.
+begin;
+select plan(38);
+
+create temporary table world on commit drop as
+select tests.create_person('Ana') as ana, tests.create_person('Olga') as olga;
+grant select on world to anon, authenticated, service_role;
+insert into public.user_roles (user_id, role) select olga, 'operator' from world;
+
+select pgmq.create('drills');
+insert into private.job_queues (queue, worker, max_attempts, first_pause, longest_pause)
+values ('drills', 'drill', 3, '10 seconds', '15 seconds');
+create temporary table taken (job_id bigint, attempt integer, message jsonb) on commit drop;
+grant select, insert, delete on taken to service_role;
+create function pg_temp.expire() returns void language sql as $$ update pgmq.q_drills set vt = now() - interval '1 second' $$;
+
+select private.enqueue_job_at('drills', '{"n": 1}');
+select is((select count(*)::integer from net.http_request_queue where url like '%/drill'), 1, 'J01 queueing wakes the worker');
+select private.enqueue_job_at('drills', '{"n": 2}', now() + interval '1 hour');
+select private.enqueue_job_at('drills', '{"n": 3}');
+select is((select count(*)::integer from net.http_request_queue where url like '%/drill'), 1, 'J02 once a transaction');
+
+-- who may
+select tests.act_as('anon');
+select throws_ok($$select public.take_jobs('drills')$$, '42501', null, 'J03 anon takes no job');
+select throws_ok('select public.job_metrics()', '42501', null, 'J04 or looks at metrics');
+select throws_ok('select from public.dead_jobs', '42501', null, 'J05 or dead jobs');
+select tests.act_as('authenticated', ana) from world;
+select throws_ok($$select public.take_jobs('drills')$$, '42501', null, 'J06 nor does a person');
+select throws_ok($$select public.finish_job('drills', 1, 1)$$, '42501', null, 'J07 or finish one');
+select throws_ok($$select public.fail_job('drills', 1, 1, '')$$, '42501', null, 'J08 or fail one');
+select throws_ok('select public.job_metrics()', 'PT403', null, 'J09 or look at metrics');
+select throws_ok('select public.replay_dead_job(1)', 'PT403', null, 'J10 or replay');
+
+-- leases
+select tests.act_as('service_role');
+insert into taken select * from public.take_jobs('drills');
+select results_eq('select attempt, message from taken order by job_id', $$values (1, '{"n": 1}'::jsonb), (1, '{"n": 3}')$$, 'J11 what is due is taken');
+select is_empty($$select * from public.take_jobs('drills')$$, 'J12 and not by a second worker');
+select tests.act_as('postgres');
+select pg_temp.expire();
+select tests.act_as('service_role');
+select is((select count(*)::integer from public.take_jobs('drills') where attempt = 2), 2, 'J13 until the lease ends');
+select is((select public.finish_job('drills', job_id, 1) from taken where message = '{"n": 1}'), false, 'J14 the first worker cannot finish it any more');
+select is((select public.fail_job('drills', job_id, 1, 'late') from taken where message = '{"n": 1}'), null, 'J15 or fail it');
+select is((select public.finish_job('drills', job_id, 2) from taken where message = '{"n": 1}'), true, 'J16 the second can');
+select is((select public.finish_job('drills', job_id, 2) from taken where message = '{"n": 1}'), false, 'J17 once');
+select is(public.finish_job('none"; drop table x; --', 1, 1), false, 'J18 a queue that is not there has no jobs');
+select throws_ok($$select public.take_jobs('none')$$, 'PT404', null, 'J19 and none to take');
+
+-- pauses and death
+select ok(
+    (
+        with failed as materialized (select public.fail_job('drills', job_id, 2, 'no answer') as next from taken where message = '{"n": 3}')
+        select next - now() between interval '11 seconds' and interval '20 seconds' from failed
+    ),
+    'J20 the second pause is longer, up to the longest'
+);
+select tests.act_as('postgres');
+select results_eq($$select attempt, error from private.job_failures where queue = 'drills'$$, $$values (2, 'no answer')$$, 'J21 a failure is recorded');
+select pg_temp.expire();
+select tests.act_as('service_role');
+select is((select attempt from public.take_jobs('drills') where message = '{"n": 3}'), 3, 'J22 the last attempt');
+select is((select public.fail_job('drills', job_id, 3, 'no answer') from taken where message = '{"n": 3}'), null, 'J23 has no next');
+select results_eq($$select message, attempts, error from public.dead_jobs$$, $$values ('{"n": 3}'::jsonb, 3, 'no answer')$$, 'J24 the job is dead');
+select tests.act_as('postgres');
+select private.enqueue_job_at('drills', '{"n": 4}');
+update pgmq.q_drills set read_ct = 3 where message = '{"n": 4}';
+select tests.act_as('service_role');
+select is((select count(*)::integer from public.take_jobs('drills') where message = '{"n": 4}'), 0, 'J25 what killed its workers is not taken for ever');
+select is((select error from public.dead_jobs where message = '{"n": 4}'), 'Its workers died or ran out of time.', 'J26 but dead too');
+
+-- operators
+select tests.act_as('authenticated', ana) from world;
+select is_empty('select from public.dead_jobs', 'J27 a person reads no dead job');
+select is_empty('delete from public.dead_jobs returning id', 'J28 and deletes none');
+select tests.act_as('authenticated', olga) from world;
+select results_eq(
+    $$select depth, ready, failures_last_hour, dead from public.job_metrics() where queue = 'drills'$$, $$values (1::bigint, 0::bigint, 2::bigint, 2::bigint)$$,
+    'J29 an operator reads depth, failures, dead'
+);
+select lives_ok($$select public.replay_dead_job(id) from public.dead_jobs where message = '{"n": 3}'$$, 'J30 replays one');
+select isnt_empty($$delete from public.dead_jobs where message = '{"n": 4}' returning id$$, 'J31 deletes the other');
+select is_empty('select from public.dead_jobs', 'J32 and none is left');
+select tests.act_as('service_role');
+select is((select attempt from public.take_jobs('drills') where message = '{"n": 3}'), 1, 'J33 what was replayed is new');
+
+-- periodic work
+select tests.act_as('postgres');
+create temporary table ticks (name text) on commit drop;
+update private.due_tasks set last_run_at = now();
+insert into private.due_tasks (name, command, every) values
+    ('a_broken', 'select 1 / 0', '1 minute'), ('b_good', 'insert into pg_temp.ticks values (''b'')', '1 minute');
+select lives_ok('select private.run_due_work()', 'J34 a task that fails');
+select results_eq('select name from ticks', $$values ('b')$$, 'J35 holds up no other');
+select is((select last_error from private.due_tasks where name = 'a_broken'), 'division by zero', 'J36 and says why');
+select private.run_due_work();
+select results_eq('select name from ticks', $$values ('b')$$, 'J37 a task is not done before it is due');
+select is((select count(*)::integer from cron.job), 1, 'J38 one cron job does all of it');
+
+select * from finish();
+rollback;

@@ -1,0 +1,222 @@
+-- Reviews: who writes, when, who reads before and after, editing, notes, replies, moderation, averages.
+begin;
+select plan(78);
+
+create temporary table world on commit drop as
+select
+    tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
+    tests.create_person('Fay') as fay, tests.create_person('Olga') as olga,
+    null::uuid as home, null::uuid as stay, null::uuid as other, null::uuid as ahead, null::uuid as gone;
+grant select, update on world to anon, authenticated, service_role;
+insert into public.user_roles (user_id, role) select olga, 'operator' from world;
+update world set home = tests.create_property(ana);
+update public.properties set booking_mode = 'instant', max_nights = 60 where id = (select home from world);
+insert into public.co_hosts (property_id, profile_id, level) select home, fay, 'full' from world;
+
+-- The clock is moved by moving the stay: its check-out becomes p_at.
+create function pg_temp.check_out_at(p_booking uuid, p_at timestamptz) returns void language plpgsql as $$
+begin
+    set constraints all immediate; -- deferred triggers must have run before the table is altered
+    alter table private.bookings disable trigger guard_booking;
+    update private.bookings b
+    set
+        time_zone = 'UTC', check_out = (p_at at time zone 'UTC')::date, check_in = (p_at at time zone 'UTC')::date - b.nights,
+        check_out_until = (p_at at time zone 'UTC')::time(0), check_out_at = p_at, check_in_at = p_at - make_interval(days => b.nights)
+    where b.id = p_booking;
+    alter table private.bookings enable trigger guard_booking;
+end $$;
+-- The end of the window is moved by moving both reviews of a stay.
+create function pg_temp.publish_at(p_booking uuid, p_at timestamptz) returns void language sql as $$
+    update public.reviews set publishes_at = p_at where booking_id = p_booking
+$$;
+create function pg_temp.post(p_booking uuid, p_stars integer) returns uuid language sql as $$
+    insert into public.reviews (booking_id, overall, accuracy, cleanliness, check_in, communication, location, value, comment)
+    values (p_booking, p_stars, p_stars, p_stars, p_stars, p_stars, p_stars, p_stars, 'Quiet and clean.') returning id
+$$;
+create function pg_temp.post_of_guest(p_booking uuid, p_stars integer) returns uuid language sql as $$
+    insert into public.reviews (booking_id, overall, cleanliness, communication, comment)
+    values (p_booking, p_stars, p_stars, p_stars, 'Good guests.') returning id
+$$;
+grant execute on function pg_temp.post(uuid, integer), pg_temp.post_of_guest(uuid, integer) to anon, authenticated, service_role;
+
+update world set
+    stay = tests.create_booking(ben, home, current_date - 10, current_date - 7, 'confirmed', now() - interval '30 days'),
+    other = tests.create_booking(eva, home, current_date - 20, current_date - 17, 'confirmed', now() - interval '40 days'),
+    ahead = tests.create_booking(ben, home, current_date + 20, current_date + 23),
+    gone = tests.create_booking(ben, home, current_date - 40, current_date - 37, 'confirmed', now() - interval '60 days');
+
+-- who
+select tests.act_as('anon');
+select throws_ok('select pg_temp.post(stay, 5) from world', '42501', null, 'R01 anon writes no review');
+select lives_ok('select from public.reviews', 'R02 and may read what is published');
+select tests.act_as('authenticated', eva) from world;
+select throws_ok('select pg_temp.post(stay, 5) from world', 'PT404', null, 'R03 nobody reviews another''s stay');
+select throws_ok('select pg_temp.post(gen_random_uuid(), 5)', 'PT404', null, 'R04 which looks as if there were none');
+select tests.act_as('authenticated', fay) from world;
+select throws_ok('select pg_temp.post_of_guest(stay, 5) from world', 'PT404', null, 'R05 a co-host does not either');
+select tests.act_as('service_role');
+select throws_ok('select pg_temp.post(stay, 5) from world', '42501', null, 'R06 nor the service role');
+select tests.act_as('authenticated', ben) from world;
+select throws_ok('insert into public.reviews (booking_id, author_id, overall) select stay, ana, 5 from world', '42501', null, 'R07 nobody writes for another');
+
+-- when
+select throws_ok('select pg_temp.post(ahead, 5) from world', 'PT409', 'A stay is reviewed after check-out.', 'R08 not before');
+select throws_ok('select pg_temp.post(gone, 5) from world', 'PT409', 'The time for reviews is over.', 'R09 not two weeks after');
+select tests.act_as('postgres');
+select pg_temp.check_out_at(ahead, date_trunc('second', clock_timestamp()) + interval '2 seconds') from world;
+select tests.act_as('authenticated', ben) from world;
+select throws_ok('select pg_temp.post(ahead, 5) from world', 'PT409', 'A stay is reviewed after check-out.', 'R10 not two seconds before check-out');
+select tests.act_as('postgres');
+select pg_temp.check_out_at(ahead, date_trunc('second', clock_timestamp())) from world;
+select tests.act_as('authenticated', ben) from world;
+select lives_ok('select pg_temp.post(ahead, 5) from world', 'R11 but from its second on');
+delete from public.reviews where booking_id = (select ahead from world);
+select tests.act_as('postgres');
+select pg_temp.check_out_at(ahead, date_trunc('second', clock_timestamp()) - interval '14 days') from world;
+select tests.act_as('authenticated', ben) from world;
+select throws_ok('select pg_temp.post(ahead, 5) from world', 'PT409', 'The time for reviews is over.', 'R12 when 14 days are over, they are');
+select tests.act_as('postgres');
+select pg_temp.check_out_at(ahead, date_trunc('second', clock_timestamp()) - interval '14 days' + interval '5 seconds') from world;
+select tests.act_as('authenticated', ben) from world;
+select lives_ok('select pg_temp.post(ahead, 5) from world', 'R13 and not seconds before');
+delete from public.reviews where booking_id = (select ahead from world);
+select tests.act_as('postgres');
+select is(
+    private.review_window_ends_at(jsonb_populate_record(null::private.bookings, v)), e::timestamptz,
+    'R14 14 days by the calendar and clock of the place, ' || n
+)
+from (values
+    ('over the end of summer time', '{"check_out": "2026-10-12", "check_out_until": "11:00", "time_zone": "Europe/Lisbon"}'::jsonb, '2026-10-26 11:00+00'),
+    ('over its beginning', '{"check_out": "2027-03-20", "check_out_until": "11:00", "time_zone": "Europe/Lisbon"}', '2027-04-03 10:00+00'),
+    ('over a leap day', '{"check_out": "2028-02-20", "check_out_until": "10:30", "time_zone": "Pacific/Kiritimati"}', '2028-03-04 20:30+00'),
+    ('into the skipped hour', '{"check_out": "2027-03-14", "check_out_until": "01:30", "time_zone": "Europe/Lisbon"}', '2027-03-28 01:30+00')
+) as c (n, v, e);
+
+-- what
+select tests.act_as('authenticated', ben) from world;
+select throws_ok('select pg_temp.post(stay, 6) from world', '23514', null, 'R18 no six stars');
+select throws_ok('select pg_temp.post(stay, 0) from world', '23514', null, 'R19 nor none');
+select throws_ok('select pg_temp.post_of_guest(stay, 4) from world', '23514', null, 'R20 a guest rates all six');
+select tests.act_as('authenticated', ana) from world;
+select throws_ok('select pg_temp.post(stay, 4) from world', '23514', null, 'R21 a host what a guest has');
+
+-- the first one in, and nobody knows
+select tests.act_as('authenticated', ben) from world;
+select lives_ok('select pg_temp.post(stay, 4) from world', 'R22 the guest writes');
+select throws_ok('select pg_temp.post(stay, 4) from world', 'PT409', 'You have reviewed this stay.', 'R23 once');
+select results_eq(
+    'select side::text, overall::integer, subject_id, property_id from public.reviews where author_id = (select ben from world)',
+    'select ''guest'', 4, ana, home from world', 'R24 and reads it'
+);
+select isnt_empty('update public.reviews set overall = 3, comment = ''It was fine.'' where author_id = (select ben from world) returning id', 'R25 changes it');
+select throws_ok('update public.reviews set publishes_at = now()', '42501', null, 'R26 but not its time');
+select lives_ok('insert into public.review_notes (review_id, note) select id, ''The tap drips.'' from public.reviews', 'R27 adds a private note');
+select tests.act_as('authenticated', ana) from world;
+select is_empty('select from public.reviews', 'R28 the host does not see it');
+select is_empty('select from public.review_notes', 'R29 nor the note');
+select is_empty('update public.reviews set overall = 5 returning id', 'R30 nor changes it');
+select is_empty('delete from public.reviews returning id', 'R31 nor deletes it');
+select throws_ok('select public.reply_to_review(id, ''Thanks'') from world, lateral (select gen_random_uuid() as id) x', 'PT404', null, 'R32 nor answers');
+select tests.act_as('postgres');
+create temporary table seen on commit drop as select id from public.reviews;
+grant select on seen to anon, authenticated, service_role;
+select tests.act_as('authenticated', ana) from world;
+select throws_ok('select public.reply_to_review(id, ''Thanks'') from seen', 'PT404', 'There is no such review of you.', 'R33 not even by its id');
+select throws_ok('insert into public.review_notes (review_id, note) select id, ''x'' from seen', '42501', null, 'R34 or adds a note');
+select tests.act_as('authenticated', fay) from world;
+select is_empty('select from public.reviews', 'R35 a co-host does not see it');
+select tests.act_as('authenticated', olga) from world;
+select is_empty('select from public.reviews', 'R36 nor an operator');
+select throws_ok('select public.moderate_review(id, ''removed'', ''x'') from seen', 'PT404', null, 'R37 who cannot moderate it');
+select tests.act_as('anon');
+select is_empty('select from public.reviews', 'R38 nor anon');
+select is_empty('select from public.property_ratings', 'R39 no average tells');
+select is_empty('select from public.profile_ratings', 'R40 nor that of the host');
+select tests.act_as('postgres');
+select is(private.settle_reviews(), 0, 'R41 the sweep does not touch it');
+select is_empty('select from pg_statistic s where s.starelid = ''public.reviews''::regclass', 'R42 the planner knows nothing of it');
+select is_empty($$select from pg_attribute where attrelid = 'public.reviews'::regclass and attnum > 0 and attstattarget is distinct from 0$$, 'R43 and will not');
+
+-- the second one in
+select tests.act_as('authenticated', ana) from world;
+select lives_ok('select pg_temp.post_of_guest(stay, 5) from world', 'R44 the host writes');
+select results_eq(
+    'select side::text, overall::integer, comment from public.reviews order by side',
+    $$values ('guest', 3, 'It was fine.'), ('host', 5, 'Good guests.')$$, 'R45 and reads both'
+);
+select results_eq('select note from public.review_notes', $$values ('The tap drips.')$$, 'R46 and the note');
+select tests.act_as('anon');
+select is((select count(*)::integer from public.reviews), 2, 'R47 so does anon');
+select throws_ok('select from public.review_notes', '42501', null, 'R48 but not the note');
+select results_eq('select review_count, overall, value from public.property_ratings', 'values (1, 3.00, 4.00)', 'R49 the averages hold it');
+select results_eq(
+    'select rated_as::text, review_count, overall, profile_id from public.profile_ratings order by rated_as',
+    'select ''guest'', 1, 5.00, ben from world union all select ''host'', 1, 3.00, ana from world', 'R50 those of the people too'
+);
+select tests.act_as('authenticated', eva) from world;
+select is_empty('select from public.review_notes', 'R51 a stranger does not read the note');
+select tests.act_as('authenticated', ben) from world;
+select is_empty('update public.reviews set overall = 1 returning id', 'R52 now it stays as it is');
+select is_empty('delete from public.reviews returning id', 'R53 and stays');
+select is_empty('delete from public.review_notes returning review_id', 'R54 with its note');
+select tests.act_as('postgres');
+select throws_ok('update public.reviews set comment = ''x''', 'PT409', null, 'R55 whoever asks');
+select throws_ok('delete from public.reviews', 'PT409', null, 'R56 even to delete');
+
+-- replies
+select tests.act_as('authenticated', ben) from world;
+select throws_ok('select public.reply_to_review(id, ''Mine'') from public.reviews where side = ''guest''', 'PT404', null, 'R57 nobody answers himself');
+select tests.act_as('authenticated', eva) from world;
+select throws_ok('select public.reply_to_review(id, ''x'') from public.reviews where side = ''guest''', 'PT404', null, 'R58 or for another');
+select tests.act_as('authenticated', ana) from world;
+select is((select r.reply from public.reviews v, public.reply_to_review(v.id, 'The tap is new.') r where v.side = 'guest'), 'The tap is new.', 'R59 the host answers');
+select throws_ok('select public.reply_to_review(id, ''Again'') from public.reviews where side = ''guest''', 'PT409', null, 'R60 once');
+
+-- the window ends with one
+select tests.act_as('postgres');
+select pg_temp.check_out_at(other, now() - interval '13 days') from world;
+select tests.act_as('authenticated', eva) from world;
+select lives_ok('select pg_temp.post(other, 5) from world', 'R61 another guest writes, and the host does not');
+select tests.act_as('postgres');
+select pg_temp.publish_at(other, now() + interval '1 second') from world;
+select tests.act_as('anon');
+select is((select count(*)::integer from public.reviews), 2, 'R62 a second before the end it is hidden');
+select tests.act_as('postgres');
+select pg_temp.publish_at(other, now()) from world;
+select tests.act_as('anon');
+select is((select count(*)::integer from public.reviews), 3, 'R63 and at the end public, without a sweep');
+select results_eq('select review_count from public.property_ratings', 'values (1)', 'R64 the averages wait for it');
+select tests.act_as('authenticated', eva) from world;
+select is_empty('update public.reviews set overall = 1 returning id', 'R65 the writer does not change it any more');
+select tests.act_as('postgres');
+select is(private.settle_reviews(), 1, 'R66 which counts one');
+select is(private.settle_reviews(), 0, 'R67 once');
+select results_eq('select review_count, overall from public.property_ratings', 'values (2, 4.00)', 'R68 (3 + 5) / 2 = 4');
+
+-- moderation
+select tests.act_as('authenticated', ana) from world;
+select throws_ok('select public.moderate_review(id, ''removed'', ''I do not like it'') from public.reviews where overall = 3', 'PT403', null, 'R69 a host does not moderate');
+select tests.act_as('authenticated', olga) from world;
+select throws_ok('select public.moderate_review(id, ''removed'') from public.reviews where overall = 3', 'PT422', null, 'R70 an operator says why');
+select is((select m.state::text from public.reviews v, public.moderate_review(v.id, 'removed', 'It names somebody.') m where v.overall = 3), 'removed', 'R71 removes one');
+select tests.act_as('anon');
+select is((select count(*)::integer from public.reviews), 2, 'R72 nobody reads it');
+select results_eq('select review_count, overall from public.property_ratings', 'values (1, 5.00)', 'R73 no average holds it');
+select tests.act_as('authenticated', ben) from world;
+select results_eq('select state_reason from public.reviews where author_id = (select ben from world)', $$values ('It names somebody.')$$, 'R74 its writer reads why');
+select tests.act_as('authenticated', olga) from world;
+select lives_ok('select public.moderate_review(id, ''visible'') from public.reviews where overall = 3', 'R75 the operator shows it again');
+select results_eq('select review_count, overall from public.property_ratings', 'values (2, 4.00)', 'R76 and it counts again');
+
+-- what never was
+select tests.act_as('postgres');
+update world set gone = tests.create_booking(eva, home, current_date + 30, current_date + 32);
+select tests.act_as('authenticated', eva) from world;
+select lives_ok('select public.cancel_booking(gone) from world', 'R77 a stay is cancelled');
+select tests.act_as('postgres');
+select pg_temp.check_out_at(gone, now() - interval '1 day') from world;
+select tests.act_as('authenticated', eva) from world;
+select throws_ok('select pg_temp.post(gone, 1) from world', 'PT409', 'Only a completed stay is reviewed.', 'R78 and not reviewed');
+
+select * from finish();
+rollback;

@@ -1,0 +1,100 @@
+-- Notifications: who reads them, once, preferences, quiet hours, mails and what is no longer sent, unsubscribing.
+begin;
+select plan(47);
+
+create temporary table world on commit drop as
+select
+    tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
+    tests.create_person('Olga') as olga, null::uuid as home, null::uuid as stay;
+grant select, update on world to anon, authenticated, service_role;
+insert into public.user_roles (user_id, role) select olga, 'operator' from world;
+update world set home = tests.create_property(ana);
+update public.properties set booking_mode = 'instant' where id = (select home from world);
+delete from pgmq.q_mails;
+update world set stay = tests.create_booking(ben, home, current_date + 40, current_date + 43);
+
+-- in the transaction that causes it
+select results_eq(
+    $$select p.display_name, n.kind, n.data ->> 'title' from public.notifications n join public.profiles p on p.id = n.recipient_id order by 1$$,
+    $$values ('Ana', 'booking_confirmed', 'House by the river'), ('Ben', 'booking_confirmed', 'House by the river')$$, 'N01 a confirmation is told both'
+);
+select is((select count(*)::integer from pgmq.q_mails), 2, 'N02 with a mail each');
+select private.notify(ben, 'booking_confirmed', 'booking_event:' || e.id) from world, private.booking_events e where e.booking_id = stay and e.to_status = 'confirmed';
+select is((select count(*)::integer from public.notifications), 2, 'N03 once');
+
+-- who
+select tests.act_as('anon');
+select throws_ok('select from public.notifications', '42501', null, 'N04 anon reads none');
+select throws_ok('select public.unread_notification_count()', '42501', null, 'N05 or counts');
+select throws_ok('select from public.notification_kinds', '42501', null, 'N06 or looks at kinds');
+select tests.act_as('authenticated', eva) from world;
+select is_empty('select from public.notifications', 'N07 a stranger reads none');
+select is_empty('update public.notifications set read_at = now() returning id', 'N08 or marks');
+select is_empty('delete from public.notifications returning id', 'N09 or deletes');
+select throws_ok('select public.mail_to_send(''{}'')', '42501', null, 'N10 or reads mails');
+select throws_ok('select public.unsubscribe(''x'')', '42501', null, 'N11 or unsubscribes others');
+select throws_ok('select public.record_bounce(''x'', ''y'')', '42501', null, 'N12 or stops their mails');
+select throws_ok('select private.notify(ben, ''booking_confirmed'', ''x'') from world', '42501', null, 'N13 or tells anything');
+select throws_ok('insert into public.notifications (recipient_id, kind, dedupe_key) select ben, ''booking_confirmed'', ''x'' from world', '42501', null, 'N14 not even by SQL');
+select tests.act_as('authenticated', olga) from world;
+select is_empty('select from public.notifications', 'N15 nor does an operator read them');
+select tests.act_as('authenticated', ben) from world;
+select is(public.unread_notification_count(), 1::bigint, 'N16 one is unread');
+select throws_ok('update public.notifications set kind = ''payout_sent''', '42501', null, 'N17 what happened stays what it was');
+select isnt_empty('update public.notifications set read_at = now() returning id', 'N18 it is read');
+select is(public.unread_notification_count(), 0::bigint, 'N19 and none is unread');
+select isnt_empty('update public.notifications set read_at = null returning id', 'N20 unread again');
+select is(public.mark_notifications_read(), 1::bigint, 'N21 all at once');
+
+-- what somebody wants
+select throws_ok('insert into public.notification_preferences (topic, mail) values (''account'', ''off'')', '23514', null, 'N22 mails about the account stay on');
+select lives_ok('insert into public.notification_preferences (topic, mail, in_app) values (''reviews'', ''off'', false), (''messages'', ''digest'', true)', 'N23 others are off or in a digest');
+select throws_ok('insert into public.notification_preferences (profile_id, topic) select ana, ''reviews'' from world', '42501', null, 'N24 for oneself');
+select lives_ok('insert into public.notification_settings (quiet_from, quiet_until, time_zone) values (''22:00'', ''07:00'', ''Europe/Lisbon'')', 'N25 quiet hours too');
+select tests.act_as('authenticated', eva) from world;
+select is_empty('select from public.notification_preferences', 'N26 nobody else sees that');
+select is_empty('select from public.notification_settings', 'N27 or these');
+select tests.act_as('postgres');
+delete from pgmq.q_mails;
+select private.notify(ben, 'review_published', 'r1'), private.notify(ben, 'message_received', 'm1', '{"sender_name": "Ana"}') from world;
+select is_empty('select from pgmq.q_mails', 'N28 no mail at once');
+select is((select count(*)::integer from public.notifications, world where recipient_id = ben and read_at is null), 1, 'N29 and only one unread');
+select is(private.queue_digests(), 1, 'N30 the digest');
+select is((public.mail_to_send((select message from pgmq.q_mails limit 1)) -> 'data' -> 'items' -> 0 ->> 'sender_name'), 'Ana', 'N31 holds the other');
+
+-- quiet hours
+select is(private.after_quiet_hours(ben, at::timestamptz), until::timestamptz, 'N32 ' || at) from world, (values
+    ('2027-01-10 21:59:59+00', '2027-01-10 21:59:59+00'), ('2027-01-10 22:00:00+00', '2027-01-11 07:00+00'),
+    ('2027-01-11 06:59:59+00', '2027-01-11 07:00+00'), ('2027-01-11 07:00:00+00', '2027-01-11 07:00+00'),
+    ('2027-03-27 23:00:00+00', '2027-03-28 06:00+00')
+) as c (at, until);
+
+-- what the worker gets
+select tests.act_as('postgres');
+delete from pgmq.q_mails;
+select tests.act_as('service_role');
+create temporary table sendable on commit drop as
+select public.mail_to_send(jsonb_build_object('notification_id', n.id)) as mail, n.id
+from public.notifications n, world
+where n.recipient_id = ana;
+select ok((select mail ->> 'to' like 'Ana-%@example.com' and mail ->> 'unsubscribe_token' is not null from sendable), 'N37 address and token of whom it is for');
+select public.finish_mail(jsonb_build_object('notification_id', id)) from sendable;
+select is((select public.mail_to_send(jsonb_build_object('notification_id', id)) from sendable), null, 'N38 what was sent is not sent again');
+select is(public.mail_to_send('{"notification_id": "00000000-0000-4000-8000-000000000000"}'), null, 'N39 nor what is not there');
+select is((select public.unsubscribe(mail ->> 'unsubscribe_token')::text from sendable), 'bookings', 'N40 the token turns its topic off');
+select is((select public.unsubscribe(left(mail ->> 'unsubscribe_token', -1) || '.') from sendable), null, 'N41 a changed one nothing');
+select is((select public.unsubscribe(replace(mail ->> 'unsubscribe_token', 'bookings', 'messages')) from sendable), null, 'N42 not another topic''s');
+select tests.act_as('postgres');
+select results_eq('select mail::text from public.notification_preferences, world where profile_id = ana', $$values ('off')$$, 'N43 and it is off');
+select private.notify(ana, 'account_suspended', 'a1') from world;
+select public.record_bounce((select u.email from auth.users u, world where u.id = ana), '550');
+select is((select public.mail_to_send(jsonb_build_object('notification_id', n.id)) from public.notifications n where n.dedupe_key = 'a1'), null, 'N44 nothing goes to an address that bounced');
+
+-- check-in details
+select is(private.send_check_in_details(b.check_in_at - interval '48 hours' - interval '1 second'), 0, 'N45 not a second more than 48 hours before')
+from world join private.bookings b on b.id = stay;
+select is(private.send_check_in_details(b.check_in_at - interval '48 hours'), 1, 'N46 48 hours before') from world join private.bookings b on b.id = stay;
+select is(private.send_check_in_details(b.check_in_at - interval '47 hours'), 0, 'N47 once') from world join private.bookings b on b.id = stay;
+
+select * from finish();
+rollback;

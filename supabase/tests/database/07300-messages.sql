@@ -1,0 +1,146 @@
+-- Messages: who opens, reads and writes threads, masking, reading, files, blocks, limits, bookings in threads, response rate.
+begin;
+select plan(67);
+
+create temporary table world on commit drop as
+select
+    tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
+    tests.create_person('Cal') as cal, tests.create_person('Mia') as mia, tests.create_person('Olga') as olga,
+    null::uuid as home, null::uuid as draft, null::uuid as thread, null::uuid as stay;
+grant select, update on world to anon, authenticated, service_role;
+insert into public.user_roles (user_id, role) select olga, 'operator' from world;
+update world set home = tests.create_property(ana), draft = tests.create_property(ana, false);
+insert into public.co_hosts (property_id, profile_id, level)
+select home, c.person, c.level::public.co_host_level from world, lateral (values (cal, 'calendar'), (mia, 'calendar_and_messages')) as c (person, level);
+create function pg_temp.say(p_body text) returns text language sql as $$
+    insert into public.messages (thread_id, body) select thread, p_body from world returning body
+$$;
+grant execute on function pg_temp.say(text) to anon, authenticated;
+
+-- asking
+select tests.act_as('anon');
+select throws_ok('insert into public.threads (property_id) select home from world', '42501', null, 'M01 anon asks nothing');
+select throws_ok('select from public.threads', '42501', null, 'M02 reads no thread');
+select throws_ok('select from public.messages', '42501', null, 'M03 and no message');
+select tests.act_as('authenticated', ana) from world;
+select throws_ok('insert into public.threads (property_id) select home from world', 'PT422', null, 'M04 a host does not ask himself');
+select tests.act_as('authenticated', ben) from world;
+select throws_ok('insert into public.threads (property_id) select draft from world', 'PT404', null, 'M05 a draft is not asked about');
+select throws_ok('insert into public.threads (property_id, guest_id) select home, eva from world', '42501', null, 'M06 nobody asks for another');
+select lives_ok('insert into public.threads (property_id) select home from world', 'M07 a guest opens a thread');
+update world set thread = (select id from public.threads);
+select throws_ok('insert into public.threads (property_id) select home from world', 'PT409', 'You have asked about this place.', 'M08 one at a time');
+
+-- writing and reading
+select is(pg_temp.say('Is there a lift?'), 'Is there a lift?', 'M09 and writes');
+select throws_ok('insert into public.messages (thread_id, sender_id, body) select thread, ana, ''x'' from world', '42501', null, 'M10 as himself');
+select throws_ok('insert into public.messages (thread_id, event, body) select thread, ''booking_confirmed'', ''x'' from world', '42501', null, 'M11 not as the system');
+select throws_ok('select pg_temp.say('' '')', '23514', null, 'M12 something');
+select throws_ok('select pg_temp.say(''<script>'')', '23514', null, 'M13 plain');
+select throws_ok('update public.messages set body = ''x''', '42501', null, 'M14 what is written stays');
+select throws_ok('delete from public.messages', '42501', null, 'M15 for good');
+select tests.act_as('authenticated', eva) from world;
+select is_empty('select from public.threads', 'M16 a stranger sees no thread');
+select is_empty('select from public.messages', 'M17 and no message');
+select throws_ok('select pg_temp.say(''Hello'')', 'PT404', null, 'M18 and writes none');
+select tests.act_as('authenticated', cal) from world;
+select is_empty('select from public.messages', 'M19 nor does a co-host of the calendar');
+select throws_ok('select pg_temp.say(''Hello'')', 'PT404', null, 'M20 or write');
+select tests.act_as('authenticated', olga) from world;
+select is_empty('select from public.messages', 'M21 nor an operator, unasked');
+select tests.act_as('authenticated', mia) from world;
+select results_eq('select body from public.messages', $$values ('Is there a lift?')$$, 'M22 a co-host who talks with guests does');
+select is((select t.unread_count from public.threads t), 1::bigint, 'M23 it is unread');
+select lives_ok('select public.mark_thread_read(thread) from world', 'M24 she reads it');
+select is((select t.unread_count from public.threads t), 0::bigint, 'M25 it is read');
+select is(pg_temp.say('Yes, there is.'), 'Yes, there is.', 'M26 and answers');
+select tests.act_as('authenticated', eva) from world;
+select throws_ok('select public.mark_thread_read(thread) from world', 'PT404', null, 'M27 a stranger reads nothing');
+select tests.act_as('postgres');
+select bag_eq(
+    $$select p.display_name, n.data ->> 'preview' from public.notifications n join public.profiles p on p.id = n.recipient_id where n.kind = 'message_received'$$,
+    $$values ('Ana', 'Is there a lift?'), ('Mia', 'Is there a lift?'), ('Ben', 'Yes, there is.')$$, 'M28 the other side is told'
+);
+select tests.act_as('authenticated', ben) from world;
+select lives_ok('select pg_temp.say(''And parking?'')', 'M29 another question');
+select tests.act_as('postgres');
+select is((select count(*)::integer from public.notifications, world where recipient_id = ana), 1, 'M30 is not told again while the first is unread');
+
+-- contact details
+select tests.act_as('authenticated', ben) from world;
+select is(pg_temp.say(said), stored, 'M31 ' || said) from (values
+    ('Write to ben@example.com please', 'Write to [hidden] please'),
+    ('ben (at) example (dot) com', '[hidden]'),
+    ('Call +351 912 345 678 tonight', 'Call [hidden] tonight'),
+    ('Or (0351) 912-345-678', 'Or [hidden]'),
+    ('See https://example.com/x?y=1 there', 'See [hidden] there'),
+    ('See example.com/ben', 'See [hidden]'),
+    (E'\uff19\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18', '[hidden]'),
+    ('From (2027-06-01) to 2027-06-04 for 2', 'From (2027-06-01) to 2027-06-04 for 2'),
+    ('We are 4 and pay 1,200.50 EUR', 'We are 4 and pay 1,200.50 EUR'),
+    ('We arrive at 15:30. Thanks', 'We arrive at 15:30. Thanks')
+) as c (said, stored);
+select is((select count(*)::integer from public.messages where is_masked), 7, 'M41 masked ones say so');
+
+-- files
+select throws_ok('insert into public.messages (thread_id, body, attachment_path) select thread, ''x'', thread || ''/plan.pdf'' from world', 'PT422', null, 'M42 a file is there');
+select lives_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/plan.pdf', ben::text from world$$, 'M43 uploaded by the sender');
+select lives_ok('insert into public.messages (thread_id, body, attachment_path) select thread, ''The plan'', thread || ''/plan.pdf'' from world', 'M44 and attached');
+select tests.act_as('authenticated', mia) from world;
+select isnt_empty($$select from storage.objects where bucket_id = 'message-attachments'$$, 'M45 the other side sees it');
+select tests.act_as('authenticated', eva) from world;
+select is_empty($$select from storage.objects where bucket_id = 'message-attachments'$$, 'M46 a stranger does not');
+select throws_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/x.pdf', eva::text from world$$, '42501', null, 'M47 or add one');
+
+-- the booking takes over
+select tests.act_as('postgres');
+update world set stay = tests.create_booking(ben, home, current_date + 30, current_date + 33);
+select is((select t.booking_id = stay from public.threads t, world where t.id = thread), true, 'M48 the inquiry becomes the booking''s thread');
+select results_eq('select event from public.messages, world where thread_id = thread and event is not null order by event',
+    $$values ('booking_awaiting_payment'), ('booking_confirmed'), ('booking_requested')$$, 'M49 each step is noted');
+select tests.act_as('authenticated', ben) from world;
+select is(pg_temp.say('My number is +351 912 345 678'), 'My number is +351 912 345 678', 'M50 once it is confirmed nothing is hidden');
+select is((select body from public.messages where body like 'Write to%'), 'Write to [hidden] please', 'M51 and what was hidden does not come back');
+select lives_ok('insert into public.threads (property_id) select home from world', 'M52 a new inquiry is a new thread');
+
+-- blocking
+select tests.act_as('authenticated', ana) from world;
+select lives_ok('insert into public.blocks (blocked_id) select ben from world', 'M53 a host blocks a guest');
+select throws_ok('insert into public.blocks (blocked_id) select ana from world', '23514', null, 'M54 another one');
+select tests.act_as('authenticated', ben) from world;
+select is_empty('select from public.blocks', 'M55 who is not told');
+select lives_ok('select pg_temp.say(''When can we arrive?'')', 'M56 during a confirmed booking they write on');
+update world set thread = (select id from public.threads where booking_id is null);
+select throws_ok('select pg_temp.say(''Hello?'')', 'PT403', null, 'M57 elsewhere not');
+select is_empty('delete from public.blocks returning blocker_id', 'M58 nor does he end it');
+select tests.act_as('authenticated', mia) from world;
+select throws_ok('select pg_temp.say(''Hello?'')', 'PT403', null, 'M59 for the host''s side too');
+select tests.act_as('authenticated', ana) from world;
+select isnt_empty('delete from public.blocks returning blocker_id', 'M60 she ends it');
+
+-- limits
+select tests.act_as('postgres');
+update private.settings set value = (select count(*) + 1 from public.messages, world where sender_id = ben) where name = 'messages_per_hour';
+update private.settings set value = '1' where name = 'inquiries_per_day';
+update world set draft = tests.create_property(eva);
+select tests.act_as('authenticated', ben) from world;
+select lives_ok('select pg_temp.say(''One more.'')', 'M61 up to the limit');
+select throws_ok('select pg_temp.say(''And one more.'')', 'PT429', null, 'M62 and no further');
+select throws_ok('insert into public.threads (property_id) select draft from world', 'PT429', null, 'M63 nor with more inquiries');
+
+-- response rate
+select tests.act_as('postgres');
+update public.threads set asked_at = now() - interval '3 days', answered_at = now() - interval '3 days' + interval '2 hours'
+where booking_id = (select stay from world);
+update public.threads set asked_at = now() - interval '26 hours', answered_at = null where id = (select thread from world);
+select tests.act_as('anon');
+select results_eq('select r.* from world, public.host_response(ana) r', $$values (50, interval '2 hours', 2::bigint)$$, 'M64 one of two within a day, after two hours');
+select tests.act_as('postgres');
+update public.threads set asked_at = now() - interval '23 hours' where id = (select thread from world);
+select results_eq('select r.* from world, public.host_response(ana) r', $$values (100, interval '2 hours', 1::bigint)$$, 'M65 who still has time is not counted');
+update public.threads set asked_at = now() - interval '25 hours', answered_at = now() where id = (select thread from world);
+select results_eq('select r.response_rate from world, public.host_response(ana) r', 'values (50)', 'M66 too late is late');
+select results_eq('select r.response_rate, r.threads from world, public.host_response(eva) r', 'values (null::integer, 0::bigint)', 'M67 none is none');
+
+select * from finish();
+rollback;

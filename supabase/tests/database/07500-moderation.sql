@@ -1,0 +1,100 @@
+-- Moderation: reports and their queue, reported messages, suspension of people, the record of it.
+begin;
+select plan(46);
+
+create temporary table world on commit drop as
+select
+    tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
+    tests.create_person('Olga') as olga, null::uuid as home, null::uuid as draft, null::uuid as stay, null::uuid as thread, null::uuid as message;
+grant select, update on world to anon, authenticated, service_role;
+insert into public.user_roles (user_id, role) select olga, 'operator' from world;
+update world set home = tests.create_property(ana), draft = tests.create_property(ana, false);
+update world set stay = tests.create_booking(ben, home, current_date + 30, current_date + 33);
+update world set thread = (select t.id from public.threads t where t.booking_id = stay);
+select tests.act_as('authenticated', ana) from world;
+insert into public.messages (thread_id, body) select thread, 'Pay me outside.' from world;
+select tests.act_as('postgres');
+update world set message = (select m.id from public.messages m where m.body = 'Pay me outside.');
+
+-- reports
+select tests.act_as('anon');
+select throws_ok('select from public.reports', '42501', null, 'MO01 anon reads no report');
+select throws_ok('insert into public.reports (subject, subject_id, reason) select ''property'', home, ''fraud'' from world', '42501', null, 'MO02 and writes none');
+select tests.act_as('authenticated', olga) from world;
+select is_empty('select from public.messages', 'MO03 an operator reads no message unasked');
+select tests.act_as('authenticated', eva) from world;
+select throws_ok('insert into public.reports (subject, subject_id, reason) select ''message'', message, ''fraud'' from world', '42501', null, 'MO04 nobody reports what they cannot read');
+select throws_ok('insert into public.reports (subject, subject_id, reason) select ''property'', draft, ''fraud'' from world', '42501', null, 'MO05 nor a draft');
+select throws_ok('insert into public.reports (subject, subject_id, reason) select ''booking'', stay, ''fraud'' from world', '42501', null, 'MO06 nor a stay of others');
+select lives_ok('insert into public.reports (subject, subject_id, reason, details) select ''property'', home, ''inaccurate'', ''No river.'' from world', 'MO07 what she can read she can');
+select throws_ok('insert into public.reports (subject, subject_id, reason) select ''property'', home, ''spam'' from world', '23505', null, 'MO08 once while it is open');
+select throws_ok('insert into public.reports (subject, subject_id, reason) select ''profile'', ana, ''party_suspended'' from world', '23514', null, 'MO09 not with the system''s reason');
+select throws_ok('insert into public.reports (reporter_id, subject, subject_id, reason) select ben, ''profile'', ana, ''spam'' from world', '42501', null, 'MO10 nor as another');
+select throws_ok('select public.resolve_report(id, ''x'') from public.reports', 'PT403', null, 'MO11 and does not close it');
+select tests.act_as('authenticated', ana) from world;
+select is_empty('select from public.reports', 'MO12 the reported does not see it');
+select tests.act_as('authenticated', ben) from world;
+select lives_ok('insert into public.reports (subject, subject_id, reason) select ''message'', message, ''fraud'' from world', 'MO13 a guest reports a message');
+select tests.act_as('authenticated', olga) from world;
+select is((select count(*)::integer from public.reports where status = 'open'), 2, 'MO14 operators see the queue');
+select isnt_empty('select from public.messages where body = ''Pay me outside.''', 'MO15 and the reported thread');
+select throws_ok('select public.resolve_report(id, '' '') from public.reports where subject = ''message''', 'PT422', null, 'MO16 they say what they did');
+select is((select r.status::text from public.reports v, public.resolve_report(v.id, 'Warned the host.') r where v.subject = 'message'), 'resolved', 'MO17 and close it');
+select throws_ok('select public.resolve_report(id, ''again'') from public.reports where subject = ''message''', 'PT404', null, 'MO18 once');
+select is_empty('select from public.messages', 'MO19 then the thread is private again');
+select tests.act_as('authenticated', ben) from world;
+select results_eq('select resolution from public.reports', $$values ('Warned the host.')$$, 'MO20 the reporter reads what came of it');
+
+-- suspending a person
+select throws_ok('select public.suspend_profile(ana, ''x'') from world', 'PT403', null, 'MO21 nobody else suspends');
+select tests.act_as('authenticated', olga) from world;
+select throws_ok('select public.suspend_profile(ana, '' '') from world', '23514', null, 'MO22 without a reason');
+select results_eq('select c.subject_id, c.reason::text from world, public.suspend_profile(ana, ''Asked for money outside.'') c', 'select stay, ''party_suspended'' from world', 'MO23 the stay that stands is a case');
+select throws_ok('select public.suspend_profile(ana, ''again'') from world', 'PT409', null, 'MO24 once');
+select tests.act_as('postgres');
+select is((select p.status::text from public.properties p, world where p.id = home), 'suspended', 'MO25 the place is suspended');
+select is((select b.status::text from private.bookings b, world where b.id = stay), 'confirmed', 'MO26 the stay stands');
+select bag_eq(
+    $$select n.kind, n.data ->> 'reason' from public.notifications n, world where n.recipient_id = ana and n.kind like '%suspended'$$,
+    $$values ('account_suspended', 'Asked for money outside.'), ('property_suspended', 'Asked for money outside.')$$, 'MO27 she is told'
+);
+select tests.act_as('authenticated', ana) from world;
+select results_eq('select reason from public.suspensions', $$values ('Asked for money outside.')$$, 'MO28 and reads why');
+select throws_ok('insert into public.properties (title) values (''Another'')', 'PT403', 'This account is suspended.', 'MO29 she lists nothing');
+select throws_ok('select public.publish_property(draft) from world', 'PT403', 'This account is suspended.', 'MO30 publishes nothing');
+select throws_ok('insert into public.messages (thread_id, body) select thread, ''Hello'' from world', 'PT403', 'This account is suspended.', 'MO31 writes to nobody');
+select throws_ok('select public.unsuspend_profile(ana) from world', 'PT403', null, 'MO32 and does not end it');
+select tests.act_as('authenticated', eva) from world;
+select is_empty('select from public.suspensions', 'MO33 others do not see it');
+select tests.act_as('postgres');
+update world set draft = tests.create_property(eva);
+insert into public.suspensions (profile_id, reason) select ben, 'Spam.' from world;
+select tests.act_as('authenticated', ben) from world;
+select throws_ok($$insert into public.bookings (property_id, check_in, check_out) select draft, to_char(current_date + 9, 'YYYY-MM-DD'), to_char(current_date + 11, 'YYYY-MM-DD') from world$$,
+    'PT403', 'This account is suspended.', 'MO34 a suspended guest books nothing');
+select throws_ok('insert into public.threads (property_id) select draft from world', 'PT403', 'This account is suspended.', 'MO35 asks nothing');
+select lives_ok('select public.cancel_booking(stay) from world', 'MO36 but can cancel what stands');
+select tests.act_as('authenticated', olga) from world;
+select lives_ok('select public.unsuspend_profile(ana) from world', 'MO37 an operator ends it');
+select throws_ok('select public.unsuspend_profile(ana) from world', 'PT404', null, 'MO38 once');
+select tests.act_as('authenticated', ana) from world;
+select lives_ok('insert into public.properties (title) values (''Another'')', 'MO39 and she lists again');
+
+-- the record
+select is_empty('select from public.audit_log', 'MO40 others do not read the record');
+select throws_ok('select public.audit_trail(ana) from world', 'PT403', null, 'MO41 nor the trail');
+select tests.act_as('authenticated', olga) from world;
+select results_eq(
+    $$select action, actor_id, before ->> 'ended_at' is null, after ->> 'reason' from public.audit_log, world
+      where table_name = 'suspensions' and after ->> 'profile_id' = ana::text order by id$$,
+    $$select a, olga, true, 'Asked for money outside.' from world, unnest(array['insert', 'update']) as a$$, 'MO42 who did it, and what it was before and after'
+);
+select is((select string_agg(t.event, ',' order by t.at) from world, public.audit_trail(stay) t where t.source = 'bookings'),
+    'created,status_changed,status_changed,status_changed', 'MO43 a booking''s trail is there');
+select throws_ok('delete from public.audit_log', '42501', null, 'MO44 nobody deletes it');
+select tests.act_as('postgres');
+select throws_ok('delete from public.audit_log', 'PT409', null, 'MO45 not even the owner');
+select throws_ok('truncate public.audit_log', 'PT409', null, 'MO46 or empties it');
+
+select * from finish();
+rollback;

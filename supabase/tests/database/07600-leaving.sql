@@ -1,0 +1,72 @@
+-- Leaving with reviews, messages and lists: what stands in the way, what goes, what stays; and taking it all along.
+begin;
+select plan(23);
+
+create temporary table world on commit drop as
+select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, null::uuid as home, null::uuid as stay, null::uuid as list;
+grant select, update on world to anon, authenticated, service_role;
+update world set home = tests.create_property(ana);
+update world set stay = tests.create_booking(ben, home, current_date - 10, current_date - 7, 'confirmed', now() - interval '30 days');
+select private.settle_bookings();
+
+select tests.act_as('authenticated', ben) from world;
+insert into public.reviews (booking_id, overall, accuracy, cleanliness, check_in, communication, location, value, comment)
+select stay, 5, 5, 5, 5, 5, 5, 5, 'Lovely.' from world;
+insert into public.review_notes (review_id, note) select id, 'The tap drips.' from public.reviews;
+insert into public.wishlists (name) values ('Lisbon');
+insert into public.notification_settings (quiet_from, quiet_until, time_zone) values ('22:00', '07:00', 'Europe/Lisbon');
+insert into public.messages (thread_id, body) select t.id, 'Thank you!' from public.threads t;
+
+insert into public.webhook_endpoints (url) values ('https://hooks.example/ben');
+
+-- taking along
+select is((select public.export_my_data() #>> '{reviews_written,0,note}'), 'The tap drips.', 'L01 the export holds reviews and notes');
+select is((select public.export_my_data() #>> '{threads,0,messages,0,event}'), 'booking_requested', 'L02 threads');
+select is((select jsonb_path_exists(public.export_my_data(), '$.threads[0].messages[*].body ? (@ == "Thank you!")')), true, 'L03 and messages');
+select is((select public.export_my_data() #>> '{wishlists,0,name}'), 'Lisbon', 'L04 wishlists');
+select is((select public.export_my_data() #>> '{webhook_endpoints,0,url}'), 'https://hooks.example/ben', 'L22 endpoints');
+select is((select public.export_my_data() #>> '{quiet_hours,quiet_from}'), '22:00:00', 'L05 settings');
+select ok((select jsonb_array_length(public.export_my_data() -> 'notifications') >= 2), 'L06 notifications');
+select is((select public.export_my_data() #>> '{bookings,0,property_title}'), 'House by the river', 'L07 beside what it held before');
+select tests.act_as('authenticated', ana) from world;
+select is((select public.export_my_data() -> 'reviews_received'), '[]', 'L08 but no review that is not published');
+select tests.act_as('anon');
+select throws_ok('select public.export_my_data()', '42501', null, 'L09 anon takes nothing');
+
+-- the window
+create function pg_temp.codes(p_sql text) returns text language plpgsql as $$
+declare v_detail text;
+begin
+    execute p_sql;
+    return null;
+exception when others then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return (select string_agg(d ->> 'code', ' ' order by d ->> 'code') from jsonb_array_elements(v_detail::jsonb) d);
+end $$;
+select tests.act_as('authenticated', ben) from world;
+select is(pg_temp.codes('select public.delete_account()'), 'open_review_window', 'L10 nobody leaves while the window is open');
+select tests.act_as('authenticated', ana) from world;
+select is(pg_temp.codes('select public.delete_account()'), 'hosted_property open_review_window', 'L11 on neither side, which tells nothing of the other''s review');
+insert into public.reviews (booking_id, overall, cleanliness, communication) select stay, 5, 5, 5 from world;
+select tests.act_as('authenticated', ben) from world;
+select lives_ok('select public.delete_account()', 'L12 when both are in, he leaves');
+select tests.act_as('postgres');
+select is_empty('select from public.notifications n, world where n.recipient_id = ben', 'L13 his notifications are gone');
+select is_empty('select from public.wishlists w, world where w.owner_id = ben', 'L14 his lists');
+select is_empty('select from public.webhook_endpoints e, world where e.owner_id = ben', 'L23 his endpoints');
+select is_empty('select from public.notification_settings s, world where s.profile_id = ben', 'L15 his settings');
+select results_eq(
+    'select p.display_name, r.comment from public.reviews r join public.profiles p on p.id = r.author_id, world where r.author_id = ben',
+    $$values ('Deleted account', 'Lovely.')$$, 'L16 his review stays, without his name'
+);
+select results_eq('select review_count from public.property_ratings, world where property_id = home', 'values (1)', 'L17 and counts');
+select isnt_empty('select from public.messages where body = ''Thank you!''', 'L18 his message stays with the host');
+select private.notify(ben, 'review_published', 'late') from world;
+select is_empty('select from public.notifications n, world where n.recipient_id = ben', 'L19 nothing is told to who is gone');
+select tests.act_as('authenticated', ana) from world;
+select lives_ok('insert into public.messages (thread_id, body) select t.id, ''Welcome back'' from public.threads t', 'L20 the host can still write there');
+select tests.act_as('postgres');
+select is_empty('select from public.notifications where kind = ''message_received'' and data ->> ''preview'' = ''Welcome back''', 'L21 and it is told to nobody');
+
+select * from finish();
+rollback;

@@ -1,0 +1,83 @@
+-- Webhooks: endpoints and whose they are, what is queued for whom, secrets, the log, replay.
+begin;
+select plan(34);
+
+create temporary table world on commit drop as
+select
+    tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
+    tests.create_person('Olga') as olga, null::uuid as home, null::uuid as stay, null::uuid as endpoint;
+grant select, update on world to anon, authenticated, service_role;
+insert into public.user_roles (user_id, role) select olga, 'operator' from world;
+update world set home = tests.create_property(ana);
+
+select tests.act_as('anon');
+select throws_ok('select from public.webhook_endpoints', '42501', null, 'H01 anon reads no endpoint');
+select throws_ok('insert into public.webhook_endpoints (url) values (''https://hooks.example/x'')', '42501', null, 'H02 and adds none');
+select tests.act_as('authenticated', ana) from world;
+select throws_ok(format('insert into public.webhook_endpoints (url) values (%L)', u), '23514', null, 'H03 ' || u) from unnest(array[
+    'http://hooks.example/x', 'https://user:pass@hooks.example/', 'https://hooks.example/x#y', 'ftp://hooks.example', 'https://[::1]/', 'https:///x'
+]) as u;
+select throws_ok($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{}')$$, '23514', null, 'H09 of something');
+select throws_ok($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{all}')$$, '23514', null, 'H10 that there is');
+select throws_ok('insert into public.webhook_endpoints (url, owner_id) select ''https://hooks.example/x'', eva from world', '42501', null, 'H11 for oneself');
+select lives_ok($$insert into public.webhook_endpoints (url) values ('https://hooks.example/ana')$$, 'H12 a host adds one');
+update world set endpoint = (select id from public.webhook_endpoints);
+select matches((select public.reveal_webhook_secret(endpoint) from world), '^whsec_[0-9a-f]{64}$', 'H13 reads its secret');
+select isnt((select public.reveal_webhook_secret(endpoint) from world), (select public.rotate_webhook_secret(endpoint) from world), 'H14 and makes another');
+select tests.act_as('authenticated', eva) from world;
+select is_empty('select from public.webhook_endpoints', 'H15 a stranger does not see it');
+select throws_ok('select public.reveal_webhook_secret(endpoint) from world', 'PT404', null, 'H16 or its secret');
+select throws_ok('select public.rotate_webhook_secret(endpoint) from world', 'PT404', null, 'H17 or changes that');
+select is_empty('update public.webhook_endpoints set url = ''https://evil.example/'' returning id', 'H18 or where it leads');
+select is_empty('delete from public.webhook_endpoints returning id', 'H19 or deletes it');
+select throws_ok('select public.webhook_to_send(gen_random_uuid())', '42501', null, 'H20 what workers read no person does');
+insert into public.webhook_endpoints (url) values ('https://hooks.example/eva');
+select tests.act_as('authenticated', olga) from world;
+insert into public.webhook_endpoints (url, events) values ('https://hooks.example/olga', '{booking.created}');
+
+select tests.act_as('postgres');
+delete from pgmq.q_webhooks;
+update world set stay = tests.create_booking(ben, home, current_date + 40, current_date + 43);
+select bag_eq(
+    $$select e.url, d.event, d.payload #>> '{data,status}' from public.webhook_deliveries d join public.webhook_endpoints e on e.id = d.endpoint_id$$,
+    $$values
+        ('https://hooks.example/ana', 'booking.created', 'requested'),
+        ('https://hooks.example/ana', 'booking.status_changed', 'awaiting_payment'),
+        ('https://hooks.example/ana', 'booking.status_changed', 'confirmed'),
+        ('https://hooks.example/olga', 'booking.created', 'requested')$$, 'H21 the host hears of her places, the operator what she asked for, others nothing'
+);
+select is((select count(*)::integer from pgmq.q_webhooks), 4, 'H22 a job each');
+select is_empty($$select from public.webhook_deliveries where payload ->> 'id' <> id::text or payload ->> 'api_version' <> '2026-11-24'$$, 'H23 with id and version');
+
+select tests.act_as('authenticated', eva) from world;
+select is_empty('select from public.webhook_deliveries', 'H24 a stranger reads no delivery');
+select tests.act_as('authenticated', ana) from world;
+select is((select count(*)::integer from public.webhook_deliveries), 3, 'H25 the owner hers');
+select throws_ok('update public.webhook_deliveries set attempts = 0', '42501', null, 'H26 and changes none');
+
+select tests.act_as('service_role');
+create temporary table sending on commit drop as
+select d.id, public.webhook_to_send(d.id) as what from (select (message ->> 'delivery_id')::uuid as id from public.take_jobs('webhooks', 1)) d;
+grant select on sending to authenticated;
+select ok((select what ->> 'url' like 'https://hooks.example/%' and what ->> 'secret' like 'whsec_%' from sending), 'H27 the worker gets address and secret');
+select public.record_webhook_attempt(id, 500, 'answered 500') from sending;
+select isnt((select public.webhook_to_send(id) from sending), null, 'H28 after a failure again');
+select public.record_webhook_attempt(id, 204, null) from sending;
+select is((select public.webhook_to_send(id) from sending), null, 'H29 after success not');
+select tests.act_as('postgres');
+select results_eq('select d.attempts, d.response_status from public.webhook_deliveries d join sending s on s.id = d.id', 'values (2, 204)', 'H30 the log says so');
+select tests.act_as('authenticated', eva) from world;
+select throws_ok('select public.replay_webhook_delivery(id) from sending', 'PT404', null, 'H31 a stranger replays nothing');
+select tests.act_as('postgres');
+select tests.act_as('authenticated', d.owner_id) from (
+    select e.owner_id from public.webhook_endpoints e join public.webhook_deliveries d on d.endpoint_id = e.id join sending s on s.id = d.id
+) d;
+select lives_ok('select public.replay_webhook_delivery(id) from sending', 'H32 its owner does');
+select tests.act_as('service_role');
+select isnt((select public.webhook_to_send(id) from sending), null, 'H33 and it is sent again');
+select tests.act_as('postgres');
+update public.webhook_endpoints set is_active = false;
+select is((select public.webhook_to_send(id) from sending), null, 'H34 to an endpoint that is off nothing is');
+
+select * from finish();
+rollback;

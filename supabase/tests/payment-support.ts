@@ -1,0 +1,108 @@
+// What tests of payments share: a booking, its payment, the emulator's own view of it.
+
+import Stripe from "stripe";
+import { createPublished } from "./property-support.ts";
+import { type Person, signUp, stack, until } from "./support.ts";
+
+const { hostname, port } = new URL(stack.stripeUrl);
+
+/** Stripe as the platform sees it: the emulator's own books. */
+export const stripe = new Stripe("sk_test_staybase_emulator", {
+  host: hostname,
+  port: Number(port),
+  protocol: "http",
+});
+
+export interface Begun {
+  payment_id: string;
+  status: string;
+  amount: number;
+  currency: string;
+  client_secret: string;
+  publishable_key: string;
+  pay_url: string;
+}
+
+/** A day that many days from now, YYYY-MM-DD. */
+export function day(offset: number): string {
+  return new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
+}
+
+/** Books two nights, in 40 days unless told otherwise. */
+export async function book(guest: Person, property: string, offset = 40, nights = 2) {
+  const { data } = await guest.client
+    .from("bookings")
+    .insert({ property_id: property, check_in: day(offset), check_out: day(offset + nights), adults: 1 })
+    .select()
+    .single()
+    .throwOnError();
+  return data as typeof data & { id: string; guest_total: number; currency: string };
+}
+
+/** Calls an Edge Function as a person, or without one. */
+export async function callFunction(
+  name: string,
+  person: Person | undefined,
+  body: unknown,
+): Promise<Response> {
+  const token = (await person?.client.auth.getSession())?.data.session?.access_token;
+  return fetch(`${stack.apiUrl}/functions/v1/${name}`, {
+    method: "POST",
+    headers: {
+      apikey: stack.publishableKey,
+      "content-type": "application/json",
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+  });
+}
+
+/** Begins the payment of a booking. */
+export async function beginPayment(guest: Person, bookingId: string): Promise<Begun> {
+  const response = await callFunction("payments", guest, { booking_id: bookingId });
+  if (response.status !== 200) throw new Error(`payments: ${response.status} ${await response.text()}`);
+  return (await response.json()) as Begun;
+}
+
+/** The PaymentIntent's id, as Stripe.js takes it from the client secret. */
+export const intentOf = ({ client_secret }: Begun) => client_secret.split("_secret_")[0] ?? "";
+
+/** Types a card into the page. */
+export function payOnPage({ pay_url }: Begun, card = "4242 4242 4242 4242"): Promise<Response> {
+  return fetch(pay_url, { method: "POST", body: new URLSearchParams({ card }) });
+}
+
+/** Waits until a booking has a status. */
+export async function untilStatus(person: Person, bookingId: string, status: string) {
+  return until(async () => {
+    const { data } = await person.client
+      .from("bookings")
+      .select()
+      .eq("id", bookingId)
+      .single()
+      .throwOnError();
+    return data.status === status ? data : undefined;
+  }, `booking ${status}`);
+}
+
+/** A booking that was paid. */
+export async function bookAndPay(guest: Person, property: string, offset = 40, nights = 2) {
+  const booking = await book(guest, property, offset, nights);
+  const begun = await beginPayment(guest, booking.id);
+  await payOnPage(begun);
+  await untilStatus(guest, booking.id, "confirmed");
+  return { booking, begun };
+}
+
+/** Tells the emulator how to misbehave. */
+export function control(what: "faults" | "webhooks" | "release", wish: unknown = {}): Promise<Response> {
+  return fetch(`${stack.stripeUrl}/_emulator/${what}`, { method: "POST", body: JSON.stringify(wish) });
+}
+
+/** A host with a published house that is booked at once, and a guest. */
+export async function createMarket() {
+  const [host, guest] = await Promise.all([signUp("Ana"), signUp("Ben")]);
+  const property = await createPublished(host);
+  await host.client.from("properties").update({ booking_mode: "instant" }).eq("id", property).throwOnError();
+  return { host, guest, property };
+}

@@ -1,0 +1,99 @@
+// What the stack does in place of Supabase's background workers: due cron jobs and queued HTTP requests.
+
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, describe, expect, it } from "vitest";
+import { database, until } from "../support.ts";
+
+const sql = database();
+afterAll(() => sql.end());
+
+describe("cron", () => {
+  it("runs a due job as its owner, again and again, and keeps what came of it", async () => {
+    await sql.begin(async (tx) => {
+      await tx`set local session authorization postgres`;
+      await tx`select cron.schedule('tick', '1 second', 'select current_user')`;
+    });
+    const runs = await until(async () => {
+      const rows =
+        await sql`select d.username, d.status, d.return_message, d.end_time >= d.start_time as ended
+        from cron.job_run_details d join cron.job using (jobid) where jobname = 'tick' and d.status <> 'running'`;
+      return rows.length >= 2 ? rows : undefined;
+    }, "two runs");
+    expect(runs[0]).toEqual({
+      username: "postgres",
+      status: "succeeded",
+      return_message: "SELECT 1",
+      ended: true,
+    });
+    await sql.begin(async (tx) => {
+      await tx`set local session authorization postgres`;
+      await tx`select cron.unschedule('tick')`;
+    });
+  });
+
+  it("keeps the error of a job that fails", async () => {
+    await sql`select cron.schedule('broken', '1 second', 'select 1 / 0')`;
+    const [run] = await until(async () => {
+      const rows =
+        await sql`select status, return_message from cron.job_run_details join cron.job using (jobid)
+        where jobname = 'broken' and status = 'failed'`;
+      return rows.length > 0 ? rows : undefined;
+    }, "a failed run");
+    expect(run).toEqual({ status: "failed", return_message: "ERROR: division by zero" });
+    await sql`select cron.unschedule('broken')`;
+  });
+
+  it("refuses to unschedule what is not there", async () => {
+    await expect(sql`select cron.unschedule('nothing')`).rejects.toThrow(
+      "could not find valid entry for job 'nothing'",
+    );
+  });
+});
+
+describe("net", () => {
+  it("sends a request after the commit, and keeps the answer", async () => {
+    const received: { request: IncomingMessage; body: string }[] = [];
+    const server = createServer(async (request, response) => {
+      let body = "";
+      for await (const chunk of request) body += chunk;
+      received.push({ request, body });
+      response.setHeader("content-type", "application/json").writeHead(201).end('{"ok":true}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
+
+    const [posted] = await sql`select net.http_post(${url}, '{"n": 1}'::jsonb, '{"q": "x"}'::jsonb) as id`;
+    const [answer] = await until(async () => {
+      const rows =
+        await sql`select status_code, content, timed_out from net._http_response where id = ${posted?.id}`;
+      return rows.length > 0 ? rows : undefined;
+    }, "the answer");
+    expect(answer).toEqual({ status_code: 201, content: '{"ok":true}', timed_out: false });
+    expect([received[0]?.request.method, received[0]?.request.url, received[0]?.body]).toEqual([
+      "POST",
+      "/hook?q=x",
+      '{"n": 1}',
+    ]);
+    server.close();
+  });
+
+  it("sends nothing when the transaction is rolled back", async () => {
+    const queued = sql.begin(async (tx) => {
+      await tx`select net.http_get('http://127.0.0.1:9/')`;
+      throw new Error("rolled back");
+    });
+    await expect(queued).rejects.toThrow("rolled back");
+    expect(await sql`select 1 from net.http_request_queue`).toHaveLength(0);
+  });
+
+  it("keeps the error of a request that cannot be sent", async () => {
+    const [queued] = await sql`select net.http_get('http://127.0.0.1:9/') as id`;
+    const [answer] = await until(async () => {
+      const rows = await sql`select status_code, error_msg from net._http_response where id = ${queued?.id}`;
+      return rows.length > 0 ? rows : undefined;
+    }, "the error");
+    expect(answer?.status_code).toBeNull();
+    expect(answer?.error_msg).toMatch(/fetch failed|bad port/);
+  });
+});
