@@ -43,12 +43,20 @@ function mailer(config: StackConfig, mail: Mail) {
   };
 }
 
-/** lite knows `enabled` by its older name, and reads templates relative to the process's folder instead of the project's. */
+/**
+ * lite knows `enabled` by its older name, and reads templates relative to the process's folder instead of the project's. Of the
+ * two mails that `double_confirm_changes` asks for it sends one; better the one that proves the new address.
+ */
 function emailSettings(config: StackConfig) {
   const { template, enabled, ...email } = config.toml.auth.email;
   const entries = Object.entries(template).map(([name, { content_path, ...rest }]) => [
     name,
     { ...rest, ...(content_path === undefined ? {} : { content_path: join(config.root, content_path) }) },
   ]);
-  return { ...email, enable_signup: enabled, template: Object.fromEntries(entries) };
+  return {
+    ...email,
+    enable_signup: enabled,
+    double_confirm_changes: false,
+    template: Object.fromEntries(entries),
+  };
 }

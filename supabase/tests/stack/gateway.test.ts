@@ -1,4 +1,4 @@
-// The gateway: API keys, CORS, limits, unknown paths; the same answers as Supabase's.
+// The embedded stack's gateway: API keys, CORS, limits, unknown paths, answered as Supabase answers them.
 
 import { request } from "node:http";
 import { SignJWT } from "jose";
