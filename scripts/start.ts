@@ -6,20 +6,19 @@ import { logToFile, say } from "./stack/output.ts";
 import { startStack } from "./stack/stack.ts";
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`;
+const stopping = new AbortController();
 
 try {
   const config = loadConfig();
   const since = performance.now();
   logToFile(config);
   say("Starting Staybase (embedded stack)");
-  const starting = startStack(config, (step, took) =>
-    say(`  ${step.padEnd(28)} ${took > 0 ? seconds(took) : ""}`),
-  );
+  const report = (step: string, took: number) => say(`  ${step.padEnd(28)} ${took > 0 ? seconds(took) : ""}`);
+  const starting = startStack(config, report, stopping.signal);
 
-  let stopping = false;
   const stop = async (signal: string) => {
-    if (stopping) return;
-    stopping = true;
+    if (stopping.signal.aborted) return;
+    stopping.abort();
     say(`\nStopping (${signal}) ...`);
     const stack = await starting.catch(() => undefined);
     await stack?.stop();
@@ -47,9 +46,11 @@ Not in this stack: Realtime, Studio, image transformation (see "Two stacks" in R
   npm test
 `);
 } catch (error) {
-  const { message, remedy } = explain(error);
-  say(`\n${message}\n\n${remedy}`);
-  process.exit(1);
+  if (!stopping.signal.aborted) {
+    const { message, remedy } = explain(error);
+    say(`\n${message}\n\n${remedy}`);
+    process.exit(1);
+  }
 }
 
 /** npm gives a SIGTERM to the shell that it runs scripts in, and not every shell passes it on. */

@@ -5,10 +5,10 @@ import { outdatedTypes } from "./generated-types.ts";
 import { explain } from "./stack/errors.ts";
 import { runCli } from "./stack/migrations.ts";
 import { logToFile, say } from "./stack/output.ts";
-import { startStack } from "./stack/stack.ts";
 import { removeTestData, testConfig } from "./test/config.ts";
 import { runPgtap } from "./test/pgtap.ts";
 import { check, type Result } from "./test/result.ts";
+import { withStack } from "./test/stack.ts";
 import { runStaticChecks } from "./test/static.ts";
 import { runVitest, testEnvironment } from "./test/vitest.ts";
 
@@ -22,19 +22,15 @@ try {
   if (wants("static")) results.push(...(await runStaticChecks(config)));
   if (only !== "static") {
     const since = performance.now();
-    const stack = await startStack(config);
-    say(`ok      the stack starts from nothing (${((performance.now() - since) / 1000).toFixed(1)} s)`);
-    process.once("SIGINT", () => void stack.stop().then(() => process.exit(130)));
-    try {
+    await withStack(config, async () => {
+      say(`ok      the stack starts from nothing (${((performance.now() - since) / 1000).toFixed(1)} s)`);
       if (wants("database")) results.push(await checkTypes(), await checkAdvisors());
       if (wants("pgtap")) results.push(await runPgtap(config, filters[0]));
       if (wants("api")) {
         const report = join(config.dataDir, "vitest.json");
         results.push(await runVitest(config.root, testEnvironment(config), report, filters));
       }
-    } finally {
-      await stack.stop();
-    }
+    });
   }
 } catch (error) {
   const { message, remedy } = explain(error);

@@ -4,13 +4,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateTypes } from "./generated-types.ts";
 import { explain } from "./stack/errors.ts";
-import { startStack } from "./stack/stack.ts";
 import { removeTestData, testConfig } from "./test/config.ts";
+import { withStack } from "./test/stack.ts";
 
 const config = await testConfig();
 try {
-  const stack = await startStack(config);
-  const files = await generateTypes(config).finally(() => stack.stop());
+  const files = await withStack(config, () => generateTypes(config));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(config.root, name), text);
   console.log(`Wrote ${Object.keys(files).join(", ")}.`);
 } catch (error) {

@@ -45,6 +45,7 @@ async function startStack(config: StackConfig) {
       STAYBASE_API_PORT: String(config.ports.api),
       STAYBASE_DB_PORT: String(config.ports.db),
       STAYBASE_MAIL_PORT: String(config.ports.mail),
+      STAYBASE_STRIPE_PORT: String(config.ports.stripe),
     },
   });
   const ended = new Promise((resolve) => child.on("close", resolve));

@@ -99,6 +99,8 @@ export function createGateway(config: StackConfig, services: Services): Part {
         return toPort(services.rest.port, request, response, forward(path, limits.rest));
       }
       case "storage":
+        // Public and signed URLs need no key; one that is given must be right.
+        if (key !== undefined && !known) return refuseKey(response, key);
         return toHandler(
           services.storage.fetch,
           config.apiUrl,

@@ -20,6 +20,7 @@ const require = createRequire(import.meta.url);
 export async function applyMigrations(
   config: StackConfig,
   admin: Sql,
+  signal?: AbortSignal,
 ): Promise<{ applied: number; seeded: boolean }> {
   const files = readdirSync(join(config.root, "supabase/migrations")).filter((name) =>
     /^\d+_.*\.sql$/.test(name),
@@ -36,12 +37,12 @@ export async function applyMigrations(
   }
   if (pending.length === 0) return { applied: 0, seeded: false };
   const seed = config.seed && applied.size === 0 ? ["--include-seed"] : [];
-  await runCli(config, ["db", "push", "--include-all", ...seed, "--yes"]);
+  await runCli(config, ["db", "push", "--include-all", ...seed, "--yes"], signal);
   return { applied: pending.length, seeded: seed.length > 0 };
 }
 
-/** Runs the project's Supabase CLI against the stack's database and returns its standard output. */
-export async function runCli(config: StackConfig, args: string[]): Promise<string> {
+/** Runs the project's Supabase CLI against the stack's database and returns its standard output; `signal` breaks it off. */
+export async function runCli(config: StackConfig, args: string[], signal?: AbortSignal): Promise<string> {
   const cli = join(require.resolve("supabase/package.json"), "../dist/supabase.js");
   const remote = `--remote=${databaseUrl(config)}?sslmode=disable`;
   try {
@@ -49,6 +50,7 @@ export async function runCli(config: StackConfig, args: string[]): Promise<strin
       cwd: config.root,
       env: { ...process.env, SUPABASE_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1" },
       maxBuffer: 64 * 1024 * 1024,
+      signal,
     });
     return stdout;
   } catch (error) {

@@ -24,14 +24,17 @@ const exe = process.platform === "win32" ? ".exe" : "";
 
 export function createPostgres(config: StackConfig): Part {
   const cluster = join(config.dataDir, "postgres");
+  const stopped = new AbortController();
   let server: ManagedProcess | undefined;
 
   return {
     name: "postgres",
     async start() {
       const files = await prepareServerFiles(config.dataDir);
-      if (!existsSync(join(cluster, "PG_VERSION"))) await initCluster(config, files, cluster);
+      if (!existsSync(cluster) || existsSync(unfinishedFile(config)))
+        await initCluster(config, files, cluster, stopped.signal);
       removeStaleLock(cluster);
+      stopped.signal.throwIfAborted();
       server = new ManagedProcess({
         name: "postgres",
         command: join(files, "bin", `postgres${exe}`),
@@ -47,9 +50,22 @@ export function createPostgres(config: StackConfig): Part {
       await server?.until(() => accepts(databaseUrl(config, "supabase_admin")), 60_000);
     },
     async stop() {
+      stopped.abort();
       await server?.stop();
     },
   };
+}
+
+/**
+ * Says that the database is complete: made, migrated and seeded. One whose first start was interrupted before that holds
+ * nothing of anybody's, and the next start makes it anew.
+ */
+export function finishDatabase(config: StackConfig): void {
+  rmSync(unfinishedFile(config), { force: true });
+}
+
+function unfinishedFile({ dataDir }: StackConfig): string {
+  return join(dataDir, "unfinished");
 }
 
 /** True as soon as the database answers a query; false while it starts. */
@@ -90,8 +106,13 @@ function processesIn(folder: string): string[] {
   });
 }
 
-async function initCluster(config: StackConfig, files: string, cluster: string): Promise<void> {
-  // initdb works beside the final folder, so that a start that was interrupted leaves no half cluster under its name.
+async function initCluster(
+  config: StackConfig,
+  files: string,
+  cluster: string,
+  signal: AbortSignal,
+): Promise<void> {
+  writeFileSync(unfinishedFile(config), "");
   rmSync(cluster, { recursive: true, force: true });
   mkdirSync(cluster, { recursive: true, mode: 0o700 });
   const passwordFile = join(config.dataDir, "initdb-password");
@@ -105,10 +126,11 @@ async function initCluster(config: StackConfig, files: string, cluster: string):
         ...["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"],
         ...["--locale-provider", "icu", "--icu-locale", "en-US", "--no-instructions"],
       ],
-      { cwd: cluster, ...config.serverUser },
+      { cwd: cluster, signal, ...config.serverUser },
     );
   } catch (error) {
     rmSync(cluster, { recursive: true, force: true });
+    signal.throwIfAborted();
     const { stderr, message } = error as { stderr?: string; message?: string };
     const said = stderr?.trim() || message;
     throw new StackError(

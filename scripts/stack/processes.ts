@@ -114,23 +114,32 @@ export async function endLeftovers(dataDir: string): Promise<string[]> {
   if (!existsSync(folder)) return [];
   const ended: string[] = [];
   for (const file of readdirSync(folder)) {
-    const { pid, command } = JSON.parse(readFileSync(join(folder, file), "utf8")) as {
-      pid: number;
-      command: string;
-    };
-    const program = process.platform === "win32" ? basename(command) : command;
-    if (commandOf(pid).includes(program)) {
+    const left = readPidFile(join(folder, file));
+    if (left !== undefined && runs(left)) {
       await endProcess(
-        pid,
+        left.pid,
         file.startsWith("postgres") ? "SIGINT" : "SIGTERM",
         4_000,
-        () => commandOf(pid) === "",
+        () => commandOf(left.pid) === "",
       );
       ended.push(basename(file, ".pid"));
     }
     rmSync(join(folder, file), { force: true });
   }
   return ended;
+}
+
+function runs({ pid, command }: { pid: number; command: string }): boolean {
+  return commandOf(pid).includes(process.platform === "win32" ? basename(command) : command);
+}
+
+/** What a pid file says; undefined when there is none or a full disk has cut it off. */
+export function readPidFile(path: string): { pid: number; command: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as { pid: number; command: string };
+  } catch {
+    return undefined;
+  }
 }
 
 /** The command line of a process, or "" when there is none. */

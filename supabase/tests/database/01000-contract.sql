@@ -6,13 +6,13 @@ create temporary view our_tables as
 select c.oid, n.nspname as schema, c.relname as name, format('%I.%I', n.nspname, c.relname) as label, c.relrowsecurity
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
-where n.nspname in ('public', 'private') and c.relkind in ('r', 'p');
+where n.nspname in ('public', 'private', 'graphql_shapes') and c.relkind in ('r', 'p');
 
 create temporary view our_functions as
 select p.oid, n.nspname as schema, p.proname as name, p.oid::regprocedure::text as label, p.prosecdef, p.proconfig, p.proacl
 from pg_proc p
 join pg_namespace n on n.oid = p.pronamespace
-where n.nspname in ('public', 'private')
+where n.nspname in ('public', 'private', 'graphql_shapes')
     and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e');
 
 select is_empty(
@@ -34,14 +34,13 @@ select is_empty(
     'C03 no API role has a privilege on a private table'
 );
 select is_empty(
-    $$select t.label from our_tables t
-      join information_schema.role_table_grants g on g.table_schema = t.schema and g.table_name = t.name
-      where g.grantee = 'anon' and g.privilege_type <> 'SELECT'$$,
+    $$select label from our_tables
+      where has_any_column_privilege('anon', oid, 'insert, update') or has_table_privilege('anon', oid, 'delete')$$,
     'C04 anon writes no table'
 );
 select is_empty(
-    $$select label from our_functions where coalesce(array_to_string(proconfig, ','), '') !~ 'search_path='$$,
-    'C05 every function has a fixed search_path'
+    $$select label from our_functions where not coalesce(proconfig, '{}') @> array['search_path=""']$$,
+    'C05 every function has an empty search_path'
 );
 select is_empty(
     $$select label from our_functions where proacl is null or exists (select from aclexplode(proacl) a where a.grantee = 0)$$,
@@ -49,9 +48,9 @@ select is_empty(
 );
 select is_empty(
     $$select label from our_functions
-      where schema = 'public' and prosecdef
+      where schema <> 'private' and prosecdef
           and (has_function_privilege('anon', oid, 'execute') or has_function_privilege('authenticated', oid, 'execute'))$$,
-    'C07 a definer function in public is for the service role alone'
+    'C07 a definer function outside private is for the service role alone'
 );
 select is_empty(
     $$select label from our_tables where obj_description(oid, 'pg_class') is null and schema = 'public'
@@ -86,7 +85,7 @@ select is_empty(
 select is_empty(
     $$select format('%s %s', polrelid::regclass, polname) from pg_policy
       where concat(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
-          ~ '(?<!SELECT )(auth\.(uid|jwt|role)|private\.is_operator)\(\)'$$,
+          ~ '(?<!SELECT )(auth\.(uid|jwt|role|email)|private\.is_operator)\(\)'$$,
     'C12 policies ask who calls once a statement, not once a row'
 );
 select bag_eq(
@@ -214,7 +213,8 @@ select bag_eq(
 
 select is_empty(
     $$select c.oid::regclass from pg_class c
-      where c.relnamespace = 'public'::regnamespace and c.relkind in ('v', 'm') and not coalesce(c.reloptions, '{}') @> '{security_invoker=on}'$$,
+      where c.relnamespace in ('public'::regnamespace, 'graphql_shapes'::regnamespace) and c.relkind in ('v', 'm')
+          and coalesce(array_to_string(c.reloptions, ','), '') !~ 'security_invoker=(on|true)'$$,
     'C14 a view reads as its caller, so that policies hold'
 );
 select is_empty(

@@ -24,7 +24,7 @@ import { stack, until } from "../support.ts";
 interface Project {
   root: string;
   env: NodeJS.ProcessEnv;
-  ports: { api: number; db: number; mail: number };
+  ports: { api: number; db: number; mail: number; stripe: number };
 }
 
 /** A copy of what `npm start` needs, in a folder whose name has a space, with packages linked. */
@@ -34,13 +34,19 @@ async function createProject(): Promise<Project> {
   for (const name of ["scripts", "supabase", "types", "package.json", "package-lock.json"])
     cpSync(join(projectRoot, name), join(root, name), { recursive: true });
   symlinkSync(join(projectRoot, "node_modules"), join(root, "node_modules"));
-  const ports = { api: await freePort(), db: await freePort(), mail: await freePort() };
+  const ports = {
+    api: await freePort(),
+    db: await freePort(),
+    mail: await freePort(),
+    stripe: await freePort(),
+  };
   const env = {
     ...process.env,
     STAYBASE_DIR: join(tmpdir(), `staybase data-${process.pid}-${ports.api}`),
     STAYBASE_API_PORT: String(ports.api),
     STAYBASE_DB_PORT: String(ports.db),
     STAYBASE_MAIL_PORT: String(ports.mail),
+    STAYBASE_STRIPE_PORT: String(ports.stripe),
   };
   return { root, env, ports };
 }
@@ -67,14 +73,15 @@ function run({ root, env }: Project, script: string, ...args: string[]): Run {
   return { child, output: () => output, ended: new Promise((resolve) => child.on("close", resolve)) };
 }
 
-async function start(project: Project): Promise<Run> {
+/** Starts the project and waits until it has said `line`. */
+async function start(project: Project, line = "Ready in"): Promise<Run> {
   const started = run(project, "start");
   await until(
     async () => {
       if (started.child.exitCode !== null) throw new Error(started.output());
-      return started.output().includes("Ready in") ? true : undefined;
+      return started.output().includes(line) ? true : undefined;
     },
-    "Ready",
+    line,
     60_000,
   );
   return started;
@@ -98,6 +105,41 @@ describe("a project", { timeout: 120_000 }, () => {
     project = await createProject();
   });
   afterAll(() => removeProject(project));
+
+  it("breaks off a first start on Ctrl-C, with nothing left running", async () => {
+    const starting = await start(project, "  postgres");
+    const since = Date.now();
+    starting.child.kill("SIGINT");
+    expect(await starting.ended).toBe(0);
+    expect(Date.now() - since).toBeLessThan(5_000);
+    expect(starting.output()).not.toContain("Ready in");
+    expect(await nothingListens(project)).toBe(true);
+  });
+
+  it("makes the whole database when its first start was killed", async () => {
+    const starting = await start(project, "  postgres");
+    starting.child.kill("SIGKILL");
+    await starting.ended;
+    const again = await start(project);
+    const sql = sqlOf(project);
+    expect(await sql`select count(*)::integer as n from public.properties`).toEqual([{ n: 30 }]);
+    const photos =
+      await sql`select count(*)::integer as n from storage.objects where bucket_id = 'property-photos'`;
+    expect(photos).toEqual([{ n: 60 }]);
+    await sql.end({ timeout: 1 });
+    again.child.kill("SIGTERM");
+    expect(await again.ended).toBe(0);
+  });
+
+  it("does not take another program for the stack that was killed", async () => {
+    writeFileSync(
+      join(project.env.STAYBASE_DIR ?? "", "stack.pid"),
+      JSON.stringify({ pid: process.pid, command: "node scripts/start.ts" }),
+    );
+    const stop = run(project, "stop");
+    expect(await stop.ended).toBe(0);
+    expect(stop.output()).toContain("not running");
+  });
 
   it("starts in a path with spaces, tells what it does, and stops on SIGTERM with a clean database", async () => {
     const running = await start(project);
@@ -218,8 +260,13 @@ describe("a project", { timeout: 120_000 }, () => {
     expect(missing.output()).toContain("not in supabase/migrations: 29990101000000");
   });
 
-  it("starts anew after a reset", async () => {
+  it("starts anew after a reset, also when the stack was killed", async () => {
     expect(await run(project, "reset").ended).toBe(0);
+    const running = await start(project);
+    running.child.kill("SIGKILL");
+    await running.ended;
+    expect(await run(project, "reset").ended).toBe(0);
+    expect(await nothingListens(project)).toBe(true);
     expect(existsSync(join(project.env.STAYBASE_DIR ?? "", "postgres"))).toBe(false);
   });
 

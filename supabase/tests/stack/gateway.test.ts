@@ -1,4 +1,4 @@
-// The gateway: API keys, CORS, limits, unknown paths; the same answers as Supabase's.
+// The embedded stack's gateway: API keys, CORS, limits, unknown paths, answered as Supabase answers them.
 
 import { Agent, request } from "node:http";
 import { SignJWT } from "jose";
@@ -41,6 +41,15 @@ describe("API keys", () => {
       401,
       "Invalid API key",
     ]);
+  });
+
+  it("needs no key for a public file, but refuses an unknown one", async () => {
+    const file = `${stack.apiUrl}/storage/v1/object/public/avatars/nobody.png`;
+    expect((await get(file)).status).toBe(400); // Storage's own answer: there is no such file
+    expect((await get(file, { apikey: "sb_secret_unknown" })).status).toBe(401);
+    expect((await get(`${stack.apiUrl}/auth/v1/settings`, { apikey: "sb_secret_unknown" })).status).toBe(401);
+    const query = await fetch(`${stack.apiUrl}/graphql/v1?apikey=sb_secret_unknown`, { method: "POST" });
+    expect(query.status).toBe(401);
   });
 
   it("lets the publishable key act as anon and the secret key as service_role", async () => {

@@ -1,0 +1,324 @@
+-- The privileges of our schemas, one by one: who may call which function, write which columns, read which view. Read from
+-- the catalogue, so that a new function, column or view fails here until it is named.
+begin;
+select plan(9);
+
+create temporary view our_schemas as
+select n.oid, n.nspname as name
+from pg_namespace n
+where n.nspname in ('public', 'private', 'graphql_shapes');
+
+create temporary view grants as
+select c.relkind, n.name as schema, c.relname as name, null as column_name, g.grantee, g.privilege_type
+from our_schemas n
+join pg_class c on c.relnamespace = n.oid
+cross join aclexplode(c.relacl) g
+where g.grantee <> c.relowner
+union all
+select c.relkind, n.name, c.relname, a.attname, g.grantee, g.privilege_type
+from our_schemas n
+join pg_class c on c.relnamespace = n.oid
+join pg_attribute a on a.attrelid = c.oid
+cross join aclexplode(a.attacl) g
+where g.grantee <> c.relowner;
+
+select is_empty(
+    $$select n.nspname from pg_namespace n
+      where pg_get_userbyid(n.nspowner) = 'postgres'
+          and n.nspname not in (select s.name::text from our_schemas s)
+          and n.nspname not in ('extensions', 'pgmq', 'supabase_migrations', 'tests')
+      union all
+      select p.oid::regprocedure::text from pg_proc p
+      where p.pronamespace = 'extensions'::regnamespace and pg_get_userbyid(p.proowner) = 'postgres'
+          and p.prorettype <> 'event_trigger'::regtype -- Supabase's own
+          and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')$$,
+    'P01 nothing of ours lies in a schema that these tests do not read'
+);
+select is_empty(
+    $$select format('%s.%s %s %s', g.schema, g.name, g.grantee::regrole, g.privilege_type) from grants g
+      where g.grantee::regrole::text not in ('anon', 'authenticated', 'service_role')$$,
+    'P02 nobody but the API roles is granted anything, PUBLIC least of all'
+);
+select is_empty(
+    $$select format('%s.%s %s %s', g.schema, g.name, g.grantee::regrole, g.privilege_type) from grants g
+      where g.relkind = 'S' or g.privilege_type not in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')$$,
+    'P03 nobody may truncate, maintain, refer to or put a trigger on anything, nor use a sequence'
+);
+select is_empty(
+    $$select format('%I.%I', n.name, c.relname) from pg_class c
+      join our_schemas n on n.oid = c.relnamespace
+      where c.relkind not in ('r', 'p', 'v', 'S', 'i', 'I', 'c')$$,
+    'P04 there is no relation that policies do not guard, such as a materialised view or a foreign table'
+);
+select is_empty(
+    $$select p.polrelid::regclass || ' ' || p.polname from pg_policy p
+      join pg_class c on c.oid = p.polrelid
+      where c.relnamespace = 'storage'::regnamespace and (
+          p.polroles = '{0}' or 'anon'::regrole = any (p.polroles)
+          or concat(pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) ~ '(?<!SELECT )auth\.\w+\('
+      )$$,
+    'P05 policies on files name their roles, leave anon out and ask who calls once a statement'
+);
+select bag_eq(
+    $$select (n.name || '.' || p.proname || ' ' || string_agg(g.grantee::regrole::text, ',' order by g.grantee::regrole::text)) collate "default"
+      from pg_proc p
+      join our_schemas n on n.oid = p.pronamespace
+      cross join aclexplode(p.proacl) g
+      where n.name <> 'private' and g.grantee <> p.proowner
+          and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+      group by n.name, p.oid$$,
+    $$values
+        ('graphql_shapes.list_calendar_days anon,authenticated,service_role'),
+        ('graphql_shapes.make_stay_quote anon,authenticated,service_role'),
+        ('graphql_shapes.property anon,authenticated,service_role'),
+        ('graphql_shapes.property anon,authenticated,service_role'),
+        ('graphql_shapes.search_found_properties anon,authenticated,service_role'),
+        ('public.accept_alteration authenticated'),
+        ('public.accept_booking authenticated,service_role'),
+        ('public.accept_co_host_invitation authenticated'),
+        ('public.add_photo service_role'),
+        ('public.apply_account service_role'),
+        ('public.apply_dispute service_role'),
+        ('public.apply_payment_intent service_role'),
+        ('public.apply_refund service_role'),
+        ('public.apply_transfer service_role'),
+        ('public.archive_property authenticated,service_role'),
+        ('public.attach_payment service_role'),
+        ('public.audit_trail authenticated,service_role'),
+        ('public.begin_payment service_role'),
+        ('public.begin_reversal service_role'),
+        ('public.begin_transfer service_role'),
+        ('public.bookability anon,authenticated,service_role'),
+        ('public.booking_contacts authenticated'),
+        ('public.cancel_booking authenticated,service_role'),
+        ('public.confirm_booking authenticated,service_role'),
+        ('public.count_properties anon,authenticated,service_role'),
+        ('public.cover_photo anon,authenticated,service_role'),
+        ('public.current_house_rules anon,authenticated,service_role'),
+        ('public.decline_alteration authenticated'),
+        ('public.decline_booking authenticated,service_role'),
+        ('public.delete_account authenticated'),
+        ('public.discard_photo_upload service_role'),
+        ('public.export_my_data authenticated'),
+        ('public.fail_job service_role'),
+        ('public.fail_money_task service_role'),
+        ('public.fail_refund service_role'),
+        ('public.fail_reversal service_role'),
+        ('public.fail_transfer service_role'),
+        ('public.finish_job service_role'),
+        ('public.finish_mail service_role'),
+        ('public.finish_money_task service_role'),
+        ('public.host_response anon,authenticated,service_role'),
+        ('public.job_metrics authenticated,service_role'),
+        ('public.join_wishlist authenticated'),
+        ('public.mail_to_send service_role'),
+        ('public.mark_notifications_read authenticated'),
+        ('public.mark_thread_read authenticated'),
+        ('public.moderate_review authenticated,service_role'),
+        ('public.pause_property authenticated,service_role'),
+        ('public.preview_cancellation authenticated,service_role'),
+        ('public.property_calendar anon,authenticated,service_role'),
+        ('public.publish_property authenticated,service_role'),
+        ('public.quote_stay anon,authenticated,service_role'),
+        ('public.reconcile_ledger service_role'),
+        ('public.record_bounce service_role'),
+        ('public.record_webhook_attempt service_role'),
+        ('public.replay_dead_job authenticated,service_role'),
+        ('public.replay_money_task authenticated,service_role'),
+        ('public.replay_webhook_delivery authenticated'),
+        ('public.reply_to_review authenticated'),
+        ('public.report_no_show authenticated,service_role'),
+        ('public.resolve_report authenticated,service_role'),
+        ('public.reveal_webhook_secret authenticated'),
+        ('public.rotate_webhook_secret authenticated'),
+        ('public.save_customer service_role'),
+        ('public.save_payout_account service_role'),
+        ('public.search_facets anon,authenticated,service_role'),
+        ('public.search_properties anon,authenticated,service_role'),
+        ('public.shared_wishlist anon,authenticated'),
+        ('public.store_stripe_event service_role'),
+        ('public.suspend_profile authenticated,service_role'),
+        ('public.suspend_property authenticated,service_role'),
+        ('public.take_jobs service_role'),
+        ('public.take_money_tasks service_role'),
+        ('public.unread_count authenticated'),
+        ('public.unread_notification_count authenticated'),
+        ('public.unsubscribe service_role'),
+        ('public.unsuspend_profile authenticated,service_role'),
+        ('public.unsuspend_property authenticated,service_role'),
+        ('public.webhook_to_send service_role')$$,
+    'P06 exactly these functions are called by these roles'
+);
+select bag_eq(
+    $$select (p.proname || ' ' || string_agg(g.grantee::regrole::text, ',' order by g.grantee::regrole::text)) collate "default"
+      from pg_proc p
+      cross join aclexplode(p.proacl) g
+      where p.pronamespace = 'private'::regnamespace and p.prosecdef and g.grantee <> p.proowner
+      group by p.oid$$,
+    $$values
+        ('accept_co_host_invitation authenticated'),
+        ('act_on_booking authenticated,service_role'),
+        ('alter_booking authenticated'),
+        ('answer_alteration authenticated'),
+        ('audit_trail authenticated,service_role'),
+        ('book_stay authenticated'),
+        ('cancel_booking authenticated,service_role'),
+        ('change_property_status authenticated,service_role'),
+        ('contacts_of authenticated'),
+        ('delete_account authenticated'),
+        ('find_place anon,authenticated,service_role'),
+        ('find_properties anon,authenticated,service_role'),
+        ('host_response anon,authenticated,service_role'),
+        ('is_operator anon,authenticated,service_role'),
+        ('job_metrics authenticated,service_role'),
+        ('join_wishlist authenticated'),
+        ('mark_thread_read authenticated'),
+        ('may_upload_photo authenticated'),
+        ('moderate_review authenticated,service_role'),
+        ('my_booked_properties authenticated'),
+        ('my_confirmed_email authenticated'),
+        ('my_identity authenticated'),
+        ('my_own_properties authenticated,service_role'),
+        ('my_own_wishlists authenticated'),
+        ('my_properties authenticated,service_role'),
+        ('my_threads authenticated'),
+        ('my_visible_addresses authenticated'),
+        ('my_wishlists authenticated'),
+        ('quote_stay anon,authenticated,service_role'),
+        ('replay_dead_job authenticated,service_role'),
+        ('replay_task authenticated,service_role'),
+        ('replay_webhook_delivery authenticated'),
+        ('reply_to_review authenticated'),
+        ('reported_threads authenticated'),
+        ('resolve_report authenticated,service_role'),
+        ('shared_wishlist anon,authenticated'),
+        ('suspend_profile authenticated,service_role'),
+        ('unsuspend_profile authenticated,service_role'),
+        ('visible_bookability anon,authenticated,service_role'),
+        ('visible_calendar anon,authenticated,service_role'),
+        ('webhook_secret authenticated')$$,
+    'P07 exactly these private functions act with the owner''s rights for an API role'
+);
+select bag_eq(
+    $$select (g.name || ' ' || g.grantee::regrole || ' ' || g.privilege_type || ' ' || string_agg(g.column_name, ', ' order by g.column_name)) collate "default"
+      from grants g
+      where g.schema = 'public' and g.column_name is not null
+      group by g.name, g.grantee, g.privilege_type$$,
+    $$values
+        ('accounts authenticated UPDATE birth_date, currency, legal_name, locale, payout_country, phone'),
+        ('blocks authenticated INSERT blocked_id'),
+        ('bookings authenticated INSERT adults, check_in, check_out, children, idempotency_key, infants, pets, '
+            || 'property_id, quote_id'),
+        ('bookings authenticated UPDATE adults, check_in, check_out, children, infants, pets'),
+        ('cancellation_policies authenticated INSERT name, steps'),
+        ('cancellation_policies authenticated UPDATE name, steps'),
+        ('co_host_invitations authenticated INSERT email, level, property_id'),
+        ('co_hosts authenticated UPDATE level'),
+        ('host_blocks authenticated INSERT check_in, check_out, note, property_id'),
+        ('host_blocks authenticated UPDATE check_in, check_out, note'),
+        ('house_rules authenticated INSERT additional_rules, children_allowed, commercial_photography_allowed, '
+            || 'events_allowed, property_id, quiet_from, quiet_until, smoking_allowed'),
+        ('messages authenticated INSERT attachment_path, body, thread_id'),
+        ('notification_preferences authenticated INSERT in_app, mail, profile_id, topic'),
+        ('notification_preferences authenticated UPDATE in_app, mail, profile_id, topic'),
+        ('notification_settings authenticated INSERT profile_id, quiet_from, quiet_until, time_zone'),
+        ('notification_settings authenticated UPDATE profile_id, quiet_from, quiet_until, time_zone'),
+        ('notifications authenticated UPDATE read_at'),
+        ('payout_holds authenticated INSERT booking_id, reason'),
+        ('payout_holds authenticated UPDATE released_at'),
+        ('profiles authenticated UPDATE about, avatar_path, display_name, languages'),
+        ('properties authenticated INSERT advance_notice_cut_off, advance_notice_days, base_price, bathrooms, '
+            || 'bedrooms, beds, booking_mode, booking_window_days, cancellation_policy_id, check_in_from, check_in_until, '
+            || 'check_in_weekdays, check_out_until, check_out_weekdays, currency, description, early_bird_days, '
+            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, last_minute_days, '
+            || 'last_minute_discount_percent, max_guests, max_infants, max_nights, max_pets, min_nights, '
+            || 'monthly_discount_percent, preparation_nights_after, preparation_nights_before, property_type, room_type, '
+            || 'time_zone, title, weekend_price, weekly_discount_percent'),
+        ('properties authenticated UPDATE advance_notice_cut_off, advance_notice_days, base_price, bathrooms, '
+            || 'bedrooms, beds, booking_mode, booking_window_days, cancellation_policy_id, check_in_from, check_in_until, '
+            || 'check_in_weekdays, check_out_until, check_out_weekdays, currency, description, early_bird_days, '
+            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, last_minute_days, '
+            || 'last_minute_discount_percent, max_guests, max_infants, max_nights, max_pets, min_nights, '
+            || 'monthly_discount_percent, preparation_nights_after, preparation_nights_before, property_type, room_type, '
+            || 'time_zone, title, weekend_price, weekly_discount_percent'),
+        ('properties service_role INSERT advance_notice_cut_off, advance_notice_days, base_price, bathrooms, bedrooms, '
+            || 'beds, booking_mode, booking_window_days, cancellation_policy_id, check_in_from, check_in_until, '
+            || 'check_in_weekdays, check_out_until, check_out_weekdays, currency, description, early_bird_days, '
+            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, host_id, id, last_minute_days, '
+            || 'last_minute_discount_percent, max_guests, max_infants, max_nights, max_pets, min_nights, '
+            || 'monthly_discount_percent, preparation_nights_after, preparation_nights_before, property_type, room_type, '
+            || 'source, source_id, time_zone, title, weekend_price, weekly_discount_percent'),
+        ('properties service_role UPDATE advance_notice_cut_off, advance_notice_days, base_price, bathrooms, bedrooms, '
+            || 'beds, booking_mode, booking_window_days, cancellation_policy_id, check_in_from, check_in_until, '
+            || 'check_in_weekdays, check_out_until, check_out_weekdays, currency, description, early_bird_days, '
+            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, last_minute_days, '
+            || 'last_minute_discount_percent, max_guests, max_infants, max_nights, max_pets, min_nights, '
+            || 'monthly_discount_percent, preparation_nights_after, preparation_nights_before, property_type, room_type, '
+            || 'source, source_id, status, status_reason, time_zone, title, weekend_price, weekly_discount_percent'),
+        ('property_addresses authenticated INSERT city, country, latitude, line1, line2, longitude, neighbourhood, '
+            || 'postal_code, property_id, region'),
+        ('property_addresses authenticated UPDATE city, country, latitude, line1, line2, longitude, neighbourhood, '
+            || 'postal_code, property_id, region'),
+        ('property_amenities authenticated INSERT amenity_id, property_id'),
+        ('property_availability_rules authenticated INSERT ends_on, kind, max_nights, min_nights, property_id, starts_on'),
+        ('property_availability_rules authenticated UPDATE ends_on, kind, max_nights, min_nights, starts_on'),
+        ('property_date_overrides authenticated INSERT currency, ends_on, price, property_id, starts_on'),
+        ('property_date_overrides authenticated UPDATE currency, ends_on, price, starts_on'),
+        ('property_fees authenticated INSERT amount, charge, currency, kind, name, property_id'),
+        ('property_fees authenticated UPDATE amount, charge, currency, kind, name'),
+        ('property_photos authenticated UPDATE alt_text, position'),
+        ('property_seasons authenticated INSERT currency, ends_on, max_nights, min_nights, name, price, property_id, '
+            || 'starts_on'),
+        ('property_seasons authenticated UPDATE currency, ends_on, max_nights, min_nights, name, price, starts_on'),
+        ('property_taxes authenticated INSERT amount, applies_to, charge, currency, exempt_from_nights, is_inclusive, '
+            || 'max_nights, name, percent, property_id, registration_number'),
+        ('property_taxes authenticated UPDATE amount, applies_to, charge, currency, exempt_from_nights, is_inclusive, '
+            || 'max_nights, name, percent, registration_number'),
+        ('reports authenticated INSERT details, reason, subject, subject_id'),
+        ('review_notes authenticated INSERT note, review_id'),
+        ('review_notes authenticated UPDATE note, review_id'),
+        ('reviews authenticated INSERT accuracy, booking_id, check_in, cleanliness, comment, communication, location, '
+            || 'overall, value'),
+        ('reviews authenticated UPDATE accuracy, check_in, cleanliness, comment, communication, location, overall, value'),
+        ('threads authenticated INSERT property_id'),
+        ('user_roles authenticated INSERT role, user_id'),
+        ('webhook_endpoints authenticated INSERT events, is_active, url'),
+        ('webhook_endpoints authenticated UPDATE events, is_active, url'),
+        ('wishlist_items authenticated INSERT note, property_id, wishlist_id'),
+        ('wishlist_items authenticated UPDATE note'),
+        ('wishlist_shares authenticated INSERT can_join, wishlist_id'),
+        ('wishlist_shares authenticated UPDATE can_join'),
+        ('wishlists authenticated INSERT check_in, check_out, guests, name'),
+        ('wishlists authenticated UPDATE check_in, check_out, guests, name')$$,
+    'P08 exactly these columns are written by these roles'
+);
+select bag_eq(
+    $$select (g.schema || '.' || g.name || ' ' || g.grantee::regrole || ' ' || string_agg(g.privilege_type, ', ' order by g.privilege_type)) collate "default"
+      from grants g
+      where g.relkind = 'v' and g.column_name is null
+      group by g.schema, g.name, g.grantee$$,
+    $$values
+        ('graphql_shapes.calendar_days anon SELECT'),
+        ('graphql_shapes.calendar_days authenticated SELECT'),
+        ('graphql_shapes.calendar_days service_role SELECT'),
+        ('graphql_shapes.found_properties anon SELECT'),
+        ('graphql_shapes.found_properties authenticated SELECT'),
+        ('graphql_shapes.found_properties service_role SELECT'),
+        ('graphql_shapes.stay_quotes anon SELECT'),
+        ('graphql_shapes.stay_quotes authenticated SELECT'),
+        ('graphql_shapes.stay_quotes service_role SELECT'),
+        ('public.booking_money authenticated SELECT'),
+        ('public.booking_money service_role SELECT'),
+        ('public.bookings authenticated DELETE, SELECT'),
+        ('public.bookings service_role SELECT'),
+        ('public.dead_money_tasks authenticated SELECT'),
+        ('public.dead_money_tasks service_role SELECT'),
+        ('public.host_statement authenticated SELECT'),
+        ('public.host_statement service_role SELECT'),
+        ('public.reconciliation_differences authenticated SELECT'),
+        ('public.reconciliation_differences service_role SELECT')$$,
+    'P09 exactly these privileges on views'
+);
+
+select * from finish();
+rollback;
