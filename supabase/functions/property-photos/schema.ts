@@ -31,7 +31,8 @@ const photoSchema = z.object({
 export const contract = {
   summary: "Make an upload a photo of its property",
   description:
-    "Upload to the bucket `property-photos` first. The function looks at the bytes: what is no image is thrown away.",
+    "Upload to the bucket `property-photos` first. The function looks at the bytes: what is no image is thrown away, and what " +
+    "a photo tells beside the picture, such as where it was taken, is taken out.",
   caller: "person",
   input: bodySchema,
   answers: { 201: { description: "The row of `property_photos`.", schema: photoSchema } },
