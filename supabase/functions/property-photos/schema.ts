@@ -40,6 +40,11 @@ export const contract = {
     400: { code: "bad_request", message: "✖ Invalid input", hint: "Send JSON: { path, alt_text }." },
     401: { code: "not_signed_in", message: "You are not signed in." },
     404: { code: "PT404", message: "There is no such property among yours." },
+    422: {
+      code: "PT422",
+      message: "There is no such upload.",
+      hint: "Upload the photo to a new path in the bucket property-photos first.",
+    },
     405: { code: "method_not_allowed", message: "Use POST." },
     415: {
       code: "not_an_image",

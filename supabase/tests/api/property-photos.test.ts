@@ -119,7 +119,13 @@ describe("refused", () => {
   });
 
   it("a photo that nobody describes", async () => {
-    expect((await addPhoto(ana, property, { alt: " " })).status).toBe(400);
+    const response = await addPhoto(ana, property, { alt: " " });
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({
+      code: "PT422",
+      message:
+        "The words for a photo are one line of 1 to 300 characters of plain text, without HTML and control characters.",
+    });
   });
 
   it("a stranger, who gets nothing in and throws nothing away", async () => {
