@@ -53,6 +53,10 @@ comment on column public.cancellation_policies.host_id is 'Who wrote it and may 
 comment on column public.cancellation_policies.name is 'What guests read.';
 comment on column public.cancellation_policies.steps is
     'Conditions: before_check_in ("5 days" or "24 hours", at least that long before check-in, on the property''s clock), since_confirmation ("48 hours", at most), confirmed_before_check_in ("7 days": the booking was confirmed at least that long before), under_nights (stays shorter than that). Result: the host keeps the nights stayed and nights_kept more; of the others refund_percent goes back.';
+comment on constraint cancellation_policies_name_is_plain on public.cancellation_policies is
+    'A name is one line of 1 to 60 characters of plain text, without HTML and control characters.';
+comment on constraint cancellation_policies_steps_are_valid on public.cancellation_policies is
+    'Steps are a list of 1 to 10 conditions with refund_percent and nights_kept, of which the last, and no other, has no condition.';
 
 create index cancellation_policies_host_id_idx on public.cancellation_policies (host_id);
 
@@ -72,6 +76,8 @@ create policy "People can delete their own policies" on public.cancellation_poli
     using (host_id = (select auth.uid()));
 
 create trigger set_updated_at before update on public.cancellation_policies for each row execute function private.set_updated_at();
+create trigger validate_row before insert or update on public.cancellation_policies
+    for each row when (auth.role() is not null) execute function private.validate_row();
 
 insert into public.cancellation_policies (id, host_id, name, steps)
 select

@@ -40,6 +40,23 @@ comment on column public.property_addresses.region is 'State, province or region
 comment on column public.property_addresses.country is 'ISO 3166-1 alpha-2 code. Public.';
 comment on column public.property_addresses.latitude is 'Degrees north (WGS 84) of the door.';
 comment on column public.property_addresses.longitude is 'Degrees east (WGS 84) of the door.';
+comment on constraint property_addresses_line1_is_plain on public.property_addresses is
+    'Street and number are one line of 1 to 200 characters of plain text, without HTML and control characters.';
+comment on constraint property_addresses_line2_is_plain on public.property_addresses is
+    'The second line of an address is one line of 1 to 200 characters of plain text, without HTML and control characters.';
+comment on constraint property_addresses_postal_code_is_plain on public.property_addresses is
+    'A postal code is up to 16 letters, digits, spaces and hyphens.';
+comment on constraint property_addresses_neighbourhood_is_plain on public.property_addresses is
+    'A neighbourhood is one line of 1 to 100 characters of plain text, without HTML and control characters.';
+comment on constraint property_addresses_city_is_plain on public.property_addresses is
+    'A city is one line of 1 to 100 characters of plain text, without HTML and control characters.';
+comment on constraint property_addresses_region_is_plain on public.property_addresses is
+    'A region is one line of 1 to 100 characters of plain text, without HTML and control characters.';
+comment on constraint property_addresses_country_is_iso on public.property_addresses is
+    'A country is an ISO 3166-1 code of two capital letters, such as PT.';
+comment on constraint property_addresses_latitude_is_on_earth on public.property_addresses is 'A latitude is -90 to 90 degrees.';
+comment on constraint property_addresses_longitude_is_on_earth on public.property_addresses is
+    'A longitude is -180 to 180 degrees.';
 
 alter table public.property_addresses
     alter column line1 set statistics 0,
@@ -147,3 +164,5 @@ create trigger publish_location after insert or update or delete on public.prope
     for each row execute function private.publish_location();
 create trigger set_updated_at before update on public.property_addresses
     for each row execute function private.set_updated_at();
+create trigger validate_row before insert or update on public.property_addresses
+    for each row when (auth.role() is not null) execute function private.validate_row();

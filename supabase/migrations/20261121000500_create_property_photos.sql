@@ -26,6 +26,14 @@ comment on column public.property_photos.path is 'Path in the Storage bucket `pr
 comment on column public.property_photos.external_url is 'Where an import found the photo, when it is not in the bucket.';
 comment on column public.property_photos.alt_text is 'What the photo shows, for those who do not see it.';
 comment on column public.property_photos.position is 'Place in the order; the end when left out.';
+comment on constraint property_photos_path_is_the_propertys on public.property_photos is
+    'A path is the id of the property, a slash and a file name.';
+comment on constraint property_photos_external_url_is_https on public.property_photos is
+    'The address of a photo elsewhere begins with https:// and has up to 2,000 characters.';
+comment on constraint property_photos_alt_text_is_plain on public.property_photos is
+    'The words for a photo are one line of 1 to 300 characters of plain text, without HTML and control characters.';
+comment on constraint property_photos_position_range on public.property_photos is 'The position of a photo is 0 to 1000.';
+comment on constraint property_photos_are_somewhere on public.property_photos is 'A photo is either in the bucket or elsewhere.';
 
 create index property_photos_property_id_idx on public.property_photos (property_id, position, id);
 
@@ -133,6 +141,8 @@ create trigger limit_per_property after insert on public.property_photos
 create trigger remove_photo_objects after delete on public.property_photos
     referencing old table as old_rows for each statement execute function private.remove_photo_objects();
 create trigger set_updated_at before update on public.property_photos for each row execute function private.set_updated_at();
+create trigger validate_row before insert or update on public.property_photos
+    for each row when (auth.role() is not null) execute function private.validate_row();
 
 create function public.add_photo(p_actor uuid, p_path text, p_alt_text text) returns public.property_photos
 language plpgsql security definer

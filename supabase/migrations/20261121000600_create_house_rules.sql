@@ -27,6 +27,9 @@ comment on column public.house_rules.quiet_from is 'Local time from which guests
 comment on column public.house_rules.quiet_until is 'Local time until which guests are quiet.';
 comment on column public.house_rules.additional_rules is 'Plain text of up to 5,000 characters.';
 comment on column public.house_rules.created_by is 'Who wrote this version; null when the service role did.';
+comment on constraint house_rules_additional_rules_are_plain on public.house_rules is
+    'Additional rules are up to 5,000 characters of plain text, without HTML and control characters.';
+comment on constraint house_rules_quiet_hours_are_whole on public.house_rules is 'Quiet hours have a beginning and an end.';
 
 create index house_rules_created_by_idx on public.house_rules (created_by);
 
@@ -85,6 +88,8 @@ comment on function private.refuse_change() is 'Trigger of tables that only grow
 
 create trigger number_house_rules before insert on public.house_rules for each row execute function private.number_house_rules();
 create trigger refuse_change before update on public.house_rules for each row execute function private.refuse_change();
+create trigger validate_row before insert or update on public.house_rules
+    for each row when (auth.role() is not null) execute function private.validate_row();
 create trigger begin_house_rules after insert on public.properties for each row execute function private.begin_house_rules();
 
 create function public.current_house_rules(p_property public.properties) returns setof public.house_rules

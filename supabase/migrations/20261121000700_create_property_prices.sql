@@ -41,6 +41,18 @@ comment on column public.property_seasons.currency is 'The property''s; filled i
 comment on column public.property_seasons.price is 'Of each night, in minor units; null for the usual price.';
 comment on column public.property_seasons.min_nights is 'For stays that begin in the season; null for the property''s.';
 comment on column public.property_seasons.max_nights is 'For stays that begin in the season; null for the property''s.';
+comment on constraint property_seasons_name_is_plain on public.property_seasons is
+    'A name is one line of 1 to 60 characters of plain text, without HTML and control characters.';
+comment on constraint property_seasons_dates_are_in_order on public.property_seasons is
+    'The dates are in order, from 2000 to 2100; ends_on is the day after the last.';
+comment on constraint property_seasons_price_range on public.property_seasons is
+    'A price is 1 to 1,000,000,000,000 minor units of the currency.';
+comment on constraint property_seasons_min_nights_range on public.property_seasons is 'The shortest stay has 1 to 1,125 nights.';
+comment on constraint property_seasons_max_nights_range on public.property_seasons is 'The longest stay has 1 to 1,125 nights.';
+comment on constraint property_seasons_nights_are_in_order on public.property_seasons is
+    'The longest stay is no shorter than the shortest.';
+comment on constraint property_seasons_say_something on public.property_seasons is
+    'A season has a price, a shortest or a longest stay.';
 
 create index property_seasons_property_id_idx on public.property_seasons (property_id, currency);
 
@@ -64,6 +76,10 @@ comment on column public.property_date_overrides.starts_on is 'First night.';
 comment on column public.property_date_overrides.ends_on is 'The day after the last night.';
 comment on column public.property_date_overrides.currency is 'The property''s; filled in when left out.';
 comment on column public.property_date_overrides.price is 'Of each night, in minor units.';
+comment on constraint property_date_overrides_dates_are_in_order on public.property_date_overrides is
+    'The dates are in order, from 2000 to 2100; ends_on is the day after the last.';
+comment on constraint property_date_overrides_price_range on public.property_date_overrides is
+    'A price is 1 to 1,000,000,000,000 minor units of the currency.';
 
 create index property_date_overrides_property_id_idx on public.property_date_overrides (property_id, currency);
 
@@ -93,6 +109,16 @@ comment on column public.property_availability_rules.starts_on is 'First day.';
 comment on column public.property_availability_rules.ends_on is 'The day after the last.';
 comment on column public.property_availability_rules.min_nights is 'For stays that begin in the range; null for the season''s or property''s.';
 comment on column public.property_availability_rules.max_nights is 'For stays that begin in the range; null for the season''s or property''s.';
+comment on constraint property_availability_rules_dates_are_in_order on public.property_availability_rules is
+    'The dates are in order, from 2000 to 2100; ends_on is the day after the last.';
+comment on constraint property_availability_rules_min_nights_range on public.property_availability_rules is
+    'The shortest stay has 1 to 1,125 nights.';
+comment on constraint property_availability_rules_max_nights_range on public.property_availability_rules is
+    'The longest stay has 1 to 1,125 nights.';
+comment on constraint property_availability_rules_nights_are_in_order on public.property_availability_rules is
+    'The longest stay is no shorter than the shortest.';
+comment on constraint property_availability_rules_nights_belong_to_their_kind on public.property_availability_rules is
+    'A rule of kind nights has a shortest or a longest stay, and no other has.';
 
 create index property_availability_rules_property_id_idx on public.property_availability_rules (property_id, kind, ends_on);
 
@@ -116,6 +142,11 @@ comment on column public.property_fees.name is 'What guests read on the line.';
 comment on column public.property_fees.charge is 'What the amount is multiplied by; guests are adults and children, for a pet fee pets.';
 comment on column public.property_fees.currency is 'The property''s; filled in when left out.';
 comment on column public.property_fees.amount is 'In minor units.';
+comment on constraint property_fees_name_is_plain on public.property_fees is
+    'A name is one line of 1 to 60 characters of plain text, without HTML and control characters.';
+comment on constraint property_fees_charge_is_flat on public.property_fees is 'A fee is an amount and no percentage.';
+comment on constraint property_fees_amount_range on public.property_fees is
+    'An amount is 1 to 1,000,000,000,000 minor units of the currency.';
 
 create index property_fees_property_id_idx on public.property_fees (property_id, currency);
 
@@ -155,6 +186,18 @@ comment on column public.property_taxes.is_inclusive is 'Already in the prices, 
 comment on column public.property_taxes.max_nights is 'Nights of a stay that are taxed, the first ones; null for all.';
 comment on column public.property_taxes.exempt_from_nights is 'Stays of so many nights or more are not taxed; null for none.';
 comment on column public.property_taxes.registration_number is 'Under which the host pays the tax.';
+comment on constraint property_taxes_name_is_plain on public.property_taxes is
+    'A name is one line of 1 to 60 characters of plain text, without HTML and control characters.';
+comment on constraint property_taxes_charge_is_whole on public.property_taxes is
+    'A percentage has percent and applies_to, any other charge has an amount, and neither has what is the others.';
+comment on constraint property_taxes_percent_range on public.property_taxes is 'A percentage is above 0 and at most 100.';
+comment on constraint property_taxes_amount_range on public.property_taxes is
+    'An amount is 1 to 1,000,000,000,000 minor units of the currency.';
+comment on constraint property_taxes_max_nights_range on public.property_taxes is 'The nights that are taxed are 1 to 1,125.';
+comment on constraint property_taxes_exempt_from_nights_range on public.property_taxes is
+    'The stays that are exempt begin at 2 to 1,125 nights.';
+comment on constraint property_taxes_registration_number_is_plain on public.property_taxes is
+    'A registration number is one line of 1 to 60 characters of plain text.';
 
 create index property_taxes_property_id_idx on public.property_taxes (property_id, currency);
 
@@ -275,6 +318,61 @@ revoke execute on function private.check_amount() from public;
 comment on function private.check_amount() is
     'Trigger: the currency is the property''s, filled in when left out; with argument `night` the price is at or above the currency''s lowest. Runs before the policies do, so as the caller.';
 
+create function private.keep_currency() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if exists (select from public.property_seasons s where s.property_id = old.id)
+        or exists (select from public.property_date_overrides o where o.property_id = old.id)
+        or exists (select from public.property_fees f where f.property_id = old.id)
+        or exists (select from public.property_taxes t where t.property_id = old.id)
+    then
+        raise sqlstate 'PT409' using
+            message = format('Amounts of this property are in %s.', old.currency),
+            hint = 'Delete its seasons, date overrides, fees and taxes, change the currency, and write them anew.';
+    end if;
+    return new;
+end
+$$;
+revoke execute on function private.keep_currency() from public;
+comment on function private.keep_currency() is
+    'Trigger: tells in words why the currency stays while amounts are written in it; the foreign keys hold it.';
+
+create trigger keep_currency before update of currency on public.properties
+    for each row when (new.currency is distinct from old.currency) execute function private.keep_currency();
+
+create function private.refuse_overlap() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_from date;
+    v_until date;
+begin
+    execute format(
+        'select t.starts_on, t.ends_on from public.%I t where t.property_id = $1.property_id and t.id <> $1.id '
+        'and t.starts_on < $1.ends_on and t.ends_on > $1.starts_on %s order by 1 limit 1', tg_table_name, tg_argv[0]
+    ) into v_from, v_until using new;
+    if v_from is not null then
+        raise sqlstate 'PT409' using
+            message = format('From %s to %s there is one already.', v_from, v_until),
+            hint = 'Ranges do not overlap: change or delete that one, or choose other dates. A range ends on the day that the next begins.';
+    end if;
+    return new;
+end
+$$;
+revoke execute on function private.refuse_overlap() from public;
+comment on function private.refuse_overlap() is
+    'Trigger with a condition on rows t beside $1, the new one, as argument: tells a client in words which range is in the way. Two at once meet the exclusion constraint.';
+
+create trigger refuse_overlap before insert or update on public.property_seasons
+    for each row when (auth.role() is not null) execute function private.refuse_overlap('');
+create trigger refuse_overlap before insert or update on public.property_date_overrides
+    for each row when (auth.role() is not null) execute function private.refuse_overlap('');
+create trigger refuse_overlap before insert or update on public.property_availability_rules
+    for each row when (auth.role() is not null) execute function private.refuse_overlap('and t.kind = $1.kind');
+
 create trigger check_amount before insert or update on public.property_seasons
     for each row execute function private.check_amount('night');
 create trigger check_amount before insert or update on public.property_date_overrides
@@ -294,8 +392,18 @@ create trigger limit_per_property after insert on public.property_taxes
     referencing new table as new_rows for each statement execute function private.limit_per_property(20);
 
 create trigger set_updated_at before update on public.property_seasons for each row execute function private.set_updated_at();
+create trigger validate_row before insert or update on public.property_seasons
+    for each row when (auth.role() is not null) execute function private.validate_row();
 create trigger set_updated_at before update on public.property_date_overrides for each row execute function private.set_updated_at();
+create trigger validate_row before insert or update on public.property_date_overrides
+    for each row when (auth.role() is not null) execute function private.validate_row();
 create trigger set_updated_at before update on public.property_availability_rules
     for each row execute function private.set_updated_at();
+create trigger validate_row before insert or update on public.property_availability_rules
+    for each row when (auth.role() is not null) execute function private.validate_row();
 create trigger set_updated_at before update on public.property_fees for each row execute function private.set_updated_at();
+create trigger validate_row before insert or update on public.property_fees
+    for each row when (auth.role() is not null) execute function private.validate_row();
 create trigger set_updated_at before update on public.property_taxes for each row execute function private.set_updated_at();
+create trigger validate_row before insert or update on public.property_taxes
+    for each row when (auth.role() is not null) execute function private.validate_row();

@@ -24,13 +24,22 @@ for (const [name, head, expected] of samples) {
   Deno.test(`${name} is ${expected ?? "no image"}`, () => equal(imageType(bytes(head)), expected));
 }
 
+const pixel =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const png = bytes(atob(pixel));
+/** The same with a comment before its last chunk. */
+const commented = bytes(`${atob(pixel).slice(0, -12)}\0\0\0\x06tEXtat 77\0CRC!${atob(pixel).slice(-12)}`);
+
 const path = "00000000-0000-4000-8000-000000000001/a.png";
 
 function world(overrides: Partial<Dependencies> = {}) {
   const calls: string[] = [];
   const handler = createHandler({
     userOf: async (authorization) => (authorization === "Bearer ana" ? "ana" : undefined),
-    readHead: async () => ({ bytes: bytes(samples[0]?.[1] ?? ""), contentType: "image/png" }),
+    readObject: async () => ({ bytes: png, contentType: "image/png" }),
+    replaceObject: async (_path, clean, contentType) => {
+      calls.push(`replace by ${clean.length} bytes of ${contentType}`);
+    },
     addPhoto: async (actor) => {
       calls.push(`add by ${actor}`);
       return { photo: { id: 1 } };
@@ -54,9 +63,26 @@ Deno.test("an image becomes a photo on behalf of the caller", async () => {
   equal(calls.join(), "add by ana");
 });
 
+Deno.test("what it tells beside the picture is taken out before it becomes a photo", async () => {
+  const { calls, post } = world({
+    readObject: async () => ({ bytes: commented, contentType: "image/png" }),
+  });
+  equal((await post({ path, alt_text: "Door" })).status, 201);
+  equal(calls.join(), "replace by 70 bytes of image/png,add by ana");
+});
+
+Deno.test("what cannot be taken out is refused with the image", async () => {
+  const avif = bytes("\0\0\0\x14ftypavif\0\0\0\0avif\0\0\0\x09uuid?");
+  const { calls, post } = world({ readObject: async () => ({ bytes: avif, contentType: "image/avif" }) });
+  const response = await post({ path, alt_text: "Door" });
+  equal(response.status, 415);
+  equal((await response.json()).code, "image_has_metadata");
+  equal(calls.join(), "discard by ana");
+});
+
 Deno.test("what is no image is thrown away and refused", async () => {
   const { calls, post } = world({
-    readHead: async () => ({ bytes: bytes("<html>"), contentType: "image/png" }),
+    readObject: async () => ({ bytes: bytes("<html>"), contentType: "image/png" }),
   });
   const response = await post({ path, alt_text: "Door" });
   equal(response.status, 415);
@@ -66,7 +92,7 @@ Deno.test("what is no image is thrown away and refused", async () => {
 
 Deno.test("an image of another kind than declared is no better", async () => {
   const { post } = world({
-    readHead: async () => ({ bytes: bytes(samples[0]?.[1] ?? ""), contentType: "image/jpeg" }),
+    readObject: async () => ({ bytes: png, contentType: "image/jpeg" }),
   });
   equal((await post({ path, alt_text: "Door" })).status, 415);
 });

@@ -1,8 +1,10 @@
 // Makes an uploaded object a photo of its property. The database knows an object's declared type; whether the bytes are an
-// image is seen here, and what is not one is thrown away.
+// image is seen here, and what is not one is thrown away. What a photo tells beside the picture, such as the point where it was
+// taken, is taken out of the object before anybody hears of it.
 
 import { z } from "npm:zod@4.6.7";
-import { headLength, imageType } from "./image.ts";
+import { imageType } from "./image.ts";
+import { type Problem, withoutMetadata } from "./metadata.ts";
 import { bodySchema } from "./schema.ts";
 
 /** An answer that is not a success, as PostgREST shapes it. */
@@ -18,8 +20,10 @@ export interface Refusal {
 export interface Dependencies {
   /** The id of the user whose access token this is; undefined when it is nobody's. */
   userOf(authorization: string): Promise<string | undefined>;
-  /** The first `length` bytes of an object of the bucket and its declared type; undefined when there is no such object. */
-  readHead(path: string, length: number): Promise<{ bytes: Uint8Array; contentType: string } | undefined>;
+  /** An object of the bucket and its declared type; undefined when there is no such object. */
+  readObject(path: string): Promise<{ bytes: Uint8Array; contentType: string } | undefined>;
+  /** Writes other bytes to an object that is there. */
+  replaceObject(path: string, bytes: Uint8Array, contentType: string): Promise<void>;
   /** Makes the row on behalf of the actor, or says why not. */
   addPhoto(actor: string, path: string, altText: string): Promise<{ photo: unknown } | { refusal: Refusal }>;
   /** Removes an upload that became no photo, on behalf of the actor, or says why not. */
@@ -32,9 +36,23 @@ const headers = {
   "access-control-allow-methods": "POST, OPTIONS",
 };
 
+const problems: Record<Problem, { code: string; message: string; hint: string }> = {
+  broken: {
+    code: "not_an_image",
+    message: "That file is not an image of the kind it says it is.",
+    hint: "Upload a JPEG, PNG, WebP or AVIF file with its own content type, to a new path.",
+  },
+  metadata: {
+    code: "image_has_metadata",
+    message: "That AVIF image holds metadata, which may say where it was taken.",
+    hint: "Save it without metadata, or as JPEG, PNG or WebP, and upload it to a new path.",
+  },
+};
+
 /**
  * `POST { path, alt_text }` answers 201 with the row of `property_photos`; 415 `not_an_image` when the bytes are not those of a
- * JPEG, PNG, WebP or AVIF image, or of another kind than declared; 404, 422 and 400 as the database says.
+ * JPEG, PNG, WebP or AVIF image, or of another kind than declared, and `image_has_metadata` for an AVIF with metadata; 404, 422
+ * and 400 as the database says.
  */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
   return async (request) => {
@@ -51,19 +69,16 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       return refuse({ status: 400, code: "bad_request", message, hint: "Send JSON: { path, alt_text }." });
     }
     const { path, alt_text } = body.data;
-    const head = await dependencies.readHead(path, headLength);
-    const type = head === undefined ? undefined : imageType(head.bytes);
+    const object = await dependencies.readObject(path);
     // Without an object the database refuses too; it says why to those whom it concerns.
-    if (head !== undefined && (type === undefined || type !== head.contentType)) {
-      const outcome = await dependencies.discardUpload(actor, path);
-      return refuse(
-        outcome?.refusal ?? {
-          status: 415,
-          code: "not_an_image",
-          message: "That file is not an image of the kind it says it is.",
-          hint: "Upload a JPEG, PNG, WebP or AVIF file with its own content type, to a new path.",
-        },
-      );
+    if (object !== undefined) {
+      const { bytes, contentType } = object;
+      const clean = imageType(bytes) === contentType ? withoutMetadata(bytes, contentType) : "broken";
+      if (typeof clean === "string") {
+        const outcome = await dependencies.discardUpload(actor, path);
+        return refuse(outcome?.refusal ?? { status: 415, ...problems[clean] });
+      }
+      if (clean !== bytes) await dependencies.replaceObject(path, clean, contentType);
     }
     const outcome = await dependencies.addPhoto(actor, path, alt_text);
     if ("refusal" in outcome) return refuse(outcome.refusal);

@@ -1,7 +1,7 @@
 // What kind of image some bytes are, by their first ones.
 
-/** How many bytes `imageType` wants to see. */
-export const headLength = 32;
+/** Among so many first bytes stand the brands of an AVIF. */
+const headLength = 32;
 
 /**
  * The MIME type of an image in one of the formats that photos may have; undefined for anything else.

@@ -6,6 +6,8 @@ import { createHandler, type Refusal } from "./handler.ts";
 
 const url = Deno.env.get("SUPABASE_URL") ?? "";
 const key = Deno.env.get("SUPABASE_SERVICE_ROLE_KEY") ?? "";
+const headers = { authorization: `Bearer ${key}`, apikey: key };
+const objectUrl = (path: string) => `${url}/storage/v1/object/property-photos/${path}`;
 const supabase = createClient<Database>(url, key, { auth: { persistSession: false } });
 
 Deno.serve(
@@ -14,18 +16,25 @@ Deno.serve(
       const { data } = await supabase.auth.getUser(authorization.replace(/^Bearer /, ""));
       return data.user?.id;
     },
-    async readHead(path, length) {
-      const response = await fetch(`${url}/storage/v1/object/property-photos/${path}`, {
-        headers: { authorization: `Bearer ${key}`, apikey: key, range: `bytes=0-${length - 1}` },
-      });
+    async readObject(path) {
+      const response = await fetch(objectUrl(path), { headers });
       if (!response.ok) {
         await response.body?.cancel();
         return undefined;
       }
       return {
-        bytes: await firstBytes(response, length),
+        bytes: new Uint8Array(await response.arrayBuffer()),
         contentType: response.headers.get("content-type") ?? "",
       };
+    },
+    async replaceObject(path, bytes, contentType) {
+      const response = await fetch(objectUrl(path), {
+        method: "PUT",
+        headers: { ...headers, "content-type": contentType },
+        body: bytes.slice(),
+      });
+      await response.body?.cancel();
+      if (!response.ok) throw new Error(`Storage answered ${response.status} to the cleaned image.`);
     },
     async addPhoto(actor, path, altText) {
       const { data, error, status } = await supabase.rpc("add_photo", {
@@ -41,19 +50,6 @@ Deno.serve(
     },
   }),
 );
-
-/** At most `length` bytes, also from a server that ignored the range. */
-async function firstBytes(response: Response, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  for await (const chunk of response.body ?? []) {
-    const part = chunk.subarray(0, length - filled);
-    bytes.set(part, filled);
-    filled += part.length;
-    if (filled === length) break;
-  }
-  return bytes.subarray(0, filled);
-}
 
 function refusal(
   error: { code: string; message: string; details: string; hint: string },

@@ -31,7 +31,8 @@ const photoSchema = z.object({
 export const contract = {
   summary: "Make an upload a photo of its property",
   description:
-    "Upload to the bucket `property-photos` first. The function looks at the bytes: what is no image is thrown away.",
+    "Upload to the bucket `property-photos` first. The function looks at the bytes: what is no image is thrown away, and what " +
+    "a photo tells beside the picture, such as where it was taken, is taken out.",
   caller: "person",
   input: bodySchema,
   answers: { 201: { description: "The row of `property_photos`.", schema: photoSchema } },
@@ -39,6 +40,11 @@ export const contract = {
     400: { code: "bad_request", message: "✖ Invalid input", hint: "Send JSON: { path, alt_text }." },
     401: { code: "not_signed_in", message: "You are not signed in." },
     404: { code: "PT404", message: "There is no such property among yours." },
+    422: {
+      code: "PT422",
+      message: "There is no such upload.",
+      hint: "Upload the photo to a new path in the bucket property-photos first.",
+    },
     405: { code: "method_not_allowed", message: "Use POST." },
     415: {
       code: "not_an_image",

@@ -15,6 +15,25 @@ beforeAll(async () => {
 });
 afterAll(() => sql.end());
 
+/** A segment of a JPEG: an Exif with its first directory's entries, and what follows them. */
+const exif = (entries: string, more = "") => {
+  const tiff = `Exif\0\0MM\0*\0\0\0\x08\0${String.fromCharCode(entries.length / 12)}${entries}\0\0\0\0${more}`;
+  return Buffer.from(`\xff\xe1\0${String.fromCharCode(tiff.length + 2)}${tiff}`, "latin1");
+};
+/** Orientation: 6, the top of the picture is its right side. */
+const orientation = "\x01\x12\0\x03\0\0\0\x01\0\x06\0\0";
+/** Where GPS data begin. */
+const gps = "\x88\x25\0\x04\0\0\0\x01\0\0\0\x26";
+const scan = Buffer.from("\xff\xdb\0\x04ab\xff\xda\0\x04cdpixels\xff\xd9", "latin1");
+const jpeg = (segment: Buffer) => Buffer.concat([Buffer.from([0xff, 0xd8]), segment, scan]);
+const jpegWithPlace = jpeg(exif(orientation + gps, "38.7079123"));
+const jpegUpright = jpeg(exif(orientation));
+const pngWithPlace = Buffer.concat([
+  png.subarray(0, -12),
+  Buffer.from("\0\0\0\x0ftEXtGPS\0 38.7079123CRC!", "latin1"),
+  png.subarray(-12),
+]);
+
 const bucket = (person: Person) => person.client.storage.from("property-photos");
 const urlOf = (path: string) => `${stack.apiUrl}/storage/v1/object/public/property-photos/${path}`;
 
@@ -35,6 +54,24 @@ describe("a photo", () => {
     expect(data).toEqual({ cover_photo: { alt_text: "Kitchen" } });
     await ana.client.from("property_photos").delete().eq("id", photo.id).throwOnError();
     await until(async () => ((await fetch(urlOf(photo.path))).ok ? undefined : true), "the object to go");
+  });
+
+  it("does not tell where it was taken, in whatever format, and stays upright", async () => {
+    const photos = [
+      [jpegWithPlace, "image/jpeg"],
+      [pngWithPlace, "image/png"],
+    ] as const;
+    for (const [bytes, contentType] of photos) {
+      expect(bytes.includes("38.7079123")).toBe(true);
+      const response = await addPhoto(ana, property, { bytes, contentType });
+      expect(response.status).toBe(201);
+      const { path } = (await response.json()) as { path: string };
+      const served = await fetch(urlOf(path));
+      expect(served.headers.get("content-type")).toBe(contentType);
+      const shown = Buffer.from(await served.arrayBuffer());
+      expect(shown.includes("38.7079123")).toBe(false);
+      expect(shown).toEqual(contentType === "image/png" ? png : jpegUpright);
+    }
   });
 
   it("takes its object along when a draft is deleted", async () => {
@@ -82,7 +119,13 @@ describe("refused", () => {
   });
 
   it("a photo that nobody describes", async () => {
-    expect((await addPhoto(ana, property, { alt: " " })).status).toBe(400);
+    const response = await addPhoto(ana, property, { alt: " " });
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({
+      code: "PT422",
+      message:
+        "The words for a photo are one line of 1 to 300 characters of plain text, without HTML and control characters.",
+    });
   });
 
   it("a stranger, who gets nothing in and throws nothing away", async () => {

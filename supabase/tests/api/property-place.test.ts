@@ -1,6 +1,6 @@
 // Privacy of place, from outside: one public point however often it is asked for, and no way to the exact one.
 
-import { beforeAll, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { createPublished, door } from "../property-support.ts";
 import { anonymous, type Person, signUp, stack } from "../support.ts";
 
@@ -16,10 +16,10 @@ beforeAll(async () => {
 /** What nobody but Ana may find in an answer. */
 const secrets = [door.line1, "38.7079", "9.1366", door.postal_code];
 
-const distance = (lat: number, lng: number) => {
+const distance = (lat: number, lng: number, from: { latitude: number; longitude: number } = door) => {
   const radians = Math.PI / 180;
-  const x = (lng - door.longitude) * radians * Math.cos(door.latitude * radians);
-  return 6_371_000 * Math.hypot(x, (lat - door.latitude) * radians);
+  const x = (lng - from.longitude) * radians * Math.cos(from.latitude * radians);
+  return 6_371_000 * Math.hypot(x, (lat - from.latitude) * radians);
 };
 
 async function ask(person: Person | undefined, path: string, init: RequestInit = {}): Promise<string> {
@@ -85,7 +85,8 @@ it("the exact place is in no answer that a stranger can get", async () => {
   ];
   for (const person of [undefined, ben]) {
     for (const [path, init] of requests) {
-      const answer = await ask(person, path, init);
+      // the public point may by chance begin with the same digits
+      const answer = (await ask(person, path, init)).replaceAll(/"public_\w+":[-\d.]+/g, "");
       for (const secret of secrets) expect(answer, `${init?.method ?? "GET"} ${path}`).not.toContain(secret);
     }
   }
@@ -135,4 +136,64 @@ it("edits that do not move the place do not move the point; the host and a guest
     .throwOnError();
   await ana.client.from("properties").update({ title: "Another title" }).eq("id", property).throwOnError();
   expect(await read()).toEqual({ ...before, neighbourhood: "Alfama" });
+});
+
+describe("search", () => {
+  /** A rock in the Atlantic, where no other test has a place. */
+  const rock = { latitude: 0.9169, longitude: -29.3453 };
+  let lodge: string;
+
+  beforeAll(async () => {
+    lodge = await createPublished(ana);
+    await ana.client.from("property_addresses").update(rock).eq("property_id", lodge).throwOnError();
+  });
+
+  const search = async (area: Record<string, unknown>) => {
+    const { data } = await anonymous()
+      .rpc("search_properties", { ...area, p_limit: 50 })
+      .throwOnError();
+    return data.find((row) => row.property_id === lodge);
+  };
+  const around = ({ latitude, longitude }: { latitude: number; longitude: number }, p_radius: number) => ({
+    p_latitude: latitude,
+    p_longitude: longitude,
+    p_radius,
+  });
+  const publicPoint = async () => {
+    const { data } = await anonymous()
+      .from("properties")
+      .select("latitude:public_latitude, longitude:public_longitude")
+      .eq("id", lodge)
+      .single()
+      .throwOnError();
+    return { latitude: Number(data.latitude), longitude: Number(data.longitude) };
+  };
+
+  it("does not find it where it is, in a circle or a viewport, but where the public point is", async () => {
+    expect(await search(around(rock, 190))).toBeUndefined();
+    const { latitude, longitude } = rock;
+    const box = { p_west: longitude - 1e-3, p_south: latitude - 1e-3, p_east: longitude + 1e-3 };
+    expect(await search({ ...box, p_north: latitude + 1e-3 })).toBeUndefined();
+    const found = await search(around(await publicPoint(), 20));
+    expect(found?.distance).toBeLessThanOrEqual(1);
+  });
+
+  it("measures from the public point, so that distances from many places lead there", async () => {
+    const there = await publicPoint();
+    for (const [north, east] of [
+      [0.02, 0],
+      [0, 0.02],
+      [-0.015, -0.015],
+      [0.001, -0.03],
+    ] as const) {
+      const centre = { latitude: rock.latitude + north, longitude: rock.longitude + east };
+      const expected = distance(there.latitude, there.longitude, centre);
+      const rest = await search({ ...around(centre, 10_000), p_sort: "distance" });
+      expect(rest?.distance).toBeGreaterThan(expected - 2);
+      expect(rest?.distance).toBeLessThan(expected + 2);
+      // the circle too: a binary search over radii meets the same number
+      expect(await search(around(centre, expected - 3))).toBeUndefined();
+      expect(await search(around(centre, expected + 3))).toBeDefined();
+    }
+  });
 });

@@ -73,6 +73,21 @@ it("runs the first steps", async () => {
   expect(stdout).toContain("languages: [ 'en', 'pt' ]");
 });
 
+it("hosts a place, from a title to the map", async () => {
+  const ana = await signUp("Ana");
+  const script = snippet("Host a place")
+    .replace("ana@example.com", ana.email)
+    .replace('password: "staybase"', `password: "${ana.password}"`);
+  const file = `try-${process.pid}.ts`;
+  expect(await compile({ [file]: script })).toEqual([]);
+  const { stdout } = await withFiles({ [file]: script }, () => node([join(root, file)]));
+  const lines = stdout.trim().split("\n");
+  expect(lines.slice(0, -2)).toHaveLength(13);
+  expect(lines).toContain("Say where it is: city, country and the point on the map.");
+  expect(lines.at(-2)).toMatch(/^published Lisboa 38\.7[123]\d*$/);
+  expect(lines.at(-1)).toBe("paused");
+}, 60_000);
+
 it("books and pays a stay, which types know and search stops and starts to offer", async () => {
   const [ana, ben] = await Promise.all([signUp("Ana"), signUp("Ben")]);
   await createBookable(ana, { title: "The README's", base_price: 100 });

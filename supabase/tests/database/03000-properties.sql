@@ -1,6 +1,6 @@
 -- Properties: every verb as host, stranger, anon, co-host of each level, operator and service role; bad input.
 begin;
-select plan(97);
+select plan(105);
 
 create temporary table world on commit drop as
 select
@@ -107,9 +107,9 @@ select is(
 select is((select count(*)::integer from public.amenities), 63, 'PR38 a bit of the mask each: 63 amenities');
 select tests.act_as('authenticated', ana) from world;
 select lives_ok('insert into public.property_amenities select home, a from world, unnest(array[''wifi'', ''pool'']) a', 'PR39 a host adds amenities');
-select throws_ok('insert into public.property_amenities select home, ''helipad'' from world', '23503', null, 'PR40 of the vocabulary');
+select throws_ok('insert into public.property_amenities select home, ''helipad'' from world', 'PT422', null, 'PR40 of the vocabulary');
 select throws_ok(
-    'insert into public.property_amenities select home, ''amenity_'' || n from world, generate_series(1, 1000) n', '23503', null, 'PR41 not a thousand'
+    'insert into public.property_amenities select home, ''amenity_'' || n from world, generate_series(1, 1000) n', 'PT422', null, 'PR41 not a thousand'
 );
 select throws_ok('insert into public.property_amenities select bens, ''wifi'' from world', '42501', null, 'PR42 not to a stranger''s');
 select tests.act_as('authenticated', mia) from world;
@@ -135,7 +135,7 @@ select throws_ok('update public.house_rules set smoking_allowed = true', '42501'
 select throws_ok('delete from public.house_rules', '42501', null, 'PR52 or deletes it');
 select throws_ok('insert into public.house_rules (property_id) select bens from world', '42501', null, 'PR53 or writes a stranger''s');
 select throws_ok(
-    'insert into public.house_rules (property_id, quiet_from) select home, ''22:00'' from world', '23514', null, 'PR54 quiet hours have an end'
+    'insert into public.house_rules (property_id, quiet_from) select home, ''22:00'' from world', 'PT422', null, 'PR54 quiet hours have an end'
 );
 select tests.act_as('postgres');
 select throws_ok('update public.house_rules set smoking_allowed = true', 'PT409', null, 'PR55 not even plain SQL changes a version');
@@ -161,9 +161,9 @@ select throws_ok(
     'PT422', null, 'PR60 another host''s is not for use'
 );
 select is_empty('delete from public.cancellation_policies where name = ''Ben''''s'' returning id', 'PR61 or for deletion');
-select throws_ok('update public.properties set cancellation_policy_id = ''lenient''', '23503', null, 'PR62 policies exist');
+select throws_ok('update public.properties set cancellation_policy_id = ''lenient''', 'PT422', null, 'PR62 policies exist');
 select throws_ok(
-    format('insert into public.cancellation_policies (name, steps) values (''x'', %L)', s.steps), '23514', null, 'PR63 no policy with ' || s.what
+    format('insert into public.cancellation_policies (name, steps) values (''x'', %L)', s.steps), 'PT422', null, 'PR63 no policy with ' || s.what
 )
 from (values
     ('no step', '[]'),
@@ -187,34 +187,64 @@ select results_eq(
 -- bad input
 select throws_ok(format('update public.properties set %s where id = (select home from world)', b.change), b.code, null, 'PR65 refused: ' || b.what)
 from (values
-    ('a time zone that is none', 'time_zone = ''Mars/Olympus''', '23503'),
-    ('an abbreviation of a time zone', 'time_zone = ''EST''', '23503'),
-    ('an offset for a time zone', 'time_zone = ''UTC+3''', '23503'),
-    ('a currency that is none', 'currency = ''XXX''', '23503'),
+    ('a time zone that is none', 'time_zone = ''Mars/Olympus''', 'PT422'),
+    ('an abbreviation of a time zone', 'time_zone = ''EST''', 'PT422'),
+    ('an offset for a time zone', 'time_zone = ''UTC+3''', 'PT422'),
+    ('a currency that is none', 'currency = ''XXX''', 'PT422'),
     ('a negative price', 'base_price = -1', 'PT422'),
     ('a price below the currency''s lowest', 'base_price = 99', 'PT422'),
     ('a weekend price of nothing', 'weekend_price = 0', 'PT422'),
-    ('a price beyond reason', 'base_price = 9000000000000000', '23514'),
-    ('a negative price of extra guests', 'extra_guest_price = -1', '23514'),
-    ('a discount of all', 'weekly_discount_percent = 100', '23514'),
-    ('10 MB of description', 'description = repeat(''x'', 10485760)', '23514'),
-    ('HTML in the description', 'description = ''<img src=x>''', '23514'),
-    ('control characters', 'description = E''a\u0007b''', '23514'),
-    ('text that reverses its neighbours', 'title = E''a\u202eb''', '23514'),
-    ('a title of two lines', 'title = E''a\nb''', '23514'),
-    ('an empty title', 'title = '' ''', '23514'),
-    ('a third of a bathroom', 'bathrooms = 1.3', '23514'),
-    ('no guests', 'max_guests = 0', '23514'),
-    ('minimum above maximum', 'min_nights = 40', '23514'),
-    ('a day that no week has', 'check_in_weekdays = ''{1,8}''', '23514'),
-    ('no day of arrival', 'check_in_weekdays = ''{}''', '23514'),
-    ('three nights of preparation', 'preparation_nights_after = 3', '23514'),
-    ('six infants', 'max_infants = 6', '23514'),
-    ('check-out after check-in', 'check_out_until = ''16:00''', '23514')
+    ('a price beyond reason', 'base_price = 9000000000000000', 'PT422'),
+    ('a negative price of extra guests', 'extra_guest_price = -1', 'PT422'),
+    ('a discount of all', 'weekly_discount_percent = 100', 'PT422'),
+    ('10 MB of description', 'description = repeat(''x'', 10485760)', 'PT422'),
+    ('HTML in the description', 'description = ''<img src=x>''', 'PT422'),
+    ('control characters', 'description = E''a\u0007b''', 'PT422'),
+    ('text that reverses its neighbours', 'title = E''a\u202eb''', 'PT422'),
+    ('a title of two lines', 'title = E''a\nb''', 'PT422'),
+    ('an empty title', 'title = '' ''', 'PT422'),
+    ('a third of a bathroom', 'bathrooms = 1.3', 'PT422'),
+    ('no guests', 'max_guests = 0', 'PT422'),
+    ('minimum above maximum', 'min_nights = 40', 'PT422'),
+    ('a day that no week has', 'check_in_weekdays = ''{1,8}''', 'PT422'),
+    ('no day of arrival', 'check_in_weekdays = ''{}''', 'PT422'),
+    ('three nights of preparation', 'preparation_nights_after = 3', 'PT422'),
+    ('six infants', 'max_infants = 6', 'PT422'),
+    ('check-out after check-in', 'check_out_until = ''16:00''', 'PT422')
 ) as b (what, change, code);
 select throws_ok(
-    'insert into public.properties (title, base_price) values (''x'', 5000)', '23514', null, 'PR66 a price has a currency'
+    'insert into public.properties (title, base_price) values (''x'', 5000)', 'PT422', null, 'PR66 a price has a currency'
 );
+
+select throws_ok(
+    'insert into public.properties (title, beds, bedrooms, currency) values ('''', -1, 51, ''XXX'')', 'PT422',
+    'A place has 0 to 50 bedrooms. A place has 0 to 100 beds. A title is one line of 1 to 150 characters of plain text, without HTML and control characters. There is no currency "XXX".',
+    'PR67 all that is wrong is said at once, in words'
+);
+select throws_ok('insert into public.properties (beds) values (2)', 'PT422', 'Title is missing.', 'PR68 and what is missing');
+select is_empty(
+    $$select c.conrelid::regclass, c.conname from pg_trigger t join pg_constraint c on c.conrelid = t.tgrelid and c.contype = 'c'
+      where t.tgname = 'validate_row' and obj_description(c.oid, 'pg_constraint') is null
+        and c.conname <> 'house_rules_version_is_positive'$$, -- nobody sends a version
+    'PR69 every check of such a table has its words'
+);
+select set_has(
+    $$select tgrelid from pg_trigger where tgname = 'validate_row'$$,
+    $$select t::regclass::oid from unnest(array[
+        'public.properties', 'public.property_addresses', 'public.property_amenities', 'public.property_photos', 'public.house_rules',
+        'public.property_seasons', 'public.property_date_overrides', 'public.property_availability_rules', 'public.property_fees',
+        'public.property_taxes', 'public.cancellation_policies', 'public.co_host_invitations']) t$$,
+    'PR70 and those are what hosts write'
+);
+select tests.act_as('postgres');
+select set_config('request.jwt.claims', '', true);
+select throws_ok(format('update public.properties set %s where id = (select home from world)', b.change), b.code, null, 'PR71 plain SQL meets the checks: ' || b.what)
+from (values
+    ('a time zone that is none', 'time_zone = ''Mars/Olympus''', '23503'),
+    ('HTML in the description', 'description = ''<img src=x>''', '23514'),
+    ('a third of a bathroom', 'bathrooms = 1.3', '23514'),
+    ('no title', 'title = null', '23502')
+) as b (what, change, code);
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- The life of a property: legal and illegal changes of status, what publishing asks for, the record, leaving.
 begin;
-select plan(59);
+select plan(66);
 
 create temporary table world on commit drop as
 select
@@ -179,6 +179,27 @@ select tests.act_as('authenticated', fay) from world;
 select lives_ok('select public.delete_account()', 'LC54 a co-host may leave');
 select tests.act_as('postgres');
 select is_empty('select from public.co_hosts, world where profile_id = fay', 'LC55 and helps nobody any more');
+
+-- what is confirmed stands
+update world set home = tests.create_property(hugo), empty = null;
+update world set empty = tests.create_booking(ben, home, current_date + 40, current_date + 42);
+select tests.act_as('authenticated', hugo) from world;
+select lives_ok('select public.pause_property(home) from world', 'LC57 a property with a stay to come is paused');
+select throws_ok(
+    'delete from public.properties where id = (select home from world)', 'PT409', 'A property that guests may have booked is not deleted.',
+    'LC58 and not deleted'
+);
+select lives_ok('select public.archive_property(home) from world', 'LC59 but archived');
+select tests.act_as('authenticated', ben) from world;
+select is((select b.status from public.bookings b, world where b.id = empty), 'confirmed', 'LC60 the stay stands');
+select isnt_empty('select from public.property_addresses, world where property_id = home', 'LC61 and its guest still reads where it is');
+select tests.act_as('postgres');
+select isnt_empty('select from public.occupancies, world where property_id = home', 'LC62 its nights are taken');
+select tests.act_as('service_role');
+select throws_ok(
+    'delete from public.properties where id = (select home from world)', 'PT409', 'A property that guests may have booked is not deleted.',
+    'LC63 the service deletes it no more than its host'
+);
 
 select * from finish();
 rollback;

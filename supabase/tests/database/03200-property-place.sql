@@ -96,13 +96,13 @@ select ok(
 select tests.act_as('authenticated', ana) from world;
 select throws_ok(format('update public.property_addresses set %s', b.change), b.code, null, 'PL26 refused: ' || b.what)
 from (values
-    ('a latitude outside the earth', 'latitude = 90.1', '23514'),
-    ('a longitude outside the earth', 'longitude = -180.1', '23514'),
-    ('a latitude that is no number', 'latitude = ''NaN''', '23514'),
-    ('an endless longitude', 'longitude = ''Infinity''', '23514'),
-    ('a country in words', 'country = ''Portugal''', '23514'),
-    ('HTML in the street', 'line1 = ''<script>''', '23514'),
-    ('no city', 'city = null', '23502'),
+    ('a latitude outside the earth', 'latitude = 90.1', 'PT422'),
+    ('a longitude outside the earth', 'longitude = -180.1', 'PT422'),
+    ('a latitude that is no number', 'latitude = ''NaN''', 'PT422'),
+    ('an endless longitude', 'longitude = ''Infinity''', 'PT422'),
+    ('a country in words', 'country = ''Portugal''', 'PT422'),
+    ('HTML in the street', 'line1 = ''<script>''', 'PT422'),
+    ('no city', 'city = null', 'PT422'),
     ('a property that is not hers', 'property_id = ''00000000-0000-4000-8000-000000000009''', '42501')
 ) as b (what, change, code);
 

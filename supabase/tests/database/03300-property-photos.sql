@@ -55,14 +55,14 @@ select throws_ok('select public.add_photo(mia, home || ''/3.png'', ''x'') from w
 select throws_ok('select public.add_photo(ben, home || ''/3.png'', ''x'') from world', 'PT404', null, 'PH20 or a stranger');
 select throws_ok('select public.add_photo(ana, home || ''/3.png'', ''x'') from world', 'PT422', null, 'PH21 not without an upload');
 select throws_ok('select public.add_photo(ana, home || ''/1.png'', ''x'') from world', '23505', null, 'PH22 not twice');
-select throws_ok('select public.add_photo(ana, home || ''/1.png'', '' '') from world', '23514', null, 'PH23 not without words');
+select throws_ok('select public.add_photo(ana, home || ''/1.png'', '' '') from world', 'PT422', null, 'PH23 not without words');
 select throws_ok(
-    'insert into public.property_photos (property_id, path, alt_text) select home, draft || ''/front.png'', ''x'' from world', '23514', null,
+    'insert into public.property_photos (property_id, path, alt_text) select home, draft || ''/front.png'', ''x'' from world', 'PT422', null,
     'PH24 not with another property''s object'
 );
 select throws_ok(
     'insert into public.property_photos (property_id, external_url, alt_text) select home, ''http://example.com/1.jpg'', ''x'' from world',
-    '23514', null, 'PH25 not from a place without encryption'
+    'PT422', null, 'PH25 not from a place without encryption'
 );
 
 -- order

@@ -1,6 +1,6 @@
 -- Seasons, date overrides, availability rules, fees, taxes: who writes them, ranges that do not overlap, amounts.
 begin;
-select plan(83);
+select plan(86);
 
 create temporary table world on commit drop as
 select
@@ -66,16 +66,16 @@ select lives_ok(
 );
 select throws_ok(
     'insert into public.property_seasons (property_id, name, starts_on, ends_on, price) select home, ''x'', ''2027-08-31'', ''2027-09-01'', 15000 from world',
-    '23P01', null, 'PP22 and not a night before'
+    'PT409', 'From 2027-06-01 to 2027-09-01 there is one already.', 'PP22 and not a night before'
 );
-select throws_ok('update public.property_seasons set starts_on = ''2027-08-01'' where name = ''Autumn''', '23P01', null, 'PP23 nor is moved there');
+select throws_ok('update public.property_seasons set starts_on = ''2027-08-01'' where name = ''Autumn''', 'PT409', null, 'PP23 nor is moved there');
 select lives_ok(
     'insert into public.property_seasons (property_id, name, starts_on, ends_on, price) select draft, ''Summer'', ''2027-06-01'', ''2027-09-01'', 15000 from world',
     'PP24 another property has its own'
 );
 select throws_ok(
     'insert into public.property_date_overrides (property_id, starts_on, ends_on, price) select home, ''2027-12-24'', ''2028-01-01'', 15000 from world',
-    '23P01', null, 'PP25 overrides do not overlap'
+    'PT409', null, 'PP25 overrides do not overlap'
 );
 select lives_ok(
     'insert into public.property_availability_rules (property_id, kind, starts_on, ends_on) select home, ''closed_to_departure'', ''2027-12-25'', ''2027-12-26'' from world',
@@ -83,29 +83,29 @@ select lives_ok(
 );
 select throws_ok(
     'insert into public.property_availability_rules (property_id, kind, starts_on, ends_on) select home, ''closed_to_arrival'', ''2027-12-20'', ''2028-01-02'' from world',
-    '23P01', null, 'PP27 rules of one kind do not'
+    'PT409', null, 'PP27 rules of one kind do not'
 );
 select throws_ok(format('update public.property_seasons set %s where name = ''Autumn''', b.change), b.code, null, 'PP28 refused: ' || b.what)
 from (values
-    ('an empty season', 'ends_on = starts_on', '23514'),
-    ('a season backwards', 'ends_on = starts_on - 1', '23514'),
-    ('a season without end', 'ends_on = ''infinity''', '23514'),
-    ('the year 9999', 'starts_on = ''9999-01-01'', ends_on = ''9999-02-01''', '23514'),
+    ('an empty season', 'ends_on = starts_on', 'PT422'),
+    ('a season backwards', 'ends_on = starts_on - 1', 'PT422'),
+    ('a season without end', 'ends_on = ''infinity''', 'PT422'),
+    ('the year 9999', 'starts_on = ''9999-01-01'', ends_on = ''9999-02-01''', 'PT422'),
     ('a price of nothing', 'price = 0', 'PT422'),
     ('a negative price', 'price = -100', 'PT422'),
     ('a price below the currency''s lowest', 'price = 99', 'PT422'),
     ('another currency', 'currency = ''USD''', 'PT422'),
-    ('a season that says nothing', 'price = null', '23514'),
-    ('minimum above maximum', 'min_nights = 5, max_nights = 4', '23514'),
+    ('a season that says nothing', 'price = null', 'PT422'),
+    ('minimum above maximum', 'min_nights = 5, max_nights = 4', 'PT422'),
     ('a stranger''s property', 'property_id = (select bens from world)', '42501')
 ) as b (what, change, code);
 select throws_ok(
     'insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights) select home, ''closed_to_arrival'', ''2028-12-20'', ''2029-01-02'', 3 from world',
-    '23514', null, 'PP29 a closed day has no shortest stay'
+    'PT422', null, 'PP29 a closed day has no shortest stay'
 );
 
 -- currency
-select throws_ok('update public.properties set currency = ''USD'' where id = (select home from world)', '23503', null, 'PP30 amounts hold the currency');
+select throws_ok('update public.properties set currency = ''USD'' where id = (select home from world)', 'PT409', 'Amounts of this property are in EUR.', 'PP30 amounts hold the currency');
 select lives_ok(
     'delete from public.property_seasons where property_id = (select draft from world); update public.properties set currency = ''JPY'', base_price = 9000 where id = (select draft from world)',
     'PP31 without amounts it is free'
@@ -124,11 +124,11 @@ select throws_ok(
 
 -- fees and taxes
 select throws_ok(
-    'insert into public.property_fees (property_id, kind, name, charge, amount) select home, ''other'', ''x'', ''percent'', 10 from world', '23514', null,
+    'insert into public.property_fees (property_id, kind, name, charge, amount) select home, ''other'', ''x'', ''percent'', 10 from world', 'PT422', null,
     'PP35 a fee is an amount'
 );
 select throws_ok(
-    'insert into public.property_fees (property_id, kind, name, amount) select home, ''other'', ''x'', -1 from world', '23514', null, 'PP36 above zero'
+    'insert into public.property_fees (property_id, kind, name, amount) select home, ''other'', ''x'', -1 from world', 'PT422', null, 'PP36 above zero'
 );
 select throws_ok(
     'insert into public.property_fees (property_id, kind, name, amount) select home, ''other'', ''Fee '' || n, 100 from world, generate_series(1, 20) n',
@@ -136,15 +136,31 @@ select throws_ok(
 );
 select throws_ok(format('insert into public.property_taxes (property_id, name, %s from world', b.rest), b.code, null, 'PP38 refused: ' || b.what)
 from (values
-    ('a percentage of nothing named', 'charge, percent) select home, ''x'', ''percent'', 5', '23514'),
-    ('a percentage and an amount', 'charge, percent, applies_to, amount) select home, ''x'', ''percent'', 5, ''all'', 100', '23514'),
-    ('an amount per night without one', 'charge) select home, ''x'', ''per_night''', '23514'),
-    ('more than everything', 'charge, percent, applies_to) select home, ''x'', ''percent'', 101, ''all''', '23514'),
-    ('a negative percentage', 'charge, percent, applies_to) select home, ''x'', ''percent'', -1, ''all''', '23514')
+    ('a percentage of nothing named', 'charge, percent) select home, ''x'', ''percent'', 5', 'PT422'),
+    ('a percentage and an amount', 'charge, percent, applies_to, amount) select home, ''x'', ''percent'', 5, ''all'', 100', 'PT422'),
+    ('an amount per night without one', 'charge) select home, ''x'', ''per_night''', 'PT422'),
+    ('more than everything', 'charge, percent, applies_to) select home, ''x'', ''percent'', 101, ''all''', 'PT422'),
+    ('a negative percentage', 'charge, percent, applies_to) select home, ''x'', ''percent'', -1, ''all''', 'PT422')
 ) as b (what, rest, code);
 select lives_ok(
     'insert into public.property_taxes (property_id, name, charge, amount, max_nights, exempt_from_nights) select home, ''Taxa turística'', ''per_guest_night'', 400, 7, 30 from world',
     'PP39 an amount per guest and night, for seven nights, not for long stays'
+);
+
+-- plain SQL, and two clients at once, meet the constraints
+select tests.act_as('postgres');
+select set_config('request.jwt.claims', '', true);
+select throws_ok(
+    'insert into public.property_seasons (property_id, name, starts_on, ends_on, price) select home, ''x'', ''2027-08-31'', ''2027-09-01'', 15000 from world',
+    '23P01', null, 'PP40 seasons do not overlap'
+);
+select throws_ok(
+    'insert into public.property_date_overrides (property_id, starts_on, ends_on, price) select home, ''2027-12-24'', ''2028-01-01'', 15000 from world',
+    '23P01', null, 'PP41 or overrides'
+);
+select throws_ok(
+    'insert into public.property_availability_rules (property_id, kind, starts_on, ends_on) select home, ''closed_to_arrival'', ''2027-12-20'', ''2028-01-02'' from world',
+    '23P01', null, 'PP42 or rules of one kind'
 );
 
 select * from finish();

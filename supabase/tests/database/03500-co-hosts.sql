@@ -29,7 +29,7 @@ select throws_ok(
     'insert into public.co_host_invitations (property_id, email, level) select home, ''fay@example.org'', ''calendar'' from world', '23505', null, 'CO04 once'
 );
 select throws_ok(
-    'insert into public.co_host_invitations (property_id, email, level) select home, ''fay'', ''calendar'' from world', '23514', null, 'CO05 an address is one'
+    'insert into public.co_host_invitations (property_id, email, level) select home, ''fay'', ''calendar'' from world', 'PT422', null, 'CO05 an address is one'
 );
 select throws_ok(
     'insert into public.co_host_invitations (property_id, email, level, expires_at) select home, ''x@example.org'', ''full'', ''2099-01-01'' from world',

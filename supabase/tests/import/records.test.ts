@@ -1,8 +1,10 @@
 // Reading CSV: whatever is wrong with one record, the others are there, and every one knows its line.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
@@ -102,5 +104,22 @@ describe("records", () => {
         );
       }),
     );
+  });
+
+  it("take the memory of a few, however many there are", { timeout: 60_000 }, async () => {
+    const path = join(folder, "large.csv");
+    const text = "a description of some length ".repeat(40);
+    const rows = Array.from({ length: 1_000 }, (_, index) => `${index},"${text}\n${text}"\n`).join("");
+    writeFileSync(path, "id,name\n");
+    for (let part = 0; part < 40; part++) appendFileSync(path, `${rows}9,lost "here\n`);
+    const count = `
+      const { readRecords } = await import(${JSON.stringify(join(import.meta.dirname, "../../../scripts/import/records.ts"))});
+      const counts = { rows: 0, problems: 0 };
+      for await (const record of readRecords(${JSON.stringify(path)}, () => {})) counts["values" in record ? "rows" : "problems"]++;
+      console.log(JSON.stringify(counts));`;
+    // 93 MB of text; kept in memory, its rows would take several times as much
+    const args = ["--max-old-space-size=32", "--input-type=module", "--eval", count];
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    expect(JSON.parse(stdout)).toEqual({ rows: 40_001, problems: 40 });
   });
 });
