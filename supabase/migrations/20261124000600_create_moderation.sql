@@ -69,7 +69,7 @@ create table public.audit_log (
     at timestamptz not null default clock_timestamp()
 );
 comment on table public.audit_log is
-    'Who changed what of roles, suspensions, reports and the state of reviews, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail.';
+    'Who changed what of roles, suspensions, reports and the state of reviews, and took away which dead jobs, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail.';
 comment on column public.audit_log.table_name is 'Where.';
 comment on column public.audit_log.row_id is 'Which row.';
 comment on column public.audit_log.action is 'What.';
@@ -134,6 +134,7 @@ comment on function private.audit() is 'Trigger: writes a change to the audit lo
 create trigger audit after insert or update or delete on public.user_roles for each row execute function private.audit();
 create trigger audit after insert or update or delete on public.suspensions for each row execute function private.audit();
 create trigger audit after insert or update or delete on public.reports for each row execute function private.audit();
+create trigger audit after delete on public.dead_jobs for each row execute function private.audit();
 create trigger audit after update of state on public.reviews for each row
     when (new.publishes_at <= now()) execute function private.audit();
 
