@@ -74,6 +74,8 @@ begin
         perform set_config(v_key, 'yes', true);
         perform net.http_post(
             url := (select s.value from private.settings s where s.name = 'functions_url') || '/' || p_worker,
+            -- answered before the work is done: while an answer is awaited, no other request is sent
+            headers := '{"content-type": "application/json", "prefer": "respond-async"}',
             timeout_milliseconds := 30000
         );
     end if;
