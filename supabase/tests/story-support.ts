@@ -29,7 +29,7 @@ export async function seenBy(client: Client, home: string, stay: string | undefi
   return [
     ...threads.map(({ messages }) => `${messages.length} messages`),
     ...bookings.map(({ status }) => `booking ${status}`),
-    ...addresses.map(({ line1 }) => line1),
+    ...addresses.map(({ line1 }) => `${line1}`),
     ...contacts.map(({ display_name }) => `how to reach ${display_name}`).sort(),
     ...payments.map(({ status }) => `payment ${status}`),
     ...refunds.map(({ status }) => `refund ${status}`),
