@@ -37,6 +37,8 @@ async function denoTests(config: StackConfig): Promise<Result> {
     "--no-prompt",
     "--allow-env",
     `--allow-read=${config.root}`,
+    // servers of the tests' own; there is no other network
+    "--allow-net=127.0.0.1",
     "supabase/functions/",
   ];
   const { stdout, code } = await run(denoBinary(), args, options).then(

@@ -1,7 +1,7 @@
 -- Purpose: background work that can be depended on. Workers take jobs under a lease and a fencing token, failures pause longer
 -- and longer, what cannot be done ends where an operator reads, replays or deletes it, and one cron job does all periodic work.
 -- Touches: private.job_queues, job_failures, due_tasks; public.dead_jobs; take_jobs, finish_job, fail_job, replay_dead_job,
--- job_metrics; private.enqueue_job_at, wake_worker, run_due_work.
+-- replay_dead_jobs, job_metrics; private.enqueue_job_at, wake_worker, run_due_work.
 -- Watch: the attempt that take_jobs returns is the fencing token: a worker that outlived its lease, after which another took the
 -- job, can neither finish nor fail it. New periodic work is a row of private.due_tasks, a new queue a row of private.job_queues.
 
@@ -43,7 +43,7 @@ create table public.dead_jobs (
     died_at timestamptz not null default clock_timestamp()
 );
 comment on table public.dead_jobs is
-    'Jobs that were given up. Operators read them, put one back with replay_dead_job, or delete what need not be done.';
+    'Jobs that were given up. Operators read them, put one back with replay_dead_job or a queue''s with replay_dead_jobs, or delete what need not be done.';
 comment on column public.dead_jobs.queue is 'Where it was, and where it goes back to.';
 comment on column public.dead_jobs.message is 'What was to be done.';
 comment on column public.dead_jobs.attempts is 'How often it was tried.';
@@ -74,6 +74,8 @@ begin
         perform set_config(v_key, 'yes', true);
         perform net.http_post(
             url := (select s.value from private.settings s where s.name = 'functions_url') || '/' || p_worker,
+            -- answered before the work is done: while an answer is awaited, no other request is sent
+            headers := '{"content-type": "application/json", "prefer": "respond-async"}',
             timeout_milliseconds := 30000
         );
     end if;
@@ -246,6 +248,36 @@ $$;
 revoke execute on function public.replay_dead_job(bigint) from public;
 grant execute on function public.replay_dead_job(bigint) to authenticated, service_role;
 comment on function public.replay_dead_job(bigint) is 'Puts a dead job back into its queue, to be tried as if it were new. For operators.';
+
+create function private.replay_dead_jobs(p_queue text) returns bigint
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_count bigint;
+begin
+    perform private.require_operator();
+    with replayed as (
+        delete from public.dead_jobs d where d.queue = p_queue returning d.message
+    )
+    select count(private.enqueue_job_at(p_queue, r.message)) into v_count from replayed r;
+    return v_count;
+end
+$$;
+revoke execute on function private.replay_dead_jobs(text) from public;
+grant execute on function private.replay_dead_jobs(text) to authenticated, service_role;
+comment on function private.replay_dead_jobs(text) is 'See public.replay_dead_jobs. Definer, because queues belong to the owner of the database.';
+
+create function public.replay_dead_jobs(p_queue text) returns bigint
+language sql
+set search_path = ''
+as $$
+    select private.replay_dead_jobs(p_queue)
+$$;
+revoke execute on function public.replay_dead_jobs(text) from public;
+grant execute on function public.replay_dead_jobs(text) to authenticated, service_role;
+comment on function public.replay_dead_jobs(text) is
+    'Puts every dead job of a queue back into it, as after an outage that is over, and says how many. For operators.';
 
 create function private.job_metrics()
 returns table (queue text, depth bigint, ready bigint, oldest_seconds integer, failures_last_hour bigint, dead bigint)

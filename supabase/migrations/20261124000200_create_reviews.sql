@@ -231,8 +231,8 @@ begin
     new.subject_id := case new.side when 'guest' then v_booking.host_id else v_booking.guest_id end;
     new.property_id := v_booking.property_id;
     new.publishes_at := v_closes_at;
-    update public.reviews r set publishes_at = now() where r.booking_id = new.booking_id and r.side <> new.side;
-    if found then
+    -- only looked up here: what a later check refuses must not take longer when the other side has written
+    if exists (select from public.reviews r where r.booking_id = new.booking_id and r.side <> new.side) then
         new.publishes_at := now();
     end if;
     return new;
@@ -337,7 +337,9 @@ declare
     v_reviews uuid[];
 begin
     with published as (
-        update public.reviews r set is_counted = true where r.booking_id = new.booking_id and not r.is_counted returning r.id
+        update public.reviews r set publishes_at = new.publishes_at, is_counted = true
+        where r.booking_id = new.booking_id and not r.is_counted
+        returning r.id
     )
     select array_agg(id) into v_reviews from published;
     perform private.count_reviews(v_reviews);
@@ -345,7 +347,7 @@ begin
 end
 $$;
 revoke execute on function private.publish_review() from public;
-comment on function private.publish_review() is 'Trigger: the second review of a stay counts both. Definer, because no role may write is_counted.';
+comment on function private.publish_review() is 'Trigger: the second review of a stay publishes and counts both. Definer, because no role may write these columns.';
 
 create function private.settle_reviews(p_limit integer default 1000) returns integer
 language plpgsql

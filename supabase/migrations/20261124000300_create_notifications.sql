@@ -1,6 +1,7 @@
 -- Purpose: telling people what happened: one table of it, by person; what each wants by mail, and when; the mails' queue.
 -- Touches: public.notification_kinds, notifications, notification_preferences, notification_settings; unread_notification_count,
--- mark_notifications_read; private.notify, notify_of_booking; for the worker mail_to_send, finish_mail, record_bounce, unsubscribe.
+-- mark_notifications_read; private.notify, notify_of_booking; for the worker mail_to_send, finish_mail, record_bounce,
+-- unsubscribe; for operators forgive_bounce.
 -- Watch: a notification is written in the transaction of what it tells, and never twice for the same dedupe_key. The mail's text
 -- is made when it is sent: what is no longer so by then (check-in details of a cancelled stay) is not sent.
 
@@ -85,7 +86,7 @@ create table private.bounced_addresses (
     reason text not null,
     at timestamptz not null default now()
 );
-comment on table private.bounced_addresses is 'Addresses that mail servers refused for good; nothing is sent there until the person changes theirs or an operator removes the row.';
+comment on table private.bounced_addresses is 'Addresses that mail servers refused for good; nothing is sent there until the person changes theirs or an operator calls forgive_bounce.';
 alter table private.bounced_addresses enable row level security;
 
 alter table public.notification_kinds enable row level security;
@@ -268,6 +269,8 @@ begin
     elsif new.to_status = 'awaiting_payment' then
         v_kind := 'booking_accepted';
         v_to_host := false;
+        -- what was authorised with the request is captured now: there is nothing to ask for
+        v_to_guest := not exists (select from public.payments p where p.booking_id = new.booking_id and p.status = 'authorized');
     elsif new.to_status = 'completed' then
         v_kind := 'review_due';
     else
@@ -385,7 +388,10 @@ begin
         from public.notifications n
         join public.notification_kinds k on k.id = n.kind and not k.is_urgent
         join public.notification_preferences p on p.profile_id = n.recipient_id and p.topic = k.topic and p.mail = 'digest'
-        where n.read_at is null and n.mailed_at is null
+        where
+            n.read_at is null and n.mailed_at is null
+            -- one waits for the end of quiet hours, or for the mail server
+            and n.recipient_id::text not in (select q.message ->> 'digest_of' from pgmq.q_mails q where q.message ? 'digest_of')
     loop
         perform private.enqueue_job_at('mails', jsonb_build_object('digest_of', v_person), private.after_quiet_hours(v_person, now()));
         v_count := v_count + 1;
@@ -413,7 +419,7 @@ revoke execute on function private.mail_co_host_invitation() from public;
 comment on function private.mail_co_host_invitation() is 'Trigger: queues the mail to an invited co-host, who may have no account. Definer, because queues belong to the owner.';
 create trigger mail_co_host_invitation after insert on public.co_host_invitations for each row execute function private.mail_co_host_invitation();
 
-create function private.unsubscribe_token(p_person uuid, p_topic public.notification_topic) returns text
+create function private.unsubscribe_token(p_person uuid, p_topic text) returns text
 language sql stable
 set search_path = ''
 as $$
@@ -421,9 +427,9 @@ as $$
         concat_ws('.', p_person, p_topic), (select s.value from private.settings s where s.name = 'unsubscribe_secret'), 'sha256'
     ), 'hex'))
 $$;
-revoke execute on function private.unsubscribe_token(uuid, public.notification_topic) from public;
-comment on function private.unsubscribe_token(uuid, public.notification_topic) is
-    'What an unsubscribe link carries: who, what, and a signature. Called by functions of the owner alone.';
+revoke execute on function private.unsubscribe_token(uuid, text) from public;
+comment on function private.unsubscribe_token(uuid, text) is
+    'What an unsubscribe link carries: who, which topic or "digest", and a signature. Called by functions of the owner alone.';
 
 create function private.mail_data(p_notification public.notifications) returns jsonb
 language sql stable
@@ -467,7 +473,7 @@ begin
     elsif p_message ? 'notification_id' then
         select jsonb_build_object(
             'to', u.email, 'name', p.display_name, 'kind', n.kind, 'message_id', n.id, 'locale', a.locale, 'data', private.mail_data(n),
-            'unsubscribe_token', case when k.topic <> 'account' then private.unsubscribe_token(n.recipient_id, k.topic) end
+            'unsubscribe_token', case when k.topic <> 'account' then private.unsubscribe_token(n.recipient_id, k.topic::text) end
         ) into v_mail
         from public.notifications n
         join public.notification_kinds k on k.id = n.kind
@@ -479,12 +485,16 @@ begin
         where
             n.id = (p_message ->> 'notification_id')::uuid and n.mailed_at is null and w.mail is distinct from 'off'
             and (n.kind <> 'message_received' or n.read_at is null)
-            and (n.kind <> 'check_in_details' or b.status = 'confirmed' and b.check_out_at > now());
+            and (n.kind <> 'check_in_details' or b.status = 'confirmed' and b.check_out_at > now())
+            -- paid meanwhile, by another card
+            and (n.kind <> 'payment_failed' or exists (
+                select from public.payments y where y.booking_id = n.booking_id and y.status = 'requires_payment' and y.last_error is not null
+            ));
     elsif p_message ? 'digest_of' then
         select jsonb_build_object(
             'to', u.email, 'name', p.display_name, 'kind', 'digest', 'locale', a.locale,
             'message_id', 'digest-' || md5(string_agg(n.id::text, ',' order by n.id)),
-            'unsubscribe_token', private.unsubscribe_token(p.id, min(k.topic)),
+            'unsubscribe_token', private.unsubscribe_token(p.id, 'digest'),
             'data', jsonb_build_object(
                 'ids', jsonb_agg(n.id order by n.created_at, n.id),
                 'items', jsonb_agg(n.data || jsonb_build_object('kind', n.kind) order by n.created_at, n.id)
@@ -533,15 +543,40 @@ grant execute on function public.record_bounce(text, text) to service_role;
 comment on function public.record_bounce(text, text) is
     'Notes that an address does not exist, so that nothing is sent there any more. For the worker and for a mail provider''s webhook: service role only. Definer, because it writes to schema private.';
 
-create function public.unsubscribe(p_token text) returns public.notification_topic
+create function private.forgive_bounce(p_email text) returns boolean
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.require_operator();
+    delete from private.bounced_addresses b where b.email = lower(p_email);
+    return found;
+end
+$$;
+revoke execute on function private.forgive_bounce(text) from public;
+grant execute on function private.forgive_bounce(text) to authenticated, service_role;
+comment on function private.forgive_bounce(text) is 'See public.forgive_bounce. Definer, because it writes to schema private.';
+
+create function public.forgive_bounce(p_email text) returns boolean
+language sql
+set search_path = ''
+as $$
+    select private.forgive_bounce(p_email)
+$$;
+revoke execute on function public.forgive_bounce(text) from public;
+grant execute on function public.forgive_bounce(text) to authenticated, service_role;
+comment on function public.forgive_bounce(text) is
+    'Lets mails go to an address again that a server had refused; false when none had. For operators.';
+
+create function public.unsubscribe(p_token text) returns text
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
     v_person uuid;
-    v_topic public.notification_topic;
+    v_topic text;
 begin
-    if p_token !~ '^[0-9a-f-]{36}\.(bookings|messages|reviews|reminders|payouts)\.[0-9a-f]{64}$' then
+    if p_token !~ '^[0-9a-f-]{36}\.(bookings|messages|reviews|reminders|payouts|digest)\.[0-9a-f]{64}$' then
         return null;
     end if;
     v_person := split_part(p_token, '.', 1);
@@ -551,15 +586,19 @@ begin
     ) then
         return null;
     end if;
-    insert into public.notification_preferences as p (profile_id, topic, mail) values (v_person, v_topic, 'off')
-    on conflict on constraint notification_preferences_pkey do update set mail = 'off';
+    if v_topic = 'digest' then
+        update public.notification_preferences p set mail = 'off' where p.profile_id = v_person and p.mail = 'digest';
+    else
+        insert into public.notification_preferences as p (profile_id, topic, mail) values (v_person, v_topic::public.notification_topic, 'off')
+        on conflict on constraint notification_preferences_pkey do update set mail = 'off';
+    end if;
     return v_topic;
 end
 $$;
 revoke execute on function public.unsubscribe(text) from public;
 grant execute on function public.unsubscribe(text) to service_role;
 comment on function public.unsubscribe(text) is
-    'Turns off the mails of the topic that a link''s token is for and says which; null for a token that is not ours. Doing it twice does no harm. For the Edge Function unsubscribe: service role only. Definer, because it writes a person''s preferences without their session.';
+    'Turns off the mails of the topic that a link''s token is for, of a digest those of all topics in it, and says which; null for a token that is not ours. Doing it twice does no harm. For the Edge Function unsubscribe: service role only. Definer, because it writes a person''s preferences without their session.';
 
 create function public.unread_notification_count() returns bigint
 language sql stable

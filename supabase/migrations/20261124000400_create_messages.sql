@@ -129,10 +129,10 @@ set search_path = ''
 as $$
     select regexp_replace(regexp_replace(regexp_replace(
         -- other digits and letters that look like them become them first
-        normalize(p_text, NFKC),
+        translate(normalize(p_text, NFKC), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹', '01234567890123456789'),
         '[[:alnum:]._%+-]+ *(@|\(at\)|\[at\]| at ) *[[:alnum:]-]+ *((\.|\(dot\)|\[dot\]| dot ) *[[:alnum:]-]+ *)*(\.|\(dot\)|\[dot\]| dot ) *[a-z]{2,}', '[hidden]', 'gi'),
-        '(https?://|www\.)\S+|\m[a-z0-9-]+\.(com|net|org|info|io|me|co|app|eu|de|pt|es|fr|it|uk|jp|us|ly|gg|link|site|online)\M(/\S*)?', '[hidden]', 'gi'),
-        '(\+\(?|\(|\m)(?!\d{4}-\d{2}-\d{2}\M)(?!\d{1,2}\.\d{1,2}\.\d{4}\M)\d([ ()./-]{0,2}\d){6,}', '[hidden]', 'g')
+        '(https?://|www\.)\S+|\m[a-z0-9-]+(\.| *(\(dot\)|\[dot\]| dot ) *)(com|net|org|info|io|me|co|app|eu|de|pt|es|fr|it|uk|jp|us|br|ru|cn|ch|nl|pl|ca|au|ly|gg|xyz|dev|biz|link|page|shop|site|online)\M(/\S*)?', '[hidden]', 'gi'),
+        '(\+\(?|\(|\m)(?!\d{4}-\d{2}-\d{2}\M)(?!\d{1,2}\.\d{1,2}\.\d{4}\M)\d([ ()./_\u00ad\u200c\u200d\u2060\ufe0f\u20e3-]{0,3}\d){6,}', '[hidden]', 'g')
 $$;
 revoke execute on function private.mask_contacts(text) from public;
 comment on function private.mask_contacts(text) is
@@ -248,7 +248,7 @@ begin
     end if;
     v_was_confirmed := exists (select from private.bookings b where b.id = v_thread.booking_id and b.status in ('confirmed', 'completed'));
     if not v_was_confirmed then
-        if private.mask_contacts(new.body) <> normalize(new.body, NFKC) then
+        if private.mask_contacts(new.body) ~ '\[hidden\]' then
             new.body := private.mask_contacts(new.body);
             new.is_masked := true;
         end if;

@@ -6,8 +6,8 @@
 
 create type public.report_subject as enum ('property', 'profile', 'review', 'message', 'booking');
 comment on type public.report_subject is 'What can be reported.';
-create type public.report_reason as enum ('fraud', 'discrimination', 'harassment', 'safety', 'inaccurate', 'spam', 'party_suspended', 'other');
-comment on type public.report_reason is 'Why. party_suspended: the system''s own, for a stay of somebody who was suspended.';
+create type public.report_reason as enum ('fraud', 'discrimination', 'harassment', 'safety', 'inaccurate', 'spam', 'party_suspended', 'property_suspended', 'other');
+comment on type public.report_reason is 'Why. party_suspended, property_suspended: the system''s own, for a stay of somebody who was suspended, or at a place that was.';
 create type public.report_status as enum ('open', 'resolved', 'dismissed');
 comment on type public.report_status is 'Open until an operator has dealt with it.';
 
@@ -24,7 +24,7 @@ create table public.reports (
     resolved_at timestamptz,
     created_at timestamptz not null default now(),
     constraint reports_resolution_is_whole check ((status = 'open') = (resolved_at is null) and (status = 'open') = (resolution is null)),
-    constraint reports_people_give_a_reason check (reporter_id is null or reason <> 'party_suspended')
+    constraint reports_people_give_a_reason check (reporter_id is null or reason not in ('party_suspended', 'property_suspended'))
 );
 comment on table public.reports is 'What people report, and cases of the system: the operators'' queue. Reporters read their own.';
 comment on column public.reports.reporter_id is 'Who reported it; null for the system.';
@@ -69,7 +69,7 @@ create table public.audit_log (
     at timestamptz not null default clock_timestamp()
 );
 comment on table public.audit_log is
-    'Who changed what of roles, suspensions, reports and the state of reviews, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail.';
+    'Who changed what of roles, suspensions, reports and the state of reviews, and took away which dead jobs, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail.';
 comment on column public.audit_log.table_name is 'Where.';
 comment on column public.audit_log.row_id is 'Which row.';
 comment on column public.audit_log.action is 'What.';
@@ -134,6 +134,7 @@ comment on function private.audit() is 'Trigger: writes a change to the audit lo
 create trigger audit after insert or update or delete on public.user_roles for each row execute function private.audit();
 create trigger audit after insert or update or delete on public.suspensions for each row execute function private.audit();
 create trigger audit after insert or update or delete on public.reports for each row execute function private.audit();
+create trigger audit after delete on public.dead_jobs for each row execute function private.audit();
 create trigger audit after update of state on public.reviews for each row
     when (new.publishes_at <= now()) execute function private.audit();
 
@@ -273,10 +274,6 @@ begin
         raise sqlstate 'PT409' using message = 'This person is suspended.', hint = 'End that with unsuspend_profile.';
     end if;
     insert into public.suspensions (profile_id, reason, suspended_by) values (p_profile_id, p_reason, auth.uid());
-    perform private.change_property_status(p.id, 'suspended', p_reason)
-    from public.properties p
-    where p.host_id = p_profile_id and p.status in ('published', 'paused')
-    order by p.id;
     perform private.notify(p_profile_id, 'account_suspended', 'suspension:' || now(), jsonb_build_object('reason', p_reason));
     return query
         insert into public.reports (reporter_id, subject, subject_id, reason, details)
@@ -290,6 +287,11 @@ begin
             and (b.expires_at > now() or b.status = 'confirmed' and b.check_out_at > now())
         order by b.check_in, b.id
         returning *;
+    -- after the cases, so that none is opened twice
+    perform private.change_property_status(p.id, 'suspended', p_reason)
+    from public.properties p
+    where p.host_id = p_profile_id and p.status in ('published', 'paused')
+    order by p.id;
 end
 $$;
 revoke execute on function private.suspend_profile(uuid, text) from public;
@@ -349,6 +351,32 @@ revoke execute on function private.notify_of_suspended_property() from public;
 comment on function private.notify_of_suspended_property() is 'Trigger: tells a host that a place was suspended, and why. Definer, because it runs as the operator.';
 create trigger notify_of_suspended_property after update of status on public.properties for each row
     when (new.status = 'suspended' and old.status <> 'suspended') execute function private.notify_of_suspended_property();
+
+create function private.open_cases_of_property() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    insert into public.reports (reporter_id, subject, subject_id, reason, details)
+    select
+        null, 'booking', b.id, 'property_suspended',
+        format('The property was suspended. Stay at "%s" from %s to %s, %s.', b.property_title, b.check_in, b.check_out, replace(b.status::text, '_', ' '))
+    from private.bookings b
+    where
+        b.property_id = new.id and (b.expires_at > now() or b.status = 'confirmed' and b.check_out_at > now())
+        and not exists (
+            select from public.reports r
+            where r.subject = 'booking' and r.subject_id = b.id and r.reporter_id is null and r.status = 'open'
+        )
+    order by b.check_in, b.id;
+    return null;
+end
+$$;
+revoke execute on function private.open_cases_of_property() from public;
+comment on function private.open_cases_of_property() is
+    'Trigger: running and coming stays at a place that is suspended become cases in the queue. Definer, because it runs as the operator.';
+create trigger open_cases after update of status on public.properties for each row
+    when (new.status = 'suspended' and old.status <> 'suspended') execute function private.open_cases_of_property();
 
 create function private.audit_trail(p_id uuid)
 returns table (at timestamptz, source text, event text, actor_id uuid, actor text, reason text, before jsonb, after jsonb)

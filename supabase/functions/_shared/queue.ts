@@ -9,7 +9,11 @@ export function serviceClient(): SupabaseClient<Database> {
   return createClient<Database>(
     Deno.env.get("SUPABASE_URL") ?? "",
     Deno.env.get("SUPABASE_SERVICE_ROLE_KEY") ?? "",
-    { auth: { persistSession: false } },
+    {
+      auth: { persistSession: false },
+      // a call that hangs fails, and the job is tried again
+      global: { fetch: (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(20_000) }) },
+    },
   );
 }
 

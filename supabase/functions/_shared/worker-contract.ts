@@ -17,7 +17,8 @@ export function workerContract(summary: string, queue: string): Contract {
           .meta({ examples: [{ done: 3, failed: 0 }] }),
       },
       202: {
-        description: "It is at work already, and looks again before it ends.",
+        description:
+          "It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`.",
         schema: z.object({ busy: z.literal(true) }),
       },
     },

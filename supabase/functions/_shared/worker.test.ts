@@ -68,6 +68,49 @@ Deno.test("says when a job was another's by the time it was done", async () => {
   assert.deepEqual(logged, ["job 1: taken by another worker meanwhile"]);
 });
 
+Deno.test("fails a job that hangs, and does the others", async () => {
+  const queue = queueOf(jobs(3), 3);
+  const work = (job: Job) => (job.job_id === 2 ? new Promise<void>(() => {}) : Promise.resolve());
+  const worker = createWorker({ queue, work, log: () => {}, patience: 20 });
+  assert.deepEqual(await (await worker(call())).json(), { done: 2, failed: 1 });
+  assert.deepEqual([queue.finished, queue.failed], [[1, 3], ["2: took too long"]]);
+});
+
+Deno.test("answers at once who asks for that, and works on", async () => {
+  const queue = queueOf(jobs(3));
+  const waited: Promise<unknown>[] = [];
+  const worker = createWorker({
+    queue,
+    work: async () => {},
+    log: () => {},
+    waitUntil: (work) => void waited.push(work),
+  });
+  const asked = new Request(call(), { headers: { prefer: "respond-async" } });
+  assert.equal((await worker(asked)).status, 202);
+  assert.deepEqual(queue.finished, []);
+  await Promise.all(waited);
+  assert.deepEqual(queue.finished, [1, 2, 3]);
+});
+
+Deno.test("logs a queue that cannot be reached, and works at the next call", async () => {
+  const logged: string[] = [];
+  const waited: Promise<unknown>[] = [];
+  const queue = queueOf(jobs(1));
+  let reachable = false;
+  const take = () => (reachable ? queue.take() : Promise.reject(new Error("no answer")));
+  const worker = createWorker({
+    queue: { ...queue, take },
+    work: async () => {},
+    log: (message) => logged.push(message),
+    waitUntil: (work) => void waited.push(work),
+  });
+  await worker(new Request(call(), { headers: { prefer: "respond-async" } }));
+  await Promise.all(waited);
+  assert.deepEqual(logged, ["worker: no answer"]);
+  reachable = true;
+  assert.deepEqual(await (await worker(call())).json(), { done: 1, failed: 0 });
+});
+
 Deno.test("answers POST alone", async () => {
   const worker = createWorker({ queue: queueOf([]), work: async () => {}, log: () => {} });
   assert.equal((await worker(new Request("http://functions/worker"))).status, 405);

@@ -29,21 +29,31 @@ export interface WorkerOptions {
   concurrency?: number;
   /** Milliseconds after which no further batch is taken, so that the platform's limit meets no job; what is left is taken at the next call. */
   budget?: number;
+  /** Milliseconds after which a job that has not ended counts as failed, so that one that hangs holds up no other. Less than its lease. */
+  patience?: number;
   now?: () => number;
+  /** Keeps the function alive for work that goes on after the answer; the platform's when not given. */
+  waitUntil?: (work: Promise<unknown>) => void;
+}
+
+declare global {
+  var EdgeRuntime: { waitUntil(work: Promise<unknown>): void } | undefined;
 }
 
 /**
- * Answers a call with how many jobs were done and how many failed, once the queue is empty. Calls that come meanwhile are
- * answered at once with 202: the one that works looks again before it ends.
+ * Answers a call with how many jobs were done and how many failed, once the queue is empty; with 202 at once when it asks for that
+ * (`Prefer: respond-async`, RFC 7240), as the database does, which sends no other request while it waits for an answer. Calls that
+ * come meanwhile are answered with 202 too: the one that works looks again before it ends.
  */
 export function createWorker(options: WorkerOptions): (request: Request) => Promise<Response> {
-  const { queue, work, log, concurrency = 1, budget = 60_000, now = Date.now } = options;
+  const { queue, work, log, concurrency = 1, budget = 60_000, patience = 45_000, now = Date.now } = options;
+  const { waitUntil = globalThis.EdgeRuntime?.waitUntil } = options;
   let running = false;
   let calledAgain = false;
 
   async function perform(job: Job): Promise<boolean> {
     try {
-      await work(job);
+      await within(patience, work(job));
       if (!(await queue.finish(job))) log(`job ${job.job_id}: taken by another worker meanwhile`);
       return true;
     } catch (error) {
@@ -81,10 +91,24 @@ export function createWorker(options: WorkerOptions): (request: Request) => Prom
       return Response.json({ busy: true }, { status: 202 });
     }
     running = true;
-    try {
-      return Response.json(await drain());
-    } finally {
+    const drained = drain().finally(() => {
       running = false;
+    });
+    if (waitUntil !== undefined && request.headers.get("prefer") === "respond-async") {
+      waitUntil(
+        drained.catch((error) => log(`worker: ${error instanceof Error ? error.message : "failed"}`)),
+      );
+      return Response.json({ busy: true }, { status: 202 });
     }
+    return Response.json(await drained);
   };
+}
+
+/** @throws when the work has not ended after so many milliseconds */
+function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("took too long")), milliseconds);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

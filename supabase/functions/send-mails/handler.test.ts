@@ -112,6 +112,17 @@ Deno.test("notes an address that does not exist, and tries nothing again", async
   assert.deepEqual([bounced, failed], [["ben@example.com: refused with 550"], []]);
 });
 
+Deno.test("takes a refusal of the sender for no word about the address", async () => {
+  const { run, bounced, failed } = setUp([request("booking_confirmed")], {
+    code: "EENVELOPE",
+    responseCode: 550,
+    response: "550 5.7.1 <ben@example.com>: relaying denied",
+    command: "RCPT TO",
+  });
+  await run();
+  assert.deepEqual([bounced, failed], [[], ["the mail server: 550"]]);
+});
+
 Deno.test("tries again when the server is busy, and says nothing of the address", async () => {
   const { run, bounced, failed } = setUp([request("booking_confirmed")], {
     responseCode: 451,

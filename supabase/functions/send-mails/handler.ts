@@ -73,11 +73,16 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
   });
 }
 
-/** What the server said when there is no such mailbox (RFC 5321: 550, 551, 553 after RCPT); undefined for any other error. */
+/**
+ * What the server said when there is no such mailbox (RFC 5321: 550, 551, 553 after RCPT); undefined for any other error, a
+ * refusal of the sender too (RFC 3463: x.7.y, as "550 5.7.1 relaying denied"), which says nothing of the address.
+ */
 function refusal(error: unknown): string | undefined {
-  const { responseCode, command, code } = error as { responseCode?: number; command?: string; code?: string };
+  const { responseCode, response, command, code } = error as Record<string, string | number | undefined>;
   const permanent =
-    [550, 551, 553].includes(responseCode ?? 0) && (command === "RCPT TO" || code === "EENVELOPE");
+    [550, 551, 553].includes(Number(responseCode)) &&
+    (command === "RCPT TO" || code === "EENVELOPE") &&
+    !/^\d{3}[ -]5\.7\./.test(String(response));
   return permanent ? `refused with ${responseCode}` : undefined;
 }
 

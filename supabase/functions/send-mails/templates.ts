@@ -143,9 +143,20 @@ const templates: Record<string, Template> = {
     subject: `Payment failed: ${text(data, "title")}`,
     paragraphs: [
       stay(data, locale),
-      `${amount(data, "guest_total", locale)} could not be charged. Try again, or with another card, before the hold ends.`,
+      `${amount(data, "amount", locale)} could not be charged. ${text(data, "reason")}`.trim(),
+      text(data, "expires_at") === ""
+        ? "Try again, or with another card."
+        : `Try again, or with another card, by ${moment(data, "expires_at", locale)}.`,
     ],
     action: booking("Pay", data),
+  }),
+  refund_sent: (data, locale) => ({
+    subject: `Refunded: ${amount(data, "amount", locale)}`,
+    paragraphs: [
+      `For ${text(data, "title")}, ${day(data, "check_in", locale)}.`,
+      "It goes back the way you paid; your bank may take some days to show it.",
+    ],
+    action: booking("See the booking", data),
   }),
   payout_sent: (data, locale) => ({
     subject: `On its way to you: ${amount(data, "amount", locale)}`,

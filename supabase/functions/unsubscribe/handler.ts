@@ -3,7 +3,7 @@
 
 /** What the function needs of the outside; index.ts gives the real ones. */
 export interface Dependencies {
-  /** Turns off the topic that a token is for and returns it; null when the token is not ours. */
+  /** Turns off the topic that a token is for, or `digest`, and returns it; null when the token is not ours. */
   unsubscribe(token: string): Promise<string | null>;
 }
 
@@ -23,7 +23,7 @@ export function createHandler({ unsubscribe }: Dependencies): (request: Request)
       ? page(404, "This link is not valid.", "<p>You can choose your mails in the settings of the app.</p>")
       : page(
           200,
-          `You get no more mails about ${topic}.`,
+          topic === "digest" ? "You get no more digests." : `You get no more mails about ${topic}.`,
           "<p>You can turn them on again in the settings of the app.</p>",
         );
   };

@@ -1,6 +1,6 @@
 -- Background work: leases and their tokens, growing pauses, dead jobs and who may touch them, periodic tasks.
 begin;
-select plan(38);
+select plan(45);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Olga') as olga;
@@ -31,6 +31,7 @@ select throws_ok($$select public.finish_job('drills', 1, 1)$$, '42501', null, 'J
 select throws_ok($$select public.fail_job('drills', 1, 1, '')$$, '42501', null, 'J08 or fail one');
 select throws_ok('select public.job_metrics()', 'PT403', null, 'J09 or look at metrics');
 select throws_ok('select public.replay_dead_job(1)', 'PT403', null, 'J10 or replay');
+select throws_ok($$select public.replay_dead_jobs('drills')$$, 'PT403', null, 'J39 or replay all');
 
 -- leases
 select tests.act_as('service_role');
@@ -84,6 +85,23 @@ select isnt_empty($$delete from public.dead_jobs where message = '{"n": 4}' retu
 select is_empty('select from public.dead_jobs', 'J32 and none is left');
 select tests.act_as('service_role');
 select is((select attempt from public.take_jobs('drills') where message = '{"n": 3}'), 1, 'J33 what was replayed is new');
+
+
+-- after an outage: all of a queue
+select tests.act_as('postgres');
+insert into public.dead_jobs (queue, job_id, message, attempts, error, enqueued_at)
+select q.queue, n, jsonb_build_object('lost', n), 3, 'no answer', now() from (values ('drills'), ('object_removals')) as q (queue), generate_series(1, 3) n;
+select tests.act_as('authenticated', olga) from world;
+select is(public.replay_dead_jobs('drills'), 3::bigint, 'J40 an operator replays what a queue has dead');
+select is(public.replay_dead_jobs('drills'), 0::bigint, 'J41 once');
+select results_eq('select queue, count(*)::integer from public.dead_jobs group by queue', $$values ('object_removals', 3)$$, 'J42 and of no other queue');
+select isnt_empty('delete from public.dead_jobs returning id', 'J43 and empties another');
+select is(
+    (select count(*)::integer from public.audit_log l, world where l.table_name = 'dead_jobs' and l.action = 'delete' and l.actor_id = olga and l.before ? 'message'),
+    8, 'J44 the record says who took away which'
+);
+select tests.act_as('service_role');
+select is((select count(*)::integer from public.take_jobs('drills') where message ? 'lost'), 3, 'J45 what was replayed is there to take');
 
 -- periodic work
 select tests.act_as('postgres');

@@ -1,6 +1,6 @@
 -- Notifications: who reads them, once, preferences, quiet hours, mails and what is no longer sent, unsubscribing.
 begin;
-select plan(47);
+select plan(54);
 
 create temporary table world on commit drop as
 select
@@ -61,6 +61,14 @@ select is_empty('select from pgmq.q_mails', 'N28 no mail at once');
 select is((select count(*)::integer from public.notifications, world where recipient_id = ben and read_at is null), 1, 'N29 and only one unread');
 select is(private.queue_digests(), 1, 'N30 the digest');
 select is((public.mail_to_send((select message from pgmq.q_mails limit 1)) -> 'data' -> 'items' -> 0 ->> 'sender_name'), 'Ana', 'N31 holds the other');
+select is(private.queue_digests(), 0, 'N48 no second digest is queued while one waits');
+select tests.act_as('service_role');
+select is(public.unsubscribe(public.mail_to_send(jsonb_build_object('digest_of', ben)) ->> 'unsubscribe_token'), 'digest', 'N49 the link in a digest') from world;
+select tests.act_as('postgres');
+select results_eq(
+    'select topic::text, mail::text from public.notification_preferences, world where profile_id = ben order by topic',
+    $$values ('messages', 'off'), ('reviews', 'off')$$, 'N50 turns off what was in it'
+);
 
 -- quiet hours
 select is(private.after_quiet_hours(ben, at::timestamptz), until::timestamptz, 'N32 ' || at) from world, (values
@@ -89,6 +97,16 @@ select results_eq('select mail::text from public.notification_preferences, world
 select private.notify(ana, 'account_suspended', 'a1') from world;
 select public.record_bounce((select u.email from auth.users u, world where u.id = ana), '550');
 select is((select public.mail_to_send(jsonb_build_object('notification_id', n.id)) from public.notifications n where n.dedupe_key = 'a1'), null, 'N44 nothing goes to an address that bounced');
+select tests.act_as('authenticated', ana) from world;
+select throws_ok($$select public.forgive_bounce('ana@example.com')$$, 'PT403', null, 'N51 which nobody but an operator takes back');
+select tests.act_as('postgres');
+create temporary table bounced on commit drop as select upper(u.email) as email from auth.users u, world where u.id = ana;
+grant select on bounced to authenticated;
+select tests.act_as('authenticated', olga) from world;
+select is((select public.forgive_bounce(email) from bounced), true, 'N52 an operator does');
+select is((select public.forgive_bounce(email) from bounced), false, 'N53 once');
+select tests.act_as('postgres');
+select isnt((select public.mail_to_send(jsonb_build_object('notification_id', n.id)) from public.notifications n where n.dedupe_key = 'a1'), null, 'N54 and mails go there again');
 
 -- check-in details
 select is(private.send_check_in_details(b.check_in_at - interval '48 hours' - interval '1 second'), 0, 'N45 not a second more than 48 hours before')

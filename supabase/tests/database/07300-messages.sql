@@ -1,6 +1,6 @@
 -- Messages: who opens, reads and writes threads, masking, reading, files, blocks, limits, bookings in threads, response rate.
 begin;
-select plan(67);
+select plan(72);
 
 create temporary table world on commit drop as
 select
@@ -76,11 +76,16 @@ select is(pg_temp.say(said), stored, 'M31 ' || said) from (values
     ('See https://example.com/x?y=1 there', 'See [hidden] there'),
     ('See example.com/ben', 'See [hidden]'),
     (E'\uff19\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18', '[hidden]'),
+    (E'\u0669\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668', '[hidden]'),
+    (E'9\u2060 1\u200d2\u00ad3 _4_5 6.7.8', '[hidden]'),
+    (E'9\ufe0f\u20e31\ufe0f\u20e32\ufe0f\u20e33\ufe0f\u20e34\ufe0f\u20e35\ufe0f\u20e36\ufe0f\u20e3', E'[hidden]\ufe0f\u20e3'),
+    ('My page: ben-hosts dot com', 'My page: [hidden]'),
+    ('wa.me/351912345678 or ben.com.br', '[hidden] or [hidden].br'),
     ('From (2027-06-01) to 2027-06-04 for 2', 'From (2027-06-01) to 2027-06-04 for 2'),
     ('We are 4 and pay 1,200.50 EUR', 'We are 4 and pay 1,200.50 EUR'),
     ('We arrive at 15:30. Thanks', 'We arrive at 15:30. Thanks')
 ) as c (said, stored);
-select is((select count(*)::integer from public.messages where is_masked), 7, 'M41 masked ones say so');
+select is((select count(*)::integer from public.messages where is_masked), 12, 'M41 masked ones say so');
 
 -- files
 select throws_ok('insert into public.messages (thread_id, body, attachment_path) select thread, ''x'', thread || ''/plan.pdf'' from world', 'PT422', null, 'M42 a file is there');

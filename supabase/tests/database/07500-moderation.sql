@@ -1,11 +1,12 @@
 -- Moderation: reports and their queue, reported messages, suspension of people, the record of it.
 begin;
-select plan(46);
+select plan(54);
 
 create temporary table world on commit drop as
 select
     tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
-    tests.create_person('Olga') as olga, null::uuid as home, null::uuid as draft, null::uuid as stay, null::uuid as thread, null::uuid as message;
+    tests.create_person('Olga') as olga, null::uuid as home, null::uuid as draft, null::uuid as stay, null::uuid as thread, null::uuid as message,
+    null::uuid as place, null::uuid as visit;
 grant select, update on world to anon, authenticated, service_role;
 insert into public.user_roles (user_id, role) select olga, 'operator' from world;
 update world set home = tests.create_property(ana), draft = tests.create_property(ana, false);
@@ -45,7 +46,25 @@ select is_empty('select from public.messages', 'MO19 then the thread is private 
 select tests.act_as('authenticated', ben) from world;
 select results_eq('select resolution from public.reports', $$values ('Warned the host.')$$, 'MO20 the reporter reads what came of it');
 
+-- suspending a place
+select tests.act_as('postgres');
+update world set place = tests.create_property(eva);
+update world set visit = tests.create_booking(ben, place, current_date + 50, current_date + 53);
+select tests.act_as('authenticated', olga) from world;
+select lives_ok('select public.suspend_property(place, ''No such house.'') from world', 'MO47 an operator suspends a place');
+select results_eq(
+    $$select r.subject_id, r.reason::text, r.reporter_id from public.reports r where r.subject = 'booking'$$,
+    $$select visit, 'property_suspended', null::uuid from world$$, 'MO48 the stay that stands is a case'
+);
+select matches((select r.details from public.reports r where r.subject = 'booking'), '^The property was suspended. Stay at "House by the river" from .+, confirmed\.$', 'MO49 which says what of');
+select lives_ok('select public.unsuspend_property(place) from world', 'MO50 it ends');
+select lives_ok('select public.suspend_property(place, ''Again.'') from world', 'MO51 and begins again');
+select is((select count(*)::integer from public.reports where subject = 'booking'), 1, 'MO52 with no second case while one is open');
+select lives_ok('select public.resolve_report(id, ''The house is there.'') from public.reports where subject = ''booking''', 'MO53 which is closed');
+select lives_ok('select public.unsuspend_property(place) from world', 'MO54 for good');
+
 -- suspending a person
+select tests.act_as('authenticated', ben) from world;
 select throws_ok('select public.suspend_profile(ana, ''x'') from world', 'PT403', null, 'MO21 nobody else suspends');
 select tests.act_as('authenticated', olga) from world;
 select throws_ok('select public.suspend_profile(ana, '' '') from world', '23514', null, 'MO22 without a reason');

@@ -1,0 +1,113 @@
+// Deliveries over real TLS, to a server of this machine that stands in for the public one a name leads to.
+
+import assert from "node:assert/strict";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { type PostOptions, postPublic } from "./post-public.ts";
+
+/** Signed by itself, for hooks.example alone, until 2126. */
+const cert = `-----BEGIN CERTIFICATE-----
+MIIBojCCAUegAwIBAgIUIkqp1X0H1QTujJ1TNAgnJZ5vK8kwCgYIKoZIzj0EAwIw
+GDEWMBQGA1UEAwwNaG9va3MuZXhhbXBsZTAgFw0yNjExMjQxNTQxMzBaGA8yMTI2
+MTAzMTE1NDEzMFowGDEWMBQGA1UEAwwNaG9va3MuZXhhbXBsZTBZMBMGByqGSM49
+AgEGCCqGSM49AwEHA0IABBp8n8esP7F4wxVKRWruV1S7Ii4VLw/ZZ4gZtbZQ7vIP
+H3JmYs/8l5CrOywmJGlzAmf3yZU+YqpCBkD2N1u2OOGjbTBrMB0GA1UdDgQWBBT8
+pIdjjRuKeEBXdSZZFw1zAl3gxjAfBgNVHSMEGDAWgBT8pIdjjRuKeEBXdSZZFw1z
+Al3gxjAPBgNVHRMBAf8EBTADAQH/MBgGA1UdEQQRMA+CDWhvb2tzLmV4YW1wbGUw
+CgYIKoZIzj0EAwIDSQAwRgIhAKMY6znTRmeoxuy1z1OiZJ+etMOZYiMWKh3NgWDE
+UYIaAiEA2vSKm1sGjrn4xqoySnII+aGENE5xB8ERfpT7luv61/k=
+-----END CERTIFICATE-----`;
+const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg+l9QWap0Gcbw8DOj
+ZhLUk024rbmlv2aUK2zd8ShtHzihRANCAAQafJ/HrD+xeMMVSkVq7ldUuyIuFS8P
+2WeIGbW2UO7yDx9yZmLP/JeQqzssJiRpcwJn98mVPmKqQgZA9jdbtjjh
+-----END PRIVATE KEY-----`;
+
+interface Received {
+  method: string | undefined;
+  host: string | undefined;
+  path: string | undefined;
+  body: string;
+}
+
+async function listen(status: number, headers: Record<string, string> = {}) {
+  const received: Received[] = [];
+  const server: Server = createServer({ cert, key }, (request, response) => {
+    const chunks: Uint8Array[] = [];
+    request.on("data", (chunk) => chunks.push(chunk));
+    request.on("end", () => {
+      const { method, url, headers: sent } = request;
+      received.push({ method, host: sent.host, path: url, body: new TextDecoder().decode(chunks[0]) });
+      response.writeHead(status, headers).end("what it says is not read");
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return { received, port, close: () => new Promise((resolve) => server.close(resolve)) };
+}
+
+/** A resolver that leads every name to this machine, which counts as public here. */
+const here = (options: PostOptions = {}): PostOptions => ({
+  resolve: async () => ["127.0.0.1"],
+  isAllowed: () => true,
+  ca: cert,
+  ...options,
+});
+const options = { sanitizeResources: false, sanitizeOps: false };
+
+Deno.test("posts over TLS to the address it checked, by the name it was given", options, async () => {
+  const { received, port, close } = await listen(200);
+  const status = await postPublic(
+    `https://hooks.example:${port}/x?y=1`,
+    { "x-test": "1" },
+    '{"é":1}',
+    here(),
+  );
+  assert.equal(status, 200);
+  assert.deepEqual(received, [
+    { method: "POST", host: `hooks.example:${port}`, path: "/x?y=1", body: '{"é":1}' },
+  ]);
+  await close();
+});
+
+Deno.test(
+  "asks for the address once, so that a name that leads elsewhere a moment later leads nowhere",
+  options,
+  async () => {
+    const { received, port, close } = await listen(200);
+    let asked = 0;
+    const resolve = async () => (++asked === 1 ? ["127.0.0.1"] : ["169.254.169.254"]);
+    assert.equal(await postPublic(`https://hooks.example:${port}/`, {}, "{}", here({ resolve })), 200);
+    assert.deepEqual([asked, received.length], [1, 1]);
+    await close();
+  },
+);
+
+Deno.test("follows no redirect", options, async () => {
+  const inside = await listen(200);
+  const { port, close } = await listen(307, { location: `https://hooks.example:${inside.port}/inside` });
+  assert.equal(await postPublic(`https://hooks.example:${port}/`, {}, "{}", here()), 307);
+  assert.deepEqual(inside.received, []);
+  await Promise.all([close(), inside.close()]);
+});
+
+Deno.test("sends nothing to a server whose certificate is for another name", options, async () => {
+  const { received, port, close } = await listen(200);
+  await assert.rejects(
+    postPublic(`https://other.example:${port}/`, {}, "{}", here()),
+    /^Error: no connection/,
+  );
+  assert.deepEqual(received, []);
+  await close();
+});
+
+Deno.test("gives up on a server that does not answer in time", options, async () => {
+  const server = createServer({ cert, key }, () => {});
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await assert.rejects(postPublic(`https://hooks.example:${port}/`, {}, "{}", here({ timeout: 200 })), {
+    message: "no answer in time",
+  });
+  server.closeAllConnections();
+  server.close();
+});

@@ -1,0 +1,78 @@
+-- Notifications of money: payments that failed, refunds, payouts; each once, to whose money it is.
+begin;
+select plan(17);
+
+create temporary table world on commit drop as
+select
+    tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Fay') as fay,
+    null::uuid as home, null::uuid as stay, null::jsonb as begun;
+grant select on world to service_role;
+update world set home = tests.create_property(ana);
+update public.properties set booking_mode = 'instant' where id = (select home from world);
+insert into public.co_hosts (property_id, profile_id, level) select home, fay, 'full' from world;
+update world set stay = tests.create_booking(ben, home, current_date + 40, current_date + 43, 'awaiting_payment');
+update world set begun = public.begin_payment(ben, stay);
+
+create function pg_temp.intent(p_status text, p_changes jsonb default '{}') returns text language sql as $$
+    select public.apply_payment_intent(jsonb_build_object(
+        'id', 'pi_told', 'payment_id', begun ->> 'payment_id', 'status', p_status, 'amount', begun -> 'amount',
+        'amount_received', begun -> 'amount', 'currency', 'eur', 'created', 1800000000, 'charge', 'ch_told',
+        'balance_transaction', 'txn_told', 'fee', 500
+    ) || p_changes) from world
+$$;
+create function pg_temp.told() returns table (who text, kind text, reason text) language sql as $$
+    select p.display_name, n.kind, n.data ->> 'reason'
+    from public.notifications n
+    join public.profiles p on p.id = n.recipient_id
+    where n.kind in ('payment_failed', 'refund_sent', 'payout_sent')
+$$;
+
+-- a card is declined
+select is_empty('select * from pg_temp.told()', 'NM01 nothing yet');
+select pg_temp.intent('requires_payment_method', '{"error": "Your card was declined."}');
+select results_eq('select * from pg_temp.told()', $$values ('Ben', 'payment_failed', 'Your card was declined.')$$, 'NM02 the guest is told, and why');
+select pg_temp.intent('requires_payment_method', '{"error": "Your card was declined."}');
+select is((select count(*)::integer from pg_temp.told()), 1, 'NM03 once, however often it is applied');
+select pg_temp.intent('requires_payment_method', '{"error": "Your card has expired."}');
+select is((select count(*)::integer from pg_temp.told()), 2, 'NM04 another reason is told again');
+create temporary table failed on commit drop as select jsonb_build_object('notification_id', n.id) as message from public.notifications n where n.kind = 'payment_failed';
+grant select on failed to service_role;
+select is((select (mail -> 'data' ->> 'amount')::bigint from failed, public.mail_to_send(message) as mail limit 1), (select (begun ->> 'amount')::bigint from world), 'NM05 the mail names the amount');
+select isnt((select public.mail_to_send(message) -> 'data' ->> 'expires_at' from failed limit 1), null, 'NM06 and until when the nights are held');
+select pg_temp.intent('succeeded');
+select is((select b.status::text from private.bookings b, world where b.id = stay), 'confirmed', 'NM07 another card is taken');
+select is_empty('select from failed where public.mail_to_send(message) is not null', 'NM08 and no mail says that it failed any more');
+
+-- a refund
+insert into public.refunds (payment_id, booking_id, reason, currency, amount) select (begun ->> 'payment_id')::uuid, stay, 'cancellation', 'EUR', 12000 from world;
+update public.refunds set status = 'succeeded';
+select is((select count(*)::integer from pg_temp.told() where kind = 'refund_sent' and who = 'Ben'), 1, 'NM09 a refund is told the guest');
+select is((select (n.data ->> 'amount')::integer from public.notifications n where n.kind = 'refund_sent'), 12000, 'NM10 with its amount');
+update public.refunds set status = 'succeeded';
+select is((select count(*)::integer from pg_temp.told() where kind = 'refund_sent'), 1, 'NM11 once');
+
+-- a payout
+insert into public.payouts (booking_id, host_id, currency, amount) select stay, ana, 'EUR', 30420 from world;
+select is_empty($$select * from pg_temp.told() where kind = 'payout_sent'$$, 'NM12 a payout is not told before it is sent');
+update public.payouts set status = 'paid', stripe_transfer_id = 'tr_told';
+select results_eq($$select who from pg_temp.told() where kind = 'payout_sent'$$, $$values ('Ana')$$, 'NM13 the host is told, no co-host');
+select is((select (n.data ->> 'amount')::integer from public.notifications n where n.kind = 'payout_sent'), 30420, 'NM14 with its amount');
+update public.payouts set status = 'paid';
+select is((select count(*)::integer from pg_temp.told() where kind = 'payout_sent'), 1, 'NM15 once');
+
+-- every kind that there is, somebody is told
+select is_empty(
+    $$select k.id from public.notification_kinds k where not exists (
+        select from pg_catalog.pg_proc f
+        join pg_catalog.pg_namespace s on s.oid = f.pronamespace and s.nspname in ('public', 'private')
+        where strpos(f.prosrc, quote_literal(k.id)) > 0 and f.proname <> 'mail_to_send'
+    ) and not exists (
+        select from pg_catalog.pg_trigger t where strpos(pg_catalog.pg_get_triggerdef(t.oid), quote_literal(k.id)) > 0
+    ) and not exists (
+        select from pg_catalog.pg_enum e where e.enumtypid = 'public.booking_status'::regtype and k.id = 'booking_' || e.enumlabel
+    )$$, 'NM16 no kind is told by nobody'
+);
+select is((select count(*)::integer from public.notification_kinds), 19, 'NM17 of so many');
+
+select * from finish();
+rollback;
