@@ -107,6 +107,47 @@ it("finds what REST finds, in the same order, and the place with it", async () =
   );
 });
 
+it("finds by the name of a place, by words and on flexible dates, as REST does", async () => {
+  const id = await createBookable(host, { title: "Hut on the glacier", min_nights: 2 });
+  const city = `Glacier City ${process.pid}`;
+  await host.client.from("property_addresses").update({ city }).eq("property_id", id).throwOnError();
+  const stay = { p_check_in: day(50), p_check_out: day(52), p_flexible_days: 3 };
+  const { data: found } = await anonymous()
+    .rpc("search_properties", { p_place: city, p_text: "glacier", ...stay })
+    .throwOnError();
+  const { data } = await ask(
+    `query ($city: String!, $in: String!, $out: String!) {
+      searchProperties(place: $city, text: "glacier", checkIn: $in, checkOut: $out, flexibleDays: 3) {
+        edges { node { propertyId checkIn checkOut total } }
+      }
+      nothing: searchProperties(place: $city, text: "volcano") { edges { node { propertyId } } }
+    }`,
+    { city, in: stay.p_check_in, out: stay.p_check_out },
+  );
+  expect(found.map(({ property_id }) => property_id)).toEqual([id]);
+  expect(data.searchProperties.edges.map(({ node }: { node: object }) => node)).toEqual(
+    found.map(({ property_id, check_in, check_out, total }) => ({
+      propertyId: property_id,
+      checkIn: check_in,
+      checkOut: check_out,
+      total: String(total),
+    })),
+  );
+  expect(data.nothing.edges).toEqual([]);
+
+  const month = day(80).slice(0, 7);
+  const weekend = await ask(
+    `query ($city: String!, $month: String!) {
+      searchProperties(place: $city, month: $month, weekend: true) { edges { node { checkIn checkOut } } }
+    }`,
+    { city, month },
+  );
+  const [{ node }] = weekend.data.searchProperties.edges;
+  expect(new Date(node.checkIn).getUTCDay()).toBe(5);
+  expect(node.checkIn.slice(0, 7)).toBe(month);
+  expect(Date.parse(node.checkOut) - Date.parse(node.checkIn)).toBe(2 * 86_400_000);
+});
+
 it("refuses a search that cannot be done", async () => {
   const { errors } = await ask("{ searchProperties(west: 1) { edges { node { propertyId } } } }");
   const { error } = await anonymous().rpc("search_properties", { p_west: 1 });
