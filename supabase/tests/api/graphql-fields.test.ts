@@ -212,9 +212,16 @@ it("goes from a quote to a booking and out of it again", async () => {
   await service().rpc("confirm_booking", { p_booking_id: booking.id }).throwOnError();
 
   const money = "refundAmount hostAmount currency";
-  const call = (name: string) => `mutation ($id: UUID!) { ${name}(pBookingId: $id) { ${money} } }`;
-  const preview = await ask(call("previewCancellation"), { id: booking.id }, guest);
-  const cancelled = await ask(call("cancelBooking"), { id: booking.id }, guest);
+  const preview = await ask(
+    `query ($id: UUID!) { previewCancellation(pBookingId: $id) { ${money} } }`,
+    { id: booking.id },
+    guest,
+  );
+  const cancelled = await ask(
+    `mutation ($id: UUID!) { cancelBooking(pBookingId: $id) { ${money} } }`,
+    { id: booking.id },
+    guest,
+  );
   expect(cancelled.errors).toBeUndefined();
   expect(preview.data.previewCancellation).toEqual(cancelled.data.cancelBooking);
 
