@@ -3,7 +3,8 @@
 import { beforeAll, expect, it } from "vitest";
 import { createBookable } from "../booking-support.ts";
 import { createDraft, house } from "../property-support.ts";
-import { anonymous, type Person, service, signUp, stack } from "../support.ts";
+import { bookStay, confirmStay, letDaysPass } from "../stay-support.ts";
+import { anonymous, database, type Person, service, signUp, stack } from "../support.ts";
 
 interface Answer {
   // biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests look at
@@ -235,6 +236,53 @@ it("goes from a quote to a booking and out of it again", async () => {
   });
   const stranger = await ask(read, { id: booking.id }, await signUp("Eve"));
   expect(stranger.data.bookingsByPk).toBeNull();
+});
+
+it("reviews a stay that is over, and reads from the booking what belongs to it", async () => {
+  const guest = await signUp("Ben");
+  const booking = await bookStay(guest, place, 60, 62);
+  await confirmStay(booking);
+  const write = `mutation ($id: UUID!) {
+    insertIntoReviewsCollection(objects: [{
+      bookingId: $id, overall: 5, accuracy: 5, cleanliness: 4, checkIn: 5, communication: 5, location: 3, value: 4
+      comment: "Quiet, and the bread is good."
+    }]) { records { id overall booking { id } property { title } author { displayName } subject { displayName } } }
+  }`;
+  const early = await ask(write, { id: booking }, guest);
+  expect(early).toEqual({ data: null, errors: [{ message: "A stay is reviewed after check-out." }] });
+
+  const sql = database();
+  await letDaysPass(sql, booking, 63);
+  await sql.end();
+  const written = await ask(write, { id: booking }, guest);
+  const [review] = written.data.insertIntoReviewsCollection.records;
+  expect(review).toEqual({
+    id: review.id,
+    overall: 5,
+    booking: { id: booking },
+    property: { title: house.title },
+    author: { displayName: "Ben" },
+    subject: { displayName: "Ana" },
+  });
+
+  const read = `query ($id: UUID!) { bookingsByPk(id: $id) {
+    reviewsCollection { edges { node { comment } } }
+    moneyCollection { edges { node { kind } } }
+    paymentsCollection { totalCount } refundsCollection { totalCount } payoutsCollection { totalCount }
+    notificationsCollection { edges { node { kind booking { id } } } }
+    thread { booking { id } }
+  } }`;
+  const seen = (await ask(read, { id: booking }, guest)).data.bookingsByPk;
+  expect(seen.reviewsCollection.edges).toEqual([{ node: { comment: "Quiet, and the bread is good." } }]);
+  expect(seen.paymentsCollection.totalCount).toBe(0); // the service confirmed it, nobody paid
+  expect(seen.moneyCollection.edges.length).toBeGreaterThan(0);
+  expect(seen.notificationsCollection.edges).toContainEqual({
+    node: { kind: "booking_confirmed", booking: { id: booking } },
+  });
+  expect(seen.thread).toEqual({ booking: { id: booking } });
+  // Until both have written, the host reads nothing of it.
+  const asHost = (await ask(read, { id: booking }, host)).data.bookingsByPk;
+  expect(asHost.reviewsCollection.edges).toEqual([]);
 });
 
 it("says every reason against a stay, as REST does", async () => {
