@@ -58,6 +58,52 @@ async function tabOrder(page: Page, steps: number): Promise<string[]> {
 // A browser starts slowly on a machine that has other work.
 const options = { timeout: 60_000 };
 
+describe("the API's description", () => {
+  interface Description {
+    openapi: string;
+    servers: { url: string }[];
+    paths: Record<string, { post: { requestBody: { content: Record<string, JsonBody> } } }>;
+  }
+  interface JsonBody {
+    examples: { example: { value: object } };
+  }
+  let description: Description;
+  let headers: Record<string, string>;
+  const send = (path: string, body: object) =>
+    fetch(config.apiUrl + path, { method: "POST", headers, body: JSON.stringify(body) });
+  beforeAll(async () => {
+    description = (await (await fetch(`${config.apiUrl}/openapi.json`)).json()) as Description;
+    headers = { apikey: config.keys.publishable, "content-type": "application/json" };
+    const guest = { email: "gita@example.com", password: "staybase" };
+    const session = await send("/auth/v1/token?grant_type=password", guest);
+    const { access_token } = (await session.json()) as { access_token: string };
+    headers.authorization = `Bearer ${access_token}`;
+  });
+
+  it("is OpenAPI 3.1, with this stack's address", () => {
+    expect([description.openapi, description.servers[0]?.url]).toEqual(["3.1.0", config.apiUrl]);
+  });
+
+  it.each([
+    ["rpc/search_properties", 200, '"city":"Lisboa"'],
+    ["rpc/search_facets", 200, '"is_more":false'],
+    ["rpc/count_properties", 200, '"is_more":false'],
+    ["rpc/property_calendar", 200, '"free":true'],
+    ["rpc/bookability", 200, "[]"],
+    ["rpc/quote_stay", 200, '"nights":2'],
+    ["bookings", 201, ""],
+    ["properties", 201, ""],
+    ["threads", 201, ""],
+    ["wishlists", 201, ""],
+    ["reports", 201, ""],
+  ])("has an example of %s that a guest of the seed can send", async (name, status, text) => {
+    const path = `/rest/v1/${name}`;
+    const content = description.paths[path]?.post.requestBody.content["application/json"];
+    const response = await send(path, content?.examples.example.value ?? {});
+    expect([response.status, await response.text()]).toEqual([status, expect.stringContaining(text)]);
+  });
+});
+
 describe("the page at the root", options, () => {
   let page: Page;
   beforeAll(async () => {
@@ -178,14 +224,6 @@ describe("the documentation's files", () => {
       "frame-ancestors 'none'",
     ])
       expect(policy.split("; ")).toContain(rule);
-  });
-
-  it("hold the API's description, with this stack's address", async () => {
-    const description = (await (await fetch(`${config.apiUrl}/openapi.json`)).json()) as {
-      openapi: string;
-      servers: { url: string }[];
-    };
-    expect([description.openapi, description.servers[0]?.url]).toEqual(["3.1.0", config.apiUrl]);
   });
 
   it("are these and no others", async () => {
