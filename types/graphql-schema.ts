@@ -1731,6 +1731,7 @@ export type introspection = {
         account: { name: "account"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         amount: { name: "amount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };
     BookingMoneyConnection: {
@@ -1993,6 +1994,10 @@ export type introspection = {
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
         guest: { name: "guest"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
         host: { name: "host"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+        occupanciesCollection: {
+          name: "occupanciesCollection";
+          type: { kind: "OBJECT"; name: "OccupanciesConnection"; ofType: null };
+        };
         lineItemsCollection: {
           name: "lineItemsCollection";
           type: { kind: "OBJECT"; name: "BookingLineItemsConnection"; ofType: null };
@@ -2002,6 +2007,43 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "BookingAlterationsConnection"; ofType: null };
         };
         cancellation: { name: "cancellation"; type: { kind: "OBJECT"; name: "Cancellations"; ofType: null } };
+        paymentsCollection: {
+          name: "paymentsCollection";
+          type: { kind: "OBJECT"; name: "PaymentsConnection"; ofType: null };
+        };
+        refundsCollection: {
+          name: "refundsCollection";
+          type: { kind: "OBJECT"; name: "RefundsConnection"; ofType: null };
+        };
+        payoutsCollection: {
+          name: "payoutsCollection";
+          type: { kind: "OBJECT"; name: "PayoutsConnection"; ofType: null };
+        };
+        disputesCollection: {
+          name: "disputesCollection";
+          type: { kind: "OBJECT"; name: "DisputesConnection"; ofType: null };
+        };
+        payoutHoldsCollection: {
+          name: "payoutHoldsCollection";
+          type: { kind: "OBJECT"; name: "PayoutHoldsConnection"; ofType: null };
+        };
+        hostStatementCollection: {
+          name: "hostStatementCollection";
+          type: { kind: "OBJECT"; name: "HostStatementConnection"; ofType: null };
+        };
+        moneyCollection: {
+          name: "moneyCollection";
+          type: { kind: "OBJECT"; name: "BookingMoneyConnection"; ofType: null };
+        };
+        reviewsCollection: {
+          name: "reviewsCollection";
+          type: { kind: "OBJECT"; name: "ReviewsConnection"; ofType: null };
+        };
+        notificationsCollection: {
+          name: "notificationsCollection";
+          type: { kind: "OBJECT"; name: "NotificationsConnection"; ofType: null };
+        };
+        thread: { name: "thread"; type: { kind: "OBJECT"; name: "Threads"; ofType: null } };
       };
     };
     BookingsConnection: {
@@ -4747,6 +4789,7 @@ export type introspection = {
           name: "currencyDetails";
           type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
         };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };
     DisputesConnection: {
@@ -5277,6 +5320,8 @@ export type introspection = {
         pricePerNight: { name: "pricePerNight"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         rent: { name: "rent"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         total: { name: "total"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        checkIn: { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        checkOut: { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
         rating: { name: "rating"; type: { kind: "SCALAR"; name: "Float"; ofType: null } };
         searchCursor: { name: "searchCursor"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
@@ -5367,6 +5412,16 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "checkIn";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkOut";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "rating";
           type: { kind: "INPUT_OBJECT"; name: "FloatFilter"; ofType: null };
           defaultValue: null;
@@ -5446,6 +5501,16 @@ export type introspection = {
         },
         { name: "rent"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         { name: "total"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "checkIn";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkOut";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
         {
           name: "rating";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
@@ -5788,6 +5853,8 @@ export type introspection = {
         currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         amount: { name: "amount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         balance: { name: "balance"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        host: { name: "host"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };
     HostStatementConnection: {
@@ -7015,10 +7082,6 @@ export type introspection = {
           type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
         };
         pauseProperty: { name: "pauseProperty"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
-        previewCancellation: {
-          name: "previewCancellation";
-          type: { kind: "OBJECT"; name: "Cancellations"; ofType: null };
-        };
         publishProperty: {
           name: "publishProperty";
           type: { kind: "OBJECT"; name: "Properties"; ofType: null };
@@ -8093,6 +8156,7 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "NotificationKinds"; ofType: null };
         };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };
     NotificationsConnection: {
@@ -8385,6 +8449,7 @@ export type introspection = {
           name: "externalBlock";
           type: { kind: "OBJECT"; name: "ExternalBlocks"; ofType: null };
         };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };
     OccupanciesConnection: {
@@ -8781,6 +8846,7 @@ export type introspection = {
           name: "currencyDetails";
           type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
         };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
         refundsCollection: {
           name: "refundsCollection";
           type: { kind: "OBJECT"; name: "RefundsConnection"; ofType: null };
@@ -9266,6 +9332,7 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
         holder: { name: "holder"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };
     PayoutHoldsConnection: {
@@ -9570,6 +9637,7 @@ export type introspection = {
           name: "currencyDetails";
           type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
         };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };
     PayoutsConnection: {
@@ -10143,6 +10211,10 @@ export type introspection = {
         bookingsAsHostCollection: {
           name: "bookingsAsHostCollection";
           type: { kind: "OBJECT"; name: "BookingsConnection"; ofType: null };
+        };
+        statementCollection: {
+          name: "statementCollection";
+          type: { kind: "OBJECT"; name: "HostStatementConnection"; ofType: null };
         };
       };
     };
@@ -14677,6 +14749,10 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "PayoutsConnection"; ofType: null };
           };
         };
+        previewCancellation: {
+          name: "previewCancellation";
+          type: { kind: "OBJECT"; name: "Cancellations"; ofType: null };
+        };
         profileRatingsCollection: {
           name: "profileRatingsCollection";
           type: {
@@ -15324,6 +15400,7 @@ export type introspection = {
           name: "currencyDetails";
           type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
         };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };
     RefundsConnection: {
@@ -16284,6 +16361,7 @@ export type introspection = {
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
         author: { name: "author"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
         subject: { name: "subject"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
         note: { name: "note"; type: { kind: "OBJECT"; name: "ReviewNotes"; ofType: null } };
       };
     };
@@ -17578,6 +17656,7 @@ export type introspection = {
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
         host: { name: "host"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
         guest: { name: "guest"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
         messagesCollection: {
           name: "messagesCollection";
           type: { kind: "OBJECT"; name: "MessagesConnection"; ofType: null };

@@ -1775,7 +1775,8 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    get?: never;
+    /** What cancel_booking would do for the caller at this moment, to the minor unit, and until when (holds_until); changes nothing. */
+    get: operations["get_preview_cancellation"];
     put?: never;
     /** What cancel_booking would do for the caller at this moment, to the minor unit, and until when (holds_until); changes nothing. */
     post: operations["call_preview_cancellation"];
@@ -3081,7 +3082,7 @@ export interface components {
        */
       amount?: number | null;
     };
-    /** @description Bookings of the caller, as guest or on the host's side, as the clock says this second. POST books, PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request. */
+    /** @description Bookings of the caller, as guest or on the host's side, as the clock says this second. POST books: 409 when the nights are taken or the quote is stale, 422 with every rule that is broken. PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request. */
     bookings: {
       /**
        * Format: uuid
@@ -7660,6 +7661,7 @@ export interface operations {
           "application/json": components["schemas"]["accounts"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -7828,6 +7830,7 @@ export interface operations {
           "application/json": components["schemas"]["audit_log"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -7877,6 +7880,7 @@ export interface operations {
           "application/json": components["schemas"]["blocks"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8028,6 +8032,7 @@ export interface operations {
           "application/json": components["schemas"]["booking_alterations"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8092,6 +8097,7 @@ export interface operations {
           "application/json": components["schemas"]["booking_line_items"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8152,6 +8158,7 @@ export interface operations {
           "application/json": components["schemas"]["booking_money"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8259,6 +8266,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8295,6 +8303,7 @@ export interface operations {
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
+      422: components["responses"]["422"];
       default: components["responses"]["default"];
     };
   };
@@ -8391,6 +8400,7 @@ export interface operations {
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
+      422: components["responses"]["422"];
       default: components["responses"]["default"];
     };
   };
@@ -8491,6 +8501,7 @@ export interface operations {
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
+      422: components["responses"]["422"];
       default: components["responses"]["default"];
     };
   };
@@ -8753,6 +8764,7 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8812,6 +8824,7 @@ export interface operations {
           "application/json": components["schemas"]["co_host_invitations"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8948,6 +8961,7 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9186,6 +9200,7 @@ export interface operations {
           "application/json": components["schemas"]["dead_jobs"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9293,6 +9308,7 @@ export interface operations {
           "application/json": components["schemas"]["dead_money_tasks"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9354,6 +9370,7 @@ export interface operations {
           "application/json": components["schemas"]["disputes"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9412,6 +9429,7 @@ export interface operations {
           "application/json": components["schemas"]["external_blocks"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9604,6 +9622,7 @@ export interface operations {
           "application/json": components["schemas"]["host_blocks"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9799,6 +9818,7 @@ export interface operations {
           "application/json": components["schemas"]["host_statement"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9959,6 +9979,7 @@ export interface operations {
           "application/json": components["schemas"]["messages"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10046,6 +10067,7 @@ export interface operations {
           "application/json": components["schemas"]["notification_kinds"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10099,6 +10121,7 @@ export interface operations {
           "application/json": components["schemas"]["notification_preferences"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10277,6 +10300,7 @@ export interface operations {
           "application/json": components["schemas"]["notification_settings"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10464,6 +10488,7 @@ export interface operations {
           "application/json": components["schemas"]["notifications"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10632,6 +10657,7 @@ export interface operations {
           "application/json": components["schemas"]["occupancies"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10704,6 +10730,7 @@ export interface operations {
           "application/json": components["schemas"]["payments"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10760,6 +10787,7 @@ export interface operations {
           "application/json": components["schemas"]["payout_accounts"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10815,6 +10843,7 @@ export interface operations {
           "application/json": components["schemas"]["payout_holds"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10963,6 +10992,7 @@ export interface operations {
           "application/json": components["schemas"]["payouts"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -11653,6 +11683,7 @@ export interface operations {
           "application/json": components["schemas"]["property_addresses"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13050,6 +13081,7 @@ export interface operations {
           "application/json": components["schemas"]["property_taxes"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13270,6 +13302,7 @@ export interface operations {
           "application/json": components["schemas"]["reconciliation_differences"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13332,6 +13365,7 @@ export interface operations {
           "application/json": components["schemas"]["refunds"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13397,6 +13431,7 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13484,6 +13519,7 @@ export interface operations {
           "application/json": components["schemas"]["review_notes"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13902,6 +13938,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
+      401: components["responses"]["401"];
       409: components["responses"]["409"];
       default: components["responses"]["default"];
     };
@@ -13932,6 +13969,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13960,6 +13998,7 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"];
         };
       };
+      401: components["responses"]["401"];
       404: components["responses"]["404"];
       410: components["responses"]["410"];
       default: components["responses"]["default"];
@@ -14155,6 +14194,7 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14216,6 +14256,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14255,6 +14296,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14349,12 +14391,16 @@ export interface operations {
   get_bookability: {
     parameters: {
       query: {
+        /** @example 2 */
         p_adults?: number;
+        /** @example 2027-06-04 */
         p_check_in: string;
+        /** @example 2027-06-06 */
         p_check_out: string;
         p_children?: number;
         p_infants?: number;
         p_pets?: number;
+        /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
       };
       header?: never;
@@ -14441,6 +14487,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14477,6 +14524,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14506,6 +14554,7 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14535,12 +14584,14 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
   get_count_properties: {
     parameters: {
       query?: {
+        /** @example 2 */
         p_adults?: number;
         p_amenities?: string[];
         p_bathrooms?: number;
@@ -14548,7 +14599,9 @@ export interface operations {
         p_beds?: number;
         p_booking_mode?: string;
         p_cancellation_policies?: string[];
+        /** @example 2027-06-04 */
         p_check_in?: string;
+        /** @example 2027-06-06 */
         p_check_out?: string;
         p_children?: number;
         p_currency?: string;
@@ -14563,6 +14616,7 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
+        /** @example Lisboa */
         p_place?: string;
         p_property_types?: string[];
         p_radius?: number;
@@ -14697,6 +14751,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14726,6 +14781,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14749,6 +14805,7 @@ export interface operations {
         };
         content?: never;
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14797,6 +14854,7 @@ export interface operations {
           "application/json": unknown;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14822,6 +14880,7 @@ export interface operations {
           "application/json": unknown;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15151,6 +15210,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15188,6 +15248,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15216,6 +15277,7 @@ export interface operations {
           "application/json": string;
         };
       };
+      401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -15295,6 +15357,7 @@ export interface operations {
           "application/json": number;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15321,6 +15384,7 @@ export interface operations {
         };
         content?: never;
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15351,6 +15415,7 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15379,6 +15444,32 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
+      401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
+  get_preview_cancellation: {
+    parameters: {
+      query: {
+        /** @example 5eed0000-0000-4000-8000-000000000201 */
+        p_booking_id: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["cancellations"];
+        };
+      };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15407,14 +15498,18 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
   get_property_calendar: {
     parameters: {
       query: {
+        /** @example 2027-06-04 */
         p_from: string;
+        /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
+        /** @example 2027-07-04 */
         p_to: string;
       };
       header?: never;
@@ -15518,6 +15613,7 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
+      401: components["responses"]["401"];
       422: components["responses"]["422"];
       default: components["responses"]["default"];
     };
@@ -15525,12 +15621,16 @@ export interface operations {
   get_quote_stay: {
     parameters: {
       query: {
+        /** @example 2 */
         p_adults?: number;
+        /** @example 2027-06-04 */
         p_check_in: string;
+        /** @example 2027-06-06 */
         p_check_out: string;
         p_children?: number;
         p_infants?: number;
         p_pets?: number;
+        /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
       };
       header?: never;
@@ -16028,6 +16128,7 @@ export interface operations {
         };
         content?: never;
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16054,6 +16155,7 @@ export interface operations {
         };
         content?: never;
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16080,6 +16182,7 @@ export interface operations {
         };
         content?: never;
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16109,6 +16212,7 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
+      401: components["responses"]["401"];
       404: components["responses"]["404"];
       409: components["responses"]["409"];
       default: components["responses"]["default"];
@@ -16140,6 +16244,7 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16170,6 +16275,7 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16198,6 +16304,7 @@ export interface operations {
           "application/json": string;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16226,6 +16333,7 @@ export interface operations {
           "application/json": string;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16290,6 +16398,7 @@ export interface operations {
   get_search_facets: {
     parameters: {
       query?: {
+        /** @example 2 */
         p_adults?: number;
         p_amenities?: string[];
         p_bathrooms?: number;
@@ -16297,7 +16406,9 @@ export interface operations {
         p_beds?: number;
         p_booking_mode?: string;
         p_cancellation_policies?: string[];
+        /** @example 2027-06-04 */
         p_check_in?: string;
+        /** @example 2027-06-06 */
         p_check_out?: string;
         p_children?: number;
         p_currency?: string;
@@ -16312,6 +16423,7 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
+        /** @example Lisboa */
         p_place?: string;
         p_property_types?: string[];
         p_radius?: number;
@@ -16436,6 +16548,7 @@ export interface operations {
   get_search_properties: {
     parameters: {
       query?: {
+        /** @example 2 */
         p_adults?: number;
         p_after?: string;
         p_amenities?: string[];
@@ -16444,7 +16557,9 @@ export interface operations {
         p_beds?: number;
         p_booking_mode?: string;
         p_cancellation_policies?: string[];
+        /** @example 2027-06-04 */
         p_check_in?: string;
+        /** @example 2027-06-06 */
         p_check_out?: string;
         p_children?: number;
         p_currency?: string;
@@ -16460,6 +16575,7 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
+        /** @example Lisboa */
         p_place?: string;
         p_property_types?: string[];
         p_radius?: number;
@@ -16804,6 +16920,7 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16833,6 +16950,7 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16927,6 +17045,7 @@ export interface operations {
           "application/json": number;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16952,6 +17071,7 @@ export interface operations {
           "application/json": number;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17005,6 +17125,7 @@ export interface operations {
         };
         content?: never;
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17034,6 +17155,7 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17140,6 +17262,7 @@ export interface operations {
           "application/json": components["schemas"]["suspensions"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17190,6 +17313,7 @@ export interface operations {
           "application/json": components["schemas"]["thread_reads"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17248,6 +17372,7 @@ export interface operations {
           "application/json": components["schemas"]["threads"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17383,6 +17508,7 @@ export interface operations {
           "application/json": components["schemas"]["user_roles"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17523,6 +17649,7 @@ export interface operations {
           "application/json": components["schemas"]["webhook_deliveries"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17581,6 +17708,7 @@ export interface operations {
           "application/json": components["schemas"]["webhook_endpoints"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17768,6 +17896,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_items"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17941,6 +18070,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_members"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18031,6 +18161,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_shares"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18211,6 +18342,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlists"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };

@@ -23,6 +23,7 @@ export interface Parameter {
   description?: string;
   required?: boolean;
   schema: Schema;
+  example?: unknown;
 }
 
 export type Content = Record<string, { schema: Schema; examples?: Record<string, { value: unknown }> }>;

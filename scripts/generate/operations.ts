@@ -90,7 +90,15 @@ export const errorResponses: Record<string, Answer> = {
     description: "Something else is in the way.",
     content: json(
       { $ref: "#/components/schemas/Error" },
-      { "23505": refused("23505", "duplicate key value violates unique constraint") },
+      {
+        PT409: refused(
+          "PT409",
+          "These nights are no longer free.",
+          "The details say what is in the way; property_calendar shows which days are free.",
+          '[{"code": "occupied", "nights": [{"from": "2027-06-04", "until": "2027-06-06"}], "message": "Some of these nights are taken."}]',
+        ),
+        "23505": refused("23505", "duplicate key value violates unique constraint"),
+      },
     ),
   },
   "410": {

@@ -3,6 +3,7 @@
 
 import { columnDescription, withoutDirective } from "./comments.ts";
 import type { Answers, Operation, Parameter, Path, Schema, Tag } from "./document.ts";
+import { bodies, examplesOf } from "./examples.ts";
 import { errorsNamedIn, json, securityOf } from "./operations.ts";
 import type { DescribedOperation, Description } from "./rest-description.ts";
 import type { FunctionFacts, RestFacts, Role, TableFacts } from "./rest-facts.ts";
@@ -51,7 +52,7 @@ export function restPart(description: Description, facts: RestFacts): ApiPart {
       const row = rowSchema(schemas[name] as Schema, facts);
       part.tags.push({ name, ...(row.description && { description: row.description }) });
       Object.assign(part.schemas, { [name]: row, ...inputSchemas(name, row, table) });
-      part.paths[`/rest/v1${path}`] = tablePath(name, item, table);
+      part.paths[`/rest/v1${path}`] = tablePath(name, row.description, item, table);
     }
   }
   part.tags.push({ name: verbs, description: "What is more than a change of rows." });
@@ -97,7 +98,7 @@ function writers({ privileges }: TableFacts, verb: "insert" | "update") {
   return { roles: able, columns: first === undefined ? [] : privileges[first][verb] };
 }
 
-function tablePath(name: string, item: Description["paths"][string], table: TableFacts) {
+function tablePath(name: string, description = "", item: Description["paths"][string], table: TableFacts) {
   const rows: Schema = { type: "array", items: { $ref: `#/components/schemas/${name}` } };
   const changed = {
     description: "The rows, if `Prefer: return=representation` asks for them.",
@@ -118,12 +119,21 @@ function tablePath(name: string, item: Description["paths"][string], table: Tabl
       security: securityOf(able),
       parameters: item[method]?.parameters ?? [],
       ...rest,
-      responses: { ...rest.responses, ...errorsNamedIn(method === "get" ? "" : "401 403 409") },
+      responses: {
+        ...rest.responses,
+        ...errorsNamedIn(method === "get" ? signedIn(able) : `401 403 409 ${description}`),
+      },
     };
   };
   const body = (verb: string, ...more: Schema[]) => {
     const one: Schema = { $ref: `#/components/schemas/${name}.${verb}` };
-    return { required: true, content: json(more.length > 0 ? { oneOf: [one, ...more] } : one) };
+    return {
+      required: true,
+      content: json(
+        more.length > 0 ? { oneOf: [one, ...more] } : one,
+        verb === "insert" ? examplesOf(name) : undefined,
+      ),
+    };
   };
   const list: Schema = { type: "array", items: { $ref: `#/components/schemas/${name}.insert` } };
   const able = (verb: "select" | "delete") => roles.filter((role) => table.privileges[role][verb]);
@@ -157,17 +167,25 @@ function functionPath(name: string, item: Description["paths"][string], fn: Func
     summary,
     ...(description !== summary && { description }),
     security: securityOf(fn.roles ?? []),
-    responses: { ...answer(fn, facts), ...errorsNamedIn(description) },
+    responses: { ...answer(fn, facts), ...errorsNamedIn(`${signedIn(fn.roles ?? [])} ${description}`) },
   };
   const args = argumentsOf(item.post, facts);
   const path: Path = {
-    post: { operationId: `call_${name}`, ...operation, requestBody: { required: true, content: json(args) } },
+    post: {
+      operationId: `call_${name}`,
+      ...operation,
+      requestBody: { required: true, content: json(args, examplesOf(name)) },
+    },
   };
   if (!fn.volatile) {
-    path.get = { operationId: `get_${name}`, ...operation, parameters: queryOf(args) };
+    path.get = { operationId: `get_${name}`, ...operation, parameters: queryOf(args, bodies[name]) };
   }
   return path;
 }
+
+/** The status that answers those who are not signed in, where they must be. */
+const signedIn = (able: Role[]): string =>
+  able.includes("anon") || !able.includes("authenticated") ? "" : "401";
 
 function answer(fn: FunctionFacts, facts: RestFacts): Answers {
   if (fn.returns === "void") return { "204": { description: "Done." } };
@@ -190,12 +208,16 @@ function argumentsOf(post: DescribedOperation | undefined, facts: RestFacts): Sc
   };
 }
 
-function queryOf({ properties = {}, required = [] }: Schema): Parameter[] {
+function queryOf(
+  { properties = {}, required = [] }: Schema,
+  example: Record<string, unknown> = {},
+): Parameter[] {
   return Object.entries(properties).map(([name, schema]) => ({
     name,
     in: "query",
     required: required.includes(name),
     schema,
+    ...(name in example && { example: example[name] }),
   }));
 }
 

@@ -35,7 +35,7 @@ const corsHeaders = {
 
 export function createGateway(config: StackConfig, services: Services): Part {
   const apiKeys = createApiKeys(config.keys);
-  const docs = createDocs(config);
+  const docs = createDocs(config, services.rest);
   const storageLimit = bytes(config.toml.storage.file_size_limit) + mebibyte; // and the multipart form around the file
   let server: Server | undefined;
   let log: WriteStream | undefined;

@@ -39,7 +39,7 @@ select
 from private.bookings b;
 
 comment on view public.bookings is
-    '@graphql({"primary_key_columns": ["id"]}) Bookings of the caller, as guest or on the host''s side, as the clock says this second. POST books, PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request.';
+    '@graphql({"primary_key_columns": ["id"]}) Bookings of the caller, as guest or on the host''s side, as the clock says this second. POST books: 409 when the nights are taken or the quote is stale, 422 with every rule that is broken. PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request.';
 comment on column public.bookings.status is 'Where it stands now.';
 comment on column public.bookings.status_at is 'Since when.';
 comment on column public.bookings.status_reason is 'What whoever changed it last said.';

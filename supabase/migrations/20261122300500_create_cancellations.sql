@@ -298,7 +298,7 @@ comment on function private.cancel_booking(uuid, boolean, text, boolean) is
     'end_stay for the caller, now. Called by the functions below. Definer, because no role may write bookings.';
 
 create function public.preview_cancellation(p_booking_id uuid) returns public.cancellations
-language sql
+language sql stable
 set search_path = ''
 as $$
     select * from private.cancel_booking(p_booking_id, false, null, true)

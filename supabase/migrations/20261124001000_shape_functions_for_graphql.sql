@@ -12,8 +12,8 @@ grant usage on schema graphql_shapes to anon, authenticated, service_role;
 create view graphql_shapes.found_properties with (security_invoker = true) as
 select
     null::integer as position, null::uuid as property_id, null::integer as distance, null::text as currency,
-    null::bigint as price_per_night, null::bigint as rent, null::bigint as total, null::double precision as rating,
-    null::text as search_cursor
+    null::bigint as price_per_night, null::bigint as rent, null::bigint as total, null::date as check_in, null::date as check_out,
+    null::double precision as rating, null::text as search_cursor
 where false;
 comment on view graphql_shapes.found_properties is e'Rows of searchProperties; empty by itself.\n@graphql({"primary_key_columns": ["position"], "description": "Rows of searchProperties; empty by itself."})';
 comment on column graphql_shapes.found_properties.position is '@graphql({"description": "Place in the order of the search, from 1."})';
@@ -22,6 +22,8 @@ comment on column graphql_shapes.found_properties.currency is '@graphql({"descri
 comment on column graphql_shapes.found_properties.price_per_night is '@graphql({"description": "Minor units; of the given nights on average, else the base price."})';
 comment on column graphql_shapes.found_properties.rent is '@graphql({"description": "The sum of the nights, in minor units."})';
 comment on column graphql_shapes.found_properties.total is '@graphql({"description": "What the guest pays for the stay with fees and taxes, in minor units; null without dates."})';
+comment on column graphql_shapes.found_properties.check_in is '@graphql({"description": "Of the stay that total is for: with flexible dates, the cheapest that can be booked."})';
+comment on column graphql_shapes.found_properties.check_out is '@graphql({"description": "Of the stay that total is for."})';
 comment on column graphql_shapes.found_properties.rating is '@graphql({"description": "Average of reviews, 1 to 5; null before the first."})';
 comment on column graphql_shapes.found_properties.search_cursor is '@graphql({"description": "Give it as searchAfter to go on after this row."})';
 grant select on graphql_shapes.found_properties to anon, authenticated, service_role;
@@ -47,33 +49,36 @@ create function graphql_shapes.search_found_properties(
     amenities text[] default null, property_types text[] default null, room_types text[] default null,
     booking_mode text default null, cancellation_policies text[] default null,
     bedrooms integer default null, beds integer default null, bathrooms real default null,
-    sort text default null, search_after text default null
+    sort text default null, search_after text default null, place text default null, text text default null,
+    flexible_days integer default null, month text default null, nights integer default null, weekend boolean default false
 ) returns setof graphql_shapes.found_properties
 language sql stable rows 20
 set search_path = ''
 as $$
-    select s.ordinality::integer, s.property_id, s.distance, s.currency, s.price_per_night, s.rent, s.total, s.rating, s.cursor
+    select s.ordinality::integer, s.property_id, s.distance, s.currency, s.price_per_night, s.rent, s.total,
+        s.check_in, s.check_out, s.rating, s.cursor
     from public.search_properties(
         west, south, east, north, latitude, longitude, radius, check_in, check_out, adults, children, infants, pets, currency,
         min_price, max_price, amenities, property_types::public.property_type[], room_types::public.room_type[],
-        booking_mode::public.booking_mode, cancellation_policies, bedrooms, beds, bathrooms, sort, search_after, 50
+        booking_mode::public.booking_mode, cancellation_policies, bedrooms, beds, bathrooms, sort, search_after, 50,
+        place, text, flexible_days, month, nights, weekend
     ) with ordinality as s
 $$;
 revoke execute on function graphql_shapes.search_found_properties(
     double precision, double precision, double precision, double precision, double precision, double precision, double precision,
     text, text, integer, integer, integer, integer, text, bigint, bigint, text[], text[], text[], text, text[], integer, integer, real,
-    text, text
+    text, text, text, text, integer, text, integer, boolean
 ) from public;
 grant execute on function graphql_shapes.search_found_properties(
     double precision, double precision, double precision, double precision, double precision, double precision, double precision,
     text, text, integer, integer, integer, integer, text, bigint, bigint, text[], text[], text[], text, text[], integer, integer, real,
-    text, text
+    text, text, text, text, integer, text, integer, boolean
 ) to anon, authenticated, service_role;
 comment on function graphql_shapes.search_found_properties(
     double precision, double precision, double precision, double precision, double precision, double precision, double precision,
     text, text, integer, integer, integer, integer, text, bigint, bigint, text[], text[], text[], text, text[], integer, integer, real,
-    text, text
-) is '@graphql({"name": "searchProperties", "description": "Published places in a box or around a point that the party can book from checkIn to checkOut (YYYY-MM-DD; both or none), the first 50. sort: price, distance, rating or recommended. More: searchCursor of the last row as searchAfter."})';
+    text, text, text, text, integer, text, integer, boolean
+) is '@graphql({"name": "searchProperties", "description": "Published places in a box, around a point or of a place (neighbourhood, city, region or country code, or several with commas) that the party can book from checkIn to checkOut (YYYY-MM-DD; both or none), the first 50. text: words of title, place and description. Flexible dates: flexibleDays before or after; or month (YYYY-MM) with nights or weekend (Friday to Sunday). sort: price, distance, rating or recommended. More: searchCursor of the last row as searchAfter."})';
 
 create view graphql_shapes.calendar_days with (security_invoker = true) as
 select

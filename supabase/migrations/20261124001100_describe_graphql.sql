@@ -52,7 +52,7 @@ declare
     v_relation record;
 begin
     for v_relation in
-        select r.*
+        select r.kind, r.name, r.keys
         from (values
             ('view', 'bookings', '[
                 {"local_columns": ["property_id"], "local_name": "bookingsCollection",
@@ -62,19 +62,35 @@ begin
                 {"local_columns": ["host_id"], "local_name": "bookingsAsHostCollection",
                  "foreign_schema": "public", "foreign_table": "profiles", "foreign_columns": ["id"], "foreign_name": "host"}
             ]'::jsonb),
-            ('table', 'booking_line_items', '[
-                {"local_columns": ["booking_id"], "local_name": "lineItemsCollection",
-                 "foreign_schema": "public", "foreign_table": "bookings", "foreign_columns": ["id"], "foreign_name": "booking"}
-            ]'),
-            ('table', 'booking_alterations', '[
-                {"local_columns": ["booking_id"], "local_name": "alterationsCollection",
-                 "foreign_schema": "public", "foreign_table": "bookings", "foreign_columns": ["id"], "foreign_name": "booking"}
-            ]'),
-            ('table', 'cancellations', '[
-                {"local_columns": ["booking_id"], "local_name": "cancellation",
+            ('view', 'host_statement', '[
+                {"local_columns": ["host_id"], "local_name": "statementCollection",
+                 "foreign_schema": "public", "foreign_table": "profiles", "foreign_columns": ["id"], "foreign_name": "host"},
+                {"local_columns": ["booking_id"], "local_name": "hostStatementCollection",
                  "foreign_schema": "public", "foreign_table": "bookings", "foreign_columns": ["id"], "foreign_name": "booking"}
             ]')
         ) as r (kind, name, keys)
+        union all
+        select
+            b.kind, b.name,
+            jsonb_build_array(jsonb_build_object(
+                'local_columns', array['booking_id'], 'local_name', b.local_name,
+                'foreign_schema', 'public', 'foreign_table', 'bookings', 'foreign_columns', array['id'], 'foreign_name', 'booking'
+            ))
+        from (values
+            ('table', 'booking_line_items', 'lineItemsCollection'),
+            ('table', 'booking_alterations', 'alterationsCollection'),
+            ('table', 'cancellations', 'cancellation'),
+            ('table', 'occupancies', 'occupanciesCollection'),
+            ('table', 'payments', 'paymentsCollection'),
+            ('table', 'refunds', 'refundsCollection'),
+            ('table', 'disputes', 'disputesCollection'),
+            ('table', 'payouts', 'payoutsCollection'),
+            ('table', 'payout_holds', 'payoutHoldsCollection'),
+            ('view', 'booking_money', 'moneyCollection'),
+            ('table', 'reviews', 'reviewsCollection'),
+            ('table', 'threads', 'thread'),
+            ('table', 'notifications', 'notificationsCollection')
+        ) as b (kind, name, local_name)
     loop
         execute format(
             'comment on %s public.%I is %L', v_relation.kind, v_relation.name,

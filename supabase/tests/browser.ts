@@ -12,9 +12,8 @@ export async function openBrowser(): Promise<Browser> {
   });
 }
 
-/** What a page does that it should not: errors on its console, and requests to other places than `origin`. */
-export function watch(page: Page, origin: string): string[] {
-  const faults: string[] = [];
+/** Adds to `faults` what a page does that it should not: errors on its console, and requests to other places than `origin`. */
+export function watch(page: Page, origin: string, faults: string[]): void {
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") faults.push(message.text());
   });
@@ -23,5 +22,4 @@ export function watch(page: Page, origin: string): string[] {
     const { protocol, origin: asked } = new URL(request.url());
     if (asked !== origin && protocol !== "data:" && protocol !== "blob:") faults.push(request.url());
   });
-  return faults;
 }

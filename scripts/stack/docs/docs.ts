@@ -1,10 +1,12 @@
-// The documentation that the stack serves: the page at `/` with the REST API and the Edge Functions, GraphiQL at `/graphql`,
-// and the files that they load. Everything comes from this machine; packages are read at the first visit.
+// The documentation that the stack serves: the page at `/` with what runs, the REST API and the Edge Functions, GraphiQL at
+// `/graphql`, and the files that they load. Everything comes from this machine; packages are read at the first visit.
 
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
-import type { StackConfig } from "../config.ts";
+import { databaseUrl, type StackConfig } from "../config.ts";
+import { listens } from "../ports.ts";
+import type { Rest } from "../rest.ts";
 
 export interface Docs {
   /** The page or file at a path; undefined when there is none. */
@@ -40,7 +42,7 @@ const policy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-export function createDocs(config: StackConfig): Docs {
+export function createDocs(config: StackConfig, rest: Rest): Docs {
   const ours = (name: string) => readFile(join(pages, name), "utf8");
   const swagger = (name: string) => readFile(join(dirname(require.resolve("swagger-ui-dist")), name));
   const graphiql = async (name: keyof typeof import("@graphql-yoga/render-graphiql/graphiql")) =>
@@ -50,6 +52,7 @@ export function createDocs(config: StackConfig): Docs {
     "/": async () => page(config, await ours("home.html")),
     "/graphql": async () => page(config, await ours("graphiql.html")),
     "/openapi.json": () => description(config),
+    "/status.json": async () => JSON.stringify(await status(config, rest)),
     "/docs/style.css": () => ours("style.css"),
     "/docs/session.js": () => ours("session.js"),
     "/docs/home.js": () => ours("home.js"),
@@ -82,19 +85,34 @@ export function createDocs(config: StackConfig): Docs {
 }
 
 /** A page with the addresses and keys of this stack: `{{apiUrl}}` and the like, none of which holds HTML. */
-function page({ apiUrl, mailUrl, keys }: StackConfig, html: string): string {
+function page(config: StackConfig, html: string): string {
+  const { apiUrl, mailUrl, stripeUrl, keys } = config;
   const values: Record<string, string> = {
     apiUrl,
     mailUrl,
+    stripeUrl,
+    databaseUrl: databaseUrl(config),
     publishable: keys.publishable,
     secret: keys.secret,
   };
   return html.replace(/\{\{(\w+)\}\}/g, (_match, name: string) => values[name] ?? "");
 }
 
-/** docs/openapi.json with this stack as its first server. */
+/** docs/openapi.json with this stack as its first server, and the stay of its examples 60 days ahead. */
 async function description({ root, apiUrl }: StackConfig): Promise<string> {
-  const document = JSON.parse(await readFile(join(root, "docs/openapi.json"), "utf8"));
+  const ahead = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+  const text = (await readFile(join(root, "docs/openapi.json"), "utf8"))
+    .replaceAll("2027-06-04", ahead(60))
+    .replaceAll("2027-06-06", ahead(62))
+    .replaceAll("2027-07-04", ahead(90));
+  const document = JSON.parse(text);
   document.servers[0].url = apiUrl;
   return JSON.stringify(document);
+}
+
+/** Which of the servers behind the gateway answer; what else there is runs in the gateway's own process. */
+async function status({ ports }: StackConfig, rest: Rest): Promise<Record<string, boolean>> {
+  const servers = { Database: ports.db, REST: rest.port, "Mail catcher": ports.mail, Payments: ports.stripe };
+  const answers = Object.entries(servers).map(async ([name, port]) => [name, await listens(port)] as const);
+  return Object.fromEntries(await Promise.all(answers));
 }

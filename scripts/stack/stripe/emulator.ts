@@ -13,7 +13,7 @@ import { StripeFault } from "./errors.ts";
 import { createFaults, type Fault } from "./faults.ts";
 import { type Parameters, parseForm, text } from "./form.ts";
 import { type Answer, createIdempotency } from "./idempotency.ts";
-import { messagePage, payPage } from "./page.ts";
+import { messagePage, paymentsPage, payPage } from "./page.ts";
 import { confirmIntent } from "./payment-intents.ts";
 import { perform } from "./routes.ts";
 import { createWebhooks, type DeliveryMode } from "./webhooks.ts";
@@ -39,6 +39,9 @@ export function createStripe(config: StackConfig): Part {
     if (url.pathname.startsWith("/v1/")) return answerApi(known, request, url, body, response);
     if (!isLocal(request))
       return html(response, 403, messagePage("Not from there", "Only pages of this machine may pay."));
+    if (url.pathname === "/") {
+      return html(response, 200, paymentsPage(known.all<PaymentIntent>("payment_intent").slice(0, 100)));
+    }
     const [, place = "", id = ""] =
       /^\/(pay|onboarding|dashboard|_emulator)\/(\w+)$/.exec(url.pathname) ?? [];
     if (place === "pay") return answerPayPage(known, request.method ?? "GET", id, url, body, response);

@@ -1,4 +1,5 @@
-// The page where a person pays a PaymentIntent with a test card. It needs no script: a form, and what came of it.
+// The pages where a person pays: what there is to pay, and one PaymentIntent with a test card. They need no script: links, a form,
+// and what came of it.
 
 import type { PaymentIntent } from "./books.ts";
 import { testCards } from "./cards.ts";
@@ -47,6 +48,16 @@ export function payPage(intent: PaymentIntent, problem?: string): string {
 ${booking === undefined ? "" : `<p>Booking <code>${escapeHtml(booking)}</code></p>`}
 ${state === undefined ? form : `<p role="status">${state}</p>`}`,
   );
+}
+
+/** All payments, newest first, each with the way to its page. */
+export function paymentsPage(intents: PaymentIntent[]): string {
+  const items = intents.map(({ id, client_secret, amount, currency, description, status }) => {
+    const text = `${money(amount, currency)}, ${status.replaceAll("_", " ")}`;
+    return `<li><a href="/pay/${id}?secret=${client_secret}">${escapeHtml(text)}</a><br>${escapeHtml(description ?? "")}</li>`;
+  });
+  const none = "<p>No payment yet. The function <code>payments</code> begins that of a booking.</p>";
+  return document("Payments", `<h1>Payments</h1>${items.length > 0 ? `<ul>${items.join("")}</ul>` : none}`);
 }
 
 export function messagePage(title: string, message: string): string {

@@ -3,7 +3,8 @@
 import { beforeAll, expect, it } from "vitest";
 import { createBookable } from "../booking-support.ts";
 import { createDraft, house } from "../property-support.ts";
-import { anonymous, type Person, service, signUp, stack } from "../support.ts";
+import { bookStay, confirmStay, letDaysPass } from "../stay-support.ts";
+import { anonymous, database, type Person, service, signUp, stack } from "../support.ts";
 
 interface Answer {
   // biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests look at
@@ -107,6 +108,47 @@ it("finds what REST finds, in the same order, and the place with it", async () =
   );
 });
 
+it("finds by the name of a place, by words and on flexible dates, as REST does", async () => {
+  const id = await createBookable(host, { title: "Hut on the glacier", min_nights: 2 });
+  const city = `Glacier City ${process.pid}`;
+  await host.client.from("property_addresses").update({ city }).eq("property_id", id).throwOnError();
+  const stay = { p_check_in: day(50), p_check_out: day(52), p_flexible_days: 3 };
+  const { data: found } = await anonymous()
+    .rpc("search_properties", { p_place: city, p_text: "glacier", ...stay })
+    .throwOnError();
+  const { data } = await ask(
+    `query ($city: String!, $in: String!, $out: String!) {
+      searchProperties(place: $city, text: "glacier", checkIn: $in, checkOut: $out, flexibleDays: 3) {
+        edges { node { propertyId checkIn checkOut total } }
+      }
+      nothing: searchProperties(place: $city, text: "volcano") { edges { node { propertyId } } }
+    }`,
+    { city, in: stay.p_check_in, out: stay.p_check_out },
+  );
+  expect(found.map(({ property_id }) => property_id)).toEqual([id]);
+  expect(data.searchProperties.edges.map(({ node }: { node: object }) => node)).toEqual(
+    found.map(({ property_id, check_in, check_out, total }) => ({
+      propertyId: property_id,
+      checkIn: check_in,
+      checkOut: check_out,
+      total: String(total),
+    })),
+  );
+  expect(data.nothing.edges).toEqual([]);
+
+  const month = day(80).slice(0, 7);
+  const weekend = await ask(
+    `query ($city: String!, $month: String!) {
+      searchProperties(place: $city, month: $month, weekend: true) { edges { node { checkIn checkOut } } }
+    }`,
+    { city, month },
+  );
+  const [{ node }] = weekend.data.searchProperties.edges;
+  expect(new Date(node.checkIn).getUTCDay()).toBe(5);
+  expect(node.checkIn.slice(0, 7)).toBe(month);
+  expect(Date.parse(node.checkOut) - Date.parse(node.checkIn)).toBe(2 * 86_400_000);
+});
+
 it("refuses a search that cannot be done", async () => {
   const { errors } = await ask("{ searchProperties(west: 1) { edges { node { propertyId } } } }");
   const { error } = await anonymous().rpc("search_properties", { p_west: 1 });
@@ -171,9 +213,16 @@ it("goes from a quote to a booking and out of it again", async () => {
   await service().rpc("confirm_booking", { p_booking_id: booking.id }).throwOnError();
 
   const money = "refundAmount hostAmount currency";
-  const call = (name: string) => `mutation ($id: UUID!) { ${name}(pBookingId: $id) { ${money} } }`;
-  const preview = await ask(call("previewCancellation"), { id: booking.id }, guest);
-  const cancelled = await ask(call("cancelBooking"), { id: booking.id }, guest);
+  const preview = await ask(
+    `query ($id: UUID!) { previewCancellation(pBookingId: $id) { ${money} } }`,
+    { id: booking.id },
+    guest,
+  );
+  const cancelled = await ask(
+    `mutation ($id: UUID!) { cancelBooking(pBookingId: $id) { ${money} } }`,
+    { id: booking.id },
+    guest,
+  );
   expect(cancelled.errors).toBeUndefined();
   expect(preview.data.previewCancellation).toEqual(cancelled.data.cancelBooking);
 
@@ -187,6 +236,53 @@ it("goes from a quote to a booking and out of it again", async () => {
   });
   const stranger = await ask(read, { id: booking.id }, await signUp("Eve"));
   expect(stranger.data.bookingsByPk).toBeNull();
+});
+
+it("reviews a stay that is over, and reads from the booking what belongs to it", async () => {
+  const guest = await signUp("Ben");
+  const booking = await bookStay(guest, place, 60, 62);
+  await confirmStay(booking);
+  const write = `mutation ($id: UUID!) {
+    insertIntoReviewsCollection(objects: [{
+      bookingId: $id, overall: 5, accuracy: 5, cleanliness: 4, checkIn: 5, communication: 5, location: 3, value: 4
+      comment: "Quiet, and the bread is good."
+    }]) { records { id overall booking { id } property { title } author { displayName } subject { displayName } } }
+  }`;
+  const early = await ask(write, { id: booking }, guest);
+  expect(early).toEqual({ data: null, errors: [{ message: "A stay is reviewed after check-out." }] });
+
+  const sql = database();
+  await letDaysPass(sql, booking, 63);
+  await sql.end();
+  const written = await ask(write, { id: booking }, guest);
+  const [review] = written.data.insertIntoReviewsCollection.records;
+  expect(review).toEqual({
+    id: review.id,
+    overall: 5,
+    booking: { id: booking },
+    property: { title: house.title },
+    author: { displayName: "Ben" },
+    subject: { displayName: "Ana" },
+  });
+
+  const read = `query ($id: UUID!) { bookingsByPk(id: $id) {
+    reviewsCollection { edges { node { comment } } }
+    moneyCollection { edges { node { kind } } }
+    paymentsCollection { totalCount } refundsCollection { totalCount } payoutsCollection { totalCount }
+    notificationsCollection { edges { node { kind booking { id } } } }
+    thread { booking { id } }
+  } }`;
+  const seen = (await ask(read, { id: booking }, guest)).data.bookingsByPk;
+  expect(seen.reviewsCollection.edges).toEqual([{ node: { comment: "Quiet, and the bread is good." } }]);
+  expect(seen.paymentsCollection.totalCount).toBe(0); // the service confirmed it, nobody paid
+  expect(seen.moneyCollection.edges.length).toBeGreaterThan(0);
+  expect(seen.notificationsCollection.edges).toContainEqual({
+    node: { kind: "booking_confirmed", booking: { id: booking } },
+  });
+  expect(seen.thread).toEqual({ booking: { id: booking } });
+  // Until both have written, the host reads nothing of it.
+  const asHost = (await ask(read, { id: booking }, host)).data.bookingsByPk;
+  expect(asHost.reviewsCollection.edges).toEqual([]);
 });
 
 it("says every reason against a stay, as REST does", async () => {

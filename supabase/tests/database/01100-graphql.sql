@@ -1,6 +1,6 @@
 -- GraphQL reads well: what pg_graphql takes from comments, read from the catalogue, so that a new table cannot escape it.
 begin;
-select plan(8);
+select plan(9);
 
 create temporary view comments as
 select t.relname as label, obj_description(t.oid, 'pg_class') as words
@@ -94,6 +94,18 @@ select is_empty(
       where c.relnamespace = 'graphql_shapes'::regnamespace and c.relkind = 'v'
           and not coalesce('security_invoker=true' = any (c.reloptions), false)$$,
     'G08 shapes of rows are views that read as the caller'
+);
+
+select is_empty(
+    $$select a.attrelid::regclass::text from pg_attribute a
+      join pg_class t on t.oid = a.attrelid and t.relnamespace = 'public'::regnamespace and t.relkind in ('r', 'v')
+      where a.attname = 'booking_id' and not a.attisdropped
+          and not coalesce(
+              substring(obj_description(t.oid) from '@graphql\((.+)\)')::jsonb -> 'foreign_keys'
+                  @> '[{"local_columns": ["booking_id"], "foreign_table": "bookings", "foreign_name": "booking"}]',
+              false
+          )$$,
+    'G09 what belongs to a booking leads to it, a view: name the relation in the table''s foreign_keys'
 );
 
 select * from finish();

@@ -44,7 +44,8 @@ async function fetcher({ query, operationName, variables }, { headers } = {}) {
       ...(session && { authorization: `Bearer ${session.access_token}` }),
       ...headers,
     },
-    body: JSON.stringify({ query, operationName, variables }),
+    // Right after a change of tabs GraphiQL still names the operation of the other one.
+    body: JSON.stringify({ query, variables, ...(query.includes(operationName) && { operationName }) }),
   });
   return response.json();
 }

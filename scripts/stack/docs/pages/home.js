@@ -1,8 +1,26 @@
-// The API's description in Swagger UI, with the stack's keys, and the token of whoever is signed in, filled in.
+// What runs, and the API's description in Swagger UI, with the stack's keys, and the token of whoever is signed in, filled in.
 
 import { apikey, currentSession, showSession } from "./session.js";
 
 showSession();
+
+/** Says which parts answer, again every few seconds: it is read aloud only when it changes. */
+async function showStatus() {
+  const parts = await fetch("/status.json").then(
+    (response) => response.json(),
+    () => ({ "API (npm start)": false }),
+  );
+  const names = (state) => Object.keys(parts).filter((name) => parts[name] === state);
+  const silent = names(false).join(", ");
+  const text =
+    silent === "" ? `${names(true).join(", ")} answer.` : `No answer: ${silent}. See npm run logs.`;
+  const status = document.getElementById("status");
+  if (status.textContent === text) return;
+  status.textContent = text;
+  status.classList.toggle("trouble", silent !== "");
+}
+showStatus();
+setInterval(showStatus, 5_000);
 
 // Swagger UI has a dark mode, and leaves it to the page when.
 const dark = matchMedia("(prefers-color-scheme: dark)");
