@@ -1,38 +1,13 @@
 // The README's snippets, run as they stand but for the stack's addresses.
 
-import { execFile } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { createBookable } from "../booking-support.ts";
+import { node, root, snippet as snippetFor, withFiles } from "../readme-support.ts";
 import { signUp, stack } from "../support.ts";
 
-const root = join(import.meta.dirname, "../../..");
-
-/** Runs `use` on files beside package.json, where Node finds the packages, as the README says. */
-async function withFiles<T>(files: Record<string, string>, use: () => Promise<T>): Promise<T> {
-  const paths = Object.keys(files).map((name) => join(root, name));
-  try {
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(root, name), text);
-    return await use();
-  } finally {
-    for (const path of paths) rmSync(path, { force: true });
-  }
-}
-
-/** The snippet of one of the README's sections, with this stack's addresses. */
-function snippet(heading: string): string {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  const section = readme.slice(readme.indexOf(`\n## ${heading}\n`));
-  const [, text = ""] = /```[jt]s\n([\s\S]*?)```/.exec(section) ?? [];
-  return text
-    .replaceAll("http://127.0.0.1:54321", stack.apiUrl)
-    .replaceAll("http://127.0.0.1:54324", stack.mailUrl);
-}
-
-const node = (args: string[]) => promisify(execFile)(process.execPath, args);
+const snippet = (heading: string) => snippetFor(heading, stack);
 
 /** What tsc says of TypeScript files under the project's own settings: file and error, without the place. */
 async function compile(sources: Record<string, string>): Promise<string[]> {
