@@ -1,6 +1,6 @@
 -- Search in the database: what each filter keeps, orders, pages, the 180th meridian, prices of seasons, bad input.
 begin;
-select plan(53);
+select plan(54);
 
 create temporary table person on commit drop as select tests.create_person('Hana') as hana;
 -- Five places in the Pacific, where no other test has one. A: by the meridian's west side, B to E: by its east side.
@@ -131,6 +131,9 @@ language sql as $$ select coalesce(string_agg(title, '' order by title), '') fro
 select is(pg_temp.titles('port nowhere'), 'BC', 'F43 a city, however it is written');
 select is(pg_temp.titles('Port Nowhere, Southland', 'lighthouse WHALES'), 'C', 'F44 a city of a region, and words of the description');
 select is(pg_temp.titles('Port Somewhere'), '', 'F45 a place that nobody lets');
+update public.property_addresses a set city = 'São Nenhures' from place where a.property_id = place.id and name = 'E';
+update public.properties p set description = 'Un café à côté, and a sofa.' || repeat(' Quiet, with a stove.', 4) from place where place.id = p.id and name = 'E';
+select is(pg_temp.titles('sao nenhures') || pg_temp.titles('SÃO NENHURES') || pg_temp.titles('São Nenhures', 'cafe cote') || pg_temp.titles('Sao Nenhures', 'CAFÉ'), 'EEEE', 'F54 accents or not, on either side');
 
 -- Flexible dates
 create function pg_temp.best(
