@@ -163,7 +163,15 @@ create function private.allow_caching(p_seconds integer) returns void
 language sql
 set search_path = ''
 as $$
-    select set_config('response.headers', jsonb_build_array(jsonb_build_object('Cache-Control', format('public, max-age=%s', p_seconds)))::text, true)
+    select set_config(
+        'response.headers',
+        jsonb_build_array(
+            jsonb_build_object('Cache-Control', format('public, max-age=%s', p_seconds)),
+            -- the same address also answers CSV, parts and counts
+            jsonb_build_object('Vary', 'Accept, Prefer, Range')
+        )::text,
+        true
+    )
 $$;
 revoke execute on function private.allow_caching(integer) from public;
 grant execute on function private.allow_caching(integer) to anon, authenticated, service_role;
