@@ -441,9 +441,12 @@ set search_path = ''
 as $$
 declare
     v private.search;
-    v_check_in constant date := private.read_day(p_check_in, 'p_check_in');
-    v_check_out constant date := private.read_day(p_check_out, 'p_check_out');
-    v_month constant date := private.read_day(p_month || '-01', 'p_month');
+    v_days constant date[] := private.read_days(
+        array[p_check_in, p_check_out, p_month || '-01'], array['p_check_in', 'p_check_out', 'p_month']
+    );
+    v_check_in constant date := v_days[1];
+    v_check_out constant date := v_days[2];
+    v_month constant date := v_days[3];
     v_problems jsonb;
     v_reach double precision;
 begin

@@ -1,6 +1,6 @@
 -- Bookings: who reads them, booking and giving up through the view, states and their audit, the clock, contact data.
 begin;
-select plan(101);
+select plan(102);
 
 create temporary table world on commit drop as
 select
@@ -87,6 +87,12 @@ select throws_ok(
 select throws_ok(
     $$insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(50) || 'T00:00:00Z', pg_temp.day(52) from world$$,
     'PT400', 'check_in is not a date.', 'BK18 a timestamp is not a date'
+);
+select is(
+    pg_temp.detail($$insert into public.bookings (property_id, check_in, check_out) select home, '2027-02-29', '2027-03-02 11:00' from world$$),
+    '[{"code": "invalid_date", "argument": "check_in", "value": "2027-02-29", "message": "check_in is not a date."},
+      {"code": "invalid_date", "argument": "check_out", "value": "2027-03-02 11:00", "message": "check_out is not a date."}]',
+    'BK102 of two both are named'
 );
 select throws_ok('insert into public.bookings (property_id, check_in) select home, pg_temp.day(50) from world', 'PT422', null, 'BK19 no check-out');
 select throws_ok(
