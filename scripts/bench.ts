@@ -21,7 +21,18 @@ if (run === undefined) {
   );
   process.exit(2);
 }
-const at = process.argv.indexOf("--size");
-const figures = await run(at === -1 ? undefined : Number(process.argv[at + 1]));
+const figures = await run(size());
 console.log(process.argv.includes("--json") ? JSON.stringify(figures, null, 2) : table(figures));
 process.exitCode = figures.every(isMet) ? 0 : 1;
+
+/** A number, or as people say it: 20k, 1M. */
+function size(): number | undefined {
+  const at = process.argv.indexOf("--size");
+  if (at === -1) return undefined;
+  const [, digits, unit = ""] = /^(\d+)(k|M)?$/.exec(process.argv[at + 1] ?? "") ?? [];
+  if (digits === undefined || Number(digits) === 0) {
+    console.error("--size is a number above 0, such as 20k, 200k or 1M.");
+    process.exit(2);
+  }
+  return Number(digits) * ({ k: 1_000, M: 1_000_000 }[unit] ?? 1);
+}

@@ -1,16 +1,15 @@
 // How long a start takes, what the idle stack holds in memory, and what the gateway costs a REST request.
 
-import { execFileSync, spawn } from "node:child_process";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import autocannon from "autocannon";
 import { projectRoot, type StackConfig } from "../stack/config.ts";
 import { createKeys } from "../stack/keys.ts";
 import { removeTestData, testConfig } from "../test/config.ts";
+import { memoryOfTree } from "./facts.ts";
 import type { Figure } from "./figures.ts";
-
-const megabyte = 1024 * 1024;
 
 /** First and warm start, idle memory, and the gateway's cost, on a stack of its own. */
 export async function benchBoot(): Promise<Figure[]> {
@@ -62,32 +61,6 @@ async function startStack(config: StackConfig) {
     await ended;
   };
   return { seconds: (performance.now() - since) / 1000, pid: child.pid ?? 0, stop };
-}
-
-/**
- * Megabytes that would be free without these processes: memory that several share (Postgres's buffers) is counted once. On
- * Linux the kernel's proportional set size; elsewhere the resident size, which counts shared memory once a process.
- */
-function memoryOfTree(root: number, config: StackConfig): number {
-  const leaders = [
-    root,
-    ...readdirSync(join(config.dataDir, "run")).map((file) => {
-      return (JSON.parse(readFileSync(join(config.dataDir, "run", file), "utf8")) as { pid: number }).pid;
-    }),
-  ];
-  const rows = execFileSync("ps", ["-A", "-o", "pid=,ppid=,rss="], { encoding: "utf8" }).trim().split("\n");
-  const processes = rows.map((row) => row.trim().split(/\s+/).map(Number) as [number, number, number]);
-  const tree = processes.filter(([pid, parent]) => leaders.includes(pid) || leaders.includes(parent));
-  return tree.reduce((sum, [pid, , resident]) => sum + (proportional(pid) ?? resident * 1024), 0) / megabyte;
-}
-
-function proportional(pid: number): number | undefined {
-  try {
-    const [, kilobytes] = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")) ?? [];
-    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The same single-row read by PostgREST alone and through the gateway: one client for latency, ten for throughput. */

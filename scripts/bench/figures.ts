@@ -2,7 +2,8 @@
 
 export interface Figure {
   name: string;
-  value: number;
+  /** A text where there is nothing to measure, as the kind of a plan. */
+  value: number | string;
   unit: string;
   /** The value must not be over it. */
   budget?: number;
@@ -11,7 +12,9 @@ export interface Figure {
 }
 
 export function isMet({ value, budget, atLeast }: Figure): boolean {
-  return (budget === undefined || value <= budget) && (atLeast === undefined || value >= atLeast);
+  return (
+    (budget === undefined || Number(value) <= budget) && (atLeast === undefined || Number(value) >= atLeast)
+  );
 }
 
 /** One line a figure: name, value, what it must be, whether it is. */
@@ -21,7 +24,8 @@ export function table(figures: Figure[]): string {
     const target =
       budget !== undefined ? `at most ${budget}` : atLeast !== undefined ? `at least ${atLeast}` : "";
     const verdict = target === "" ? "" : isMet(figure) ? "ok" : "MISSED";
-    return `${name.padEnd(38)} ${value.toFixed(value < 100 ? 2 : 0).padStart(9)} ${unit.padEnd(18)} ${target.padEnd(14)} ${verdict}`;
+    const shown = typeof value === "string" ? value : value.toFixed(value < 100 ? 2 : 0);
+    return `${name.padEnd(46)} ${shown.padStart(9)} ${unit.padEnd(18)} ${target.padEnd(14)} ${verdict}`.trimEnd();
   });
   return lines.join("\n");
 }

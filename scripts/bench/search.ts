@@ -5,6 +5,7 @@ import postgres, { type Sql } from "postgres";
 import { databaseUrl } from "../stack/config.ts";
 import { startStack } from "../stack/stack.ts";
 import { removeTestData, testConfig } from "../test/config.ts";
+import { backendMemory, memoryOfTree, percentile, planFigures, sizeFigures } from "./facts.ts";
 import type { Figure } from "./figures.ts";
 import { type City, makeMarket, spread } from "./market.ts";
 
@@ -22,8 +23,24 @@ export async function benchSearch(size = 20_000): Promise<Figure[]> {
   });
   try {
     const cities = await makeMarket(admin, size);
-    const times = await measure(anon, admin, cities);
-    return [...figures(times), ...(await sizes(admin))];
+    const { times, rows } = await measure(anon, admin, cities);
+    const [largest] = cities;
+    if (largest === undefined) throw new Error("no cities");
+    return [
+      ...figures(times, rows),
+      ...(await planFigures(
+        config,
+        (sql) => search(sql, around(largest, 30), { checkIn: day(60), checkOut: day(63) }, 2),
+        ["property_search", "occupancies"],
+      )),
+      ...(await sizeFigures(admin, ["private.property_search", "private.price_spans", "public.occupancies"])),
+      await backendMemory(anon),
+      {
+        name: "memory of the stack and this benchmark",
+        value: memoryOfTree(process.pid, config),
+        unit: "MB",
+      },
+    ];
   } finally {
     await Promise.all([anon.end(), admin.end()]);
     await stack.stop();
@@ -45,19 +62,23 @@ const budgets = {
   bookability: undefined,
 } as const;
 
-async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<Record<Shape | "floor", number[]>> {
+type Measured = Record<Shape | "floor", number[]>;
+
+/** Milliseconds of each, and how many rows it gave. */
+async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: Measured; rows: Measured }> {
   const ids = (
     await admin<{ id: string }[]>`select id from private.bench_properties order by n limit 5000`
   ).map(({ id }) => id);
   const random = mulberry32(7);
   const pick = <T>(list: T[]) => list[Math.floor(random() * list.length)] as T;
-  const times = Object.fromEntries(
-    ["floor", ...Object.keys(budgets)].map((name) => [name, [] as number[]]),
-  ) as Record<Shape | "floor", number[]>;
-  const time = async (name: Shape | "floor", run: () => Promise<unknown>) => {
+  const none = () =>
+    Object.fromEntries(["floor", ...Object.keys(budgets)].map((name) => [name, [] as number[]])) as Measured;
+  const [times, rows] = [none(), none()];
+  const time = async (name: Shape | "floor", run: () => Promise<readonly unknown[]>) => {
     const since = performance.now();
-    await run();
+    const { length } = await run();
     times[name].push(performance.now() - since);
+    rows[name].push(length);
   };
 
   for (let round = 0; round < rounds + 20; round += 1) {
@@ -72,7 +93,8 @@ async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<Record<Sh
     };
     const density = city.properties / (2 * Math.PI * spread ** 2);
     const viewport = (km: number, at = near) => search(anon, around(at, km), stay, guests);
-    if (round === 20) for (const list of Object.values(times)) list.length = 0; // the first were to warm up
+    // the first were to warm up
+    if (round === 20) for (const list of [times, rows].flatMap(Object.values<number[]>)) list.length = 0;
     await time(
       "floor",
       () => anon`select id, title, base_price from public.properties where id = ${pick(ids)}`,
@@ -102,7 +124,7 @@ async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<Record<Sh
       () => anon`select public.bookability(${pick(ids)}, ${stay.checkIn}, ${stay.checkOut}, ${guests})`,
     );
   }
-  return times;
+  return { times, rows };
 }
 
 function search(
@@ -110,20 +132,20 @@ function search(
   { west, south, east, north }: ReturnType<typeof around>,
   { checkIn, checkOut }: { checkIn: string | null; checkOut: string | null },
   guests: number,
-): Promise<unknown> {
+): Promise<readonly unknown[]> {
   return anon`select * from public.search_properties(p_west => ${west}, p_south => ${south}, p_east => ${east}, p_north => ${north},
     p_check_in => ${checkIn}, p_check_out => ${checkOut}, p_adults => ${guests}, p_currency => 'EUR', p_max_price => 20000, p_amenities => '{wifi,shampoo}')`;
 }
 
-function figures(times: Record<Shape | "floor", number[]>): Figure[] {
+function figures(times: Measured, rows: Measured): Figure[] {
   const floor = percentile(times.floor, 50);
   return [
     { name: "read by primary key, median", value: floor, unit: "ms" },
     // how noisy the machine was while this ran
     { name: "read by primary key, p95", value: percentile(times.floor, 95) / floor, unit: "reads" },
     { name: "read by primary key, p99", value: percentile(times.floor, 99) / floor, unit: "reads" },
-    ...(Object.keys(budgets) as Shape[]).flatMap((name) =>
-      [50, 95, 99].map((p, index): Figure => {
+    ...(Object.keys(budgets) as Shape[]).flatMap((name) => [
+      ...[50, 95, 99].map((p, index): Figure => {
         const budget = budgets[name]?.[index];
         return {
           name: `${name}, p${p}`,
@@ -132,22 +154,8 @@ function figures(times: Record<Shape | "floor", number[]>): Figure[] {
           ...(budget === undefined ? {} : { budget }),
         };
       }),
-    ),
-  ];
-}
-
-async function sizes(admin: Sql): Promise<Figure[]> {
-  const rows = await admin<{ name: string; megabytes: number }[]>`
-    select c.relname as name, pg_relation_size(c.oid) / 1048576.0 as megabytes
-    from pg_class c
-    where c.relname in ('occupancies', 'occupancies_do_not_overlap', 'occupancies_property_id_idx', 'property_search', 'property_search_place_idx')
-    order by c.relname`;
-  const [counts] = await admin<{ properties: number; stays: number }[]>`
-    select (select count(*)::integer from private.property_search) as properties, (select count(*)::integer from public.occupancies) as stays`;
-  return [
-    { name: "properties", value: counts?.properties ?? 0, unit: "rows" },
-    { name: "stays", value: counts?.stays ?? 0, unit: "rows" },
-    ...rows.map(({ name, megabytes }) => ({ name, value: Number(megabytes), unit: "MB" })),
+      { name: `${name}, answer`, value: percentile(rows[name], 50), unit: "rows, median" },
+    ]),
   ];
 }
 
@@ -169,11 +177,6 @@ function weighted(cities: City[], random: () => number): City {
     if (rest < 0) return city;
   }
   return cities[0] as City;
-}
-
-function percentile(values: number[], p: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor((p / 100) * sorted.length))] ?? Number.NaN;
 }
 
 /** Small seeded generator of numbers in [0, 1). */

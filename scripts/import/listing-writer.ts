@@ -152,7 +152,8 @@ async function insertProperties(tx: TransactionSql, { source, place, guests }: W
       )
       select ${source}, s.source_id, s.host_id, s.title, coalesce(s.description, ''), s.property_type, s.room_type,
         coalesce(s.max_guests, ${guests}::smallint), s.bedrooms, s.beds, s.bathrooms, s.time_zone,
-        coalesce(s.booking_mode, 'request'), coalesce(s.min_nights, 1),
+        -- of hosts whom nobody can sign in as, none would answer a request
+        coalesce(s.booking_mode, 'instant'), coalesce(s.min_nights, 1),
         -- 31 nights where none is set, as for anybody's property
         greatest(coalesce(s.max_nights, 31), s.min_nights), coalesce(s.max_pets, 0), ${place.currency}, s.base_price
       from staged s

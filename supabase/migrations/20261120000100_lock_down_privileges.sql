@@ -17,6 +17,7 @@ comment on schema private is 'Helpers, queues and bookkeeping. Not exposed by th
 grant usage on schema private to anon, authenticated, service_role;
 
 create extension if not exists btree_gist with schema extensions;
+create extension if not exists unaccent with schema extensions;
 create extension if not exists pg_cron with schema pg_catalog;
 create extension if not exists pg_net with schema extensions;
 create extension if not exists pgmq;

@@ -1,41 +1,49 @@
 -- Purpose: the one function that decides whether a party can stay on given dates, and says everything that speaks against it.
--- Touches: private.bookability, public.bookability, private.read_day, indexes of property_seasons and
+-- Touches: private.bookability, public.bookability, private.read_days, indexes of property_seasons and
 -- property_availability_rules.
 -- Watch: quote, search, booking and alteration all ask private.bookability; a rule that is somewhere else is a rule that one of
 -- them does not know. It is called for every candidate of a search, so it reads in few queries and builds JSON for refusals
 -- alone. Days are the property's: today, the cut-off hour and the booking window follow its clock, nights are plain dates.
 
-create function private.read_day(p_text text, p_name text) returns date
+create function private.read_days(p_texts text[], p_names text[]) returns date[]
 language plpgsql immutable
 set search_path = ''
 as $$
 declare
+    v_days date[];
     v_day date;
+    v_problems jsonb := '[]';
 begin
-    if p_text is null then
-        return null;
-    end if;
-    -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
-    if p_text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
-        begin
-            v_day := p_text::date;
-        exception when datetime_field_overflow or invalid_datetime_format then
-            v_day := null;
-        end;
-    end if;
-    if v_day is null then
+    for v_number in 1..cardinality(p_texts) loop
+        v_day := null;
+        -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
+        if p_texts[v_number] ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
+            begin
+                v_day := p_texts[v_number]::date;
+            exception when datetime_field_overflow or invalid_datetime_format then
+            end;
+        end if;
+        if v_day is null and p_texts[v_number] is not null then
+            v_problems := v_problems || jsonb_build_object(
+                'code', 'invalid_date', 'argument', p_names[v_number], 'value', left(p_texts[v_number], 40),
+                'message', format('%s is not a date.', p_names[v_number])
+            );
+        end if;
+        v_days := v_days || v_day;
+    end loop;
+    if v_problems <> '[]' then
         raise sqlstate 'PT400' using
-            message = format('%s is not a date.', p_name),
-            detail = jsonb_build_array(jsonb_build_object('code', 'invalid_date', 'argument', p_name, 'value', left(p_text, 40)))::text,
+            message = v_problems -> 0 ->> 'message',
+            detail = v_problems::text,
             hint = 'Write a day of the calendar as YYYY-MM-DD, without a time.';
     end if;
-    return v_day;
+    return v_days;
 end
 $$;
-revoke execute on function private.read_day(text, text) from public;
-grant execute on function private.read_day(text, text) to anon, authenticated, service_role;
-comment on function private.read_day(text, text) is
-    'A day written YYYY-MM-DD; null for null, 400 for anything else. Called by functions that clients give days to.';
+revoke execute on function private.read_days(text[], text[]) from public;
+grant execute on function private.read_days(text[], text[]) to anon, authenticated, service_role;
+comment on function private.read_days(text[], text[]) is
+    'Days written YYYY-MM-DD; null for null, 400 with all that are anything else. Called by functions that clients give days to.';
 
 create function private.has_passed(p_local timestamp, p_time_zone text, p_at timestamptz) returns boolean
 language sql stable
@@ -262,12 +270,14 @@ create function public.bookability(
 language plpgsql stable
 set search_path = ''
 as $$
+declare
+    v_days constant date[] := private.read_days(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
 begin
     if not exists (select from public.properties p where p.id = p_property_id) then
         raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check the id.';
     end if;
     return private.visible_bookability(
-        p_property_id, private.read_day(p_check_in, 'p_check_in'), private.read_day(p_check_out, 'p_check_out'),
+        p_property_id, v_days[1], v_days[2],
         p_adults, p_children, p_infants, p_pets
     );
 end

@@ -163,7 +163,15 @@ create function private.allow_caching(p_seconds integer) returns void
 language sql
 set search_path = ''
 as $$
-    select set_config('response.headers', jsonb_build_array(jsonb_build_object('Cache-Control', format('public, max-age=%s', p_seconds)))::text, true)
+    select set_config(
+        'response.headers',
+        jsonb_build_array(
+            jsonb_build_object('Cache-Control', format('public, max-age=%s', p_seconds)),
+            -- the same address also answers CSV, parts and counts
+            jsonb_build_object('Vary', 'Accept, Prefer, Range')
+        )::text,
+        true
+    )
 $$;
 revoke execute on function private.allow_caching(integer) from public;
 grant execute on function private.allow_caching(integer) to anon, authenticated, service_role;
@@ -179,8 +187,9 @@ language plpgsql stable rows 60
 set search_path = ''
 as $$
 declare
-    v_from date := private.read_day(p_from, 'p_from');
-    v_to date := private.read_day(p_to, 'p_to');
+    v_days constant date[] := private.read_days(array[p_from, p_to], array['p_from', 'p_to']);
+    v_from constant date := v_days[1];
+    v_to constant date := v_days[2];
     v_status public.property_status := (select p.status from public.properties p where p.id = p_property_id);
 begin
     if v_status is null then

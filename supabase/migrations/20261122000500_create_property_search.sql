@@ -1,5 +1,5 @@
 -- Purpose: what search reads: a narrow row for every published property, with nothing in it that a stranger may not know.
--- Touches: private.property_search, private.price_spans, the views that they are made from, triggers on properties and what
+-- Touches: private.plain_letters, private.property_search, private.price_spans, the views that they are made from, triggers on properties and what
 -- hangs on them.
 -- Watch: the view says what a row is, the triggers keep the table equal to it. A refresh locks the properties before it reads
 -- them: of two changes at once the second sees what the first left. Bookings and blocks are not in here: they change too often,
@@ -18,6 +18,16 @@ $$;
 revoke execute on function private.mercator(double precision, double precision) from public;
 comment on function private.mercator(double precision, double precision) is
     'A point on the web map''s square, in its metres; beyond 85 degrees it stays at the edge. Called by search.';
+
+create function private.plain_letters(p_text text) returns text
+language sql stable
+set search_path = ''
+as $$
+    select lower(extensions.unaccent(p_text))
+$$;
+revoke execute on function private.plain_letters(text) from public;
+comment on function private.plain_letters(text) is
+    'In lower case and without accents, so that "sao paulo" finds São Paulo. Called by search, of what is looked for and of what is found.';
 
 create table private.property_search (
     property_id uuid constraint property_search_pkey primary key
@@ -85,8 +95,8 @@ comment on column private.property_search.tax_nights is 'Stays of up to so many 
 comment on column private.property_search.least_tax is 'What taxes add at least to rent and fees of such stays; 0.1 is 10 per cent.';
 comment on column private.property_search.most_tax is 'What taxes in per cent add at most to rent and fees.';
 comment on column private.property_search.rating is 'Average of reviews, 1 to 5; -1 before the first.';
-comment on column private.property_search.words is 'Title, names of the place and description.';
-comment on column private.property_search.place_names is 'Neighbourhood, city, region and country in lower case.';
+comment on column private.property_search.words is 'Title, names of the place and description, without accents.';
+comment on column private.property_search.place_names is 'Neighbourhood, city, region and country in lower case, without accents.';
 
 create index property_search_place_idx on private.property_search using gist (place) include (
     property_id, amenities, base_price, weekend_price, unit, priced_from, priced_until, property_type, room_type, booking_mode,
@@ -154,8 +164,12 @@ select
     t.least_tax,
     t.most_tax,
     coalesce(private.property_rating(p.id), -1) as rating,
-    to_tsvector('simple', concat_ws(' ', p.title, p.neighbourhood, p.city, p.region, p.country, p.description)) as words,
-    array_remove(array[lower(p.neighbourhood), lower(p.city), lower(p.region), lower(p.country)], null) as place_names
+    to_tsvector('simple', private.plain_letters(
+        concat_ws(' ', p.title, p.neighbourhood, p.city, p.region, p.country, p.description)
+    )) as words,
+    array_remove(array[
+        private.plain_letters(p.neighbourhood), private.plain_letters(p.city), private.plain_letters(p.region), private.plain_letters(p.country)
+    ], null) as place_names
 from public.properties p
 join public.currencies c on c.code = p.currency
 left join lateral (

@@ -231,12 +231,14 @@ returns public.quote
 language plpgsql stable
 set search_path = ''
 as $$
+declare
+    v_days constant date[] := private.read_days(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
 begin
     if not exists (select from public.properties p where p.id = p_property_id) then
         raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check the id.';
     end if;
     return private.quote_stay(
-        p_property_id, private.read_day(p_check_in, 'p_check_in'), private.read_day(p_check_out, 'p_check_out'),
+        p_property_id, v_days[1], v_days[2],
         p_adults, p_children, p_infants, p_pets
     );
 end

@@ -93,7 +93,7 @@ declare
     v_departure_bits integer;
     v_days_ahead constant integer := v_check_in - (now() at time zone 'Pacific/Kiritimati')::date;
     v_monday constant date := '1999-12-27';
-    v_words constant tsquery := websearch_to_tsquery('simple', p_search.words);
+    v_words constant tsquery := websearch_to_tsquery('simple', private.plain_letters(p_search.words));
     v_places constant text[] := private.place_names(p_search.place);
     v_guest_fee constant double precision := coalesce((
         select f.guest_percent from private.platform_fees f where f.valid_from <= now() order by f.valid_from desc limit 1
@@ -368,14 +368,13 @@ comment on function private.find_properties(private.search, boolean, integer) is
     'The first p_limit published places that a party can book, in order; p_is_priced asks for their totals. Called by search_properties, count_properties and search_facets, with what check_search says. Definer, because strangers cannot read occupancies and taxes.';
 
 create function private.place_names(p_place text) returns text[]
-language sql immutable
+language sql stable
 set search_path = ''
 as $$
-    select string_to_array(regexp_replace(lower(btrim(p_place)), '\s*,\s*', ',', 'g'), ',')
+    select string_to_array(regexp_replace(private.plain_letters(btrim(p_place)), '\s*,\s*', ',', 'g'), ',')
 $$;
 revoke execute on function private.place_names(text) from public;
-grant execute on function private.place_names(text) to anon, authenticated, service_role;
-comment on function private.place_names(text) is 'The parts of a place such as "Alfama, Lisboa, PT", in lower case; null for null. Called by find_properties and find_place.';
+comment on function private.place_names(text) is 'The parts of a place such as "Alfama, Lisboa, PT", in lower case and without accents; null for null. Called by find_properties and find_place.';
 
 create function private.find_place(
     p_place text, out west double precision, out south double precision, out east double precision, out north double precision
@@ -442,9 +441,12 @@ set search_path = ''
 as $$
 declare
     v private.search;
-    v_check_in constant date := private.read_day(p_check_in, 'p_check_in');
-    v_check_out constant date := private.read_day(p_check_out, 'p_check_out');
-    v_month constant date := private.read_day(p_month || '-01', 'p_month');
+    v_days constant date[] := private.read_days(
+        array[p_check_in, p_check_out, p_month || '-01'], array['p_check_in', 'p_check_out', 'p_month']
+    );
+    v_check_in constant date := v_days[1];
+    v_check_out constant date := v_days[2];
+    v_month constant date := v_days[3];
     v_problems jsonb;
     v_reach double precision;
 begin
@@ -642,7 +644,7 @@ comment on function public.search_properties(
     double precision, double precision, double precision, double precision, double precision, double precision, double precision,
     text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
     public.booking_mode, text[], integer, integer, real, text, text, integer, text, text, integer, text, integer, boolean
-) is 'Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place''s currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.';
+) is 'Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place''s currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.';
 
 create function public.count_properties(
     p_west double precision default null, p_south double precision default null,

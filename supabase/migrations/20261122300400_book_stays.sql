@@ -182,6 +182,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+    v_days constant date[] := private.read_days(array[new.check_in, new.check_out], array['check_in', 'check_out']);
     v_id uuid;
 begin
     if auth.uid() is null then
@@ -190,7 +191,7 @@ begin
         raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check property_id.';
     end if;
     v_id := private.book_stay(
-        new.property_id, private.read_day(new.check_in, 'check_in'), private.read_day(new.check_out, 'check_out'),
+        new.property_id, v_days[1], v_days[2],
         coalesce(new.adults, 1), coalesce(new.children, 0), coalesce(new.infants, 0), coalesce(new.pets, 0), new.quote_id,
         new.idempotency_key
     );

@@ -137,6 +137,7 @@ declare
     v_at constant timestamptz := case when p_is_no_show then p_booking.check_in_at else p_now end;
     v_has_begun constant boolean := v_at >= p_booking.check_in_at;
     v_step record;
+    v_long record;
     v_share record;
     v_rent bigint;
 begin
@@ -153,30 +154,27 @@ begin
     v.host_fee := 0;
 
     if p_by = 'guest' or p_is_no_show then
-        select d.deadline, (d.step ->> 'nights_kept')::integer as nights_kept, (d.step ->> 'refund_percent')::smallint as refund_percent
-        into v_step
-        from (
-            select s.step, s.position, private.step_deadline(
-                s.step, p_booking.nights, p_booking.check_in + p_booking.check_in_from, p_booking.time_zone, p_booking.confirmed_at
-            ) as deadline
-            from jsonb_array_elements(p_booking.cancellation_steps) with ordinality as s (step, position)
-        ) d
-        where d.deadline >= v_at
-        order by d.position
+        select t.until, t.nights_kept, t.refund_percent into v_step
+        from private.cancellation_terms(
+            p_booking.cancellation_steps, p_booking.night_prices, p_booking.guest_total,
+            p_booking.check_in + p_booking.check_in_from, p_booking.time_zone, p_booking.confirmed_at
+        ) with ordinality as t
+        where coalesce(t.until >= v_at, true)
+        order by t.ordinality
         limit 1;
-        v.holds_until := nullif(v_step.deadline, 'infinity');
+        v.holds_until := v_step.until;
         v.nights_kept := v_step.nights_kept;
         v.refund_percent := v_step.refund_percent;
-        if v_has_begun and jsonb_array_length(p_booking.cancellation_steps) > 1 then
-            select l.nights_kept, 100 into v.nights_kept, v.refund_percent
-            from private.long_stays l
-            where l.from_nights <= p_booking.nights
-            order by l.from_nights desc
-            limit 1;
-            if not found then
-                v.nights_kept := v_step.nights_kept;
-                v.refund_percent := v_step.refund_percent;
-            end if;
+        select l.nights_kept into v_long
+        from private.long_stays l
+        where l.from_nights <= p_booking.nights and jsonb_array_length(p_booking.cancellation_steps) > 1
+        order by l.from_nights desc
+        limit 1;
+        if found and v_has_begun then
+            v.nights_kept := v_long.nights_kept;
+            v.refund_percent := 100;
+        elsif found then
+            v.holds_until := least(v.holds_until, p_booking.check_in_at - interval '1 microsecond');
         end if;
         v.nights_kept := least(v.nights_kept, p_booking.nights - v.nights_stayed);
         v_share := private.refund_share(p_booking.night_prices, v.nights_stayed, v.nights_kept, v.refund_percent);

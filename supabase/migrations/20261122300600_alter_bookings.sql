@@ -146,9 +146,11 @@ create function private.update_booking() returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+    v_days constant date[] := private.read_days(array[new.check_in, new.check_out], array['check_in', 'check_out']);
 begin
     new.open_alteration_id := private.alter_booking(
-        old.id, private.read_day(new.check_in, 'check_in'), private.read_day(new.check_out, 'check_out'),
+        old.id, v_days[1], v_days[2],
         new.adults, new.children, new.infants, new.pets
     );
     -- what the booking is, not what is proposed

@@ -9,9 +9,10 @@ import { anonymous, database, type Person, signUp, stack } from "../support.ts";
 
 const sql = database();
 let host: Person;
+let guest: Person;
 
 beforeAll(async () => {
-  host = await signUp("Hana");
+  [host, guest] = await Promise.all([signUp("Hana"), signUp("Gita")]);
 });
 afterAll(() => sql.end());
 
@@ -172,6 +173,20 @@ describe("search, calendar, bookability and the constraint", () => {
       exception when sqlstate 'UNDO1' then return true; when sqlstate 'PT409' then return false;
       end $$`;
     await sql`revoke execute on function private.tests_accepts(uuid, date, date) from public`;
+    // what a booking would cost, or null where booking it is refused
+    await sql`create or replace function private.tests_books(p_guest uuid, p_property uuid, p_from date, p_until date, p_party integer[])
+      returns bigint language plpgsql as $$
+      declare
+        v_id uuid;
+        v_total bigint;
+      begin
+        v_id := private.make_booking(
+          p_guest, p_property, p_from, p_until, p_party[1], p_party[2], p_party[3], p_party[4], null, null, now());
+        select b.guest_total into v_total from private.bookings b where b.id = v_id;
+        raise sqlstate 'UNDO1';
+      exception when sqlstate 'UNDO1' then return v_total; when sqlstate 'PT409' or sqlstate 'PT422' then return null;
+      end $$`;
+    await sql`revoke execute on function private.tests_books(uuid, uuid, date, date, integer[]) from public`;
   });
 
   const night = fc.integer({ min: 0, max: 40 });
@@ -263,7 +278,9 @@ describe("search, calendar, bookability and the constraint", () => {
             await furnish(properties[index] as string, zones[index] as string, rule);
           for (const { stay, adults, children, infants, pets } of questions) {
             const [checkIn, checkOut] = [day(stay.from - 1), day(stay.until - 1)];
-            const found = await searchAll({ checkIn, checkOut, adults, children, infants, pets });
+            const party = { adults, children, infants, pets };
+            const found = await searchAll({ p_check_in: checkIn, p_check_out: checkOut }, party);
+            await compareFlexible(checkIn, stay.until - stay.from, party);
             for (const property of properties) {
               const [answer] = await sql<
                 {
@@ -272,11 +289,13 @@ describe("search, calendar, bookability and the constraint", () => {
                   calendar: boolean;
                   rent: string | null;
                   total: string;
+                  booked: string | null;
                 }[]
               >`
                 select
                   private.bookability(${property}, ${checkIn}, ${checkOut}, ${adults}, ${children}, ${infants}, ${pets}) as reasons,
                   private.tests_accepts(${property}, ${checkIn}, ${checkOut}) as accepted,
+                  private.tests_books(${guest.id}, ${property}, ${checkIn}, ${checkOut}, ${[adults, children, infants, pets]}) as booked,
                   (select sum(price) from private.nightly_prices(${property}, ${checkIn}, ${checkOut})) as rent,
                   (private.compute_quote(${property}, ${checkIn}, ${checkOut}, ${adults}, ${children}, ${infants}, ${pets}, null, now())).guest_total as total,
                   (
@@ -297,6 +316,8 @@ describe("search, calendar, bookability and the constraint", () => {
               const ofOthers = ["occupied", "preparation_before", "preparation_after"];
               // what is offered can be booked, and what can be booked is offered
               expect(found.has(property), `search: ${context}`).toBe(codes.length === 0);
+              // booking it succeeds, at the price that a quote says, or is refused
+              expect(answer.booked, `booking: ${context}`).toBe(codes.length === 0 ? answer.total : null);
               // the constraint refuses exactly what bookability says other stays are in the way of
               expect(answer.accepted, `constraint: ${context}`).toBe(
                 !codes.some((code) => ofOthers.includes(code)),
@@ -309,6 +330,7 @@ describe("search, calendar, bookability and the constraint", () => {
                 expect(found.get(property), `price: ${context}`).toEqual({
                   rent: Number(answer.rent),
                   total: Number(answer.total),
+                  checkIn,
                 });
               if (codes.length === 0) offered += 1;
               else refused += 1;
@@ -396,16 +418,72 @@ describe("search, calendar, bookability and the constraint", () => {
     });
   }
 
-  /** Every place that search offers, page by page, with its rent and total; by price in the order of totals. */
-  async function searchAll(asked: {
-    checkIn: string;
-    checkOut: string;
+  interface Party {
     adults: number;
     children: number;
     infants: number;
     pets: number;
-  }) {
-    const found = new Map<string, { rent: number; total: number }>();
+  }
+
+  /** Flexible dates find what the dates that they stand for find one by one: of each place the cheapest, of these the first. */
+  async function compareFlexible(checkIn: string, nights: number, party: Party) {
+    const month = checkIn.slice(0, 7);
+    const days = Array.from({ length: 31 }, (_, n) => addDays(`${month}-01`, n)).filter((d) =>
+      d.startsWith(month),
+    );
+    // search refuses as a whole a day that has passed everywhere
+    const middle = addDays(checkIn, 2);
+    const around = [-2, -1, 0, 1, 2].map((n) => addDays(middle, n));
+    const asked = [
+      {
+        dates: { p_check_in: middle, p_check_out: addDays(middle, nights), p_flexible_days: 2 },
+        arrivals: around,
+        nights,
+      },
+      {
+        dates: { p_month: month, p_nights: nights },
+        arrivals: days.filter((d) => addDays(d, nights) <= addDays(days.at(-1) ?? "", 1)),
+        nights,
+      },
+      {
+        dates: { p_month: month, p_weekend: true },
+        arrivals: days.filter((d) => new Date(d).getUTCDay() === 5),
+        nights: 2,
+      },
+    ];
+    for (const { dates, arrivals, nights: length } of asked) {
+      const expected = await sql<{ property: string; total: string; day: string }[]>`
+        select distinct on (p) p as property, q.guest_total as total, to_char(a, 'YYYY-MM-DD') as day
+        from unnest(${properties}::uuid[]) p
+        cross join unnest(${arrivals}::date[]) a
+        cross join lateral private.compute_quote(p, a, a + ${length}::integer, ${party.adults}, ${party.children}, ${party.infants}, ${party.pets}, null, now()) q
+        where private.bookability(p, a, a + ${length}::integer, ${party.adults}, ${party.children}, ${party.infants}, ${party.pets}) = '[]'
+        order by p, q.guest_total, a`;
+      const found = await searchAll(dates, party);
+      expect(
+        [...found]
+          .map(([property, { total, checkIn }]) => ({ property, total: String(total), day: checkIn }))
+          .sort(byProperty),
+        JSON.stringify({ dates, party }),
+      ).toEqual([...expected].sort(byProperty));
+    }
+  }
+  const byProperty = (a: { property: string }, b: { property: string }) =>
+    a.property.localeCompare(b.property);
+
+  /** Every place that search offers, page by page, with its rent and total; by price in the order of totals. */
+  async function searchAll(
+    dates: {
+      p_check_in?: string;
+      p_check_out?: string;
+      p_flexible_days?: number;
+      p_month?: string;
+      p_nights?: number;
+      p_weekend?: boolean;
+    },
+    { adults, children, infants, pets }: Party,
+  ) {
+    const found = new Map<string, { rent: number; total: number; checkIn: string }>();
     let last = 0;
     let after: string | undefined;
     for (;;) {
@@ -415,14 +493,13 @@ describe("search, calendar, bookability and the constraint", () => {
           p_latitude: place.latitude,
           p_longitude: place.longitude,
           p_radius: 5_000,
-          p_check_in: asked.checkIn,
-          p_check_out: asked.checkOut,
-          p_adults: asked.adults,
-          p_children: asked.children,
-          p_infants: asked.infants,
-          p_pets: asked.pets,
+          ...dates,
+          p_adults: adults,
+          p_children: children,
+          p_infants: infants,
+          p_pets: pets,
           p_amenities: ["wifi"],
-          p_sort: asked.adults % 2 === 0 ? "price" : "distance",
+          p_sort: adults % 2 === 0 ? "price" : "distance",
           p_limit: 3,
           ...(after === undefined ? {} : { p_after: after }),
         },
@@ -435,8 +512,8 @@ describe("search, calendar, bookability and the constraint", () => {
       }
       for (const row of data) {
         expect(found.has(row.property_id), "no place comes twice").toBe(false);
-        found.set(row.property_id, { rent: row.rent, total: row.total });
-        if (asked.adults % 2 === 0) {
+        found.set(row.property_id, { rent: row.rent, total: row.total, checkIn: row.check_in });
+        if (adults % 2 === 0) {
           expect(row.total, "cheap ones first").toBeGreaterThanOrEqual(last);
           last = row.total;
         }
@@ -448,6 +525,7 @@ describe("search, calendar, bookability and the constraint", () => {
 
   afterAll(async () => {
     await sql`drop function private.tests_accepts(uuid, date, date)`;
+    await sql`drop function private.tests_books(uuid, uuid, date, date, integer[])`;
   });
 });
 

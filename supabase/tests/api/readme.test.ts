@@ -1,51 +1,13 @@
 // The README's snippets, run as they stand but for the stack's addresses.
 
-import { exec, execFile } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { delimiter, join } from "node:path";
-import { promisify } from "node:util";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { createBookable } from "../booking-support.ts";
+import { node, root, runAsWritten, snippet as snippetFor, withFiles } from "../readme-support.ts";
 import { signUp, stack } from "../support.ts";
 
-const root = join(import.meta.dirname, "../../..");
-
-/** Runs `use` on files beside package.json, where Node finds the packages, as the README says. */
-async function withFiles<T>(files: Record<string, string>, use: () => Promise<T>): Promise<T> {
-  const paths = Object.keys(files).map((name) => join(root, name));
-  try {
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(root, name), text);
-    return await use();
-  } finally {
-    for (const path of paths) rmSync(path, { force: true });
-  }
-}
-
-/** The README from one of its headings on. */
-function section(heading: string): string {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  return readme.slice(readme.indexOf(`\n## ${heading}\n`));
-}
-
-/** The snippet of one of the README's sections, with this stack's addresses. */
-function snippet(heading: string): string {
-  const [, text = ""] = /```[jt]s\n([\s\S]*?)```/.exec(section(heading)) ?? [];
-  return text
-    .replaceAll("http://127.0.0.1:54321", stack.apiUrl)
-    .replaceAll("http://127.0.0.1:54324", stack.mailUrl);
-}
-
-const node = (args: string[]) => promisify(execFile)(process.execPath, args);
-
-/** Runs a section's snippet by the command that the README gives, in a shell that has the machine's own Node alone. */
-async function runAsWritten(heading: string, file: string): Promise<string> {
-  const [, command = "", name = ""] = /run `([^`]*?(\S+\.m?[jt]s))`/.exec(section(heading)) ?? [];
-  const path = process.env.PATH?.split(delimiter).filter((folder) => !folder.includes("node_modules"));
-  const environment = { ...process.env, PATH: path?.join(delimiter) };
-  const written = command.replace(name, file);
-  return (await promisify(exec)(written, { cwd: root, env: environment })).stdout;
-}
+const snippet = (heading: string) => snippetFor(heading, stack);
 
 /** What tsc says of TypeScript files under the project's own settings: file and error, without the place. */
 async function compile(sources: Record<string, string>): Promise<string[]> {

@@ -80,6 +80,7 @@ describe("search", () => {
     });
     expect(response.status).toBe(200);
     expect(response.headers.get("cache-control")).toBe("public, max-age=10");
+    expect(response.headers.get("vary")).toBe("Accept, Prefer, Range");
   });
 
   it("tells what it could be narrowed to, with prices as quotes say", async () => {

@@ -1,6 +1,6 @@
 -- Bookings: who reads them, booking and giving up through the view, states and their audit, the clock, contact data.
 begin;
-select plan(95);
+select plan(102);
 
 create temporary table world on commit drop as
 select
@@ -87,6 +87,12 @@ select throws_ok(
 select throws_ok(
     $$insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(50) || 'T00:00:00Z', pg_temp.day(52) from world$$,
     'PT400', 'check_in is not a date.', 'BK18 a timestamp is not a date'
+);
+select is(
+    pg_temp.detail($$insert into public.bookings (property_id, check_in, check_out) select home, '2027-02-29', '2027-03-02 11:00' from world$$),
+    '[{"code": "invalid_date", "argument": "check_in", "value": "2027-02-29", "message": "check_in is not a date."},
+      {"code": "invalid_date", "argument": "check_out", "value": "2027-03-02 11:00", "message": "check_out is not a date."}]',
+    'BK102 of two both are named'
 );
 select throws_ok('insert into public.bookings (property_id, check_in) select home, pg_temp.day(50) from world', 'PT422', null, 'BK19 no check-out');
 select throws_ok(
@@ -231,6 +237,28 @@ select throws_ok('update private.bookings set guest_id = (select eva from world)
 select throws_ok('update private.bookings set cancellation_steps = ''[]'' where id = (select wish from world)', 'PT409', null, 'BK73 and its policy');
 select throws_ok('update private.bookings set guest_total = 1 where id = (select hold from world)', 'PT409', null, 'BK74 an ended one keeps its price');
 select throws_ok('delete from private.bookings', 'PT409', null, 'BK75 bookings are not deleted');
+-- a change that would be legal by itself, and tears the booking from its nights, lines or cancellation: refused at the commit
+create function pg_temp.refused_at_commit(p_changes text, p_booking uuid) returns text language plpgsql as $$
+declare v_detail text;
+begin
+    set constraints all immediate;
+    set constraints all deferred;
+    execute format('update private.bookings set %s where id = %L', p_changes, p_booking);
+    set constraints all immediate;
+    raise exception 'kept' using errcode = 'KEPT0';
+exception when sqlstate 'PT409' then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return v_detail::jsonb -> 0 ->> 'part';
+when sqlstate 'KEPT0' then
+    return 'kept';
+end $$;
+create temporary table whole as select tests.create_booking(ben, home, current_date + 90, current_date + 93, 'awaiting_payment') as hold from world;
+select is(pg_temp.refused_at_commit('status = ''confirmed''', hold), 'nights', 'BK96 confirmed by hand its nights would end with the hold') from whole;
+select is(pg_temp.refused_at_commit('check_in = check_in + 1, check_out = check_out + 1', wish), 'nights', 'BK97 other dates have other nights') from world;
+select is(pg_temp.refused_at_commit('guest_total = 1', wish), 'lines', 'BK98 another price has other lines') from world;
+select is(pg_temp.refused_at_commit('status = ''cancelled''', wish), 'nights', 'BK99 cancelled by hand the nights would stay taken') from world;
+select is(pg_temp.refused_at_commit('adults = 1', wish), 'kept', 'BK100 what nothing hangs on may change, with a record') from world;
+select is((select count(*)::integer from private.booking_events e, whole where e.booking_id = whole.hold and to_status = 'confirmed'), 0, 'BK101 and what is refused leaves none');
 -- what waits for the commit, and what that makes wait, would stand in the way of the truncate itself
 set constraints all immediate;
 set constraints all immediate;

@@ -1,7 +1,7 @@
 -- Cancelling: every policy at its limits, to the second, on days that clocks change; long stays; hosts and their fees; no-shows.
 -- Literal instants lie in the past: the functions under test take the time they act at.
 begin;
-select plan(86);
+select plan(92);
 
 create temporary table world on commit drop as
 select
@@ -89,6 +89,17 @@ select is(pg_temp.refund(moderate, '2026-02-20 12:00:00+00'), '201333 340253 10 
 select is(pg_temp.refund(moderate, '2026-03-25 12:00:00+00'), '0 510380 43 17', 'CN30 with fewer left, all of them') from long;
 select is(pg_temp.refund(short, '2026-02-10 15:00:00+00'), '0 239980 0 28', 'CN31 28 nights is long') from long;
 select is(pg_temp.refund(never, '2026-02-20 12:00:00+00'), '0 510380 10 0', 'CN32 non-refundable stays so') from long;
+
+-- until when a preview holds: as long as the same comes out, whichever step says so
+create function pg_temp.holds(p_id uuid, p_at timestamptz) returns timestamptz language sql as $$
+    select c.holds_until from private.bookings b, private.cancellation_of(b, 'guest', false, null, p_at) c where b.id = p_id
+$$;
+select is(pg_temp.holds(s.moderate, '2026-01-02 13:00:00+00'), '2026-02-05 15:00:00+00', 'CN87 a day to think it over and five days before give the same') from stay s;
+select is(pg_temp.holds(s.firm, '2026-01-11 15:00:01+00'), '2026-02-03 15:00:00+00', 'CN88 half until seven days before') from stay s;
+select is(pg_temp.holds(s.firm, '2026-02-03 15:00:01+00'), null, 'CN89 nothing for good') from stay s;
+select is(pg_temp.holds(l.moderate, '2026-02-06 12:00:00+00'), '2026-02-10 14:59:59.999999+00', 'CN90 of a long stay until it begins') from long l;
+select is(pg_temp.holds(l.moderate, '2026-02-10 15:00:00+00'), null, 'CN91 then nights alone change it') from long l;
+select is(pg_temp.holds(l.never, '2026-02-06 12:00:00+00'), null, 'CN92 nothing stays nothing') from long l;
 
 -- days on which clocks change. Lisbon goes to summer time on 2026-03-29 at 01:00 UTC: noon of the 28th to noon of the 29th is 23 hours
 create temporary table dst as select

@@ -17,13 +17,14 @@ insert into public.co_hosts (property_id, profile_id, level) select home, fay, '
 create function pg_temp.check_out_at(p_booking uuid, p_at timestamptz) returns void language plpgsql as $$
 begin
     set constraints all immediate; -- deferred triggers must have run before the table is altered
-    alter table private.bookings disable trigger guard_booking;
+    alter table private.bookings disable trigger user;
     update private.bookings b
     set
         time_zone = 'UTC', check_out = (p_at at time zone 'UTC')::date, check_in = (p_at at time zone 'UTC')::date - b.nights,
         check_out_until = (p_at at time zone 'UTC')::time(0), check_out_at = p_at, check_in_at = p_at - make_interval(days => b.nights)
     where b.id = p_booking;
-    alter table private.bookings enable trigger guard_booking;
+    alter table private.bookings enable trigger user;
+    set constraints all deferred;
 end $$;
 -- The end of the window is moved by moving both reviews of a stay.
 create function pg_temp.publish_at(p_booking uuid, p_at timestamptz) returns void language sql as $$

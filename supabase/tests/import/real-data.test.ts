@@ -9,6 +9,7 @@ import { projectRoot } from "../../../scripts/stack/config.ts";
 import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
 import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
 import type { Database } from "../../../types/database.ts";
+import { node, root, snippet, withFiles } from "../readme-support.ts";
 import { counts, fixture, runImport } from "./command.ts";
 
 const folder = join(process.env.STAYBASE_DATA ?? join(projectRoot, "../shared/data"), "inside-airbnb");
@@ -27,6 +28,7 @@ const data = real
       published: 3_009,
       detailedLoaded: 3,
       calendarsUnknown: 2,
+      corners: { p_west: -82.7, p_south: 35.4, p_east: -82.4, p_north: 35.7 },
     }
   : {
       summary: fixture("listings_summary.csv"),
@@ -38,9 +40,10 @@ const data = real
       published: 3,
       detailedLoaded: 4,
       calendarsUnknown: 1,
+      corners: { p_west: -8.7, p_south: 41.1, p_east: -8.5, p_north: 41.2 },
     };
 
-const config = await testConfig();
+const config = await testConfig({ seed: true });
 let stack: Stack;
 
 beforeAll(async () => {
@@ -90,6 +93,19 @@ it("is read by anyone, with host, amenities and photos in one request", async ()
     expect(row.host.is_host).toBe(true);
     expect([row.amenities, row.property_photos]).toEqual([[], []]);
   }
+});
+
+it("is searched, booked, paid and given back as the README does it", { timeout: 60_000 }, async () => {
+  let script = snippet("Book a stay", { apiUrl: config.apiUrl, mailUrl: config.mailUrl });
+  for (const [name, corner] of Object.entries(data.corners)) {
+    expect(script).toContain(`${name}: `);
+    script = script.replace(new RegExp(`${name}: [-.\\d]+`), `${name}: ${corner}`);
+  }
+  const file = `try-import-${process.pid}.ts`;
+  const { stdout } = await withFiles({ [file]: script }, () => node([join(root, file)]));
+  expect(stdout).toContain("true still offered: false");
+  expect(stdout).toContain("true offered again: true");
+  expect(stdout).toMatch(/^refunded [1-9]\d*$/m);
 });
 
 it("comes in detailed files and calendars too", async () => {

@@ -1,0 +1,55 @@
+-- Purpose: a booking, its nights, its lines and its cancellation say the same at every commit, whoever wrote them.
+-- Touches: private.refuse_torn_booking, trigger on private.bookings.
+-- Watch: an ordinary `update` of a superuser may make a legal change of status or dates; without this it would leave nights that
+-- end with the hold, or those of the old dates. Functions change one after the other, so it looks at the commit.
+
+create function private.refuse_torn_booking() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    -- as it stands at the commit, not as this change left it
+    v_booking private.bookings;
+    v_torn text;
+begin
+    select b.* into v_booking from private.bookings b where b.id = new.id;
+    v_torn := case
+        when (v_booking.guest_total, v_booking.host_total) is distinct from (
+            select (sum(i.amount)::bigint, sum(i.host_amount)::bigint) from public.booking_line_items i where i.booking_id = new.id
+        ) then 'lines'
+        -- of what is over, by the clock, others may have cleared the nights away
+        when (v_booking.status = 'confirmed' and v_booking.check_out_at > clock_timestamp() or v_booking.expires_at > clock_timestamp())
+            and not exists (
+                select from public.occupancies o
+                where
+                    o.booking_id = new.id and (o.check_in, o.check_out) = (v_booking.check_in, v_booking.check_out)
+                    and o.expires_at is not distinct from v_booking.expires_at
+            ) then 'nights'
+        when v_booking.status in ('declined', 'withdrawn', 'expired', 'cancelled', 'no_show')
+            and exists (select from public.occupancies o where o.booking_id = new.id) then 'nights'
+        when v_booking.status in ('cancelled', 'no_show')
+            and not exists (select from public.cancellations c where c.booking_id = new.id) then 'cancellation'
+    end;
+    if v_torn is not null then
+        raise sqlstate 'PT409' using
+            message = format('This booking and its %s would not say the same.', v_torn),
+            detail = jsonb_build_array(jsonb_build_object('code', 'torn_booking', 'part', v_torn, 'booking_id', new.id))::text,
+            hint = 'Use accept_booking, confirm_booking, cancel_booking or an alteration: they change all of it.';
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.refuse_torn_booking() from public;
+comment on function private.refuse_torn_booking() is
+    'Trigger at commit: refuses a booking whose nights, lines or cancellation are not what it says. Definer, because clients'' changes end here.';
+
+create constraint trigger refuse_torn_booking after insert on private.bookings
+    deferrable initially deferred for each row execute function private.refuse_torn_booking();
+-- guard_booking lets expires_at change with the status alone
+create constraint trigger refuse_torn_booking_again after update on private.bookings
+    deferrable initially deferred for each row
+    when (
+        (old.status, old.check_in, old.check_out, old.guest_total, old.host_total)
+        is distinct from (new.status, new.check_in, new.check_out, new.guest_total, new.host_total)
+    )
+    execute function private.refuse_torn_booking();
