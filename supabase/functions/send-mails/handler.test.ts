@@ -142,3 +142,15 @@ Deno.test("amounts are of the currency's own minor unit, times on the property's
   assert.match(writeMail(request("booking_accepted", { currency: "JPY" })).text, /Pay ¥36,000 by/);
   assert.match(writeMail(request("booking_accepted", { currency: "KWD" })).text, /Pay KWD\s36\.000 by/);
 });
+
+Deno.test("money is told by what it is: a part, a refused charge of it, a payment that goes back", () => {
+  const text = (kind: string, data: object) => writeMail(request(kind, data)).text;
+  assert.match(text("booking_confirmed", {}), /You paid €360\.00\./);
+  assert.match(text("booking_confirmed", { nights: 60 }), /You pay €360\.00 in parts: 30 nights now/);
+  assert.match(
+    text("payment_failed", { amount: 1_200, payment_kind: "booking" }),
+    /€12\.00 .* before the hold ends/,
+  );
+  assert.doesNotMatch(text("payment_failed", { amount: 1_200, payment_kind: "balance" }), /hold/);
+  assert.match(text("payment_returned", { amount: 1_200 }), /€12\.00 .* goes back to your card/);
+});

@@ -59,6 +59,13 @@ function amount(data: Data, name: string, locale: string): string {
 
 const stay = (data: Data, locale: string): string =>
   `${day(data, "check_in", locale)} to ${day(data, "check_out", locale)}, ${text(data, "nights")} night${data.nights === 1 ? "" : "s"}, ${text(data, "guests")} guest${data.guests === 1 ? "" : "s"}`;
+/** What was paid to confirm: a stay of more than 30 nights is paid in parts. */
+const paid = (data: Data, locale: string): string => {
+  const total = amount(data, "guest_total", locale);
+  return Number(data.nights) > 30
+    ? `You pay ${total} in parts: 30 nights now, and each 30 further ones before they begin.`
+    : `You paid ${total}.`;
+};
 const reason = (data: Data): string[] =>
   text(data, "reason") === "" ? [] : [`They wrote: “${text(data, "reason")}”`];
 const booking = (label: string, data: Data) => ({ label, path: `/bookings/${text(data, "booking_id")}` });
@@ -106,7 +113,7 @@ const templates: Record<string, Template> = {
       stay(data, locale),
       isHost(data)
         ? "You can now see each other's phone number and e-mail address."
-        : `You paid ${amount(data, "guest_total", locale)}. The exact address is in the booking; we send the arrival details 48 hours before check-in.`,
+        : `${paid(data, locale)} The exact address is in the booking; we send the arrival details 48 hours before check-in.`,
     ],
     action: booking("See the booking", data),
   }),
@@ -143,9 +150,16 @@ const templates: Record<string, Template> = {
     subject: `Payment failed: ${text(data, "title")}`,
     paragraphs: [
       stay(data, locale),
-      `${amount(data, "guest_total", locale)} could not be charged. Try again, or with another card, before the hold ends.`,
+      `${amount(data, "amount", locale)} could not be charged. Try again, or with another card${data.payment_kind === "booking" ? ", before the hold ends" : ""}.`,
     ],
     action: booking("Pay", data),
+  }),
+  payment_returned: (data, locale) => ({
+    subject: `Your payment comes back: ${text(data, "title")}`,
+    paragraphs: [
+      stay(data, locale),
+      `Your payment of ${amount(data, "amount", locale)} came when the booking had ended and could not be kept. All of it goes back to your card.`,
+    ],
   }),
   payout_sent: (data, locale) => ({
     subject: `On its way to you: ${amount(data, "amount", locale)}`,

@@ -59,6 +59,12 @@ const untilPayment = (bookingId: string, is: (payment: Payment) => boolean, what
   }, what);
 type Payment = Awaited<ReturnType<typeof payments>>[number];
 
+/** From now on a person's card is one of Stripe's that decline. */
+async function becomes(person: Person, method: string) {
+  await sql`delete from public.payment_methods where stripe_payment_method_id = ${method}`;
+  await sql`update public.payment_methods set stripe_payment_method_id = ${method} where profile_id = ${person.id}`;
+}
+
 /** What a booking's guest owes by the ledger. */
 async function owed(bookingId: string): Promise<number> {
   const [row] = await sql`
@@ -169,8 +175,7 @@ describe("a stay of 70 nights", () => {
     await sql`update public.properties set max_nights = 90 where id = ${long.property}`;
     const { booking } = await bookAndPay(other, long.property, 40, 60);
     // the card of the first part, by now empty
-    await sql`update public.payment_methods set stripe_payment_method_id = 'pm_card_visa_chargeDeclined'
-      where profile_id = ${other.id}`;
+    await becomes(other, "pm_card_visa_chargeDeclined");
     await begin(booking.id, 27);
     const attempts = async () => {
       const [row] = await sql`
@@ -195,6 +200,14 @@ describe("a stay of 70 nights", () => {
       status: "requires_payment",
       last_error: expect.stringContaining("declined"),
     });
+    const { data: told } = await other.client
+      .from("notifications")
+      .select("kind, data")
+      .eq("booking_id", booking.id)
+      .eq("kind", "payment_failed")
+      .throwOnError();
+    expect(told).toHaveLength(1);
+    expect(told[0]?.data).toMatchObject({ amount: 360_000, currency: "EUR", payment_kind: "balance" });
     const begun = await beginPayment(other, booking.id);
     expect(begun.amount).toBe(360_000);
     await payOnPage(begun, "5555 5555 5555 4444");
@@ -289,8 +302,7 @@ describe("a kept card", () => {
   it("that is declined leaves the hold, and says why", async () => {
     const ben = await signUp("Ben");
     await bookAndPay(ben, property, 360);
-    await sql`update public.payment_methods set stripe_payment_method_id = 'pm_card_chargeDeclinedInsufficientFunds'
-      where profile_id = ${ben.id}`;
+    await becomes(ben, "pm_card_chargeDeclinedInsufficientFunds");
     const [kept] = await card(ben);
     const booking = await book(ben, property, 370);
     const response = await callFunction("payments", ben, {
