@@ -4,12 +4,14 @@ import { benchBooking } from "./bench/booking.ts";
 import { benchBoot } from "./bench/boot.ts";
 import { type Figure, isMet, table } from "./bench/figures.ts";
 import { benchJobs } from "./bench/jobs.ts";
+import { benchPayments } from "./bench/payments.ts";
 import { benchSearch } from "./bench/search.ts";
 
 const benchmarks: Record<string, (size?: number) => Promise<Figure[]>> = {
   boot: () => benchBoot(),
   booking: benchBooking,
   jobs: benchJobs,
+  payments: benchPayments,
   search: benchSearch,
 };
 

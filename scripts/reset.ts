@@ -12,7 +12,8 @@ if (runningPid(config) !== undefined) {
   process.exit(1);
 }
 await endLeftovers(config.dataDir); // of a stack that was killed: they would go on working on what is removed
-for (const folder of ["postgres", "objects", "logs"]) {
-  rmSync(join(config.dataDir, folder), { recursive: true, force: true });
+// stripe.json: what the emulator's books say of bookings that are gone would be missing in a new ledger
+for (const name of ["postgres", "objects", "logs", "stripe.json"]) {
+  rmSync(join(config.dataDir, name), { recursive: true, force: true });
 }
 console.log("The local data is gone. `npm start` makes a new database.");

@@ -550,6 +550,24 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/payment_methods": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Read rows */
+    get: operations["get_payment_methods"];
+    put?: never;
+    post?: never;
+    /** Delete the rows that the filters name */
+    delete: operations["delete_payment_methods"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/payments": {
     parameters: {
       query?: never;
@@ -1073,8 +1091,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error}, and moves the booking.
-     * @description Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.
+     * Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error, payment_method}, and moves the booking.
+     * @description Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error, payment_method}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.
      */
     post: operations["call_apply_payment_intent"];
     delete?: never;
@@ -1197,8 +1215,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says.
-     * @description The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says. 404 for another's booking, 409 when nothing is due. For the function payments: service role only. Definer, because no role may write payments.
+     * The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says, and the card to take when they name one of theirs.
+     * @description The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says, and the card to take when they name one of theirs. 404 for another's booking or card, 409 when nothing is due. For the function payments: service role only. Definer, because no role may write payments.
      */
     post: operations["call_begin_payment"];
     delete?: never;
@@ -1445,6 +1463,26 @@ export interface paths {
      * @description Everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it cannot hold what is not theirs.
      */
     post: operations["call_export_my_data"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/fail_charge": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Says that Stripe will not charge a card for a balance, and why.
+     * @description Says that Stripe will not charge a card for a balance, and why. For the function money-worker: service role only. Definer, because no role may write payments.
+     */
+    post: operations["call_fail_charge"];
     delete?: never;
     options?: never;
     head?: never;
@@ -1762,6 +1800,30 @@ export interface paths {
      * @description Takes a published property off the map. Confirmed bookings stand.
      */
     post: operations["call_pause_property"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/payment_schedule": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * When what of a booking is paid, in minor units: due_at is null for what is paid when booking.
+     * @description When what of a booking is paid, in minor units: due_at is null for what is paid when booking. A stay of 28 nights and more has a part for each 30 nights; the further ones are charged to the card of the first.
+     */
+    get: operations["get_payment_schedule"];
+    put?: never;
+    /**
+     * When what of a booking is paid, in minor units: due_at is null for what is paid when booking.
+     * @description When what of a booking is paid, in minor units: due_at is null for what is paid when booking. A stay of 28 nights and more has a part for each 30 nights; the further ones are charged to the card of the first.
+     */
+    post: operations["call_payment_schedule"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2621,7 +2683,7 @@ export interface paths {
     put?: never;
     /**
      * Begin the payment of a booking
-     * @description Stripe.js confirms the client_secret; pay_url is a page to try it on, null with a real key. The same booking again gives the same PaymentIntent.
+     * @description Stripe.js confirms the client_secret; pay_url is a page to try it on, null with a real key. The same booking again gives the same PaymentIntent. With payment_method_id a kept card is charged at once.
      */
     post: operations["payments"];
     delete?: never;
@@ -3369,9 +3431,14 @@ export interface components {
       guest_total: number;
       /**
        * Format: int64
-       * @description What the guest gets back: the sum of the lines.
+       * @description What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount.
        */
       refund_amount: number;
+      /**
+       * Format: int64
+       * @description What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back.
+       */
+      unpaid_amount: number;
       /**
        * Format: int64
        * @description What the host keeps, before host_fee.
@@ -3572,9 +3639,9 @@ export interface components {
        * @description This is a Primary Key.
        */
       id?: number | null;
-      /** @description event, capture, cancel, refund, transfer or reversal. */
+      /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
       kind?: string | null;
-      /** @description The id of the event, payment, refund, payout or reversal. */
+      /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
       subject?: string | null;
       /**
        * Format: int32
@@ -4168,6 +4235,26 @@ export interface components {
        */
       external_block_id?: string | null;
     };
+    /** @description Cards that guests have paid with and may use again. Kept by the database when a payment is taken; DELETE forgets one, here and at Stripe. */
+    payment_methods: {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `profiles.id`.
+       */
+      profile_id: string;
+      stripe_payment_method_id: string;
+      /** @description As Stripe has it, such as visa. */
+      brand: string;
+      /** @description The last four digits. */
+      last4: string;
+      /** Format: date-time */
+      created_at: string;
+    };
     /** @description What a guest pays for a booking. Made by the Edge Function payments; amounts in minor units. */
     payments: {
       /**
@@ -4189,7 +4276,7 @@ export interface components {
        * @description What is paid.
        * @enum {string}
        */
-      kind: "booking" | "alteration";
+      kind: "booking" | "alteration" | "balance";
       /**
        * @description Where it stands, as Stripe last said.
        * @enum {string}
@@ -4201,7 +4288,7 @@ export interface components {
       currency: string;
       /**
        * Format: int64
-       * @description The booking's total, or what is missing of it.
+       * @description What was due of the booking's total when it was begun.
        */
       amount: number;
       /**
@@ -4220,6 +4307,11 @@ export interface components {
        */
       disputed_amount: number;
       stripe_payment_intent_id?: string | null;
+      /**
+       * Format: uuid
+       * @description The card that was charged; null when it was not kept, or forgotten since. This is a Foreign Key to `payment_methods.id`.
+       */
+      payment_method_id?: string | null;
       /**
        * Format: date-time
        * @description When an authorisation ends.
@@ -6592,8 +6684,10 @@ export interface components {
     "rowFilter.cancellations.currency": string;
     /** @description What the booking cost. */
     "rowFilter.cancellations.guest_total": string;
-    /** @description What the guest gets back: the sum of the lines. */
+    /** @description What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount. */
     "rowFilter.cancellations.refund_amount": string;
+    /** @description What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back. */
+    "rowFilter.cancellations.unpaid_amount": string;
     /** @description What the host keeps, before host_fee. */
     "rowFilter.cancellations.host_amount": string;
     /** @description What the host pays for cancelling. */
@@ -6637,9 +6731,9 @@ export interface components {
     /** @description Position in the mask that search compares. Never reused for another meaning. */
     "rowFilter.amenities.bit": string;
     "rowFilter.dead_money_tasks.id": string;
-    /** @description event, capture, cancel, refund, transfer or reversal. */
+    /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
     "rowFilter.dead_money_tasks.kind": string;
-    /** @description The id of the event, payment, refund, payout or reversal. */
+    /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
     "rowFilter.dead_money_tasks.subject": string;
     /** @description How often it was tried. */
     "rowFilter.dead_money_tasks.attempts": string;
@@ -6903,7 +6997,7 @@ export interface components {
     "rowFilter.payments.is_manual": string;
     /** @description The booking's. */
     "rowFilter.payments.currency": string;
-    /** @description The booking's total, or what is missing of it. */
+    /** @description What was due of the booking's total when it was begun. */
     "rowFilter.payments.amount": string;
     /** @description What was taken from the card. */
     "rowFilter.payments.captured_amount": string;
@@ -6912,6 +7006,8 @@ export interface components {
     /** @description What the guest's bank took back, or may. */
     "rowFilter.payments.disputed_amount": string;
     "rowFilter.payments.stripe_payment_intent_id": string;
+    /** @description The card that was charged; null when it was not kept, or forgotten since. */
+    "rowFilter.payments.payment_method_id": string;
     /** @description When an authorisation ends. */
     "rowFilter.payments.capture_before": string;
     /** @description Why the last card was declined, in Stripe's words. */
@@ -6979,6 +7075,14 @@ export interface components {
     "rowFilter.suspensions.created_at": string;
     /** @description Null while it lasts. */
     "rowFilter.suspensions.ended_at": string;
+    "rowFilter.payment_methods.id": string;
+    "rowFilter.payment_methods.profile_id": string;
+    "rowFilter.payment_methods.stripe_payment_method_id": string;
+    /** @description As Stripe has it, such as visa. */
+    "rowFilter.payment_methods.brand": string;
+    /** @description The last four digits. */
+    "rowFilter.payment_methods.last4": string;
+    "rowFilter.payment_methods.created_at": string;
     /** @description The same as auth.users.id. */
     "rowFilter.profiles.id": string;
     /** @description First name or nickname, 1 to 50 characters. */
@@ -8715,8 +8819,10 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.cancellations.currency"];
         /** @description What the booking cost. */
         guest_total?: components["parameters"]["rowFilter.cancellations.guest_total"];
-        /** @description What the guest gets back: the sum of the lines. */
+        /** @description What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount. */
         refund_amount?: components["parameters"]["rowFilter.cancellations.refund_amount"];
+        /** @description What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back. */
+        unpaid_amount?: components["parameters"]["rowFilter.cancellations.unpaid_amount"];
         /** @description What the host keeps, before host_fee. */
         host_amount?: components["parameters"]["rowFilter.cancellations.host_amount"];
         /** @description What the host pays for cancelling. */
@@ -9257,9 +9363,9 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.dead_money_tasks.id"];
-        /** @description event, capture, cancel, refund, transfer or reversal. */
+        /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
         kind?: components["parameters"]["rowFilter.dead_money_tasks.kind"];
-        /** @description The id of the event, payment, refund, payout or reversal. */
+        /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
         subject?: components["parameters"]["rowFilter.dead_money_tasks.subject"];
         /** @description How often it was tried. */
         attempts?: components["parameters"]["rowFilter.dead_money_tasks.attempts"];
@@ -10661,6 +10767,103 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  get_payment_methods: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.payment_methods.id"];
+        profile_id?: components["parameters"]["rowFilter.payment_methods.profile_id"];
+        stripe_payment_method_id?: components["parameters"]["rowFilter.payment_methods.stripe_payment_method_id"];
+        /** @description As Stripe has it, such as visa. */
+        brand?: components["parameters"]["rowFilter.payment_methods.brand"];
+        /** @description The last four digits. */
+        last4?: components["parameters"]["rowFilter.payment_methods.last4"];
+        created_at?: components["parameters"]["rowFilter.payment_methods.created_at"];
+        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description Leaves out so many rows at the start. */
+        offset?: components["parameters"]["offset"];
+        /** @description At most so many rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        Prefer?: components["parameters"]["preferCount"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["payment_methods"][];
+        };
+      };
+      /** @description A part of the rows, as limit and Range ask. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["payment_methods"][];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  delete_payment_methods: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.payment_methods.id"];
+        profile_id?: components["parameters"]["rowFilter.payment_methods.profile_id"];
+        stripe_payment_method_id?: components["parameters"]["rowFilter.payment_methods.stripe_payment_method_id"];
+        /** @description As Stripe has it, such as visa. */
+        brand?: components["parameters"]["rowFilter.payment_methods.brand"];
+        /** @description The last four digits. */
+        last4?: components["parameters"]["rowFilter.payment_methods.last4"];
+        created_at?: components["parameters"]["rowFilter.payment_methods.created_at"];
+      };
+      header?: {
+        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        Prefer?: components["parameters"]["preferReturn"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["payment_methods"][];
+        };
+      };
+      /** @description Deleted. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      401: components["responses"]["401"];
+      403: components["responses"]["403"];
+      409: components["responses"]["409"];
+      default: components["responses"]["default"];
+    };
+  };
   get_payments: {
     parameters: {
       query?: {
@@ -10675,7 +10878,7 @@ export interface operations {
         is_manual?: components["parameters"]["rowFilter.payments.is_manual"];
         /** @description The booking's. */
         currency?: components["parameters"]["rowFilter.payments.currency"];
-        /** @description The booking's total, or what is missing of it. */
+        /** @description What was due of the booking's total when it was begun. */
         amount?: components["parameters"]["rowFilter.payments.amount"];
         /** @description What was taken from the card. */
         captured_amount?: components["parameters"]["rowFilter.payments.captured_amount"];
@@ -10684,6 +10887,8 @@ export interface operations {
         /** @description What the guest's bank took back, or may. */
         disputed_amount?: components["parameters"]["rowFilter.payments.disputed_amount"];
         stripe_payment_intent_id?: components["parameters"]["rowFilter.payments.stripe_payment_intent_id"];
+        /** @description The card that was charged; null when it was not kept, or forgotten since. */
+        payment_method_id?: components["parameters"]["rowFilter.payments.payment_method_id"];
         /** @description When an authorisation ends. */
         capture_before?: components["parameters"]["rowFilter.payments.capture_before"];
         /** @description Why the last card was declined, in Stripe's words. */
@@ -14314,6 +14519,8 @@ export interface operations {
           p_actor: string;
           /** Format: uuid */
           p_booking_id: string;
+          /** Format: uuid */
+          p_payment_method_id?: string;
         };
       };
     };
@@ -14881,6 +15088,33 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_fail_charge: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_error: string;
+          /** Format: uuid */
+          p_payment_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description Done. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
       default: components["responses"]["default"];
     };
   };
@@ -15470,6 +15704,73 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
+  get_payment_schedule: {
+    parameters: {
+      query: {
+        p_booking_id: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: int32 */
+            number: number | null;
+            /** Format: date-time */
+            due_at: string | null;
+            /** Format: int64 */
+            amount: number | null;
+            currency: string | null;
+          }[];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_payment_schedule: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_booking_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: int32 */
+            number: number | null;
+            /** Format: date-time */
+            due_at: string | null;
+            /** Format: int64 */
+            amount: number | null;
+            currency: string | null;
+          }[];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18620,6 +18921,8 @@ export interface operations {
         "application/json": {
           /** Format: uuid */
           booking_id: string;
+          /** Format: uuid */
+          payment_method_id?: string;
         };
       };
     };
@@ -18652,6 +18955,15 @@ export interface operations {
       };
       /** @description You are not signed in. */
       401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Your card was declined. */
+      402: {
         headers: {
           [name: string]: unknown;
         };

@@ -51,7 +51,10 @@ export function createNet(config: StackConfig): Part {
   };
 }
 
-/** Takes and sends until the queue is empty. Each request is taken before it is sent: at most once, as pg_net has it. */
+/**
+ * Takes and sends until the queue is empty. Each request is taken before it is sent: at most once, as pg_net has it. Answers are not
+ * waited for, so that a worker with much to do holds up no other's call.
+ */
 async function sendAll(sql: Sql): Promise<void> {
   const [installed] = await sql`select 1 from pg_catalog.pg_extension where extname = 'pg_net'`;
   if (installed === undefined) return;
@@ -61,7 +64,10 @@ async function sendAll(sql: Sql): Promise<void> {
       delete from net.http_request_queue where id in (select id from net.http_request_queue order by id limit ${batch})
       returning *`;
     if (requests.length === 0) return;
-    await Promise.all(requests.map((request) => send(sql, request)));
+    for (const request of requests) {
+      // an answer that comes when the stack has stopped has nowhere to go
+      void send(sql, request).catch(() => {});
+    }
   }
 }
 

@@ -63,6 +63,7 @@ create table public.cancellations (
     currency text not null constraint cancellations_currency_fkey references public.currencies (code) on delete restrict,
     guest_total bigint not null,
     refund_amount bigint not null constraint cancellations_refund_is_part_of_total check (refund_amount between 0 and guest_total),
+    unpaid_amount bigint not null constraint cancellations_unpaid_amount_is_part_of_refund check (unpaid_amount between 0 and refund_amount),
     host_amount bigint not null constraint cancellations_host_amount_is_not_negative check (host_amount >= 0),
     host_fee bigint not null constraint cancellations_host_fee_is_not_negative check (host_fee >= 0),
     lines public.refund_line[] not null,
@@ -80,7 +81,9 @@ comment on column public.cancellations.nights_kept is 'Further nights that the h
 comment on column public.cancellations.refund_percent is 'Of the other nights, and of fees and taxes in proportion.';
 comment on column public.cancellations.currency is 'ISO 4217 code of every amount.';
 comment on column public.cancellations.guest_total is 'What the booking cost.';
-comment on column public.cancellations.refund_amount is 'What the guest gets back: the sum of the lines.';
+comment on column public.cancellations.refund_amount is 'What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount.';
+comment on column public.cancellations.unpaid_amount is
+    'What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back.';
 comment on column public.cancellations.host_amount is 'What the host keeps, before host_fee.';
 comment on column public.cancellations.host_fee is 'What the host pays for cancelling.';
 comment on column public.cancellations.lines is 'What goes back of each line of the booking.';
@@ -123,6 +126,18 @@ $$;
 revoke execute on function private.host_cancellation_fee(private.bookings, bigint, integer, timestamptz) from public;
 comment on function private.host_cancellation_fee(private.bookings, bigint, integer, timestamptz) is
     'What a host pays who cancels at p_now: a percentage of p_rent (nights after discount) for the nights not stayed, within the limits of the currency. Called by cancellation_of.';
+
+create function private.unpaid_refund(p_booking private.bookings, p_refund_amount bigint) returns bigint
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return least(p_refund_amount, greatest(0, p_booking.guest_total - private.paid_amount(p_booking.id)));
+end
+$$;
+revoke execute on function private.unpaid_refund(private.bookings, bigint) from public;
+comment on function private.unpaid_refund(private.bookings, bigint) is
+    'What of a refund was never paid, in minor units. Called by cancellation_of; what was paid is known from 20261123000250 on.';
 
 create function private.cancellation_of(
     p_booking private.bookings, p_by public.booking_actor, p_is_no_show boolean, p_reason text, p_now timestamptz
@@ -198,6 +213,7 @@ begin
     end if;
 
     v.refund_amount := private.proportion(p_booking.guest_total, v_share.part, v_share.whole);
+    v.unpaid_amount := private.unpaid_refund(p_booking, v.refund_amount);
     v.host_amount := p_booking.host_total - private.proportion(p_booking.host_total, v_share.part, v_share.whole);
     -- what the running totals give back, so that the lines sum to the refund and none is beyond its share by more than one
     v.lines := array(

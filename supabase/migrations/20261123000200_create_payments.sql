@@ -1,5 +1,5 @@
 -- Purpose: what guests pay and get back: payments, refunds, Stripe's events, and the tasks that talk to Stripe.
--- Touches: public.payments, refunds; private.stripe_customers, stripe_events, money_tasks; public.dead_money_tasks.
+-- Touches: public.payments, payment_methods, refunds; private.stripe_customers, stripe_events, money_tasks; public.dead_money_tasks.
 -- Watch: a task is a line of private.money_tasks and not a message of pgmq, because it needs what a queue does not give: one line
 -- per subject whoever asks for it, a lease whose holder is refused once it has run out, and a dead letter that can be read and
 -- played again. It is written in the transaction that causes it. Amounts reach Stripe from these rows and from nowhere else.
@@ -10,8 +10,23 @@ alter table private.ledger_entries
 create type public.payment_status as enum ('requires_payment', 'processing', 'authorized', 'captured', 'cancelled');
 comment on type public.payment_status is
     'requires_payment: no card was taken yet, or the last one declined. authorized: held on the card until the host accepts. captured: paid.';
-create type public.payment_kind as enum ('booking', 'alteration');
-comment on type public.payment_kind is 'What is paid: a stay, or what an alteration made it dearer.';
+create type public.payment_kind as enum ('booking', 'alteration', 'balance');
+comment on type public.payment_kind is
+    'What is paid: a stay, or the first part of one of 28 nights and more; what an alteration made it dearer; a further part, or what is left to pay after cancelling.';
+
+create table public.payment_methods (
+    id uuid default gen_random_uuid() constraint payment_methods_pkey primary key,
+    profile_id uuid not null constraint payment_methods_profile_fkey references public.profiles (id) on delete restrict,
+    stripe_payment_method_id text not null constraint payment_methods_are_unique unique,
+    brand text not null,
+    last4 text not null,
+    created_at timestamptz not null default now()
+);
+comment on table public.payment_methods is
+    'Cards that guests have paid with and may use again. Kept by the database when a payment is taken; DELETE forgets one, here and at Stripe.';
+comment on column public.payment_methods.brand is 'As Stripe has it, such as visa.';
+comment on column public.payment_methods.last4 is 'The last four digits.';
+create index payment_methods_profile_id_idx on public.payment_methods (profile_id);
 
 create table public.payments (
     id uuid default gen_random_uuid() constraint payments_pkey primary key,
@@ -26,6 +41,7 @@ create table public.payments (
     refunded_amount bigint not null default 0,
     disputed_amount bigint not null default 0,
     stripe_payment_intent_id text constraint payments_intent_is_unique unique,
+    payment_method_id uuid constraint payments_method_fkey references public.payment_methods (id) on delete set null,
     capture_before timestamptz,
     last_error text,
     created_at timestamptz not null default now(),
@@ -40,17 +56,19 @@ comment on column public.payments.kind is 'What is paid.';
 comment on column public.payments.status is 'Where it stands, as Stripe last said.';
 comment on column public.payments.is_manual is 'Authorised first and captured when the host accepts the request.';
 comment on column public.payments.currency is 'The booking''s.';
-comment on column public.payments.amount is 'The booking''s total, or what is missing of it.';
+comment on column public.payments.amount is 'What was due of the booking''s total when it was begun.';
 comment on column public.payments.captured_amount is 'What was taken from the card.';
 comment on column public.payments.refunded_amount is 'What went back, or is on its way.';
 comment on column public.payments.disputed_amount is 'What the guest''s bank took back, or may.';
 comment on column public.payments.capture_before is 'When an authorisation ends.';
+comment on column public.payments.payment_method_id is 'The card that was charged; null when it was not kept, or forgotten since.';
 comment on column public.payments.last_error is 'Why the last card was declined, in Stripe''s words.';
 
 create unique index payments_open_idx on public.payments (booking_id) where status in ('requires_payment', 'processing', 'authorized');
 create index payments_booking_id_idx on public.payments (booking_id);
 create index payments_guest_id_idx on public.payments (guest_id);
 create index payments_currency_idx on public.payments (currency);
+create index payments_payment_method_id_idx on public.payments (payment_method_id);
 create index payments_capture_before_idx on public.payments (capture_before) where status = 'authorized';
 
 create type public.refund_reason as enum ('cancellation', 'alteration', 'late_payment');
@@ -107,7 +125,9 @@ create index stripe_events_received_at_idx on private.stripe_events (received_at
 
 create table private.money_tasks (
     id bigint generated always as identity constraint money_tasks_pkey primary key,
-    kind text not null constraint money_tasks_kind_is_known check (kind in ('event', 'capture', 'cancel', 'refund', 'transfer', 'reversal')),
+    kind text not null constraint money_tasks_kind_is_known check (
+        kind in ('event', 'charge', 'capture', 'cancel', 'refund', 'transfer', 'reversal', 'detach')
+    ),
     subject text not null,
     attempts integer not null default 0,
     run_at timestamptz not null default now(),
@@ -120,23 +140,30 @@ create table private.money_tasks (
     constraint money_tasks_are_unique unique (kind, subject)
 );
 comment on table private.money_tasks is 'What is to be done at Stripe, or with what it said. One line per kind and subject.';
-comment on column private.money_tasks.subject is 'The id of the event, payment, refund, payout or reversal.';
+comment on column private.money_tasks.subject is 'The id of the event, payment, refund, payout, reversal or card; a charge''s is the payment''s and the number of the try.';
 comment on column private.money_tasks.lease is 'Who works on it; whoever comes with another is refused.';
 
 create index money_tasks_due_idx on private.money_tasks (run_at) where done_at is null and dead_at is null;
 create index money_tasks_dead_idx on private.money_tasks (dead_at) where dead_at is not null;
 
+alter table public.payment_methods enable row level security;
 alter table public.payments enable row level security;
 alter table public.refunds enable row level security;
 alter table private.stripe_customers enable row level security;
 alter table private.stripe_events enable row level security;
 alter table private.money_tasks enable row level security;
 
+grant select, delete on public.payment_methods to authenticated;
+grant select on public.payment_methods to service_role;
 grant select on public.payments to authenticated, service_role;
 grant select on public.refunds to authenticated, service_role;
 -- What the views read, which run as their caller; schema private is not exposed.
 grant select (id, kind, subject, attempts, run_at, dead_at, last_error, created_at) on private.money_tasks to authenticated, service_role;
 
+create policy "People can read their cards" on public.payment_methods for select to authenticated
+    using (profile_id = (select auth.uid()));
+create policy "People can forget their cards" on public.payment_methods for delete to authenticated
+    using (profile_id = (select auth.uid()));
 create policy "Guests can read their payments, operators any" on public.payments for select to authenticated
     using (guest_id = (select auth.uid()) or (select private.is_operator()));
 create policy "Guests can read their refunds, operators any" on public.refunds for select to authenticated
@@ -165,6 +192,21 @@ revoke execute on function private.ask_for(text, text) from public;
 comment on function private.ask_for(text, text) is
     'Asks for a task, once per kind and subject, and wakes the worker after the commit. Called by functions of the owner.';
 
+create function private.detach_payment_method() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.ask_for('detach', old.stripe_payment_method_id);
+    return null;
+end
+$$;
+revoke execute on function private.detach_payment_method() from public;
+comment on function private.detach_payment_method() is
+    'Trigger: a card that its owner forgets is forgotten at Stripe too. Definer, because it runs as the owner of the card.';
+create trigger detach_payment_method after delete on public.payment_methods
+    for each row execute function private.detach_payment_method();
+
 create function public.store_stripe_event(p_event jsonb) returns boolean
 language plpgsql security definer
 set search_path = ''
@@ -188,6 +230,15 @@ grant execute on function public.store_stripe_event(jsonb) to service_role;
 comment on function public.store_stripe_event(jsonb) is
     'Keeps an event whose signature was checked, and asks for its application; false when it was kept before. For the function stripe-webhook: service role only. Definer, because no role may write events.';
 
+create function private.payment_description(p_booking_id uuid) returns text
+language sql stable
+set search_path = ''
+as $$
+    select format('%s, %s to %s', b.property_title, b.check_in, b.check_out) from private.bookings b where b.id = p_booking_id
+$$;
+revoke execute on function private.payment_description(uuid) from public;
+comment on function private.payment_description(uuid) is 'What guests read of a payment at Stripe. Called by functions of the owner.';
+
 create function private.task_message(p_task private.money_tasks) returns jsonb
 language sql stable
 set search_path = ''
@@ -203,6 +254,18 @@ as $$
             )
             from public.refunds r join public.payments p on p.id = r.payment_id where r.id = p_task.subject::uuid
         )
+        when 'charge' then (
+            select jsonb_build_object(
+                'payment_id', p.id, 'status', p.status, 'payment_intent', p.stripe_payment_intent_id, 'booking_id', p.booking_id,
+                'amount', p.amount, 'currency', p.currency,
+                'customer', (select c.stripe_customer_id from private.stripe_customers c where c.profile_id = p.guest_id),
+                'payment_method', m.stripe_payment_method_id, 'description', private.payment_description(p.booking_id)
+            )
+            from public.payments p
+            left join public.payment_methods m on m.id = p.payment_method_id
+            where p.id = split_part(p_task.subject, ':', 1)::uuid
+        )
+        when 'detach' then jsonb_build_object('payment_method', p_task.subject)
         when 'transfer' then jsonb_build_object('payout_id', p_task.subject)
         when 'reversal' then jsonb_build_object('reversal_id', p_task.subject)
         else (
@@ -296,8 +359,8 @@ from private.money_tasks t
 where t.dead_at is not null;
 comment on view public.dead_money_tasks is
     '@graphql({"primary_key_columns": ["id"]}) Tasks with Stripe that were given up, and why. For operators; replay_money_task tries one again.';
-comment on column public.dead_money_tasks.kind is 'event, capture, cancel, refund, transfer or reversal.';
-comment on column public.dead_money_tasks.subject is 'The id of the event, payment, refund, payout or reversal.';
+comment on column public.dead_money_tasks.kind is 'event, charge, capture, cancel, refund, transfer, reversal or detach.';
+comment on column public.dead_money_tasks.subject is 'The id of the event, payment, refund, payout, reversal or card; a charge''s is the payment''s and the number of the try.';
 comment on column public.dead_money_tasks.attempts is 'How often it was tried.';
 comment on column public.dead_money_tasks.dead_at is 'When it was given up.';
 comment on column public.dead_money_tasks.last_error is 'Why, at the last attempt.';

@@ -23,7 +23,7 @@ as $$
             p_at >= p_booking.check_in_at and p_at < p_booking.check_in_at + private.duration('no_show_window')
         when 'paid' then p_at < p_booking.check_in_at and (
             select sum(p.captured_amount - p.refunded_amount - p.disputed_amount) from public.payments p where p.booking_id = p_booking.id
-        ) >= p_booking.guest_total
+        ) >= private.due_by(p_booking, p_at)
         when 'payment_ended' then p_at < p_booking.expires_at and exists (
             select from public.payments p
             where p.booking_id = p_booking.id and (p.status = 'cancelled' or p.capture_before < p_at + interval '1 hour')
@@ -186,6 +186,7 @@ begin
     if v_booking.status <> 'requested' and v_booking.status <> 'awaiting_payment' then
         perform private.refund_surplus(v_booking, v_shares.guest);
     end if;
+    perform private.plan_charge(v_booking, v_shares.guest);
 end
 $$;
 revoke execute on function private.balance_booking(uuid) from public;

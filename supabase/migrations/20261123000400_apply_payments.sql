@@ -3,37 +3,32 @@
 -- Watch: each takes what an object of Stripe is now, not what an event said it was, so order and repetition do not matter. A
 -- payment that was captured or cancelled stays so. Lock order as everywhere: property, booking, then its payments.
 
-create function public.begin_payment(p_actor uuid, p_booking_id uuid) returns jsonb
-language plpgsql security definer
+create function private.guest_due(p_booking private.bookings, p_at timestamptz) returns bigint
+language sql stable
+set search_path = ''
+as $$
+    select case
+            when p_booking.status in ('requested', 'awaiting_payment', 'confirmed', 'completed') then private.due_by(p_booking, p_at)
+            else (select s.guest from private.booking_shares(p_booking.id) s)
+        end - private.paid_amount(p_booking.id)
+$$;
+revoke execute on function private.guest_due(private.bookings, timestamptz) from public;
+comment on function private.guest_due(private.bookings, timestamptz) is
+    'What a guest has to pay at p_at, in minor units; zero or less when nothing. Called by functions of the owner.';
+
+create function private.open_payment(p_booking private.bookings, p_due bigint) returns public.payments
+language plpgsql
 set search_path = ''
 as $$
 declare
-    v_booking private.bookings;
     v_payment public.payments;
-    v_due bigint;
 begin
-    if not exists (select from private.bookings b where b.id = p_booking_id and b.guest_id = p_actor) then
-        raise sqlstate 'PT404' using message = 'There is no such booking among yours.', hint = 'Check booking_id.';
-    end if;
-    v_booking := private.lock_booking(p_booking_id, now());
-    v_due := case when v_booking.status in ('requested', 'awaiting_payment') then v_booking.guest_total
-        else (select s.guest from private.booking_shares(p_booking_id) s) end
-        - coalesce((select sum(p.captured_amount - p.refunded_amount) from public.payments p where p.booking_id = p_booking_id), 0);
     select p.* into v_payment
     from public.payments p
-    where p.booking_id = p_booking_id and p.status in ('requires_payment', 'processing', 'authorized')
+    where p.booking_id = p_booking.id and p.status in ('requires_payment', 'processing', 'authorized')
     for update;
-    if v_booking.status = 'awaiting_payment' and v_due = 0 then
-        perform private.perform_action(p_booking_id, 'confirm', null, now());
-        return jsonb_build_object('booking_status', 'confirmed', 'amount', 0, 'currency', v_booking.currency);
-    elsif v_booking.status not in ('requested', 'awaiting_payment', 'confirmed') or v_due <= 0 then
-        raise sqlstate 'PT409' using
-            message = 'There is nothing to pay for this booking.',
-            detail = jsonb_build_array(jsonb_build_object('code', 'nothing_due', 'status', v_booking.status))::text,
-            hint = case v_booking.status when 'expired' then 'The hold has ended. Book again.' else 'Read the booking again.' end;
-    end if;
     -- an alteration made it dearer or cheaper before it was paid
-    if v_payment.id is not null and v_payment.amount <> v_due and v_payment.status = 'requires_payment' then
+    if v_payment.id is not null and v_payment.amount <> p_due and v_payment.status = 'requires_payment' then
         update public.payments p set status = 'cancelled' where p.id = v_payment.id;
         perform private.ask_for('cancel', v_payment.id::text);
         v_payment := null;
@@ -41,24 +36,69 @@ begin
     if v_payment.id is null then
         insert into public.payments (booking_id, guest_id, kind, is_manual, currency, amount)
         values (
-            p_booking_id, p_actor, case v_booking.status when 'confirmed' then 'alteration' else 'booking' end::public.payment_kind,
-            v_booking.status = 'requested', v_booking.currency, v_due
+            p_booking.id, p_booking.guest_id,
+            case
+                when p_booking.status in ('requested', 'awaiting_payment') then 'booking'
+                when p_booking.nights < 28 and p_booking.status in ('confirmed', 'completed') then 'alteration'
+                else 'balance'
+            end::public.payment_kind,
+            p_booking.status = 'requested', p_booking.currency, p_due
         )
         returning * into v_payment;
     end if;
+    return v_payment;
+end
+$$;
+revoke execute on function private.open_payment(private.bookings, bigint) from public;
+comment on function private.open_payment(private.bookings, bigint) is
+    'The open payment of a booking, made when there is none of p_due. Called by begin_payment and charge_balances, which hold the booking''s lock.';
+
+create function public.begin_payment(p_actor uuid, p_booking_id uuid, p_payment_method_id uuid default null) returns jsonb
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings;
+    v_payment public.payments;
+    v_method text;
+    v_due bigint;
+begin
+    if not exists (select from private.bookings b where b.id = p_booking_id and b.guest_id = p_actor) then
+        raise sqlstate 'PT404' using message = 'There is no such booking among yours.', hint = 'Check booking_id.';
+    end if;
+    if p_payment_method_id is not null then
+        select m.stripe_payment_method_id into v_method
+        from public.payment_methods m
+        where m.id = p_payment_method_id and m.profile_id = p_actor;
+        if not found then
+            raise sqlstate 'PT404' using message = 'There is no such card among yours.', hint = 'Read payment_methods.';
+        end if;
+    end if;
+    v_booking := private.lock_booking(p_booking_id, now());
+    v_due := private.guest_due(v_booking, now());
+    if v_booking.status = 'awaiting_payment' and v_due = 0 then
+        perform private.perform_action(p_booking_id, 'confirm', null, now());
+        return jsonb_build_object('booking_status', 'confirmed', 'amount', 0, 'currency', v_booking.currency);
+    elsif v_due <= 0 then
+        raise sqlstate 'PT409' using
+            message = 'There is nothing to pay for this booking.',
+            detail = jsonb_build_array(jsonb_build_object('code', 'nothing_due', 'status', v_booking.status))::text,
+            hint = case v_booking.status when 'expired' then 'The hold has ended. Book again.' else 'Read the booking again.' end;
+    end if;
+    v_payment := private.open_payment(v_booking, v_due);
     return jsonb_build_object(
         'booking_status', v_booking.status, 'payment_id', v_payment.id, 'amount', v_payment.amount, 'currency', v_payment.currency,
         'is_manual', v_payment.is_manual, 'payment_intent', v_payment.stripe_payment_intent_id,
         'customer', (select c.stripe_customer_id from private.stripe_customers c where c.profile_id = p_actor),
         'email', (select u.email from auth.users u where u.id = p_actor),
-        'description', format('%s, %s to %s', v_booking.property_title, v_booking.check_in, v_booking.check_out)
+        'payment_method', v_method, 'description', private.payment_description(p_booking_id)
     );
 end
 $$;
-revoke execute on function public.begin_payment(uuid, uuid) from public;
-grant execute on function public.begin_payment(uuid, uuid) to service_role;
-comment on function public.begin_payment(uuid, uuid) is
-    'The open payment of a booking of p_actor''s, made when there is none, with the amount that the booking says. 404 for another''s booking, 409 when nothing is due. For the function payments: service role only. Definer, because no role may write payments.';
+revoke execute on function public.begin_payment(uuid, uuid, uuid) from public;
+grant execute on function public.begin_payment(uuid, uuid, uuid) to service_role;
+comment on function public.begin_payment(uuid, uuid, uuid) is
+    'The open payment of a booking of p_actor''s, made when there is none, with the amount that the booking says, and the card to take when they name one of theirs. 404 for another''s booking or card, 409 when nothing is due. For the function payments: service role only. Definer, because no role may write payments.';
 
 create function public.save_customer(p_actor uuid, p_customer_id text) returns text
 language sql security definer
@@ -116,6 +156,25 @@ revoke execute on function private.confirm_paid_booking(private.bookings) from p
 comment on function private.confirm_paid_booking(private.bookings) is
     'Confirms a booking that was paid in time, or late when its nights are still free. Called by apply_payment_intent.';
 
+create function private.keep_payment_method(p_guest_id uuid, p_method jsonb) returns uuid
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if (p_method ->> 'is_reusable')::boolean then
+        insert into public.payment_methods (profile_id, stripe_payment_method_id, brand, last4)
+        values (p_guest_id, p_method ->> 'id', p_method ->> 'brand', p_method ->> 'last4')
+        on conflict do nothing;
+    end if;
+    return (
+        select m.id from public.payment_methods m where m.stripe_payment_method_id = p_method ->> 'id' and m.profile_id = p_guest_id
+    );
+end
+$$;
+revoke execute on function private.keep_payment_method(uuid, jsonb) from public;
+comment on function private.keep_payment_method(uuid, jsonb) is
+    'Keeps the card that a guest has paid with, {id, brand, last4, is_reusable}, and answers which one it is; null when it is not kept. Called by apply_payment_intent.';
+
 create function public.apply_payment_intent(p_intent jsonb) returns text
 language plpgsql security definer
 set search_path = ''
@@ -161,7 +220,8 @@ begin
         update public.payments p
         set
             status = 'captured', captured_amount = (p_intent ->> 'amount_received')::bigint, last_error = null,
-            stripe_payment_intent_id = p_intent ->> 'id'
+            stripe_payment_intent_id = p_intent ->> 'id',
+            payment_method_id = private.keep_payment_method(v_payment.guest_id, p_intent -> 'payment_method')
         where p.id = v_payment.id;
         if v_payment.kind = 'booking' then
             perform private.confirm_paid_booking(v_booking);
@@ -183,7 +243,7 @@ $$;
 revoke execute on function public.apply_payment_intent(jsonb) from public;
 grant execute on function public.apply_payment_intent(jsonb) to service_role;
 comment on function public.apply_payment_intent(jsonb) is
-    'Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.';
+    'Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error, payment_method}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.';
 
 create function public.apply_refund(p_refund jsonb) returns text
 language plpgsql security definer

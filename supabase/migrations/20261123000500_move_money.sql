@@ -12,6 +12,11 @@ begin
     exception when others then
         raise warning 'end_stale_authorizations: %', sqlerrm;
     end;
+    begin
+        perform private.charge_balances(now());
+    exception when others then
+        raise warning 'charge_balances: %', sqlerrm;
+    end;
     perform private.wake_worker('money-worker')
     where exists (
         select from private.money_tasks t

@@ -144,6 +144,20 @@ $$;
 revoke execute on function private.host_share(uuid) from public;
 comment on function private.host_share(uuid) is 'What a host is to get of a booking in all, in minor units; below zero for a debt. Called by functions of the owner.';
 
+create function private.paid_part(p_booking private.bookings) returns numeric
+language sql stable
+set search_path = ''
+as $$
+    select case
+        when s.guest <= 0 then 1
+        else greatest(0, s.guest - greatest(0, private.ledger_balance('guest', p_booking.guest_id, p_booking.currency, p_booking.id)))::numeric / s.guest
+    end
+    from private.booking_shares(p_booking.id) s
+$$;
+revoke execute on function private.paid_part(private.bookings) from public;
+comment on function private.paid_part(private.bookings) is
+    'Which part of what a guest owes by a booking in all is paid, 0 to 1. Called by released_share.';
+
 create function private.released_share(p_booking private.bookings, p_now timestamptz) returns numeric
 language sql stable
 set search_path = ''
@@ -153,28 +167,28 @@ as $$
         when private.host_share(p_booking.id) <= 0 then 1
         when exists (select from public.payout_holds h where h.booking_id = p_booking.id and h.released_at is null) then 0
         when exists (select from public.disputes d where d.booking_id = p_booking.id and d.status not in ('won', 'lost', 'warning_closed')) then 0
-        -- of what the guest has not paid, nothing is paid out
-        when private.ledger_balance('guest', p_booking.guest_id, p_booking.currency, p_booking.id) > 0 then 0
         when p_now < (
             select min(b.confirmed_at) from private.bookings b where b.host_id = p_booking.host_id
         ) + private.duration('new_host_hold') then 0
-        when p_booking.status in ('cancelled', 'no_show') then 1
-        when p_now < p_booking.check_in_at + private.duration('payout_delay') then 0
-        when p_booking.nights < 28 then 1
-        else least(1, ceil(extract(epoch from p_now - p_booking.check_in_at - private.duration('payout_delay')) / (30 * 86400) + 0.000001)
-            * 30 / p_booking.nights)
+        when p_booking.status in ('confirmed', 'completed') and p_now < p_booking.check_in_at + private.duration('payout_delay') then 0
+        when p_booking.status in ('confirmed', 'completed') and p_booking.nights >= 28 then least(
+            private.paid_part(p_booking),
+            ceil(extract(epoch from p_now - p_booking.check_in_at - private.duration('payout_delay')) / (30 * 86400) + 0.000001)
+                * 30 / p_booking.nights
+        )
+        else private.paid_part(p_booking)
     end
 $$;
 revoke execute on function private.released_share(private.bookings, timestamptz) from public;
 comment on function private.released_share(private.bookings, timestamptz) is
-    'Which part of a host''s share of a booking may be paid out at p_now, 0 to 1; debts count at once. Called by payout_due.';
+    'Which part of a host''s share of a booking may be paid out at p_now, 0 to 1. Called by payout_room.';
 
-create function private.payout_due(p_booking private.bookings, p_now timestamptz) returns bigint
+create function private.payout_room(p_booking private.bookings, p_released numeric) returns bigint
 language sql stable
 set search_path = ''
 as $$
     select
-        floor(private.host_share(p_booking.id) * private.released_share(p_booking, p_now))::bigint
+        floor(private.host_share(p_booking.id) * p_released)::bigint
         -- what left the account by other ways than agreement: transfers, reversals, offsets
         - (
             private.host_share(p_booking.id)
@@ -185,6 +199,21 @@ as $$
             select sum(r.amount) from private.payout_reversals r join public.payouts p on p.id = r.payout_id
             where p.booking_id = p_booking.id and r.status = 'pending'
         ), 0)::bigint
+$$;
+revoke execute on function private.payout_room(private.bookings, numeric) from public;
+comment on function private.payout_room(private.bookings, numeric) is
+    'What may still be paid out of a booking when p_released of the host''s share, 0 to 1, is released; below zero what is too much. Called by payout_due and begin_transfer.';
+
+create function private.payout_due(p_booking private.bookings, p_now timestamptz) returns bigint
+language sql stable
+set search_path = ''
+as $$
+    select case
+        when r.in_all < 0 then r.in_all
+        -- what is held back after it was paid is no debt
+        else greatest(0, private.payout_room(p_booking, private.released_share(p_booking, p_now)))
+    end
+    from (select private.payout_room(p_booking, 1) as in_all) r
 $$;
 revoke execute on function private.payout_due(private.bookings, timestamptz) from public;
 comment on function private.payout_due(private.bookings, timestamptz) is
@@ -247,21 +276,59 @@ create constraint trigger take_back_from_host after insert on private.ledger_tra
     deferrable initially deferred for each row when (new.kind in ('agreement', 'dispute_lost', 'correction', 'transfer'))
     execute function private.take_back_from_host();
 
+create function private.release_payout(p_booking_id uuid, p_now timestamptz) returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_booking constant private.bookings := private.lock_booking(p_booking_id, p_now);
+    v_debtor private.bookings;
+    v_due bigint := private.payout_due(v_booking, p_now);
+    v_offset bigint;
+    v_payout uuid;
+begin
+    for v_debtor in
+        select b.* from private.bookings b
+        where
+            b.host_id = v_booking.host_id and b.currency = v_booking.currency and b.id <> v_booking.id
+            and b.status in ('confirmed', 'completed', 'cancelled', 'no_show') and private.payout_due(b, p_now) < 0
+        order by b.created_at, b.id
+    loop
+        v_offset := least(v_due, -private.payout_due(v_debtor, p_now));
+        continue when v_offset <= 0;
+        perform private.post_transaction(
+            'offset:' || gen_random_uuid(), 'offset', 'Debt of another booking', p_now,
+            array[
+                row('host_payable', v_booking.host_id, v_booking.currency, v_booking.id, v_offset)::private.posting,
+                row('host_payable', v_booking.host_id, v_booking.currency, v_debtor.id, -v_offset)::private.posting
+            ]
+        );
+        v_due := v_due - v_offset;
+    end loop;
+    if v_due > 0 then
+        insert into public.payouts (booking_id, host_id, currency, amount)
+        values (v_booking.id, v_booking.host_id, v_booking.currency, v_due)
+        on conflict do nothing
+        returning id into v_payout;
+        perform private.ask_for('transfer', v_payout::text) where v_payout is not null;
+    end if;
+    return v_payout is not null;
+end
+$$;
+revoke execute on function private.release_payout(uuid, timestamptz) from public;
+comment on function private.release_payout(uuid, timestamptz) is
+    'Sets going what is to be paid out of a booking at p_now, the host''s debts of other bookings taken off first; whether anything is. Called by release_payouts.';
+
 create function private.release_payouts(p_now timestamptz) returns integer
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_booking private.bookings;
-    v_debtor private.bookings;
-    v_due bigint;
-    v_debt bigint;
-    v_offset bigint;
-    v_payout uuid;
+    v_due record;
     v_count integer := 0;
 begin
-    for v_booking in
-        select b.*
+    for v_due in
+        select b.id, b.host_id, b.property_id
         from private.bookings b
         join public.payout_accounts a on a.profile_id = b.host_id and a.payouts_enabled
         where
@@ -271,47 +338,23 @@ begin
         order by b.host_id, b.check_in_at, b.id
     loop
         -- one payout of a host at a time; a booking that somebody is at work on waits for the next run
-        continue when not pg_try_advisory_xact_lock(hashtextextended(v_booking.host_id::text, 5));
-        perform from public.properties p where p.id = v_booking.property_id for no key update skip locked;
+        continue when not pg_try_advisory_xact_lock(hashtextextended(v_due.host_id::text, 5));
+        perform from public.properties p where p.id = v_due.property_id for no key update skip locked;
         continue when not found;
-        v_booking := private.lock_booking(v_booking.id, p_now);
-        v_due := private.payout_due(v_booking, p_now);
-        for v_debtor in
-            select b.* from private.bookings b
-            where
-                b.host_id = v_booking.host_id and b.currency = v_booking.currency and b.id <> v_booking.id
-                and b.status in ('confirmed', 'completed', 'cancelled', 'no_show') and private.payout_due(b, p_now) < 0
-            order by b.created_at, b.id
-        loop
-            v_debt := -private.payout_due(v_debtor, p_now);
-            v_offset := least(v_due, v_debt);
-            continue when v_offset <= 0;
-            perform private.post_transaction(
-                'offset:' || gen_random_uuid(), 'offset', 'Debt of another booking', p_now,
-                array[
-                    row('host_payable', v_booking.host_id, v_booking.currency, v_booking.id, v_offset)::private.posting,
-                    row('host_payable', v_booking.host_id, v_booking.currency, v_debtor.id, -v_offset)::private.posting
-                ]
-            );
-            v_due := v_due - v_offset;
-        end loop;
-        if v_due > 0 then
-            insert into public.payouts (booking_id, host_id, currency, amount)
-            values (v_booking.id, v_booking.host_id, v_booking.currency, v_due)
-            on conflict do nothing
-            returning id into v_payout;
-            if found then
-                perform private.ask_for('transfer', v_payout::text);
+        begin
+            if private.release_payout(v_due.id, p_now) then
                 v_count := v_count + 1;
             end if;
-        end if;
+        exception when others then
+            raise warning 'release_payout %: %', v_due.id, sqlerrm;
+        end;
     end loop;
     return v_count;
 end
 $$;
 revoke execute on function private.release_payouts(timestamptz) from public;
 comment on function private.release_payouts(timestamptz) is
-    'Sets going what is to be paid out at p_now, debts taken off first, and says how many payouts that is. Called by move_money.';
+    'Sets going what is to be paid out at p_now, each booking by itself, and says how many payouts that is. Called by move_money.';
 
 create function public.begin_transfer(p_payout_id uuid) returns jsonb
 language plpgsql security definer
@@ -324,7 +367,9 @@ begin
     v_booking := private.lock_booking((select p.booking_id from public.payouts p where p.id = p_payout_id), now());
     select p.* into v_payout from public.payouts p where p.id = p_payout_id for update;
     -- once Stripe may have been asked, the same is asked again until it is known
-    if v_payout.status = 'pending' and v_payout.asked_at is null and private.payout_due(v_booking, now()) < 0 then
+    if v_payout.status = 'pending' and v_payout.asked_at is null
+        and private.payout_room(v_booking, private.released_share(v_booking, now())) < 0
+    then
         update public.payouts p set status = 'cancelled' where p.id = p_payout_id;
         v_payout.status := 'cancelled';
     elsif v_payout.status = 'pending' then
@@ -555,6 +600,11 @@ begin
         perform private.end_stale_authorizations(now());
     exception when others then
         raise warning 'end_stale_authorizations: %', sqlerrm;
+    end;
+    begin
+        perform private.charge_balances(now());
+    exception when others then
+        raise warning 'charge_balances: %', sqlerrm;
     end;
     begin
         perform private.release_payouts(now());

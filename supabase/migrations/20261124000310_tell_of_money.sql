@@ -15,6 +15,8 @@ begin
     select b.* into v_booking from private.bookings b where b.id = new.booking_id;
     if tg_table_name = 'payments' then
         v_data := v_data || jsonb_build_object('reason', new.last_error);
+    elsif tg_table_name = 'refunds' then
+        v_data := v_data || jsonb_build_object('refund_reason', new.reason);
     end if;
     perform private.notify(
         case tg_table_name when 'payouts' then v_booking.host_id else v_booking.guest_id end,

@@ -57,6 +57,9 @@ export function updateIntent(books: Books, id: string, parameters: Parameters): 
     requireStatus(intent, ["requires_payment_method", "requires_confirmation"], "update the amount of");
     intent.amount = wholeNumber(parameters, "amount");
   }
+  if ("setup_future_usage" in parameters) {
+    intent.setup_future_usage = parameters.setup_future_usage === "off_session" ? "off_session" : null;
+  }
   Object.assign(intent.metadata, metadataOf(parameters));
   return intent;
 }
@@ -68,6 +71,19 @@ export function confirmIntent(books: Books, id: string, parameters: Parameters):
   const method = text(parameters, "payment_method") ?? intent.payment_method;
   if (method === null)
     throw invalid("You cannot confirm this PaymentIntent: it has no payment method.", "payment_method");
+  if (text(parameters, "off_session") === "true" && intent.setup_future_usage !== null) {
+    throw invalid(
+      "You cannot confirm with `off_session=true` when `setup_future_usage` is also set on the PaymentIntent.",
+      "off_session",
+    );
+  }
+  const known = books.find(method);
+  if (known?.object === "payment_method" && (known.customer === null || known.customer !== intent.customer)) {
+    throw invalid(
+      "The provided PaymentMethod does not belong to the customer of this PaymentIntent.",
+      "payment_method",
+    );
+  }
   const card = cardOf(books, method);
   if (card === undefined)
     throw invalid(`No such PaymentMethod: '${method}'`, "payment_method", "resource_missing");
@@ -126,6 +142,19 @@ export function cancelIntent(books: Books, id: string, parameters: Parameters): 
     null) as PaymentIntent["cancellation_reason"];
   books.emit("payment_intent.canceled", intent);
   return intent;
+}
+
+/** A card that is charged no more. */
+export function detachMethod(books: Books, id: string): PaymentMethod {
+  const method = books.get<PaymentMethod>("payment_method", id);
+  if (method.customer === null) {
+    throw invalid(
+      "The payment method you provided is not attached to a customer so detachment is impossible.",
+    );
+  }
+  method.customer = null;
+  books.emit("payment_method.detached", method);
+  return method;
 }
 
 function takeMoney(books: Books, intent: PaymentIntent, charge: Charge, amount: number): void {

@@ -5,7 +5,14 @@ import { createAccount, createAccountLink, createCustomer, createLoginLink } fro
 import { invalid, StripeFault } from "./errors.ts";
 import { list, type Parameters, text } from "./form.ts";
 import { createRefund, createTransfer, reverseTransfer, updateDispute } from "./money.ts";
-import { cancelIntent, captureIntent, confirmIntent, createIntent, updateIntent } from "./payment-intents.ts";
+import {
+  cancelIntent,
+  captureIntent,
+  confirmIntent,
+  createIntent,
+  detachMethod,
+  updateIntent,
+} from "./payment-intents.ts";
 
 type Action = (books: Books, parameters: Parameters, id: string, baseUrl: string) => unknown;
 
@@ -24,6 +31,7 @@ const actions: [RegExp, Action][] = [
     /^POST \/v1\/payment_intents\/(\w+)\/cancel$/,
     (books, parameters, id) => cancelIntent(books, id, parameters),
   ],
+  [/^POST \/v1\/payment_methods\/(\w+)\/detach$/, (books, _parameters, id) => detachMethod(books, id)],
   [/^POST \/v1\/refunds$/, (books, parameters) => createRefund(books, parameters)],
   [/^POST \/v1\/customers$/, (books, parameters) => createCustomer(books, parameters)],
   [/^POST \/v1\/accounts$/, (books, parameters) => createAccount(books, parameters)],

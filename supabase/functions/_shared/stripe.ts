@@ -28,6 +28,11 @@ export function isFinal(error: unknown): boolean {
   return status >= 400 && status < 500 && ![401, 403, 409, 429].includes(status);
 }
 
+/** Why a card was declined, in Stripe's words for people; undefined for any other error. */
+export function declineOf(error: unknown): string | undefined {
+  return error instanceof Stripe.errors.StripeCardError ? error.message : undefined;
+}
+
 /** The id of what Stripe gives as an id or, expanded, as an object. */
 export function idOf(value: string | { id: string } | null | undefined): string | null {
   return typeof value === "string" ? value : (value?.id ?? null);

@@ -1,4 +1,4 @@
-// Does what private.money_tasks asks for: applies events, captures, cancels, refunds, transfers, takes back. Whatever it does is
+// Does what private.money_tasks asks for: applies events, charges, captures, cancels, refunds, transfers, takes back. Whatever it does is
 // told to the database as the state of the object at Stripe, so doing it twice, or in another order, does no harm.
 
 import { z } from "npm:zod@4.6.7";
@@ -24,6 +24,19 @@ const refundTaskSchema = z.object({
   amount: z.number().int().positive(),
   booking_id: z.uuid(),
 });
+const chargeTaskSchema = z.object({
+  payment_id: z.uuid(),
+  status: z.string(),
+  payment_intent: z.string().nullable(),
+  booking_id: z.uuid(),
+  amount: z.number().int().positive(),
+  currency: z.string(),
+  customer: z.string(),
+  payment_method: z.string().nullable(),
+  description: z.string(),
+});
+export type ChargeTask = z.infer<typeof chargeTaskSchema> & { payment_method: string };
+const detachTaskSchema = z.object({ payment_method: z.string() });
 export type RefundTask = z.infer<typeof refundTaskSchema>;
 
 /** Objects of Stripe that the database takes over, each read afresh and told to it; the answer is what came of it. */
@@ -42,6 +55,12 @@ export interface Dependencies {
   finishTask(task: Task, outcome: string): Promise<boolean>;
   failTask(task: Task, error: string, isFinal: boolean): Promise<void>;
   sync: Syncs;
+  /** Makes the PaymentIntent of a payment at Stripe, or finds it, and answers its id. */
+  intentOf(charge: ChargeTask): Promise<string>;
+  /** Charges a kept card while the guest is away. */
+  charge(paymentIntent: string, paymentMethod: string, key: string): Promise<void>;
+  failCharge(paymentId: string, error: string): Promise<void>;
+  detach(paymentMethod: string): Promise<void>;
   capture(paymentIntent: string): Promise<void>;
   cancel(paymentIntent: string): Promise<void>;
   /** Makes the refund at Stripe, or finds the one that was made for this row, and answers its id. */
@@ -93,6 +112,8 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
     switch (task.kind) {
       case "event":
         return applyEvent(eventSchema.parse(task.message));
+      case "charge":
+        return charge(chargeTaskSchema.parse(task.message), task.subject);
       case "capture":
         return change(intentTaskSchema.parse(task.message).payment_intent, dependencies.capture);
       case "cancel":
@@ -103,6 +124,8 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
         return dependencies.transfer(task.subject);
       case "reversal":
         return dependencies.reverse(task.subject);
+      case "detach":
+        return detach(detachTaskSchema.parse(task.message).payment_method);
       default:
         throw new Error(`no such kind of task: ${task.kind}`);
     }
@@ -133,6 +156,32 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       if (!dependencies.isFinal(error)) throw error;
     });
     return dependencies.sync.paymentIntent(intent);
+  }
+
+  /** What the bank refuses is the guest's to pay; when it is tried again says the database. */
+  async function charge(task: z.infer<typeof chargeTaskSchema>, subject: string): Promise<string> {
+    const { payment_id, status, payment_method } = task;
+    if (status !== "requires_payment") return `ignored: ${status}`;
+    if (payment_method === null) {
+      await dependencies.failCharge(payment_id, "The card was removed.");
+      return "failed: the card was removed";
+    }
+    const intent = await dependencies.intentOf({ ...task, payment_method });
+    try {
+      await dependencies.charge(intent, payment_method, `charge:${subject}`);
+    } catch (error) {
+      if (!dependencies.isFinal(error)) throw error;
+      await dependencies.failCharge(payment_id, dependencies.describe(error));
+    }
+    return dependencies.sync.paymentIntent(intent);
+  }
+
+  /** A card that Stripe does not know any more is what was asked for. */
+  async function detach(paymentMethod: string): Promise<string> {
+    await dependencies.detach(paymentMethod).catch((error: unknown) => {
+      if (!dependencies.isFinal(error)) throw error;
+    });
+    return "applied";
   }
 
   async function refund(task: RefundTask): Promise<string> {

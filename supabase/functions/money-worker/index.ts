@@ -3,6 +3,7 @@
 import { createClient } from "npm:@supabase/supabase-js@2.119.0";
 import { z } from "npm:zod@4.6.7";
 import type { Database, Json } from "../../../types/database.ts";
+import { createIntent } from "../_shared/payment-intent.ts";
 import { accountState, createStripe, describeError, isFinal } from "../_shared/stripe.ts";
 import { createHandler, type Syncs, taskSchema } from "./handler.ts";
 import { disputeState, intentState, refundState, transferState } from "./sync.ts";
@@ -87,6 +88,37 @@ Deno.serve(
         .throwOnError();
     },
     sync,
+    async intentOf({ payment_id, payment_intent, booking_id, amount, currency, customer, description }) {
+      if (payment_intent !== null) return payment_intent;
+      const { id } = await createIntent(stripe, {
+        paymentId: payment_id,
+        bookingId: booking_id,
+        amount,
+        currency,
+        isManual: false,
+        customer,
+        description,
+      });
+      await supabase
+        .rpc("attach_payment", { p_payment_id: payment_id, p_payment_intent_id: id })
+        .throwOnError();
+      return id;
+    },
+    async charge(intent, paymentMethod, key) {
+      // Stripe keeps no card for later while the guest is away: https://docs.stripe.com/payments/save-during-payment
+      await stripe.paymentIntents.update(intent, { setup_future_usage: "" });
+      await stripe.paymentIntents.confirm(
+        intent,
+        { payment_method: paymentMethod, off_session: true },
+        { idempotencyKey: key },
+      );
+    },
+    async failCharge(paymentId, error) {
+      await supabase.rpc("fail_charge", { p_payment_id: paymentId, p_error: error }).throwOnError();
+    },
+    async detach(paymentMethod) {
+      await stripe.paymentMethods.detach(paymentMethod);
+    },
     async capture(id) {
       await stripe.paymentIntents.capture(id, {}, { idempotencyKey: `capture:${id}` });
     },

@@ -23,6 +23,20 @@ export function intentState(intent: Stripe.PaymentIntent) {
     fee: transaction?.fee ?? 0,
     capture_before: charge?.payment_method_details?.card?.capture_before ?? null,
     error: intent.last_payment_error?.message ?? null,
+    payment_method: methodState(intent, charge),
+  };
+}
+
+/** The card that was charged, and whether it may be charged again. */
+function methodState(intent: Stripe.PaymentIntent, charge: Stripe.Charge | null) {
+  const card = charge?.payment_method_details?.card;
+  const id = charge?.payment_method ?? null;
+  if (card === undefined || id === null) return null;
+  return {
+    id,
+    brand: card.brand ?? "card",
+    last4: card.last4 ?? "",
+    is_reusable: intent.customer !== null && intent.setup_future_usage === "off_session",
   };
 }
 

@@ -1,7 +1,8 @@
 // payments without a network: whose word counts, and what is found again after a process was killed between two steps.
 
 import assert from "node:assert/strict";
-import { type Begun, createHandler, type Dependencies, type IntentWish } from "./handler.ts";
+import type { IntentWish } from "../_shared/payment-intent.ts";
+import { type Begun, createHandler, type Dependencies } from "./handler.ts";
 
 const booking_id = "00000000-0000-4000-8000-000000000001";
 const begun: Begun = {
@@ -27,6 +28,10 @@ function setUp(overrides: Partial<Dependencies> = {}) {
       return { id: "pi_1", status: "requires_payment_method", client_secret: "pi_1_secret_x" };
     },
     retrieveIntent: async (id) => ({ id, status: "requires_capture", client_secret: `${id}_secret_x` }),
+    confirmIntent: async (id, method) => {
+      calls.push(`${id} takes ${method}`);
+      return { id, status: "succeeded", client_secret: `${id}_secret_x` };
+    },
     attachIntent: async (payment, intent) => void calls.push(`${payment} is ${intent}`),
     publishableKey: "pk",
     payPage: () => undefined,
@@ -77,4 +82,24 @@ Deno.test("says nothing of what Stripe said", async () => {
   const response = await post({ booking_id });
   assert.equal(response.status, 502);
   assert.ok(!(await response.text()).includes("sk_test"));
+});
+
+Deno.test("charges a kept card that the guest names, once, and says why it was declined", async () => {
+  const payment_method_id = "00000000-0000-4000-8000-000000000003";
+  const kept = { ...begun, payment_method: "pm_1" };
+  const first = setUp({ beginPayment: async () => kept });
+  assert.equal((await (await first.post({ booking_id, payment_method_id })).json()).status, "succeeded");
+  assert.deepEqual(first.calls, [`${begun.payment_id} is pi_1`, "pi_1 takes pm_1"]);
+  // the intent of beginPayment's answer waits for its capture
+  const again = setUp({ beginPayment: async () => ({ ...kept, payment_intent: "pi_old" }) });
+  assert.equal((await again.post({ booking_id, payment_method_id })).status, 200);
+  assert.deepEqual(again.calls, []);
+  const declined = setUp({ beginPayment: async () => kept, confirmIntent: async () => ({ decline: "No." }) });
+  const response = await declined.post({ booking_id, payment_method_id });
+  assert.equal(response.status, 402);
+  assert.deepEqual(await response.json(), {
+    code: "card_declined",
+    message: "No.",
+    hint: "Try another card.",
+  });
 });

@@ -3,7 +3,8 @@
 import { createClient } from "npm:@supabase/supabase-js@2.119.0";
 import type { Database } from "../../../types/database.ts";
 import { refusalOf } from "../_shared/http.ts";
-import { createStripe, emulatorKey } from "../_shared/stripe.ts";
+import { createIntent } from "../_shared/payment-intent.ts";
+import { createStripe, declineOf, emulatorKey } from "../_shared/stripe.ts";
 import { begunSchema, createHandler } from "./handler.ts";
 
 const supabase = createClient<Database>(
@@ -21,10 +22,11 @@ Deno.serve(
       const { data } = await supabase.auth.getUser(authorization.replace(/^Bearer /, ""));
       return data.user?.id;
     },
-    async beginPayment(actor, bookingId) {
+    async beginPayment(actor, bookingId, paymentMethodId) {
       const { data, error, status } = await supabase.rpc("begin_payment", {
         p_actor: actor,
         p_booking_id: bookingId,
+        ...(paymentMethodId === undefined ? {} : { p_payment_method_id: paymentMethodId }),
       });
       return error === null ? begunSchema.parse(data) : { refusal: refusalOf(error, status) };
     },
@@ -38,21 +40,23 @@ Deno.serve(
         .throwOnError();
       return data;
     },
-    createIntent: ({ paymentId, bookingId, amount, currency, isManual, customer, description }) =>
-      stripe.paymentIntents.create(
-        {
-          amount,
-          currency: currency.toLowerCase(),
-          capture_method: isManual ? "manual" : "automatic",
-          customer,
-          description,
-          setup_future_usage: "off_session",
-          transfer_group: bookingId,
-          metadata: { payment_id: paymentId, booking_id: bookingId },
-        },
-        { idempotencyKey: `payment:${paymentId}` },
-      ),
-    retrieveIntent: (id) => stripe.paymentIntents.retrieve(id),
+    createIntent: (wish) => createIntent(stripe, wish),
+    async retrieveIntent(id) {
+      const intent = await stripe.paymentIntents.retrieve(id);
+      // charging without the guest cannot promise to keep the card; now the guest is here
+      return intent.status === "requires_payment_method" && intent.setup_future_usage === null
+        ? stripe.paymentIntents.update(id, { setup_future_usage: "off_session" })
+        : intent;
+    },
+    async confirmIntent(id, paymentMethod) {
+      try {
+        return await stripe.paymentIntents.confirm(id, { payment_method: paymentMethod });
+      } catch (error) {
+        const decline = declineOf(error);
+        if (decline === undefined) throw error;
+        return { decline };
+      }
+    },
     async attachIntent(paymentId, intentId) {
       await supabase
         .rpc("attach_payment", { p_payment_id: paymentId, p_payment_intent_id: intentId })

@@ -153,3 +153,18 @@ Deno.test("amounts are of the currency's own minor unit, times on the property's
   assert.match(writeMail(request("booking_accepted", { currency: "JPY" })).text, /Pay ¥36,000 by/);
   assert.match(writeMail(request("booking_accepted", { currency: "KWD" })).text, /Pay KWD\s36\.000 by/);
 });
+
+Deno.test("money is told by what it is: a part, a refused charge of it, a payment that goes back", () => {
+  const text = (kind: string, data: object) => writeMail(request(kind, data)).text;
+  assert.match(text("booking_confirmed", {}), /You paid €360\.00\./);
+  assert.match(text("booking_confirmed", { nights: 60 }), /You pay €360\.00 in parts: 30 nights now/);
+  assert.match(
+    text("payment_failed", { amount: 1_200, expires_at: null }),
+    /€12\.00 .*\n\nTry again, or with another card\./,
+  );
+  assert.match(
+    text("refund_sent", { amount: 1_200, refund_reason: "late_payment" }),
+    /came when the booking had ended/,
+  );
+  assert.doesNotMatch(text("refund_sent", { amount: 1_200, refund_reason: "cancellation" }), /had ended/);
+});

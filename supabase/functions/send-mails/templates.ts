@@ -59,6 +59,13 @@ function amount(data: Data, name: string, locale: string): string {
 
 const stay = (data: Data, locale: string): string =>
   `${day(data, "check_in", locale)} to ${day(data, "check_out", locale)}, ${text(data, "nights")} night${data.nights === 1 ? "" : "s"}, ${text(data, "guests")} guest${data.guests === 1 ? "" : "s"}`;
+/** What was paid to confirm: a stay of more than 30 nights is paid in parts. */
+const paid = (data: Data, locale: string): string => {
+  const total = amount(data, "guest_total", locale);
+  return Number(data.nights) > 30
+    ? `You pay ${total} in parts: 30 nights now, and each 30 further ones before they begin.`
+    : `You paid ${total}.`;
+};
 const reason = (data: Data): string[] =>
   text(data, "reason") === "" ? [] : [`They wrote: “${text(data, "reason")}”`];
 const booking = (label: string, data: Data) => ({ label, path: `/bookings/${text(data, "booking_id")}` });
@@ -106,7 +113,7 @@ const templates: Record<string, Template> = {
       stay(data, locale),
       isHost(data)
         ? "You can now see each other's phone number and e-mail address."
-        : `You paid ${amount(data, "guest_total", locale)}. The exact address is in the booking; we send the arrival details 48 hours before check-in.`,
+        : `${paid(data, locale)} The exact address is in the booking; we send the arrival details 48 hours before check-in.`,
     ],
     action: booking("See the booking", data),
   }),
@@ -154,6 +161,9 @@ const templates: Record<string, Template> = {
     subject: `Refunded: ${amount(data, "amount", locale)}`,
     paragraphs: [
       `For ${text(data, "title")}, ${day(data, "check_in", locale)}.`,
+      ...(data.refund_reason === "late_payment"
+        ? ["Your payment came when the booking had ended, and the nights were not free any more."]
+        : []),
       "It goes back the way you paid; your bank may take some days to show it.",
     ],
     action: booking("See the booking", data),

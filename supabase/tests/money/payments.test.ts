@@ -196,5 +196,15 @@ describe("a payment that comes too late", () => {
     expect([refund.amount, refund.reason]).toEqual([booking.guest_total, "late_payment"]);
     expect(await balance("guest", booking.id)).toBe(0);
     await untilStatus(guest, booking.id, "expired");
+    const told = await until(async () => {
+      const { data } = await guest.client
+        .from("notifications")
+        .select("data, mailed_at")
+        .eq("booking_id", booking.id)
+        .eq("kind", "refund_sent")
+        .throwOnError();
+      return data[0]?.mailed_at === null ? undefined : data[0];
+    }, "the mail");
+    expect(told.data).toMatchObject({ amount: booking.guest_total, refund_reason: "late_payment" });
   });
 });

@@ -91,6 +91,13 @@ describe("payouts", () => {
     expect([transfer.amount, transfer.destination]).toEqual([booking.host_total, account]);
     await release();
     expect(await sql`select 1 from public.payouts where booking_id = ${booking.id}`).toHaveLength(1);
+    const { data: told } = await host.client
+      .from("notifications")
+      .select("data")
+      .eq("booking_id", booking.id)
+      .eq("kind", "payout_sent")
+      .throwOnError();
+    expect(told.map(({ data }) => data)).toEqual([expect.objectContaining({ amount: booking.host_total })]);
   });
 
   it("wait while an operator holds them", async () => {

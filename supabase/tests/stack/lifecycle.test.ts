@@ -267,7 +267,9 @@ describe("a project", { timeout: 120_000 }, () => {
     await running.ended;
     expect(await run(project, "reset").ended).toBe(0);
     expect(await nothingListens(project)).toBe(true);
-    expect(existsSync(join(project.env.STAYBASE_DIR ?? "", "postgres"))).toBe(false);
+    for (const name of ["postgres", "stripe.json"]) {
+      expect(existsSync(join(project.env.STAYBASE_DIR ?? "", name))).toBe(false);
+    }
   });
 
   it("leads to Google and GitHub once they are set up in config.toml", async () => {

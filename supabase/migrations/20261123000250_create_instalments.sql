@@ -1,0 +1,63 @@
+-- Purpose: when a guest pays what of a booking: all at once, or, of 28 nights and more, a part for each 30 nights.
+-- Touches: private.instalments, due_by, paid_amount; public.payment_schedule.
+-- Watch: parts are computed from what the booking costs now and never stored, so an alteration needs no new plan.
+
+insert into private.settings (name, value, description) values
+    ('instalment_lead', '3 days', 'How long before its 30 nights begin a further part of a long stay is charged.');
+
+create function private.instalments(p_guest_total bigint, p_nights integer, p_check_in_at timestamptz)
+returns table (number integer, due_at timestamptz, amount bigint, total bigint)
+language sql stable security definer
+set search_path = ''
+as $$
+    select
+        n.n, case when n.n > 1 then p_check_in_at + interval '30 days' * (n.n - 1) - private.duration('instalment_lead') end,
+        t.until_then - private.proportion(p_guest_total, 30 * (n.n - 1), p_nights), t.until_then
+    from generate_series(1, case when p_nights < 28 then 1 else (p_nights + 29) / 30 end) as n
+    cross join lateral (
+        select case
+            when p_nights < 28 or n.n * 30 >= p_nights then p_guest_total else private.proportion(p_guest_total, 30 * n.n, p_nights)
+        end as until_then
+    ) t
+$$;
+revoke execute on function private.instalments(bigint, integer, timestamptz) from public;
+grant execute on function private.instalments(bigint, integer, timestamptz) to authenticated, service_role;
+comment on function private.instalments(bigint, integer, timestamptz) is
+    'The parts that a stay is paid in, in minor units: the first is due when it is booked (due_at is null), total is what is paid by then in all. Called by payment_schedule and functions of the owner. Definer, because it reads a setting.';
+
+create function private.due_by(p_booking private.bookings, p_at timestamptz) returns bigint
+language sql stable
+set search_path = ''
+as $$
+    select max(i.total)
+    from private.instalments(p_booking.guest_total, p_booking.nights, p_booking.check_in_at) i
+    where i.due_at is null or i.due_at <= p_at
+$$;
+revoke execute on function private.due_by(private.bookings, timestamptz) from public;
+comment on function private.due_by(private.bookings, timestamptz) is
+    'What a guest should have paid of a booking that stands, by p_at, in minor units. Called by functions of the owner.';
+
+create function private.paid_amount(p_booking_id uuid) returns bigint
+language sql stable
+set search_path = ''
+as $$
+    select coalesce(sum(p.captured_amount - p.refunded_amount), 0)::bigint from public.payments p where p.booking_id = p_booking_id
+$$;
+revoke execute on function private.paid_amount(uuid) from public;
+comment on function private.paid_amount(uuid) is 'What a guest has paid of a booking and not got back, in minor units. Called by functions of the owner.';
+
+create function public.payment_schedule(p_booking_id uuid)
+returns table (number integer, due_at timestamptz, amount bigint, currency text)
+language sql stable
+set search_path = ''
+as $$
+    select i.number, i.due_at, i.amount, b.currency
+    from private.bookings b
+    cross join lateral private.instalments(b.guest_total, b.nights, b.check_in_at) i
+    where b.id = p_booking_id
+    order by i.number
+$$;
+revoke execute on function public.payment_schedule(uuid) from public;
+grant execute on function public.payment_schedule(uuid) to authenticated, service_role;
+comment on function public.payment_schedule(uuid) is
+    'When what of a booking is paid, in minor units: due_at is null for what is paid when booking. A stay of 28 nights and more has a part for each 30 nights; the further ones are charged to the card of the first.';

@@ -1,0 +1,146 @@
+-- Purpose: charging guests who are not there: further parts of long stays, what an alteration made dearer, what is owed after cancelling.
+-- Touches: private.planned_charges, plan_charge, charge_balances; public.fail_charge.
+-- Watch: only the card that the booking was paid with is charged, and nothing while or after the guest's bank took money back. What
+-- the bank refuses is tried again on the next days and then left to the guest, who pays it as any payment; the host is paid in
+-- proportion meanwhile.
+
+create table private.planned_charges (
+    booking_id uuid constraint planned_charges_pkey primary key
+        constraint planned_charges_booking_fkey references private.bookings (id) on delete restrict,
+    total bigint not null,
+    due_at timestamptz not null,
+    tries integer not null default 0
+);
+comment on table private.planned_charges is 'The next charge of each booking that is not wholly paid. Follows the booking: plan_charge writes it anew at every change.';
+comment on column private.planned_charges.total is 'What will have been paid in all after it, in minor units.';
+comment on column private.planned_charges.due_at is 'When it is tried next; infinity when it is left to the guest.';
+create index planned_charges_due_at_idx on private.planned_charges (due_at);
+alter table private.planned_charges enable row level security;
+
+insert into private.settings (name, value, description) values
+    ('charge_tries', '3', 'How often a card is charged for a balance before that is left to the guest.'),
+    ('charge_pause', '24 hours', 'How long after a card refused a balance it is tried again.');
+
+create function private.plan_charge(p_booking private.bookings, p_share bigint) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_paid constant bigint := private.paid_amount(p_booking.id);
+    v_total bigint;
+    v_due_at timestamptz;
+begin
+    if exists (select from public.payments p where p.booking_id = p_booking.id and p.status = 'captured')
+        and not exists (select from public.payments p where p.booking_id = p_booking.id and p.disputed_amount > 0)
+    then
+        if p_booking.status in ('confirmed', 'completed') then
+            select i.total, coalesce(i.due_at, now()) into v_total, v_due_at
+            from private.instalments(p_booking.guest_total, p_booking.nights, p_booking.check_in_at) i
+            where i.total > v_paid
+            order by i.number
+            limit 1;
+        elsif p_share > v_paid then
+            v_total := p_share;
+            v_due_at := now();
+        end if;
+    end if;
+    if v_total is null then
+        delete from private.planned_charges c where c.booking_id = p_booking.id;
+    else
+        insert into private.planned_charges as c (booking_id, total, due_at) values (p_booking.id, v_total, v_due_at)
+        on conflict (booking_id) do update set total = excluded.total, due_at = excluded.due_at, tries = 0
+        -- what was tried keeps its pause
+        where c.total <> excluded.total or c.tries = 0;
+    end if;
+end
+$$;
+revoke execute on function private.plan_charge(private.bookings, bigint) from public;
+comment on function private.plan_charge(private.bookings, bigint) is
+    'Writes down when a booking''s card is charged next; p_share is what the guest owes by it as it stands. Called by balance_booking.';
+
+create function private.charge_balance(p_booking_id uuid, p_now timestamptz) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_booking constant private.bookings := private.lock_booking(p_booking_id, p_now);
+    v_due constant bigint := private.guest_due(v_booking, p_now);
+    v_plan private.planned_charges;
+    v_payment public.payments;
+    v_method uuid;
+begin
+    select c.* into v_plan from private.planned_charges c where c.booking_id = p_booking_id and c.due_at <= p_now;
+    if not found or v_due <= 0 then
+        return;
+    end if;
+    v_payment := private.open_payment(v_booking, v_due);
+    v_method := (
+        select p.payment_method_id from public.payments p
+        where p.booking_id = p_booking_id and p.status = 'captured' and p.payment_method_id is not null
+        order by p.created_at desc, p.id
+        limit 1
+    );
+    if v_method is null then
+        update public.payments p set last_error = 'There is no card to charge.' where p.id = v_payment.id and p.status = 'requires_payment';
+    elsif v_payment.status = 'requires_payment' then
+        update public.payments p set payment_method_id = v_method where p.id = v_payment.id;
+        perform private.ask_for('charge', format('%s:%s', v_payment.id, 1 + (
+            select count(*) from private.money_tasks t where t.kind = 'charge' and t.subject like v_payment.id || ':%'
+        )));
+    end if;
+    update private.planned_charges c
+    set
+        tries = c.tries + 1,
+        due_at = case
+            when v_method is null or c.tries + 1 >= (select s.value::integer from private.settings s where s.name = 'charge_tries')
+            then 'infinity' else p_now + private.duration('charge_pause')
+        end
+    where c.booking_id = p_booking_id;
+end
+$$;
+revoke execute on function private.charge_balance(uuid, timestamptz) from public;
+comment on function private.charge_balance(uuid, timestamptz) is
+    'Asks for the charge of what a guest owes at p_now, to the card that the booking was last paid with. Called by charge_balances.';
+
+create function private.charge_balances(p_now timestamptz) returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_due record;
+    v_count integer := 0;
+begin
+    for v_due in
+        select c.booking_id, b.property_id
+        from private.planned_charges c
+        join private.bookings b on b.id = c.booking_id
+        where c.due_at <= p_now
+        order by c.due_at, c.booking_id
+        limit 100
+    loop
+        -- a booking that somebody is at work on waits for the next run
+        perform from public.properties p where p.id = v_due.property_id for no key update skip locked;
+        continue when not found;
+        begin
+            perform private.charge_balance(v_due.booking_id, p_now);
+            v_count := v_count + 1;
+        exception when others then
+            raise warning 'charge_balance %: %', v_due.booking_id, sqlerrm;
+        end;
+    end loop;
+    return v_count;
+end
+$$;
+revoke execute on function private.charge_balances(timestamptz) from public;
+comment on function private.charge_balances(timestamptz) is 'Sets going the charges that are due at p_now and says how many. Called by move_money.';
+
+create function public.fail_charge(p_payment_id uuid, p_error text) returns void
+language sql security definer
+set search_path = ''
+as $$
+    update public.payments p set last_error = left(p_error, 1000) where p.id = p_payment_id and p.status = 'requires_payment'
+$$;
+revoke execute on function public.fail_charge(uuid, text) from public;
+grant execute on function public.fail_charge(uuid, text) to service_role;
+comment on function public.fail_charge(uuid, text) is
+    'Says that Stripe will not charge a card for a balance, and why. For the function money-worker: service role only. Definer, because no role may write payments.';

@@ -1,0 +1,107 @@
+-- What hosts are paid when: a day after check-in, in parts of long stays, not while new, held or disputed; debts are carried.
+begin;
+select plan(20);
+
+create temporary table world on commit drop as
+select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Olga') as olga,
+    null::uuid as home, null::uuid as first, null::uuid as second, null::uuid as long;
+grant select on world to anon, authenticated, service_role;
+insert into public.user_roles (user_id, role) select olga, 'operator' from world;
+update world set home = tests.create_property(ana);
+-- the host gets 84.5 %: of two nights 169.00, of 60 nights 5070.00
+update public.properties set booking_mode = 'instant', max_nights = 100, base_price = 10000 where id = (select home from world);
+select public.save_payout_account(ana, 'acct_po') from world;
+select public.apply_account('{"id": "acct_po", "details_submitted": true, "payouts_enabled": true, "requirements": []}');
+
+create function pg_temp.paid(p_name text, p_from integer, p_nights integer) returns uuid language plpgsql as $$
+declare
+    v_id uuid := (select tests.create_booking(ben, home, current_date + p_from, current_date + p_from + p_nights, 'awaiting_payment') from world);
+    v_begun jsonb := (select public.begin_payment(ben, v_id) from world);
+begin
+    perform public.apply_payment_intent(jsonb_build_object(
+        'id', 'pi_' || p_name, 'payment_id', v_begun ->> 'payment_id', 'status', 'succeeded', 'amount', v_begun -> 'amount',
+        'amount_received', v_begun -> 'amount', 'currency', 'eur', 'created', 1800000000, 'charge', 'ch_' || p_name,
+        'balance_transaction', 'txn_' || p_name, 'fee', 0
+    ));
+    set constraints all immediate;
+    set constraints all deferred;
+    return v_id;
+end $$;
+create function pg_temp.transfer(p_payout_id uuid, p_name text, p_reversals jsonb default '[]') returns text language sql as $$
+    select public.apply_transfer(jsonb_build_object(
+        'id', 'tr_' || p_name, 'payout_id', p.id, 'amount', p.amount, 'currency', 'eur', 'created', 1800000000,
+        'balance_transaction', 'txn_tr_' || p_name, 'reversals', p_reversals
+    ))
+    from public.payouts p where p.id = p_payout_id
+$$;
+-- what triggers at commit ask for at commit too takes a second round
+create function pg_temp.commit_now() returns void language plpgsql as $$
+begin
+    for v_round in 1..2 loop
+        set constraints all immediate;
+        set constraints all deferred;
+    end loop;
+end $$;
+create function pg_temp.due(p_booking uuid, p_after interval) returns bigint language sql as $$
+    select private.payout_due(b, b.check_in_at + p_after) from private.bookings b where b.id = p_booking
+$$;
+update world set first = pg_temp.paid('first', 40, 2);
+update world set second = pg_temp.paid('second', 50, 2);
+update world set long = pg_temp.paid('long', 60, 60);
+
+select is(pg_temp.due(first, '23:59:59'), 0::bigint, 'PO01 nothing within 24 hours of check-in') from world;
+select is(pg_temp.due(first, '24 hours'), 16900::bigint, 'PO02 then the host''s share') from world;
+update private.settings set value = '42 days' where name = 'new_host_hold';
+select is(pg_temp.due(first, '24 hours'), 0::bigint, 'PO03 not within the hold for new hosts, counted from their first booking') from world;
+select is(pg_temp.due(second, '24 hours'), 16900::bigint, 'PO04 which ends for all their bookings together') from world;
+update private.settings set value = '0 days' where name = 'new_host_hold';
+
+select tests.act_as('authenticated', ana) from world;
+select throws_ok('insert into public.payout_holds (booking_id, reason) select first, ''Me'' from world', '42501', null, 'PO05 a host holds nothing');
+select tests.act_as('authenticated', olga) from world;
+insert into public.payout_holds (booking_id, reason) select first, 'A flood is reported.' from world;
+select tests.act_as('postgres');
+select is(pg_temp.due(first, '24 hours'), 0::bigint, 'PO06 not while an operator holds it') from world;
+select tests.act_as('authenticated', olga) from world;
+update public.payout_holds set released_at = now();
+select tests.act_as('postgres');
+select is(pg_temp.due(first, '24 hours'), 16900::bigint, 'PO07 and then it is') from world;
+
+select is(pg_temp.due(long, '24 hours'), 253500::bigint, 'PO08 of 60 nights 30 are paid out a day after check-in') from world;
+select is(pg_temp.due(long, '40 days'), 253500::bigint, 'PO09 and no more while the guest has paid 30') from world;
+
+-- paid out, and then taken back by Stripe's refusal: a debt
+select ok(private.release_payout(first, (select check_in_at + interval '25 hours' from private.bookings b where b.id = first)), 'PO10 a payout begins') from world;
+select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO11 once') from world;
+select is(pg_temp.transfer(p.id, 'first'), 'applied', 'PO12 it is sent') from public.payouts p, world where p.booking_id = first;
+select tests.act_as('authenticated', olga) from world;
+insert into public.payout_holds (booking_id, reason) select first, 'Looked at again.' from world;
+select tests.act_as('postgres');
+select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO13 a hold after it makes no debt') from world;
+select tests.act_as('authenticated', olga) from world;
+select public.cancel_booking(first) from world;
+select tests.act_as('postgres');
+select pg_temp.commit_now();
+select is((select array_agg(amount) from private.payout_reversals), array[16900]::bigint[], 'PO14 cancelled for the guest, all of it is to be taken back');
+select public.fail_reversal(id) from private.payout_reversals;
+select is(pg_temp.due(first, '25 hours'), -16900::bigint, 'PO15 what Stripe does not take back is the host''s debt') from world;
+select ok(
+    private.release_payout(long, (select check_in_at + interval '25 hours' from private.bookings b where b.id = long)),
+    'PO16 the next payout'
+) from world;
+select is((select p.amount from public.payouts p, world where p.booking_id = long), 236600::bigint, 'PO17 is less by the debt: 2535.00 less 169.00');
+select pg_temp.commit_now();
+select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO18 which is paid by that') from world;
+select is(
+    (select sum(-e.amount)::bigint from private.ledger_entries e join private.ledger_accounts a on a.id = e.account_id, world
+     where a.purpose = 'host_payable' and a.party_id = ana and e.booking_id = first), 0::bigint, 'PO19 in the ledger too'
+);
+select tests.act_as('authenticated', ana) from world;
+select is(
+    (select string_agg(kind || ' ' || amount, ', ' order by id) from public.host_statement, world where booking_id = first),
+    'agreement 16900, transfer -16900, agreement -16900, offset 16900', 'PO20 and the host''s statement says so'
+);
+select tests.act_as('postgres');
+
+select * from finish();
+rollback;
