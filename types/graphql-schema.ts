@@ -3151,6 +3151,10 @@ export type introspection = {
           name: "refundAmount";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         };
+        unpaidAmount: {
+          name: "unpaidAmount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
         hostAmount: {
           name: "hostAmount";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
@@ -3284,6 +3288,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unpaidAmount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "hostAmount";
           type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
           defaultValue: null;
@@ -3398,6 +3407,11 @@ export type introspection = {
         },
         {
           name: "refundAmount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unpaidAmount";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -6832,6 +6846,14 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "NotificationsDeleteResponse"; ofType: null };
           };
         };
+        deleteFromPaymentMethodsCollection: {
+          name: "deleteFromPaymentMethodsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "PaymentMethodsDeleteResponse"; ofType: null };
+          };
+        };
         deleteFromPropertiesCollection: {
           name: "deleteFromPropertiesCollection";
           type: {
@@ -6968,6 +6990,7 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "WishlistsDeleteResponse"; ofType: null };
           };
         };
+        forgiveBounce: { name: "forgiveBounce"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         insertIntoBlocksCollection: {
           name: "insertIntoBlocksCollection";
           type: { kind: "OBJECT"; name: "BlocksInsertResponse"; ofType: null };
@@ -7086,6 +7109,7 @@ export type introspection = {
           name: "publishProperty";
           type: { kind: "OBJECT"; name: "Properties"; ofType: null };
         };
+        replayDeadJobs: { name: "replayDeadJobs"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         replyToReview: { name: "replyToReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
         reportNoShow: { name: "reportNoShow"; type: { kind: "OBJECT"; name: "Cancellations"; ofType: null } };
         resolveReport: { name: "resolveReport"; type: { kind: "OBJECT"; name: "Reports"; ofType: null } };
@@ -7341,6 +7365,7 @@ export type introspection = {
         | "NotificationSettings"
         | "Notifications"
         | "Occupancies"
+        | "PaymentMethods"
         | "Payments"
         | "PayoutAccounts"
         | "PayoutHolds"
@@ -8716,7 +8741,7 @@ export type introspection = {
         startCursor: { name: "startCursor"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
       };
     };
-    PaymentKind: { name: "PaymentKind"; enumValues: "booking" | "alteration" };
+    PaymentKind: { name: "PaymentKind"; enumValues: "booking" | "alteration" | "balance" };
     PaymentKindFilter: {
       kind: "INPUT_OBJECT";
       name: "PaymentKindFilter";
@@ -8738,6 +8763,213 @@ export type introspection = {
         },
         { name: "is"; type: { kind: "ENUM"; name: "FilterIs"; ofType: null }; defaultValue: null },
         { name: "neq"; type: { kind: "ENUM"; name: "PaymentKind"; ofType: null }; defaultValue: null },
+      ];
+    };
+    PaymentMethods: {
+      kind: "OBJECT";
+      name: "PaymentMethods";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        id: {
+          name: "id";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        profileId: {
+          name: "profileId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        stripePaymentMethodId: {
+          name: "stripePaymentMethodId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        brand: {
+          name: "brand";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        last4: {
+          name: "last4";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        createdAt: {
+          name: "createdAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        profile: { name: "profile"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+        paymentsCollection: {
+          name: "paymentsCollection";
+          type: { kind: "OBJECT"; name: "PaymentsConnection"; ofType: null };
+        };
+      };
+    };
+    PaymentMethodsConnection: {
+      kind: "OBJECT";
+      name: "PaymentMethodsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "PaymentMethodsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    PaymentMethodsDeleteResponse: {
+      kind: "OBJECT";
+      name: "PaymentMethodsDeleteResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "PaymentMethods"; ofType: null };
+              };
+            };
+          };
+        };
+      };
+    };
+    PaymentMethodsEdge: {
+      kind: "OBJECT";
+      name: "PaymentMethodsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "PaymentMethods"; ofType: null };
+          };
+        };
+      };
+    };
+    PaymentMethodsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "PaymentMethodsFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "profileId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "stripePaymentMethodId";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "brand";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "last4";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "createdAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "PaymentMethodsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "PaymentMethodsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "PaymentMethodsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    PaymentMethodsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "PaymentMethodsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "profileId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "stripePaymentMethodId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "brand"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "last4"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "createdAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
       ];
     };
     PaymentStatus: {
@@ -8831,6 +9063,7 @@ export type introspection = {
           name: "stripePaymentIntentId";
           type: { kind: "SCALAR"; name: "String"; ofType: null };
         };
+        paymentMethodId: { name: "paymentMethodId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         captureBefore: { name: "captureBefore"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         lastError: { name: "lastError"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         createdAt: {
@@ -8845,6 +9078,10 @@ export type introspection = {
         currencyDetails: {
           name: "currencyDetails";
           type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
+        };
+        paymentMethod: {
+          name: "paymentMethod";
+          type: { kind: "OBJECT"; name: "PaymentMethods"; ofType: null };
         };
         booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
         refundsCollection: {
@@ -8963,6 +9200,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "paymentMethodId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "captureBefore";
           type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
           defaultValue: null;
@@ -9074,6 +9316,11 @@ export type introspection = {
         },
         {
           name: "stripePaymentIntentId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "paymentMethodId";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -10107,6 +10354,10 @@ export type introspection = {
         answeredAlterationsCollection: {
           name: "answeredAlterationsCollection";
           type: { kind: "OBJECT"; name: "BookingAlterationsConnection"; ofType: null };
+        };
+        paymentMethodsCollection: {
+          name: "paymentMethodsCollection";
+          type: { kind: "OBJECT"; name: "PaymentMethodsConnection"; ofType: null };
         };
         paymentsCollection: {
           name: "paymentsCollection";
@@ -14707,6 +14958,18 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "OccupanciesConnection"; ofType: null };
           };
         };
+        paymentMethodsByPk: {
+          name: "paymentMethodsByPk";
+          type: { kind: "OBJECT"; name: "PaymentMethods"; ofType: null };
+        };
+        paymentMethodsCollection: {
+          name: "paymentMethodsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "PaymentMethodsConnection"; ofType: null };
+          };
+        };
         paymentsByPk: { name: "paymentsByPk"; type: { kind: "OBJECT"; name: "Payments"; ofType: null } };
         paymentsCollection: {
           name: "paymentsCollection";
@@ -15609,6 +15872,7 @@ export type introspection = {
         | "inaccurate"
         | "spam"
         | "party_suspended"
+        | "property_suspended"
         | "other";
     };
     ReportReasonFilter: {

@@ -1649,6 +1649,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/forgive_bounce": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Lets mails go to an address again that a server had refused; false when none had.
+     * @description Lets mails go to an address again that a server had refused; false when none had. For operators.
+     */
+    post: operations["call_forgive_bounce"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/host_response": {
     parameters: {
       query?: never;
@@ -1990,6 +2010,26 @@ export interface paths {
      * @description Puts a dead job back into its queue, to be tried as if it were new. For operators.
      */
     post: operations["call_replay_dead_job"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/replay_dead_jobs": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Puts every dead job of a queue back into it, as after an outage that is over, and says how many.
+     * @description Puts every dead job of a queue back into it, as after an outage that is over, and says how many. For operators.
+     */
+    post: operations["call_replay_dead_jobs"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2355,8 +2395,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Turns off the mails of the topic that a link's token is for and says which; null for a token that is not ours.
-     * @description Turns off the mails of the topic that a link's token is for and says which; null for a token that is not ours. Doing it twice does no harm. For the Edge Function unsubscribe: service role only. Definer, because it writes a person's preferences without their session.
+     * Turns off the mails of the topic that a link's token is for, of a digest those of all topics in it, and says which; null for a token that is not ours.
+     * @description Turns off the mails of the topic that a link's token is for, of a digest those of all topics in it, and says which; null for a token that is not ours. Doing it twice does no harm. For the Edge Function unsubscribe: service role only. Definer, because it writes a person's preferences without their session.
      */
     post: operations["call_unsubscribe"];
     delete?: never;
@@ -2703,7 +2743,7 @@ export interface paths {
     put?: never;
     /**
      * Make an upload a photo of its property
-     * @description Upload to the bucket `property-photos` first. The function looks at the bytes: what is no image is thrown away.
+     * @description Upload to the bucket `property-photos` first. The function looks at the bytes: what is no image is thrown away, and what a photo tells beside the picture, such as where it was taken, is taken out.
      */
     post: operations["property-photos"];
     delete?: never;
@@ -2872,7 +2912,7 @@ export interface components {
        */
       bit: number;
     };
-    /** @description Who changed what of roles, suspensions, reports and the state of reviews, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail. */
+    /** @description Who changed what of roles, suspensions, reports and the state of reviews, and took away which dead jobs, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail. */
     audit_log: {
       /**
        * Format: int64
@@ -3601,7 +3641,7 @@ export interface components {
        */
       cancellation_fee_maximum: number;
     };
-    /** @description Jobs that were given up. Operators read them, put one back with replay_dead_job, or delete what need not be done. */
+    /** @description Jobs that were given up. Operators read them, put one back with replay_dead_job or a queue's with replay_dead_jobs, or delete what need not be done. */
     dead_jobs: {
       /**
        * Format: int64
@@ -5905,6 +5945,7 @@ export interface components {
         | "inaccurate"
         | "spam"
         | "party_suspended"
+        | "property_suspended"
         | "other";
       /** @description Plain text of up to 2,000 characters. */
       details: string;
@@ -5948,6 +5989,7 @@ export interface components {
         | "inaccurate"
         | "spam"
         | "party_suspended"
+        | "property_suspended"
         | "other";
       /** @description Plain text of up to 2,000 characters. */
       details?: string;
@@ -10818,6 +10860,7 @@ export interface operations {
           "application/json": components["schemas"]["payment_methods"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15351,6 +15394,34 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  call_forgive_bounce: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_email: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": boolean;
+        };
+      };
+      401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
   get_host_response: {
     parameters: {
       query: {
@@ -15682,31 +15753,6 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  get_preview_cancellation: {
-    parameters: {
-      query: {
-        /** @example 5eed0000-0000-4000-8000-000000000201 */
-        p_booking_id: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The answer. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["cancellations"];
-        };
-      };
-      401: components["responses"]["401"];
-      default: components["responses"]["default"];
-    };
-  };
   get_payment_schedule: {
     parameters: {
       query: {
@@ -15735,6 +15781,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15771,6 +15818,32 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
+  get_preview_cancellation: {
+    parameters: {
+      query: {
+        /** @example 5eed0000-0000-4000-8000-000000000201 */
+        p_booking_id: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["cancellations"];
+        };
+      };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16428,6 +16501,34 @@ export interface operations {
           [name: string]: unknown;
         };
         content?: never;
+      };
+      401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_replay_dead_jobs: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_queue: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": number;
+        };
       };
       401: components["responses"]["401"];
       default: components["responses"]["default"];
@@ -17397,7 +17498,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
+          "application/json": string;
         };
       };
       default: components["responses"]["default"];
@@ -18886,7 +18987,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends. */
+      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -19065,6 +19166,15 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      /** @description There is no such upload. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
     };
   };
   "remove-objects": {
@@ -19088,7 +19198,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends. */
+      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -19132,7 +19242,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends. */
+      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;

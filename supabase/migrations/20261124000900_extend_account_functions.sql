@@ -86,6 +86,7 @@ begin
     delete from public.blocks b where old.id in (b.blocker_id, b.blocked_id);
     delete from public.thread_reads r where r.profile_id = old.id;
     delete from private.bounced_addresses b where b.email = lower(old.email);
+    delete from public.payment_methods m where m.profile_id = old.id;
     delete from private.stripe_customers c where c.profile_id = old.id;
     delete from public.payout_accounts a where a.profile_id = old.id;
     delete from public.host_blocks h using public.properties p where p.id = h.property_id and p.host_id = old.id;
@@ -126,6 +127,10 @@ as $$
             ), '[]')
             from public.payments p where p.guest_id = auth.uid()
         ),
+        'payment_methods', (
+            select coalesce(jsonb_agg(to_jsonb(m) - 'profile_id' order by m.created_at, m.id), '[]')
+            from public.payment_methods m where m.profile_id = auth.uid()
+        ),
         'payouts', (select coalesce(jsonb_agg(to_jsonb(p) order by p.created_at, p.id), '[]') from public.payouts p where p.host_id = auth.uid()),
         'payout_account', (select to_jsonb(a) - 'profile_id' from public.payout_accounts a where a.profile_id = auth.uid()),
         'ledger', (
@@ -142,7 +147,7 @@ as $$
 $$;
 revoke execute on function private.export_money() from public;
 grant execute on function private.export_money() to authenticated;
-comment on function private.export_money() is 'Payments, refunds, payouts and account lines of the caller. Called by export_my_data; reads as the caller.';
+comment on function private.export_money() is 'Payments, cards, refunds, payouts and account lines of the caller. Called by export_my_data; reads as the caller.';
 
 create function private.export_correspondence() returns jsonb
 language sql stable

@@ -25,6 +25,7 @@ insert into personal values
     ('public.notification_settings', 'profile_id', 'updated_at', true, ''),
     ('public.notifications', 'recipient_id', 'id', true, ''),
     ('public.payments', 'guest_id', 'id', false, 'books of account'),
+    ('public.payment_methods', 'profile_id', 'id', true, ''),
     ('public.payout_accounts', 'profile_id', 'stripe_account_id', true, ''),
     ('public.payout_holds', 'held_by', null, false, 'what an operator did'),
     ('public.payouts', 'host_id', 'id', false, 'books of account'),
@@ -84,6 +85,7 @@ insert into public.suspensions (profile_id, reason, ended_at) select p, 'A mista
 insert into public.payments (booking_id, guest_id, kind, is_manual, currency, amount) select stay, ben, 'booking', false, 'EUR', 36000 from world;
 insert into public.payouts (booking_id, host_id, currency, amount, status) select stay, ana, 'EUR', 30420, 'failed' from world;
 insert into public.payout_accounts (profile_id, stripe_account_id) select p, 'acct_' || p from world, unnest(array[ana, ben]) as p;
+insert into public.payment_methods (profile_id, stripe_payment_method_id, brand, last4) select ben, 'pm_ben', 'visa', '4242' from world;
 insert into private.stripe_customers (profile_id, stripe_customer_id) select ben, 'cus_ben' from world;
 insert into private.bounced_addresses (email, reason) select address, '550' from world;
 insert into public.user_roles (user_id, role) select p, 'operator' from world, unnest(array[ana, ben]) as p;
