@@ -359,8 +359,15 @@ begin
         -- Properties that somebody is at work on wait for the next run, so that many locks in a row never meet another's.
         perform from public.properties p where p.id = v_due.property_id for no key update skip locked;
         if found then
-            perform private.lock_booking(v_due.id, p_now);
-            v_count := v_count + 1;
+            -- with what waits for the commit, so that a booking that cannot be settled holds up no other
+            begin
+                perform private.lock_booking(v_due.id, p_now);
+                set constraints all immediate;
+                v_count := v_count + 1;
+            exception when others then
+                raise warning 'booking %: %', v_due.id, sqlerrm;
+            end;
+            set constraints all deferred;
         end if;
     end loop;
     return v_count;

@@ -385,11 +385,14 @@ begin
     loop
         begin
             execute v_task.command;
+            -- what waits for the commit would fail for all of them there
+            set constraints all immediate;
             v_error := null;
         exception when others then
             v_error := sqlerrm;
             raise warning '%: %', v_task.name, sqlerrm;
         end;
+        set constraints all deferred;
         update private.due_tasks t
         set
             last_run_at = now(),

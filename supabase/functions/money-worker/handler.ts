@@ -71,6 +71,8 @@ export interface Dependencies {
   /** Whether Stripe will say the same for ever. */
   isFinal(error: unknown): boolean;
   describe(error: unknown): string;
+  /** Why a charge failed, for the guest to read. */
+  reasonOf(error: unknown): string;
   log(message: string): void;
 }
 
@@ -171,7 +173,7 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       await dependencies.charge(intent, payment_method, `charge:${subject}`);
     } catch (error) {
       if (!dependencies.isFinal(error)) throw error;
-      await dependencies.failCharge(payment_id, dependencies.describe(error));
+      await dependencies.failCharge(payment_id, dependencies.reasonOf(error));
     }
     return dependencies.sync.paymentIntent(intent);
   }

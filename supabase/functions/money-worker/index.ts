@@ -4,7 +4,7 @@ import { createClient } from "npm:@supabase/supabase-js@2.119.0";
 import { z } from "npm:zod@4.6.7";
 import type { Database, Json } from "../../../types/database.ts";
 import { createIntent } from "../_shared/payment-intent.ts";
-import { accountState, createStripe, describeError, isFinal } from "../_shared/stripe.ts";
+import { accountState, createStripe, declineOf, describeError, isFinal } from "../_shared/stripe.ts";
 import { createHandler, type Syncs, taskSchema } from "./handler.ts";
 import { disputeState, intentState, refundState, transferState } from "./sync.ts";
 
@@ -178,6 +178,7 @@ Deno.serve(
     },
     isFinal,
     describe: describeError,
+    reasonOf: (error) => declineOf(error) ?? "The card could not be charged.",
     log: console.error,
   }),
 );

@@ -80,6 +80,10 @@ update auth.users u set email_confirmed_at = now() from world where u.id = ben;
 update world set address = (select lower(u.email) from auth.users u where u.id = ben);
 update world set stay = tests.create_booking(ben, home, current_date - 10, current_date - 7, 'confirmed', now() - interval '30 days');
 select private.settle_bookings();
+select private.post_transaction('test:settled', 'correction', 'Paid, and paid out', now(), array[
+    row('guest', ben, 'EUR', stay, -b.guest_total)::private.posting, row('host_payable', ana, 'EUR', stay, b.host_total)::private.posting,
+    row('stripe_clearing', null, 'EUR', stay, b.guest_total - b.host_total)::private.posting
+]) from world join private.bookings b on b.id = stay;
 insert into public.co_hosts (property_id, profile_id, level) select other, ben, 'full' from world;
 insert into public.suspensions (profile_id, reason, ended_at) select p, 'A mistake.', now() from world, unnest(array[ana, ben]) as p;
 insert into public.payments (booking_id, guest_id, kind, is_manual, currency, amount) select stay, ben, 'booking', false, 'EUR', 36000 from world;
