@@ -368,6 +368,18 @@ describe("a project", { timeout: 120_000 }, () => {
       const response = await call({ apikey: stack.publishableKey });
       return response.ok && "goodbye" in ((await response.json()) as object) ? true : undefined;
     }, "the changed function");
+
+    writeFileSync(join(folder, "index.ts"), "throw new Error('not today');");
+    await until(async () => {
+      const response = await call({ apikey: stack.publishableKey });
+      const body = (await response.json()) as object;
+      return response.status === 503 && "code" in body && body.code === "BOOT_ERROR" ? true : undefined;
+    }, "the answer of a function that does not start");
+    writeFileSync(join(folder, "index.ts"), source("mended"));
+    await until(async () => {
+      const response = await call({ apikey: stack.publishableKey });
+      return response.ok && "mended" in ((await response.json()) as object) ? true : undefined;
+    }, "the mended function");
     running.child.kill("SIGTERM");
     expect(await running.ended).toBe(0);
   });
