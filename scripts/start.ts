@@ -14,19 +14,20 @@ try {
   logToFile(config);
   say("Starting Staybase (embedded stack)");
   const report = (step: string, took: number) => say(`  ${step.padEnd(28)} ${took > 0 ? seconds(took) : ""}`);
-  const starting = startStack(config, report, stopping.signal);
-
-  const stop = async (signal: string) => {
+  const stop = async (why: string, exitCode: number) => {
     if (stopping.signal.aborted) return;
     stopping.abort();
-    say(`\nStopping (${signal}) ...`);
+    say(why);
     const stack = await starting.catch(() => undefined);
     await stack?.stop();
-    process.exit(0);
+    process.exit(exitCode);
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop(signal));
-
-  if (process.env.npm_lifecycle_event === "start") onParentsEnd(() => void stop("npm ended"));
+  const leave = (why: string) => void stop(`\nStopping (${why}) ...`, 0);
+  const failed = (error: unknown) => void stop(`\n${inWords(error)}`, 1);
+  const starting = startStack(config, { report, signal: stopping.signal, failed });
+  process.on("uncaughtException", failed);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, leave);
+  if (process.env.npm_lifecycle_event === "start") onParentsEnd(() => leave("npm ended"));
 
   await starting;
   say(`
@@ -47,10 +48,14 @@ Not in this stack: Realtime, Studio, image transformation (see "Two stacks" in R
 `);
 } catch (error) {
   if (!stopping.signal.aborted) {
-    const { message, remedy } = explain(error);
-    say(`\n${message}\n\n${remedy}`);
+    say(`\n${inWords(error)}`);
     process.exit(1);
   }
+}
+
+function inWords(error: unknown): string {
+  const { message, remedy } = explain(error);
+  return `${message}\n\n${remedy}`;
 }
 
 /** npm gives a SIGTERM to the shell that it runs scripts in, and not every shell passes it on. */

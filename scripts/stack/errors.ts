@@ -18,14 +18,15 @@ export function errorCode(error: unknown): string | undefined {
 
 /** Turns an error from anywhere into one that people can act on. */
 export function explain(error: unknown): StackError {
-  if (error instanceof StackError) return error;
   const message = (error instanceof Error ? error.message : String(error)).slice(0, 2_000);
+  if (errorCode(error) === "ENOSPC" || /no space left on device/i.test(message)) {
+    return new StackError(
+      "The disk is full.",
+      "Free some space and start again; nothing that was committed is lost.",
+    );
+  }
+  if (error instanceof StackError) return error;
   switch (errorCode(error)) {
-    case "ENOSPC":
-      return new StackError(
-        "The disk is full.",
-        "Free some space and start again; nothing that was committed is lost.",
-      );
     case "EACCES":
     case "EPERM":
       return new StackError(

@@ -16,8 +16,15 @@ Object.assign(globalThis, {
   },
 });
 
-const loaded: { default?: { fetch?: (request: Request) => Response | Promise<Response> } } = await import(
-  String(Deno.args[0])
-);
-const handler = loaded.default?.fetch;
-if (handler !== undefined) Deno.serve((request) => handler(request));
+try {
+  const loaded: { default?: { fetch?: (request: Request) => Response | Promise<Response> } } = await import(
+    String(Deno.args[0])
+  );
+  const handler = loaded.default?.fetch;
+  if (handler !== undefined) Deno.serve((request) => handler(request));
+} catch (error) {
+  // Until the file is mended, which starts this program again.
+  console.error(error);
+  const body = { code: "BOOT_ERROR", message: "Function failed to start (please check logs)" };
+  Deno.serve(() => Response.json(body, { status: 503 }));
+}

@@ -1,4 +1,5 @@
-// Edge Functions: one Deno process a function, started at its first request and restarted by Deno when its files change.
+// Edge Functions: one Deno process a function, started at its first request, restarted by Deno when its files change, and ended
+// when nobody has asked for it for a while.
 
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -25,10 +26,17 @@ export interface Functions extends Part {
 interface Worker {
   process: ManagedProcess;
   port: number;
+  /** Of the last request, in ms. */
+  usedAt: number;
 }
+
+/** Longer than any request takes: a function that runs is never ended. */
+const idleAfter = 10 * 60_000;
 
 export function createFunctions(config: StackConfig, mail: Mail): Functions {
   const workers = new Map<string, Promise<Worker>>();
+  const processes = new Set<ManagedProcess>();
+  let timer: NodeJS.Timeout | undefined;
   const indexOf = (name: string) => join(config.functionsDir, name, "index.ts");
 
   async function launch(name: string): Promise<Worker> {
@@ -42,14 +50,29 @@ export function createFunctions(config: StackConfig, mail: Mail): Functions {
       cwd: config.root,
       env: environment(config, port, mail),
     });
+    processes.add(process);
     process.start();
     try {
       await process.until(() => listens(port), 30_000);
     } catch (error) {
-      await process.stop();
+      await end(process);
       throw error;
     }
-    return { process, port };
+    return { process, port, usedAt: Date.now() };
+  }
+
+  async function end(process: ManagedProcess): Promise<void> {
+    await process.stop();
+    processes.delete(process);
+  }
+
+  async function endIdle(): Promise<void> {
+    for (const [name, launched] of workers) {
+      const worker = await launched.catch(() => undefined);
+      if (worker === undefined || Date.now() - worker.usedAt < idleAfter) continue;
+      workers.delete(name);
+      await end(worker.process);
+    }
   }
 
   return {
@@ -57,18 +80,28 @@ export function createFunctions(config: StackConfig, mail: Mail): Functions {
     exists: (name) => /^[A-Za-z0-9][\w-]*$/.test(name) && existsSync(indexOf(name)),
     verifiesJwt: (name) => config.toml.functions[name]?.verify_jwt ?? true,
     async portOf(name) {
-      const current = await workers.get(name)?.catch(() => undefined);
-      if (current?.process.running === true) return current.port;
-      const launched = launch(name);
-      workers.set(name, launched);
-      return (await launched).port;
+      const known = workers.get(name);
+      let worker = await known?.catch(() => undefined);
+      if (worker?.process.running !== true) {
+        // Of several requests that wait for it, one launches it.
+        let launched = workers.get(name);
+        if (launched === undefined || launched === known) {
+          launched = launch(name);
+          workers.set(name, launched);
+        }
+        worker = await launched;
+      }
+      worker.usedAt = Date.now();
+      return worker.port;
     },
-    async start() {},
+    async start() {
+      timer = setInterval(() => void endIdle(), 60_000).unref();
+    },
     async ready() {},
     async stop() {
-      const running = [...workers.values()];
+      clearInterval(timer);
       workers.clear();
-      await Promise.allSettled(running.map(async (worker) => (await worker).process.stop()));
+      await Promise.all([...processes].map(end));
     },
   };
 }

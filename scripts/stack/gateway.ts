@@ -1,6 +1,6 @@
 // The one door: Supabase's paths on one port, API keys, CORS, size limits, and the way to each part.
 
-import { createWriteStream, type WriteStream } from "node:fs";
+import type { WriteStream } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { createApiKeys } from "./api-keys.ts";
@@ -9,6 +9,7 @@ import { createDocs } from "./docs/docs.ts";
 import type { Functions } from "./functions.ts";
 import type { GraphqlPart } from "./graphql.ts";
 import type { LitePart } from "./lite.ts";
+import { openLog } from "./output.ts";
 import type { Part } from "./part.ts";
 import { type Forward, readBody, TooLarge, toHandler, toPort } from "./proxy.ts";
 import type { Rest } from "./rest.ts";
@@ -177,7 +178,7 @@ export function createGateway(config: StackConfig, services: Services): Part {
   return {
     name: "gateway",
     async start() {
-      log = createWriteStream(join(config.dataDir, "logs", "gateway.log"), { flags: "a" });
+      log = openLog(join(config.dataDir, "logs", "gateway.log"));
       server = createServer({ keepAliveTimeout: 65_000 }, handle);
       server.on("upgrade", (_request, socket) =>
         socket.end("HTTP/1.1 501 Not Implemented\r\nconnection: close\r\n\r\n"),

@@ -1,7 +1,7 @@
 // Two kinds of output: what the developer reads in the terminal, and what the parts in this process log.
 
 import { Console } from "node:console";
-import { accessSync, constants, createWriteStream, mkdirSync } from "node:fs";
+import { accessSync, constants, createWriteStream, mkdirSync, type WriteStream } from "node:fs";
 import { join } from "node:path";
 import type { StackConfig } from "./config.ts";
 import { errorCode, StackError } from "./errors.ts";
@@ -9,6 +9,11 @@ import { errorCode, StackError } from "./errors.ts";
 /** Writes a line to the terminal. */
 export function say(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+/** A log file to add to. A disk that is full costs lines of the log, never the stack. */
+export function openLog(path: string): WriteStream {
+  return createWriteStream(path, { flags: "a" }).on("error", () => {});
 }
 
 /** Makes the data folder's log folder. @throws StackError when it cannot be written */
@@ -30,6 +35,5 @@ function logFolder(dataDir: string): string {
 
 /** From here on the console of this process, libraries included, is a log like those of the other parts. */
 export function logToFile({ dataDir }: StackConfig): void {
-  const file = createWriteStream(join(logFolder(dataDir), "stack.log"), { flags: "a" });
-  globalThis.console = new Console(file);
+  globalThis.console = new Console(openLog(join(logFolder(dataDir), "stack.log")));
 }

@@ -1,6 +1,6 @@
 // What every part of the stack looks like.
 
-/** One running piece of the stack. `stop` may be called in any state, also after a failed start, and never throws. */
+/** One running piece of the stack. `stop` may be called in any state, also after a failed start. */
 export interface Part {
   readonly name: string;
   /** Launches the part; does not wait until it can serve. */

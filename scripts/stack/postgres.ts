@@ -22,7 +22,8 @@ import { prepareServerFiles } from "./server-files.ts";
 
 const exe = process.platform === "win32" ? ".exe" : "";
 
-export function createPostgres(config: StackConfig): Part {
+/** @param failed called when the server ends by itself */
+export function createPostgres(config: StackConfig, failed: (error: StackError) => void): Part {
   const cluster = join(config.dataDir, "postgres");
   const stopped = new AbortController();
   let server: ManagedProcess | undefined;
@@ -42,6 +43,7 @@ export function createPostgres(config: StackConfig): Part {
         dataDir: config.dataDir,
         cwd: cluster,
         user: config.serverUser,
+        failed,
         stopSignal: "SIGINT", // "fast" shutdown: ends sessions, writes a checkpoint
       });
       server.start();

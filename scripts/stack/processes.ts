@@ -2,18 +2,11 @@
 // also by the next start when this process was killed.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import {
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { StackError } from "./errors.ts";
+import { openLog } from "./output.ts";
 
 export interface ProcessOptions {
   name: string;
@@ -28,6 +21,8 @@ export interface ProcessOptions {
   port?: number;
   /** What asks this program to finish its work and exit. */
   stopSignal?: NodeJS.Signals;
+  /** Called when it ends without having been asked to, with the last lines it said. */
+  failed?: (error: StackError) => void;
 }
 
 /** A child process with a log, a pid file and a stop that always ends. */
@@ -35,6 +30,7 @@ export class ManagedProcess {
   readonly #options: ProcessOptions;
   #child: ChildProcess | undefined;
   #lastLines: string[] = [];
+  #stopping = false;
 
   constructor(options: ProcessOptions) {
     this.#options = options;
@@ -54,7 +50,7 @@ export class ManagedProcess {
       ...user,
     });
     this.#child = child;
-    const log = createWriteStream(join(dataDir, "logs", `${name}.log`), { flags: "a" });
+    const log = openLog(join(dataDir, "logs", `${name}.log`));
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (chunk: Buffer) => {
         log.write(chunk);
@@ -62,7 +58,10 @@ export class ManagedProcess {
       });
     }
     child.on("error", (error) => this.#lastLines.push(error.message));
-    child.on("close", () => log.end());
+    child.on("close", () => {
+      log.end();
+      if (!this.#stopping) this.#options.failed?.(this.#failure("has ended by itself"));
+    });
     if (child.pid !== undefined)
       writeFileSync(this.#pidFile, JSON.stringify({ pid: child.pid, command, port }));
   }
@@ -85,10 +84,8 @@ export class ManagedProcess {
     for (;;) {
       if (await check()) return;
       if (!this.running || Date.now() > deadline) {
-        const ended = this.running ? `was not ready after ${timeout / 1000} s` : "ended while starting";
-        throw new StackError(
-          `${this.#options.name} ${ended}. It said:\n  ${this.#lastLines.join("\n  ") || "nothing"}`,
-          `The whole log is ${join(this.#options.dataDir, "logs", `${this.#options.name}.log`)}.`,
+        throw this.#failure(
+          this.running ? `was not ready after ${timeout / 1000} s` : "ended while starting",
         );
       }
       await sleep(20);
@@ -97,10 +94,19 @@ export class ManagedProcess {
 
   /** Sends the stop signal, waits up to `grace` ms, then kills. */
   async stop(grace = 4_000): Promise<void> {
+    this.#stopping = true;
     const pid = this.pid;
     if (pid !== undefined)
       await endProcess(pid, this.#options.stopSignal ?? "SIGTERM", grace, () => !this.running);
     rmSync(this.#pidFile, { force: true });
+  }
+
+  #failure(what: string): StackError {
+    const { name, dataDir } = this.#options;
+    return new StackError(
+      `${name} ${what}. It said:\n  ${this.#lastLines.join("\n  ") || "nothing"}`,
+      `The whole log is ${join(dataDir, "logs", `${name}.log`)}.`,
+    );
   }
 
   get #pidFile(): string {

@@ -16,7 +16,8 @@ export interface Rest extends Part {
   readonly port: number;
 }
 
-export function createRest(config: StackConfig): Rest {
+/** @param failed called when PostgREST ends by itself */
+export function createRest(config: StackConfig, failed: (error: StackError) => void): Rest {
   let server: ManagedProcess | undefined;
   let port = 0;
   let adminPort = 0;
@@ -34,6 +35,7 @@ export function createRest(config: StackConfig): Rest {
         command: postgrestBinary(process.platform, process.arch, process.env.PATH),
         args: [],
         dataDir: config.dataDir,
+        failed,
         port,
         env: {
           PGRST_DB_URI: databaseUrl(config, "authenticator"),

@@ -29,17 +29,24 @@ export interface Stack {
 }
 
 /** Called once a step is done, with what it was and how long it took in ms. */
-export type Report = (step: string, milliseconds: number) => void;
+type Report = (step: string, milliseconds: number) => void;
+
+export interface StartOptions {
+  report?: Report;
+  /** Breaks the start off. */
+  signal?: AbortSignal;
+  /** Called when a part that the others need ends by itself. The stack is of no use then; stop it. */
+  failed?: (error: StackError) => void;
+}
 
 /**
- * Starts everything and resolves when all of it serves. A start that fails, or that `signal` breaks off, leaves nothing running.
+ * Starts everything and resolves when all of it serves. A start that fails or is broken off leaves nothing running.
  *
  * @throws StackError what is wrong and what to do
  */
 export async function startStack(
   config: StackConfig,
-  report: Report = () => {},
-  signal: AbortSignal = new AbortController().signal,
+  { report = () => {}, signal = new AbortController().signal, failed = () => {} }: StartOptions = {},
 ): Promise<Stack> {
   process.umask(0o022); // Postgres may run as another user, who must be able to read the server's files
   const running = runningPid(config);
@@ -53,7 +60,8 @@ export async function startStack(
 
   const started: Part[] = [];
   const stop = async () => {
-    for (const part of started.toReversed()) await part.stop();
+    for (const part of started.toReversed())
+      await part.stop().catch((error) => console.error(`${part.name} did not stop well: ${String(error)}`));
     rmSync(pidFile(config), { force: true });
   };
   const start = async (...parts: Part[]) => {
@@ -75,12 +83,12 @@ export async function startStack(
     await requirePorts(config);
 
     const mail = createMail(config);
-    await start(createPostgres(config), mail);
+    await start(createPostgres(config, failed), mail);
     const seeded = await prepareDatabase(config, report, signal);
 
     const services = {
       auth: createAuth(config, mail),
-      rest: createRest(config),
+      rest: createRest(config, failed),
       storage: createStorage(config),
       functions: createFunctions(config, mail),
       graphql: createGraphqlPart(config),

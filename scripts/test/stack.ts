@@ -7,7 +7,7 @@ import { removeTestData } from "./config.ts";
 /** Starts a stack, lets `use` work with it and stops it; Ctrl-C and SIGTERM stop it too, remove its data and end the process. */
 export async function withStack<T>(config: StackConfig, use: () => Promise<T>): Promise<T> {
   const interrupted = new AbortController();
-  const starting = startStack(config, undefined, interrupted.signal);
+  const starting = startStack(config, { signal: interrupted.signal });
   const leave = async () => {
     interrupted.abort();
     const stack = await starting.catch(() => undefined);

@@ -228,6 +228,15 @@ describe("a project", { timeout: 120_000 }, () => {
     expect(await again.ended).toBe(0);
   });
 
+  it("says so and stops when its database ends by itself", async () => {
+    const running = await start(project);
+    const postmaster = readFileSync(join(project.env.STAYBASE_DIR ?? "", "postgres/postmaster.pid"), "utf8");
+    process.kill(Number(postmaster.split("\n")[0]), "SIGKILL");
+    expect(await running.ended).toBe(1);
+    expect(running.output()).toContain("postgres has ended by itself");
+    expect(await nothingListens(project)).toBe(true);
+  });
+
   it("says which port is taken, and leaves nothing running", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(project.ports.api, "127.0.0.1", resolve));
@@ -258,6 +267,18 @@ describe("a project", { timeout: 120_000 }, () => {
     const missing = run(project, "start");
     expect(await missing.ended).toBe(1);
     expect(missing.output()).toContain("not in supabase/migrations: 29990101000000");
+  });
+
+  it.runIf(existsSync("/dev/full"))("goes on when a full disk takes no more logs", async () => {
+    expect(await run(project, "reset").ended).toBe(0);
+    const log = join(project.env.STAYBASE_DIR ?? "", "logs/postgres.log");
+    mkdirSync(join(log, ".."), { recursive: true });
+    symlinkSync("/dev/full", log);
+    const running = await start(project);
+    running.child.kill("SIGTERM");
+    expect(await running.ended).toBe(0);
+    expect(await nothingListens(project)).toBe(true);
+    rmSync(log);
   });
 
   it("starts anew after a reset, also when the stack was killed", async () => {
@@ -349,6 +370,18 @@ describe("a project", { timeout: 120_000 }, () => {
       const response = await call({ apikey: stack.publishableKey });
       return response.ok && "goodbye" in ((await response.json()) as object) ? true : undefined;
     }, "the changed function");
+
+    writeFileSync(join(folder, "index.ts"), "throw new Error('not today');");
+    await until(async () => {
+      const response = await call({ apikey: stack.publishableKey });
+      const body = (await response.json()) as object;
+      return response.status === 503 && "code" in body && body.code === "BOOT_ERROR" ? true : undefined;
+    }, "the answer of a function that does not start");
+    writeFileSync(join(folder, "index.ts"), source("mended"));
+    await until(async () => {
+      const response = await call({ apikey: stack.publishableKey });
+      return response.ok && "mended" in ((await response.json()) as object) ? true : undefined;
+    }, "the mended function");
     running.child.kill("SIGTERM");
     expect(await running.ended).toBe(0);
   });
