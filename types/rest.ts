@@ -2640,7 +2640,7 @@ export interface paths {
     put?: never;
     /**
      * Make an upload a photo of its property
-     * @description Upload to the bucket `property-photos` first. The function looks at the bytes: what is no image is thrown away.
+     * @description Upload to the bucket `property-photos` first. The function looks at the bytes: what is no image is thrown away, and what a photo tells beside the picture, such as where it was taken, is taken out.
      */
     post: operations["property-photos"];
     delete?: never;
@@ -18614,6 +18614,15 @@ export interface operations {
       };
       /** @description That file is not an image of the kind it says it is. */
       415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There is no such upload. */
+      422: {
         headers: {
           [name: string]: unknown;
         };
