@@ -163,6 +163,9 @@ begin
     select f.* into v_photo from public.property_photos f where f.path = p_path;
     if not found then
         insert into public.property_photos (property_id, path, alt_text) values (v_property, p_path, p_alt_text) returning * into v_photo;
+        -- the Edge Function, where it cleaned the object, wrote it as nobody's
+        update storage.objects o set owner_id = p_actor::text
+        where o.bucket_id = 'property-photos' and o.name = p_path and o.owner_id is null;
     end if;
     return v_photo;
 end
