@@ -1013,8 +1013,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Makes an uploaded object a photo of its property, last in order, on behalf of p_actor.
-     * @description Makes an uploaded object a photo of its property, last in order, on behalf of p_actor. For the Edge Function property-photos, which has looked at the bytes: service role only. Definer, because it asks private.properties_of for another person.
+     * Makes an uploaded object a photo of its property, last in order, on behalf of p_actor; one that is a photo already is answered as it is.
+     * @description Makes an uploaded object a photo of its property, last in order, on behalf of p_actor; one that is a photo already is answered as it is. For the Edge Function property-photos, which has looked at the bytes: service role only. Definer, because it asks private.properties_of for another person.
      */
     post: operations["call_add_photo"];
     delete?: never;
