@@ -550,24 +550,6 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/payment_methods": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /** Read rows */
-    get: operations["get_payment_methods"];
-    put?: never;
-    post?: never;
-    /** Delete the rows that the filters name */
-    delete: operations["delete_payment_methods"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
   "/rest/v1/payments": {
     parameters: {
       query?: never;
@@ -1031,8 +1013,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Makes an uploaded object a photo of its property, last in order, on behalf of p_actor.
-     * @description Makes an uploaded object a photo of its property, last in order, on behalf of p_actor. For the Edge Function property-photos, which has looked at the bytes: service role only. Definer, because it asks private.properties_of for another person.
+     * Makes an uploaded object a photo of its property, last in order, on behalf of p_actor; one that is a photo already is answered as it is.
+     * @description Makes an uploaded object a photo of its property, last in order, on behalf of p_actor; one that is a photo already is answered as it is. For the Edge Function property-photos, which has looked at the bytes: service role only. Definer, because it asks private.properties_of for another person.
      */
     post: operations["call_add_photo"];
     delete?: never;
@@ -1091,8 +1073,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error, payment_method}, and moves the booking.
-     * @description Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error, payment_method}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.
+     * Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error}, and moves the booking.
+     * @description Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.
      */
     post: operations["call_apply_payment_intent"];
     delete?: never;
@@ -1215,8 +1197,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says, and the card to take when they name one of theirs.
-     * @description The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says, and the card to take when they name one of theirs. 404 for another's booking or card, 409 when nothing is due. For the function payments: service role only. Definer, because no role may write payments.
+     * The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says.
+     * @description The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says. 404 for another's booking, 409 when nothing is due. For the function payments: service role only. Definer, because no role may write payments.
      */
     post: operations["call_begin_payment"];
     delete?: never;
@@ -1469,26 +1451,6 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/rpc/fail_charge": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Says that Stripe will not charge a card for a balance, and why.
-     * @description Says that Stripe will not charge a card for a balance, and why. For the function money-worker: service role only. Definer, because no role may write payments.
-     */
-    post: operations["call_fail_charge"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
   "/rest/v1/rpc/fail_job": {
     parameters: {
       query?: never;
@@ -1643,26 +1605,6 @@ export interface paths {
      * @description Ends a task that was done; false for a worker whose lease went to another. For the function money-worker: service role only. Definer, because no role may write tasks.
      */
     post: operations["call_finish_money_task"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/rest/v1/rpc/forgive_bounce": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Lets mails go to an address again that a server had refused; false when none had.
-     * @description Lets mails go to an address again that a server had refused; false when none had. For operators.
-     */
-    post: operations["call_forgive_bounce"];
     delete?: never;
     options?: never;
     head?: never;
@@ -1826,30 +1768,6 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/rpc/payment_schedule": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * When what of a booking is paid, in minor units: due_at is null for what is paid when booking.
-     * @description When what of a booking is paid, in minor units: due_at is null for what is paid when booking. A stay of 28 nights and more has a part for each 30 nights; the further ones are charged to the card of the first.
-     */
-    get: operations["get_payment_schedule"];
-    put?: never;
-    /**
-     * When what of a booking is paid, in minor units: due_at is null for what is paid when booking.
-     * @description When what of a booking is paid, in minor units: due_at is null for what is paid when booking. A stay of 28 nights and more has a part for each 30 nights; the further ones are charged to the card of the first.
-     */
-    post: operations["call_payment_schedule"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
   "/rest/v1/rpc/preview_cancellation": {
     parameters: {
       query?: never;
@@ -1857,8 +1775,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** What cancel_booking would do for the caller at this moment, to the minor unit, and until when (holds_until); changes nothing. */
-    get: operations["get_preview_cancellation"];
+    get?: never;
     put?: never;
     /** What cancel_booking would do for the caller at this moment, to the minor unit, and until when (holds_until); changes nothing. */
     post: operations["call_preview_cancellation"];
@@ -2010,26 +1927,6 @@ export interface paths {
      * @description Puts a dead job back into its queue, to be tried as if it were new. For operators.
      */
     post: operations["call_replay_dead_job"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/rest/v1/rpc/replay_dead_jobs": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Puts every dead job of a queue back into it, as after an outage that is over, and says how many.
-     * @description Puts every dead job of a queue back into it, as after an outage that is over, and says how many. For operators.
-     */
-    post: operations["call_replay_dead_jobs"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2233,14 +2130,14 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none).
-     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
+     * Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none).
+     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
      */
     get: operations["get_search_properties"];
     put?: never;
     /**
-     * Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none).
-     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
+     * Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none).
+     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
      */
     post: operations["call_search_properties"];
     delete?: never;
@@ -2395,8 +2292,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Turns off the mails of the topic that a link's token is for, of a digest those of all topics in it, and says which; null for a token that is not ours.
-     * @description Turns off the mails of the topic that a link's token is for, of a digest those of all topics in it, and says which; null for a token that is not ours. Doing it twice does no harm. For the Edge Function unsubscribe: service role only. Definer, because it writes a person's preferences without their session.
+     * Turns off the mails of the topic that a link's token is for and says which; null for a token that is not ours.
+     * @description Turns off the mails of the topic that a link's token is for and says which; null for a token that is not ours. Doing it twice does no harm. For the Edge Function unsubscribe: service role only. Definer, because it writes a person's preferences without their session.
      */
     post: operations["call_unsubscribe"];
     delete?: never;
@@ -2723,7 +2620,7 @@ export interface paths {
     put?: never;
     /**
      * Begin the payment of a booking
-     * @description Stripe.js confirms the client_secret; pay_url is a page to try it on, null with a real key. The same booking again gives the same PaymentIntent. With payment_method_id a kept card is charged at once.
+     * @description Stripe.js confirms the client_secret; pay_url is a page to try it on, null with a real key. The same booking again gives the same PaymentIntent.
      */
     post: operations["payments"];
     delete?: never;
@@ -2912,7 +2809,7 @@ export interface components {
        */
       bit: number;
     };
-    /** @description Who changed what of roles, suspensions, reports and the state of reviews, and took away which dead jobs, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail. */
+    /** @description Who changed what of roles, suspensions, reports and the state of reviews, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail. */
     audit_log: {
       /**
        * Format: int64
@@ -3184,7 +3081,7 @@ export interface components {
        */
       amount?: number | null;
     };
-    /** @description Bookings of the caller, as guest or on the host's side, as the clock says this second. POST books: 409 when the nights are taken or the quote is stale, 422 with every rule that is broken. PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request. */
+    /** @description Bookings of the caller, as guest or on the host's side, as the clock says this second. POST books, PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request. */
     bookings: {
       /**
        * Format: uuid
@@ -3471,14 +3368,9 @@ export interface components {
       guest_total: number;
       /**
        * Format: int64
-       * @description What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount.
+       * @description What the guest gets back: the sum of the lines.
        */
       refund_amount: number;
-      /**
-       * Format: int64
-       * @description What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back.
-       */
-      unpaid_amount: number;
       /**
        * Format: int64
        * @description What the host keeps, before host_fee.
@@ -3641,7 +3533,7 @@ export interface components {
        */
       cancellation_fee_maximum: number;
     };
-    /** @description Jobs that were given up. Operators read them, put one back with replay_dead_job or a queue's with replay_dead_jobs, or delete what need not be done. */
+    /** @description Jobs that were given up. Operators read them, put one back with replay_dead_job, or delete what need not be done. */
     dead_jobs: {
       /**
        * Format: int64
@@ -3679,9 +3571,9 @@ export interface components {
        * @description This is a Primary Key.
        */
       id?: number | null;
-      /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+      /** @description event, capture, cancel, refund, transfer or reversal. */
       kind?: string | null;
-      /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
+      /** @description The id of the event, payment, refund, payout or reversal. */
       subject?: string | null;
       /**
        * Format: int32
@@ -4275,26 +4167,6 @@ export interface components {
        */
       external_block_id?: string | null;
     };
-    /** @description Cards that guests have paid with and may use again. Kept by the database when a payment is taken; DELETE forgets one, here and at Stripe. */
-    payment_methods: {
-      /**
-       * Format: uuid
-       * @description This is a Primary Key.
-       */
-      id: string;
-      /**
-       * Format: uuid
-       * @description This is a Foreign Key to `profiles.id`.
-       */
-      profile_id: string;
-      stripe_payment_method_id: string;
-      /** @description As Stripe has it, such as visa. */
-      brand: string;
-      /** @description The last four digits. */
-      last4: string;
-      /** Format: date-time */
-      created_at: string;
-    };
     /** @description What a guest pays for a booking. Made by the Edge Function payments; amounts in minor units. */
     payments: {
       /**
@@ -4316,7 +4188,7 @@ export interface components {
        * @description What is paid.
        * @enum {string}
        */
-      kind: "booking" | "alteration" | "balance";
+      kind: "booking" | "alteration";
       /**
        * @description Where it stands, as Stripe last said.
        * @enum {string}
@@ -4328,7 +4200,7 @@ export interface components {
       currency: string;
       /**
        * Format: int64
-       * @description What was due of the booking's total when it was begun.
+       * @description The booking's total, or what is missing of it.
        */
       amount: number;
       /**
@@ -4347,11 +4219,6 @@ export interface components {
        */
       disputed_amount: number;
       stripe_payment_intent_id?: string | null;
-      /**
-       * Format: uuid
-       * @description The card that was charged; null when it was not kept, or forgotten since. This is a Foreign Key to `payment_methods.id`.
-       */
-      payment_method_id?: string | null;
       /**
        * Format: date-time
        * @description When an authorisation ends.
@@ -5945,7 +5812,6 @@ export interface components {
         | "inaccurate"
         | "spam"
         | "party_suspended"
-        | "property_suspended"
         | "other";
       /** @description Plain text of up to 2,000 characters. */
       details: string;
@@ -5989,7 +5855,6 @@ export interface components {
         | "inaccurate"
         | "spam"
         | "party_suspended"
-        | "property_suspended"
         | "other";
       /** @description Plain text of up to 2,000 characters. */
       details?: string;
@@ -6726,10 +6591,8 @@ export interface components {
     "rowFilter.cancellations.currency": string;
     /** @description What the booking cost. */
     "rowFilter.cancellations.guest_total": string;
-    /** @description What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount. */
+    /** @description What the guest gets back: the sum of the lines. */
     "rowFilter.cancellations.refund_amount": string;
-    /** @description What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back. */
-    "rowFilter.cancellations.unpaid_amount": string;
     /** @description What the host keeps, before host_fee. */
     "rowFilter.cancellations.host_amount": string;
     /** @description What the host pays for cancelling. */
@@ -6773,9 +6636,9 @@ export interface components {
     /** @description Position in the mask that search compares. Never reused for another meaning. */
     "rowFilter.amenities.bit": string;
     "rowFilter.dead_money_tasks.id": string;
-    /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+    /** @description event, capture, cancel, refund, transfer or reversal. */
     "rowFilter.dead_money_tasks.kind": string;
-    /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
+    /** @description The id of the event, payment, refund, payout or reversal. */
     "rowFilter.dead_money_tasks.subject": string;
     /** @description How often it was tried. */
     "rowFilter.dead_money_tasks.attempts": string;
@@ -7039,7 +6902,7 @@ export interface components {
     "rowFilter.payments.is_manual": string;
     /** @description The booking's. */
     "rowFilter.payments.currency": string;
-    /** @description What was due of the booking's total when it was begun. */
+    /** @description The booking's total, or what is missing of it. */
     "rowFilter.payments.amount": string;
     /** @description What was taken from the card. */
     "rowFilter.payments.captured_amount": string;
@@ -7048,8 +6911,6 @@ export interface components {
     /** @description What the guest's bank took back, or may. */
     "rowFilter.payments.disputed_amount": string;
     "rowFilter.payments.stripe_payment_intent_id": string;
-    /** @description The card that was charged; null when it was not kept, or forgotten since. */
-    "rowFilter.payments.payment_method_id": string;
     /** @description When an authorisation ends. */
     "rowFilter.payments.capture_before": string;
     /** @description Why the last card was declined, in Stripe's words. */
@@ -7117,14 +6978,6 @@ export interface components {
     "rowFilter.suspensions.created_at": string;
     /** @description Null while it lasts. */
     "rowFilter.suspensions.ended_at": string;
-    "rowFilter.payment_methods.id": string;
-    "rowFilter.payment_methods.profile_id": string;
-    "rowFilter.payment_methods.stripe_payment_method_id": string;
-    /** @description As Stripe has it, such as visa. */
-    "rowFilter.payment_methods.brand": string;
-    /** @description The last four digits. */
-    "rowFilter.payment_methods.last4": string;
-    "rowFilter.payment_methods.created_at": string;
     /** @description The same as auth.users.id. */
     "rowFilter.profiles.id": string;
     /** @description First name or nickname, 1 to 50 characters. */
@@ -7807,7 +7660,6 @@ export interface operations {
           "application/json": components["schemas"]["accounts"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -7976,7 +7828,6 @@ export interface operations {
           "application/json": components["schemas"]["audit_log"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8026,7 +7877,6 @@ export interface operations {
           "application/json": components["schemas"]["blocks"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8178,7 +8028,6 @@ export interface operations {
           "application/json": components["schemas"]["booking_alterations"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8243,7 +8092,6 @@ export interface operations {
           "application/json": components["schemas"]["booking_line_items"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8304,7 +8152,6 @@ export interface operations {
           "application/json": components["schemas"]["booking_money"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8412,7 +8259,6 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8449,7 +8295,6 @@ export interface operations {
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
-      422: components["responses"]["422"];
       default: components["responses"]["default"];
     };
   };
@@ -8546,7 +8391,6 @@ export interface operations {
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
-      422: components["responses"]["422"];
       default: components["responses"]["default"];
     };
   };
@@ -8647,7 +8491,6 @@ export interface operations {
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
-      422: components["responses"]["422"];
       default: components["responses"]["default"];
     };
   };
@@ -8861,10 +8704,8 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.cancellations.currency"];
         /** @description What the booking cost. */
         guest_total?: components["parameters"]["rowFilter.cancellations.guest_total"];
-        /** @description What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount. */
+        /** @description What the guest gets back: the sum of the lines. */
         refund_amount?: components["parameters"]["rowFilter.cancellations.refund_amount"];
-        /** @description What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back. */
-        unpaid_amount?: components["parameters"]["rowFilter.cancellations.unpaid_amount"];
         /** @description What the host keeps, before host_fee. */
         host_amount?: components["parameters"]["rowFilter.cancellations.host_amount"];
         /** @description What the host pays for cancelling. */
@@ -8912,7 +8753,6 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8972,7 +8812,6 @@ export interface operations {
           "application/json": components["schemas"]["co_host_invitations"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9109,7 +8948,6 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9348,7 +9186,6 @@ export interface operations {
           "application/json": components["schemas"]["dead_jobs"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9405,9 +9242,9 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.dead_money_tasks.id"];
-        /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+        /** @description event, capture, cancel, refund, transfer or reversal. */
         kind?: components["parameters"]["rowFilter.dead_money_tasks.kind"];
-        /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
+        /** @description The id of the event, payment, refund, payout or reversal. */
         subject?: components["parameters"]["rowFilter.dead_money_tasks.subject"];
         /** @description How often it was tried. */
         attempts?: components["parameters"]["rowFilter.dead_money_tasks.attempts"];
@@ -9456,7 +9293,6 @@ export interface operations {
           "application/json": components["schemas"]["dead_money_tasks"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9518,7 +9354,6 @@ export interface operations {
           "application/json": components["schemas"]["disputes"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9577,7 +9412,6 @@ export interface operations {
           "application/json": components["schemas"]["external_blocks"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9770,7 +9604,6 @@ export interface operations {
           "application/json": components["schemas"]["host_blocks"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9966,7 +9799,6 @@ export interface operations {
           "application/json": components["schemas"]["host_statement"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10127,7 +9959,6 @@ export interface operations {
           "application/json": components["schemas"]["messages"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10215,7 +10046,6 @@ export interface operations {
           "application/json": components["schemas"]["notification_kinds"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10269,7 +10099,6 @@ export interface operations {
           "application/json": components["schemas"]["notification_preferences"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10448,7 +10277,6 @@ export interface operations {
           "application/json": components["schemas"]["notification_settings"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10636,7 +10464,6 @@ export interface operations {
           "application/json": components["schemas"]["notifications"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10805,105 +10632,6 @@ export interface operations {
           "application/json": components["schemas"]["occupancies"][];
         };
       };
-      401: components["responses"]["401"];
-      default: components["responses"]["default"];
-    };
-  };
-  get_payment_methods: {
-    parameters: {
-      query?: {
-        id?: components["parameters"]["rowFilter.payment_methods.id"];
-        profile_id?: components["parameters"]["rowFilter.payment_methods.profile_id"];
-        stripe_payment_method_id?: components["parameters"]["rowFilter.payment_methods.stripe_payment_method_id"];
-        /** @description As Stripe has it, such as visa. */
-        brand?: components["parameters"]["rowFilter.payment_methods.brand"];
-        /** @description The last four digits. */
-        last4?: components["parameters"]["rowFilter.payment_methods.last4"];
-        created_at?: components["parameters"]["rowFilter.payment_methods.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
-        select?: components["parameters"]["select"];
-        /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
-        offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
-        limit?: components["parameters"]["limit"];
-      };
-      header?: {
-        /** @description First and last row, from 0: `0-19`. */
-        Range?: components["parameters"]["range"];
-        /** @description `items`. */
-        "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
-      };
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The rows. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["payment_methods"][];
-        };
-      };
-      /** @description A part of the rows, as limit and Range ask. */
-      206: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["payment_methods"][];
-        };
-      };
-      401: components["responses"]["401"];
-      default: components["responses"]["default"];
-    };
-  };
-  delete_payment_methods: {
-    parameters: {
-      query?: {
-        id?: components["parameters"]["rowFilter.payment_methods.id"];
-        profile_id?: components["parameters"]["rowFilter.payment_methods.profile_id"];
-        stripe_payment_method_id?: components["parameters"]["rowFilter.payment_methods.stripe_payment_method_id"];
-        /** @description As Stripe has it, such as visa. */
-        brand?: components["parameters"]["rowFilter.payment_methods.brand"];
-        /** @description The last four digits. */
-        last4?: components["parameters"]["rowFilter.payment_methods.last4"];
-        created_at?: components["parameters"]["rowFilter.payment_methods.created_at"];
-      };
-      header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
-        Prefer?: components["parameters"]["preferReturn"];
-      };
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["payment_methods"][];
-        };
-      };
-      /** @description Deleted. */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
       default: components["responses"]["default"];
     };
   };
@@ -10921,7 +10649,7 @@ export interface operations {
         is_manual?: components["parameters"]["rowFilter.payments.is_manual"];
         /** @description The booking's. */
         currency?: components["parameters"]["rowFilter.payments.currency"];
-        /** @description What was due of the booking's total when it was begun. */
+        /** @description The booking's total, or what is missing of it. */
         amount?: components["parameters"]["rowFilter.payments.amount"];
         /** @description What was taken from the card. */
         captured_amount?: components["parameters"]["rowFilter.payments.captured_amount"];
@@ -10930,8 +10658,6 @@ export interface operations {
         /** @description What the guest's bank took back, or may. */
         disputed_amount?: components["parameters"]["rowFilter.payments.disputed_amount"];
         stripe_payment_intent_id?: components["parameters"]["rowFilter.payments.stripe_payment_intent_id"];
-        /** @description The card that was charged; null when it was not kept, or forgotten since. */
-        payment_method_id?: components["parameters"]["rowFilter.payments.payment_method_id"];
         /** @description When an authorisation ends. */
         capture_before?: components["parameters"]["rowFilter.payments.capture_before"];
         /** @description Why the last card was declined, in Stripe's words. */
@@ -10978,7 +10704,6 @@ export interface operations {
           "application/json": components["schemas"]["payments"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -11035,7 +10760,6 @@ export interface operations {
           "application/json": components["schemas"]["payout_accounts"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -11091,7 +10815,6 @@ export interface operations {
           "application/json": components["schemas"]["payout_holds"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -11240,7 +10963,6 @@ export interface operations {
           "application/json": components["schemas"]["payouts"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -11931,7 +11653,6 @@ export interface operations {
           "application/json": components["schemas"]["property_addresses"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13329,7 +13050,6 @@ export interface operations {
           "application/json": components["schemas"]["property_taxes"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13550,7 +13270,6 @@ export interface operations {
           "application/json": components["schemas"]["reconciliation_differences"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13613,7 +13332,6 @@ export interface operations {
           "application/json": components["schemas"]["refunds"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13679,7 +13397,6 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13767,7 +13484,6 @@ export interface operations {
           "application/json": components["schemas"]["review_notes"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14186,7 +13902,6 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      401: components["responses"]["401"];
       409: components["responses"]["409"];
       default: components["responses"]["default"];
     };
@@ -14217,7 +13932,6 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14246,7 +13960,6 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"];
         };
       };
-      401: components["responses"]["401"];
       404: components["responses"]["404"];
       410: components["responses"]["410"];
       default: components["responses"]["default"];
@@ -14442,7 +14155,6 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14504,7 +14216,6 @@ export interface operations {
           }[];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14544,7 +14255,6 @@ export interface operations {
           }[];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14562,8 +14272,6 @@ export interface operations {
           p_actor: string;
           /** Format: uuid */
           p_booking_id: string;
-          /** Format: uuid */
-          p_payment_method_id?: string;
         };
       };
     };
@@ -14641,16 +14349,12 @@ export interface operations {
   get_bookability: {
     parameters: {
       query: {
-        /** @example 2 */
         p_adults?: number;
-        /** @example 2027-06-04 */
         p_check_in: string;
-        /** @example 2027-06-06 */
         p_check_out: string;
         p_children?: number;
         p_infants?: number;
         p_pets?: number;
-        /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
       };
       header?: never;
@@ -14737,7 +14441,6 @@ export interface operations {
           }[];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14774,7 +14477,6 @@ export interface operations {
           }[];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14804,7 +14506,6 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14834,14 +14535,12 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
   get_count_properties: {
     parameters: {
       query?: {
-        /** @example 2 */
         p_adults?: number;
         p_amenities?: string[];
         p_bathrooms?: number;
@@ -14849,9 +14548,7 @@ export interface operations {
         p_beds?: number;
         p_booking_mode?: string;
         p_cancellation_policies?: string[];
-        /** @example 2027-06-04 */
         p_check_in?: string;
-        /** @example 2027-06-06 */
         p_check_out?: string;
         p_children?: number;
         p_currency?: string;
@@ -14866,7 +14563,6 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
-        /** @example Lisboa */
         p_place?: string;
         p_property_types?: string[];
         p_radius?: number;
@@ -15001,7 +14697,6 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15031,7 +14726,6 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15055,7 +14749,6 @@ export interface operations {
         };
         content?: never;
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15104,7 +14797,6 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15129,34 +14821,6 @@ export interface operations {
         content: {
           "application/json": unknown;
         };
-      };
-      401: components["responses"]["401"];
-      default: components["responses"]["default"];
-    };
-  };
-  call_fail_charge: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": {
-          p_error: string;
-          /** Format: uuid */
-          p_payment_id: string;
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
       };
       default: components["responses"]["default"];
     };
@@ -15394,34 +15058,6 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_forgive_bounce: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": {
-          p_email: string;
-        };
-      };
-    };
-    responses: {
-      /** @description The answer. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": boolean;
-        };
-      };
-      401: components["responses"]["401"];
-      default: components["responses"]["default"];
-    };
-  };
   get_host_response: {
     parameters: {
       query: {
@@ -15515,7 +15151,6 @@ export interface operations {
           }[];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15553,7 +15188,6 @@ export interface operations {
           }[];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15582,7 +15216,6 @@ export interface operations {
           "application/json": string;
         };
       };
-      401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -15662,7 +15295,6 @@ export interface operations {
           "application/json": number;
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15689,7 +15321,6 @@ export interface operations {
         };
         content?: never;
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15720,7 +15351,6 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15749,101 +15379,6 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      401: components["responses"]["401"];
-      default: components["responses"]["default"];
-    };
-  };
-  get_payment_schedule: {
-    parameters: {
-      query: {
-        p_booking_id: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The answer. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": {
-            /** Format: int32 */
-            number: number | null;
-            /** Format: date-time */
-            due_at: string | null;
-            /** Format: int64 */
-            amount: number | null;
-            currency: string | null;
-          }[];
-        };
-      };
-      401: components["responses"]["401"];
-      default: components["responses"]["default"];
-    };
-  };
-  call_payment_schedule: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": {
-          /** Format: uuid */
-          p_booking_id: string;
-        };
-      };
-    };
-    responses: {
-      /** @description The answer. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": {
-            /** Format: int32 */
-            number: number | null;
-            /** Format: date-time */
-            due_at: string | null;
-            /** Format: int64 */
-            amount: number | null;
-            currency: string | null;
-          }[];
-        };
-      };
-      401: components["responses"]["401"];
-      default: components["responses"]["default"];
-    };
-  };
-  get_preview_cancellation: {
-    parameters: {
-      query: {
-        /** @example 5eed0000-0000-4000-8000-000000000201 */
-        p_booking_id: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The answer. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["cancellations"];
-        };
-      };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15872,18 +15407,14 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
   get_property_calendar: {
     parameters: {
       query: {
-        /** @example 2027-06-04 */
         p_from: string;
-        /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
-        /** @example 2027-07-04 */
         p_to: string;
       };
       header?: never;
@@ -15987,7 +15518,6 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      401: components["responses"]["401"];
       422: components["responses"]["422"];
       default: components["responses"]["default"];
     };
@@ -15995,16 +15525,12 @@ export interface operations {
   get_quote_stay: {
     parameters: {
       query: {
-        /** @example 2 */
         p_adults?: number;
-        /** @example 2027-06-04 */
         p_check_in: string;
-        /** @example 2027-06-06 */
         p_check_out: string;
         p_children?: number;
         p_infants?: number;
         p_pets?: number;
-        /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
       };
       header?: never;
@@ -16502,35 +16028,6 @@ export interface operations {
         };
         content?: never;
       };
-      401: components["responses"]["401"];
-      default: components["responses"]["default"];
-    };
-  };
-  call_replay_dead_jobs: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": {
-          p_queue: string;
-        };
-      };
-    };
-    responses: {
-      /** @description The answer. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": number;
-        };
-      };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16557,7 +16054,6 @@ export interface operations {
         };
         content?: never;
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16584,7 +16080,6 @@ export interface operations {
         };
         content?: never;
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16614,7 +16109,6 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
-      401: components["responses"]["401"];
       404: components["responses"]["404"];
       409: components["responses"]["409"];
       default: components["responses"]["default"];
@@ -16646,7 +16140,6 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16677,7 +16170,6 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16706,7 +16198,6 @@ export interface operations {
           "application/json": string;
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16735,7 +16226,6 @@ export interface operations {
           "application/json": string;
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16800,7 +16290,6 @@ export interface operations {
   get_search_facets: {
     parameters: {
       query?: {
-        /** @example 2 */
         p_adults?: number;
         p_amenities?: string[];
         p_bathrooms?: number;
@@ -16808,9 +16297,7 @@ export interface operations {
         p_beds?: number;
         p_booking_mode?: string;
         p_cancellation_policies?: string[];
-        /** @example 2027-06-04 */
         p_check_in?: string;
-        /** @example 2027-06-06 */
         p_check_out?: string;
         p_children?: number;
         p_currency?: string;
@@ -16825,7 +16312,6 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
-        /** @example Lisboa */
         p_place?: string;
         p_property_types?: string[];
         p_radius?: number;
@@ -16950,7 +16436,6 @@ export interface operations {
   get_search_properties: {
     parameters: {
       query?: {
-        /** @example 2 */
         p_adults?: number;
         p_after?: string;
         p_amenities?: string[];
@@ -16959,9 +16444,7 @@ export interface operations {
         p_beds?: number;
         p_booking_mode?: string;
         p_cancellation_policies?: string[];
-        /** @example 2027-06-04 */
         p_check_in?: string;
-        /** @example 2027-06-06 */
         p_check_out?: string;
         p_children?: number;
         p_currency?: string;
@@ -16977,7 +16460,6 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
-        /** @example Lisboa */
         p_place?: string;
         p_property_types?: string[];
         p_radius?: number;
@@ -17322,7 +16804,6 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17352,7 +16833,6 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17447,7 +16927,6 @@ export interface operations {
           "application/json": number;
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17473,7 +16952,6 @@ export interface operations {
           "application/json": number;
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17498,7 +16976,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
         };
       };
       default: components["responses"]["default"];
@@ -17527,7 +17005,6 @@ export interface operations {
         };
         content?: never;
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17557,7 +17034,6 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17664,7 +17140,6 @@ export interface operations {
           "application/json": components["schemas"]["suspensions"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17715,7 +17190,6 @@ export interface operations {
           "application/json": components["schemas"]["thread_reads"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17774,7 +17248,6 @@ export interface operations {
           "application/json": components["schemas"]["threads"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17910,7 +17383,6 @@ export interface operations {
           "application/json": components["schemas"]["user_roles"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18051,7 +17523,6 @@ export interface operations {
           "application/json": components["schemas"]["webhook_deliveries"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18110,7 +17581,6 @@ export interface operations {
           "application/json": components["schemas"]["webhook_endpoints"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18298,7 +17768,6 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_items"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18472,7 +17941,6 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_members"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18563,7 +18031,6 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_shares"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18744,7 +18211,6 @@ export interface operations {
           "application/json": components["schemas"]["wishlists"][];
         };
       };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18987,7 +18453,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
+      /** @description It is at work already, and looks again before it ends. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -19022,8 +18488,6 @@ export interface operations {
         "application/json": {
           /** Format: uuid */
           booking_id: string;
-          /** Format: uuid */
-          payment_method_id?: string;
         };
       };
     };
@@ -19056,15 +18520,6 @@ export interface operations {
       };
       /** @description You are not signed in. */
       401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description Your card was declined. */
-      402: {
         headers: {
           [name: string]: unknown;
         };
@@ -19175,6 +18630,15 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      /** @description The photo could not be stored. */
+      502: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
     };
   };
   "remove-objects": {
@@ -19198,7 +18662,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
+      /** @description It is at work already, and looks again before it ends. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -19242,7 +18706,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
+      /** @description It is at work already, and looks again before it ends. */
       202: {
         headers: {
           [name: string]: unknown;

@@ -80,6 +80,7 @@ function otherFile(header: string[], wanted: string): string | undefined {
   }
   if (header.includes("reviewer_id") || header.join() === "listing_id,date") return "It holds reviews.";
   if (header[0]?.startsWith("{")) return "It is JSON; a map of neighbourhoods goes with --neighbourhoods.";
+  if (/[\0\ufffd]/.test(header.join())) return "It is not text in UTF-8: save it as CSV, in UTF-8.";
   if (header.length === 1 && /[;\t]/.test(header[0] ?? "")) {
     return "Its columns are separated by semicolons or tabs: save it with commas.";
   }

@@ -24,7 +24,10 @@ const startOfRow = /^"?\d[\d.]*(E\+\d+)?"?,/i;
 export async function fileSize(path: string): Promise<number> {
   try {
     await (await open(path)).close();
-    const { size } = await stat(path);
+    const facts = await stat(path);
+    const { size } = facts;
+    if (!facts.isFile())
+      throw new StackError(`${path} is no file.`, "Name a file of listings, such as listings.csv.");
     if (size === 0) throw new StackError(`${path} is empty.`, "Download it again.");
     return size;
   } catch (error) {
@@ -103,6 +106,20 @@ function hasOddQuotes(text: string): boolean {
   return odd;
 }
 
+/** @throws StackError where what is unpacked breaks off or never was packed */
+async function* untilDamaged(bytes: AsyncIterable<unknown>, path: string): AsyncGenerator<unknown> {
+  try {
+    yield* bytes;
+  } catch (error) {
+    if (!/^Z_/.test(errorCode(error) ?? "")) throw error;
+    const what = errorCode(error) === "Z_BUF_ERROR" ? "breaks off" : "is not gzipped, or damaged";
+    throw new StackError(
+      `${path} ${what}.`,
+      "Download it again, and name a file that is not gzipped without .gz. What was written is kept.",
+    );
+  }
+}
+
 /** Lines without their end. Of one that is too long, only the beginning. */
 async function* readLines(path: string, onBytes: (bytes: number) => void): AsyncGenerator<Line, undefined> {
   const file = createReadStream(path);
@@ -113,7 +130,7 @@ async function* readLines(path: string, onBytes: (bytes: number) => void): Async
   let rest = "";
   let number = 0;
   let skipping = false; // up to the end of a line that is too long
-  for await (const chunk of bytes) {
+  for await (const chunk of untilDamaged(bytes, path)) {
     const parts = (rest + decoder.decode(chunk as Buffer, { stream: true })).split("\n");
     rest = parts.pop() ?? "";
     for (const text of parts) {

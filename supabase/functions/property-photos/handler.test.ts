@@ -39,6 +39,7 @@ function world(overrides: Partial<Dependencies> = {}) {
     readObject: async () => ({ bytes: png, contentType: "image/png" }),
     replaceObject: async (_path, clean, contentType) => {
       calls.push(`replace by ${clean.length} bytes of ${contentType}`);
+      return true;
     },
     addPhoto: async (actor) => {
       calls.push(`add by ${actor}`);
@@ -69,6 +70,17 @@ Deno.test("what it tells beside the picture is taken out before it becomes a pho
   });
   equal((await post({ path, alt_text: "Door" })).status, 201);
   equal(calls.join(), "replace by 70 bytes of image/png,add by ana");
+});
+
+Deno.test("what Storage does not clean becomes no photo", async () => {
+  const { calls, post } = world({
+    readObject: async () => ({ bytes: commented, contentType: "image/png" }),
+    replaceObject: async () => false,
+  });
+  const response = await post({ path, alt_text: "Door" });
+  equal(response.status, 502);
+  equal((await response.json()).code, "storage_unavailable");
+  equal(calls.length, 0);
 });
 
 Deno.test("what cannot be taken out is refused with the image", async () => {

@@ -3,18 +3,10 @@
 // taken, is taken out of the object before anybody hears of it.
 
 import { z } from "npm:zod@4.6.7";
+import { answer, headers, notSignedIn, type Refusal, refuse } from "../_shared/http.ts";
 import { imageType } from "./image.ts";
 import { type Problem, withoutMetadata } from "./metadata.ts";
 import { bodySchema } from "./schema.ts";
-
-/** An answer that is not a success, as PostgREST shapes it. */
-export interface Refusal {
-  status: number;
-  code: string;
-  message: string;
-  details?: string | null;
-  hint?: string | null;
-}
 
 /** What the function needs of the outside; index.ts gives the real ones. */
 export interface Dependencies {
@@ -22,19 +14,13 @@ export interface Dependencies {
   userOf(authorization: string): Promise<string | undefined>;
   /** An object of the bucket and its declared type; undefined when there is no such object. */
   readObject(path: string): Promise<{ bytes: Uint8Array; contentType: string } | undefined>;
-  /** Writes other bytes to an object that is there. */
-  replaceObject(path: string, bytes: Uint8Array, contentType: string): Promise<void>;
+  /** Writes other bytes to an object that is there; false when Storage did not. */
+  replaceObject(path: string, bytes: Uint8Array, contentType: string): Promise<boolean>;
   /** Makes the row on behalf of the actor, or says why not. */
   addPhoto(actor: string, path: string, altText: string): Promise<{ photo: unknown } | { refusal: Refusal }>;
   /** Removes an upload that became no photo, on behalf of the actor, or says why not. */
   discardUpload(actor: string, path: string): Promise<{ refusal: Refusal } | undefined>;
 }
-
-const headers = {
-  "access-control-allow-origin": "*",
-  "access-control-allow-headers": "authorization, apikey, content-type, x-client-info",
-  "access-control-allow-methods": "POST, OPTIONS",
-};
 
 const problems: Record<Problem, { code: string; message: string; hint: string }> = {
   broken: {
@@ -49,10 +35,17 @@ const problems: Record<Problem, { code: string; message: string; hint: string }>
   },
 };
 
+const storageUnavailable: Refusal = {
+  status: 502,
+  code: "storage_unavailable",
+  message: "The photo could not be stored.",
+  hint: "Nothing is lost: call again.",
+};
+
 /**
  * `POST { path, alt_text }` answers 201 with the row of `property_photos`; 415 `not_an_image` when the bytes are not those of a
  * JPEG, PNG, WebP or AVIF image, or of another kind than declared, and `image_has_metadata` for an AVIF with metadata; 404, 422
- * and 400 as the database says.
+ * and 400 as the database says; 502 when Storage does not take the cleaned image.
  */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
   return async (request) => {
@@ -60,9 +53,7 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
     if (request.method !== "POST")
       return refuse({ status: 405, code: "method_not_allowed", message: "Use POST." });
     const actor = await dependencies.userOf(request.headers.get("authorization") ?? "");
-    if (actor === undefined) {
-      return refuse({ status: 401, code: "not_signed_in", message: "You are not signed in." });
-    }
+    if (actor === undefined) return refuse(notSignedIn);
     const body = bodySchema.safeParse(await request.json().catch(() => undefined));
     if (!body.success) {
       const message = z.prettifyError(body.error);
@@ -78,14 +69,12 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
         const outcome = await dependencies.discardUpload(actor, path);
         return refuse(outcome?.refusal ?? { status: 415, ...problems[clean] });
       }
-      if (clean !== bytes) await dependencies.replaceObject(path, clean, contentType);
+      if (clean !== bytes && !(await dependencies.replaceObject(path, clean, contentType))) {
+        return refuse(storageUnavailable);
+      }
     }
     const outcome = await dependencies.addPhoto(actor, path, alt_text);
     if ("refusal" in outcome) return refuse(outcome.refusal);
-    return Response.json(outcome.photo, { status: 201, headers });
+    return answer(outcome.photo, 201);
   };
-}
-
-function refuse({ status, ...body }: Refusal): Response {
-  return Response.json(body, { status, headers });
 }

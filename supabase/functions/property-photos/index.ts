@@ -2,7 +2,8 @@
 
 import { createClient } from "npm:@supabase/supabase-js@2.119.0";
 import type { Database } from "../../../types/database.ts";
-import { createHandler, type Refusal } from "./handler.ts";
+import { refusalOf } from "../_shared/http.ts";
+import { createHandler } from "./handler.ts";
 
 const url = Deno.env.get("SUPABASE_URL") ?? "";
 const key = Deno.env.get("SUPABASE_SERVICE_ROLE_KEY") ?? "";
@@ -34,7 +35,7 @@ Deno.serve(
         body: bytes.slice(),
       });
       await response.body?.cancel();
-      if (!response.ok) throw new Error(`Storage answered ${response.status} to the cleaned image.`);
+      return response.ok;
     },
     async addPhoto(actor, path, altText) {
       const { data, error, status } = await supabase.rpc("add_photo", {
@@ -42,19 +43,11 @@ Deno.serve(
         p_path: path,
         p_alt_text: altText,
       });
-      return error === null ? { photo: data } : { refusal: refusal(error, status) };
+      return error === null ? { photo: data } : { refusal: refusalOf(error, status) };
     },
     async discardUpload(actor, path) {
       const { error, status } = await supabase.rpc("discard_photo_upload", { p_actor: actor, p_path: path });
-      return error === null ? undefined : { refusal: refusal(error, status) };
+      return error === null ? undefined : { refusal: refusalOf(error, status) };
     },
   }),
 );
-
-function refusal(
-  error: { code: string; message: string; details: string; hint: string },
-  status: number,
-): Refusal {
-  const { code, message, details, hint } = error;
-  return { status, code, message, details, hint };
-}

@@ -51,5 +51,10 @@ export const contract = {
       message: "That file is not an image of the kind it says it is.",
       hint: "Upload a JPEG, PNG, WebP or AVIF file with its own content type, to a new path.",
     },
+    502: {
+      code: "storage_unavailable",
+      message: "The photo could not be stored.",
+      hint: "Nothing is lost: call again.",
+    },
   },
 } satisfies Contract;

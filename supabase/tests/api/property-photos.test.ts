@@ -71,6 +71,11 @@ describe("a photo", () => {
       const shown = Buffer.from(await served.arrayBuffer());
       expect(shown.includes("38.7079123")).toBe(false);
       expect(shown).toEqual(contentType === "image/png" ? png : jpegUpright);
+      const { data } = await ana.client.rpc("export_my_data").throwOnError();
+      expect((data as { files: object[] }).files).toContainEqual({ bucket: "property-photos", path });
+      // asked again, after an answer that was lost, it is the same photo
+      const again = await callPhotos(ana, { path, alt_text: "The front door" });
+      expect([again.status, await again.json()]).toMatchObject([201, { path }]);
     }
   });
 

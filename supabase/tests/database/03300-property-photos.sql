@@ -54,8 +54,14 @@ select is((select position from world, public.add_photo(fay, home || '/2.png', '
 select throws_ok('select public.add_photo(mia, home || ''/3.png'', ''x'') from world', 'PT404', null, 'PH19 not for one for messages');
 select throws_ok('select public.add_photo(ben, home || ''/3.png'', ''x'') from world', 'PT404', null, 'PH20 or a stranger');
 select throws_ok('select public.add_photo(ana, home || ''/3.png'', ''x'') from world', 'PT422', null, 'PH21 not without an upload');
-select throws_ok('select public.add_photo(ana, home || ''/1.png'', ''x'') from world', '23505', null, 'PH22 not twice');
-select throws_ok('select public.add_photo(ana, home || ''/1.png'', '' '') from world', 'PT422', null, 'PH23 not without words');
+select results_eq(
+    'select alt_text, position, (select count(*)::integer from public.property_photos f where f.path = p.path) from world, public.add_photo(ana, home || ''/1.png'', ''x'') p',
+    $$values ('Kitchen', 2::smallint, 1)$$, 'PH22 asked again it is the photo that it is'
+);
+select throws_ok(
+    'select public.add_photo(ana, home || ''/3.png'', '' '') from world', 'PT422',
+    'The words for a photo are one line of 1 to 300 characters of plain text, without HTML and control characters.', 'PH23 not without words'
+);
 select throws_ok(
     'insert into public.property_photos (property_id, path, alt_text) select home, draft || ''/front.png'', ''x'' from world', 'PT422', null,
     'PH24 not with another property''s object'

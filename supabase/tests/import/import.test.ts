@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { createClient } from "@supabase/supabase-js";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -304,13 +305,28 @@ describe("the command refuses", () => {
     return path;
   };
 
-  it("a file that is not there, empty, of another format or binary", async () => {
+  it("a file that is not there, empty, of another format or encoding, or binary", async () => {
     await refused(/There is no file .*nothing\.csv/, "inside-airbnb", "/tmp/nothing.csv");
     await refused(/is empty/, "inside-airbnb", file(""));
     await refused(/is not an Inside Airbnb listings file.*Expected/s, "inside-airbnb", file("a,b\n1,2\n"));
     await refused(/give it with --calendar/, "inside-airbnb", fixture("calendar.csv"));
     await refused(/JSON.*--neighbourhoods/s, "inside-airbnb", fixture("neighbourhoods.geojson"));
     await refused(/is not/, "inside-airbnb", file("\u0000\u0001".repeat(2_000_000)));
+    const utf16 = join(folder, "utf16.csv");
+    writeFileSync(utf16, readFileSync(fixture("listings_summary.csv"), "utf8"), "utf16le");
+    await refused(/not text in UTF-8/, "inside-airbnb", utf16);
+    await refused(/is no file/, "inside-airbnb", folder);
+  });
+
+  it("a gzipped file that is none, or breaks off", async () => {
+    const zipped = join(folder, "listings.csv.gz");
+    writeFileSync(zipped, readFileSync(detailed));
+    await refused(/listings\.csv\.gz is not gzipped/, "inside-airbnb", zipped);
+    writeFileSync(zipped, gzipSync(readFileSync(detailed)).subarray(0, -200));
+    await refused(/listings\.csv\.gz breaks off.*What was written is kept/s, "inside-airbnb", zipped);
+  });
+
+  it("a map and a calendar that are none", async () => {
     await refused(/not a map of neighbourhoods/, "inside-airbnb", detailed, "--neighbourhoods", detailed);
     await refused(/not an Inside Airbnb calendar file/, "inside-airbnb", detailed, "--calendar", detailed);
   });

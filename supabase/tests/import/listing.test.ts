@@ -1,5 +1,6 @@
 // What rows of the files become, value by value; the files are fixtures of our own in Inside Airbnb's shape.
 
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -144,6 +145,14 @@ describe("a summary file", () => {
   });
 });
 
+it("a detailed file of earlier years, without its four youngest columns, is one", async () => {
+  const young = ["source", "availability_eoy", "estimated_occupancy_l365d", "estimated_revenue_l365d"];
+  const [line = ""] = readFileSync(fixture("listings_detailed.csv"), "utf8").split("\n");
+  const header = line.split(",").filter((column) => !young.includes(column));
+  expect(header).toHaveLength(75);
+  expect(listingsFormat("x.csv", header)).toBe("detailed");
+});
+
 describe("a file of another kind", () => {
   const refusal = (...header: string[]) => {
     try {
@@ -164,6 +173,7 @@ describe("a file of another kind", () => {
     ).toContain("--calendar");
     expect(refusal("listing_id", "id", "date", "reviewer_id").remedy).toContain("reviews");
     expect(refusal("id;name;host_id").remedy).toContain("semicolons");
+    expect(refusal("\ufffd\ufffdi\0d\0").remedy).toContain("UTF-8");
     expect(refusal("id", "listing_url", "name").message).not.toContain("It looks like");
   });
 });
