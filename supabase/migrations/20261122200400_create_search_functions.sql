@@ -493,6 +493,11 @@ begin
             and coalesce(p_min_price <= p_max_price, true)),
         ('amenities', 'p_amenities has ids that table amenities does not.',
             not exists (select from unnest(p_amenities) as u (id) where not exists (select from public.amenities a where a.id = u.id))),
+        ('cancellation_policies', 'p_cancellation_policies has ids that table cancellation_policies does not.',
+            not exists (
+                select from unnest(p_cancellation_policies) as u (id)
+                where not exists (select from public.cancellation_policies c where c.id = u.id)
+            )),
         ('sort', 'p_sort is price, distance, rating or recommended.', v.sort in ('price', 'distance', 'rating', 'recommended')),
         ('cursor', 'p_after is the cursor of a row of the page before, of the same search.',
             coalesce(

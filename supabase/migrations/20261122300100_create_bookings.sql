@@ -8,7 +8,7 @@ create type public.booking_status as enum (
     'requested', 'awaiting_payment', 'confirmed', 'completed', 'declined', 'withdrawn', 'expired', 'cancelled', 'no_show'
 );
 comment on type public.booking_status is
-    'requested: the host has 24 hours. awaiting_payment: an unpaid hold of 15 minutes. The last six are ends; only a completed stay can still be reported as no_show.';
+    'requested: the host has 24 hours, and no longer than the first day. awaiting_payment: an unpaid hold of 15 minutes. The last six are ends; only a completed stay can still be reported as no_show.';
 create type public.booking_actor as enum ('guest', 'host', 'co_host', 'operator', 'system', 'clock');
 comment on type public.booking_actor is
     'Who acts on a booking: the parties, a full co-host, an operator; system is whoever acts without a user, clock is time itself.';
@@ -164,7 +164,7 @@ create trigger refuse_truncate before truncate on private.booking_events
 
 insert into private.settings (name, value, description) values
     ('unpaid_hold', '15 minutes', 'How long dates are held for a guest who has yet to pay.'),
-    ('request_answer', '24 hours', 'How long a host has to answer a request or a proposed alteration.'),
+    ('request_answer', '24 hours', 'How long a host has to answer a request, at most until the first day is over there, or a proposed alteration.'),
     ('no_show_window', '48 hours', 'How long after check-in a guest who did not come can be reported.');
 
 alter table private.bookings enable row level security;

@@ -95,7 +95,11 @@ begin
             hint = 'The details hold the new one: show it, and book by its id.';
     end if;
 
-    v_expires_at := p_now + private.duration(case v_property.booking_mode when 'instant' then 'unpaid_hold' else 'request_answer' end);
+    v_expires_at := case v_property.booking_mode
+        when 'instant' then p_now + private.duration('unpaid_hold')
+        -- nobody is accepted for a night that has passed
+        else least(p_now + private.duration('request_answer'), (p_check_in + 1)::timestamp at time zone v_quote.time_zone)
+    end;
     insert into private.bookings (
         property_id, host_id, guest_id, status, status_at, expires_at, check_in, check_out, adults, children, infants, pets,
         booking_mode, currency, guest_total, host_total, night_prices, property_title, property_city, time_zone, check_in_from,

@@ -217,7 +217,7 @@ select is(pg_temp.problems(''), 'area', 'F30 no area');
 select is(pg_temp.problems('p_west => 0, p_south => 10, p_east => 1, p_north => -95, p_adults => 0, p_infants => -1, p_limit => 500, p_sort => ''magic'''), 'coordinates,invalid_party,sort,limit', 'F31 several things at once');
 select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 600000, p_check_in => ''2027-02-02'''), 'radius,dates', 'F32 a circle too large, half a stay');
 select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_check_in => ''2020-02-02'', p_check_out => ''2020-02-01'''), 'check_out_before_check_in,past_date', 'F33 a stay that was not');
-select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_min_price => 5, p_amenities => ''{gold}'', p_after => ''1; drop'''), 'currency,amenities,cursor', 'F34 prices without a currency, what nobody has, a cursor that is none');
+select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_min_price => 5, p_amenities => ''{gold}'', p_cancellation_policies => ''{firm,soft}'', p_after => ''1; drop'''), 'currency,amenities,cancellation_policies,cursor', 'F34 prices without a currency, what nobody has, a policy and a cursor that are none');
 select is(pg_temp.problems('p_latitude => ''NaN'', p_longitude => 0, p_radius => 5'), 'coordinates', 'F35 not a number');
 select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_check_in => ''tomorrow'', p_check_out => ''2027-01-01'''), 'invalid_date', 'F36 not a date');
 

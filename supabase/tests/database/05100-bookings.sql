@@ -1,6 +1,6 @@
 -- Bookings: who reads them, booking and giving up through the view, states and their audit, the clock, contact data.
 begin;
-select plan(104);
+select plan(105);
 
 create temporary table world on commit drop as
 select
@@ -289,6 +289,8 @@ create temporary table clock as select
 from world;
 grant select on clock to authenticated;
 select is((select status from private.bookings b, clock where b.id = hold), 'awaiting_payment', 'BK82 a hold that nobody swept');
+create temporary table today as select tests.create_booking(ben, asks, '2026-06-20', '2026-06-21', 'requested', '2026-06-20 10:00:00+00') as wish from world;
+select is((select b.expires_at from private.bookings b, today where b.id = wish), '2026-06-20 23:00:00+00', 'BK103 a request for the same day ends with it, at midnight in Lisbon');
 select tests.act_as('authenticated', ben) from world;
 select results_eq('select status, status_at, expires_at from public.bookings b, clock where b.id = hold',
     $$values ('expired'::public.booking_status, '2026-06-01 12:15:00+00'::timestamptz, null::timestamptz)$$, 'BK83 reads as expired since its end');
