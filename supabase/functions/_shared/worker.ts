@@ -105,7 +105,7 @@ export function createWorker(options: WorkerOptions): (request: Request) => Prom
 }
 
 /** @throws when the work has not ended after so many milliseconds */
-function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+export function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error("took too long")), milliseconds);
