@@ -3430,6 +3430,7 @@ export type Database = {
         Args: { p_lease: string; p_outcome?: string; p_task_id: number };
         Returns: boolean;
       };
+      forgive_bounce: { Args: { p_email: string }; Returns: boolean };
       host_response: {
         Args: { p_host_id: string };
         Returns: {
@@ -3680,6 +3681,7 @@ export type Database = {
         Returns: undefined;
       };
       replay_dead_job: { Args: { p_id: number }; Returns: undefined };
+      replay_dead_jobs: { Args: { p_queue: string }; Returns: number };
       replay_money_task: { Args: { p_task_id: number }; Returns: undefined };
       replay_webhook_delivery: { Args: { p_delivery_id: string }; Returns: undefined };
       reply_to_review: {
@@ -3990,7 +3992,7 @@ export type Database = {
         Returns: number;
       };
       unread_notification_count: { Args: Record<PropertyKey, never>; Returns: number };
-      unsubscribe: { Args: { p_token: string }; Returns: Database["public"]["Enums"]["notification_topic"] };
+      unsubscribe: { Args: { p_token: string }; Returns: string };
       unsuspend_profile: { Args: { p_profile_id: string }; Returns: undefined };
       unsuspend_property: {
         Args: { p_property_id: string; p_reason?: string };
@@ -4143,6 +4145,7 @@ export type Database = {
         | "inaccurate"
         | "spam"
         | "party_suspended"
+        | "property_suspended"
         | "other";
       report_status: "open" | "resolved" | "dismissed";
       report_subject: "property" | "profile" | "review" | "message" | "booking";
@@ -4411,6 +4414,7 @@ export const Constants = {
         "inaccurate",
         "spam",
         "party_suspended",
+        "property_suspended",
         "other",
       ],
       report_status: ["open", "resolved", "dismissed"],

@@ -6901,6 +6901,7 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "WishlistsDeleteResponse"; ofType: null };
           };
         };
+        forgiveBounce: { name: "forgiveBounce"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         insertIntoBlocksCollection: {
           name: "insertIntoBlocksCollection";
           type: { kind: "OBJECT"; name: "BlocksInsertResponse"; ofType: null };
@@ -7023,6 +7024,7 @@ export type introspection = {
           name: "publishProperty";
           type: { kind: "OBJECT"; name: "Properties"; ofType: null };
         };
+        replayDeadJobs: { name: "replayDeadJobs"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         replyToReview: { name: "replyToReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
         reportNoShow: { name: "reportNoShow"; type: { kind: "OBJECT"; name: "Cancellations"; ofType: null } };
         resolveReport: { name: "resolveReport"; type: { kind: "OBJECT"; name: "Reports"; ofType: null } };
@@ -15532,6 +15534,7 @@ export type introspection = {
         | "inaccurate"
         | "spam"
         | "party_suspended"
+        | "property_suspended"
         | "other";
     };
     ReportReasonFilter: {
