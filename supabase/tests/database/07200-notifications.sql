@@ -1,6 +1,6 @@
 -- Notifications: who reads them, once, preferences, quiet hours, mails and what is no longer sent, unsubscribing.
 begin;
-select plan(54);
+select plan(55);
 
 create temporary table world on commit drop as
 select
@@ -45,6 +45,13 @@ select isnt_empty('update public.notifications set read_at = now() returning id'
 select is(public.unread_notification_count(), 0::bigint, 'N19 and none is unread');
 select isnt_empty('update public.notifications set read_at = null returning id', 'N20 unread again');
 select is(public.mark_notifications_read(), 1::bigint, 'N21 all at once');
+select tests.act_as('postgres');
+select is_empty(
+    $$select from pg_catalog.pg_publication p where p.pubname = 'supabase_realtime' and not exists (
+        select from pg_catalog.pg_publication_tables t where t.pubname = p.pubname and t.schemaname = 'public' and t.tablename = 'notifications'
+    )$$, 'N55 the list is live where there is Realtime'
+);
+select tests.act_as('authenticated', ben) from world;
 
 -- what somebody wants
 select throws_ok('insert into public.notification_preferences (topic, mail) values (''account'', ''off'')', '23514', null, 'N22 mails about the account stay on');
