@@ -47,7 +47,7 @@ declare global {
  */
 export function createWorker(options: WorkerOptions): (request: Request) => Promise<Response> {
   const { queue, work, log, concurrency = 1, budget = 60_000, patience = 45_000, now = Date.now } = options;
-  const { waitUntil = globalThis.EdgeRuntime?.waitUntil } = options;
+  const waitUntil = options.waitUntil ?? globalThis.EdgeRuntime?.waitUntil.bind(globalThis.EdgeRuntime);
   let running = false;
   let calledAgain = false;
 
