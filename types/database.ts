@@ -3553,6 +3553,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      periodic_work: {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          every: string;
+          last_error: string;
+          last_error_at: string;
+          last_run_at: string;
+          name: string;
+        }[];
+      };
       preview_cancellation: {
         Args: { p_booking_id: string };
         Returns: {

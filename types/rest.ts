@@ -1788,6 +1788,30 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/periodic_work": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * All periodic work: how often it is due, when it ran last, and what its last failure said and when.
+     * @description All periodic work: how often it is due, when it ran last, and what its last failure said and when. For operators and monitoring.
+     */
+    get: operations["get_periodic_work"];
+    put?: never;
+    /**
+     * All periodic work: how often it is due, when it ran last, and what its last failure said and when.
+     * @description All periodic work: how often it is due, when it ran last, and what its last failure said and when. For operators and monitoring.
+     */
+    post: operations["call_periodic_work"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/preview_cancellation": {
     parameters: {
       query?: never;
@@ -15446,6 +15470,68 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["properties"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_periodic_work: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            name: string | null;
+            every: string | null;
+            /** Format: date-time */
+            last_run_at: string | null;
+            last_error: string | null;
+            /** Format: date-time */
+            last_error_at: string | null;
+          }[];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_periodic_work: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": Record<string, never>;
+      };
+    };
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            name: string | null;
+            every: string | null;
+            /** Format: date-time */
+            last_run_at: string | null;
+            last_error: string | null;
+            /** Format: date-time */
+            last_error_at: string | null;
+          }[];
         };
       };
       default: components["responses"]["default"];
