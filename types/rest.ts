@@ -1611,6 +1611,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/forgive_bounce": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Lets mails go to an address again that a server had refused; false when none had.
+     * @description Lets mails go to an address again that a server had refused; false when none had. For operators.
+     */
+    post: operations["call_forgive_bounce"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/host_response": {
     parameters: {
       query?: never;
@@ -1762,6 +1782,30 @@ export interface paths {
      * @description Takes a published property off the map. Confirmed bookings stand.
      */
     post: operations["call_pause_property"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/periodic_work": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * All periodic work: how often it is due, when it ran last, and what its last failure said and when.
+     * @description All periodic work: how often it is due, when it ran last, and what its last failure said and when. For operators and monitoring.
+     */
+    get: operations["get_periodic_work"];
+    put?: never;
+    /**
+     * All periodic work: how often it is due, when it ran last, and what its last failure said and when.
+     * @description All periodic work: how often it is due, when it ran last, and what its last failure said and when. For operators and monitoring.
+     */
+    post: operations["call_periodic_work"];
     delete?: never;
     options?: never;
     head?: never;
@@ -1927,6 +1971,26 @@ export interface paths {
      * @description Puts a dead job back into its queue, to be tried as if it were new. For operators.
      */
     post: operations["call_replay_dead_job"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/replay_dead_jobs": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Puts every dead job of a queue back into it, as after an outage that is over, and says how many.
+     * @description Puts every dead job of a queue back into it, as after an outage that is over, and says how many. For operators.
+     */
+    post: operations["call_replay_dead_jobs"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2292,8 +2356,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Turns off the mails of the topic that a link's token is for and says which; null for a token that is not ours.
-     * @description Turns off the mails of the topic that a link's token is for and says which; null for a token that is not ours. Doing it twice does no harm. For the Edge Function unsubscribe: service role only. Definer, because it writes a person's preferences without their session.
+     * Turns off the mails of the topic that a link's token is for, of a digest those of all topics in it, and says which; null for a token that is not ours.
+     * @description Turns off the mails of the topic that a link's token is for, of a digest those of all topics in it, and says which; null for a token that is not ours. Doing it twice does no harm. For the Edge Function unsubscribe: service role only. Definer, because it writes a person's preferences without their session.
      */
     post: operations["call_unsubscribe"];
     delete?: never;
@@ -2809,7 +2873,7 @@ export interface components {
        */
       bit: number;
     };
-    /** @description Who changed what of roles, suspensions, reports and the state of reviews, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail. */
+    /** @description Who changed what of roles, suspensions, reports and the state of reviews, and took away which dead jobs, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail. */
     audit_log: {
       /**
        * Format: int64
@@ -3533,7 +3597,7 @@ export interface components {
        */
       cancellation_fee_maximum: number;
     };
-    /** @description Jobs that were given up. Operators read them, put one back with replay_dead_job, or delete what need not be done. */
+    /** @description Jobs that were given up. Operators read them, put one back with replay_dead_job or a queue's with replay_dead_jobs, or delete what need not be done. */
     dead_jobs: {
       /**
        * Format: int64
@@ -5812,6 +5876,7 @@ export interface components {
         | "inaccurate"
         | "spam"
         | "party_suspended"
+        | "property_suspended"
         | "other";
       /** @description Plain text of up to 2,000 characters. */
       details: string;
@@ -5855,6 +5920,7 @@ export interface components {
         | "inaccurate"
         | "spam"
         | "party_suspended"
+        | "property_suspended"
         | "other";
       /** @description Plain text of up to 2,000 characters. */
       details?: string;
@@ -15058,6 +15124,33 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  call_forgive_bounce: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_email: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": boolean;
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
   get_host_response: {
     parameters: {
       query: {
@@ -15377,6 +15470,68 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["properties"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_periodic_work: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            name: string | null;
+            every: string | null;
+            /** Format: date-time */
+            last_run_at: string | null;
+            last_error: string | null;
+            /** Format: date-time */
+            last_error_at: string | null;
+          }[];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_periodic_work: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": Record<string, never>;
+      };
+    };
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            name: string | null;
+            every: string | null;
+            /** Format: date-time */
+            last_run_at: string | null;
+            last_error: string | null;
+            /** Format: date-time */
+            last_error_at: string | null;
+          }[];
         };
       };
       default: components["responses"]["default"];
@@ -16027,6 +16182,33 @@ export interface operations {
           [name: string]: unknown;
         };
         content?: never;
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_replay_dead_jobs: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_queue: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": number;
+        };
       };
       default: components["responses"]["default"];
     };
@@ -16976,7 +17158,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
+          "application/json": string;
         };
       };
       default: components["responses"]["default"];
@@ -18453,7 +18635,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends. */
+      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -18662,7 +18844,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends. */
+      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -18706,7 +18888,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends. */
+      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;

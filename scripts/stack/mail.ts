@@ -1,4 +1,4 @@
-// The mail catcher: takes every mail by real SMTP and keeps it in memory. Its HTTP API is the part of Mailpit's (which the
+// The mail catcher: takes every mail by real SMTP, but those to @bounce.example, and keeps it in memory. Its HTTP API is the part of Mailpit's (which the
 // official stack runs on the same port) that people and tests use, so code that reads a mail works on both.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -79,6 +79,11 @@ export function createMail(config: StackConfig): Mail {
         disabledCommands: ["STARTTLS"],
         size: largestMail,
         logger: false,
+        // a mailbox that does not exist, to try what happens then
+        onRcptTo({ address }, _session, done) {
+          const refused = Object.assign(new Error("5.1.1 No such mailbox."), { responseCode: 550 });
+          done(address.endsWith("@bounce.example") ? refused : null);
+        },
         onData(stream, _session, done) {
           buffer(stream)
             .then(keep)

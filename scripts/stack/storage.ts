@@ -21,9 +21,21 @@ export function createStorage(config: StackConfig): LitePart {
     async (request, answer) => {
       const folder = await listedFolder(request);
       const response = await answer(request);
-      return folder === undefined || !response.ok ? response : withinFolder(response, folder);
+      if (!response.ok) return response;
+      if (isSigning(request)) return withSignedUrl(response);
+      return folder === undefined ? response : withinFolder(response, folder);
     },
   );
+}
+
+function isSigning(request: Request): boolean {
+  return request.method === "POST" && /^\/storage\/v1\/object\/sign\//.test(new URL(request.url).pathname);
+}
+
+/** lite names the path of a signed URL `signedUrl`, hosted Supabase `signedURL` and without `/storage/v1`. */
+async function withSignedUrl(response: Response): Promise<Response> {
+  const { signedUrl } = (await response.json()) as { signedUrl: string };
+  return Response.json({ signedURL: signedUrl.replace(/^\/storage\/v1/, "") }, { status: response.status });
 }
 
 /** The folder that a list request asks for ("" for the bucket itself); undefined for any other request. */

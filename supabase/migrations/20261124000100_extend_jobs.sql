@@ -1,7 +1,7 @@
 -- Purpose: background work that can be depended on. Workers take jobs under a lease and a fencing token, failures pause longer
 -- and longer, what cannot be done ends where an operator reads, replays or deletes it, and one cron job does all periodic work.
 -- Touches: private.job_queues, job_failures, due_tasks; public.dead_jobs; take_jobs, finish_job, fail_job, replay_dead_job,
--- replay_dead_jobs, job_metrics; private.enqueue_job_at, wake_worker, run_due_work.
+-- replay_dead_jobs, job_metrics, periodic_work; private.enqueue_job_at, wake_worker, run_due_work.
 -- Watch: the attempt that take_jobs returns is the fencing token: a worker that outlived its lease, after which another took the
 -- job, can neither finish nor fail it. New periodic work is a row of private.due_tasks, a new queue a row of private.job_queues.
 
@@ -364,6 +364,32 @@ insert into private.due_tasks (name, command, every) values
     ('sweep_photo_uploads', 'select private.sweep_photo_uploads()', '1 hour'),
     ('remove_old_records', 'select private.remove_old_records()', '1 hour'),
     ('wake_workers', 'select private.wake_workers()', '10 seconds');
+
+create function private.periodic_work()
+returns table (name text, every interval, last_run_at timestamptz, last_error text, last_error_at timestamptz)
+language plpgsql stable security definer
+set search_path = ''
+as $$
+begin
+    perform private.require_operator();
+    return query select t.name, t.every, t.last_run_at, t.last_error, t.last_error_at from private.due_tasks t order by t.name;
+end
+$$;
+revoke execute on function private.periodic_work() from public;
+grant execute on function private.periodic_work() to authenticated, service_role;
+comment on function private.periodic_work() is 'See public.periodic_work. Definer, because no role may read schema private.';
+
+create function public.periodic_work()
+returns table (name text, every interval, last_run_at timestamptz, last_error text, last_error_at timestamptz)
+language sql stable
+set search_path = ''
+as $$
+    select * from private.periodic_work()
+$$;
+revoke execute on function public.periodic_work() from public;
+grant execute on function public.periodic_work() to authenticated, service_role;
+comment on function public.periodic_work() is
+    'All periodic work: how often it is due, when it ran last, and what its last failure said and when. For operators and monitoring.';
 
 create or replace function private.run_due_work() returns void
 language plpgsql

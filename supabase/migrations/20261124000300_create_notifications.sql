@@ -23,7 +23,7 @@ insert into public.notification_kinds (id, topic, is_urgent) values
     ('booking_requested', 'bookings', true), ('booking_accepted', 'bookings', true), ('booking_declined', 'bookings', false),
     ('booking_withdrawn', 'bookings', false), ('booking_expired', 'bookings', false), ('booking_confirmed', 'bookings', true),
     ('booking_cancelled', 'bookings', true), ('booking_no_show', 'bookings', false), ('booking_altered', 'bookings', false),
-    ('alteration_proposed', 'bookings', true), ('payment_failed', 'bookings', true), ('payout_sent', 'payouts', false),
+    ('alteration_proposed', 'bookings', true), ('alteration_declined', 'bookings', false), ('payment_failed', 'bookings', true), ('payout_sent', 'payouts', false),
     ('check_in_details', 'reminders', true), ('review_due', 'reviews', false), ('review_published', 'reviews', false),
     ('message_received', 'messages', false), ('property_suspended', 'account', false), ('account_suspended', 'account', false);
 
@@ -304,6 +304,7 @@ language plpgsql security definer
 set search_path = ''
 as $$
 declare
+    v_kind constant text := case tg_op when 'INSERT' then 'alteration_proposed' else 'alteration_declined' end;
     v_booking private.bookings;
     v_data jsonb;
 begin
@@ -311,20 +312,23 @@ begin
     v_data := private.booking_summary(new.booking_id) || jsonb_build_object(
         'new_check_in', new.check_in, 'new_check_out', new.check_out, 'new_guest_total', new.guest_total, 'expires_at', new.expires_at
     );
-    if new.proposed_by = 'guest' then
-        perform private.notify(h.id, 'alteration_proposed', 'alteration:' || new.id, v_data || '{"you_are": "host"}', new.booking_id, v_booking.property_id)
+    -- the proposal goes to the other side, the answer back
+    if (new.proposed_by = 'guest') = (tg_op = 'INSERT') then
+        perform private.notify(h.id, v_kind, v_kind || ':' || new.id, v_data || '{"you_are": "host"}', new.booking_id, v_booking.property_id)
         from private.host_side(v_booking.property_id, v_booking.host_id) as h (id);
     else
         perform private.notify(
-            v_booking.guest_id, 'alteration_proposed', 'alteration:' || new.id, v_data || '{"you_are": "guest"}', new.booking_id, v_booking.property_id
+            v_booking.guest_id, v_kind, v_kind || ':' || new.id, v_data || '{"you_are": "guest"}', new.booking_id, v_booking.property_id
         );
     end if;
     return null;
 end
 $$;
 revoke execute on function private.notify_of_alteration() from public;
-comment on function private.notify_of_alteration() is 'Trigger: tells the other side what one proposed. Definer, because it runs as whoever proposed.';
+comment on function private.notify_of_alteration() is 'Trigger: tells the other side what one proposed, and that one when it was declined; accepted, it is booking_altered. Definer, because it runs as whoever acts.';
 create trigger notify_of_alteration after insert on public.booking_alterations for each row execute function private.notify_of_alteration();
+create trigger notify_of_answer after update of answer on public.booking_alterations for each row
+    when (new.answer = 'declined' and old.answer is null) execute function private.notify_of_alteration();
 
 create function private.notify_of_review() returns trigger
 language plpgsql security definer

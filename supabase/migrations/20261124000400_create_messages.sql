@@ -6,7 +6,8 @@
 
 insert into private.settings (name, value, description) values
     ('messages_per_hour', '60', 'How many messages a person may write in an hour.'),
-    ('inquiries_per_day', '20', 'How many properties a person may ask in a day.');
+    ('inquiries_per_day', '20', 'How many properties a person may ask in a day.'),
+    ('attachments_per_hour', '30', 'How many files a person may upload for messages in an hour.');
 
 create table public.threads (
     id uuid default gen_random_uuid() constraint threads_pkey primary key,
@@ -102,6 +103,19 @@ grant execute on function private.my_threads() to authenticated;
 comment on function private.my_threads() is
     'Threads that the caller takes part in, as guest or on the host''s side. Called by policies. Definer, so that policies do not go in circles.';
 
+create function private.may_attach() returns boolean
+language sql stable security definer
+set search_path = ''
+as $$
+    select count(*) < (select s.value::bigint from private.settings s where s.name = 'attachments_per_hour')
+    from storage.objects o
+    where o.bucket_id = 'message-attachments' and o.owner_id = auth.uid()::text and o.created_at > now() - interval '1 hour'
+$$;
+revoke execute on function private.may_attach() from public;
+grant execute on function private.may_attach() to authenticated;
+comment on function private.may_attach() is
+    'Whether the caller has not uploaded too many files of late. Called by a policy of storage.objects. Definer, so that the policy does not go in circles.';
+
 create policy "Guests and the host's side can read their threads" on public.threads for select to authenticated
     using (guest_id = (select auth.uid()) or property_id in (select private.my_properties('calendar_and_messages')));
 create policy "People can ask about places they can read" on public.threads for insert to authenticated
@@ -121,7 +135,10 @@ create policy "People can end a block" on public.blocks for delete to authentica
 create policy "Guests and the host's side can see files of their threads" on storage.objects for select to authenticated
     using (bucket_id = 'message-attachments' and (storage.foldername(name))[1] in (select t::text from private.my_threads() as t));
 create policy "Guests and the host's side can add files to their threads" on storage.objects for insert to authenticated
-    with check (bucket_id = 'message-attachments' and (storage.foldername(name))[1] in (select t::text from private.my_threads() as t));
+    with check (
+        bucket_id = 'message-attachments' and (storage.foldername(name))[1] in (select t::text from private.my_threads() as t)
+        and (select private.may_attach())
+    );
 
 create function private.mask_contacts(p_text text) returns text
 language sql immutable

@@ -157,6 +157,22 @@ comment on function private.limit_reports() is 'Trigger: so many reports a perso
 insert into private.settings (name, value, description) values ('reports_per_day', '30', 'How many reports a person may write in a day.');
 create trigger limit_reports before insert on public.reports for each row execute function private.limit_reports();
 
+insert into public.notification_kinds (id, topic, is_urgent) values ('report_closed', 'account', false);
+
+create function private.notify_of_report() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.notify(new.reporter_id, 'report_closed', 'report_closed:' || new.id, jsonb_build_object('resolution', new.resolution));
+    return null;
+end
+$$;
+revoke execute on function private.notify_of_report() from public;
+comment on function private.notify_of_report() is 'Trigger: tells a reporter what came of it. Definer, because it runs as the operator.';
+create trigger notify_of_report after update of status on public.reports for each row
+    when (new.reporter_id is not null and new.status <> 'open' and old.status = 'open') execute function private.notify_of_report();
+
 create function private.resolve_report(p_report_id uuid, p_resolution text, p_dismiss boolean) returns void
 language plpgsql security definer
 set search_path = ''

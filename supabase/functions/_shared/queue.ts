@@ -2,7 +2,7 @@
 
 import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.119.0";
 import type { Database } from "../../../types/database.ts";
-import type { Queue } from "./worker.ts";
+import { type Queue, within } from "./worker.ts";
 
 /** The client of a function that acts as service_role. */
 export function serviceClient(): SupabaseClient<Database> {
@@ -12,7 +12,7 @@ export function serviceClient(): SupabaseClient<Database> {
     {
       auth: { persistSession: false },
       // a call that hangs fails, and the job is tried again
-      global: { fetch: (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(20_000) }) },
+      global: { fetch: (input, init) => within(20_000, fetch(input, init)) },
     },
   );
 }

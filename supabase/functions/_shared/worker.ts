@@ -47,7 +47,7 @@ declare global {
  */
 export function createWorker(options: WorkerOptions): (request: Request) => Promise<Response> {
   const { queue, work, log, concurrency = 1, budget = 60_000, patience = 45_000, now = Date.now } = options;
-  const { waitUntil = globalThis.EdgeRuntime?.waitUntil } = options;
+  const waitUntil = options.waitUntil ?? globalThis.EdgeRuntime?.waitUntil.bind(globalThis.EdgeRuntime);
   let running = false;
   let calledAgain = false;
 
@@ -105,7 +105,7 @@ export function createWorker(options: WorkerOptions): (request: Request) => Prom
 }
 
 /** @throws when the work has not ended after so many milliseconds */
-function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+export function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error("took too long")), milliseconds);

@@ -146,6 +146,11 @@ const templates: Record<string, Template> = {
     ],
     action: booking("Accept or decline", data),
   }),
+  alteration_declined: (data, locale) => ({
+    subject: `${other(data)} declined the change: ${text(data, "title")}`,
+    paragraphs: [`The booking stays as it is: ${stay(data, locale)}`],
+    action: booking("See the booking", data),
+  }),
   payment_failed: (data, locale) => ({
     subject: `Payment failed: ${text(data, "title")}`,
     paragraphs: [
@@ -222,6 +227,10 @@ const templates: Record<string, Template> = {
       ...(text(data, "reason") === "" ? [] : [text(data, "reason")]),
       "Confirmed bookings stay. Answer this mail if it is a mistake.",
     ],
+  }),
+  report_closed: (data) => ({
+    subject: "Your report was looked into",
+    paragraphs: [text(data, "resolution")],
   }),
   co_host_invited: (data, locale) => ({
     subject: `${text(data, "host_name")} invites you to help host ${text(data, "title")}`,

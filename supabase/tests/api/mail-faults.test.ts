@@ -50,6 +50,22 @@ it("loses no mail with a worker that is killed", { timeout: 60_000 }, async () =
   expect(messages.length - ids.length).toBeLessThanOrEqual(5);
 });
 
+it("notes an address that the server refuses, and gives up no other mail for it", async () => {
+  const [gone, person] = await Promise.all([signUp("Gus"), signUp("Ben")]);
+  const address = `${crypto.randomUUID()}@bounce.example`;
+  await sql`update auth.users set email = ${address} where id = ${gone.id}`;
+  await tell(gone, 2);
+  await tell(person, 1);
+  await until(async () => ((await mailedTo(person)) === 1 ? true : undefined), "the other's mail");
+  const bounces = await until(async () => {
+    const rows = await sql`select reason from private.bounced_addresses where email = ${address}`;
+    return rows.length > 0 ? rows : undefined;
+  }, "the bounce");
+  expect(bounces).toEqual([{ reason: "refused with 550" }]);
+  expect(await mailedTo(gone)).toBe(0);
+  expect(await sql`select 1 from public.dead_jobs where queue = 'mails'`).toHaveLength(0);
+});
+
 it("sends nothing to an address that bounced", async () => {
   const person = await signUp("Eva");
   await sql`select public.record_bounce(${person.email}, 'refused with 550')`;

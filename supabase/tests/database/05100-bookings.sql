@@ -322,9 +322,9 @@ set constraints all immediate;
 alter table private.bookings disable trigger user;
 update private.bookings b set guest_total = b.guest_total + 1 from past where b.id = torn;
 alter table private.bookings enable trigger user;
-select is(private.settle_bookings(), 1, 'BK103 the sweep goes on past it');
+select is(private.settle_bookings(), 1, 'BK104 the sweep goes on past it');
 select results_eq('select (select b.status from private.bookings b where b.id = torn), (select b.status from private.bookings b where b.id = whole) from past',
-    $$values ('confirmed'::public.booking_status, 'completed'::public.booking_status)$$, 'BK104 and completes what is over');
+    $$values ('confirmed'::public.booking_status, 'completed'::public.booking_status)$$, 'BK105 and completes what is over');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Background work: leases and their tokens, growing pauses, dead jobs and who may touch them, periodic tasks.
 begin;
-select plan(45);
+select plan(48);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Olga') as olga;
@@ -32,6 +32,7 @@ select throws_ok($$select public.fail_job('drills', 1, 1, '')$$, '42501', null, 
 select throws_ok('select public.job_metrics()', 'PT403', null, 'J09 or look at metrics');
 select throws_ok('select public.replay_dead_job(1)', 'PT403', null, 'J10 or replay');
 select throws_ok($$select public.replay_dead_jobs('drills')$$, 'PT403', null, 'J39 or replay all');
+select throws_ok('select public.periodic_work()', 'PT403', null, 'J46 or look at periodic work');
 
 -- leases
 select tests.act_as('service_role');
@@ -112,6 +113,14 @@ insert into private.due_tasks (name, command, every) values
 select lives_ok('select private.run_due_work()', 'J34 a task that fails');
 select results_eq('select name from ticks', $$values ('b')$$, 'J35 holds up no other');
 select is((select last_error from private.due_tasks where name = 'a_broken'), 'division by zero', 'J36 and says why');
+select tests.act_as('authenticated', olga) from world;
+select results_eq(
+    $$select name, last_error, last_error_at = last_run_at from public.periodic_work() where name like '_\_%'$$,
+    $$values ('a_broken', 'division by zero', true), ('b_good', null, null)$$, 'J47 which an operator reads'
+);
+select tests.act_as('service_role');
+select isnt_empty($$select from public.periodic_work() where name = 'wake_workers' and every = '10 seconds'$$, 'J48 and monitoring');
+select tests.act_as('postgres');
 select private.run_due_work();
 select results_eq('select name from ticks', $$values ('b')$$, 'J37 a task is not done before it is due');
 select is((select count(*)::integer from cron.job), 1, 'J38 one cron job does all of it');

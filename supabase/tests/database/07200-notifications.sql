@@ -1,6 +1,6 @@
 -- Notifications: who reads them, once, preferences, quiet hours, mails and what is no longer sent, unsubscribing.
 begin;
-select plan(54);
+select plan(59);
 
 create temporary table world on commit drop as
 select
@@ -45,6 +45,13 @@ select isnt_empty('update public.notifications set read_at = now() returning id'
 select is(public.unread_notification_count(), 0::bigint, 'N19 and none is unread');
 select isnt_empty('update public.notifications set read_at = null returning id', 'N20 unread again');
 select is(public.mark_notifications_read(), 1::bigint, 'N21 all at once');
+select tests.act_as('postgres');
+select is_empty(
+    $$select from pg_catalog.pg_publication p where p.pubname = 'supabase_realtime' and not exists (
+        select from pg_catalog.pg_publication_tables t where t.pubname = p.pubname and t.schemaname = 'public' and t.tablename = 'notifications'
+    )$$, 'N55 the list is live where there is Realtime'
+);
+select tests.act_as('authenticated', ben) from world;
 
 -- what somebody wants
 select throws_ok('insert into public.notification_preferences (topic, mail) values (''account'', ''off'')', '23514', null, 'N22 mails about the account stay on');
@@ -113,6 +120,28 @@ select is(private.send_check_in_details(b.check_in_at - interval '48 hours' - in
 from world join private.bookings b on b.id = stay;
 select is(private.send_check_in_details(b.check_in_at - interval '48 hours'), 1, 'N46 48 hours before') from world join private.bookings b on b.id = stay;
 select is(private.send_check_in_details(b.check_in_at - interval '47 hours'), 0, 'N47 once') from world join private.bookings b on b.id = stay;
+
+-- alterations
+select tests.act_as('authenticated', ben) from world;
+create temporary table proposed on commit drop as
+with changed as (update public.bookings b set adults = 3 from world where b.id = stay returning b.open_alteration_id) select open_alteration_id as id from changed;
+grant select on proposed to authenticated;
+select tests.act_as('postgres');
+create function pg_temp.told_of_alteration() returns table (who text, kind text, you_are text) language sql as $$
+    select p.display_name, n.kind, n.data ->> 'you_are' from public.notifications n join public.profiles p on p.id = n.recipient_id where n.kind like 'alteration_%'
+$$;
+select results_eq('select * from pg_temp.told_of_alteration()', $$values ('Ana', 'alteration_proposed', 'host')$$, 'N56 a proposal is told the other side');
+select tests.act_as('authenticated', ana) from world;
+select lives_ok('select public.decline_alteration(id) from proposed', 'N57 who declines it');
+select tests.act_as('postgres');
+select bag_eq('select * from pg_temp.told_of_alteration()',
+    $$values ('Ana', 'alteration_proposed', 'host'), ('Ben', 'alteration_declined', 'guest')$$, 'N58 which is told who proposed');
+select tests.act_as('authenticated', ben) from world;
+create temporary table again on commit drop as
+with changed as (update public.bookings b set adults = 1 from world where b.id = stay returning b.open_alteration_id) select open_alteration_id as id from changed;
+select public.decline_alteration(id) from again;
+select tests.act_as('postgres');
+select is_empty($$select * from pg_temp.told_of_alteration() where kind = 'alteration_declined' and who = 'Ana'$$, 'N59 what is withdrawn is not told as declined');
 
 select * from finish();
 rollback;

@@ -72,7 +72,7 @@ select is_empty(
         select from pg_catalog.pg_enum e where e.enumtypid = 'public.booking_status'::regtype and k.id = 'booking_' || e.enumlabel
     )$$, 'NM16 no kind is told by nobody'
 );
-select is((select count(*)::integer from public.notification_kinds), 19, 'NM17 of so many');
+select is((select count(*)::integer from public.notification_kinds), 21, 'NM17 of so many');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Messages: who opens, reads and writes threads, masking, reading, files, blocks, limits, bookings in threads, response rate.
 begin;
-select plan(72);
+select plan(74);
 
 create temporary table world on commit drop as
 select
@@ -132,6 +132,11 @@ select tests.act_as('authenticated', ben) from world;
 select lives_ok('select pg_temp.say(''One more.'')', 'M61 up to the limit');
 select throws_ok('select pg_temp.say(''And one more.'')', 'PT429', null, 'M62 and no further');
 select throws_ok('insert into public.threads (property_id) select draft from world', 'PT429', null, 'M63 nor with more inquiries');
+select tests.act_as('postgres');
+update private.settings set value = '2' where name = 'attachments_per_hour';
+select tests.act_as('authenticated', ben) from world;
+select lives_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/two.pdf', ben::text from world$$, 'M68 files too');
+select throws_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/three.pdf', ben::text from world$$, '42501', null, 'M69 up to a number');
 
 -- response rate
 select tests.act_as('postgres');

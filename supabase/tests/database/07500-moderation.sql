@@ -1,6 +1,6 @@
 -- Moderation: reports and their queue, reported messages, suspension of people, the record of it.
 begin;
-select plan(54);
+select plan(55);
 
 create temporary table world on commit drop as
 select
@@ -45,6 +45,8 @@ select throws_ok('select public.resolve_report(id, ''again'') from public.report
 select is_empty('select from public.messages', 'MO19 then the thread is private again');
 select tests.act_as('authenticated', ben) from world;
 select results_eq('select resolution from public.reports', $$values ('Warned the host.')$$, 'MO20 the reporter reads what came of it');
+
+select results_eq($$select kind, data ->> 'resolution' from public.notifications where kind = 'report_closed'$$, $$values ('report_closed', 'Warned the host.')$$, 'MO55 of which he is told');
 
 -- suspending a place
 select tests.act_as('postgres');
