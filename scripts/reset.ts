@@ -10,7 +10,7 @@ if (runningPid(config) !== undefined) {
   console.error("Staybase is running. Stop it first: npm run stop");
   process.exit(1);
 }
-for (const folder of ["postgres", "objects", "logs"]) {
-  rmSync(join(config.dataDir, folder), { recursive: true, force: true });
+for (const name of ["postgres", "objects", "logs", "stripe.json"]) {
+  rmSync(join(config.dataDir, name), { recursive: true, force: true });
 }
 console.log("The local data is gone. `npm start` makes a new database.");
