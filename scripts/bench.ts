@@ -3,6 +3,7 @@
 import { benchBooking } from "./bench/booking.ts";
 import { benchBoot } from "./bench/boot.ts";
 import { type Figure, isMet, table } from "./bench/figures.ts";
+import { benchGraphql } from "./bench/graphql.ts";
 import { benchJobs } from "./bench/jobs.ts";
 import { benchPayments } from "./bench/payments.ts";
 import { benchSearch } from "./bench/search.ts";
@@ -10,6 +11,7 @@ import { benchSearch } from "./bench/search.ts";
 const benchmarks: Record<string, (size?: number) => Promise<Figure[]>> = {
   boot: () => benchBoot(),
   booking: benchBooking,
+  graphql: benchGraphql,
   jobs: benchJobs,
   payments: benchPayments,
   search: benchSearch,

@@ -338,6 +338,7 @@ export type Database = {
           reason: string | null;
           refund_amount: number;
           refund_percent: number;
+          unpaid_amount: number;
         };
         ComputedFields: never;
         Insert: {
@@ -357,6 +358,7 @@ export type Database = {
           reason?: string | null;
           refund_amount: number;
           refund_percent: number;
+          unpaid_amount: number;
         };
         Update: {
           booking_id?: string;
@@ -375,6 +377,7 @@ export type Database = {
           reason?: string | null;
           refund_amount?: number;
           refund_percent?: number;
+          unpaid_amount?: number;
         };
         Relationships: [
           {
@@ -1030,6 +1033,42 @@ export type Database = {
           },
         ];
       };
+      payment_methods: {
+        Row: {
+          brand: string;
+          created_at: string;
+          id: string;
+          last4: string;
+          profile_id: string;
+          stripe_payment_method_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          brand: string;
+          created_at?: string;
+          id?: string;
+          last4: string;
+          profile_id: string;
+          stripe_payment_method_id: string;
+        };
+        Update: {
+          brand?: string;
+          created_at?: string;
+          id?: string;
+          last4?: string;
+          profile_id?: string;
+          stripe_payment_method_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "payment_methods_profile_fkey";
+            columns: ["profile_id"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       payments: {
         Row: {
           amount: number;
@@ -1044,6 +1083,7 @@ export type Database = {
           is_manual: boolean;
           kind: Database["public"]["Enums"]["payment_kind"];
           last_error: string | null;
+          payment_method_id: string | null;
           refunded_amount: number;
           status: Database["public"]["Enums"]["payment_status"];
           stripe_payment_intent_id: string | null;
@@ -1063,6 +1103,7 @@ export type Database = {
           is_manual: boolean;
           kind: Database["public"]["Enums"]["payment_kind"];
           last_error?: string | null;
+          payment_method_id?: string | null;
           refunded_amount?: number;
           status?: Database["public"]["Enums"]["payment_status"];
           stripe_payment_intent_id?: string | null;
@@ -1081,6 +1122,7 @@ export type Database = {
           is_manual?: boolean;
           kind?: Database["public"]["Enums"]["payment_kind"];
           last_error?: string | null;
+          payment_method_id?: string | null;
           refunded_amount?: number;
           status?: Database["public"]["Enums"]["payment_status"];
           stripe_payment_intent_id?: string | null;
@@ -1106,6 +1148,13 @@ export type Database = {
             columns: ["guest_id"];
             isOneToOne: false;
             referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "payments_method_fkey";
+            columns: ["payment_method_id"];
+            isOneToOne: false;
+            referencedRelation: "payment_methods";
             referencedColumns: ["id"];
           },
         ];
@@ -3134,7 +3183,10 @@ export type Database = {
           source: string;
         }[];
       };
-      begin_payment: { Args: { p_actor: string; p_booking_id: string }; Returns: Json };
+      begin_payment: {
+        Args: { p_actor: string; p_booking_id: string; p_payment_method_id?: string };
+        Returns: Json;
+      };
       begin_reversal: { Args: { p_reversal_id: string }; Returns: Json };
       begin_transfer: { Args: { p_payout_id: string }; Returns: Json };
       bookability: {
@@ -3178,6 +3230,7 @@ export type Database = {
           reason: string | null;
           refund_amount: number;
           refund_percent: number;
+          unpaid_amount: number;
         };
         SetofOptions: {
           from: "*";
@@ -3413,6 +3466,7 @@ export type Database = {
       delete_account: { Args: Record<PropertyKey, never>; Returns: undefined };
       discard_photo_upload: { Args: { p_actor: string; p_path: string }; Returns: undefined };
       export_my_data: { Args: Record<PropertyKey, never>; Returns: Json };
+      fail_charge: { Args: { p_error: string; p_payment_id: string }; Returns: undefined };
       fail_job: {
         Args: { p_attempt: number; p_error: string; p_final?: boolean; p_job_id: number; p_queue: string };
         Returns: string;
@@ -3553,6 +3607,15 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      payment_schedule: {
+        Args: { p_booking_id: string };
+        Returns: {
+          amount: number;
+          currency: string;
+          due_at: string;
+          number: number;
+        }[];
+      };
       periodic_work: {
         Args: Record<PropertyKey, never>;
         Returns: {
@@ -3582,6 +3645,7 @@ export type Database = {
           reason: string | null;
           refund_amount: number;
           refund_percent: number;
+          unpaid_amount: number;
         };
         SetofOptions: {
           from: "*";
@@ -3746,6 +3810,7 @@ export type Database = {
           reason: string | null;
           refund_amount: number;
           refund_percent: number;
+          unpaid_amount: number;
         };
         SetofOptions: {
           from: "*";
@@ -4115,7 +4180,7 @@ export type Database = {
       mail_mode: "at_once" | "digest" | "off";
       notification_topic: "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
       occupancy_kind: "booking" | "host_block" | "external_block";
-      payment_kind: "booking" | "alteration";
+      payment_kind: "booking" | "alteration" | "balance";
       payment_status: "requires_payment" | "processing" | "authorized" | "captured" | "cancelled";
       payout_status: "pending" | "paid" | "cancelled" | "failed";
       property_status: "draft" | "published" | "paused" | "archived" | "suspended";
@@ -4383,7 +4448,7 @@ export const Constants = {
       mail_mode: ["at_once", "digest", "off"],
       notification_topic: ["bookings", "messages", "reviews", "reminders", "payouts", "account"],
       occupancy_kind: ["booking", "host_block", "external_block"],
-      payment_kind: ["booking", "alteration"],
+      payment_kind: ["booking", "alteration", "balance"],
       payment_status: ["requires_payment", "processing", "authorized", "captured", "cancelled"],
       payout_status: ["pending", "paid", "cancelled", "failed"],
       property_status: ["draft", "published", "paused", "archived", "suspended"],

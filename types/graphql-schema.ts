@@ -1449,6 +1449,153 @@ export type introspection = {
         },
       ];
     };
+    BookingContacts: {
+      kind: "OBJECT";
+      name: "BookingContacts";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        profileId: { name: "profileId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        side: { name: "side"; type: { kind: "ENUM"; name: "BookingActor"; ofType: null } };
+        displayName: { name: "displayName"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        phone: { name: "phone"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        email: { name: "email"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+      };
+    };
+    BookingContactsConnection: {
+      kind: "OBJECT";
+      name: "BookingContactsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "BookingContactsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+      };
+    };
+    BookingContactsEdge: {
+      kind: "OBJECT";
+      name: "BookingContactsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "BookingContacts"; ofType: null };
+          };
+        };
+      };
+    };
+    BookingContactsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "BookingContactsFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "profileId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "side";
+          type: { kind: "INPUT_OBJECT"; name: "BookingActorFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "displayName";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "phone";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "email";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "BookingContactsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "BookingContactsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "BookingContactsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    BookingContactsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "BookingContactsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "profileId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "side"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "displayName";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "phone"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "email"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+      ];
+    };
     BookingLineItems: {
       kind: "OBJECT";
       name: "BookingLineItems";
@@ -2044,6 +2191,10 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "NotificationsConnection"; ofType: null };
         };
         thread: { name: "thread"; type: { kind: "OBJECT"; name: "Threads"; ofType: null } };
+        contacts: {
+          name: "contacts";
+          type: { kind: "OBJECT"; name: "BookingContactsConnection"; ofType: null };
+        };
       };
     };
     BookingsConnection: {
@@ -5850,6 +6001,154 @@ export type introspection = {
         };
       };
     };
+    HostResponses: {
+      kind: "OBJECT";
+      name: "HostResponses";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        hostId: { name: "hostId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        responseRate: { name: "responseRate"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        responseTime: { name: "responseTime"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
+        threads: { name: "threads"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+      };
+    };
+    HostResponsesConnection: {
+      kind: "OBJECT";
+      name: "HostResponsesConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "HostResponsesEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+      };
+    };
+    HostResponsesEdge: {
+      kind: "OBJECT";
+      name: "HostResponsesEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "HostResponses"; ofType: null };
+          };
+        };
+      };
+    };
+    HostResponsesFilter: {
+      kind: "INPUT_OBJECT";
+      name: "HostResponsesFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "hostId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "responseRate";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "responseTime";
+          type: { kind: "INPUT_OBJECT"; name: "OpaqueFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "threads";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "HostResponsesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "HostResponsesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "HostResponsesFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    HostResponsesOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "HostResponsesOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "hostId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "responseRate";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "responseTime";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "threads";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
     HostStatement: {
       kind: "OBJECT";
       name: "HostStatement";
@@ -6766,6 +7065,7 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "Bookings"; ofType: null };
         };
         declineBooking: { name: "declineBooking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
+        deleteAccount: { name: "deleteAccount"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         deleteFromBlocksCollection: {
           name: "deleteFromBlocksCollection";
           type: {
@@ -7104,6 +7404,8 @@ export type introspection = {
           name: "markNotificationsRead";
           type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
         };
+        markThreadRead: { name: "markThreadRead"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        moderateReview: { name: "moderateReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
         pauseProperty: { name: "pauseProperty"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
         publishProperty: {
           name: "publishProperty";
@@ -7342,6 +7644,7 @@ export type introspection = {
         | "AuditLog"
         | "Blocks"
         | "BookingAlterations"
+        | "BookingContacts"
         | "BookingLineItems"
         | "BookingMoney"
         | "Bookings"
@@ -7357,6 +7660,7 @@ export type introspection = {
         | "ExternalBlocks"
         | "FoundProperties"
         | "HostBlocks"
+        | "HostResponses"
         | "HostStatement"
         | "HouseRules"
         | "Messages"
@@ -7387,6 +7691,7 @@ export type introspection = {
         | "Reports"
         | "ReviewNotes"
         | "Reviews"
+        | "SearchFacets"
         | "StayQuotes"
         | "Suspensions"
         | "ThreadReads"
@@ -10467,6 +10772,7 @@ export type introspection = {
           name: "statementCollection";
           type: { kind: "OBJECT"; name: "HostStatementConnection"; ofType: null };
         };
+        response: { name: "response"; type: { kind: "OBJECT"; name: "HostResponses"; ofType: null } };
       };
     };
     ProfilesConnection: {
@@ -14703,6 +15009,18 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "BookingAlterationsConnection"; ofType: null };
           };
         };
+        bookingContactsByPk: {
+          name: "bookingContactsByPk";
+          type: { kind: "OBJECT"; name: "BookingContacts"; ofType: null };
+        };
+        bookingContactsCollection: {
+          name: "bookingContactsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "BookingContactsConnection"; ofType: null };
+          };
+        };
         bookingLineItemsByPk: {
           name: "bookingLineItemsByPk";
           type: { kind: "OBJECT"; name: "BookingLineItems"; ofType: null };
@@ -14866,6 +15184,18 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "HostBlocksConnection"; ofType: null };
+          };
+        };
+        hostResponsesByPk: {
+          name: "hostResponsesByPk";
+          type: { kind: "OBJECT"; name: "HostResponses"; ofType: null };
+        };
+        hostResponsesCollection: {
+          name: "hostResponsesCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "HostResponsesConnection"; ofType: null };
           };
         };
         hostStatementByPk: {
@@ -15207,6 +15537,19 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "ReviewsConnection"; ofType: null };
+          };
+        };
+        searchFacets: { name: "searchFacets"; type: { kind: "OBJECT"; name: "SearchFacets"; ofType: null } };
+        searchFacetsByPk: {
+          name: "searchFacetsByPk";
+          type: { kind: "OBJECT"; name: "SearchFacets"; ofType: null };
+        };
+        searchFacetsCollection: {
+          name: "searchFacetsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "SearchFacetsConnection"; ofType: null };
           };
         };
         searchProperties: {
@@ -17053,6 +17396,137 @@ export type introspection = {
         },
         { name: "is"; type: { kind: "ENUM"; name: "FilterIs"; ofType: null }; defaultValue: null },
         { name: "neq"; type: { kind: "ENUM"; name: "RoomType"; ofType: null }; defaultValue: null },
+      ];
+    };
+    SearchFacets: {
+      kind: "OBJECT";
+      name: "SearchFacets";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        count: { name: "count"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        isMore: { name: "isMore"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        propertyTypes: { name: "propertyTypes"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
+        roomTypes: { name: "roomTypes"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
+        bookingModes: { name: "bookingModes"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
+        cancellationPolicies: {
+          name: "cancellationPolicies";
+          type: { kind: "SCALAR"; name: "JSON"; ofType: null };
+        };
+        amenities: { name: "amenities"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
+        prices: { name: "prices"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
+      };
+    };
+    SearchFacetsConnection: {
+      kind: "OBJECT";
+      name: "SearchFacetsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "SearchFacetsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+      };
+    };
+    SearchFacetsEdge: {
+      kind: "OBJECT";
+      name: "SearchFacetsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "SearchFacets"; ofType: null };
+          };
+        };
+      };
+    };
+    SearchFacetsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "SearchFacetsFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "count";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isMore";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "SearchFacetsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "SearchFacetsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "SearchFacetsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    SearchFacetsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "SearchFacetsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "count"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "isMore";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
       ];
     };
     StayQuotes: {

@@ -550,6 +550,24 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/payment_methods": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Read rows */
+    get: operations["get_payment_methods"];
+    put?: never;
+    post?: never;
+    /** Delete the rows that the filters name */
+    delete: operations["delete_payment_methods"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/payments": {
     parameters: {
       query?: never;
@@ -1073,8 +1091,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error}, and moves the booking.
-     * @description Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.
+     * Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error, payment_method}, and moves the booking.
+     * @description Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error, payment_method}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.
      */
     post: operations["call_apply_payment_intent"];
     delete?: never;
@@ -1197,8 +1215,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says.
-     * @description The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says. 404 for another's booking, 409 when nothing is due. For the function payments: service role only. Definer, because no role may write payments.
+     * The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says, and the card to take when they name one of theirs.
+     * @description The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says, and the card to take when they name one of theirs. 404 for another's booking or card, 409 when nothing is due. For the function payments: service role only. Definer, because no role may write payments.
      */
     post: operations["call_begin_payment"];
     delete?: never;
@@ -1445,6 +1463,26 @@ export interface paths {
      * @description Everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it cannot hold what is not theirs.
      */
     post: operations["call_export_my_data"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/fail_charge": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Says that Stripe will not charge a card for a balance, and why.
+     * @description Says that Stripe will not charge a card for a balance, and why. For the function money-worker: service role only. Definer, because no role may write payments.
+     */
+    post: operations["call_fail_charge"];
     delete?: never;
     options?: never;
     head?: never;
@@ -1788,6 +1826,30 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/payment_schedule": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * When what of a booking is paid, in minor units: due_at is null for what is paid when booking.
+     * @description When what of a booking is paid, in minor units: due_at is null for what is paid when booking. A stay of 28 nights and more has a part for each 30 nights; the further ones are charged to the card of the first.
+     */
+    get: operations["get_payment_schedule"];
+    put?: never;
+    /**
+     * When what of a booking is paid, in minor units: due_at is null for what is paid when booking.
+     * @description When what of a booking is paid, in minor units: due_at is null for what is paid when booking. A stay of 28 nights and more has a part for each 30 nights; the further ones are charged to the card of the first.
+     */
+    post: operations["call_payment_schedule"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/periodic_work": {
     parameters: {
       query?: never;
@@ -1819,7 +1881,8 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    get?: never;
+    /** What cancel_booking would do for the caller at this moment, to the minor unit, and until when (holds_until); changes nothing. */
+    get: operations["get_preview_cancellation"];
     put?: never;
     /** What cancel_booking would do for the caller at this moment, to the minor unit, and until when (holds_until); changes nothing. */
     post: operations["call_preview_cancellation"];
@@ -2194,14 +2257,14 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none).
-     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
+     * Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none).
+     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
      */
     get: operations["get_search_properties"];
     put?: never;
     /**
-     * Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none).
-     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
+     * Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none).
+     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
      */
     post: operations["call_search_properties"];
     delete?: never;
@@ -2684,7 +2747,7 @@ export interface paths {
     put?: never;
     /**
      * Begin the payment of a booking
-     * @description Stripe.js confirms the client_secret; pay_url is a page to try it on, null with a real key. The same booking again gives the same PaymentIntent.
+     * @description Stripe.js confirms the client_secret; pay_url is a page to try it on, null with a real key. The same booking again gives the same PaymentIntent. With payment_method_id a kept card is charged at once.
      */
     post: operations["payments"];
     delete?: never;
@@ -3145,7 +3208,7 @@ export interface components {
        */
       amount?: number | null;
     };
-    /** @description Bookings of the caller, as guest or on the host's side, as the clock says this second. POST books, PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request. */
+    /** @description Bookings of the caller, as guest or on the host's side, as the clock says this second. POST books: 409 when the nights are taken or the quote is stale, 422 with every rule that is broken. PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request. */
     bookings: {
       /**
        * Format: uuid
@@ -3432,9 +3495,14 @@ export interface components {
       guest_total: number;
       /**
        * Format: int64
-       * @description What the guest gets back: the sum of the lines.
+       * @description What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount.
        */
       refund_amount: number;
+      /**
+       * Format: int64
+       * @description What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back.
+       */
+      unpaid_amount: number;
       /**
        * Format: int64
        * @description What the host keeps, before host_fee.
@@ -3635,9 +3703,9 @@ export interface components {
        * @description This is a Primary Key.
        */
       id?: number | null;
-      /** @description event, capture, cancel, refund, transfer or reversal. */
+      /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
       kind?: string | null;
-      /** @description The id of the event, payment, refund, payout or reversal. */
+      /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
       subject?: string | null;
       /**
        * Format: int32
@@ -4231,6 +4299,26 @@ export interface components {
        */
       external_block_id?: string | null;
     };
+    /** @description Cards that guests have paid with and may use again. Kept by the database when a payment is taken; DELETE forgets one, here and at Stripe. */
+    payment_methods: {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `profiles.id`.
+       */
+      profile_id: string;
+      stripe_payment_method_id: string;
+      /** @description As Stripe has it, such as visa. */
+      brand: string;
+      /** @description The last four digits. */
+      last4: string;
+      /** Format: date-time */
+      created_at: string;
+    };
     /** @description What a guest pays for a booking. Made by the Edge Function payments; amounts in minor units. */
     payments: {
       /**
@@ -4252,7 +4340,7 @@ export interface components {
        * @description What is paid.
        * @enum {string}
        */
-      kind: "booking" | "alteration";
+      kind: "booking" | "alteration" | "balance";
       /**
        * @description Where it stands, as Stripe last said.
        * @enum {string}
@@ -4264,7 +4352,7 @@ export interface components {
       currency: string;
       /**
        * Format: int64
-       * @description The booking's total, or what is missing of it.
+       * @description What was due of the booking's total when it was begun.
        */
       amount: number;
       /**
@@ -4283,6 +4371,11 @@ export interface components {
        */
       disputed_amount: number;
       stripe_payment_intent_id?: string | null;
+      /**
+       * Format: uuid
+       * @description The card that was charged; null when it was not kept, or forgotten since. This is a Foreign Key to `payment_methods.id`.
+       */
+      payment_method_id?: string | null;
       /**
        * Format: date-time
        * @description When an authorisation ends.
@@ -6657,8 +6750,10 @@ export interface components {
     "rowFilter.cancellations.currency": string;
     /** @description What the booking cost. */
     "rowFilter.cancellations.guest_total": string;
-    /** @description What the guest gets back: the sum of the lines. */
+    /** @description What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount. */
     "rowFilter.cancellations.refund_amount": string;
+    /** @description What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back. */
+    "rowFilter.cancellations.unpaid_amount": string;
     /** @description What the host keeps, before host_fee. */
     "rowFilter.cancellations.host_amount": string;
     /** @description What the host pays for cancelling. */
@@ -6702,9 +6797,9 @@ export interface components {
     /** @description Position in the mask that search compares. Never reused for another meaning. */
     "rowFilter.amenities.bit": string;
     "rowFilter.dead_money_tasks.id": string;
-    /** @description event, capture, cancel, refund, transfer or reversal. */
+    /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
     "rowFilter.dead_money_tasks.kind": string;
-    /** @description The id of the event, payment, refund, payout or reversal. */
+    /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
     "rowFilter.dead_money_tasks.subject": string;
     /** @description How often it was tried. */
     "rowFilter.dead_money_tasks.attempts": string;
@@ -6968,7 +7063,7 @@ export interface components {
     "rowFilter.payments.is_manual": string;
     /** @description The booking's. */
     "rowFilter.payments.currency": string;
-    /** @description The booking's total, or what is missing of it. */
+    /** @description What was due of the booking's total when it was begun. */
     "rowFilter.payments.amount": string;
     /** @description What was taken from the card. */
     "rowFilter.payments.captured_amount": string;
@@ -6977,6 +7072,8 @@ export interface components {
     /** @description What the guest's bank took back, or may. */
     "rowFilter.payments.disputed_amount": string;
     "rowFilter.payments.stripe_payment_intent_id": string;
+    /** @description The card that was charged; null when it was not kept, or forgotten since. */
+    "rowFilter.payments.payment_method_id": string;
     /** @description When an authorisation ends. */
     "rowFilter.payments.capture_before": string;
     /** @description Why the last card was declined, in Stripe's words. */
@@ -7044,6 +7141,14 @@ export interface components {
     "rowFilter.suspensions.created_at": string;
     /** @description Null while it lasts. */
     "rowFilter.suspensions.ended_at": string;
+    "rowFilter.payment_methods.id": string;
+    "rowFilter.payment_methods.profile_id": string;
+    "rowFilter.payment_methods.stripe_payment_method_id": string;
+    /** @description As Stripe has it, such as visa. */
+    "rowFilter.payment_methods.brand": string;
+    /** @description The last four digits. */
+    "rowFilter.payment_methods.last4": string;
+    "rowFilter.payment_methods.created_at": string;
     /** @description The same as auth.users.id. */
     "rowFilter.profiles.id": string;
     /** @description First name or nickname, 1 to 50 characters. */
@@ -7726,6 +7831,7 @@ export interface operations {
           "application/json": components["schemas"]["accounts"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -7894,6 +8000,7 @@ export interface operations {
           "application/json": components["schemas"]["audit_log"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -7943,6 +8050,7 @@ export interface operations {
           "application/json": components["schemas"]["blocks"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8094,6 +8202,7 @@ export interface operations {
           "application/json": components["schemas"]["booking_alterations"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8158,6 +8267,7 @@ export interface operations {
           "application/json": components["schemas"]["booking_line_items"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8218,6 +8328,7 @@ export interface operations {
           "application/json": components["schemas"]["booking_money"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8325,6 +8436,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8361,6 +8473,7 @@ export interface operations {
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
+      422: components["responses"]["422"];
       default: components["responses"]["default"];
     };
   };
@@ -8457,6 +8570,7 @@ export interface operations {
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
+      422: components["responses"]["422"];
       default: components["responses"]["default"];
     };
   };
@@ -8557,6 +8671,7 @@ export interface operations {
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
+      422: components["responses"]["422"];
       default: components["responses"]["default"];
     };
   };
@@ -8770,8 +8885,10 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.cancellations.currency"];
         /** @description What the booking cost. */
         guest_total?: components["parameters"]["rowFilter.cancellations.guest_total"];
-        /** @description What the guest gets back: the sum of the lines. */
+        /** @description What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount. */
         refund_amount?: components["parameters"]["rowFilter.cancellations.refund_amount"];
+        /** @description What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back. */
+        unpaid_amount?: components["parameters"]["rowFilter.cancellations.unpaid_amount"];
         /** @description What the host keeps, before host_fee. */
         host_amount?: components["parameters"]["rowFilter.cancellations.host_amount"];
         /** @description What the host pays for cancelling. */
@@ -8819,6 +8936,7 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -8878,6 +8996,7 @@ export interface operations {
           "application/json": components["schemas"]["co_host_invitations"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9014,6 +9133,7 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9252,6 +9372,7 @@ export interface operations {
           "application/json": components["schemas"]["dead_jobs"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9308,9 +9429,9 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.dead_money_tasks.id"];
-        /** @description event, capture, cancel, refund, transfer or reversal. */
+        /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
         kind?: components["parameters"]["rowFilter.dead_money_tasks.kind"];
-        /** @description The id of the event, payment, refund, payout or reversal. */
+        /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
         subject?: components["parameters"]["rowFilter.dead_money_tasks.subject"];
         /** @description How often it was tried. */
         attempts?: components["parameters"]["rowFilter.dead_money_tasks.attempts"];
@@ -9359,6 +9480,7 @@ export interface operations {
           "application/json": components["schemas"]["dead_money_tasks"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9420,6 +9542,7 @@ export interface operations {
           "application/json": components["schemas"]["disputes"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9478,6 +9601,7 @@ export interface operations {
           "application/json": components["schemas"]["external_blocks"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9670,6 +9794,7 @@ export interface operations {
           "application/json": components["schemas"]["host_blocks"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -9865,6 +9990,7 @@ export interface operations {
           "application/json": components["schemas"]["host_statement"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10025,6 +10151,7 @@ export interface operations {
           "application/json": components["schemas"]["messages"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10112,6 +10239,7 @@ export interface operations {
           "application/json": components["schemas"]["notification_kinds"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10165,6 +10293,7 @@ export interface operations {
           "application/json": components["schemas"]["notification_preferences"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10343,6 +10472,7 @@ export interface operations {
           "application/json": components["schemas"]["notification_settings"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10530,6 +10660,7 @@ export interface operations {
           "application/json": components["schemas"]["notifications"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10698,6 +10829,105 @@ export interface operations {
           "application/json": components["schemas"]["occupancies"][];
         };
       };
+      401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
+  get_payment_methods: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.payment_methods.id"];
+        profile_id?: components["parameters"]["rowFilter.payment_methods.profile_id"];
+        stripe_payment_method_id?: components["parameters"]["rowFilter.payment_methods.stripe_payment_method_id"];
+        /** @description As Stripe has it, such as visa. */
+        brand?: components["parameters"]["rowFilter.payment_methods.brand"];
+        /** @description The last four digits. */
+        last4?: components["parameters"]["rowFilter.payment_methods.last4"];
+        created_at?: components["parameters"]["rowFilter.payment_methods.created_at"];
+        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description Leaves out so many rows at the start. */
+        offset?: components["parameters"]["offset"];
+        /** @description At most so many rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        Prefer?: components["parameters"]["preferCount"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["payment_methods"][];
+        };
+      };
+      /** @description A part of the rows, as limit and Range ask. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["payment_methods"][];
+        };
+      };
+      401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
+  delete_payment_methods: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.payment_methods.id"];
+        profile_id?: components["parameters"]["rowFilter.payment_methods.profile_id"];
+        stripe_payment_method_id?: components["parameters"]["rowFilter.payment_methods.stripe_payment_method_id"];
+        /** @description As Stripe has it, such as visa. */
+        brand?: components["parameters"]["rowFilter.payment_methods.brand"];
+        /** @description The last four digits. */
+        last4?: components["parameters"]["rowFilter.payment_methods.last4"];
+        created_at?: components["parameters"]["rowFilter.payment_methods.created_at"];
+      };
+      header?: {
+        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        Prefer?: components["parameters"]["preferReturn"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["payment_methods"][];
+        };
+      };
+      /** @description Deleted. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      401: components["responses"]["401"];
+      403: components["responses"]["403"];
+      409: components["responses"]["409"];
       default: components["responses"]["default"];
     };
   };
@@ -10715,7 +10945,7 @@ export interface operations {
         is_manual?: components["parameters"]["rowFilter.payments.is_manual"];
         /** @description The booking's. */
         currency?: components["parameters"]["rowFilter.payments.currency"];
-        /** @description The booking's total, or what is missing of it. */
+        /** @description What was due of the booking's total when it was begun. */
         amount?: components["parameters"]["rowFilter.payments.amount"];
         /** @description What was taken from the card. */
         captured_amount?: components["parameters"]["rowFilter.payments.captured_amount"];
@@ -10724,6 +10954,8 @@ export interface operations {
         /** @description What the guest's bank took back, or may. */
         disputed_amount?: components["parameters"]["rowFilter.payments.disputed_amount"];
         stripe_payment_intent_id?: components["parameters"]["rowFilter.payments.stripe_payment_intent_id"];
+        /** @description The card that was charged; null when it was not kept, or forgotten since. */
+        payment_method_id?: components["parameters"]["rowFilter.payments.payment_method_id"];
         /** @description When an authorisation ends. */
         capture_before?: components["parameters"]["rowFilter.payments.capture_before"];
         /** @description Why the last card was declined, in Stripe's words. */
@@ -10770,6 +11002,7 @@ export interface operations {
           "application/json": components["schemas"]["payments"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10826,6 +11059,7 @@ export interface operations {
           "application/json": components["schemas"]["payout_accounts"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -10881,6 +11115,7 @@ export interface operations {
           "application/json": components["schemas"]["payout_holds"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -11029,6 +11264,7 @@ export interface operations {
           "application/json": components["schemas"]["payouts"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -11719,6 +11955,7 @@ export interface operations {
           "application/json": components["schemas"]["property_addresses"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13116,6 +13353,7 @@ export interface operations {
           "application/json": components["schemas"]["property_taxes"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13336,6 +13574,7 @@ export interface operations {
           "application/json": components["schemas"]["reconciliation_differences"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13398,6 +13637,7 @@ export interface operations {
           "application/json": components["schemas"]["refunds"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13463,6 +13703,7 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13550,6 +13791,7 @@ export interface operations {
           "application/json": components["schemas"]["review_notes"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -13968,6 +14210,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
+      401: components["responses"]["401"];
       409: components["responses"]["409"];
       default: components["responses"]["default"];
     };
@@ -13998,6 +14241,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14026,6 +14270,7 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"];
         };
       };
+      401: components["responses"]["401"];
       404: components["responses"]["404"];
       410: components["responses"]["410"];
       default: components["responses"]["default"];
@@ -14221,6 +14466,7 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14282,6 +14528,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14321,6 +14568,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14338,6 +14586,8 @@ export interface operations {
           p_actor: string;
           /** Format: uuid */
           p_booking_id: string;
+          /** Format: uuid */
+          p_payment_method_id?: string;
         };
       };
     };
@@ -14415,12 +14665,16 @@ export interface operations {
   get_bookability: {
     parameters: {
       query: {
+        /** @example 2 */
         p_adults?: number;
+        /** @example 2027-06-04 */
         p_check_in: string;
+        /** @example 2027-06-06 */
         p_check_out: string;
         p_children?: number;
         p_infants?: number;
         p_pets?: number;
+        /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
       };
       header?: never;
@@ -14507,6 +14761,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14543,6 +14798,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14572,6 +14828,7 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14601,12 +14858,14 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
   get_count_properties: {
     parameters: {
       query?: {
+        /** @example 2 */
         p_adults?: number;
         p_amenities?: string[];
         p_bathrooms?: number;
@@ -14614,7 +14873,9 @@ export interface operations {
         p_beds?: number;
         p_booking_mode?: string;
         p_cancellation_policies?: string[];
+        /** @example 2027-06-04 */
         p_check_in?: string;
+        /** @example 2027-06-06 */
         p_check_out?: string;
         p_children?: number;
         p_currency?: string;
@@ -14629,6 +14890,7 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
+        /** @example Lisboa */
         p_place?: string;
         p_property_types?: string[];
         p_radius?: number;
@@ -14763,6 +15025,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14792,6 +15055,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14815,6 +15079,7 @@ export interface operations {
         };
         content?: never;
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14863,6 +15128,7 @@ export interface operations {
           "application/json": unknown;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -14887,6 +15153,34 @@ export interface operations {
         content: {
           "application/json": unknown;
         };
+      };
+      401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_fail_charge: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_error: string;
+          /** Format: uuid */
+          p_payment_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description Done. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
       };
       default: components["responses"]["default"];
     };
@@ -15148,6 +15442,7 @@ export interface operations {
           "application/json": boolean;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15244,6 +15539,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15281,6 +15577,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15309,6 +15606,7 @@ export interface operations {
           "application/json": string;
         };
       };
+      401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -15388,6 +15686,7 @@ export interface operations {
           "application/json": number;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15414,6 +15713,7 @@ export interface operations {
         };
         content?: never;
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15444,6 +15744,7 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15472,6 +15773,76 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
+      401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
+  get_payment_schedule: {
+    parameters: {
+      query: {
+        p_booking_id: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: int32 */
+            number: number | null;
+            /** Format: date-time */
+            due_at: string | null;
+            /** Format: int64 */
+            amount: number | null;
+            currency: string | null;
+          }[];
+        };
+      };
+      401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_payment_schedule: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_booking_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: int32 */
+            number: number | null;
+            /** Format: date-time */
+            due_at: string | null;
+            /** Format: int64 */
+            amount: number | null;
+            currency: string | null;
+          }[];
+        };
+      };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15501,6 +15872,7 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15534,6 +15906,32 @@ export interface operations {
           }[];
         };
       };
+      401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
+  get_preview_cancellation: {
+    parameters: {
+      query: {
+        /** @example 5eed0000-0000-4000-8000-000000000201 */
+        p_booking_id: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["cancellations"];
+        };
+      };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -15562,14 +15960,18 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
   get_property_calendar: {
     parameters: {
       query: {
+        /** @example 2027-06-04 */
         p_from: string;
+        /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
+        /** @example 2027-07-04 */
         p_to: string;
       };
       header?: never;
@@ -15673,6 +16075,7 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
+      401: components["responses"]["401"];
       422: components["responses"]["422"];
       default: components["responses"]["default"];
     };
@@ -15680,12 +16083,16 @@ export interface operations {
   get_quote_stay: {
     parameters: {
       query: {
+        /** @example 2 */
         p_adults?: number;
+        /** @example 2027-06-04 */
         p_check_in: string;
+        /** @example 2027-06-06 */
         p_check_out: string;
         p_children?: number;
         p_infants?: number;
         p_pets?: number;
+        /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
       };
       header?: never;
@@ -16183,6 +16590,7 @@ export interface operations {
         };
         content?: never;
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16210,6 +16618,7 @@ export interface operations {
           "application/json": number;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16236,6 +16645,7 @@ export interface operations {
         };
         content?: never;
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16262,6 +16672,7 @@ export interface operations {
         };
         content?: never;
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16291,6 +16702,7 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
+      401: components["responses"]["401"];
       404: components["responses"]["404"];
       409: components["responses"]["409"];
       default: components["responses"]["default"];
@@ -16322,6 +16734,7 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16352,6 +16765,7 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16380,6 +16794,7 @@ export interface operations {
           "application/json": string;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16408,6 +16823,7 @@ export interface operations {
           "application/json": string;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16472,6 +16888,7 @@ export interface operations {
   get_search_facets: {
     parameters: {
       query?: {
+        /** @example 2 */
         p_adults?: number;
         p_amenities?: string[];
         p_bathrooms?: number;
@@ -16479,7 +16896,9 @@ export interface operations {
         p_beds?: number;
         p_booking_mode?: string;
         p_cancellation_policies?: string[];
+        /** @example 2027-06-04 */
         p_check_in?: string;
+        /** @example 2027-06-06 */
         p_check_out?: string;
         p_children?: number;
         p_currency?: string;
@@ -16494,6 +16913,7 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
+        /** @example Lisboa */
         p_place?: string;
         p_property_types?: string[];
         p_radius?: number;
@@ -16618,6 +17038,7 @@ export interface operations {
   get_search_properties: {
     parameters: {
       query?: {
+        /** @example 2 */
         p_adults?: number;
         p_after?: string;
         p_amenities?: string[];
@@ -16626,7 +17047,9 @@ export interface operations {
         p_beds?: number;
         p_booking_mode?: string;
         p_cancellation_policies?: string[];
+        /** @example 2027-06-04 */
         p_check_in?: string;
+        /** @example 2027-06-06 */
         p_check_out?: string;
         p_children?: number;
         p_currency?: string;
@@ -16642,6 +17065,7 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
+        /** @example Lisboa */
         p_place?: string;
         p_property_types?: string[];
         p_radius?: number;
@@ -16986,6 +17410,7 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17015,6 +17440,7 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17109,6 +17535,7 @@ export interface operations {
           "application/json": number;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17134,6 +17561,7 @@ export interface operations {
           "application/json": number;
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17187,6 +17615,7 @@ export interface operations {
         };
         content?: never;
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17216,6 +17645,7 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17322,6 +17752,7 @@ export interface operations {
           "application/json": components["schemas"]["suspensions"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17372,6 +17803,7 @@ export interface operations {
           "application/json": components["schemas"]["thread_reads"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17430,6 +17862,7 @@ export interface operations {
           "application/json": components["schemas"]["threads"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17565,6 +17998,7 @@ export interface operations {
           "application/json": components["schemas"]["user_roles"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17705,6 +18139,7 @@ export interface operations {
           "application/json": components["schemas"]["webhook_deliveries"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17763,6 +18198,7 @@ export interface operations {
           "application/json": components["schemas"]["webhook_endpoints"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -17950,6 +18386,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_items"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18123,6 +18560,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_members"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18213,6 +18651,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_shares"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18393,6 +18832,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlists"][];
         };
       };
+      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -18670,6 +19110,8 @@ export interface operations {
         "application/json": {
           /** Format: uuid */
           booking_id: string;
+          /** Format: uuid */
+          payment_method_id?: string;
         };
       };
     };
@@ -18702,6 +19144,15 @@ export interface operations {
       };
       /** @description You are not signed in. */
       401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Your card was declined. */
+      402: {
         headers: {
           [name: string]: unknown;
         };

@@ -91,6 +91,9 @@ export function createGateway(config: StackConfig, services: Services): Part {
       case "rest": {
         if (!known) return refuseKey(response, key);
         const path = `/${rest.join("/")}`;
+        // Where /graphql/v1 leads on hosted Supabase; supabase-js can call it there: `.schema("graphql_public").rpc("graphql", …)`.
+        if (path === "/rpc/graphql" && request.headers["content-profile"] === "graphql_public")
+          return answerGraphql(request, response, authorization);
         if (path === "/" && !secret) {
           return refuse(response, 403, {
             message: "The description of the API is only for the secret key.",

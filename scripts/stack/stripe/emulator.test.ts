@@ -147,6 +147,9 @@ describe("the Stripe emulator", () => {
     const page = await (await fetch(url)).text();
     expect(page).toContain("€100.00");
     expect(page).toContain("Stay at &lt;b&gt;x&lt;/b&gt;");
+    const list = await (await fetch(config.stripeUrl)).text();
+    expect(list).toContain(`/pay/${id}?secret=${client_secret}`);
+    expect(list).toContain("Stay at &lt;b&gt;x&lt;/b&gt;");
     expect((await fetch(`${config.stripeUrl}/pay/${id}?secret=guess`)).status).toBe(404);
     const pay = (card: string) => fetch(url, { method: "POST", body: new URLSearchParams({ card }) });
     expect((await pay("4000 0000 0000 0002")).status).toBe(402);

@@ -3,8 +3,8 @@
 import { beforeAll, expect, it } from "vitest";
 import { createBookable } from "../booking-support.ts";
 import { createDraft, house } from "../property-support.ts";
-import { bookStay, confirmStay, letDaysPass } from "../stay-support.ts";
-import { anonymous, database, type Person, service, signUp, stack } from "../support.ts";
+import { bookStay, confirmStay, letDaysPass, runDueWork } from "../stay-support.ts";
+import { anonymous, database, type Person, service, signUp, signUpOperator, stack } from "../support.ts";
 
 interface Answer {
   // biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests look at
@@ -283,6 +283,106 @@ it("reviews a stay that is over, and reads from the booking what belongs to it",
   // Until both have written, the host reads nothing of it.
   const asHost = (await ask(read, { id: booking }, host)).data.bookingsByPk;
   expect(asHost.reviewsCollection.edges).toEqual([]);
+});
+
+it("counts what a search could be narrowed to, as REST does", async () => {
+  const id = await createBookable(host, { title: "Hut on the volcano" });
+  const city = `Volcano City ${process.pid}`;
+  await host.client.from("property_addresses").update({ city }).eq("property_id", id).throwOnError();
+  const { data } = await ask(
+    "query ($city: String!) { searchFacets(place: $city) { count isMore roomTypes bookingModes } }",
+    { city },
+  );
+  const { data: counted } = await anonymous().rpc("search_facets", { p_place: city }).single().throwOnError();
+  expect(counted.room_types).toEqual({ entire_place: 1 });
+  const { roomTypes, bookingModes, ...numbers } = data.searchFacets;
+  expect(numbers).toEqual({ count: 1, isMore: false });
+  expect(JSON.parse(roomTypes)).toEqual({ entire_place: 1 });
+  expect(JSON.parse(bookingModes)).toEqual({ instant: 1 });
+});
+
+it("says how a host answers, and how to reach the other side once a booking is confirmed", async () => {
+  const [owner, guest] = await Promise.all([signUp("Ina"), signUp("Ben")]);
+  await owner.client.from("accounts").update({ phone: "+351912345678" }).eq("id", owner.id).throwOnError();
+  const home = await createBookable(owner);
+  const booking = await bookStay(guest, home, 20, 22);
+  const read = `query ($id: UUID!) { bookingsByPk(id: $id) {
+    contacts { edges { node { side displayName phone email } } }
+    host { response { responseRate responseTime threads } }
+  } }`;
+  const before = (await ask(read, { id: booking }, guest)).data.bookingsByPk;
+  expect(before).toEqual({
+    contacts: { edges: [] },
+    host: { response: { responseRate: null, responseTime: null, threads: "0" } },
+  });
+  await confirmStay(booking);
+  const after = (await ask(read, { id: booking }, guest)).data.bookingsByPk;
+  expect(after.contacts.edges).toEqual([
+    { node: { side: "host", displayName: "Ina", phone: "+351912345678", email: owner.email } },
+  ]);
+});
+
+it("reads a thread, and lets nobody else read it", async () => {
+  const guest = await signUp("Ben");
+  const { data: thread } = await guest.client
+    .from("threads")
+    .insert({ property_id: place })
+    .select("id")
+    .single()
+    .throwOnError();
+  await guest.client
+    .from("messages")
+    .insert({ thread_id: thread.id, body: "Is there a cot?" })
+    .throwOnError();
+  const unread = "query ($id: UUID!) { threadsByPk(id: $id) { unreadCount } }";
+  expect((await ask(unread, { id: thread.id }, host)).data.threadsByPk.unreadCount).toBe("1");
+  const mark = "mutation ($id: UUID!) { markThreadRead(threadId: $id) }";
+  expect(await ask(mark, { id: thread.id }, host)).toEqual({ data: { markThreadRead: true } });
+  expect((await ask(unread, { id: thread.id }, host)).data.threadsByPk.unreadCount).toBe("0");
+  const stranger = await ask(mark, { id: thread.id }, await signUp("Eve"));
+  expect(stranger.data).toBeNull();
+});
+
+it("hides a review for operators alone", async () => {
+  const [guest, operator] = await Promise.all([signUp("Ben"), signUpOperator()]);
+  const booking = await bookStay(guest, place, 70, 72);
+  await confirmStay(booking);
+  const sql = database();
+  await letDaysPass(sql, booking, 73);
+  const stars = {
+    overall: 1,
+    accuracy: 1,
+    cleanliness: 1,
+    check_in: 1,
+    communication: 1,
+    location: 1,
+    value: 1,
+  };
+  const { data: review } = await guest.client
+    .from("reviews")
+    .insert({ booking_id: booking, ...stars, comment: "Rude." })
+    .select("id")
+    .single()
+    .throwOnError();
+  await letDaysPass(sql, booking, 15);
+  await runDueWork(sql);
+  await sql.end();
+  const hide = `mutation ($id: UUID!) {
+    moderateReview(reviewId: $id, state: "removed", reason: "Abuse.") { id state stateReason }
+  }`;
+  expect((await ask(hide, { id: review.id }, host)).errors).toEqual([{ message: "This is for operators." }]);
+  expect(await ask(hide, { id: review.id }, operator)).toEqual({
+    data: { moderateReview: { id: review.id, state: "removed", stateReason: "Abuse." } },
+  });
+});
+
+it("deletes the account of the caller", async () => {
+  const person = await signUp("Zoe");
+  expect(await ask("mutation { deleteAccount }", {}, person)).toEqual({ data: { deleteAccount: true } });
+  const { data } = await ask("query ($id: UUID!) { profilesByPk(id: $id) { displayName } }", {
+    id: person.id,
+  });
+  expect(data.profilesByPk.displayName).toBe("Deleted account");
 });
 
 it("says every reason against a stay, as REST does", async () => {

@@ -64,6 +64,14 @@ describe("GraphQL", () => {
     expect((await ask("{ __typename }", { authorization: "Bearer nonsense" })).status).toBe(401);
   });
 
+  it("answers as the function graphql_public.graphql, too", async () => {
+    const { data } = await ana.client
+      .schema("graphql_public" as "public")
+      .rpc("graphql" as never, { query: "{ accountsCollection { edges { node { id } } } }" } as never)
+      .throwOnError();
+    expect(data).toEqual({ data: { accountsCollection: { edges: [{ node: { id: ana.id } }] } } });
+  });
+
   it("refuses other methods and large bodies, and answers nonsense as PostgREST does", async () => {
     expect((await fetch(url, { headers: { apikey: stack.publishableKey } })).status).toBe(405);
     expect((await ask("#".repeat(3 * 1024 * 1024))).status).toBe(413);
