@@ -55,7 +55,8 @@ async function tapLines(sql: Sql, script: string): Promise<string[]> {
   }
 }
 
-function readTap(lines: string[]): { passed: number; failures: string[] } {
+/** What a file's lines say: how many tests passed, and each failure in words. A file without a test has failed. */
+export function readTap(lines: string[]): { passed: number; failures: string[] } {
   const parser = new Parser();
   const failures: string[] = [];
   let results:
@@ -73,7 +74,7 @@ function readTap(lines: string[]): { passed: number; failures: string[] } {
     );
   }
   parser.end(`TAP version 13\n${tap.join("\n")}\n`);
-  if (results?.ok !== true && failures.length === 0) {
+  if (failures.length === 0 && (results?.ok !== true || results.pass === 0)) {
     failures.push(
       `the file did not run what it planned: ${results?.failures.map((f) => f.tapError ?? f.name).join("; ") || "no tests"}`,
     );
