@@ -95,7 +95,10 @@ export async function bookAndPay(guest: Person, property: string, offset = 40, n
 }
 
 /** Tells the emulator how to misbehave. */
-export function control(what: "faults" | "webhooks" | "release", wish: unknown = {}): Promise<Response> {
+export function control(
+  what: "conversions" | "faults" | "webhooks" | "release",
+  wish: unknown = {},
+): Promise<Response> {
   return fetch(`${stack.stripeUrl}/_emulator/${what}`, { method: "POST", body: JSON.stringify(wish) });
 }
 

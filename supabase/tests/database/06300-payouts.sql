@@ -21,7 +21,9 @@ begin
     perform public.apply_payment_intent(jsonb_build_object(
         'id', 'pi_' || p_name, 'payment_id', v_begun ->> 'payment_id', 'status', 'succeeded', 'amount', v_begun -> 'amount',
         'amount_received', v_begun -> 'amount', 'currency', 'eur', 'created', 1800000000, 'charge', 'ch_' || p_name,
-        'balance_transaction', 'txn_' || p_name, 'fee', 0
+        'settlement', jsonb_build_object(
+            'id', 'txn_' || p_name, 'currency', 'eur', 'amount', v_begun -> 'amount', 'fee', 0, 'net', v_begun -> 'amount'
+        )
     ));
     set constraints all immediate;
     set constraints all deferred;
