@@ -3996,6 +3996,14 @@ export type introspection = {
           name: "cancellationsCollection";
           type: { kind: "OBJECT"; name: "CancellationsConnection"; ofType: null };
         };
+        ratesFromCollection: {
+          name: "ratesFromCollection";
+          type: { kind: "OBJECT"; name: "ExchangeRatesConnection"; ofType: null };
+        };
+        ratesToCollection: {
+          name: "ratesToCollection";
+          type: { kind: "OBJECT"; name: "ExchangeRatesConnection"; ofType: null };
+        };
         paymentsCollection: {
           name: "paymentsCollection";
           type: { kind: "OBJECT"; name: "PaymentsConnection"; ofType: null };
@@ -4004,8 +4012,16 @@ export type introspection = {
           name: "refundsCollection";
           type: { kind: "OBJECT"; name: "RefundsConnection"; ofType: null };
         };
+        payoutAccountsCollection: {
+          name: "payoutAccountsCollection";
+          type: { kind: "OBJECT"; name: "PayoutAccountsConnection"; ofType: null };
+        };
         payoutsCollection: {
           name: "payoutsCollection";
+          type: { kind: "OBJECT"; name: "PayoutsConnection"; ofType: null };
+        };
+        sentPayoutsCollection: {
+          name: "sentPayoutsCollection";
           type: { kind: "OBJECT"; name: "PayoutsConnection"; ofType: null };
         };
         disputesCollection: {
@@ -4941,6 +4957,218 @@ export type introspection = {
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
+      ];
+    };
+    ExchangeRates: {
+      kind: "OBJECT";
+      name: "ExchangeRates";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        fromCurrency: {
+          name: "fromCurrency";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        toCurrency: {
+          name: "toCurrency";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        validFrom: {
+          name: "validFrom";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        rate: {
+          name: "rate";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigFloat"; ofType: null } };
+        };
+        setBy: { name: "setBy"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        fromCurrencyDetails: {
+          name: "fromCurrencyDetails";
+          type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
+        };
+        toCurrencyDetails: {
+          name: "toCurrencyDetails";
+          type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
+        };
+        setter: { name: "setter"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+      };
+    };
+    ExchangeRatesConnection: {
+      kind: "OBJECT";
+      name: "ExchangeRatesConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "ExchangeRatesEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    ExchangeRatesEdge: {
+      kind: "OBJECT";
+      name: "ExchangeRatesEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "ExchangeRates"; ofType: null };
+          };
+        };
+      };
+    };
+    ExchangeRatesFilter: {
+      kind: "INPUT_OBJECT";
+      name: "ExchangeRatesFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "fromCurrency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "toCurrency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "validFrom";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "rate";
+          type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "setBy";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "ExchangeRatesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "ExchangeRatesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "ExchangeRatesFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    ExchangeRatesInsertInput: {
+      kind: "INPUT_OBJECT";
+      name: "ExchangeRatesInsertInput";
+      isOneOf: false;
+      inputFields: [
+        { name: "fromCurrency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "toCurrency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "rate"; type: { kind: "SCALAR"; name: "BigFloat"; ofType: null }; defaultValue: null },
+      ];
+    };
+    ExchangeRatesInsertResponse: {
+      kind: "OBJECT";
+      name: "ExchangeRatesInsertResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "ExchangeRates"; ofType: null };
+              };
+            };
+          };
+        };
+      };
+    };
+    ExchangeRatesOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "ExchangeRatesOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "fromCurrency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "toCurrency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "validFrom";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "rate"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "setBy"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
       ];
     };
     ExternalBlocks: {
@@ -6939,6 +7167,10 @@ export type introspection = {
           name: "insertIntoCoHostInvitationsCollection";
           type: { kind: "OBJECT"; name: "CoHostInvitationsInsertResponse"; ofType: null };
         };
+        insertIntoExchangeRatesCollection: {
+          name: "insertIntoExchangeRatesCollection";
+          type: { kind: "OBJECT"; name: "ExchangeRatesInsertResponse"; ofType: null };
+        };
         insertIntoHostBlocksCollection: {
           name: "insertIntoHostBlocksCollection";
           type: { kind: "OBJECT"; name: "HostBlocksInsertResponse"; ofType: null };
@@ -7289,6 +7521,7 @@ export type introspection = {
         | "DeadJobs"
         | "DeadMoneyTasks"
         | "Disputes"
+        | "ExchangeRates"
         | "ExternalBlocks"
         | "FoundProperties"
         | "HostBlocks"
@@ -9310,6 +9543,7 @@ export type introspection = {
             ofType: { kind: "LIST"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
           };
         };
+        currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         createdAt: {
           name: "createdAt";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
@@ -9319,6 +9553,10 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
         profile: { name: "profile"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+        currencyDetails: {
+          name: "currencyDetails";
+          type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
+        };
       };
     };
     PayoutAccountsConnection: {
@@ -9400,6 +9638,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
           defaultValue: null;
@@ -9469,6 +9712,11 @@ export type introspection = {
         },
         {
           name: "payoutsEnabled";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -9796,6 +10044,14 @@ export type introspection = {
           name: "reversedAmount";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         };
+        sentCurrency: {
+          name: "sentCurrency";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        sentAmount: {
+          name: "sentAmount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
         stripeTransferId: {
           name: "stripeTransferId";
           type: { kind: "SCALAR"; name: "String"; ofType: null };
@@ -9813,6 +10069,10 @@ export type introspection = {
         host: { name: "host"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
         currencyDetails: {
           name: "currencyDetails";
+          type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
+        };
+        sentCurrencyDetails: {
+          name: "sentCurrencyDetails";
           type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
         };
       };
@@ -9894,6 +10154,16 @@ export type introspection = {
         },
         {
           name: "reversedAmount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "sentCurrency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "sentAmount";
           type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
           defaultValue: null;
         },
@@ -9993,6 +10263,16 @@ export type introspection = {
         },
         {
           name: "reversedAmount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "sentCurrency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "sentAmount";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -10284,6 +10564,10 @@ export type introspection = {
         answeredAlterationsCollection: {
           name: "answeredAlterationsCollection";
           type: { kind: "OBJECT"; name: "BookingAlterationsConnection"; ofType: null };
+        };
+        exchangeRatesSetCollection: {
+          name: "exchangeRatesSetCollection";
+          type: { kind: "OBJECT"; name: "ExchangeRatesConnection"; ofType: null };
         };
         paymentMethodsCollection: {
           name: "paymentMethodsCollection";
@@ -14755,6 +15039,14 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "DisputesConnection"; ofType: null };
+          };
+        };
+        exchangeRatesCollection: {
+          name: "exchangeRatesCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "ExchangeRatesConnection"; ofType: null };
           };
         };
         exportMyData: { name: "exportMyData"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
