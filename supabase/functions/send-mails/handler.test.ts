@@ -144,7 +144,7 @@ Deno.test("amounts are of the currency's own minor unit, times on the property's
 });
 
 Deno.test("money is told by what it is: a part, a refused charge of it, a payment that goes back", () => {
-  const text = (kind: string, data: object) => writeMail(request(kind, data)).text;
+  const text = (kind: string, data: Record<string, unknown>) => writeMail(request(kind, data)).text;
   assert.match(text("booking_confirmed", {}), /You paid €360\.00\./);
   assert.match(text("booking_confirmed", { nights: 60 }), /You pay €360\.00 in parts: 30 nights now/);
   assert.match(
