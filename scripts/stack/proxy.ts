@@ -73,13 +73,23 @@ export function toPort(
       answer.on("end", resolve);
       answer.on("error", () => response.destroy());
     });
-    upstream.on("error", (error) => (response.headersSent ? response.destroy() : reject(error)));
+    upstream.on("error", (error) => {
+      // a server may answer before it has read the body, and close: that answer is whole
+      if (!response.headersSent) reject(error);
+      else if (!response.writableEnded) response.destroy();
+    });
     response.on("close", () => {
-      if (!response.writableFinished) upstream.destroy();
+      if (!response.writableFinished || !upstream.writableFinished) upstream.destroy();
       resolve();
     });
-    if (hasBody(request)) pipeline(request, limited(forward.limit), upstream).catch(reject);
-    else upstream.end();
+    if (!hasBody(request)) return void upstream.end();
+    const body = limited(forward.limit);
+    body.on("error", (error) => {
+      reject(error);
+      upstream.destroy();
+    });
+    // not a pipeline, which would close the client's connection with the server's
+    request.pipe(body).pipe(upstream);
   });
 }
 

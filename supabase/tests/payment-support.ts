@@ -2,7 +2,7 @@
 
 import Stripe from "stripe";
 import { createPublished } from "./property-support.ts";
-import { type Person, signUp, stack, until } from "./support.ts";
+import { type database, type Person, signUp, stack, until } from "./support.ts";
 
 const { hostname, port } = new URL(stack.stripeUrl);
 
@@ -92,6 +92,37 @@ export async function bookAndPay(guest: Person, property: string, offset = 40, n
   await payOnPage(begun);
   await untilStatus(guest, booking.id, "confirmed");
   return { booking, begun };
+}
+
+/** Asks for the comparison of ledger and Stripe; answers how many lines were compared and how many differ. */
+export async function reconcile(): Promise<{ compared: number; differences: number }> {
+  const response = await callFunction("reconcile", undefined, {});
+  if (response.status !== 200) throw new Error(`reconcile: ${response.status} ${await response.text()}`);
+  return (await response.json()) as { compared: number; differences: number };
+}
+
+/** Makes all that waits due and reconciles, until both books are the same and no task is open; says what is left when they do not become so. */
+export async function untilBooksAgree(sql: ReturnType<typeof database>, timeout = 20_000) {
+  let left: unknown;
+  return until(
+    async () => {
+      await sql`update private.money_tasks set run_at = now() where done_at is null and dead_at is null and lease is null`;
+      await sql`select private.release_payouts(now())`;
+      const answer = await reconcile();
+      const differences = await sql`
+        select problem, source, stripe_net, ledger_net from public.reconciliation_differences
+        where reconciliation_id = (select max(id) from private.reconciliations)`;
+      const tasks = await sql`
+        select kind, subject, attempts, leased_until, last_error from private.money_tasks
+        where done_at is null and dead_at is null`;
+      left = { differences: [...differences], tasks: [...tasks] };
+      return differences.length === 0 && tasks.length === 0 ? answer : undefined;
+    },
+    "both books to agree",
+    timeout,
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}: ${JSON.stringify(left)}`);
+  });
 }
 
 /** Tells the emulator how to misbehave. */

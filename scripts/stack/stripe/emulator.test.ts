@@ -1,10 +1,23 @@
 // The emulator as package `stripe` meets it: what a card does, when money moves, keys that are used twice, trouble on demand.
 
 import Stripe from "stripe";
-import { describe, expect, it } from "vitest";
-import { stack } from "../../../supabase/tests/support.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { removeTestData, testConfig } from "../../test/config.ts";
+import { createStripe } from "./emulator.ts";
 
-const { hostname, port } = new URL(stack.stripeUrl);
+// one of its own: what is charged here is in no ledger
+const config = await testConfig();
+const emulator = createStripe(config);
+beforeAll(async () => {
+  await emulator.start();
+  await emulator.ready();
+});
+afterAll(async () => {
+  await emulator.stop();
+  removeTestData(config);
+});
+
+const { hostname, port } = new URL(config.stripeUrl);
 const stripe = new Stripe("sk_test_staybase_emulator", {
   host: hostname,
   port: Number(port),
@@ -12,7 +25,7 @@ const stripe = new Stripe("sk_test_staybase_emulator", {
   maxNetworkRetries: 0,
 });
 const control = (what: string, wish: unknown) =>
-  fetch(`${stack.stripeUrl}/_emulator/${what}`, { method: "POST", body: JSON.stringify(wish) });
+  fetch(`${config.stripeUrl}/_emulator/${what}`, { method: "POST", body: JSON.stringify(wish) });
 const intent = (changes: Partial<Stripe.PaymentIntentCreateParams> = {}) =>
   stripe.paymentIntents.create({ amount: 10_000, currency: "eur", ...changes });
 
@@ -89,8 +102,8 @@ describe("the Stripe emulator", () => {
     const link = await stripe.accountLinks.create({
       account: account.id,
       type: "account_onboarding",
-      return_url: stack.stripeUrl,
-      refresh_url: stack.stripeUrl,
+      return_url: config.stripeUrl,
+      refresh_url: config.stripeUrl,
     });
     await fetch(link.url, { redirect: "manual" });
     const transfer = await stripe.transfers.create(wish);
@@ -130,11 +143,11 @@ describe("the Stripe emulator", () => {
 
   it("has a page to pay on, for whoever has the client secret", async () => {
     const { id, client_secret } = await intent({ description: "Stay at <b>x</b>" });
-    const url = `${stack.stripeUrl}/pay/${id}?secret=${client_secret}`;
+    const url = `${config.stripeUrl}/pay/${id}?secret=${client_secret}`;
     const page = await (await fetch(url)).text();
     expect(page).toContain("€100.00");
     expect(page).toContain("Stay at &lt;b&gt;x&lt;/b&gt;");
-    expect((await fetch(`${stack.stripeUrl}/pay/${id}?secret=guess`)).status).toBe(404);
+    expect((await fetch(`${config.stripeUrl}/pay/${id}?secret=guess`)).status).toBe(404);
     const pay = (card: string) => fetch(url, { method: "POST", body: new URLSearchParams({ card }) });
     expect((await pay("4000 0000 0000 0002")).status).toBe(402);
     expect(await (await pay("4242 4242 4242 4242")).text()).toContain("Paid.");

@@ -1,6 +1,6 @@
 // The gateway: API keys, CORS, limits, unknown paths; the same answers as Supabase's.
 
-import { request } from "node:http";
+import { Agent, request } from "node:http";
 import { SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import { signUp, stack } from "../support.ts";
@@ -138,6 +138,25 @@ describe("limits and unknown paths", () => {
     expect(known.status).toBe(413);
     expect(await chunked(`${stack.apiUrl}/auth/v1/signup`, headers, large)).toBe(413);
     expect((await get(`${rest}/currencies?limit=1`, headers)).status).toBe(200);
+  });
+
+  it("lets the next request through when a function answers before it has read the body", async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const answers: number[] = [];
+    for (const size of [9_000_000, 10, 9_000_000, 10, 9_000_000, 10]) {
+      const status = await new Promise<number>((resolve, reject) => {
+        const sending = request(
+          `${stack.apiUrl}/functions/v1/stripe-webhook`,
+          { method: "POST", agent },
+          (response) => response.resume().on("end", () => resolve(response.statusCode ?? 0)),
+        );
+        sending.on("error", reject);
+        sending.end(Buffer.alloc(size, " "));
+      });
+      answers.push(status);
+    }
+    agent.destroy();
+    expect(answers).toEqual([413, 400, 413, 400, 413, 400]);
   });
 
   it("shows a page at the root", async () => {

@@ -11,6 +11,7 @@ import {
   createMarket,
   payOnPage,
   stripe,
+  untilBooksAgree,
 } from "../payment-support.ts";
 import { database, type Person, until } from "../support.ts";
 
@@ -119,21 +120,8 @@ it("ends in the same books on both sides, whatever happens on the way", async ()
       for (const each of stories) bookings.push(await live(each));
       await calm();
       await control("release");
-      // what was lost is fetched, what failed is due at once
-      const settled = await until(
-        async () => {
-          await sql`update private.money_tasks set run_at = now() where done_at is null and dead_at is null and lease is null`;
-          await sql`select private.release_payouts(now())`;
-          const answer = (await (await callFunction("reconcile", undefined, {})).json()) as {
-            differences?: number;
-          };
-          const open = await sql`select 1 from private.money_tasks where done_at is null and dead_at is null`;
-          return answer.differences === 0 && open.length === 0 ? answer : undefined;
-        },
-        "both books to agree",
-        20_000,
-      );
-      expect(settled.differences).toBe(0);
+      // what was lost is fetched, what failed is tried again
+      await untilBooksAgree(sql);
 
       const [books] = await sql`select
         (select count(*)::int from private.money_tasks where dead_at is not null) as dead,

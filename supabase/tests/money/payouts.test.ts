@@ -8,7 +8,9 @@ import {
   callFunction,
   createMarket,
   payOnPage,
+  reconcile,
   stripe,
+  untilBooksAgree,
   untilStatus,
 } from "../payment-support.ts";
 import { database, type Person, signUp, signUpOperator, stack, until } from "../support.ts";
@@ -183,12 +185,7 @@ describe("books", () => {
   });
 
   it("are the same as Stripe's, to the unit; and what is not is listed", async () => {
-    const compare = async () =>
-      (await (await callFunction("reconcile", undefined, {})).json()) as Record<string, number>;
-    const result = await until(async () => {
-      const answer = await compare();
-      return answer.differences === 0 ? answer : undefined;
-    }, "no difference");
+    const result = await untilBooksAgree(sql);
     expect(result.compared).toBeGreaterThan(5);
     const [balanced] = await sql`
       select bool_and(sum = 0) as ok from (select sum(e.amount) from private.ledger_entries e
@@ -205,7 +202,7 @@ describe("books", () => {
       confirm: true,
       payment_method: "pm_card_visa",
     });
-    expect((await compare()).differences).toBe(1);
+    expect((await reconcile()).differences).toBe(1);
     const { data } = await operator.client
       .from("reconciliation_differences")
       .select()
@@ -214,5 +211,17 @@ describe("books", () => {
     expect(data[0]).toMatchObject({ problem: "missing_in_ledger", stripe_net: 455, ledger_net: null });
     const { data: hidden } = await host.client.from("reconciliation_differences").select().throwOnError();
     expect(hidden).toEqual([]);
+
+    // once it is booked, both books are the same again
+    await sql`
+      select private.post_transaction(
+        'correction:stray', 'correction', 'A test charge', now(),
+        array[
+          row('stripe_clearing', null, 'EUR', null, 455)::private.posting,
+          row('stripe_fees', null, 'EUR', null, 45)::private.posting,
+          row('platform_fee', null, 'EUR', null, -500)::private.posting
+        ],
+        ${data[0]?.balance_transaction ?? ""})`;
+    expect((await reconcile()).differences).toBe(0);
   });
 });
