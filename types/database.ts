@@ -606,6 +606,53 @@ export type Database = {
           },
         ];
       };
+      exchange_rates: {
+        Row: {
+          from_currency: string;
+          rate: number;
+          set_by: string | null;
+          to_currency: string;
+          valid_from: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          from_currency: string;
+          rate: number;
+          set_by?: string | null;
+          to_currency: string;
+          valid_from?: string;
+        };
+        Update: {
+          from_currency?: string;
+          rate?: number;
+          set_by?: string | null;
+          to_currency?: string;
+          valid_from?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "exchange_rates_from_fkey";
+            columns: ["from_currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "exchange_rates_set_by_fkey";
+            columns: ["set_by"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "exchange_rates_to_fkey";
+            columns: ["to_currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+        ];
+      };
       external_blocks: {
         Row: {
           check_in: string;
@@ -1162,6 +1209,7 @@ export type Database = {
       payout_accounts: {
         Row: {
           created_at: string;
+          currency: string | null;
           details_submitted: boolean;
           payouts_enabled: boolean;
           profile_id: string;
@@ -1172,6 +1220,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           created_at?: string;
+          currency?: string | null;
           details_submitted?: boolean;
           payouts_enabled?: boolean;
           profile_id: string;
@@ -1181,6 +1230,7 @@ export type Database = {
         };
         Update: {
           created_at?: string;
+          currency?: string | null;
           details_submitted?: boolean;
           payouts_enabled?: boolean;
           profile_id?: string;
@@ -1189,6 +1239,13 @@ export type Database = {
           updated_at?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "payout_accounts_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
           {
             foreignKeyName: "payout_accounts_profile_fkey";
             columns: ["profile_id"];
@@ -1252,6 +1309,8 @@ export type Database = {
           id: string;
           last_error: string | null;
           reversed_amount: number;
+          sent_amount: number;
+          sent_currency: string;
           status: Database["public"]["Enums"]["payout_status"];
           stripe_transfer_id: string | null;
           updated_at: string;
@@ -1267,6 +1326,8 @@ export type Database = {
           id?: string;
           last_error?: string | null;
           reversed_amount?: number;
+          sent_amount: number;
+          sent_currency: string;
           status?: Database["public"]["Enums"]["payout_status"];
           stripe_transfer_id?: string | null;
           updated_at?: string;
@@ -1281,6 +1342,8 @@ export type Database = {
           id?: string;
           last_error?: string | null;
           reversed_amount?: number;
+          sent_amount?: number;
+          sent_currency?: string;
           status?: Database["public"]["Enums"]["payout_status"];
           stripe_transfer_id?: string | null;
           updated_at?: string;
@@ -1306,6 +1369,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "profiles";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "payouts_sent_currency_fkey";
+            columns: ["sent_currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
           },
         ];
       };

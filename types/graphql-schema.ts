@@ -4189,6 +4189,14 @@ export type introspection = {
           name: "cancellationsCollection";
           type: { kind: "OBJECT"; name: "CancellationsConnection"; ofType: null };
         };
+        ratesFromCollection: {
+          name: "ratesFromCollection";
+          type: { kind: "OBJECT"; name: "ExchangeRatesConnection"; ofType: null };
+        };
+        ratesToCollection: {
+          name: "ratesToCollection";
+          type: { kind: "OBJECT"; name: "ExchangeRatesConnection"; ofType: null };
+        };
         paymentsCollection: {
           name: "paymentsCollection";
           type: { kind: "OBJECT"; name: "PaymentsConnection"; ofType: null };
@@ -4197,8 +4205,16 @@ export type introspection = {
           name: "refundsCollection";
           type: { kind: "OBJECT"; name: "RefundsConnection"; ofType: null };
         };
+        payoutAccountsCollection: {
+          name: "payoutAccountsCollection";
+          type: { kind: "OBJECT"; name: "PayoutAccountsConnection"; ofType: null };
+        };
         payoutsCollection: {
           name: "payoutsCollection";
+          type: { kind: "OBJECT"; name: "PayoutsConnection"; ofType: null };
+        };
+        sentPayoutsCollection: {
+          name: "sentPayoutsCollection";
           type: { kind: "OBJECT"; name: "PayoutsConnection"; ofType: null };
         };
         disputesCollection: {
@@ -5135,6 +5151,218 @@ export type introspection = {
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
+      ];
+    };
+    ExchangeRates: {
+      kind: "OBJECT";
+      name: "ExchangeRates";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        fromCurrency: {
+          name: "fromCurrency";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        toCurrency: {
+          name: "toCurrency";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        validFrom: {
+          name: "validFrom";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        rate: {
+          name: "rate";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigFloat"; ofType: null } };
+        };
+        setBy: { name: "setBy"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        fromCurrencyDetails: {
+          name: "fromCurrencyDetails";
+          type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
+        };
+        toCurrencyDetails: {
+          name: "toCurrencyDetails";
+          type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
+        };
+        setter: { name: "setter"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+      };
+    };
+    ExchangeRatesConnection: {
+      kind: "OBJECT";
+      name: "ExchangeRatesConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "ExchangeRatesEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    ExchangeRatesEdge: {
+      kind: "OBJECT";
+      name: "ExchangeRatesEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "ExchangeRates"; ofType: null };
+          };
+        };
+      };
+    };
+    ExchangeRatesFilter: {
+      kind: "INPUT_OBJECT";
+      name: "ExchangeRatesFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "fromCurrency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "toCurrency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "validFrom";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "rate";
+          type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "setBy";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "ExchangeRatesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "ExchangeRatesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "ExchangeRatesFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    ExchangeRatesInsertInput: {
+      kind: "INPUT_OBJECT";
+      name: "ExchangeRatesInsertInput";
+      isOneOf: false;
+      inputFields: [
+        { name: "fromCurrency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "toCurrency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "rate"; type: { kind: "SCALAR"; name: "BigFloat"; ofType: null }; defaultValue: null },
+      ];
+    };
+    ExchangeRatesInsertResponse: {
+      kind: "OBJECT";
+      name: "ExchangeRatesInsertResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "ExchangeRates"; ofType: null };
+              };
+            };
+          };
+        };
+      };
+    };
+    ExchangeRatesOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "ExchangeRatesOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "fromCurrency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "toCurrency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "validFrom";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "rate"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "setBy"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
       ];
     };
     ExternalBlocks: {
@@ -7307,6 +7535,10 @@ export type introspection = {
           name: "insertIntoCoHostInvitationsCollection";
           type: { kind: "OBJECT"; name: "CoHostInvitationsInsertResponse"; ofType: null };
         };
+        insertIntoExchangeRatesCollection: {
+          name: "insertIntoExchangeRatesCollection";
+          type: { kind: "OBJECT"; name: "ExchangeRatesInsertResponse"; ofType: null };
+        };
         insertIntoHostBlocksCollection: {
           name: "insertIntoHostBlocksCollection";
           type: { kind: "OBJECT"; name: "HostBlocksInsertResponse"; ofType: null };
@@ -7657,6 +7889,7 @@ export type introspection = {
         | "DeadJobs"
         | "DeadMoneyTasks"
         | "Disputes"
+        | "ExchangeRates"
         | "ExternalBlocks"
         | "FoundProperties"
         | "HostBlocks"
@@ -9683,6 +9916,7 @@ export type introspection = {
             ofType: { kind: "LIST"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
           };
         };
+        currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         createdAt: {
           name: "createdAt";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
@@ -9692,6 +9926,10 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
         profile: { name: "profile"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+        currencyDetails: {
+          name: "currencyDetails";
+          type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
+        };
       };
     };
     PayoutAccountsConnection: {
@@ -9773,6 +10011,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
           defaultValue: null;
@@ -9842,6 +10085,11 @@ export type introspection = {
         },
         {
           name: "payoutsEnabled";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -10170,6 +10418,14 @@ export type introspection = {
           name: "reversedAmount";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         };
+        sentCurrency: {
+          name: "sentCurrency";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        sentAmount: {
+          name: "sentAmount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
         stripeTransferId: {
           name: "stripeTransferId";
           type: { kind: "SCALAR"; name: "String"; ofType: null };
@@ -10187,6 +10443,10 @@ export type introspection = {
         host: { name: "host"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
         currencyDetails: {
           name: "currencyDetails";
+          type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
+        };
+        sentCurrencyDetails: {
+          name: "sentCurrencyDetails";
           type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
         };
         booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
@@ -10269,6 +10529,16 @@ export type introspection = {
         },
         {
           name: "reversedAmount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "sentCurrency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "sentAmount";
           type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
           defaultValue: null;
         },
@@ -10368,6 +10638,16 @@ export type introspection = {
         },
         {
           name: "reversedAmount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "sentCurrency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "sentAmount";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -10659,6 +10939,10 @@ export type introspection = {
         answeredAlterationsCollection: {
           name: "answeredAlterationsCollection";
           type: { kind: "OBJECT"; name: "BookingAlterationsConnection"; ofType: null };
+        };
+        exchangeRatesSetCollection: {
+          name: "exchangeRatesSetCollection";
+          type: { kind: "OBJECT"; name: "ExchangeRatesConnection"; ofType: null };
         };
         paymentMethodsCollection: {
           name: "paymentMethodsCollection";
@@ -15147,6 +15431,14 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "DisputesConnection"; ofType: null };
+          };
+        };
+        exchangeRatesCollection: {
+          name: "exchangeRatesCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "ExchangeRatesConnection"; ofType: null };
           };
         };
         exportMyData: { name: "exportMyData"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };

@@ -364,6 +364,24 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/exchange_rates": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Read rows */
+    get: operations["get_exchange_rates"];
+    put?: never;
+    /** Make rows */
+    post: operations["post_exchange_rates"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/external_blocks": {
     parameters: {
       query?: never;
@@ -1051,8 +1069,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Takes over what a connected account is at Stripe now, {id, details_submitted, payouts_enabled, requirements}.
-     * @description Takes over what a connected account is at Stripe now, {id, details_submitted, payouts_enabled, requirements}. For the functions money-worker and connect: service role only. Definer, because no role may write accounts.
+     * Takes over what a connected account is at Stripe now, {id, details_submitted, payouts_enabled, requirements, currency}.
+     * @description Takes over what a connected account is at Stripe now, {id, details_submitted, payouts_enabled, requirements, currency}. For the functions money-worker and connect: service role only. Definer, because no role may write accounts.
      */
     post: operations["call_apply_account"];
     delete?: never;
@@ -1091,8 +1109,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error, payment_method}, and moves the booking.
-     * @description Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error, payment_method}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.
+     * Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method}, and moves the booking.
+     * @description Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.
      */
     post: operations["call_apply_payment_intent"];
     delete?: never;
@@ -1111,8 +1129,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Takes over what a refund is at Stripe now, {id, refund_id, payment_intent, status, amount, created, balance_transaction, failure_balance_transaction, failure_reason}.
-     * @description Takes over what a refund is at Stripe now, {id, refund_id, payment_intent, status, amount, created, balance_transaction, failure_balance_transaction, failure_reason}. For the function money-worker: service role only. Definer, because no role may write refunds.
+     * Takes over what a refund is at Stripe now, {id, refund_id, payment_intent, status, amount, created, settlement, failure_settlement, failure_reason}.
+     * @description Takes over what a refund is at Stripe now, {id, refund_id, payment_intent, status, amount, created, settlement, failure_settlement, failure_reason}. For the function money-worker: service role only. Definer, because no role may write refunds.
      */
     post: operations["call_apply_refund"];
     delete?: never;
@@ -3754,6 +3772,45 @@ export interface components {
       /** Format: date-time */
       updated_at: string;
     };
+    /** @description What hosts get for a unit of what their guests pay. Set by operators or a job of theirs; only added to. Whoever is signed in may read it. */
+    exchange_rates: {
+      /**
+       * @description Of the booking. This is a Primary Key.
+       *     This is a Foreign Key to `currencies.code`.
+       */
+      from_currency: string;
+      /**
+       * @description Of the payout. This is a Primary Key.
+       *     This is a Foreign Key to `currencies.code`.
+       */
+      to_currency: string;
+      /**
+       * Format: date-time
+       * @description For quotes from then on, until the next. This is a Primary Key.
+       */
+      valid_from: string;
+      /** @description Units of to_currency for one of from_currency: 1.0842 dollars for a euro. */
+      rate: number;
+      /**
+       * Format: uuid
+       * @description The operator; null for the service role. This is a Foreign Key to `profiles.id`.
+       */
+      set_by?: string | null;
+    };
+    "exchange_rates.insert": {
+      /**
+       * @description Of the booking. This is a Primary Key.
+       *     This is a Foreign Key to `currencies.code`.
+       */
+      from_currency: string;
+      /**
+       * @description Of the payout. This is a Primary Key.
+       *     This is a Foreign Key to `currencies.code`.
+       */
+      to_currency: string;
+      /** @description Units of to_currency for one of from_currency: 1.0842 dollars for a euro. */
+      rate: number;
+    };
     /** @description Stays on other platforms, as their feeds tell. Written by the service that reads feeds. */
     external_blocks: {
       /**
@@ -4402,6 +4459,8 @@ export interface components {
       payouts_enabled: boolean;
       /** @description What Stripe still wants to know. */
       requirements: string[];
+      /** @description In which the account is paid. This is a Foreign Key to `currencies.code`. */
+      currency?: string | null;
       /** Format: date-time */
       created_at: string;
       /** Format: date-time */
@@ -4484,6 +4543,13 @@ export interface components {
        * @description What was taken back, or is being.
        */
       reversed_amount: number;
+      /** @description In which it is sent; another than the booking's at the rate that its quote fixed. This is a Foreign Key to `currencies.code`. */
+      sent_currency: string;
+      /**
+       * Format: int64
+       * @description The amount in that currency.
+       */
+      sent_amount: number;
       stripe_transfer_id?: string | null;
       /**
        * Format: date-time
@@ -6816,6 +6882,8 @@ export interface components {
     "rowFilter.payout_accounts.payouts_enabled": string;
     /** @description What Stripe still wants to know. */
     "rowFilter.payout_accounts.requirements": string;
+    /** @description In which the account is paid. */
+    "rowFilter.payout_accounts.currency": string;
     "rowFilter.payout_accounts.created_at": string;
     "rowFilter.payout_accounts.updated_at": string;
     "rowFilter.payout_holds.id": string;
@@ -7213,6 +7281,16 @@ export interface components {
     "rowFilter.user_roles.granted_by": string;
     /** @description When it was granted. */
     "rowFilter.user_roles.granted_at": string;
+    /** @description Of the booking. */
+    "rowFilter.exchange_rates.from_currency": string;
+    /** @description Of the payout. */
+    "rowFilter.exchange_rates.to_currency": string;
+    /** @description For quotes from then on, until the next. */
+    "rowFilter.exchange_rates.valid_from": string;
+    /** @description Units of to_currency for one of from_currency: 1.0842 dollars for a euro. */
+    "rowFilter.exchange_rates.rate": string;
+    /** @description The operator; null for the service role. */
+    "rowFilter.exchange_rates.set_by": string;
     "rowFilter.notification_kinds.id": string;
     /** @description Which preference it falls under. */
     "rowFilter.notification_kinds.topic": string;
@@ -7317,6 +7395,10 @@ export interface components {
     "rowFilter.payouts.amount": string;
     /** @description What was taken back, or is being. */
     "rowFilter.payouts.reversed_amount": string;
+    /** @description In which it is sent; another than the booking's at the rate that its quote fixed. */
+    "rowFilter.payouts.sent_currency": string;
+    /** @description The amount in that currency. */
+    "rowFilter.payouts.sent_amount": string;
     "rowFilter.payouts.stripe_transfer_id": string;
     /** @description When Stripe was first asked for it; from then on it is not called off. */
     "rowFilter.payouts.asked_at": string;
@@ -9546,6 +9628,99 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  get_exchange_rates: {
+    parameters: {
+      query?: {
+        /** @description Of the booking. */
+        from_currency?: components["parameters"]["rowFilter.exchange_rates.from_currency"];
+        /** @description Of the payout. */
+        to_currency?: components["parameters"]["rowFilter.exchange_rates.to_currency"];
+        /** @description For quotes from then on, until the next. */
+        valid_from?: components["parameters"]["rowFilter.exchange_rates.valid_from"];
+        /** @description Units of to_currency for one of from_currency: 1.0842 dollars for a euro. */
+        rate?: components["parameters"]["rowFilter.exchange_rates.rate"];
+        /** @description The operator; null for the service role. */
+        set_by?: components["parameters"]["rowFilter.exchange_rates.set_by"];
+        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description Leaves out so many rows at the start. */
+        offset?: components["parameters"]["offset"];
+        /** @description At most so many rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        Prefer?: components["parameters"]["preferCount"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["exchange_rates"][];
+        };
+      };
+      /** @description A part of the rows, as limit and Range ask. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["exchange_rates"][];
+        };
+      };
+      401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
+  post_exchange_rates: {
+    parameters: {
+      query?: {
+        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+      };
+      header?: {
+        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        Prefer?: components["parameters"]["preferPost"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json":
+          | components["schemas"]["exchange_rates.insert"]
+          | components["schemas"]["exchange_rates.insert"][];
+      };
+    };
+    responses: {
+      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["exchange_rates"][];
+        };
+      };
+      401: components["responses"]["401"];
+      403: components["responses"]["403"];
+      409: components["responses"]["409"];
+      default: components["responses"]["default"];
+    };
+  };
   get_external_blocks: {
     parameters: {
       query?: {
@@ -11017,6 +11192,8 @@ export interface operations {
         payouts_enabled?: components["parameters"]["rowFilter.payout_accounts.payouts_enabled"];
         /** @description What Stripe still wants to know. */
         requirements?: components["parameters"]["rowFilter.payout_accounts.requirements"];
+        /** @description In which the account is paid. */
+        currency?: components["parameters"]["rowFilter.payout_accounts.currency"];
         created_at?: components["parameters"]["rowFilter.payout_accounts.created_at"];
         updated_at?: components["parameters"]["rowFilter.payout_accounts.updated_at"];
         /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
@@ -11217,6 +11394,10 @@ export interface operations {
         amount?: components["parameters"]["rowFilter.payouts.amount"];
         /** @description What was taken back, or is being. */
         reversed_amount?: components["parameters"]["rowFilter.payouts.reversed_amount"];
+        /** @description In which it is sent; another than the booking's at the rate that its quote fixed. */
+        sent_currency?: components["parameters"]["rowFilter.payouts.sent_currency"];
+        /** @description The amount in that currency. */
+        sent_amount?: components["parameters"]["rowFilter.payouts.sent_amount"];
         stripe_transfer_id?: components["parameters"]["rowFilter.payouts.stripe_transfer_id"];
         /** @description When Stripe was first asked for it; from then on it is not called off. */
         asked_at?: components["parameters"]["rowFilter.payouts.asked_at"];

@@ -140,6 +140,7 @@ function environment(config: StackConfig, port: number, mail: Mail): NodeJS.Proc
     STRIPE_WEBHOOK_SECRET: emulatorKeys.webhookSecret,
     STRIPE_EMULATOR_URL: config.stripeUrl,
     ...(existsSync(envFile) ? parseEnv(readFileSync(envFile, "utf8")) : {}),
+    ...stripeKeys(),
     SUPABASE_URL: config.apiUrl,
     SUPABASE_ANON_KEY: config.keys.anon,
     SUPABASE_SERVICE_ROLE_KEY: config.keys.serviceRole,
@@ -147,4 +148,12 @@ function environment(config: StackConfig, port: number, mail: Mail): NodeJS.Proc
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: config.keys.secret }),
     SUPABASE_DB_URL: databaseUrl(config),
   };
+}
+
+/** Keys of Stripe that are set where the stack was started: they count before those of a file. */
+function stripeKeys(): Record<string, string> {
+  const names = ["STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET"];
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] ? [[name, process.env[name] as string]] : [])),
+  );
 }

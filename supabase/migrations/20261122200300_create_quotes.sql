@@ -85,12 +85,21 @@ revoke execute on function private.quote_id(text, timestamptz, uuid) from public
 comment on function private.quote_id(text, timestamptz, uuid) is
     'The id of a quote with these terms, this end and this owner; null for nobody. Called by functions of the owner.';
 
+create function private.quote_expires_at(p_quote_id uuid) returns timestamptz
+language sql immutable
+set search_path = ''
+as $$
+    select to_timestamp((('x' || left(p_quote_id::text, 8))::bit(32)::bigint))
+$$;
+revoke execute on function private.quote_expires_at(uuid) from public;
+comment on function private.quote_expires_at(uuid) is 'When a quote ends, which its id tells. Called by functions of the owner.';
+
 create function private.quote_holds(p_quote_id uuid, p_terms_hash text, p_owner uuid, p_now timestamptz) returns boolean
 language plpgsql immutable
 set search_path = ''
 as $$
 declare
-    v_expires_at constant timestamptz := to_timestamp((('x' || left(p_quote_id::text, 8))::bit(32)::bigint));
+    v_expires_at constant timestamptz := private.quote_expires_at(p_quote_id);
 begin
     return p_now < v_expires_at
         and p_quote_id in (private.quote_id(p_terms_hash, v_expires_at, p_owner), private.quote_id(p_terms_hash, v_expires_at, null));

@@ -240,7 +240,7 @@ declare
     v_kept constant text[] := array[
         'id', 'property_id', 'host_id', 'guest_id', 'booking_mode', 'currency', 'property_title', 'property_city', 'time_zone',
         'check_in_from', 'check_out_until', 'cancellation_policy_id', 'cancellation_policy_name', 'cancellation_steps',
-        'house_rules_version', 'quote_id', 'idempotency_key', 'request_hash', 'created_at'
+        'house_rules_version', 'quote_id', 'idempotency_key', 'request_hash', 'created_at', 'payout_currency', 'payout_rate'
     ];
     v_before jsonb;
     v_after jsonb;

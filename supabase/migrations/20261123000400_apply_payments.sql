@@ -209,13 +209,10 @@ begin
     if v_status = 'captured' and v_payment.status <> 'captured' then
         perform private.post_transaction(
             'charge:' || (p_intent ->> 'charge'), 'charge', 'Payment', to_timestamp((p_intent ->> 'created')::bigint),
-            array[
-                row('stripe_clearing', null, v_payment.currency, v_payment.booking_id,
-                    (p_intent ->> 'amount_received')::bigint - (p_intent ->> 'fee')::bigint)::private.posting,
-                row('stripe_fees', null, v_payment.currency, v_payment.booking_id, (p_intent ->> 'fee')::bigint)::private.posting,
-                row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, -(p_intent ->> 'amount_received')::bigint)::private.posting
-            ],
-            p_intent ->> 'balance_transaction'
+            private.settled(
+                v_payment.booking_id, v_payment.currency, (p_intent ->> 'amount_received')::bigint, p_intent -> 'settlement'
+            ) || row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, -(p_intent ->> 'amount_received')::bigint)::private.posting,
+            p_intent #>> '{settlement,id}'
         );
         update public.payments p
         set
@@ -243,7 +240,7 @@ $$;
 revoke execute on function public.apply_payment_intent(jsonb) from public;
 grant execute on function public.apply_payment_intent(jsonb) to service_role;
 comment on function public.apply_payment_intent(jsonb) is
-    'Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, balance_transaction, fee, capture_before, error, payment_method}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.';
+    'Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.';
 
 create function public.apply_refund(p_refund jsonb) returns text
 language plpgsql security definer
@@ -276,14 +273,15 @@ begin
         update public.payments p set refunded_amount = p.refunded_amount + v_refund.amount where p.id = v_payment.id;
     end if;
     if p_refund ->> 'status' in ('succeeded', 'pending', 'requires_action') then
-        perform private.post_transaction(
-            v_key, 'refund', 'Refund', to_timestamp((p_refund ->> 'created')::bigint),
-            array[
-                row('stripe_clearing', null, v_payment.currency, v_payment.booking_id, -v_refund.amount)::private.posting,
-                row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, v_refund.amount)::private.posting
-            ],
-            p_refund ->> 'balance_transaction'
-        );
+        -- one that waits for the guest or the bank has moved nothing yet
+        if p_refund #>> '{settlement,id}' is not null then
+            perform private.post_transaction(
+                v_key, 'refund', 'Refund', to_timestamp((p_refund ->> 'created')::bigint),
+                private.settled(v_payment.booking_id, v_payment.currency, -v_refund.amount, p_refund -> 'settlement')
+                    || row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, v_refund.amount)::private.posting,
+                p_refund #>> '{settlement,id}'
+            );
+        end if;
         update public.refunds r
         set status = case p_refund ->> 'status' when 'succeeded' then 'succeeded' else 'pending' end::public.refund_status, stripe_refund_id = p_refund ->> 'id'
         where r.id = v_refund.id and r.status <> 'failed';
@@ -291,11 +289,9 @@ begin
         if exists (select from private.ledger_transactions t where t.key = v_key) then
             perform private.post_transaction(
                 'refund_failed:' || (p_refund ->> 'id'), 'refund_failed', 'Refund that came back', now(),
-                array[
-                    row('stripe_clearing', null, v_payment.currency, v_payment.booking_id, v_refund.amount)::private.posting,
-                    row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, -v_refund.amount)::private.posting
-                ],
-                p_refund ->> 'failure_balance_transaction'
+                private.settled(v_payment.booking_id, v_payment.currency, v_refund.amount, p_refund -> 'failure_settlement')
+                    || row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, -v_refund.amount)::private.posting,
+                p_refund #>> '{failure_settlement,id}'
             );
         end if;
         update public.refunds r
@@ -310,7 +306,7 @@ $$;
 revoke execute on function public.apply_refund(jsonb) from public;
 grant execute on function public.apply_refund(jsonb) to service_role;
 comment on function public.apply_refund(jsonb) is
-    'Takes over what a refund is at Stripe now, {id, refund_id, payment_intent, status, amount, created, balance_transaction, failure_balance_transaction, failure_reason}. For the function money-worker: service role only. Definer, because no role may write refunds.';
+    'Takes over what a refund is at Stripe now, {id, refund_id, payment_intent, status, amount, created, settlement, failure_settlement, failure_reason}. For the function money-worker: service role only. Definer, because no role may write refunds.';
 
 create function public.fail_refund(p_refund_id uuid, p_error text) returns void
 language plpgsql security definer

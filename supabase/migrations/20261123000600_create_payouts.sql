@@ -16,6 +16,7 @@ create table public.payout_accounts (
     details_submitted boolean not null default false,
     payouts_enabled boolean not null default false,
     requirements text[] not null default '{}',
+    currency text constraint payout_accounts_currency_fkey references public.currencies (code) on delete restrict,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
@@ -23,6 +24,8 @@ comment on table public.payout_accounts is 'A host''s connected account at Strip
 comment on column public.payout_accounts.details_submitted is 'The host has been through onboarding.';
 comment on column public.payout_accounts.payouts_enabled is 'Money can be sent there.';
 comment on column public.payout_accounts.requirements is 'What Stripe still wants to know.';
+comment on column public.payout_accounts.currency is 'In which the account is paid.';
+create index payout_accounts_currency_idx on public.payout_accounts (currency);
 
 create type public.payout_status as enum ('pending', 'paid', 'cancelled', 'failed');
 comment on type public.payout_status is 'pending: on its way to Stripe. cancelled: it was no longer due when its turn came.';
@@ -35,6 +38,8 @@ create table public.payouts (
     currency text not null constraint payouts_currency_fkey references public.currencies (code) on delete restrict,
     amount bigint not null constraint payouts_amount_is_positive check (amount > 0),
     reversed_amount bigint not null default 0,
+    sent_currency text not null constraint payouts_sent_currency_fkey references public.currencies (code) on delete restrict,
+    sent_amount bigint not null constraint payouts_sent_amount_is_positive check (sent_amount > 0),
     stripe_transfer_id text constraint payouts_transfer_is_unique unique,
     asked_at timestamptz,
     last_error text,
@@ -46,6 +51,8 @@ comment on table public.payouts is 'What was sent to hosts for a booking; amount
 comment on column public.payouts.status is 'Where it stands.';
 comment on column public.payouts.currency is 'The booking''s.';
 comment on column public.payouts.amount is 'What was sent, or is on its way.';
+comment on column public.payouts.sent_currency is 'In which it is sent; another than the booking''s at the rate that its quote fixed.';
+comment on column public.payouts.sent_amount is 'The amount in that currency.';
 comment on column public.payouts.reversed_amount is 'What was taken back, or is being.';
 comment on column public.payouts.asked_at is 'When Stripe was first asked for it; from then on it is not called off.';
 comment on column public.payouts.last_error is 'Why it failed, in Stripe''s words.';
@@ -54,11 +61,13 @@ create unique index payouts_pending_idx on public.payouts (booking_id) where sta
 create index payouts_booking_id_idx on public.payouts (booking_id);
 create index payouts_host_id_idx on public.payouts (host_id);
 create index payouts_currency_idx on public.payouts (currency);
+create index payouts_sent_currency_idx on public.payouts (sent_currency);
 
 create table private.payout_reversals (
     id uuid default gen_random_uuid() constraint payout_reversals_pkey primary key,
     payout_id uuid not null constraint payout_reversals_payout_fkey references public.payouts (id) on delete restrict,
     amount bigint not null constraint payout_reversals_amount_is_positive check (amount > 0),
+    sent_amount bigint not null,
     status text not null default 'pending' constraint payout_reversals_status_is_known check (status in ('pending', 'done', 'failed')),
     stripe_reversal_id text constraint payout_reversals_are_unique unique,
     created_at timestamptz not null default now()
@@ -229,6 +238,7 @@ declare
         where p.booking_id = p_booking.id and p.status = 'paid'
     ) - greatest(private.host_share(p_booking.id), 0);
     v_payout public.payouts;
+    v_part bigint;
     v_reversal uuid;
 begin
     for v_payout in
@@ -241,13 +251,18 @@ begin
         for update
     loop
         exit when v_excess <= 0;
-        insert into private.payout_reversals (payout_id, amount)
-        values (v_payout.id, least(v_excess, v_payout.amount - v_payout.reversed_amount))
+        v_part := least(v_excess, v_payout.amount - v_payout.reversed_amount);
+        insert into private.payout_reversals (payout_id, amount, sent_amount)
+        values (
+            v_payout.id, v_part,
+            -- of the running total, so that all of it is exactly what was sent
+            private.proportion(v_payout.sent_amount, v_payout.reversed_amount + v_part, v_payout.amount)
+            - private.proportion(v_payout.sent_amount, v_payout.reversed_amount, v_payout.amount)
+        )
         returning id into v_reversal;
-        update public.payouts p set reversed_amount = p.reversed_amount + least(v_excess, v_payout.amount - v_payout.reversed_amount)
-        where p.id = v_payout.id;
+        update public.payouts p set reversed_amount = p.reversed_amount + v_part where p.id = v_payout.id;
         perform private.ask_for('reversal', v_reversal::text);
-        v_excess := v_excess - least(v_excess, v_payout.amount - v_payout.reversed_amount);
+        v_excess := v_excess - v_part;
     end loop;
 end
 $$;
@@ -306,8 +321,12 @@ begin
         v_due := v_due - v_offset;
     end loop;
     if v_due > 0 then
-        insert into public.payouts (booking_id, host_id, currency, amount)
-        values (v_booking.id, v_booking.host_id, v_booking.currency, v_due)
+        insert into public.payouts (booking_id, host_id, currency, amount, sent_currency, sent_amount)
+        values (
+            v_booking.id, v_booking.host_id, v_booking.currency, v_due, coalesce(v_booking.payout_currency, v_booking.currency),
+            case when v_booking.payout_currency is null then v_due
+                else private.converted(v_due, v_booking.currency, v_booking.payout_currency, v_booking.payout_rate) end
+        )
         on conflict do nothing
         returning id into v_payout;
         perform private.ask_for('transfer', v_payout::text) where v_payout is not null;
@@ -335,6 +354,10 @@ begin
             b.status in ('confirmed', 'completed', 'cancelled', 'no_show')
             and (b.status in ('cancelled', 'no_show') or b.check_in_at < p_now)
             and private.payout_due(b, p_now) > 0
+            -- what Stripe refused is not asked for again at once
+            and not exists (
+                select from public.payouts p where p.booking_id = b.id and p.status = 'failed' and p.updated_at > p_now - interval '1 hour'
+            )
         order by b.host_id, b.check_in_at, b.id
     loop
         -- one payout of a host at a time; a booking that somebody is at work on waits for the next run
@@ -376,7 +399,7 @@ begin
         update public.payouts p set asked_at = coalesce(p.asked_at, now()) where p.id = p_payout_id;
     end if;
     return jsonb_build_object(
-        'status', v_payout.status, 'amount', v_payout.amount, 'currency', v_payout.currency, 'booking_id', v_payout.booking_id,
+        'status', v_payout.status, 'amount', v_payout.sent_amount, 'currency', v_payout.sent_currency, 'booking_id', v_payout.booking_id,
         'transfer', v_payout.stripe_transfer_id,
         'destination', (select a.stripe_account_id from public.payout_accounts a where a.profile_id = v_payout.host_id)
     );
@@ -394,6 +417,7 @@ as $$
 declare
     v_payout public.payouts;
     v_amount bigint := (p_transfer ->> 'amount')::bigint;
+    v_back bigint;
     v_reversal jsonb;
 begin
     select p.* into v_payout from public.payouts p
@@ -402,32 +426,35 @@ begin
         return 'ignored: not a payout of ours';
     end if;
     perform private.lock_booking(v_payout.booking_id, now());
-    if v_amount <> v_payout.amount or upper(p_transfer ->> 'currency') <> v_payout.currency then
+    if v_amount <> v_payout.sent_amount or upper(p_transfer ->> 'currency') <> v_payout.sent_currency then
         raise exception using errcode = 'check_violation', message = 'Amount or currency at Stripe are not those of the payout.';
     end if;
     perform private.post_transaction(
         'transfer:' || (p_transfer ->> 'id'), 'transfer', 'Payout', to_timestamp((p_transfer ->> 'created')::bigint),
-        array[
-            row('host_payable', v_payout.host_id, v_payout.currency, v_payout.booking_id, v_amount)::private.posting,
-            row('stripe_clearing', null, v_payout.currency, v_payout.booking_id, -v_amount)::private.posting
-        ],
+        private.settled(v_payout.booking_id, v_payout.currency, -v_payout.amount, jsonb_build_object(
+            'currency', v_payout.sent_currency, 'amount', -v_amount, 'fee', 0, 'net', -v_amount
+        )) || row('host_payable', v_payout.host_id, v_payout.currency, v_payout.booking_id, v_payout.amount)::private.posting,
         p_transfer ->> 'balance_transaction'
     );
     update public.payouts p set status = 'paid', stripe_transfer_id = p_transfer ->> 'id', last_error = null where p.id = v_payout.id;
     for v_reversal in select r from jsonb_array_elements(p_transfer -> 'reversals') r loop
+        v_back := (v_reversal ->> 'amount')::bigint;
+        v_amount := coalesce(
+            (select r.amount from private.payout_reversals r where r.id::text = v_reversal ->> 'reversal_id'),
+            private.proportion(v_payout.amount, v_back, v_payout.sent_amount)
+        );
         if private.post_transaction(
             'reversal:' || (v_reversal ->> 'id'), 'reversal', 'Payout taken back', to_timestamp((v_reversal ->> 'created')::bigint),
-            array[
-                row('host_payable', v_payout.host_id, v_payout.currency, v_payout.booking_id, -(v_reversal ->> 'amount')::bigint)::private.posting,
-                row('stripe_clearing', null, v_payout.currency, v_payout.booking_id, (v_reversal ->> 'amount')::bigint)::private.posting
-            ],
+            private.settled(v_payout.booking_id, v_payout.currency, v_amount, jsonb_build_object(
+                'currency', v_payout.sent_currency, 'amount', v_back, 'fee', 0, 'net', v_back
+            )) || row('host_payable', v_payout.host_id, v_payout.currency, v_payout.booking_id, -v_amount)::private.posting,
             v_reversal ->> 'balance_transaction'
         ) then
             update private.payout_reversals r set status = 'done', stripe_reversal_id = v_reversal ->> 'id'
             where r.id::text = v_reversal ->> 'reversal_id';
             if not found then
                 -- somebody reversed in Stripe's dashboard
-                update public.payouts p set reversed_amount = p.reversed_amount + (v_reversal ->> 'amount')::bigint where p.id = v_payout.id;
+                update public.payouts p set reversed_amount = p.reversed_amount + v_amount where p.id = v_payout.id;
             end if;
         end if;
     end loop;
@@ -454,7 +481,7 @@ create function public.begin_reversal(p_reversal_id uuid) returns jsonb
 language sql security definer
 set search_path = ''
 as $$
-    select jsonb_build_object('transfer', p.stripe_transfer_id, 'amount', r.amount, 'status', r.status)
+    select jsonb_build_object('transfer', p.stripe_transfer_id, 'amount', r.sent_amount, 'status', r.status)
     from private.payout_reversals r
     join public.payouts p on p.id = r.payout_id
     where r.id = p_reversal_id
@@ -500,7 +527,8 @@ begin
     update public.payout_accounts a
     set
         details_submitted = (p_account ->> 'details_submitted')::boolean, payouts_enabled = (p_account ->> 'payouts_enabled')::boolean,
-        requirements = array(select jsonb_array_elements_text(p_account -> 'requirements'))
+        requirements = array(select jsonb_array_elements_text(p_account -> 'requirements')),
+        currency = (select c.code from public.currencies c where c.code = upper(p_account ->> 'currency'))
     where a.stripe_account_id = p_account ->> 'id';
     return case when found then 'applied' else 'ignored: not an account of ours' end;
 end
@@ -508,7 +536,7 @@ $$;
 revoke execute on function public.apply_account(jsonb) from public;
 grant execute on function public.apply_account(jsonb) to service_role;
 comment on function public.apply_account(jsonb) is
-    'Takes over what a connected account is at Stripe now, {id, details_submitted, payouts_enabled, requirements}. For the functions money-worker and connect: service role only. Definer, because no role may write accounts.';
+    'Takes over what a connected account is at Stripe now, {id, details_submitted, payouts_enabled, requirements, currency}. For the functions money-worker and connect: service role only. Definer, because no role may write accounts.';
 
 create function private.dispute_evidence(p_booking_id uuid) returns jsonb
 language sql stable
@@ -539,6 +567,7 @@ declare
     v_id constant text := p_dispute ->> 'id';
     v_amount constant bigint := (p_dispute ->> 'amount')::bigint;
     v_movement jsonb;
+    v_moved bigint;
     v_host bigint;
 begin
     select p.* into v_payment from public.payments p where p.stripe_payment_intent_id = p_dispute ->> 'payment_intent';
@@ -553,14 +582,13 @@ begin
     )
     on conflict (id) do update set status = case when disputes.status in ('won', 'lost') then disputes.status else excluded.status end;
     for v_movement in select m from jsonb_array_elements(p_dispute -> 'movements') m loop
+        -- all of it, in the booking's currency, whatever it was at Stripe
+        v_moved := sign((v_movement ->> 'amount')::bigint) * v_amount;
         perform private.post_transaction(
             'dispute:' || (v_movement ->> 'id'), case when (v_movement ->> 'amount')::bigint < 0 then 'dispute' else 'dispute_won' end,
             'Dispute', to_timestamp((v_movement ->> 'created')::bigint),
-            array[
-                row('stripe_clearing', null, v_payment.currency, v_payment.booking_id, (v_movement ->> 'net')::bigint)::private.posting,
-                row('stripe_fees', null, v_payment.currency, v_payment.booking_id, (v_movement ->> 'fee')::bigint)::private.posting,
-                row('disputed', null, v_payment.currency, v_payment.booking_id, -(v_movement ->> 'amount')::bigint)::private.posting
-            ],
+            private.settled(v_payment.booking_id, v_payment.currency, v_moved, v_movement)
+                || row('disputed', null, v_payment.currency, v_payment.booking_id, -v_moved)::private.posting,
             v_movement ->> 'id'
         );
     end loop;

@@ -6,6 +6,15 @@ comment on constraint disputes_currency_fkey on public.disputes is '@graphql({"f
 comment on constraint payments_currency_fkey on public.payments is '@graphql({"foreign_name": "currencyDetails"})';
 comment on constraint refunds_currency_fkey on public.refunds is '@graphql({"foreign_name": "currencyDetails"})';
 comment on constraint payouts_currency_fkey on public.payouts is '@graphql({"foreign_name": "currencyDetails"})';
+comment on constraint payouts_sent_currency_fkey on public.payouts is
+    '@graphql({"foreign_name": "sentCurrencyDetails", "local_name": "sentPayoutsCollection"})';
+comment on constraint payout_accounts_currency_fkey on public.payout_accounts is '@graphql({"foreign_name": "currencyDetails"})';
+comment on constraint exchange_rates_from_fkey on public.exchange_rates is
+    '@graphql({"foreign_name": "fromCurrencyDetails", "local_name": "ratesFromCollection"})';
+comment on constraint exchange_rates_to_fkey on public.exchange_rates is
+    '@graphql({"foreign_name": "toCurrencyDetails", "local_name": "ratesToCollection"})';
+comment on constraint exchange_rates_set_by_fkey on public.exchange_rates is
+    '@graphql({"foreign_name": "setter", "local_name": "exchangeRatesSetCollection"})';
 comment on constraint payout_holds_held_by_fkey on public.payout_holds is
     '@graphql({"foreign_name": "holder", "local_name": "heldPayoutsCollection"})';
 comment on constraint payout_accounts_profile_fkey on public.payout_accounts is '@graphql({"local_name": "payoutAccount"})';

@@ -70,6 +70,7 @@ export type BalanceTransaction = Pick<
   | "available_on"
   | "created"
   | "currency"
+  | "exchange_rate"
   | "fee"
   | "net"
   | "reporting_category"
@@ -180,8 +181,13 @@ export interface Books {
   all<T extends Item>(object: T["object"]): T[];
   /** Moves the balance and returns what it is recorded as. `net` is `amount` without `fee`. */
   move(
-    movement: Omit<BalanceTransaction, "id" | "object" | "created" | "available_on" | "net" | "status">,
+    movement: Omit<
+      BalanceTransaction,
+      "id" | "object" | "created" | "available_on" | "exchange_rate" | "net" | "status"
+    >,
   ): BalanceTransaction;
+  /** Currencies that the platform has no bank account in: what guests pay in them is kept in another. */
+  conversions: Record<string, { to: string; rate: number }>;
   balance(currency: string): number;
   /** Records an event with the object as it is now, and tells whoever listens. */
   emit(type: Stripe.Event["type"], object: Item): void;
@@ -210,15 +216,25 @@ export function createBooks(file: string): Books {
     find: (id) => items.get(id),
     all: <T extends Item>(object: T["object"]) =>
       [...items.values()].filter((item): item is T => item.object === object).reverse(),
+    conversions: {},
     move(movement) {
       const now = books.now();
+      const conversion = movement.type.startsWith("transfer")
+        ? undefined
+        : books.conversions[movement.currency];
+      const amount = Math.round(movement.amount * (conversion?.rate ?? 1));
+      const fee = Math.round(movement.fee * (conversion?.rate ?? 1));
       return books.put({
         ...movement,
         id: books.newId("txn"),
         object: "balance_transaction",
+        amount,
         available_on: now,
         created: now,
-        net: movement.amount - movement.fee,
+        currency: conversion?.to ?? movement.currency,
+        exchange_rate: conversion?.rate ?? null,
+        fee,
+        net: amount - fee,
         status: "available",
       });
     },

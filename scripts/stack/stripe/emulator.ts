@@ -52,7 +52,7 @@ export function createStripe(config: StackConfig): Part {
     }
     if (place === "dashboard")
       return html(response, 200, messagePage("Payouts", `This is where ${id} would see its payouts.`));
-    if (place === "_emulator" && request.method === "POST") return control(id, body, response);
+    if (place === "_emulator" && request.method === "POST") return control(known, id, body, response);
     html(response, 404, messagePage("Nothing here", "The API is under /v1."));
   }
 
@@ -130,11 +130,12 @@ export function createStripe(config: StackConfig): Part {
     response.writeHead(303, { location: url.pathname + url.search }).end();
   }
 
-  async function control(what: string, body: string, response: ServerResponse): Promise<void> {
+  async function control(known: Books, what: string, body: string, response: ServerResponse): Promise<void> {
     const wish: unknown = body === "" ? {} : JSON.parse(body);
     let answer: unknown = {};
     if (what === "faults") faults.set(wish as Fault[]);
     else if (what === "webhooks") answer = webhooks.setMode(wish as Partial<DeliveryMode>);
+    else if (what === "conversions") known.conversions = wish as Books["conversions"];
     else if (what === "release") await webhooks.release();
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
   }

@@ -53,5 +53,6 @@ export function accountState(account: Stripe.Account) {
     details_submitted: account.details_submitted,
     payouts_enabled: account.payouts_enabled,
     requirements: account.requirements?.currently_due ?? [],
+    currency: account.default_currency ?? null,
   };
 }

@@ -10,6 +10,8 @@ export interface AccountState {
   details_submitted: boolean;
   payouts_enabled: boolean;
   requirements: string[];
+  /** In which the host is paid, as Stripe writes it. */
+  currency: string | null;
 }
 
 /** What the function needs of the outside; index.ts gives the real ones. */

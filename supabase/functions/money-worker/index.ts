@@ -26,7 +26,9 @@ const sync: Syncs = {
     return data;
   },
   async refund(id) {
-    const refund = await stripe.refunds.retrieve(id);
+    const refund = await stripe.refunds.retrieve(id, {
+      expand: ["balance_transaction", "failure_balance_transaction"],
+    });
     const { data } = await supabase
       .rpc("apply_refund", { p_refund: refundState(refund) as Json })
       .throwOnError();

@@ -3,11 +3,18 @@
 import type Stripe from "npm:stripe@23.1.0";
 import { idOf } from "../_shared/stripe.ts";
 
+/** What an object did to the platform's balance, in the balance's own currency. */
+function settlement(transaction: string | Stripe.BalanceTransaction | null | undefined) {
+  if (typeof transaction !== "object" || transaction === null) return null;
+  const { id, currency, amount, fee, net } = transaction;
+  return { id, currency, amount, fee, net };
+}
+
 /** A PaymentIntent with latest_charge.balance_transaction expanded. */
 export function intentState(intent: Stripe.PaymentIntent) {
   const charge = typeof intent.latest_charge === "object" ? intent.latest_charge : null;
-  const transaction = typeof charge?.balance_transaction === "object" ? charge.balance_transaction : null;
-  if (intent.status === "succeeded" && transaction === null) {
+  const settled = settlement(charge?.balance_transaction);
+  if (intent.status === "succeeded" && settled === null) {
     throw new Error("the charge has no balance transaction yet");
   }
   return {
@@ -19,8 +26,7 @@ export function intentState(intent: Stripe.PaymentIntent) {
     currency: intent.currency,
     created: charge?.created ?? intent.created,
     charge: charge?.id ?? null,
-    balance_transaction: transaction?.id ?? null,
-    fee: transaction?.fee ?? 0,
+    settlement: settled,
     capture_before: charge?.payment_method_details?.card?.capture_before ?? null,
     error: intent.last_payment_error?.message ?? null,
     payment_method: methodState(intent, charge),
@@ -40,6 +46,7 @@ function methodState(intent: Stripe.PaymentIntent, charge: Stripe.Charge | null)
   };
 }
 
+/** A refund with both balance transactions expanded. */
 export function refundState(refund: Stripe.Refund) {
   return {
     id: refund.id,
@@ -48,8 +55,8 @@ export function refundState(refund: Stripe.Refund) {
     status: refund.status,
     amount: refund.amount,
     created: refund.created,
-    balance_transaction: idOf(refund.balance_transaction),
-    failure_balance_transaction: idOf(refund.failure_balance_transaction),
+    settlement: settlement(refund.balance_transaction),
+    failure_settlement: settlement(refund.failure_balance_transaction),
     failure_reason: refund.failure_reason ?? null,
   };
 }
@@ -79,8 +86,9 @@ export function disputeState(dispute: Stripe.Dispute) {
     status: dispute.status,
     reason: dispute.reason,
     amount: dispute.amount,
-    movements: dispute.balance_transactions.map(({ id, amount, fee, net, created }) => ({
+    movements: dispute.balance_transactions.map(({ id, currency, amount, fee, net, created }) => ({
       id,
+      currency,
       amount,
       fee,
       net,

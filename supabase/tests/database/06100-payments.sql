@@ -22,7 +22,9 @@ create function pg_temp.intent(p_status text, p_changes jsonb default '{}') retu
     select public.apply_payment_intent(jsonb_build_object(
         'id', 'pi_1', 'payment_id', begun ->> 'payment_id', 'status', p_status, 'amount', begun -> 'amount',
         'amount_received', begun -> 'amount', 'currency', 'eur', 'created', 1800000000, 'charge', 'ch_1',
-        'balance_transaction', 'txn_1', 'fee', 500
+        'settlement', jsonb_build_object(
+            'id', 'txn_1', 'currency', 'eur', 'amount', begun -> 'amount', 'fee', 500, 'net', (begun ->> 'amount')::bigint - 500
+        )
     ) || p_changes) from world
 $$;
 create function pg_temp.status() returns public.booking_status language sql as $$

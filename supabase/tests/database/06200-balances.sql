@@ -31,7 +31,9 @@ create function pg_temp.pay(p_number integer, p_changes jsonb default '{}') retu
     select public.apply_payment_intent(jsonb_build_object(
         'id', 'pi_bl' || p_number, 'payment_id', b ->> 'payment_id', 'status', 'succeeded', 'amount', b -> 'amount',
         'amount_received', b -> 'amount', 'currency', 'eur', 'created', 1800000000, 'charge', 'ch_bl' || p_number,
-        'balance_transaction', 'txn_bl' || p_number, 'fee', 0,
+        'settlement', jsonb_build_object(
+            'id', 'txn_bl' || p_number, 'currency', 'eur', 'amount', b -> 'amount', 'fee', 0, 'net', b -> 'amount'
+        ),
         'payment_method', jsonb_build_object('id', 'pm_bl', 'brand', 'visa', 'last4', '4242', 'is_reusable', true)
     ) || p_changes)
     from world, public.begin_payment(ben, booking) b

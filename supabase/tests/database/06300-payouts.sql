@@ -1,6 +1,6 @@
 -- What hosts are paid when: a day after check-in, in parts of long stays, not while new, held or disputed; debts are carried.
 begin;
-select plan(20);
+select plan(27);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Olga') as olga,
@@ -21,7 +21,9 @@ begin
     perform public.apply_payment_intent(jsonb_build_object(
         'id', 'pi_' || p_name, 'payment_id', v_begun ->> 'payment_id', 'status', 'succeeded', 'amount', v_begun -> 'amount',
         'amount_received', v_begun -> 'amount', 'currency', 'eur', 'created', 1800000000, 'charge', 'ch_' || p_name,
-        'balance_transaction', 'txn_' || p_name, 'fee', 0
+        'settlement', jsonb_build_object(
+            'id', 'txn_' || p_name, 'currency', 'eur', 'amount', v_begun -> 'amount', 'fee', 0, 'net', v_begun -> 'amount'
+        )
     ));
     set constraints all immediate;
     set constraints all deferred;
@@ -102,6 +104,32 @@ select is(
     'agreement 16900, transfer -16900, agreement -16900, offset 16900', 'PO20 and the host''s statement says so'
 );
 select tests.act_as('postgres');
+
+-- the guest's bank takes 200.00 back, and Stripe 15.00 for it
+create function pg_temp.dispute(p_status text) returns text language sql as $$
+    select public.apply_dispute(jsonb_build_object(
+        'id', 'dp_po', 'payment_intent', 'pi_second', 'status', p_status, 'reason', 'fraudulent', 'amount', 20000,
+        'movements', '[{"id": "txn_dp", "currency": "eur", "amount": -20000, "fee": 1500, "net": -21500, "created": 1800000000}]'::jsonb
+    ))
+$$;
+create function pg_temp.balance(p_purpose private.ledger_purpose) returns bigint language sql as $$
+    select coalesce(sum(e.amount), 0)::bigint from private.ledger_entries e join private.ledger_accounts a on a.id = e.account_id, world
+    where e.booking_id = second and a.purpose = p_purpose
+$$;
+select is(pg_temp.dispute('needs_response'), 'applied', 'PO21 a dispute is taken over');
+select is(pg_temp.due(second, '25 hours'), 0::bigint, 'PO22 and freezes the payout') from world;
+select is(pg_temp.balance('disputed') || ' ' || pg_temp.balance('stripe_clearing') || ' ' || pg_temp.balance('stripe_fees'), '20000 -1500 1500', 'PO23 what the bank took stands apart');
+select ok(
+    (select evidence ?& array['booking', 'line_items', 'house_rules', 'history'] and evidence #>> '{booking,guest_total}' = '20000' from public.disputes),
+    'PO24 the evidence says what was booked, by which rules, and what happened'
+);
+select pg_temp.dispute('lost');
+select pg_temp.dispute('lost');
+select pg_temp.dispute('under_review');
+select is((select status from public.disputes), 'lost', 'PO25 what is decided stays, in whatever order it is heard');
+select is(pg_temp.balance('disputed') || ' ' || pg_temp.balance('host_payable') || ' ' || pg_temp.balance('platform_fee'), '0 0 0', 'PO26 lost: host and platform have nothing of it');
+select pg_temp.commit_now();
+select is_empty('select from private.planned_charges c, world where c.booking_id = second', 'PO27 and the card is not charged again');
 
 select * from finish();
 rollback;

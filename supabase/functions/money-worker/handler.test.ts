@@ -1,0 +1,166 @@
+// money-worker without a network: what each task calls, what is tried again, and what is left to people.
+
+import assert from "node:assert/strict";
+import { createHandler, type Dependencies, type Task } from "./handler.ts";
+
+const payment_id = "00000000-0000-4000-8000-000000000001";
+const booking_id = "00000000-0000-4000-8000-000000000002";
+const lease = "00000000-0000-4000-8000-000000000003";
+
+class FinalError extends Error {}
+
+function setUp(
+  tasks: { kind: string; subject?: string; message?: unknown }[],
+  overrides: Partial<Dependencies> = {},
+) {
+  const calls: string[] = [];
+  const waiting: Task[] = tasks.map(({ kind, subject = "s", message = {} }, index) => ({
+    task_id: index + 1,
+    lease,
+    kind,
+    subject,
+    attempt: 1,
+    message,
+  }));
+  const sync = (name: string) => async (id: string) => {
+    calls.push(`sync ${name} ${id}`);
+    return "applied";
+  };
+  const handle = createHandler({
+    takeTasks: async () => waiting.splice(0, 20),
+    finishTask: async (task, outcome) => {
+      calls.push(`finish ${task.task_id}: ${outcome}`);
+      return true;
+    },
+    failTask: async (task, error, isFinal) =>
+      void calls.push(`fail ${task.task_id}: ${error}${isFinal ? " for good" : ""}`),
+    sync: {
+      paymentIntent: sync("intent"),
+      refund: sync("refund"),
+      transfer: sync("transfer"),
+      dispute: sync("dispute"),
+      account: sync("account"),
+    },
+    intentOf: async () => "pi_new",
+    charge: async (intent, method, key) => void calls.push(`charge ${intent} ${method} ${key}`),
+    failCharge: async (id, error) => void calls.push(`charge of ${id} failed: ${error}`),
+    detach: async (method) => void calls.push(`detach ${method}`),
+    capture: async (id) => void calls.push(`capture ${id}`),
+    cancel: async (id) => void calls.push(`cancel ${id}`),
+    createRefund: async ({ amount }) => {
+      calls.push(`refund ${amount}`);
+      return "re_1";
+    },
+    failRefund: async (id, error) => void calls.push(`refund ${id} failed: ${error}`),
+    transfer: async (id) => `transferred ${id}`,
+    reverse: async (id) => `reversed ${id}`,
+    isFinal: (error) => error instanceof FinalError,
+    describe: (error) => (error instanceof Error ? error.message : "failed"),
+    log: () => {},
+    ...overrides,
+  });
+  return { run: () => handle(new Request("http://f/", { method: "POST" })), calls };
+}
+
+const event = (type: string, object: object) => ({ kind: "event", message: { type, object } });
+
+Deno.test("an event says only which object is looked at, a refund's and a dispute's payment first", async () => {
+  const { run, calls } = setUp([
+    event("payment_intent.succeeded", { id: "pi_1", status: "canceled" }),
+    event("transfer.reversed", { id: "tr_1" }),
+    event("account.updated", { id: "acct_1" }),
+    event("invoice.paid", { id: "in_1" }),
+  ]);
+  assert.deepEqual(await (await run()).json(), { done: 4, failed: 0 });
+  assert.deepEqual(
+    calls.filter((call) => call.startsWith("sync")),
+    ["sync intent pi_1", "sync transfer tr_1", "sync account acct_1"],
+  );
+  assert.ok(calls.includes("finish 4: ignored: nothing depends on it"));
+  for (const type of ["refund.created", "charge.dispute.created"]) {
+    const { run, calls } = setUp([event(type, { id: "x_1", payment_intent: "pi_1" })]);
+    await run();
+    assert.deepEqual(calls[0], "sync intent pi_1");
+    assert.match(calls[1] ?? "", /^sync (refund|dispute) x_1$/);
+  }
+});
+
+Deno.test("what may become better is tried again, what cannot is laid aside, and neither holds up the others", async () => {
+  const { run, calls } = setUp(
+    [
+      event("payment_intent.succeeded", { id: "pi_1" }),
+      { kind: "capture", message: { payment_intent: null } },
+      { kind: "cancel", message: { payment_intent: "pi_2" } },
+    ],
+    { finishTask: async ({ task_id }) => task_id > 0, cancel: () => Promise.reject(new Error("429")) },
+  );
+  assert.deepEqual(await (await run()).json(), { done: 1, failed: 2 });
+  assert.ok(calls.includes("fail 3: 429"));
+  assert.match(calls.find((call) => call.startsWith("fail 2")) ?? "", / for good$/);
+});
+
+Deno.test("a capture or cancellation that Stripe refuses for good is whatever the intent is now", async () => {
+  const { run, calls } = setUp([{ kind: "capture", message: { payment_intent: "pi_1" } }], {
+    capture: () => Promise.reject(new FinalError("already captured")),
+  });
+  await run();
+  assert.deepEqual(calls, ["sync intent pi_1", "finish 1: applied"]);
+});
+
+const balance = {
+  kind: "charge",
+  subject: `${payment_id}:2`,
+  message: {
+    payment_id,
+    status: "requires_payment",
+    payment_intent: null,
+    booking_id,
+    amount: 100,
+    currency: "EUR",
+    customer: "cus_1",
+    payment_method: "pm_1",
+    description: "House",
+  },
+};
+
+Deno.test("a balance is charged to the kept card, with a key for each try", async () => {
+  const { run, calls } = setUp([balance]);
+  await run();
+  assert.deepEqual(calls, [
+    `charge pi_new pm_1 charge:${payment_id}:2`,
+    "sync intent pi_new",
+    "finish 1: applied",
+  ]);
+});
+
+Deno.test("a card that declines is told of, one that was removed is not asked, and what was paid meanwhile is left", async () => {
+  const declined = setUp([balance], { charge: () => Promise.reject(new FinalError("declined")) });
+  await declined.run();
+  assert.deepEqual(declined.calls, [
+    `charge of ${payment_id} failed: declined`,
+    "sync intent pi_new",
+    "finish 1: applied",
+  ]);
+  const removed = setUp([{ ...balance, message: { ...balance.message, payment_method: null } }]);
+  await removed.run();
+  assert.deepEqual(removed.calls[0], `charge of ${payment_id} failed: The card was removed.`);
+  const paid = setUp([{ ...balance, message: { ...balance.message, status: "captured" } }]);
+  await paid.run();
+  assert.deepEqual(paid.calls, ["finish 1: ignored: captured"]);
+});
+
+Deno.test("a refund that Stripe refuses for good waits for an operator; any other trouble is tried again", async () => {
+  const refund = {
+    kind: "refund",
+    message: { refund_id: payment_id, payment_intent: "pi_1", amount: 100, booking_id },
+  };
+  const refused = setUp([refund], { createRefund: () => Promise.reject(new FinalError("charge_disputed")) });
+  await refused.run();
+  assert.deepEqual(refused.calls, [
+    `refund ${payment_id} failed: charge_disputed`,
+    "finish 1: failed: charge_disputed",
+  ]);
+  const down = setUp([refund], { createRefund: () => Promise.reject(new Error("503")) });
+  await down.run();
+  assert.deepEqual(down.calls, ["fail 1: 503"]);
+});
