@@ -52,14 +52,27 @@ export function createFunctions(config: StackConfig, mail: Mail): Functions {
     return { process, port };
   }
 
+  /** Deno's watcher outlives a function that crashed, and waits for a change of its files. */
+  async function answers(worker: Promise<Worker>): Promise<boolean> {
+    const known = await worker.catch(() => undefined);
+    return known?.process.running === true && (await listens(known.port));
+  }
+
+  async function relaunch(name: string, dead: Promise<Worker> | undefined): Promise<Worker> {
+    await dead?.then(({ process }) => process.stop()).catch(() => {});
+    return launch(name);
+  }
+
   return {
     name: "functions",
     exists: (name) => /^[A-Za-z0-9][\w-]*$/.test(name) && existsSync(indexOf(name)),
     verifiesJwt: (name) => config.toml.functions[name]?.verify_jwt ?? true,
     async portOf(name) {
-      const current = await workers.get(name)?.catch(() => undefined);
-      if (current?.process.running === true) return current.port;
-      const launched = launch(name);
+      const known = workers.get(name);
+      if (known !== undefined && (await answers(known))) return (await known).port;
+      // another call may have seen it first
+      const other = workers.get(name);
+      const launched = other !== undefined && other !== known ? other : relaunch(name, known);
       workers.set(name, launched);
       return (await launched).port;
     },
