@@ -75,18 +75,30 @@ export function createFunctions(config: StackConfig, mail: Mail): Functions {
     }
   }
 
+  /** The worker, if it answers: Deno's watcher outlives a function that crashed, and waits for a change of its files. */
+  async function answering(launched: Promise<Worker> | undefined): Promise<Worker | undefined> {
+    const worker = await launched?.catch(() => undefined);
+    return worker?.process.running === true && (await listens(worker.port)) ? worker : undefined;
+  }
+
+  async function relaunch(name: string, dead: Promise<Worker> | undefined): Promise<Worker> {
+    const worker = await dead?.catch(() => undefined);
+    if (worker !== undefined) await end(worker.process);
+    return launch(name);
+  }
+
   return {
     name: "functions",
     exists: (name) => /^[A-Za-z0-9][\w-]*$/.test(name) && existsSync(indexOf(name)),
     verifiesJwt: (name) => config.toml.functions[name]?.verify_jwt ?? true,
     async portOf(name) {
       const known = workers.get(name);
-      let worker = await known?.catch(() => undefined);
-      if (worker?.process.running !== true) {
+      let worker = await answering(known);
+      if (worker === undefined) {
         // Of several requests that wait for it, one launches it.
         let launched = workers.get(name);
         if (launched === undefined || launched === known) {
-          launched = launch(name);
+          launched = relaunch(name, known);
           workers.set(name, launched);
         }
         worker = await launched;

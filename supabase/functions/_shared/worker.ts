@@ -29,7 +29,7 @@ export interface WorkerOptions {
   concurrency?: number;
   /** Milliseconds after which no further batch is taken, so that the platform's limit meets no job; what is left is taken at the next call. */
   budget?: number;
-  /** Milliseconds after which a job that has not ended counts as failed, so that one that hangs holds up no other. Less than its lease. */
+  /** Milliseconds after which a job that has not ended counts as failed, so that one that hangs holds up no other: a batch must end within its lease. */
   patience?: number;
   now?: () => number;
   /** Keeps the function alive for work that goes on after the answer; the platform's when not given. */
@@ -46,7 +46,7 @@ declare global {
  * come meanwhile are answered with 202 too: the one that works looks again before it ends.
  */
 export function createWorker(options: WorkerOptions): (request: Request) => Promise<Response> {
-  const { queue, work, log, concurrency = 1, budget = 60_000, patience = 45_000, now = Date.now } = options;
+  const { queue, work, log, concurrency = 1, budget = 60_000, patience = 25_000, now = Date.now } = options;
   const waitUntil = options.waitUntil ?? globalThis.EdgeRuntime?.waitUntil.bind(globalThis.EdgeRuntime);
   let running = false;
   let calledAgain = false;

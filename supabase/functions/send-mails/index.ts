@@ -26,7 +26,7 @@ type Json = NonNullable<Parameters<typeof supabase.rpc<"mail_to_send">>[1]>["p_m
 
 Deno.serve(
   createHandler({
-    queue: createQueue(supabase, "mails", 20),
+    queue: createQueue(supabase, "mails"),
     async mailToSend(message) {
       const { data } = await supabase.rpc("mail_to_send", { p_message: message as Json }).throwOnError();
       return data as MailRequest | null;

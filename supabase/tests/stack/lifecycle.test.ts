@@ -336,6 +336,10 @@ describe("a project", { timeout: 120_000 }, () => {
       Deno.serve(async (request) => {
         if (request.method === "OPTIONS") return new Response("mine", { headers: { "access-control-allow-origin": "https://app.example" } });
         if (new URL(request.url).pathname === "/echo/boom") throw new Error("boom");
+        if (new URL(request.url).pathname === "/echo/crash") {
+          setTimeout(() => { throw new Error("crash"); });
+          await new Promise(() => {});
+        }
         const body = z.object({ name: z.string() }).parse(await request.json());
         return Response.json({ ${word}: body.name, path: new URL(request.url).pathname, url: Deno.env.get("SUPABASE_URL"), home: Deno.env.get("STRIPE_KEY") ?? null });
       });`;
@@ -363,6 +367,8 @@ describe("a project", { timeout: 120_000 }, () => {
       "https://app.example",
     ]);
     expect((await call({ apikey: stack.publishableKey }, "/boom")).status).toBe(500);
+    expect((await call({ apikey: stack.publishableKey })).status).toBe(200);
+    expect((await call({ apikey: stack.publishableKey }, "/crash")).status).toBe(503);
     expect((await call({ apikey: stack.publishableKey })).status).toBe(200);
 
     writeFileSync(join(folder, "index.ts"), source("goodbye"));
