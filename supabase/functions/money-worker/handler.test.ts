@@ -56,6 +56,7 @@ function setUp(
     reverse: async (id) => `reversed ${id}`,
     isFinal: (error) => error instanceof FinalError,
     describe: (error) => (error instanceof Error ? error.message : "failed"),
+    reasonOf: () => "The card was declined.",
     log: () => {},
     ...overrides,
   });
@@ -137,7 +138,7 @@ Deno.test("a card that declines is told of, one that was removed is not asked, a
   const declined = setUp([balance], { charge: () => Promise.reject(new FinalError("declined")) });
   await declined.run();
   assert.deepEqual(declined.calls, [
-    `charge of ${payment_id} failed: declined`,
+    `charge of ${payment_id} failed: The card was declined.`,
     "sync intent pi_new",
     "finish 1: applied",
   ]);

@@ -230,6 +230,8 @@ select bag_eq(
         ('cancellation_policies authenticated UPDATE name, steps'),
         ('co_host_invitations authenticated INSERT email, level, property_id'),
         ('co_hosts authenticated UPDATE level'),
+        ('exchange_rates authenticated INSERT from_currency, rate, to_currency'),
+        ('exchange_rates service_role INSERT from_currency, rate, to_currency'),
         ('host_blocks authenticated INSERT check_in, check_out, note, property_id'),
         ('host_blocks authenticated UPDATE check_in, check_out, note'),
         ('house_rules authenticated INSERT additional_rules, children_allowed, commercial_photography_allowed, '

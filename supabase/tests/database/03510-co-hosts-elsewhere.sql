@@ -24,7 +24,7 @@ select public.apply_payment_intent(jsonb_build_object(
 ))
 from world, public.begin_payment(gus, stay) as b;
 insert into public.payout_accounts (profile_id, stripe_account_id) select ana, 'acct_1' from world;
-insert into public.payouts (booking_id, host_id, currency, amount) select stay, ana, 'EUR', 1000 from world;
+insert into public.payouts (booking_id, host_id, currency, amount, sent_currency, sent_amount) select stay, ana, 'EUR', 1000, 'EUR', 1000 from world;
 insert into public.cancellation_policies (host_id, name, steps)
 select ana, 'Mine', '[{"refund_percent": 0, "nights_kept": 0}]' from world;
 select tests.act_as('authenticated', gus) from world;

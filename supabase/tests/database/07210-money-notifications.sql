@@ -52,7 +52,7 @@ update public.refunds set status = 'succeeded';
 select is((select count(*)::integer from pg_temp.told() where kind = 'refund_sent'), 1, 'NM11 once');
 
 -- a payout
-insert into public.payouts (booking_id, host_id, currency, amount) select stay, ana, 'EUR', 30420 from world;
+insert into public.payouts (booking_id, host_id, currency, amount, sent_currency, sent_amount) select stay, ana, 'EUR', 30420, 'EUR', 30420 from world;
 select is_empty($$select * from pg_temp.told() where kind = 'payout_sent'$$, 'NM12 a payout is not told before it is sent');
 update public.payouts set status = 'paid', stripe_transfer_id = 'tr_told';
 select results_eq($$select who from pg_temp.told() where kind = 'payout_sent'$$, $$values ('Ana')$$, 'NM13 the host is told, no co-host');

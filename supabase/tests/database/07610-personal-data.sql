@@ -45,6 +45,7 @@ insert into personal values
     ('public.threads', 'guest_id', 'id', false, 'the other side''s too'),
     ('public.threads', 'host_id', 'id', false, 'the other side''s too'),
     ('public.user_roles', 'user_id', 'granted_at', true, ''),
+    ('public.exchange_rates', 'set_by', null, false, 'what an operator did'),
     ('public.user_roles', 'granted_by', null, false, 'what an operator did'),
     ('public.webhook_endpoints', 'owner_id', 'id', true, ''),
     ('public.wishlist_items', 'added_by', 'created_at', false, 'on lists of others, without the note'),
@@ -87,7 +88,7 @@ select private.post_transaction('test:settled', 'correction', 'Paid, and paid ou
 insert into public.co_hosts (property_id, profile_id, level) select other, ben, 'full' from world;
 insert into public.suspensions (profile_id, reason, ended_at) select p, 'A mistake.', now() from world, unnest(array[ana, ben]) as p;
 insert into public.payments (booking_id, guest_id, kind, is_manual, currency, amount) select stay, ben, 'booking', false, 'EUR', 36000 from world;
-insert into public.payouts (booking_id, host_id, currency, amount, status) select stay, ana, 'EUR', 30420, 'failed' from world;
+insert into public.payouts (booking_id, host_id, currency, amount, sent_currency, sent_amount, status) select stay, ana, 'EUR', 30420, 'EUR', 30420, 'failed' from world;
 insert into public.payout_accounts (profile_id, stripe_account_id) select p, 'acct_' || p from world, unnest(array[ana, ben]) as p;
 insert into public.payment_methods (profile_id, stripe_payment_method_id, brand, last4) select ben, 'pm_ben', 'visa', '4242' from world;
 insert into private.stripe_customers (profile_id, stripe_customer_id) select ben, 'cus_ben' from world;
