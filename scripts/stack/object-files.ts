@@ -2,8 +2,8 @@
 // beside it what Storage wants to know of it.
 
 import { createHash, randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { createWriteStream } from "node:fs";
+import { copyFile, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -68,7 +68,9 @@ export function createObjectFiles(dataDir: string): StorageAdapter {
       if (headers?.ifNoneMatch === facts.eTag)
         return { metadata: { ...facts, httpStatusCode: 304 }, httpStatusCode: 304 };
       const range = parseRange(headers?.range, facts.size);
-      const body = Readable.toWeb(createReadStream(file, range)) as WebStream<Uint8Array>;
+      // opened before the answer begins: an object that is removed meanwhile is not there, or is read to its end
+      const stream = (await open(file)).createReadStream(range);
+      const body = Readable.toWeb(stream) as WebStream<Uint8Array>;
       if (range === undefined) return { metadata: facts, httpStatusCode: 200, body };
       const contentRange = `bytes ${range.start}-${range.end}/${facts.size}`;
       const contentLength = range.end - range.start + 1;
