@@ -8,6 +8,7 @@ import { databaseUrl } from "../stack/config.ts";
 import { startStack } from "../stack/stack.ts";
 import { removeTestData, testConfig } from "../test/config.ts";
 import type { Figure } from "./figures.ts";
+import { completeBookings } from "./market.ts";
 
 const clients = 8;
 const mailsPerSecond = 50;
@@ -61,7 +62,9 @@ async function makeBookings(admin: Sql, people: string[], size: number): Promise
       from generate_series(0, ${size - 1}::integer) n
       join lateral (select * from public.properties where id = (${places.map(({ id }) => id)}::uuid[])[1 + n % ${clients}::integer]) p on true
       returning id`;
-    return rows.map(({ id }) => id);
+    const ids = rows.map(({ id }) => id);
+    await completeBookings(tx, ids);
+    return ids;
   });
 }
 

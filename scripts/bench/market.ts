@@ -1,7 +1,7 @@
 // A made-up market for benchmarks: properties in 200 cities as big as real ones are to each other (Zipf, exponent 0.8), with
 // seasons, rules and about 20 stays each over two years. The same every time for the same size.
 
-import type { Sql } from "postgres";
+import type { Sql, TransactionSql } from "postgres";
 
 export interface City {
   id: number;
@@ -88,4 +88,19 @@ export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
     select c.id, c.latitude, c.longitude, count(*)::integer as properties
     from private.bench_cities c join private.bench_properties b on b.city = c.id
     group by c.id, c.latitude, c.longitude order by count(*) desc, c.id`;
+}
+
+/** Gives bookings that were inserted by themselves the lines that make their totals, and the nights that open ones hold. */
+export async function completeBookings(tx: TransactionSql, ids: string[]): Promise<void> {
+  await tx`insert into public.booking_line_items (
+      booking_id, position, kind, description, quantity, unit_amount, amount, host_amount, included_amount
+    )
+    select b.id, 1, 'nights'::public.line_kind, 'Nights', 1, b.guest_total, b.guest_total, b.guest_total, 0
+    from private.bookings b where b.id = any (${ids}::uuid[])
+    union all
+    select b.id, 2, 'host_platform_fee', 'Host service fee', 1, b.host_total - b.guest_total, 0, b.host_total - b.guest_total, 0
+    from private.bookings b where b.id = any (${ids}::uuid[]) and b.host_total <> b.guest_total`;
+  await tx`insert into public.occupancies (property_id, kind, check_in, check_out, expires_at, booking_id)
+    select b.property_id, 'booking', b.check_in, b.check_out, b.expires_at, b.id
+    from private.bookings b where b.id = any (${ids}::uuid[]) and b.expires_at is not null`;
 }

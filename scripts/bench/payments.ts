@@ -9,6 +9,7 @@ import { startStack } from "../stack/stack.ts";
 import { emulatorKeys } from "../stack/stripe/emulator.ts";
 import { removeTestData, testConfig } from "../test/config.ts";
 import type { Figure } from "./figures.ts";
+import { completeBookings } from "./market.ts";
 
 const places = 20;
 const paymentsPerSecond = 5;
@@ -57,7 +58,7 @@ async function beginPayments(admin: Sql, stripe: Stripe, count: number): Promise
     await tx`insert into public.properties (host_id, title, time_zone, currency, base_price, status)
       select ${host}, 'House', 'UTC', 'EUR', 10000, 'published' from generate_series(1, ${places}::integer)`;
     await tx`insert into public.house_rules (property_id, version) select id, 1 from public.properties`;
-    return tx<{ id: string }[]>`insert into private.bookings (
+    const rows = await tx<{ id: string }[]>`insert into private.bookings (
         property_id, host_id, guest_id, status, expires_at, check_in, check_out, adults, children, infants, pets, booking_mode, currency,
         guest_total, host_total, night_prices, property_title, time_zone, check_in_from, check_out_until, check_in_at, check_out_at,
         cancellation_policy_id, cancellation_policy_name, cancellation_steps, house_rules_version, request_hash
@@ -69,6 +70,11 @@ async function beginPayments(admin: Sql, stripe: Stripe, count: number): Promise
       cross join lateral (select current_date + 10 + 4 * (n / ${places}::integer) as d) days
       join (select p.*, row_number() over (order by p.id) - 1 as place from public.properties p) p on p.place = n % ${places}::integer
       returning id`;
+    await completeBookings(
+      tx,
+      rows.map(({ id }) => id),
+    );
+    return rows;
   });
   const payments: Payment[] = [];
   for (const { id } of bookings) {
