@@ -1,5 +1,5 @@
 -- Purpose: the ledger: who has or owes what, in double entry. Balances are never stored; they are sums of entries.
--- Touches: private.ledger_accounts, ledger_transactions, ledger_entries; private.post_transaction.
+-- Touches: private.ledger_accounts, ledger_transactions, ledger_entries, open_payables; private.post_transaction.
 -- Watch: an amount above zero is a debit (what Staybase holds or is owed), one below a credit (what it owes). Every transaction
 -- sums to zero in every currency, which is checked at commit, and nothing that was written changes: an error is corrected by a
 -- further transaction. Two writers who post the same key post it once.
@@ -63,6 +63,13 @@ create index ledger_entries_transaction_id_idx on private.ledger_entries (transa
 create index ledger_entries_account_id_idx on private.ledger_entries (account_id, booking_id) include (amount);
 create index ledger_entries_booking_id_idx on private.ledger_entries (booking_id);
 
+create table private.open_payables (
+    booking_id uuid constraint open_payables_pkey primary key
+);
+comment on table private.open_payables is
+    'Bookings whose host was promised or sent something since they were last found even: what release_payouts looks at, and not every booking there ever was.';
+
+alter table private.open_payables enable row level security;
 alter table private.ledger_accounts enable row level security;
 alter table private.ledger_transactions enable row level security;
 alter table private.ledger_entries enable row level security;
@@ -188,6 +195,9 @@ begin
     from unnest(p_postings) p
     where p.amount <> 0
     order by p.purpose, p.party_id, p.currency;
+    insert into private.open_payables (booking_id)
+    select distinct p.booking_id from unnest(p_postings) p where p.purpose = 'host_payable' and p.booking_id is not null
+    on conflict do nothing;
     return true;
 end
 $$;

@@ -6,6 +6,8 @@
 
 alter table private.ledger_entries
     add constraint ledger_entries_booking_fkey foreign key (booking_id) references private.bookings (id) on delete restrict;
+alter table private.open_payables
+    add constraint open_payables_booking_fkey foreign key (booking_id) references private.bookings (id) on delete restrict;
 
 create type public.payment_status as enum ('requires_payment', 'processing', 'authorized', 'captured', 'cancelled');
 comment on type public.payment_status is

@@ -304,6 +304,7 @@ declare
 begin
     for v_debtor in
         select b.* from private.bookings b
+        join private.open_payables o on o.booking_id = b.id
         where
             b.host_id = v_booking.host_id and b.currency = v_booking.currency and b.id <> v_booking.id
             and b.status in ('confirmed', 'completed', 'cancelled', 'no_show') and private.payout_due(b, p_now) < 0
@@ -347,13 +348,17 @@ declare
     v_count integer := 0;
 begin
     for v_due in
-        select b.id, b.host_id, b.property_id
-        from private.bookings b
+        select b.id, b.host_id, b.property_id, b.currency
+        from private.open_payables o
+        join private.bookings b on b.id = o.booking_id
         join public.payout_accounts a on a.profile_id = b.host_id and a.payouts_enabled
         where
             b.status in ('confirmed', 'completed', 'cancelled', 'no_show')
             and (b.status in ('cancelled', 'no_show') or b.check_in_at < p_now)
-            and private.payout_due(b, p_now) > 0
+            and (
+                private.payout_due(b, p_now) > 0
+                or b.status <> 'confirmed' and private.ledger_balance('host_payable', b.host_id, b.currency, b.id) = 0
+            )
             -- what Stripe refused is not asked for again at once
             and not exists (
                 select from public.payouts p where p.booking_id = b.id and p.status = 'failed' and p.updated_at > p_now - interval '1 hour'
@@ -368,6 +373,11 @@ begin
             if private.release_payout(v_due.id, p_now) then
                 v_count := v_count + 1;
             end if;
+            -- under the booking's lock, which whoever posts for it has too
+            delete from private.open_payables o
+            where
+                o.booking_id = v_due.id
+                and private.ledger_balance('host_payable', v_due.host_id, v_due.currency, v_due.id) = 0;
         exception when others then
             raise warning 'release_payout %: %', v_due.id, sqlerrm;
         end;

@@ -1,6 +1,6 @@
 -- What hosts are paid when: a day after check-in, in parts of long stays, not while new, held or disputed; debts are carried.
 begin;
-select plan(27);
+select plan(30);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Olga') as olga,
@@ -130,6 +130,12 @@ select is((select status from public.disputes), 'lost', 'PO25 what is decided st
 select is(pg_temp.balance('disputed') || ' ' || pg_temp.balance('host_payable') || ' ' || pg_temp.balance('platform_fee'), '0 0 0', 'PO26 lost: host and platform have nothing of it');
 select pg_temp.commit_now();
 select is_empty('select from private.planned_charges c, world where c.booking_id = second', 'PO27 and the card is not charged again');
+
+-- the sweep looks at what is open, and not at every booking there ever was
+select isnt_empty('select from private.open_payables o, world where o.booking_id = first', 'PO28 even by now, and not yet looked at');
+select private.release_payouts((select check_in_at + interval '25 hours' from private.bookings b, world where b.id = long));
+select is_empty('select from private.open_payables o, world where o.booking_id = first', 'PO29 then it is closed');
+select isnt_empty('select from private.open_payables o, world where o.booking_id = long', 'PO30 what is on its way is not');
 
 select * from finish();
 rollback;
