@@ -214,18 +214,22 @@ comment on function private.booking_actors(private.bookings) is
     'As what the caller may act on a booking; for the clock anybody may, since its guards ask what time it is. Called by triggers. Definer, because it reads behind the policies.';
 
 create function private.guard_holds(p_guard text, p_booking private.bookings, p_at timestamptz) returns boolean
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select case p_guard
-        when 'before_expiry' then p_at < p_booking.expires_at
-        when 'after_expiry' then p_at >= p_booking.expires_at
-        when 'before_check_out' then p_at < p_booking.check_out_at
-        when 'after_check_out' then p_at >= p_booking.check_out_at
-        when 'no_show_window' then
-            p_at >= p_booking.check_in_at and p_at < p_booking.check_in_at + private.duration('no_show_window')
-        else p_guard is null
-    end
+begin
+    return (
+        select case p_guard
+            when 'before_expiry' then p_at < p_booking.expires_at
+            when 'after_expiry' then p_at >= p_booking.expires_at
+            when 'before_check_out' then p_at < p_booking.check_out_at
+            when 'after_check_out' then p_at >= p_booking.check_out_at
+            when 'no_show_window' then
+                p_at >= p_booking.check_in_at and p_at < p_booking.check_in_at + private.duration('no_show_window')
+            else p_guard is null
+        end
+    );
+end
 $$;
 revoke execute on function private.guard_holds(text, private.bookings, timestamptz) from public;
 comment on function private.guard_holds(text, private.bookings, timestamptz) is 'Whether the guard of a transition lets it pass at p_at. Called by guard_booking.';

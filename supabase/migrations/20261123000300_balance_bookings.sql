@@ -11,25 +11,29 @@ alter table private.booking_transitions add constraint booking_transitions_guard
 );
 
 create or replace function private.guard_holds(p_guard text, p_booking private.bookings, p_at timestamptz) returns boolean
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select case p_guard
-        when 'before_expiry' then p_at < p_booking.expires_at
-        when 'after_expiry' then p_at >= p_booking.expires_at
-        when 'before_check_out' then p_at < p_booking.check_out_at
-        when 'after_check_out' then p_at >= p_booking.check_out_at
-        when 'no_show_window' then
-            p_at >= p_booking.check_in_at and p_at < p_booking.check_in_at + private.duration('no_show_window')
-        when 'paid' then p_at < p_booking.check_in_at and (
-            select sum(p.captured_amount - p.refunded_amount - p.disputed_amount) from public.payments p where p.booking_id = p_booking.id
-        ) >= private.due_by(p_booking, p_at)
-        when 'payment_ended' then p_at < p_booking.expires_at and exists (
-            select from public.payments p
-            where p.booking_id = p_booking.id and (p.status = 'cancelled' or p.capture_before < p_at + interval '1 hour')
-        )
-        else p_guard is null
-    end
+begin
+    return (
+        select case p_guard
+            when 'before_expiry' then p_at < p_booking.expires_at
+            when 'after_expiry' then p_at >= p_booking.expires_at
+            when 'before_check_out' then p_at < p_booking.check_out_at
+            when 'after_check_out' then p_at >= p_booking.check_out_at
+            when 'no_show_window' then
+                p_at >= p_booking.check_in_at and p_at < p_booking.check_in_at + private.duration('no_show_window')
+            when 'paid' then p_at < p_booking.check_in_at and (
+                select sum(p.captured_amount - p.refunded_amount - p.disputed_amount) from public.payments p where p.booking_id = p_booking.id
+            ) >= private.due_by(p_booking, p_at)
+            when 'payment_ended' then p_at < p_booking.expires_at and exists (
+                select from public.payments p
+                where p.booking_id = p_booking.id and (p.status = 'cancelled' or p.capture_before < p_at + interval '1 hour')
+            )
+            else p_guard is null
+        end
+    );
+end
 $$;
 
 insert into private.booking_transitions (from_status, to_status, actor, guard) values
@@ -40,9 +44,10 @@ insert into private.booking_transitions (from_status, to_status, actor, guard) v
 create function private.booking_shares(
     p_booking_id uuid, out guest bigint, out host bigint, out tax bigint, out platform bigint
 )
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
+begin
     with lines as (
         select coalesce(sum(i.amount - i.host_amount), 0)::bigint as remitted
         from public.booking_line_items i
@@ -71,7 +76,8 @@ as $$
         cross join lines l
         where b.id = p_booking_id
     )
-    select s.guest, s.host, s.tax, s.guest - s.host - s.tax from shares s
+    select s.guest, s.host, s.tax, s.guest - s.host - s.tax into guest, host, tax, platform from shares s;
+end
 $$;
 revoke execute on function private.booking_shares(uuid) from public;
 comment on function private.booking_shares(uuid) is

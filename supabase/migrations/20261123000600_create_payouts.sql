@@ -141,14 +141,18 @@ create trigger set_updated_at before update on public.payouts for each row execu
 create trigger set_updated_at before update on public.disputes for each row execute function private.set_updated_at();
 
 create function private.host_share(p_booking_id uuid) returns bigint
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select coalesce(-sum(e.amount), 0)::bigint
-    from private.ledger_entries e
-    join private.ledger_transactions t on t.id = e.transaction_id and t.kind in ('agreement', 'dispute_lost', 'correction')
-    join private.ledger_accounts a on a.id = e.account_id and a.purpose = 'host_payable'
-    where e.booking_id = p_booking_id
+begin
+    return (
+        select coalesce(-sum(e.amount), 0)::bigint
+        from private.ledger_entries e
+        join private.ledger_transactions t on t.id = e.transaction_id and t.kind in ('agreement', 'dispute_lost', 'correction')
+        join private.ledger_accounts a on a.id = e.account_id and a.purpose = 'host_payable'
+        where e.booking_id = p_booking_id
+    );
+end
 $$;
 revoke execute on function private.host_share(uuid) from public;
 comment on function private.host_share(uuid) is 'What a host is to get of a booking in all, in minor units; below zero for a debt. Called by functions of the owner.';

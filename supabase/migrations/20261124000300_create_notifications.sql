@@ -151,25 +151,29 @@ insert into private.settings (name, value, description) values
     ('unsubscribe_secret', encode(extensions.gen_random_bytes(32), 'hex'), 'Key of the signatures in unsubscribe links. A new one ends the links in mails already sent.');
 
 create function private.after_quiet_hours(p_person uuid, p_at timestamptz) returns timestamptz
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select coalesce(
-        (
-            select case
-                when s.quiet_from < s.quiet_until and l.at::time >= s.quiet_from and l.at::time < s.quiet_until
-                    then (l.at::date + s.quiet_until) at time zone s.time_zone
-                when s.quiet_from > s.quiet_until and l.at::time >= s.quiet_from
-                    then (l.at::date + 1 + s.quiet_until) at time zone s.time_zone
-                when s.quiet_from > s.quiet_until and l.at::time < s.quiet_until
-                    then (l.at::date + s.quiet_until) at time zone s.time_zone
-            end
-            from public.notification_settings s
-            cross join lateral (select p_at at time zone s.time_zone as at) l
-            where s.profile_id = p_person
-        ),
-        p_at
-    )
+begin
+    return (
+        select coalesce(
+            (
+                select case
+                    when s.quiet_from < s.quiet_until and l.at::time >= s.quiet_from and l.at::time < s.quiet_until
+                        then (l.at::date + s.quiet_until) at time zone s.time_zone
+                    when s.quiet_from > s.quiet_until and l.at::time >= s.quiet_from
+                        then (l.at::date + 1 + s.quiet_until) at time zone s.time_zone
+                    when s.quiet_from > s.quiet_until and l.at::time < s.quiet_until
+                        then (l.at::date + s.quiet_until) at time zone s.time_zone
+                end
+                from public.notification_settings s
+                cross join lateral (select p_at at time zone s.time_zone as at) l
+                where s.profile_id = p_person
+            ),
+            p_at
+        )
+    );
+end
 $$;
 revoke execute on function private.after_quiet_hours(uuid, timestamptz) from public;
 comment on function private.after_quiet_hours(uuid, timestamptz) is 'p_at, or the end of the person''s quiet hours when it falls into them. Called by queue_mail.';
@@ -201,9 +205,10 @@ create trigger queue_mail after insert on public.notifications for each row exec
 create function private.notify(
     p_recipient uuid, p_kind text, p_dedupe_key text, p_data jsonb default '{}', p_booking_id uuid default null, p_property_id uuid default null
 ) returns void
-language sql security definer
+language plpgsql security definer
 set search_path = ''
 as $$
+begin
     insert into public.notifications (recipient_id, kind, dedupe_key, data, booking_id, property_id, read_at)
     select
         p_recipient, p_kind, p_dedupe_key, p_data, p_booking_id, p_property_id,
@@ -214,7 +219,8 @@ as $$
         ) then now() end
     from public.profiles p
     where p.id = p_recipient and p.deleted_at is null
-    on conflict on constraint notifications_are_told_once do nothing
+    on conflict on constraint notifications_are_told_once do nothing;
+end
 $$;
 revoke execute on function private.notify(uuid, text, text, jsonb, uuid, uuid) from public;
 comment on function private.notify(uuid, text, text, jsonb, uuid, uuid) is
@@ -232,18 +238,22 @@ revoke execute on function private.host_side(uuid, uuid) from public;
 comment on function private.host_side(uuid, uuid) is 'Whoever on the host''s side talks with guests. Called by functions of the owner.';
 
 create function private.booking_summary(p_booking_id uuid) returns jsonb
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select jsonb_build_object(
-        'title', b.property_title, 'city', b.property_city, 'check_in', b.check_in, 'check_out', b.check_out, 'nights', b.nights,
-        'guests', b.adults + b.children + b.infants, 'guest_total', b.guest_total, 'currency', b.currency,
-        'guest_name', g.display_name, 'host_name', h.display_name, 'expires_at', b.expires_at, 'time_zone', b.time_zone
-    )
-    from private.bookings b
-    join public.profiles g on g.id = b.guest_id
-    join public.profiles h on h.id = b.host_id
-    where b.id = p_booking_id
+begin
+    return (
+        select jsonb_build_object(
+            'title', b.property_title, 'city', b.property_city, 'check_in', b.check_in, 'check_out', b.check_out, 'nights', b.nights,
+            'guests', b.adults + b.children + b.infants, 'guest_total', b.guest_total, 'currency', b.currency,
+            'guest_name', g.display_name, 'host_name', h.display_name, 'expires_at', b.expires_at, 'time_zone', b.time_zone
+        )
+        from private.bookings b
+        join public.profiles g on g.id = b.guest_id
+        join public.profiles h on h.id = b.host_id
+        where b.id = p_booking_id
+    );
+end
 $$;
 revoke execute on function private.booking_summary(uuid) from public;
 comment on function private.booking_summary(uuid) is 'What notifications tell of a booking. Called by functions of the owner.';
