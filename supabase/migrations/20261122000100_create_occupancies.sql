@@ -169,6 +169,31 @@ revoke execute on function private.refuse_occupancy(public.occupancy_kind, jsonb
 comment on function private.refuse_occupancy(public.occupancy_kind, jsonb) is
     'Answers 409 with the reasons as JSON in the details. Called by the functions that write occupancies.';
 
+create function private.occupancy_conflict(
+    p_kind public.occupancy_kind, p_taken_from date, p_taken_until date, p_taken_before smallint, p_taken_after smallint,
+    p_check_in date, p_check_out date, p_before integer, p_after integer
+) returns text
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return case
+        when p_taken_from < p_check_out and p_taken_until > p_check_in then 'occupied'
+        when p_kind = 'host_block' then null
+        when p_taken_until <= p_check_in then
+            case when p_check_in - p_taken_until < greatest(p_taken_after, p_before) then 'preparation_before' end
+        when p_taken_from - p_check_out < greatest(p_taken_before, p_after) then 'preparation_after'
+    end;
+end
+$$;
+revoke execute on function private.occupancy_conflict(
+    public.occupancy_kind, date, date, smallint, smallint, date, date, integer, integer
+) from public;
+comment on function private.occupancy_conflict(
+    public.occupancy_kind, date, date, smallint, smallint, date, date, integer, integer
+) is
+    'How an occupancy (its kind, dates and nights kept free) is in the way of a stay that keeps p_before and p_after nights free: occupied, preparation_before, preparation_after; null when it is not. As footprint says it to the constraint. Called by occupancy_conflicts and broken_rules.';
+
 create function private.occupancy_conflicts(
     p_property_id uuid, p_check_in date, p_check_out date, p_before integer, p_after integer,
     p_ignore_booking uuid default null, p_at timestamptz default now()
@@ -179,13 +204,7 @@ as $$
     with ways as (
         select
             o.check_in, o.check_out,
-            case
-                when o.check_out <= p_check_in then
-                    case when p_check_in - o.check_out < greatest(o.preparation_after, p_before) then 'preparation_before' end
-                when o.check_in >= p_check_out then
-                    case when o.check_in - p_check_out < greatest(o.preparation_before, p_after) then 'preparation_after' end
-                else 'occupied'
-            end as code,
+            private.occupancy_conflict(o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after, p_check_in, p_check_out, p_before, p_after) as code,
             case when o.check_out <= p_check_in then greatest(o.preparation_after, p_before) else greatest(o.preparation_before, p_after) end as needed,
             case when o.check_out <= p_check_in then p_check_in - o.check_out else o.check_in - p_check_out end as free
         from public.occupancies o
@@ -193,7 +212,6 @@ as $$
             o.property_id = p_property_id and o.check_out > p_check_in - 2 and o.check_in < p_check_out + 2
             and (o.expires_at is null or o.expires_at > p_at)
             and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
-            and (o.kind <> 'host_block' or (o.check_in < p_check_out and o.check_out > p_check_in))
     )
     select coalesce(jsonb_agg(r.reason order by r.position), '[]')
     from (

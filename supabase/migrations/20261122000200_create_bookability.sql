@@ -1,9 +1,10 @@
 -- Purpose: the one function that decides whether a party can stay on given dates, and says everything that speaks against it.
--- Touches: private.bookability, public.bookability, private.read_days, indexes of property_seasons and
+-- Touches: private.broken_rules, private.bookability, public.bookability, private.read_days, indexes of property_seasons and
 -- property_availability_rules.
--- Watch: quote, search, booking and alteration all ask private.bookability; a rule that is somewhere else is a rule that one of
--- them does not know. It is called for every candidate of a search, so it reads in few queries and builds JSON for refusals
--- alone. Days are the property's: today, the cut-off hour and the booking window follow its clock, nights are plain dates.
+-- Watch: private.broken_rules decides; a rule that is somewhere else is a rule that somebody does not know. Search asks it of a
+-- page of places at once: a place among forty costs a quarter of one alone, so it is one query, and of its codes alone. Quote,
+-- booking and alteration ask private.bookability, which puts its codes into words and numbers. Days are the property's: today,
+-- the cut-off hour and the booking window follow its clock, nights are plain dates.
 
 create function private.read_days(p_texts text[], p_names text[]) returns date[]
 language plpgsql immutable
@@ -46,22 +47,130 @@ comment on function private.read_days(text[], text[]) is
     'Days written YYYY-MM-DD; null for null, 400 with all that are anything else. Called by functions that clients give days to.';
 
 create function private.has_passed(p_local timestamp, p_time_zone text, p_at timestamptz) returns boolean
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select case
-        -- the clocks skip that time: it has passed as soon as they show a later one
-        when (p_local at time zone p_time_zone) at time zone p_time_zone <> p_local then p_at at time zone p_time_zone >= p_local
-        -- a time that comes twice is the second one
-        else p_at >= p_local at time zone p_time_zone
-    end
+begin
+    -- the clocks skip that time: it has passed as soon as they show a later one
+    if (p_local at time zone p_time_zone) at time zone p_time_zone <> p_local then
+        return p_at at time zone p_time_zone >= p_local;
+    end if;
+    -- a time that comes twice is the second one
+    return p_at >= p_local at time zone p_time_zone;
+end
 $$;
 revoke execute on function private.has_passed(timestamp, text, timestamptz) from public;
 comment on function private.has_passed(timestamp, text, timestamptz) is
     'Whether, at p_at, the clocks of a zone have reached a day and time, for good. Called by rules about hours.';
 
-create index property_seasons_ends_on_idx on public.property_seasons (property_id, ends_on);
-create index property_availability_rules_ends_on_idx on public.property_availability_rules (property_id, ends_on);
+create index property_seasons_ends_on_idx on public.property_seasons (property_id, ends_on) include (starts_on, min_nights, max_nights);
+create index property_availability_rules_ends_on_idx on public.property_availability_rules (property_id, ends_on)
+    include (starts_on, kind, min_nights, max_nights);
+
+create function private.broken_rules(
+    p_property_ids uuid[], p_check_ins date[], p_check_outs date[], p_adults integer, p_children integer, p_infants integer,
+    p_pets integer, p_ignore_booking uuid default null, p_at timestamptz default now()
+) returns table (property_id uuid, check_in date, codes text[], today date, min_nights smallint, max_nights smallint)
+language plpgsql stable security definer rows 20
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+    return query
+    select
+        i.id,
+        i.check_in,
+        array_remove(array[
+            case when p.status is distinct from 'published' then 'not_published' end,
+            case when not a.is_party then 'invalid_party' end,
+            case when a.adults < 1 then 'no_adult' end,
+            case when a.guests > p.max_guests then 'too_many_guests' end,
+            case when a.infants > p.max_infants then 'too_many_infants' end,
+            case when a.pets > p.max_pets then 'too_many_pets' end,
+            case when a.minors > 0 and not (
+                select h.children_allowed from public.house_rules h where h.property_id = p.id order by h.version desc limit 1
+            ) then 'children_not_allowed' end,
+            case when d.check_in is null then 'invalid_date' end,
+            case when d.check_out <= d.check_in then 'check_out_before_check_in' end,
+            case
+                when d.check_in < d.today then 'past_date'
+                when d.check_in - p.advance_notice_days <= d.today and private.has_passed(
+                    d.check_in - p.advance_notice_days + p.advance_notice_cut_off, p.time_zone, p_at
+                ) then 'advance_notice'
+            end,
+            case when d.check_in > d.today + p.booking_window_days then 'booking_window' end,
+            case when not date_part('isodow', d.check_in) = any (p.check_in_weekdays) then 'check_in_weekday' end,
+            case when not date_part('isodow', d.check_out) = any (p.check_out_weekdays) then 'check_out_weekday' end,
+            case when r.closed_to_arrival then 'closed_to_arrival' end,
+            case when r.closed_to_departure then 'closed_to_departure' end,
+            case when d.nights < coalesce(r.min_nights, s.min_nights, p.min_nights) then 'min_stay' end,
+            case when d.nights > coalesce(r.max_nights, s.max_nights, p.max_nights) then 'max_stay' end,
+            case when d.nights is not null and exists (
+                select
+                from public.occupancies o
+                where
+                    o.property_id = p.id and o.check_out > d.check_in - 2 and o.check_in < d.check_out + 2
+                    and (o.expires_at is null or o.expires_at > p_at)
+                    and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
+                    and private.occupancy_conflict(
+                        o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after,
+                        d.check_in, d.check_out, p.preparation_nights_before, p.preparation_nights_after
+                    ) is not null
+            ) then 'taken' end
+        ], null),
+        d.today,
+        coalesce(r.min_nights, s.min_nights, p.min_nights),
+        coalesce(r.max_nights, s.max_nights, p.max_nights)
+    -- what cannot be asked about is null, and breaks no other rule
+    from (
+        select
+            n.is_party,
+            case when n.is_party then p_adults end as adults,
+            case when n.is_party then p_adults::bigint + p_children end as guests,
+            case when n.is_party then p_infants end as infants,
+            case when n.is_party then p_children + p_infants::bigint end as minors,
+            case when n.is_party then p_pets end as pets
+        from (
+            select num_nulls(p_adults, p_children, p_infants, p_pets) = 0 and least(p_adults, p_children, p_infants, p_pets) >= 0 as is_party
+        ) n
+        offset 0
+    ) a
+    cross join unnest(p_property_ids, p_check_ins, p_check_outs) as i (id, check_in, check_out)
+    left join public.properties p on p.id = i.id
+    left join lateral (
+        select
+            i.check_in,
+            i.check_out,
+            nullif(greatest(i.check_out - i.check_in, 0), 0) as nights,
+            -- a draft may have no clock yet
+            (p_at at time zone p.time_zone)::date as today
+        where least(i.check_in, i.check_out) >= '2000-01-01' and greatest(i.check_in, i.check_out) <= '2100-01-01' and num_nulls(i.check_in, i.check_out) = 0
+        offset 0
+    ) d on true
+    -- seasons do not overlap, so the first that ends after a day is the only one that can hold it: one look at a plain index
+    left join lateral (
+        select c.starts_on, c.min_nights, c.max_nights
+        from public.property_seasons c
+        where c.property_id = p.id and c.ends_on > d.check_in
+        order by c.ends_on
+        limit 1
+    ) s on s.starts_on <= d.check_in
+    cross join lateral (
+        select
+            max(c.min_nights) filter (where c.starts_on <= d.check_in and c.ends_on > d.check_in) as min_nights,
+            max(c.max_nights) filter (where c.starts_on <= d.check_in and c.ends_on > d.check_in) as max_nights,
+            bool_or(c.kind = 'closed_to_arrival' and c.starts_on <= d.check_in and c.ends_on > d.check_in) as closed_to_arrival,
+            bool_or(c.kind = 'closed_to_departure' and c.starts_on <= d.check_out and c.ends_on > d.check_out) as closed_to_departure
+        from public.property_availability_rules c
+        where
+            c.property_id = p.id and c.ends_on > least(d.check_in, d.check_out)
+            and c.starts_on <= greatest(d.check_in, d.check_out)
+    ) r;
+end
+$$;
+revoke execute on function private.broken_rules(uuid[], date[], date[], integer, integer, integer, integer, uuid, timestamptz) from public;
+comment on function private.broken_rules(uuid[], date[], date[], integer, integer, integer, integer, uuid, timestamptz) is
+    'For each of these stays, a property and two days at the same place of three arrays, the rules that it would break, by the codes of bookability in its order, with taken for what occupancy_conflicts says; {} when it can be booked at p_at. Beside them the day there and the lengths that hold for the first night. p_ignore_booking is the booking that an alteration changes. Called by bookability and search. Definer, because strangers cannot read occupancies.';
 
 create function private.bookability(
     p_property_id uuid,
@@ -78,176 +187,89 @@ language plpgsql stable security definer
 set search_path = ''
 as $$
 declare
+    v_broken record;
+    v public.properties;
     v_reasons jsonb := '[]';
-    v record;
-    v_today date;
-    v_nights integer;
-    v_guests bigint := p_adults::bigint + p_children;
+    v_code text;
+    v_book_before timestamp;
 begin
-    -- Seasons do not overlap, so the first that ends after a day is the only one that can hold it: one look at a plain index.
-    select
-        p.status, p.time_zone, p.max_guests, p.max_infants, p.max_pets, p.check_in_weekdays, p.check_out_weekdays,
-        p.advance_notice_days, p.advance_notice_cut_off, p.booking_window_days,
-        p.preparation_nights_before, p.preparation_nights_after,
-        coalesce(r.min_nights, s.min_nights, p.min_nights) as min_nights,
-        coalesce(r.max_nights, s.max_nights, p.max_nights) as max_nights,
-        r.closed_to_arrival,
-        r.closed_to_departure
-    into v
-    from public.properties p
-    left join lateral (
-        select c.starts_on, c.min_nights, c.max_nights
-        from public.property_seasons c
-        where c.property_id = p_property_id and c.ends_on > p_check_in
-        order by c.ends_on
-        limit 1
-    ) s on s.starts_on <= p_check_in
-    cross join lateral (
-        select
-            max(c.min_nights) filter (where c.starts_on <= p_check_in and c.ends_on > p_check_in) as min_nights,
-            max(c.max_nights) filter (where c.starts_on <= p_check_in and c.ends_on > p_check_in) as max_nights,
-            bool_or(c.kind = 'closed_to_arrival' and c.starts_on <= p_check_in and c.ends_on > p_check_in) as closed_to_arrival,
-            bool_or(c.kind = 'closed_to_departure' and c.starts_on <= p_check_out and c.ends_on > p_check_out) as closed_to_departure
-        from public.property_availability_rules c
-        where
-            c.property_id = p_property_id and c.ends_on > least(p_check_in, p_check_out)
-            and c.starts_on <= greatest(p_check_in, p_check_out)
-    ) r
-    where p.id = p_property_id;
-
-    if v.status is distinct from 'published' then
-        v_reasons := v_reasons || jsonb_build_object('code', 'not_published', 'message', 'This place cannot be booked now.');
-    end if;
-
-    -- the party
-    if least(p_adults, p_children, p_infants, p_pets) < 0 or num_nulls(p_adults, p_children, p_infants, p_pets) > 0 then
-        v_reasons := v_reasons || jsonb_build_object('code', 'invalid_party', 'message', 'Numbers of people and pets are 0 or more.');
-    else
-        if p_adults < 1 then
-            v_reasons := v_reasons || jsonb_build_object('code', 'no_adult', 'message', 'A party has at least one adult.');
-        end if;
-        if v_guests > v.max_guests then
-            v_reasons := v_reasons || jsonb_build_object(
-                'code', 'too_many_guests', 'guests', v_guests, 'max_guests', v.max_guests,
-                'message', format('This place takes up to %s guest(s), infants not counted.', v.max_guests)
-            );
-        end if;
-        if p_infants > v.max_infants then
-            v_reasons := v_reasons || jsonb_build_object(
-                'code', 'too_many_infants', 'infants', p_infants, 'max_infants', v.max_infants,
-                'message', format('This place takes up to %s infant(s).', v.max_infants)
-            );
-        end if;
-        if p_pets > v.max_pets then
-            v_reasons := v_reasons || jsonb_build_object(
-                'code', 'too_many_pets', 'pets', p_pets, 'max_pets', v.max_pets,
-                'message', case when v.max_pets = 0 then 'Pets cannot stay here.' else format('This place takes up to %s pet(s).', v.max_pets) end
-            );
-        end if;
-        if p_children + p_infants::bigint > 0 and not coalesce((
-            select h.children_allowed from public.house_rules h where h.property_id = p_property_id order by h.version desc limit 1
-        ), true) then
-            v_reasons := v_reasons || jsonb_build_object(
-                'code', 'children_not_allowed', 'children', p_children + p_infants::bigint,
-                'message', 'This place is not suitable for children and infants.'
-            );
-        end if;
-    end if;
-
-    -- the dates
-    if p_check_in is null or p_check_out is null or not isfinite(p_check_in) or not isfinite(p_check_out)
-        or p_check_in < '2000-01-01' or p_check_out > '2100-01-01' then
-        return v_reasons || jsonb_build_object('code', 'invalid_date', 'message', 'Dates lie between 2000-01-01 and 2100-01-01.');
-    end if;
-    v_nights := p_check_out - p_check_in;
-    if v_nights <= 0 then
-        v_reasons := v_reasons || jsonb_build_object(
-            'code', 'check_out_before_check_in', 'check_in', p_check_in, 'check_out', p_check_out,
-            'message', 'Check-out is at least a day after check-in.'
-        );
-    end if;
-
-    -- the property's clock; a draft may have none yet
-    v_today := (p_at at time zone v.time_zone)::date;
-    if p_check_in < v_today then
-        v_reasons := v_reasons || jsonb_build_object(
-            'code', 'past_date', 'check_in', p_check_in, 'today', v_today, 'message', format('There it is already %s.', v_today)
-        );
-    elsif p_check_in - v.advance_notice_days <= v_today
-        and private.has_passed(p_check_in - v.advance_notice_days + v.advance_notice_cut_off, v.time_zone, p_at) then
-        v_reasons := v_reasons || jsonb_build_object(
-            'code', 'advance_notice', 'days', v.advance_notice_days,
-            'book_before', p_check_in - v.advance_notice_days + v.advance_notice_cut_off, 'time_zone', v.time_zone,
-            'message', format(
-                'The host needs to know before %s, local time.',
-                to_char(p_check_in - v.advance_notice_days + v.advance_notice_cut_off, 'YYYY-MM-DD HH24:MI')
-            )
-        );
-    end if;
-    if p_check_in > v_today + v.booking_window_days then
-        v_reasons := v_reasons || jsonb_build_object(
-            'code', 'booking_window', 'days', v.booking_window_days, 'latest_check_in', v_today + v.booking_window_days,
-            'message', format('Stays may begin up to %s.', v_today + v.booking_window_days)
-        );
-    end if;
-
-    if not extract(isodow from p_check_in)::smallint = any (v.check_in_weekdays) then
-        v_reasons := v_reasons || jsonb_build_object(
-            'code', 'check_in_weekday', 'weekday', extract(isodow from p_check_in)::integer, 'allowed', to_jsonb(v.check_in_weekdays),
-            'message', 'Stays do not begin on this day of the week.'
-        );
-    end if;
-    if not extract(isodow from p_check_out)::smallint = any (v.check_out_weekdays) then
-        v_reasons := v_reasons || jsonb_build_object(
-            'code', 'check_out_weekday', 'weekday', extract(isodow from p_check_out)::integer, 'allowed', to_jsonb(v.check_out_weekdays),
-            'message', 'Stays do not end on this day of the week.'
-        );
-    end if;
-    if v.closed_to_arrival then
-        v_reasons := v_reasons || jsonb_build_object(
-            'code', 'closed_to_arrival', 'check_in', p_check_in, 'message', format('No arrival on %s.', p_check_in)
-        );
-    end if;
-    if v.closed_to_departure then
-        v_reasons := v_reasons || jsonb_build_object(
-            'code', 'closed_to_departure', 'check_out', p_check_out, 'message', format('No departure on %s.', p_check_out)
-        );
-    end if;
-    if v_nights <= 0 then
+    select b.* into v_broken
+    from private.broken_rules(
+        array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets, p_ignore_booking, p_at
+    ) b;
+    if v_broken.codes = '{}' then
         return v_reasons;
     end if;
-    if v_nights < v.min_nights then
-        v_reasons := v_reasons || jsonb_build_object(
-            'code', 'min_stay', 'nights', v_nights, 'min_nights', v.min_nights,
-            'message', format('Stays that begin on %s have at least %s night(s).', p_check_in, v.min_nights)
-        );
-    end if;
-    if v_nights > v.max_nights then
-        v_reasons := v_reasons || jsonb_build_object(
-            'code', 'max_stay', 'nights', v_nights, 'max_nights', v.max_nights,
-            'message', format('Stays that begin on %s have at most %s night(s).', p_check_in, v.max_nights)
-        );
-    end if;
 
-    -- other stays; the list is put together only when there is something to list
-    if exists (
-        select
-        from public.occupancies o
-        where
-            o.property_id = p_property_id and o.check_out > p_check_in - 2 and o.check_in < p_check_out + 2
-            and (o.expires_at is null or o.expires_at > p_at)
-            and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
-    ) then
-        v_reasons := v_reasons || private.occupancy_conflicts(
-            p_property_id, p_check_in, p_check_out, v.preparation_nights_before, v.preparation_nights_after, p_ignore_booking, p_at
-        );
-    end if;
+    select p.* into v from public.properties p where p.id = p_property_id;
+    foreach v_code in array v_broken.codes loop
+        if v_code = 'taken' then
+            v_reasons := v_reasons || private.occupancy_conflicts(
+                p_property_id, p_check_in, p_check_out, v.preparation_nights_before, v.preparation_nights_after, p_ignore_booking, p_at
+            );
+            continue;
+        end if;
+        v_book_before := p_check_in - v.advance_notice_days + v.advance_notice_cut_off;
+        v_reasons := v_reasons || (jsonb_build_object('code', v_code) || case v_code
+            when 'not_published' then jsonb_build_object('message', 'This place cannot be booked now.')
+            when 'invalid_party' then jsonb_build_object('message', 'Numbers of people and pets are 0 or more.')
+            when 'no_adult' then jsonb_build_object('message', 'A party has at least one adult.')
+            when 'too_many_guests' then jsonb_build_object(
+                'guests', p_adults::bigint + p_children, 'max_guests', v.max_guests,
+                'message', format('This place takes up to %s guest(s), infants not counted.', v.max_guests)
+            )
+            when 'too_many_infants' then jsonb_build_object(
+                'infants', p_infants, 'max_infants', v.max_infants,
+                'message', format('This place takes up to %s infant(s).', v.max_infants)
+            )
+            when 'too_many_pets' then jsonb_build_object(
+                'pets', p_pets, 'max_pets', v.max_pets,
+                'message', case when v.max_pets = 0 then 'Pets cannot stay here.' else format('This place takes up to %s pet(s).', v.max_pets) end
+            )
+            when 'children_not_allowed' then jsonb_build_object(
+                'children', p_children + p_infants::bigint, 'message', 'This place is not suitable for children and infants.'
+            )
+            when 'invalid_date' then jsonb_build_object('message', 'Dates lie between 2000-01-01 and 2100-01-01.')
+            when 'check_out_before_check_in' then jsonb_build_object(
+                'check_in', p_check_in, 'check_out', p_check_out, 'message', 'Check-out is at least a day after check-in.'
+            )
+            when 'past_date' then jsonb_build_object(
+                'check_in', p_check_in, 'today', v_broken.today, 'message', format('There it is already %s.', v_broken.today)
+            )
+            when 'advance_notice' then jsonb_build_object(
+                'days', v.advance_notice_days, 'book_before', v_book_before, 'time_zone', v.time_zone,
+                'message', format('The host needs to know before %s, local time.', to_char(v_book_before, 'YYYY-MM-DD HH24:MI'))
+            )
+            when 'booking_window' then jsonb_build_object(
+                'days', v.booking_window_days, 'latest_check_in', v_broken.today + v.booking_window_days,
+                'message', format('Stays may begin up to %s.', v_broken.today + v.booking_window_days)
+            )
+            when 'check_in_weekday' then jsonb_build_object(
+                'weekday', extract(isodow from p_check_in)::integer, 'allowed', to_jsonb(v.check_in_weekdays),
+                'message', 'Stays do not begin on this day of the week.'
+            )
+            when 'check_out_weekday' then jsonb_build_object(
+                'weekday', extract(isodow from p_check_out)::integer, 'allowed', to_jsonb(v.check_out_weekdays),
+                'message', 'Stays do not end on this day of the week.'
+            )
+            when 'closed_to_arrival' then jsonb_build_object('check_in', p_check_in, 'message', format('No arrival on %s.', p_check_in))
+            when 'closed_to_departure' then jsonb_build_object('check_out', p_check_out, 'message', format('No departure on %s.', p_check_out))
+            when 'min_stay' then jsonb_build_object(
+                'nights', p_check_out - p_check_in, 'min_nights', v_broken.min_nights,
+                'message', format('Stays that begin on %s have at least %s night(s).', p_check_in, v_broken.min_nights)
+            )
+            when 'max_stay' then jsonb_build_object(
+                'nights', p_check_out - p_check_in, 'max_nights', v_broken.max_nights,
+                'message', format('Stays that begin on %s have at most %s night(s).', p_check_in, v_broken.max_nights)
+            )
+        end);
+    end loop;
     return v_reasons;
 end
 $$;
 revoke execute on function private.bookability(uuid, date, date, integer, integer, integer, integer, uuid, timestamptz) from public;
 comment on function private.bookability(uuid, date, date, integer, integer, integer, integer, uuid, timestamptz) is
-    'Everything that speaks against a stay, as [{code, message, numbers}]; [] when it can be booked at p_at. p_ignore_booking is the booking that an alteration changes. Called by quote, search, booking, alteration. Definer, because strangers cannot read occupancies.';
+    'Everything that speaks against a stay, as [{code, message, numbers}]; [] when it can be booked at p_at. p_ignore_booking is the booking that an alteration changes. Called by quote, booking and alteration. Definer, because strangers cannot read occupancies.';
 
 create function private.visible_bookability(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer

@@ -160,18 +160,17 @@ comment on function private.visible_calendar(uuid, date, date) is
     'As property_calendar, for every caller and at the present moment. Called by public.property_calendar. Definer, as property_calendar.';
 
 create function private.allow_caching(p_seconds integer) returns void
-language sql
+language plpgsql
 set search_path = ''
 as $$
-    select set_config(
+begin
+    -- Vary, because the same address also answers CSV, parts and counts
+    perform set_config(
         'response.headers',
-        jsonb_build_array(
-            jsonb_build_object('Cache-Control', format('public, max-age=%s', p_seconds)),
-            -- the same address also answers CSV, parts and counts
-            jsonb_build_object('Vary', 'Accept, Prefer, Range')
-        )::text,
+        format('[{"Cache-Control": "public, max-age=%s"}, {"Vary": "Accept, Prefer, Range"}]', p_seconds),
         true
-    )
+    );
+end
 $$;
 revoke execute on function private.allow_caching(integer) from public;
 grant execute on function private.allow_caching(integer) to anon, authenticated, service_role;

@@ -1,19 +1,21 @@
 -- Purpose: what search reads: a narrow row for every published property, with nothing in it that a stranger may not know.
--- Touches: private.plain_letters, private.property_search, private.price_spans, the views that they are made from, triggers on properties and what
--- hangs on them.
+-- Touches: private.plain_letters, misfit_bits, refused_bits, month_bits, private.property_search, private.price_spans, the views
+-- that they are made from, triggers on properties and what hangs on them.
 -- Watch: the view says what a row is, the triggers keep the table equal to it. A refresh locks the properties before it reads
 -- them: of two changes at once the second sees what the first left. Bookings and blocks are not in here: they change too often,
 -- and the index would lose the vacuum that its index-only scans need. Nights and days in here are bounds that no rule goes
 -- beyond, so that they may sort out candidates; whether a stay can be booked is bookability's to say.
 
 create function private.mercator(p_latitude double precision, p_longitude double precision) returns point
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 set search_path = ''
 as $$
-    select point(
+begin
+    return point(
         radians(p_longitude) * 6378137,
         ln(tan(pi() / 4 + radians(greatest(least(p_latitude, 85), -85)) / 2)) * 6378137
-    )
+    );
+end
 $$;
 revoke execute on function private.mercator(double precision, double precision) from public;
 comment on function private.mercator(double precision, double precision) is
@@ -29,79 +31,188 @@ revoke execute on function private.plain_letters(text) from public;
 comment on function private.plain_letters(text) is
     'In lower case and without accents, so that "sao paulo" finds São Paulo. Called by search, of what is looked for and of what is found.';
 
+-- What most searches filter by is one comparison of bits, because every search makes it for every place on the map:
+-- 0 to 8 parties of 2 to 10, 9 to 14 bedrooms from 1 to 6, 15 to 28 stays of 1 to 14 nights, then kinds of room, of booking and of
+-- place, of which there is room for 28. What is beyond is compared later.
+create function private.misfit_bits(
+    p_max_guests integer, p_bedrooms integer, p_min_nights integer, p_max_nights integer,
+    p_room_type public.room_type, p_booking_mode public.booking_mode, p_property_type public.property_type
+) returns bigint
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return (
+        select bit_or(1::bigint << b.bit)
+        from (
+            select n - 2 as bit from generate_series(2, 10) as n where n > p_max_guests
+            union all
+            select 8 + n from generate_series(1, 6) as n where n > p_bedrooms
+            union all
+            select 14 + n from generate_series(1, 14) as n where n not between p_min_nights and p_max_nights
+            union all
+            select 28 + array_position(enum_range(null::public.room_type), p_room_type)
+            union all
+            select 32 + array_position(enum_range(null::public.booking_mode), p_booking_mode)
+            union all
+            select 34 + array_position(enum_range(null::public.property_type), p_property_type)
+        ) b
+    );
+end
+$$;
+revoke execute on function private.misfit_bits(
+    integer, integer, integer, integer, public.room_type, public.booking_mode, public.property_type
+) from public;
+comment on function private.misfit_bits(
+    integer, integer, integer, integer, public.room_type, public.booking_mode, public.property_type
+) is
+    'What a place is not fit for, and of which kinds it is, as bits: it is out of the question when it shares one with refused_bits. Called by search.';
+
+create function private.refused_bits(
+    p_guests integer, p_bedrooms integer, p_nights integer,
+    p_room_types public.room_type[], p_booking_mode public.booking_mode, p_property_types public.property_type[]
+) returns bigint
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return case when p_guests > 1 then 1::bigint << (least(p_guests, 10) - 2) else 0 end
+        | case when p_bedrooms > 0 then 1::bigint << (8 + least(p_bedrooms, 6)) else 0 end
+        | case when p_nights <= 14 then 1::bigint << (14 + p_nights) else 0 end
+        | case when num_nonnulls(p_room_types, p_booking_mode, p_property_types) = 0 then 0 else (
+            select coalesce(bit_or(1::bigint << k.bit::integer), 0)
+            from (
+                select 28 + n as bit from unnest(enum_range(null::public.room_type)) with ordinality as t (kind, n)
+                where t.kind <> all (p_room_types)
+                union all
+                select 32 + n from unnest(enum_range(null::public.booking_mode)) with ordinality as t (kind, n)
+                where t.kind <> p_booking_mode
+                union all
+                select 34 + n from unnest(enum_range(null::public.property_type)) with ordinality as t (kind, n)
+                where t.kind <> all (p_property_types)
+            ) k (bit)
+        ) end;
+end
+$$;
+revoke execute on function private.refused_bits(
+    integer, integer, integer, public.room_type[], public.booking_mode, public.property_type[]
+) from public;
+comment on function private.refused_bits(
+    integer, integer, integer, public.room_type[], public.booking_mode, public.property_type[]
+) is
+    'What a search wants a place to be fit for, and the kinds that it does not want, as bits of misfit_bits; null for no matter. Called by search.';
+
+create function private.month_bits(p_from date, p_until date) returns integer
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+    v_first constant integer := extract(month from p_from) - 1;
+    v_more constant integer := least(
+        12 * (extract(year from p_until - 1) - extract(year from p_from)) + extract(month from p_until - 1) - 1 - v_first, 11
+    );
+    v_bits constant integer := ((1 << (v_more + 1)) - 1) << v_first;
+begin
+    return (v_bits | (v_bits >> 12)) & 4095;
+end
+$$;
+revoke execute on function private.month_bits(date, date) from public;
+comment on function private.month_bits(date, date) is
+    'The months, of any year, that have nights of [p_from, p_until): bit 0 for January; null for null. Called by search, of what is looked for and of what is found.';
+
+-- What sorts and what most searches filter by comes first, and lies in an index that they read alone. It has columns of fixed
+-- width without nulls only, and no more of them than it must: each costs every search a little for every place on the map.
 create table private.property_search (
     property_id uuid constraint property_search_pkey primary key
         constraint property_search_property_fkey references public.properties (id) on delete cascade,
-    place point not null,
+    strip integer not null,
+    tile integer not null,
+    x double precision not null,
+    y double precision not null,
+    misfits bigint not null,
     amenities bigint not null,
     base_price bigint not null,
     weekend_price bigint not null,
+    own_price bigint not null,
+    priced_months integer not null,
+    least_night double precision not null,
+    rent_share double precision not null,
+    week_rent_share double precision not null,
+    month_rent_share double precision not null,
+    least_stay_fees double precision not null,
+    least_night_fees double precision not null,
+    least_tax double precision not null,
+    tax_nights smallint not null,
     unit double precision not null,
-    priced_from date not null,
-    priced_until date not null,
-    property_type public.property_type not null,
-    room_type public.room_type not null,
-    booking_mode public.booking_mode not null,
-    max_guests smallint not null,
-    max_pets smallint not null,
+    rating double precision not null,
+    recommendation double precision not null,
+    bedrooms smallint not null,
     min_nights smallint not null,
     max_nights smallint not null,
-    bedrooms smallint not null,
     max_infants smallint not null,
+    max_pets smallint not null,
     children_allowed boolean not null,
     check_in_weekdays smallint not null,
     check_out_weekdays smallint not null,
     booking_window_days smallint not null,
     beds smallint not null,
     bathrooms real not null,
-    currency text not null,
-    cancellation_policy_id text not null,
-    fees_per_stay double precision not null,
-    fees_per_night double precision not null,
-    fees_per_guest double precision not null,
-    fees_per_guest_night double precision not null,
+    fees_per_stay bigint not null,
+    fees_per_night bigint not null,
+    fees_per_guest bigint not null,
+    fees_per_guest_night bigint not null,
     extra_guest_price bigint not null,
     extra_guests_after smallint not null,
-    weekly_discount smallint not null,
-    monthly_discount smallint not null,
-    other_discount smallint not null,
-    tax_nights smallint not null,
-    least_tax double precision not null,
-    most_tax double precision not null,
-    rating double precision not null,
+    is_taxed boolean not null,
+    currency text not null,
+    cancellation_policy_id text not null,
     words tsvector not null,
     place_names text[] not null
 );
 comment on table private.property_search is 'Published properties as search reads them. Kept by triggers; rebuild_property_search makes it anew.';
-comment on column private.property_search.place is 'The public point on the web map''s square.';
-comment on column private.property_search.unit is 'Minor units in a whole unit of the currency: 100 for EUR.';
-comment on column private.property_search.priced_from is 'First night with a price of its own, by season or date; infinity for none.';
-comment on column private.property_search.priced_until is 'The day after the last such night; -infinity for none.';
+comment on column private.property_search.strip is 'The map''s square is cut from west to east into strips of 2,000 of its metres; 0 begins at the equator.';
+comment on column private.property_search.tile is 'The same square cut into tiles of 8,000 metres: row by 10,000, and column.';
+comment on column private.property_search.x is 'The public point on the web map''s square, metres east of Greenwich.';
+comment on column private.property_search.y is 'The same, metres north of the equator.';
+comment on column private.property_search.amenities is 'Bits as in amenities.bit.';
+comment on column private.property_search.misfits is 'What it is not fit for and what it is, as misfit_bits says.';
 comment on column private.property_search.min_nights is 'The shortest stay that property, seasons and rules ever allow.';
 comment on column private.property_search.max_nights is 'The longest stay that they ever allow.';
+comment on column private.property_search.bedrooms is '-1 where an import did not tell.';
+comment on column private.property_search.own_price is 'Of nights with a price of their own, by season or date, the lowest; base_price where there is none.';
+comment on column private.property_search.priced_months is 'The months, of any year, that have such nights, as month_bits says.';
+comment on column private.property_search.least_night is
+    'What any night of any stay costs at least, in whole units, with room for what is rounded down.';
+comment on column private.property_search.rent_share is
+    'What discounts leave at least of the rent of a stay below a week; 1 for no discount. This and the six columns after it bound the total of a stay from below; price_candidates and price_stay say what it is.';
+comment on column private.property_search.week_rent_share is 'The same for stays of 7 nights or more.';
+comment on column private.property_search.month_rent_share is 'The same for stays of 28 nights or more.';
+comment on column private.property_search.least_stay_fees is
+    'Fees of a stay for one guest but those of nights, and by 1 + least_tax such taxes of a fixed amount, in minor units; less half a one for each of discount and taxes that may be rounded down.';
+comment on column private.property_search.least_night_fees is 'The same of a night.';
+comment on column private.property_search.least_tax is 'What taxes in per cent add at least to rent and fees; 0.1 is 10 per cent.';
+comment on column private.property_search.tax_nights is 'Stays of up to so many nights pay every tax in full.';
+comment on column private.property_search.unit is 'Minor units in a whole unit of the currency: 100 for EUR.';
+comment on column private.property_search.rating is 'Average of reviews, 1 to 5; -1 before the first.';
+comment on column private.property_search.recommendation is 'The rating, 4 before the first; 0.5 for instant booking and 0.01 an amenity.';
 comment on column private.property_search.check_in_weekdays is 'Bit n for ISO weekday n.';
 comment on column private.property_search.check_out_weekdays is 'Bit n for ISO weekday n.';
-comment on column private.property_search.amenities is 'Bits as in amenities.bit.';
-comment on column private.property_search.bedrooms is '-1 where an import did not tell.';
 comment on column private.property_search.beds is '-1 where an import did not tell.';
 comment on column private.property_search.bathrooms is '-1 where an import did not tell.';
-
--- What sorts and what most searches filter by, so that they read the index alone. Columns of fixed width without nulls only:
--- taking a row out of the index costs three times as much with a text or a null among them, and again with twice as many.
-comment on column private.property_search.fees_per_stay is
-    'Fees but pets'', and taxes of a fixed amount by 1 + least_tax, in minor units. These four, the discounts and taxes bound the total of a stay; price_stay says what it is.';
-comment on column private.property_search.other_discount is 'The greater of early-bird and last-minute, in per cent.';
-comment on column private.property_search.tax_nights is 'Stays of up to so many nights pay every tax in full.';
-comment on column private.property_search.least_tax is 'What taxes add at least to rent and fees of such stays; 0.1 is 10 per cent.';
-comment on column private.property_search.most_tax is 'What taxes in per cent add at most to rent and fees.';
-comment on column private.property_search.rating is 'Average of reviews, 1 to 5; -1 before the first.';
+comment on column private.property_search.fees_per_stay is 'Fees but pets'', in minor units, summed by how they are charged.';
+comment on column private.property_search.is_taxed is 'Whether a tax comes on top of its prices.';
 comment on column private.property_search.words is 'Title, names of the place and description, without accents.';
 comment on column private.property_search.place_names is 'Neighbourhood, city, region and country in lower case, without accents.';
 
-create index property_search_place_idx on private.property_search using gist (place) include (
-    property_id, amenities, base_price, weekend_price, unit, priced_from, priced_until, property_type, room_type, booking_mode,
-    max_guests, max_pets, min_nights, max_nights, bedrooms, fees_per_stay, fees_per_night, fees_per_guest, fees_per_guest_night,
-    extra_guest_price, extra_guests_after, weekly_discount, monthly_discount, other_discount, tax_nights, least_tax, most_tax, rating
+create index property_search_place_idx on private.property_search (strip, x) include (
+    y, property_id, misfits, amenities, base_price, weekend_price, own_price,
+    priced_months, rent_share, week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, unit, rating,
+    recommendation
+);
+-- The cheapest of a tile first, so that a search by price looks at those alone that may be among the cheapest.
+create index property_search_price_idx on private.property_search (tile, least_night) include (
+    x, y, property_id, misfits, amenities, base_price, weekend_price, own_price, priced_months, rent_share, week_rent_share,
+    month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, unit, rating, recommendation
 );
 create index property_search_words_idx on private.property_search using gin (words);
 create index property_search_place_names_idx on private.property_search using gin (place_names);
@@ -122,48 +233,54 @@ comment on function private.property_rating(uuid) is
 create view private.property_search_source as
 select
     p.id as property_id,
-    private.mercator(p.public_latitude, p.public_longitude) as place,
-    coalesce((
-        select bit_or(1::bigint << a.bit)
-        from public.property_amenities pa
-        join public.amenities a on a.id = pa.amenity_id
-        where pa.property_id = p.id
-    ), 0) as amenities,
+    floor(m.place[1] / 2000)::integer as strip,
+    floor(m.place[1] / 8000)::integer * 10000 + floor(m.place[0] / 8000)::integer as tile,
+    m.place[0] as x,
+    m.place[1] as y,
+    private.misfit_bits(
+        p.max_guests, coalesce(p.bedrooms, -1), n.shortest, n.longest, p.room_type, p.booking_mode, p.property_type
+    ) as misfits,
+    a.bits as amenities,
     p.base_price,
     coalesce(p.weekend_price, p.base_price) as weekend_price,
+    coalesce(least(s.own_price, o.own_price), p.base_price) as own_price,
+    coalesce(s.priced_months, 0) | coalesce(o.priced_months, 0) as priced_months,
+    greatest(
+        least(p.base_price, p.weekend_price, s.own_price, o.own_price)
+        * (1 - greatest(d.other, d.weekly, d.monthly) / 100.0::double precision) - 15,
+        0
+    ) * 0.999999 / 10.0::double precision ^ c.minor_unit as least_night,
+    1 - d.other / 100.0::double precision as rent_share,
+    1 - coalesce(d.weekly, d.other) / 100.0::double precision as week_rent_share,
+    1 - coalesce(d.monthly, d.weekly, d.other) / 100.0::double precision as month_rent_share,
+    f.per_stay + f.per_guest + t.per_stay / (1 + t.least_percent / 100)
+        - case when greatest(d.other, d.weekly, d.monthly) > 0 then 0.51 else 0 end - t.percents * 0.51 as least_stay_fees,
+    f.per_night + f.per_guest_night + t.per_night / (1 + t.least_percent / 100) as least_night_fees,
+    t.least_percent / 100 as least_tax,
+    t.nights as tax_nights,
     10.0::double precision ^ c.minor_unit as unit,
-    coalesce(least(s.priced_from, o.priced_from), 'infinity') as priced_from,
-    coalesce(greatest(s.priced_until, o.priced_until), '-infinity') as priced_until,
-    p.property_type,
-    p.room_type,
-    p.booking_mode,
-    p.max_guests,
-    p.max_pets,
-    least(p.min_nights, s.min_nights, r.min_nights) as min_nights,
-    greatest(p.max_nights, s.max_nights, r.max_nights) as max_nights,
+    coalesce(g.rating, -1) as rating,
+    coalesce(g.rating, 4) + case p.booking_mode when 'instant' then 0.5 else 0 end + bit_count(a.bits::bit(64)) * 0.01 as recommendation,
     coalesce(p.bedrooms, -1::smallint) as bedrooms,
+    n.shortest as min_nights,
+    n.longest as max_nights,
     p.max_infants,
+    p.max_pets,
     coalesce(h.children_allowed, true) as children_allowed,
     (select sum(1 << w)::smallint from unnest(p.check_in_weekdays) as w) as check_in_weekdays,
     (select sum(1 << w)::smallint from unnest(p.check_out_weekdays) as w) as check_out_weekdays,
     p.booking_window_days,
     coalesce(p.beds, -1::smallint) as beds,
     coalesce(p.bathrooms::real, -1) as bathrooms,
-    p.currency,
-    p.cancellation_policy_id,
-    f.per_stay + t.per_stay / (1 + t.least_tax) as fees_per_stay,
-    f.per_night + t.per_night / (1 + t.least_tax) as fees_per_night,
-    f.per_guest + t.per_guest / (1 + t.least_tax) as fees_per_guest,
-    f.per_guest_night + t.per_guest_night / (1 + t.least_tax) as fees_per_guest_night,
+    f.per_stay as fees_per_stay,
+    f.per_night as fees_per_night,
+    f.per_guest as fees_per_guest,
+    f.per_guest_night as fees_per_guest_night,
     p.extra_guest_price,
     p.extra_guests_after,
-    p.weekly_discount_percent as weekly_discount,
-    p.monthly_discount_percent as monthly_discount,
-    greatest(p.early_bird_discount_percent, p.last_minute_discount_percent) as other_discount,
-    t.nights as tax_nights,
-    t.least_tax,
-    t.most_tax,
-    coalesce(private.property_rating(p.id), -1) as rating,
+    t.is_taxed,
+    p.currency,
+    p.cancellation_policy_id,
     to_tsvector('simple', private.plain_letters(
         concat_ws(' ', p.title, p.neighbourhood, p.city, p.region, p.country, p.description)
     )) as words,
@@ -172,17 +289,31 @@ select
     ], null) as place_names
 from public.properties p
 join public.currencies c on c.code = p.currency
+cross join lateral (select private.mercator(p.public_latitude, p.public_longitude) as place) m
+cross join lateral (
+    select coalesce(bit_or(1::bigint << a.bit), 0) as bits
+    from public.property_amenities pa
+    join public.amenities a on a.id = pa.amenity_id
+    where pa.property_id = p.id
+) a
+cross join lateral (select private.property_rating(p.id) as rating) g
+cross join lateral (
+    select
+        greatest(p.early_bird_discount_percent, p.last_minute_discount_percent) as other,
+        nullif(p.weekly_discount_percent, 0) as weekly,
+        nullif(p.monthly_discount_percent, 0) as monthly
+) d
 left join lateral (
     select
-        min(s.starts_on) filter (where s.price is not null) as priced_from,
-        max(s.ends_on) filter (where s.price is not null) as priced_until,
+        min(s.price) as own_price,
+        bit_or(private.month_bits(s.starts_on, s.ends_on)) filter (where s.price is not null) as priced_months,
         min(s.min_nights) as min_nights,
         max(s.max_nights) as max_nights
     from public.property_seasons s
     where s.property_id = p.id
 ) s on true
 left join lateral (
-    select min(o.starts_on) as priced_from, max(o.ends_on) as priced_until
+    select min(o.price) as own_price, bit_or(private.month_bits(o.starts_on, o.ends_on)) as priced_months
     from public.property_date_overrides o
     where o.property_id = p.id
 ) o on true
@@ -191,33 +322,32 @@ left join lateral (
     from public.property_availability_rules r
     where r.property_id = p.id and r.kind = 'nights'
 ) r on true
+cross join lateral (
+    select least(p.min_nights, s.min_nights, r.min_nights) as shortest, greatest(p.max_nights, s.max_nights, r.max_nights) as longest
+) n
 left join lateral (
     select h.children_allowed from public.house_rules h where h.property_id = p.id order by h.version desc limit 1
 ) h on true
 cross join lateral (
     select
-        coalesce(sum(f.amount) filter (where f.charge = 'per_booking'), 0)::double precision as per_stay,
-        coalesce(sum(f.amount) filter (where f.charge = 'per_night'), 0)::double precision as per_night,
-        coalesce(sum(f.amount) filter (where f.charge = 'per_guest'), 0)::double precision as per_guest,
-        coalesce(sum(f.amount) filter (where f.charge = 'per_guest_night'), 0)::double precision as per_guest_night
+        coalesce(sum(f.amount) filter (where f.charge = 'per_booking'), 0)::bigint as per_stay,
+        coalesce(sum(f.amount) filter (where f.charge = 'per_night'), 0)::bigint as per_night,
+        coalesce(sum(f.amount) filter (where f.charge = 'per_guest'), 0)::bigint as per_guest,
+        coalesce(sum(f.amount) filter (where f.charge = 'per_guest_night'), 0)::bigint as per_guest_night
     from public.property_fees f
     where f.property_id = p.id and f.kind <> 'pet'
 ) f
 cross join lateral (
     select
-        coalesce(sum(t.amount) filter (where t.charge = 'per_booking'), 0)::double precision as per_stay,
-        coalesce(sum(t.amount) filter (where t.charge = 'per_night'), 0)::double precision as per_night,
-        coalesce(sum(t.amount) filter (where t.charge = 'per_guest'), 0)::double precision as per_guest,
-        coalesce(sum(t.amount) filter (where t.charge = 'per_guest_night'), 0)::double precision as per_guest_night,
+        count(*) > 0 as is_taxed,
+        count(t.percent) as percents,
+        coalesce(sum(t.amount) filter (where t.charge in ('per_booking', 'per_guest')), 0)::double precision as per_stay,
+        coalesce(sum(t.amount) filter (where t.charge in ('per_night', 'per_guest_night')), 0)::double precision as per_night,
         coalesce(min(least(t.max_nights, t.exempt_from_nights - 1)), 32767)::smallint as nights,
         least(
             coalesce(sum(t.percent) filter (where t.applies_to in ('all', 'rent')), 0),
             coalesce(sum(t.percent) filter (where t.applies_to in ('all', 'fees')), 0)
-        )::double precision / 100 as least_tax,
-        greatest(
-            coalesce(sum(t.percent) filter (where t.applies_to in ('all', 'rent')), 0),
-            coalesce(sum(t.percent) filter (where t.applies_to in ('all', 'fees')), 0)
-        )::double precision / 100 as most_tax
+        )::double precision as least_percent
     from public.property_taxes t
     where t.property_id = p.id and not t.is_inclusive
 ) t
@@ -279,24 +409,24 @@ begin
     where s.property_id = any (p_properties)
     on conflict on constraint property_search_pkey do update set
         (
-            place, amenities, base_price, weekend_price, unit, priced_from, priced_until, property_type, room_type,
-            booking_mode, max_guests, max_pets, min_nights, max_nights, bedrooms, max_infants, children_allowed,
-            check_in_weekdays, check_out_weekdays, booking_window_days, beds, bathrooms, currency, cancellation_policy_id,
-            fees_per_stay, fees_per_night, fees_per_guest, fees_per_guest_night, extra_guest_price, extra_guests_after,
-            weekly_discount, monthly_discount, other_discount, tax_nights, least_tax, most_tax, rating, words, place_names
+            strip, tile, x, y, misfits, amenities, base_price, weekend_price, own_price, priced_months, least_night, rent_share,
+            week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, unit, rating,
+            recommendation, bedrooms, min_nights, max_nights, max_infants, max_pets, children_allowed, check_in_weekdays,
+            check_out_weekdays, booking_window_days, beds, bathrooms, fees_per_stay, fees_per_night, fees_per_guest,
+            fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, currency, cancellation_policy_id, words,
+            place_names
         ) = row (
-            excluded.place, excluded.amenities, excluded.base_price, excluded.weekend_price, excluded.unit,
-            excluded.priced_from, excluded.priced_until, excluded.property_type, excluded.room_type, excluded.booking_mode,
-            excluded.max_guests, excluded.max_pets, excluded.min_nights, excluded.max_nights, excluded.bedrooms,
-            excluded.max_infants, excluded.children_allowed, excluded.check_in_weekdays, excluded.check_out_weekdays,
-            excluded.booking_window_days, excluded.beds, excluded.bathrooms, excluded.currency, excluded.cancellation_policy_id,
-            excluded.fees_per_stay, excluded.fees_per_night, excluded.fees_per_guest, excluded.fees_per_guest_night,
-            excluded.extra_guest_price, excluded.extra_guests_after, excluded.weekly_discount, excluded.monthly_discount,
-            excluded.other_discount, excluded.tax_nights, excluded.least_tax, excluded.most_tax, excluded.rating, excluded.words,
-            excluded.place_names
+            excluded.strip, excluded.tile, excluded.x, excluded.y, excluded.misfits, excluded.amenities, excluded.base_price,
+            excluded.weekend_price, excluded.own_price, excluded.priced_months, excluded.least_night, excluded.rent_share,
+            excluded.week_rent_share, excluded.month_rent_share, excluded.least_stay_fees, excluded.least_night_fees,
+            excluded.least_tax, excluded.tax_nights, excluded.unit, excluded.rating, excluded.recommendation, excluded.bedrooms,
+            excluded.min_nights, excluded.max_nights, excluded.max_infants, excluded.max_pets, excluded.children_allowed,
+            excluded.check_in_weekdays, excluded.check_out_weekdays, excluded.booking_window_days, excluded.beds,
+            excluded.bathrooms, excluded.fees_per_stay, excluded.fees_per_night, excluded.fees_per_guest,
+            excluded.fees_per_guest_night, excluded.extra_guest_price, excluded.extra_guests_after, excluded.is_taxed,
+            excluded.currency, excluded.cancellation_policy_id, excluded.words, excluded.place_names
         )
-    -- as text, because points have no order
-    where t::text <> excluded::text;
+    where t is distinct from excluded;
 
     delete from private.price_spans t
     where t.property_id = any (p_properties) and not exists (

@@ -1,12 +1,11 @@
 -- Purpose: search: published places in a part of the map that a party can book for its dates, a page at a time.
--- Touches: private.search, private.search_hit, private.stay_total, private.find_properties, private.find_place,
--- private.search_arrivals, private.check_search, public.search_properties, public.count_properties.
--- Watch: candidates are sorted first and asked last: bookability is called, in the order of the page, until the page is full.
--- That, and an index that holds what sorts and most of what filters, is what makes it fast; `offset 0` and `case` keep the
--- planner from turning it round. Filters on nights, weekdays and taken nights are there to ask less often; none of them is
--- stricter than bookability. By price, candidates are sorted by the least that a stay can cost; price_stay says what it costs,
--- and a place is given out once no candidate that is left can cost less. So an error in a bound would show in the order, never
--- in a total.
+-- Touches: private.search, private.search_hit, private.search_candidate, private.weekend_nights, private.price_candidates, private.find_properties,
+-- private.find_place, private.search_arrivals, private.check_search, public.search_properties, public.count_properties.
+-- Watch: candidates come from one index that holds what sorts and most of what filters, in the order of the page; only as many
+-- as the page needs are priced and asked about, a handful in one query, and broken_rules is asked last. Filters here are there
+-- to ask less often; none of them is stricter than it. By price, candidates come by the least that a stay can cost, and a place
+-- is settled once no candidate that is left can cost less. So an error in a bound would show in the order, never in a total.
+-- `offset 0` and `case` keep the planner from turning it round.
 
 create type private.search as (
     west double precision, south double precision, east double precision, north double precision,
@@ -26,30 +25,150 @@ create type private.search_hit as (
 );
 comment on type private.search_hit is 'A place that search found. rent: of its dates, or of a night without them. total: what the guest pays; null where nobody asked.';
 
-create function private.stay_total(
-    p_property_id uuid, p_check_in date, p_check_out date, p_guests integer, p_pets integer, out rent bigint, out total bigint
-)
-language plpgsql stable
+create type private.search_candidate as (
+    property_id uuid, sort_key double precision, distance double precision, rating double precision, unit double precision,
+    least double precision
+);
+comment on type private.search_candidate is
+    'A place that may be found. sort_key: what it comes by, of totals the least that it can be. unit: minor units in a whole one. least: what the guest pays at least, without dates what a night costs.';
+
+create function private.weekend_nights(p_from date, p_until date) returns integer
+language plpgsql immutable
 set search_path = ''
 as $$
 declare
-    v_property public.properties;
-    v_night_prices bigint[];
-    v_total numeric;
+    -- days since a Monday long ago
+    v_from constant integer := p_from - date '1999-12-27';
+    v_until constant integer := p_until - date '1999-12-27';
 begin
-    select p.* into v_property from public.properties p where p.id = p_property_id;
-    v_night_prices := private.night_prices(p_property_id, p_check_in, p_check_out);
-    select sum(l.amount) filter (where l.kind = 'nights'), sum(l.amount) into rent, v_total
-    from private.price_stay(v_property, p_check_in, v_night_prices, p_guests, p_pets, now()) l;
-    -- a stay that is too expensive for a quote has no total
-    if v_total <= 9007199254740991 then
-        total := v_total;
-    end if;
+    return 2 * (v_until / 7 - v_from / 7) + greatest(v_until % 7 - 4, 0) - greatest(v_from % 7 - 4, 0);
 end
 $$;
-revoke execute on function private.stay_total(uuid, date, date, integer, integer) from public;
-comment on function private.stay_total(uuid, date, date, integer, integer) is
-    'What the nights of a stay cost, and what the guest pays in all, as a quote says. Called by find_properties.';
+revoke execute on function private.weekend_nights(date, date) from public;
+comment on function private.weekend_nights(date, date) is
+    'How many of the nights of [p_from, p_until), 2000 or later, are of a Friday or Saturday; null for null. Called by price_candidates and find_properties.';
+
+create function private.price_candidates(p_search private.search, p_candidates private.search_candidate[], p_is_priced boolean)
+returns setof private.search_hit
+language plpgsql stable rows 20
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+    return query
+    select
+        c.property_id, i.check_in, n.check_out, case when q.nights is null then c.least::bigint when p_is_priced then r.rent end, t.total,
+        c.distance, nullif(c.rating, -1), case when q.sort = 'price' and q.nights is not null then t.total / c.unit else c.sort_key end
+    from (
+        select
+            p_search.sort, p_search.nights, p_search.adults + p_search.children as guests, p_search.children + p_search.infants as minors,
+            p_search.infants, p_search.pets, p_search.currency, p_search.cancellation_policies, p_search.bedrooms, p_search.beds,
+            p_search.bathrooms, p_search.min_price, p_search.max_price,
+            -- on the first clock that shows a day
+            (now() at time zone 'Pacific/Kiritimati')::date as today,
+            coalesce((
+                select f.guest_percent from private.platform_fees f where f.valid_from <= now() order by f.valid_from desc limit 1
+            ), 0) as guest_percent
+        offset 0
+    ) q
+    cross join unnest(p_candidates) c
+    join private.property_search m on m.property_id = c.property_id
+    left join unnest(p_search.arrivals) as i (check_in) on true
+    cross join lateral (
+        select i.check_in + q.nights as check_out, private.weekend_nights(i.check_in, i.check_in + q.nights) as weekend_nights offset 0
+    ) n
+    -- the nights at their usual price; and, where some have a price of their own, the difference
+    cross join lateral (
+        select
+            (q.nights - n.weekend_nights) * m.base_price + n.weekend_nights * m.weekend_price
+            + case when m.priced_months = 0 then 0 else coalesce((
+                select sum(
+                    (d.until - d.since) * (o.price - m.base_price)
+                    - private.weekend_nights(d.since, d.until) * (m.weekend_price - m.base_price)
+                )::bigint
+                from private.price_spans o
+                cross join lateral (select greatest(o.starts_on, i.check_in) as since, least(o.ends_on, n.check_out) as until) d
+                where o.property_id = m.property_id and o.ends_on > i.check_in and o.starts_on < n.check_out
+            ), 0) end as rent,
+            m.fees_per_stay + m.fees_per_night * q.nights + m.fees_per_guest * q.guests
+            + (m.fees_per_guest_night * q.guests + greatest(q.guests - m.extra_guests_after, 0) * m.extra_guest_price) * q.nights
+            + case when q.pets = 0 then 0 else (
+                select coalesce(sum(
+                    f.amount * case when f.charge in ('per_guest', 'per_guest_night') then q.pets else 1 end
+                    * case when f.charge in ('per_night', 'per_guest_night') then q.nights else 1 end
+                ), 0)::bigint
+                from public.property_fees f
+                where f.property_id = m.property_id and f.kind = 'pet'
+            ) end as fees
+        offset 0
+    ) r
+    cross join lateral (
+        select r.rent - case
+            when case when q.nights >= 28 then m.month_rent_share when q.nights >= 7 then m.week_rent_share else m.rent_share end = 1 then 0
+            else (
+                select coalesce(private.proportion(r.rent, d.percent, 100), 0)
+                from public.properties p
+                cross join lateral private.stay_discount(p, q.nights, i.check_in - (now() at time zone p.time_zone)::date) d
+                where p.id = m.property_id
+            )
+        end as rent
+        offset 0
+    ) d
+    -- the sum of the lines of price_stay; what is above what a quote can be has none
+    cross join lateral (
+        select nullif(least(case
+            when not p_is_priced then null
+            -- some nights are taxed and others are not
+            when m.is_taxed and q.nights > m.tax_nights then (
+                select sum(l.amount)
+                from public.properties p
+                cross join lateral private.price_stay(
+                    p, i.check_in, private.night_prices(p.id, i.check_in, n.check_out), q.guests, q.pets, now()
+                ) l
+                where p.id = m.property_id
+            )
+            else
+                d.rent + r.fees
+                + case when q.guest_percent = 0 then 0 else private.proportion(d.rent + r.fees, q.guest_percent, 100) end
+                + case when not m.is_taxed then 0 else (
+                    select sum(case x.charge
+                        when 'percent' then private.proportion(
+                            case x.applies_to when 'all' then d.rent + r.fees when 'rent' then d.rent else r.fees end, x.percent, 100
+                        )
+                        when 'per_booking' then x.amount
+                        when 'per_night' then x.amount * q.nights
+                        when 'per_guest' then x.amount * q.guests
+                        else x.amount * q.guests * q.nights
+                    end)
+                    from public.property_taxes x
+                    where x.property_id = m.property_id and not x.is_inclusive
+                ) end
+        end, 9007199254740992), 9007199254740992)::bigint as total
+        offset 0
+    ) t
+    where
+        m.max_infants >= q.infants and m.max_pets >= q.pets and (m.children_allowed or q.minors = 0)
+        and (q.currency is null or m.currency = q.currency)
+        and (q.cancellation_policies is null or m.cancellation_policy_id = any (q.cancellation_policies))
+        and (q.bedrooms is null or m.bedrooms >= q.bedrooms)
+        and (q.beds is null or m.beds >= q.beds)
+        and (q.bathrooms is null or m.bathrooms >= q.bathrooms)
+        and case
+            when q.nights is null then q.min_price is null or m.base_price >= q.min_price
+            else
+                m.min_nights <= q.nights and m.max_nights >= q.nights
+                and (1 << date_part('isodow', i.check_in)::integer) & m.check_in_weekdays <> 0
+                and (1 << date_part('isodow', n.check_out)::integer) & m.check_out_weekdays <> 0
+                and i.check_in <= q.today + m.booking_window_days
+        end
+        and (not p_is_priced or (
+            t.total is not null and (q.min_price is null or t.total >= q.min_price) and (q.max_price is null or t.total <= q.max_price)
+        ));
+end
+$$;
+revoke execute on function private.price_candidates(private.search, private.search_candidate[], boolean) from public;
+comment on function private.price_candidates(private.search, private.search_candidate[], boolean) is
+    'The stays of a search in these candidates, without those that filters too rare for the index sort out; with p_is_priced what their nights cost and what the guest pays in all, the sum of the lines of price_stay, which a property-based test holds it to. Called by find_properties.';
 
 create function private.find_properties(p_search private.search, p_is_priced boolean, p_limit integer)
 returns setof private.search_hit
@@ -58,308 +177,265 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-    v_arrivals constant date[] := p_search.arrivals;
-    v_check_in constant date := v_arrivals[1];
-    v_nights constant integer := p_search.nights;
-    -- of the only dates, or after the last ones that will do
-    v_check_out constant date := v_arrivals[cardinality(v_arrivals)] + v_nights;
-    v_is_flexible constant boolean := coalesce(cardinality(v_arrivals) > 1, false);
-    v_weekend_nights integer;
-    v_guests constant integer := p_search.adults + p_search.children;
-    v_pets constant integer := p_search.pets;
-    v_amenities bigint;
-    v_property_types constant public.property_type[] := p_search.property_types;
-    v_room_types constant public.room_type[] := p_search.room_types;
-    v_booking_mode constant public.booking_mode := p_search.booking_mode;
-    v_bedrooms constant integer := p_search.bedrooms;
-    v_radius constant double precision := p_search.radius;
-    v_min_price constant bigint := p_search.min_price;
-    v_max_price constant bigint := p_search.max_price;
     v_sort constant text := p_search.sort;
-    -- whether the order is that of totals
+    v_nights constant integer := p_search.nights;
+    v_is_flexible constant boolean := coalesce(cardinality(p_search.arrivals) > 1, false);
+    -- whether the order is that of totals, and whether they are needed
     v_by_total constant boolean := v_sort = 'price' and v_nights is not null;
-    v_is_priced constant boolean := p_is_priced or v_by_total;
-    v_latitude constant double precision := radians(coalesce(p_search.latitude, (p_search.south + p_search.north) / 2));
-    v_longitude constant double precision := radians(coalesce(
-        p_search.longitude,
-        case when p_search.west > p_search.east then (p_search.west + p_search.east + 360) / 2
-        else (p_search.west + p_search.east) / 2 end
-    ));
-    v_box box;
-    v_box_beyond box := box(point(1e9, 1e9), point(1e9, 1e9)); -- nowhere
-    v_after_key constant double precision := split_part(p_search.after, ':', 2);
-    v_after_id constant uuid := split_part(p_search.after, ':', 3);
-    v_arrival_bits integer;
-    v_departure_bits integer;
-    v_days_ahead constant integer := v_check_in - (now() at time zone 'Pacific/Kiritimati')::date;
-    v_monday constant date := '1999-12-27';
-    v_words constant tsquery := websearch_to_tsquery('simple', private.plain_letters(p_search.words));
-    v_places constant text[] := private.place_names(p_search.place);
-    v_guest_fee constant double precision := coalesce((
-        select f.guest_percent from private.platform_fees f where f.valid_from <= now() order by f.valid_from desc limit 1
-    ), 0) / 100.0;
-    v_row record;
-    v_hit private.search_hit;
-    v_best private.search_hit;
-    v_arrival date;
-    v_priced record;
-    -- found, but something cheaper may come
-    v_waiting private.search_hit[] := '{}';
-    v_first_waiting double precision := 'infinity';
+    v_is_priced constant boolean := v_nights is not null and (
+        p_is_priced or v_by_total or num_nonnulls(p_search.min_price, p_search.max_price) > 0
+    );
+    v_max_price constant bigint := p_search.max_price;
+    v_weekend_nights integer;
+    v_months integer;
+    v_guest_fee double precision;
+    v_refused bigint;
+    v_amenities bigint;
+    v_west double precision;
+    v_south double precision;
+    v_east double precision;
+    v_north double precision;
+    -- where on the map to look: tiles whose cheapest places come first, or strips
+    v_tiles integer[];
+    v_strips integer[];
+    v_wests double precision[];
+    v_easts double precision[];
+    v_radius double precision;
+    v_middle point;
+    v_words tsquery;
+    v_places text[];
+    -- where the page begins, and where candidates go on
+    v_after_key double precision;
+    v_after_id uuid;
+    v_last_key double precision;
+    v_last_id uuid;
+    -- candidates, a batch at a time, and how many of these were priced
+    v_batch integer;
+    v_most double precision;
+    v_some integer;
+    v_candidates private.search_candidate[] := '{}';
+    v_priced integer := 0;
+    v_has_more boolean;
+    v_size integer;
+    -- stays that may be on the page, in its order, and how many of them come before all candidates that are left
+    v_pool private.search_hit[] := '{}';
+    v_settled integer;
+    v_asked integer;
+    v_slice private.search_hit[];
+    v_hits private.search_hit[] := '{}';
     v_count integer := 0;
 begin
-    -- days that have all passed
-    if cardinality(v_arrivals) = 0 then
-        return;
-    end if;
-    select coalesce(bit_or(1::bigint << a.bit), 0) into v_amenities from public.amenities a where a.id = any (p_search.amenities);
-    select bit_or(1 << extract(isodow from a)::integer), bit_or(1 << extract(isodow from a + v_nights)::integer)
-    into v_arrival_bits, v_departure_bits
-    from unnest(v_arrivals) as a;
-    select count(*) into v_weekend_nights
-    from generate_series(0, v_nights - 1) as n
-    where extract(isodow from v_check_in + n) in (5, 6);
-    -- over the 180th meridian there are two boxes
-    if p_search.west > p_search.east then
-        v_box := box(private.mercator(p_search.south, p_search.west), private.mercator(p_search.north, 180));
-        v_box_beyond := box(private.mercator(p_search.south, -180), private.mercator(p_search.north, p_search.east));
+    -- One statement, because every transaction pays for an expression of plpgsql what it pays for a column here ten times over.
+    select
+        private.weekend_nights(p_search.arrivals[1], p_search.arrivals[1] + v_nights),
+        private.month_bits(p_search.arrivals[1], p_search.arrivals[cardinality(p_search.arrivals)] + v_nights),
+        coalesce((
+            select f.guest_percent from private.platform_fees f where f.valid_from <= now() order by f.valid_from desc limit 1
+        ), 0) / 100.0,
+        private.refused_bits(
+            p_search.adults + p_search.children, p_search.bedrooms, v_nights,
+            p_search.room_types, p_search.booking_mode, p_search.property_types
+        ),
+        (select coalesce(bit_or(1::bigint << a.bit), 0) from public.amenities a where a.id = any (p_search.amenities)),
+        z.southwest[0], z.southwest[1], z.northeast[0], z.northeast[1],
+        case when v_sort = 'distance' or p_search.radius is not null then coalesce(p_search.radius, 'infinity') end,
+        private.mercator(
+            coalesce(p_search.latitude, (p_search.south + p_search.north) / 2),
+            coalesce(p_search.longitude, (
+                p_search.west + p_search.east + case when p_search.west > p_search.east then 360 else 0 end
+            ) / 2)
+        ),
+        case when p_search.words is not null then websearch_to_tsquery('simple', private.plain_letters(p_search.words)) end,
+        case when p_search.place is not null then private.place_names(p_search.place) end,
+        y.after_key, y.after_id, case when not v_by_total then y.after_key end, case when not v_by_total then y.after_id end,
+        3 * p_limit, p_limit * 3 / 2
+    into
+        v_weekend_nights, v_months, v_guest_fee, v_refused, v_amenities, v_west, v_south, v_east, v_north, v_radius, v_middle, v_words,
+         v_places, v_after_key, v_after_id, v_last_key, v_last_id, v_batch, v_size
+    from (
+        select split_part(p_search.after, ':', 2)::double precision as after_key, split_part(p_search.after, ':', 3)::uuid as after_id
+    ) y
+    cross join lateral (
+        select
+            private.mercator(p_search.south, p_search.west) as southwest,
+            private.mercator(p_search.north, p_search.east) as northeast
+        offset 0
+    ) z;
+    if v_sort = 'price' and v_west <= v_east and ((v_east - v_west) / 8000 + 1) * ((v_north - v_south) / 8000 + 1) <= 64 then
+        v_tiles := array(
+            select y * 10000 + x
+            from generate_series(floor(v_south / 8000)::integer, floor(v_north / 8000)::integer) as y
+            cross join generate_series(floor(v_west / 8000)::integer, floor(v_east / 8000)::integer) as x
+        );
     else
-        v_box := box(private.mercator(p_search.south, p_search.west), private.mercator(p_search.north, p_search.east));
+        -- each from west to east; over the 180th meridian there are two such stretches of each
+        select array_agg(t.strip), array_agg(w.west), array_agg(w.east) into v_strips, v_wests, v_easts
+        from generate_series(floor(v_south / 2000)::integer, floor(v_north / 2000)::integer) as t (strip)
+        cross join lateral (
+            select v_west as west, case when v_west > v_east then 'infinity' else v_east end as east
+            union all
+            select '-infinity', v_east where v_west > v_east
+        ) w;
     end if;
 
-    for v_row in
-        select c.*
-        from (
-            select
-                t.property_id, t.base_price, t.distance, t.rating, t.least, t.most,
-                case v_sort
-                    when 'price' then t.least / t.unit
-                    when 'distance' then t.distance
-                    when 'rating' then case when t.rating < 0 then 9 else 5 - t.rating end
-                    else
-                        10 - case when t.rating < 0 then 4 else t.rating end
-                        - case t.booking_mode when 'instant' then 0.5 else 0 end
-                        - bit_count(t.amenities::bit(64)) * 0.01
-                end::double precision as sort_key,
-                t.unit
-            from (
-                -- what the guest pays, at least and at most
-                select
-                    s.*,
-                    case
-                        when v_nights is null then s.base_price
-                        when v_nights > s.tax_nights then s.least_rent * (1 + v_guest_fee) - 15
-                        else (s.least_rent + s.fees) * (1 + s.least_tax) + s.least_rent * v_guest_fee - 15
-                    end as least,
-                    case
-                        when v_nights is null then s.base_price
-                        else (s.most_rent + s.fees + s.pet_fees) * (1 + s.most_tax + v_guest_fee) + 15
-                    end as most
-                from (
-                    select
-                        r.*,
-                        r.rent * (100 - case
-                            when v_nights >= 28 and r.monthly_discount > 0 then r.monthly_discount
-                            when v_nights >= 7 and r.weekly_discount > 0 then r.weekly_discount
-                            else r.other_discount
-                        end) / 100.0::double precision as least_rent,
-                        r.highest_rent * (100 - case
-                            when v_nights >= 28 and r.monthly_discount > 0 then r.monthly_discount
-                            when v_nights >= 7 and r.weekly_discount > 0 then r.weekly_discount
-                            else 0
-                        end) / 100.0::double precision as most_rent,
-                        r.fees_per_stay + r.fees_per_night * v_nights + r.fees_per_guest * v_guests
-                            + (
-                                r.fees_per_guest_night * v_guests
-                                + greatest(v_guests - r.extra_guests_after, 0) * r.extra_guest_price
-                            ) * v_nights as fees,
-                        case when v_pets > 0 then coalesce((
-                            select sum(f.amount) from public.property_fees f where f.property_id = r.property_id and f.kind = 'pet'
-                        ), 0)::double precision * v_pets * v_nights else 0 end as pet_fees
+    loop
+        if v_priced = cardinality(v_candidates) then
+            -- Some of the cheapest of each tile say what the last of a batch costs at most; what may cost less is looked at then.
+            v_most := 'infinity';
+            v_some := 3 * v_batch / cardinality(v_tiles) + 1;
+            loop
+                v_candidates := array(
+                    select row (b.property_id, b.sort_key, b.distance, b.rating, b.unit, b.least)::private.search_candidate
                     from (
                         select
-                            e.*,
-                            case when v_is_flexible then greatest(e.rent, v_nights * greatest(
-                                e.base_price, e.weekend_price,
-                                case when e.priced_from < v_check_out and e.priced_until > v_check_in then (
-                                    select max(t.price)
-                                    from private.price_spans t
-                                    where t.property_id = e.property_id and t.ends_on > v_check_in and t.starts_on < v_check_out
-                                ) end
-                            )) else e.rent end as highest_rent
+                            a.property_id, a.distance, a.rating, a.unit, a.least,
+                            case v_sort
+                                when 'price' then a.least / a.unit
+                                when 'distance' then a.distance
+                                when 'rating' then case when a.rating < 0 then 9 else 5 - a.rating end
+                                else 10 - a.recommendation
+                            end as sort_key
                         from (
                             select
-                                b.*,
-                                -- where it matters: metres on a sphere of 6,371 km, from the map's square back to degrees
-                                case when v_sort = 'distance' or v_radius is not null then 12742000 * asin(least(1, sqrt(
-                                    sin((2 * atan(exp(b.place[1] / 6378137)) - pi() / 2 - v_latitude) / 2) ^ 2
-                                    + cos(v_latitude) * cos(2 * atan(exp(b.place[1] / 6378137)) - pi() / 2)
-                                        * sin((b.place[0] / 6378137 - v_longitude) / 2) ^ 2
-                                ))) end as distance,
-                                -- the nights at their usual price; and, where some have a price of their own, the difference.
-                                -- Fridays and Saturdays between two days are a difference too: those since a Monday long ago.
-                                -- Of flexible dates, what the cheapest night would make them.
+                                s.property_id, s.unit, s.rating, s.recommendation,
+                                -- what the guest pays, at least
                                 case
-                                    when v_nights is null then b.base_price
-                                    when v_is_flexible then v_nights * least(
-                                        b.base_price, b.weekend_price,
-                                        case when b.priced_from < v_check_out and b.priced_until > v_check_in then (
-                                            select min(t.price)
-                                            from private.price_spans t
-                                            where t.property_id = b.property_id and t.ends_on > v_check_in and t.starts_on < v_check_out
-                                        ) end
-                                    )
-                                    else (v_nights - v_weekend_nights) * b.base_price + v_weekend_nights * b.weekend_price
-                                        + case when b.priced_from < v_check_out and b.priced_until > v_check_in then coalesce((
-                                            select sum(
-                                                (n.until - n.since) * (t.price - b.base_price)
-                                                - (
-                                                    2 * (n.until / 7 - n.since / 7)
-                                                    + greatest(n.until % 7 - 4, 0) - greatest(n.since % 7 - 4, 0)
-                                                ) * (b.weekend_price - b.base_price)
-                                            )::bigint
-                                            from private.price_spans t
-                                            cross join lateral (
-                                                select
-                                                    greatest(t.starts_on, v_check_in) - v_monday as since,
-                                                    least(t.ends_on, v_check_out) - v_monday as until
-                                            ) n
-                                            where t.property_id = b.property_id and t.ends_on > v_check_in and t.starts_on < v_check_out
-                                        ), 0) else 0 end
-                                end as rent
+                                    when k.nights is null then s.base_price::double precision
+                                    when not k.is_bounded then null
+                                    when k.nights > s.tax_nights then r.rent * (1 + k.guest_fee) - 1
+                                    else
+                                        (r.rent + s.least_stay_fees + k.nights * s.least_night_fees) * (1 + s.least_tax)
+                                        + case when k.guest_fee > 0 then r.rent * k.guest_fee - 0.51 else 0 end
+                                end as least,
+                                -- metres on a sphere of 6,371 km: the haversine formula in terms of the map's square
+                                case when k.radius is not null then 12742000 * asin(least(1, sqrt(
+                                    (sinh((s.y - k.middle[1]) / 12756274) ^ 2 + sin((s.x - k.middle[0]) / 12756274) ^ 2)
+                                    / (cosh(s.y / 6378137) * cosh(k.middle[1] / 6378137))
+                                ))) end as distance
+                            -- as columns, because a variable costs more each time it is read
                             from (
                                 select
-                                    w.property_id, w.place, w.amenities, w.base_price, w.weekend_price, w.unit, w.priced_from, w.priced_until,
-                                    w.property_type, w.room_type, w.booking_mode, w.max_guests, w.max_pets, w.min_nights, w.max_nights,
-                                    w.bedrooms, w.fees_per_stay, w.fees_per_night, w.fees_per_guest, w.fees_per_guest_night,
-                                    w.extra_guest_price, w.extra_guests_after, w.weekly_discount, w.monthly_discount, w.other_discount,
-                                    w.tax_nights, w.least_tax, w.most_tax, w.rating
-                                from private.property_search w where w.place operator(pg_catalog.<@) v_box
+                                    v_nights as nights, v_nights - v_weekend_nights as weekday_nights, v_weekend_nights as weekend_nights,
+                                    v_nights >= 7 as is_week, v_nights >= 28 as is_month, v_is_flexible as is_flexible, v_months as months,
+                                    v_by_total or v_max_price is not null as is_bounded, v_guest_fee as guest_fee, v_radius as radius,
+                                    v_middle as middle, v_west as west, v_south as south, v_east as east, v_north as north,
+                                    v_refused as refused, v_amenities as amenities, v_most as most
+                                offset 0
+                            ) k
+                            cross join lateral (
+                                select s.*
+                                from unnest(v_tiles) as t (tile)
+                                cross join lateral (
+                                    select s.*
+                                    from private.property_search s
+                                    where
+                                        s.tile = t.tile and s.least_night <= k.most
+                                        and s.x between k.west and k.east and s.y between k.south and k.north
+                                        and s.misfits & k.refused = 0 and s.amenities & k.amenities = k.amenities
+                                    order by s.least_night
+                                    limit v_some
+                                ) s
                                 union all
+                                select s.*
+                                from unnest(v_strips, v_wests, v_easts) as t (strip, west, east)
+                                join private.property_search s on s.strip = t.strip and s.x between t.west and t.east
+                                where s.y between k.south and k.north and s.misfits & k.refused = 0 and s.amenities & k.amenities = k.amenities
+                            ) s
+                            cross join lateral (
                                 select
-                                    w.property_id, w.place, w.amenities, w.base_price, w.weekend_price, w.unit, w.priced_from, w.priced_until,
-                                    w.property_type, w.room_type, w.booking_mode, w.max_guests, w.max_pets, w.min_nights, w.max_nights,
-                                    w.bedrooms, w.fees_per_stay, w.fees_per_night, w.fees_per_guest, w.fees_per_guest_night,
-                                    w.extra_guest_price, w.extra_guests_after, w.weekly_discount, w.monthly_discount, w.other_discount,
-                                    w.tax_nights, w.least_tax, w.most_tax, w.rating
-                                from private.property_search w where w.place operator(pg_catalog.<@) v_box_beyond
-                            ) b
-                            where
-                                b.max_guests >= v_guests and b.max_pets >= v_pets
-                                and b.amenities & v_amenities = v_amenities
-                                and (v_nights is null or (b.min_nights <= v_nights and b.max_nights >= v_nights))
-                                and (v_property_types is null or b.property_type = any (v_property_types))
-                                and (v_room_types is null or b.room_type = any (v_room_types))
-                                and (v_booking_mode is null or b.booking_mode = v_booking_mode)
-                                and (v_bedrooms is null or b.bedrooms >= v_bedrooms)
-                                and (v_words is null or b.property_id in (
-                                    select m.property_id from private.property_search m where m.words operator(pg_catalog.@@) v_words
-                                ))
-                                and (v_places is null or b.property_id in (
-                                    select m.property_id from private.property_search m where m.place_names operator(pg_catalog.@>) v_places
-                                ))
+                                    case
+                                        -- what the cheapest night would make it
+                                        when k.is_flexible or s.priced_months & k.months <> 0
+                                            then k.nights * least(s.base_price, s.weekend_price, s.own_price)
+                                        else k.weekday_nights * s.base_price + k.weekend_nights * s.weekend_price
+                                    end
+                                    * case when k.is_month then s.month_rent_share when k.is_week then s.week_rent_share else s.rent_share end
+                                    as rent
+                            ) r
                             offset 0
-                        ) e
-                    ) r
-                    offset 0
-                ) s
-                offset 0
-            ) t
-            where
-                (v_radius is null or t.distance <= v_radius)
-                and (v_min_price is null or t.most >= v_min_price)
-                and (v_max_price is null or t.least <= v_max_price)
-            offset 0
-        ) c
-        where
-            v_after_key is null
-            or case when v_by_total then c.most / c.unit >= v_after_key else (c.sort_key, c.property_id) > (v_after_key, v_after_id) end
-        order by c.sort_key, c.property_id
-    loop
-        -- what has waited goes out when nothing cheaper can come
-        if v_row.sort_key > v_first_waiting then
-            for v_hit in
-                select w.* from unnest(v_waiting) w where w.sort_key < v_row.sort_key order by w.sort_key, w.property_id
-            loop
-                return next v_hit;
-                v_count := v_count + 1;
-                if v_count = p_limit then
-                    return;
+                        ) a
+                        where
+                            (v_radius is null or a.distance <= v_radius) and (v_max_price is null or a.least <= v_max_price)
+                            and (v_words is null or a.property_id in (
+                                select m.property_id from private.property_search m where m.words operator(pg_catalog.@@) v_words
+                            ))
+                            and (v_places is null or a.property_id in (
+                                select m.property_id from private.property_search m where m.place_names operator(pg_catalog.@>) v_places
+                            ))
+                    ) b
+                    where v_last_key is null or (b.sort_key, b.property_id) > (v_last_key, v_last_id)
+                    order by b.sort_key, b.property_id
+                    limit v_batch
+                );
+                v_has_more := cardinality(v_candidates) = v_batch;
+                -- all that there is
+                exit when v_some is null or (not v_has_more and v_some >= v_batch);
+                if v_has_more then
+                    v_most := v_candidates[v_batch].sort_key / coalesce(v_nights, 1);
+                    v_some := null;
+                else
+                    v_some := 8 * v_some;
                 end if;
             end loop;
-            v_waiting := array(select w from unnest(v_waiting) w where w.sort_key >= v_row.sort_key);
-            v_first_waiting := coalesce((select min(w.sort_key) from unnest(v_waiting) w), 'infinity');
+            v_priced := 0;
+            v_last_key := v_candidates[v_batch].sort_key;
+            v_last_id := v_candidates[v_batch].property_id;
+            v_batch := v_batch * 8;
         end if;
 
-        -- the cheap questions first
-        continue when not exists (
-            select
-            from private.property_search m
-            where
-                m.property_id = v_row.property_id
-                and m.max_infants >= p_search.infants and (m.children_allowed or p_search.children + p_search.infants = 0)
-                and (p_search.currency is null or m.currency = p_search.currency)
-                and (p_search.cancellation_policies is null or m.cancellation_policy_id = any (p_search.cancellation_policies))
-                and (p_search.beds is null or m.beds >= p_search.beds)
-                and (p_search.bathrooms is null or m.bathrooms >= p_search.bathrooms)
-                and (v_nights is null or (
-                    m.check_in_weekdays & v_arrival_bits <> 0 and m.check_out_weekdays & v_departure_bits <> 0
-                    and m.booking_window_days >= v_days_ahead
-                ))
+        v_pool := array(
+            select row (h.*)::private.search_hit
+            from (
+                select * from private.price_candidates(p_search, v_candidates[v_priced + 1:v_priced + v_size], v_is_priced)
+                union all
+                select * from unnest(v_pool)
+            ) h
+            where v_is_flexible or v_after_key is null or (h.sort_key, h.property_id) > (v_after_key, v_after_id)
+            order by h.sort_key, h.property_id, h.total, h.check_in
         );
-        v_best := null;
-        v_hit.property_id := v_row.property_id;
-        v_hit.distance := v_row.distance;
-        v_hit.rating := nullif(v_row.rating, -1);
-        v_hit.sort_key := v_row.sort_key;
-        if v_nights is null then
-            v_hit.rent := v_row.base_price;
-            v_best := v_hit;
-        else
-            foreach v_arrival in array v_arrivals loop
-                continue when exists (
-                    select
-                    from public.occupancies o
-                    where
-                        o.property_id = v_row.property_id and o.check_out > v_arrival and o.check_in < v_arrival + v_nights
-                        and (o.expires_at is null or o.expires_at > now())
+        v_priced := least(v_priced + v_size, cardinality(v_candidates));
+        v_size := v_size * 2;
+        v_settled := case
+            when v_by_total and (v_has_more or v_priced < cardinality(v_candidates)) then (
+                select count(*) from unnest(v_pool) h
+                where (h.sort_key, h.property_id) <= (v_candidates[v_priced].sort_key, v_candidates[v_priced].property_id)
+            )
+            else cardinality(v_pool)
+        end;
+        while v_settled > 0 and v_count < p_limit loop
+            v_asked := least((p_limit - v_count) * 4 / 3 + 2, v_settled);
+            v_slice := v_pool[:v_asked];
+            v_pool := v_pool[v_asked + 1:];
+            v_settled := v_settled - v_asked;
+            if v_nights is not null then
+                -- of several dates of a place the first that can be booked
+                v_slice := array(
+                    select distinct on (h.property_id) h
+                    from unnest(v_slice) h
+                    join private.broken_rules(
+                        array(select a.property_id from unnest(v_slice) a),
+                        array(select a.check_in from unnest(v_slice) a),
+                        array(select a.check_out from unnest(v_slice) a),
+                        p_search.adults, p_search.children, p_search.infants, p_search.pets
+                    ) r on r.property_id = h.property_id and r.check_in = h.check_in
+                    where r.codes = '{}' and (not v_is_flexible or h.property_id not in (select a.property_id from unnest(v_hits) a))
+                    order by h.property_id, h.total, h.check_in
                 );
-                continue when private.bookability(
-                    v_row.property_id, v_arrival, v_arrival + v_nights, p_search.adults, p_search.children, p_search.infants, v_pets
-                ) <> '[]';
-                v_hit.check_in := v_arrival;
-                v_hit.check_out := v_arrival + v_nights;
-                if v_is_priced or v_row.least < v_min_price or v_row.most > v_max_price then
-                    v_priced := private.stay_total(v_row.property_id, v_arrival, v_arrival + v_nights, v_guests, v_pets);
-                    continue when v_priced.total is null or v_priced.total < v_min_price or v_priced.total > v_max_price;
-                    v_hit.rent := v_priced.rent;
-                    v_hit.total := v_priced.total;
-                    if v_by_total then
-                        v_hit.sort_key := v_hit.total / v_row.unit;
-                    end if;
-                end if;
-                -- of several dates the cheapest, of these the first
-                if v_best.property_id is null or v_hit.total < v_best.total then
-                    v_best := v_hit;
-                end if;
-                exit when v_hit.total is null;
-            end loop;
-        end if;
-        continue when v_best.property_id is null;
-        if v_by_total then
-            continue when (v_best.sort_key, v_best.property_id) <= (v_after_key, v_after_id);
-            v_waiting := v_waiting || v_best;
-            v_first_waiting := least(v_first_waiting, v_best.sort_key);
-        else
-            return next v_best;
-            v_count := v_count + 1;
-            if v_count = p_limit then
-                return;
             end if;
-        end if;
+            v_hits := v_hits || v_slice;
+            v_count := (
+                select count(*) from unnest(v_hits) h
+                where v_after_key is null or (h.sort_key, h.property_id) > (v_after_key, v_after_id)
+            );
+        end loop;
+        exit when v_count >= p_limit or (not v_has_more and v_priced = cardinality(v_candidates));
     end loop;
     return query
-    select w.* from unnest(v_waiting) w order by w.sort_key, w.property_id limit p_limit - v_count;
+    select h.*
+    from unnest(v_hits) h
+    where v_after_key is null or (h.sort_key, h.property_id) > (v_after_key, v_after_id)
+    order by h.sort_key, h.property_id
+    limit p_limit;
 end
 $$;
 revoke execute on function private.find_properties(private.search, boolean, integer) from public;
@@ -393,33 +469,29 @@ comment on function private.find_place(text) is
     'The box around the published places of a neighbourhood, city, region or country; nulls when there is none. Called by check_search. Definer, as search is.';
 
 create function private.search_arrivals(
-    p_check_in date, p_check_out date, p_flexible_days integer, p_month date, p_nights integer, p_weekend boolean
+    p_check_in date, p_flexible_days integer, p_month date, p_nights integer, p_weekend boolean
 ) returns date[]
 language sql stable
 set search_path = ''
 as $$
-    select case
-        when p_check_in is null and p_month is null then null
-        when p_month is null and p_flexible_days is null then array[p_check_in]
-        else array(
-            select d.day
-            from (
-                select p_check_in + n as day from generate_series(-p_flexible_days, p_flexible_days) as n
-                union all
-                select p_month + n from generate_series(0, 30) as n
-                where
-                    case when p_weekend then p_month + n < p_month + interval '1 month' and extract(isodow from p_month + n) = 5
-                    else p_month + n + p_nights <= p_month + interval '1 month' end
-            ) d
-            where d.day >= (now() at time zone 'Etc/GMT+12')::date
-            order by d.day
-        )
-    end
+    select array(
+        select d.day
+        from (
+            select p_check_in + n as day from generate_series(-p_flexible_days, p_flexible_days) as n
+            union all
+            select p_month + n from generate_series(0, 30) as n
+            where
+                case when p_weekend then p_month + n < p_month + interval '1 month' and extract(isodow from p_month + n) = 5
+                else p_month + n + p_nights <= p_month + interval '1 month' end
+        ) d
+        where d.day >= (now() at time zone 'Etc/GMT+12')::date
+        order by d.day
+    )
 $$;
-revoke execute on function private.search_arrivals(date, date, integer, date, integer, boolean) from public;
-grant execute on function private.search_arrivals(date, date, integer, date, integer, boolean) to anon, authenticated, service_role;
-comment on function private.search_arrivals(date, date, integer, date, integer, boolean) is
-    'The days on which a stay may begin, past ones left out: the given one, those up to p_flexible_days around it, the Fridays of a month, or all from which p_nights nights lie in it. Called by check_search.';
+revoke execute on function private.search_arrivals(date, integer, date, integer, boolean) from public;
+grant execute on function private.search_arrivals(date, integer, date, integer, boolean) to anon, authenticated, service_role;
+comment on function private.search_arrivals(date, integer, date, integer, boolean) is
+    'The days on which a stay with flexible dates may begin, past ones left out: those up to p_flexible_days around p_check_in; or of a month the Fridays, or all from which p_nights nights lie in it. Called by check_search.';
 
 create function private.check_search(
     p_west double precision, p_south double precision,
@@ -440,19 +512,22 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v private.search;
-    v_days constant date[] := private.read_days(
-        array[p_check_in, p_check_out, p_month || '-01'], array['p_check_in', 'p_check_out', 'p_month']
-    );
-    v_check_in constant date := v_days[1];
-    v_check_out constant date := v_days[2];
-    v_month constant date := v_days[3];
+    v_days date[];
+    v_sort text;
     v_problems jsonb;
-    v_reach double precision;
+    v_west double precision;
+    v_south double precision;
+    v_east double precision;
+    v_north double precision;
 begin
-    v.sort := coalesce(p_sort, case when p_radius is null then 'price' else 'distance' end);
-    select jsonb_agg(jsonb_build_object('code', c.code, 'message', c.message)) into v_problems
-    from (values
+    v_days := private.read_days(array[p_check_in, p_check_out, p_month || '-01'], array['p_check_in', 'p_check_out', 'p_month']);
+    select d.sort, jsonb_agg(jsonb_build_object('code', c.code, 'message', c.message)) filter (where not c.holds) into v_sort, v_problems
+    from (
+        select
+            v_days[1] as check_in, v_days[2] as check_out, v_days[3] as month,
+            coalesce(p_sort, case when p_radius is null then 'price' else 'distance' end) as sort
+    ) d
+    cross join lateral (values
         ('area', 'Give a viewport (p_west, p_south, p_east, p_north), a circle (p_latitude, p_longitude, p_radius) or p_place.',
             case num_nonnulls(p_west, p_south, p_east, p_north)
                 when 4 then p_radius is null and num_nulls(p_latitude, p_longitude) in (0, 2)
@@ -466,16 +541,16 @@ begin
             and coalesce(greatest(abs(p_west), abs(p_east), abs(p_longitude)) <= 180, true)),
         ('radius', 'p_radius is more than 0 and at most 500000 metres.', coalesce(p_radius > 0 and p_radius <= 500000, true)),
         ('dates', 'Give both days or none, between 2000-01-01 and 2100-01-01.',
-            num_nulls(v_check_in, v_check_out) in (0, 2)
-            and coalesce(least(v_check_in, v_check_out) >= '2000-01-01' and greatest(v_check_in, v_check_out) <= '2100-01-01', true)),
-        ('check_out_before_check_in', 'Check-out is at least a day after check-in.', coalesce(v_check_out > v_check_in, true)),
-        ('past_date', 'That day has passed everywhere on earth.', coalesce(v_check_in >= (now() at time zone 'Etc/GMT+12')::date, true)),
+            num_nulls(d.check_in, d.check_out) in (0, 2)
+            and coalesce(least(d.check_in, d.check_out) >= '2000-01-01' and greatest(d.check_in, d.check_out) <= '2100-01-01', true)),
+        ('check_out_before_check_in', 'Check-out is at least a day after check-in.', coalesce(d.check_out > d.check_in, true)),
+        ('past_date', 'That day has passed everywhere on earth.', coalesce(d.check_in >= (now() at time zone 'Etc/GMT+12')::date, true)),
         ('flexible', 'Give p_flexible_days (1 to 7) with both days; or p_month (YYYY-MM, until 2099) without them, with p_nights (1 to 31) or p_weekend.',
-            (p_flexible_days is null or (p_flexible_days between 1 and 7 and num_nulls(v_check_in, v_check_out) = 0))
+            (p_flexible_days is null or (p_flexible_days between 1 and 7 and num_nulls(d.check_in, d.check_out) = 0))
             and p_weekend is not null
-            and case when v_month is null then p_nights is null and not p_weekend
+            and case when d.month is null then p_nights is null and not p_weekend
             else
-                num_nonnulls(v_check_in, v_check_out, p_flexible_days) = 0 and v_month between '2000-01-01' and '2099-12-01'
+                num_nonnulls(d.check_in, d.check_out, p_flexible_days) = 0 and d.month between '2000-01-01' and '2099-12-01'
                 and coalesce(p_nights between 1 and 31, p_weekend) and p_weekend = (p_nights is null)
             end),
         ('text', 'p_text and p_place have 1 to 200 characters.',
@@ -498,16 +573,16 @@ begin
                 select from unnest(p_cancellation_policies) as u (id)
                 where not exists (select from public.cancellation_policies c where c.id = u.id)
             )),
-        ('sort', 'p_sort is price, distance, rating or recommended.', v.sort in ('price', 'distance', 'rating', 'recommended')),
+        ('sort', 'p_sort is price, distance, rating or recommended.', d.sort in ('price', 'distance', 'rating', 'recommended')),
         ('cursor', 'p_after is the cursor of a row of the page before, of the same search.',
             coalesce(
                 p_after ~ '^(price|distance|rating|recommended):[0-9]{1,20}([.][0-9]{1,30})?(e[+-][0-9]{1,3})?:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-                    and split_part(p_after, ':', 1) = v.sort,
+                    and split_part(p_after, ':', 1) = d.sort,
                 p_after is null
             )),
         ('limit', 'p_limit is between 1 and 50.', coalesce(p_limit between 1 and 50, false))
     ) as c (code, message, holds)
-    where not c.holds;
+    group by d.sort;
     if v_problems is not null then
         raise sqlstate 'PT400' using
             message = 'This search cannot be done.',
@@ -515,53 +590,37 @@ begin
             hint = 'The details list all that is wrong.';
     end if;
 
-    v.latitude := p_latitude;
-    v.longitude := p_longitude;
-    v.radius := p_radius;
-    v.arrivals := private.search_arrivals(v_check_in, v_check_out, p_flexible_days, v_month, p_nights, p_weekend);
-    v.nights := coalesce(v_check_out - v_check_in, case when p_weekend then 2 else p_nights end);
-    v.adults := p_adults;
-    v.children := p_children;
-    v.infants := p_infants;
-    v.pets := p_pets;
-    v.currency := p_currency;
-    v.min_price := p_min_price;
-    v.max_price := p_max_price;
-    v.amenities := p_amenities;
-    v.property_types := p_property_types;
-    v.room_types := p_room_types;
-    v.booking_mode := p_booking_mode;
-    v.cancellation_policies := p_cancellation_policies;
-    v.bedrooms := p_bedrooms;
-    v.beds := p_beds;
-    v.bathrooms := p_bathrooms;
-    v.place := p_place;
-    v.words := p_text;
-    v.after := p_after;
-    if p_radius is null then
-        if p_west is null then
-            select f.west, f.south, f.east, f.north into v.west, v.south, v.east, v.north from private.find_place(p_place) f;
-        else
-            v.west := p_west;
-            v.south := p_south;
-            v.east := p_east;
-            v.north := p_north;
-        end if;
-        return v;
+    if p_radius is not null then
+        -- the box around the circle, on a sphere of 6,371 km; if a pole is in it, it goes round the earth
+        select
+            case when c.is_polar then -180 else c.west + case when c.west < -180 then 360 else 0 end end, greatest(c.south, -90),
+            case when c.is_polar then 180 else c.east - case when c.east > 180 then 360 else 0 end end, least(c.north, 90)
+        into v_west, v_south, v_east, v_north
+        from (
+            select
+                p_longitude - r.width as west, p_latitude - r.height as south, p_longitude + r.width as east, p_latitude + r.height as north,
+                p_latitude - r.height <= -90 or p_latitude + r.height >= 90 as is_polar
+            from (
+                select
+                    degrees(p_radius / 6371000) as height,
+                    degrees(asin(least(1, sin(p_radius / 6371000) / cos(radians(p_latitude))))) as width
+            ) r
+        ) c;
+    elsif p_west is null then
+        select f.west, f.south, f.east, f.north into v_west, v_south, v_east, v_north from private.find_place(p_place) f;
     end if;
-    -- the box around the circle, on a sphere of 6,371 km
-    v_reach := degrees(p_radius / 6371000);
-    v.south := greatest(p_latitude - v_reach, -90);
-    v.north := least(p_latitude + v_reach, 90);
-    if v.south = -90 or v.north = 90 then
-        v.west := -180;
-        v.east := 180;
-    else
-        v_reach := degrees(asin(least(1, sin(p_radius / 6371000) / cos(radians(p_latitude)))));
-        v.west := p_longitude - v_reach + case when p_longitude - v_reach < -180 then 360 else 0 end;
-        v.east := p_longitude + v_reach - case when p_longitude + v_reach > 180 then 360 else 0 end;
-    end if;
-    return v;
+    return row (
+        coalesce(v_west, p_west), coalesce(v_south, p_south), coalesce(v_east, p_east), coalesce(v_north, p_north),
+        p_latitude, p_longitude, p_radius,
+        case
+            when num_nonnulls(p_flexible_days, p_month) > 0
+                then private.search_arrivals(v_days[1], p_flexible_days, v_days[3], p_nights, p_weekend)
+            when v_days[1] is not null then v_days[1:1]
+        end,
+        coalesce(v_days[2] - v_days[1], case when p_weekend then 2 else p_nights end),
+        p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price, p_amenities, p_property_types, p_room_types,
+        p_booking_mode, p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, p_place, p_text, v_sort, p_after
+    )::private.search;
 end
 $$;
 revoke execute on function private.check_search(

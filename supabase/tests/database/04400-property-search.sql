@@ -25,13 +25,13 @@ select isnt_empty('select pg_temp.row_of(home) from place where pg_temp.row_of(h
 select is_empty('select from place where pg_temp.row_of(draft) is not null', 'S03 a draft has none');
 select is(
     (select count(*)::integer from private.property_search s join public.property_addresses a using (property_id)
-     where s.place <-> private.mercator(a.latitude, a.longitude) < 200),
+     where point(s.x, s.y) <-> private.mercator(a.latitude, a.longitude) < 200),
     0, 'S04 it knows the public point, not the door'
 );
 
 update public.properties set base_price = 7700, weekend_price = null, min_nights = 3, max_nights = 10, check_in_weekdays = '{1,6}' where id = (select home from place);
 select is(
-    (select row_of - array['property_id', 'place'] @> '{"base_price": 7700, "weekend_price": 7700, "min_nights": 3, "max_nights": 10, "check_in_weekdays": 66}' from place, pg_temp.row_of(home)),
+    (select row_of @> '{"base_price": 7700, "weekend_price": 7700, "min_nights": 3, "max_nights": 10, "check_in_weekdays": 66}' from place, pg_temp.row_of(home)),
     true, 'S05 a change of the property arrives'
 );
 insert into public.property_amenities (property_id, amenity_id) select home, unnest(array['wifi', 'dryer']) from place;
@@ -41,7 +41,7 @@ select is((select row_of ->> 'amenities' from place, pg_temp.row_of(home)), '8',
 insert into public.property_seasons (property_id, name, starts_on, ends_on, price, min_nights) select home, 'A', '2027-07-01', '2027-09-01', 9900, 2 from place;
 insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, max_nights) select home, 'nights', '2027-07-01', '2027-08-01', 40 from place;
 select is(
-    (select row_of @> '{"min_nights": 2, "max_nights": 40, "priced_from": "2027-07-01", "priced_until": "2027-09-01"}' from place, pg_temp.row_of(home)),
+    (select row_of @> '{"min_nights": 2, "max_nights": 40, "own_price": 9900, "priced_months": 192}' from place, pg_temp.row_of(home)),
     true, 'S08 seasons and rules widen the bounds'
 );
 insert into public.property_date_overrides (property_id, starts_on, ends_on, price) select home, '2027-07-10', '2027-07-12', 20000 from place;
