@@ -150,7 +150,7 @@ function settings(config: StackConfig): string[] {
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
     max_connections: 100,
-    shared_buffers: "128MB",
+    shared_buffers: "512MB", // memory that is taken only as data is read
     jit: "off",
     wal_level: "logical", // as on hosted Supabase, where Realtime reads it
     shared_preload_libraries: "pg_stat_statements",

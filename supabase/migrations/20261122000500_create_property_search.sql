@@ -171,7 +171,7 @@ create table private.property_search (
 );
 comment on table private.property_search is 'Published properties as search reads them. Kept by triggers; rebuild_property_search makes it anew.';
 comment on column private.property_search.strip is 'The map''s square is cut from west to east into strips of 2,000 of its metres; 0 begins at the equator.';
-comment on column private.property_search.tile is 'The same square cut into tiles of 8,000 metres: row by 10,000, and column.';
+comment on column private.property_search.tile is 'The same square cut into tiles of 16,000 metres: row by 10,000, and column.';
 comment on column private.property_search.x is 'The public point on the web map''s square, metres east of Greenwich.';
 comment on column private.property_search.y is 'The same, metres north of the equator.';
 comment on column private.property_search.amenities is 'Bits as in amenities.bit.';
@@ -234,7 +234,7 @@ create view private.property_search_source as
 select
     p.id as property_id,
     floor(m.place[1] / 2000)::integer as strip,
-    floor(m.place[1] / 8000)::integer * 10000 + floor(m.place[0] / 8000)::integer as tile,
+    floor(m.place[1] / 16000)::integer * 10000 + floor(m.place[0] / 16000)::integer as tile,
     m.place[0] as x,
     m.place[1] as y,
     private.misfit_bits(

@@ -56,16 +56,25 @@ set plan_cache_mode = force_generic_plan
 as $$
 begin
     return query
+    with days as materialized (
+        select
+            a.check_in,
+            a.check_in + p_search.nights as check_out,
+            private.weekend_nights(a.check_in, a.check_in + p_search.nights) as weekend_nights,
+            1 << date_part('isodow', a.check_in)::integer as check_in_bit,
+            1 << date_part('isodow', a.check_in + p_search.nights)::integer as check_out_bit,
+            -- on the first clock that shows a day
+            a.check_in - (now() at time zone 'Pacific/Kiritimati')::date as days_ahead
+        from unnest(coalesce(p_search.arrivals, array[null::date])) as a (check_in)
+    )
     select
-        c.property_id, i.check_in, n.check_out, case when q.nights is null then c.least::bigint when p_is_priced then r.rent end, t.total,
+        c.property_id, i.check_in, i.check_out, case when q.nights is null then c.least::bigint when p_is_priced then r.rent end, t.total,
         c.distance, nullif(c.rating, -1), case when q.sort = 'price' and q.nights is not null then t.total / c.unit else c.sort_key end
     from (
         select
             p_search.sort, p_search.nights, p_search.adults + p_search.children as guests, p_search.children + p_search.infants as minors,
             p_search.infants, p_search.pets, p_search.currency, p_search.cancellation_policies, p_search.bedrooms, p_search.beds,
             p_search.bathrooms, p_search.min_price, p_search.max_price,
-            -- on the first clock that shows a day
-            (now() at time zone 'Pacific/Kiritimati')::date as today,
             coalesce((
                 select f.guest_percent from private.platform_fees f where f.valid_from <= now() order by f.valid_from desc limit 1
             ), 0) as guest_percent
@@ -73,22 +82,19 @@ begin
     ) q
     cross join unnest(p_candidates) c
     join private.property_search m on m.property_id = c.property_id
-    left join unnest(p_search.arrivals) as i (check_in) on true
-    cross join lateral (
-        select i.check_in + q.nights as check_out, private.weekend_nights(i.check_in, i.check_in + q.nights) as weekend_nights offset 0
-    ) n
+    cross join days i
     -- the nights at their usual price; and, where some have a price of their own, the difference
     cross join lateral (
         select
-            (q.nights - n.weekend_nights) * m.base_price + n.weekend_nights * m.weekend_price
+            (q.nights - i.weekend_nights) * m.base_price + i.weekend_nights * m.weekend_price
             + case when m.priced_months = 0 then 0 else coalesce((
                 select sum(
                     (d.until - d.since) * (o.price - m.base_price)
                     - private.weekend_nights(d.since, d.until) * (m.weekend_price - m.base_price)
                 )::bigint
                 from private.price_spans o
-                cross join lateral (select greatest(o.starts_on, i.check_in) as since, least(o.ends_on, n.check_out) as until) d
-                where o.property_id = m.property_id and o.ends_on > i.check_in and o.starts_on < n.check_out
+                cross join lateral (select greatest(o.starts_on, i.check_in) as since, least(o.ends_on, i.check_out) as until) d
+                where o.property_id = m.property_id and o.ends_on > i.check_in and o.starts_on < i.check_out
             ), 0) end as rent,
             m.fees_per_stay + m.fees_per_night * q.nights + m.fees_per_guest * q.guests
             + (m.fees_per_guest_night * q.guests + greatest(q.guests - m.extra_guests_after, 0) * m.extra_guest_price) * q.nights
@@ -123,7 +129,7 @@ begin
                 select sum(l.amount)
                 from public.properties p
                 cross join lateral private.price_stay(
-                    p, i.check_in, private.night_prices(p.id, i.check_in, n.check_out), q.guests, q.pets, now()
+                    p, i.check_in, private.night_prices(p.id, i.check_in, i.check_out), q.guests, q.pets, now()
                 ) l
                 where p.id = m.property_id
             )
@@ -157,9 +163,8 @@ begin
             when q.nights is null then q.min_price is null or m.base_price >= q.min_price
             else
                 m.min_nights <= q.nights and m.max_nights >= q.nights
-                and (1 << date_part('isodow', i.check_in)::integer) & m.check_in_weekdays <> 0
-                and (1 << date_part('isodow', n.check_out)::integer) & m.check_out_weekdays <> 0
-                and i.check_in <= q.today + m.booking_window_days
+                and i.check_in_bit & m.check_in_weekdays <> 0 and i.check_out_bit & m.check_out_weekdays <> 0
+                and i.days_ahead <= m.booking_window_days
         end
         and (not p_is_priced or (
             t.total is not null and (q.min_price is null or t.total >= q.min_price) and (q.max_price is null or t.total <= q.max_price)
@@ -261,11 +266,11 @@ begin
             private.mercator(p_search.north, p_search.east) as northeast
         offset 0
     ) z;
-    if v_sort = 'price' and v_west <= v_east and ((v_east - v_west) / 8000 + 1) * ((v_north - v_south) / 8000 + 1) <= 64 then
+    if v_sort = 'price' and v_west <= v_east and ((v_east - v_west) / 16000 + 1) * ((v_north - v_south) / 16000 + 1) <= 64 then
         v_tiles := array(
             select y * 10000 + x
-            from generate_series(floor(v_south / 8000)::integer, floor(v_north / 8000)::integer) as y
-            cross join generate_series(floor(v_west / 8000)::integer, floor(v_east / 8000)::integer) as x
+            from generate_series(floor(v_south / 16000)::integer, floor(v_north / 16000)::integer) as y
+            cross join generate_series(floor(v_west / 16000)::integer, floor(v_east / 16000)::integer) as x
         );
     else
         -- each from west to east; over the 180th meridian there are two such stretches of each
