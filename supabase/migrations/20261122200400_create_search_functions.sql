@@ -266,7 +266,7 @@ begin
             private.mercator(p_search.north, p_search.east) as northeast
         offset 0
     ) z;
-    if v_sort = 'price' and v_west <= v_east and ((v_east - v_west) / 16000 + 1) * ((v_north - v_south) / 16000 + 1) <= 64 then
+    if v_sort = 'price' and v_west <= v_east and v_words is null and v_places is null and ((v_east - v_west) / 16000 + 1) * ((v_north - v_south) / 16000 + 1) <= 64 then
         v_tiles := array(
             select y * 10000 + x
             from generate_series(floor(v_south / 16000)::integer, floor(v_north / 16000)::integer) as y
@@ -288,7 +288,66 @@ begin
             -- Some of the cheapest of each tile say what the last of a batch costs at most; what may cost less is looked at then.
             v_most := 'infinity';
             v_some := 3 * v_batch / cardinality(v_tiles) + 1;
-            loop
+            while v_tiles is not null loop
+                v_candidates := array(
+                    select row (s.property_id, s.least / s.unit, null, s.rating, s.unit, s.least)::private.search_candidate
+                    -- as columns, because a variable costs more each time it is read
+                    from (
+                        select
+                            v_nights as nights, v_nights - v_weekend_nights as weekday_nights, v_weekend_nights as weekend_nights,
+                            v_nights >= 7 as is_week, v_nights >= 28 as is_month, v_is_flexible as is_flexible, v_months as months,
+                            v_guest_fee as guest_fee, v_west as west, v_south as south, v_east as east, v_north as north,
+                            v_refused as refused, v_amenities as amenities, v_most as most
+                        offset 0
+                    ) k
+                    cross join unnest(v_tiles) as t (tile)
+                    cross join lateral (
+                        select
+                            s.property_id, s.rating, s.unit,
+                            -- what the guest pays, at least
+                            case
+                                when k.nights is null then s.base_price::double precision
+                                when k.nights > s.tax_nights then r.rent * (1 + k.guest_fee) - 1
+                                else
+                                    (r.rent + s.least_stay_fees + k.nights * s.least_night_fees) * (1 + s.least_tax)
+                                    + case when k.guest_fee > 0 then r.rent * k.guest_fee - 0.51 else 0 end
+                            end as least
+                        from private.property_search s
+                        cross join lateral (
+                            select
+                                case
+                                    -- what the cheapest night would make it
+                                    when k.is_flexible or s.priced_months & k.months <> 0
+                                        then k.nights * least(s.base_price, s.weekend_price, s.own_price)
+                                    else k.weekday_nights * s.base_price + k.weekend_nights * s.weekend_price
+                                end
+                                * case when k.is_month then s.month_rent_share when k.is_week then s.week_rent_share else s.rent_share end
+                                as rent
+                        ) r
+                        where
+                            s.tile = t.tile and s.least_night <= k.most
+                            and s.x between k.west and k.east and s.y between k.south and k.north
+                            and s.misfits & k.refused = 0 and s.amenities & k.amenities = k.amenities
+                        order by s.least_night
+                        limit v_some
+                    ) s
+                    where
+                        (v_max_price is null or s.least <= v_max_price)
+                        and (v_last_key is null or (s.least / s.unit, s.property_id) > (v_last_key, v_last_id))
+                    order by s.least / s.unit, s.property_id
+                    limit v_batch
+                );
+                v_has_more := cardinality(v_candidates) = v_batch;
+                -- all that there is
+                exit when v_some is null or (not v_has_more and v_some >= v_batch);
+                if v_has_more then
+                    v_most := v_candidates[v_batch].sort_key / coalesce(v_nights, 1);
+                    v_some := null;
+                else
+                    v_some := 8 * v_some;
+                end if;
+            end loop;
+            if v_tiles is null then
                 v_candidates := array(
                     select row (b.property_id, b.sort_key, b.distance, b.rating, b.unit, b.least)::private.search_candidate
                     from (
@@ -303,7 +362,6 @@ begin
                         from (
                             select
                                 s.property_id, s.unit, s.rating, s.recommendation,
-                                -- what the guest pays, at least
                                 case
                                     when k.nights is null then s.base_price::double precision
                                     when not k.is_bounded then null
@@ -317,39 +375,19 @@ begin
                                     (sinh((s.y - k.middle[1]) / 12756274) ^ 2 + sin((s.x - k.middle[0]) / 12756274) ^ 2)
                                     / (cosh(s.y / 6378137) * cosh(k.middle[1] / 6378137))
                                 ))) end as distance
-                            -- as columns, because a variable costs more each time it is read
                             from (
                                 select
                                     v_nights as nights, v_nights - v_weekend_nights as weekday_nights, v_weekend_nights as weekend_nights,
                                     v_nights >= 7 as is_week, v_nights >= 28 as is_month, v_is_flexible as is_flexible, v_months as months,
                                     v_by_total or v_max_price is not null as is_bounded, v_guest_fee as guest_fee, v_radius as radius,
-                                    v_middle as middle, v_west as west, v_south as south, v_east as east, v_north as north,
-                                    v_refused as refused, v_amenities as amenities, v_most as most
+                                    v_middle as middle, v_south as south, v_north as north, v_refused as refused, v_amenities as amenities
                                 offset 0
                             ) k
-                            cross join lateral (
-                                select s.*
-                                from unnest(v_tiles) as t (tile)
-                                cross join lateral (
-                                    select s.*
-                                    from private.property_search s
-                                    where
-                                        s.tile = t.tile and s.least_night <= k.most
-                                        and s.x between k.west and k.east and s.y between k.south and k.north
-                                        and s.misfits & k.refused = 0 and s.amenities & k.amenities = k.amenities
-                                    order by s.least_night
-                                    limit v_some
-                                ) s
-                                union all
-                                select s.*
-                                from unnest(v_strips, v_wests, v_easts) as t (strip, west, east)
-                                join private.property_search s on s.strip = t.strip and s.x between t.west and t.east
-                                where s.y between k.south and k.north and s.misfits & k.refused = 0 and s.amenities & k.amenities = k.amenities
-                            ) s
+                            cross join unnest(v_strips, v_wests, v_easts) as t (strip, west, east)
+                            join private.property_search s on s.strip = t.strip and s.x between t.west and t.east
                             cross join lateral (
                                 select
                                     case
-                                        -- what the cheapest night would make it
                                         when k.is_flexible or s.priced_months & k.months <> 0
                                             then k.nights * least(s.base_price, s.weekend_price, s.own_price)
                                         else k.weekday_nights * s.base_price + k.weekend_nights * s.weekend_price
@@ -357,6 +395,7 @@ begin
                                     * case when k.is_month then s.month_rent_share when k.is_week then s.week_rent_share else s.rent_share end
                                     as rent
                             ) r
+                            where s.y between k.south and k.north and s.misfits & k.refused = 0 and s.amenities & k.amenities = k.amenities
                             offset 0
                         ) a
                         where
@@ -373,15 +412,7 @@ begin
                     limit v_batch
                 );
                 v_has_more := cardinality(v_candidates) = v_batch;
-                -- all that there is
-                exit when v_some is null or (not v_has_more and v_some >= v_batch);
-                if v_has_more then
-                    v_most := v_candidates[v_batch].sort_key / coalesce(v_nights, 1);
-                    v_some := null;
-                else
-                    v_some := 8 * v_some;
-                end if;
-            end loop;
+            end if;
             v_priced := 0;
             v_last_key := v_candidates[v_batch].sort_key;
             v_last_id := v_candidates[v_batch].property_id;
