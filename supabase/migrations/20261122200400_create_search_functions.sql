@@ -459,10 +459,11 @@ begin
                 );
             end if;
             v_hits := v_hits || v_slice;
-            v_count := (
-                select count(*) from unnest(v_hits) h
-                where v_after_key is null or (h.sort_key, h.property_id) > (v_after_key, v_after_id)
-            );
+            v_count := cardinality(v_hits);
+            -- those of the pages before are there so that no other dates of theirs are
+            if v_is_flexible and v_after_key is not null then
+                v_count := (select count(*) from unnest(v_hits) h where (h.sort_key, h.property_id) > (v_after_key, v_after_id));
+            end if;
         end loop;
         exit when v_count >= p_limit or (not v_has_more and v_priced = cardinality(v_candidates));
     end loop;
@@ -550,79 +551,101 @@ as $$
 declare
     v_days date[];
     v_sort text;
-    v_problems jsonb;
+    v_codes text[];
     v_west double precision;
     v_south double precision;
     v_east double precision;
     v_north double precision;
 begin
     v_days := private.read_days(array[p_check_in, p_check_out, p_month || '-01'], array['p_check_in', 'p_check_out', 'p_month']);
-    select d.sort, jsonb_agg(jsonb_build_object('code', c.code, 'message', c.message)) filter (where not c.holds) into v_sort, v_problems
-    from (
-        select
-            v_days[1] as check_in, v_days[2] as check_out, v_days[3] as month,
-            coalesce(p_sort, case when p_radius is null then 'price' else 'distance' end) as sort
-    ) d
-    cross join lateral (values
-        ('area', 'Give a viewport (p_west, p_south, p_east, p_north), a circle (p_latitude, p_longitude, p_radius) or p_place.',
-            case num_nonnulls(p_west, p_south, p_east, p_north)
+    select
+        d.sort,
+        array_remove(array[
+            case when not case num_nonnulls(p_west, p_south, p_east, p_north)
                 when 4 then p_radius is null and num_nulls(p_latitude, p_longitude) in (0, 2)
                 when 0 then num_nulls(p_latitude, p_longitude, p_radius) = 0
                     or (p_place is not null and p_radius is null and num_nulls(p_latitude, p_longitude) in (0, 2))
                 else false
-            end),
-        ('coordinates', 'Latitudes lie between -90 and 90, longitudes between -180 and 180, south below north.',
-            coalesce(p_south <= p_north, true)
-            and coalesce(greatest(abs(p_south), abs(p_north), abs(p_latitude)) <= 90, true)
-            and coalesce(greatest(abs(p_west), abs(p_east), abs(p_longitude)) <= 180, true)),
-        ('radius', 'p_radius is more than 0 and at most 500000 metres.', coalesce(p_radius > 0 and p_radius <= 500000, true)),
-        ('dates', 'Give both days or none, between 2000-01-01 and 2100-01-01.',
-            num_nulls(d.check_in, d.check_out) in (0, 2)
-            and coalesce(least(d.check_in, d.check_out) >= '2000-01-01' and greatest(d.check_in, d.check_out) <= '2100-01-01', true)),
-        ('check_out_before_check_in', 'Check-out is at least a day after check-in.', coalesce(d.check_out > d.check_in, true)),
-        ('past_date', 'That day has passed everywhere on earth.', coalesce(d.check_in >= (now() at time zone 'Etc/GMT+12')::date, true)),
-        ('flexible', 'Give p_flexible_days (1 to 7) with both days; or p_month (YYYY-MM, until 2099) without them, with p_nights (1 to 31) or p_weekend.',
-            (p_flexible_days is null or (p_flexible_days between 1 and 7 and num_nulls(d.check_in, d.check_out) = 0))
-            and p_weekend is not null
-            and case when d.month is null then p_nights is null and not p_weekend
-            else
-                num_nonnulls(d.check_in, d.check_out, p_flexible_days) = 0 and d.month between '2000-01-01' and '2099-12-01'
-                and coalesce(p_nights between 1 and 31, p_weekend) and p_weekend = (p_nights is null)
-            end),
-        ('text', 'p_text and p_place have 1 to 200 characters.',
-            coalesce(length(btrim(p_text)) between 1 and 200, p_text is null)
-            and coalesce(length(btrim(p_place)) between 1 and 200, p_place is null)),
-        ('invalid_party', 'A party has at least one adult; no number is below 0 or above 1000.',
-            coalesce(p_adults >= 1 and least(p_children, p_infants, p_pets) >= 0
-                and greatest(p_adults, p_children, p_infants, p_pets) <= 1000, false)
-            and num_nulls(p_adults, p_children, p_infants, p_pets) = 0),
-        ('currency', 'A range of prices needs p_currency, an ISO 4217 code.',
-            case when p_currency is null then num_nonnulls(p_min_price, p_max_price) = 0
-            else exists (select from public.currencies c where c.code = p_currency) end),
-        ('price', 'Prices are 0 or more and at most 1000000000000, and p_max_price is not below p_min_price.',
-            coalesce(least(p_min_price, p_max_price) >= 0, true) and coalesce(greatest(p_min_price, p_max_price) <= 1000000000000, true)
-            and coalesce(p_min_price <= p_max_price, true)),
-        ('amenities', 'p_amenities has ids that table amenities does not.',
-            not exists (select from unnest(p_amenities) as u (id) where not exists (select from public.amenities a where a.id = u.id))),
-        ('cancellation_policies', 'p_cancellation_policies has ids that table cancellation_policies does not.',
-            not exists (
-                select from unnest(p_cancellation_policies) as u (id)
+            end then 'area' end,
+            case when
+                p_south > p_north or greatest(abs(p_south), abs(p_north), abs(p_latitude)) > 90
+                or greatest(abs(p_west), abs(p_east), abs(p_longitude)) > 180
+            then 'coordinates' end,
+            case when p_radius <= 0 or p_radius > 500000 then 'radius' end,
+            case when
+                num_nulls(d.check_in, d.check_out) = 1
+                or least(d.check_in, d.check_out) < '2000-01-01' or greatest(d.check_in, d.check_out) > '2100-01-01'
+            then 'dates' end,
+            case when d.check_out <= d.check_in then 'check_out_before_check_in' end,
+            case when d.check_in < (now() at time zone 'Etc/GMT+12')::date then 'past_date' end,
+            case when not (
+                (p_flexible_days is null or (p_flexible_days between 1 and 7 and num_nulls(d.check_in, d.check_out) = 0))
+                and p_weekend is not null
+                and case when d.month is null then p_nights is null and not p_weekend
+                else
+                    num_nonnulls(d.check_in, d.check_out, p_flexible_days) = 0 and d.month between '2000-01-01' and '2099-12-01'
+                    and coalesce(p_nights between 1 and 31, p_weekend) and p_weekend = (p_nights is null)
+                end
+            ) then 'flexible' end,
+            case when length(btrim(p_text)) not between 1 and 200 or length(btrim(p_place)) not between 1 and 200 then 'text' end,
+            case when
+                num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or p_adults < 1 or least(p_children, p_infants, p_pets) < 0
+                or greatest(p_adults, p_children, p_infants, p_pets) > 1000
+            then 'invalid_party' end,
+            case when case
+                when p_currency is null then num_nonnulls(p_min_price, p_max_price) > 0
+                else not exists (select from public.currencies c where c.code = p_currency)
+            end then 'currency' end,
+            case when
+                least(p_min_price, p_max_price) < 0 or greatest(p_min_price, p_max_price) > 1000000000000 or p_min_price > p_max_price
+            then 'price' end,
+            case when exists (
+                select from unnest(p_amenities) as u (id) where not exists (select from public.amenities a where a.id = u.id)
+            ) then 'amenities' end,
+            case when exists (
+                select
+                from unnest(p_cancellation_policies) as u (id)
                 where not exists (select from public.cancellation_policies c where c.id = u.id)
-            )),
-        ('sort', 'p_sort is price, distance, rating or recommended.', d.sort in ('price', 'distance', 'rating', 'recommended')),
-        ('cursor', 'p_after is the cursor of a row of the page before, of the same search.',
-            coalesce(
-                p_after ~ '^(price|distance|rating|recommended):[0-9]{1,20}([.][0-9]{1,30})?(e[+-][0-9]{1,3})?:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-                    and split_part(p_after, ':', 1) = d.sort,
-                p_after is null
-            )),
-        ('limit', 'p_limit is between 1 and 50.', coalesce(p_limit between 1 and 50, false))
-    ) as c (code, message, holds)
-    group by d.sort;
-    if v_problems is not null then
+            ) then 'cancellation_policies' end,
+            case when d.sort not in ('price', 'distance', 'rating', 'recommended') then 'sort' end,
+            case when
+                p_after !~ '^(price|distance|rating|recommended):[0-9]{1,20}([.][0-9]{1,30})?(e[+-][0-9]{1,3})?:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                or split_part(p_after, ':', 1) <> d.sort
+            then 'cursor' end,
+            case when p_limit between 1 and 50 then null else 'limit' end
+        ], null)
+    into v_sort, v_codes
+    from (
+        select
+            v_days[1] as check_in, v_days[2] as check_out, v_days[3] as month,
+            coalesce(p_sort, case when p_radius is null then 'price' else 'distance' end) as sort
+        offset 0
+    ) d;
+    if v_codes <> '{}' then
         raise sqlstate 'PT400' using
             message = 'This search cannot be done.',
-            detail = v_problems::text,
+            detail = (
+                select jsonb_agg(jsonb_build_object('code', c.code, 'message', c.message))
+                from (values
+                    ('area', 'Give a viewport (p_west, p_south, p_east, p_north), a circle (p_latitude, p_longitude, p_radius) or p_place.'),
+                    ('coordinates', 'Latitudes lie between -90 and 90, longitudes between -180 and 180, south below north.'),
+                    ('radius', 'p_radius is more than 0 and at most 500000 metres.'),
+                    ('dates', 'Give both days or none, between 2000-01-01 and 2100-01-01.'),
+                    ('check_out_before_check_in', 'Check-out is at least a day after check-in.'),
+                    ('past_date', 'That day has passed everywhere on earth.'),
+                    ('flexible', 'Give p_flexible_days (1 to 7) with both days; or p_month (YYYY-MM, until 2099) without them, with p_nights (1 to 31) or p_weekend.'),
+                    ('text', 'p_text and p_place have 1 to 200 characters.'),
+                    ('invalid_party', 'A party has at least one adult; no number is below 0 or above 1000.'),
+                    ('currency', 'A range of prices needs p_currency, an ISO 4217 code.'),
+                    ('price', 'Prices are 0 or more and at most 1000000000000, and p_max_price is not below p_min_price.'),
+                    ('amenities', 'p_amenities has ids that table amenities does not.'),
+                    ('cancellation_policies', 'p_cancellation_policies has ids that table cancellation_policies does not.'),
+                    ('sort', 'p_sort is price, distance, rating or recommended.'),
+                    ('cursor', 'p_after is the cursor of a row of the page before, of the same search.'),
+                    ('limit', 'p_limit is between 1 and 50.')
+                ) as c (code, message)
+                where c.code = any (v_codes)
+            )::text,
             hint = 'The details list all that is wrong.';
     end if;
 
