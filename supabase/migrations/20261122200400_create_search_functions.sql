@@ -266,7 +266,10 @@ begin
             private.mercator(p_search.north, p_search.east) as northeast
         offset 0
     ) z;
-    if v_sort = 'price' and v_west <= v_east and v_words is null and v_places is null and ((v_east - v_west) / 16000 + 1) * ((v_north - v_south) / 16000 + 1) <= 64 then
+    -- tiles have to be few, and to have more in the viewport than beside it
+    if v_sort = 'price' and v_words is null and v_places is null
+        and least(v_east - v_west, v_north - v_south) > 8000
+        and ((v_east - v_west) / 16000 + 1) * ((v_north - v_south) / 16000 + 1) <= 64 then
         v_tiles := array(
             select y * 10000 + x
             from generate_series(floor(v_south / 16000)::integer, floor(v_north / 16000)::integer) as y
