@@ -54,7 +54,7 @@ type Shape = keyof typeof budgets;
 const budgets = {
   "viewport of 4 km": undefined,
   "viewport of 30 km": [15, 60],
-  "viewport of 400 places": undefined,
+  "viewport of 100 places": undefined,
   "within 5 km, by distance": undefined,
   "viewport of 30 km, no dates": undefined,
   "count, capped, in 30 km": undefined,
@@ -101,7 +101,7 @@ async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: 
     );
     await time("viewport of 4 km", () => viewport(4));
     await time("viewport of 30 km", () => viewport(30, city));
-    await time("viewport of 400 places", () => viewport(Math.min(40, Math.sqrt(400 / density)), city));
+    await time("viewport of 100 places", () => viewport(Math.min(40, Math.sqrt(100 / density)), city));
     await time(
       "within 5 km, by distance",
       () => anon`select * from public.search_properties(p_latitude => ${near.latitude}, p_longitude => ${near.longitude}, p_radius => 5000,
