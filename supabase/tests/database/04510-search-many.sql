@@ -1,7 +1,7 @@
 -- Search where there are many places: its pages hold all that can be booked, in the order of what quotes say, however it gets
 -- at them: tile by tile, strip by strip, in batches, a few at a time.
 begin;
-select plan(17);
+select plan(18);
 
 create temporary table person on commit drop as select tests.create_person('Hana') as hana;
 -- 400 places on 50 km of the South Atlantic, on some 20 tiles of the map
@@ -151,6 +151,22 @@ select is_empty(
 select results_eq(
     $$select p.base_price from pg_temp.found('p_adults => 1') f join public.properties p on p.id = f.property_id order by f.place$$,
     $$select p.base_price from public.properties p join place on place.id = p.id order by p.base_price$$, 'M17 without dates in the order of the base price'
+);
+
+-- a circle, by price
+select results_eq(
+    format(
+        $$select property_id from public.search_properties(
+            p_latitude => -40, p_longitude => -20, p_radius => 9000, p_sort => 'price', p_limit => 50, %s) order by total, property_id$$,
+        pg_temp.dates(55, 3, 2)
+    ),
+    $$select a.property_id
+      from pg_temp.asked(current_date + 55, 3, 2) a
+      join pg_temp.found(pg_temp.dates(55, 3, 2) || ', p_latitude => -40, p_longitude => -20, p_sort => ''distance''') f
+          on f.property_id = a.property_id
+      where f.distance <= 9000
+      order by a.total, a.property_id$$,
+    'M18 a circle has what is in it, by price'
 );
 
 select * from finish();
