@@ -204,7 +204,9 @@ as $$
     with ways as (
         select
             o.check_in, o.check_out,
-            private.occupancy_conflict(o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after, p_check_in, p_check_out, p_before, p_after) as code,
+            private.occupancy_conflict(
+                o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after, p_check_in, p_check_out, p_before, p_after
+            ) as code,
             case when o.check_out <= p_check_in then greatest(o.preparation_after, p_before) else greatest(o.preparation_before, p_after) end as needed,
             case when o.check_out <= p_check_in then p_check_in - o.check_out else o.check_in - p_check_out end as free
         from public.occupancies o

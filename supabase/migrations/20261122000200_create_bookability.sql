@@ -144,7 +144,9 @@ begin
             nullif(greatest(i.check_out - i.check_in, 0), 0) as nights,
             -- a draft may have no clock yet
             (p_at at time zone p.time_zone)::date as today
-        where least(i.check_in, i.check_out) >= '2000-01-01' and greatest(i.check_in, i.check_out) <= '2100-01-01' and num_nulls(i.check_in, i.check_out) = 0
+        where
+            num_nulls(i.check_in, i.check_out) = 0
+            and least(i.check_in, i.check_out) >= '2000-01-01' and greatest(i.check_in, i.check_out) <= '2100-01-01'
         offset 0
     ) d on true
     -- seasons do not overlap, so the first that ends after a day is the only one that can hold it: one look at a plain index

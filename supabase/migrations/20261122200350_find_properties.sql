@@ -150,13 +150,13 @@ begin
                 cross join lateral (
                     select
                         s.property_id, s.rating, s.unit,
-                        -- what the guest pays, at least
+                        -- what the guest pays, at least: discount and guest's fee, of up to a half, may both be rounded down
                         case
                             when k.nights is null then s.base_price::double precision
-                            when k.nights > s.tax_nights then r.rent * (1 + k.guest_fee) - 1
+                            when k.nights > s.tax_nights then r.rent * (1 + k.guest_fee) - 1.26
                             else
                                 (r.rent + s.least_stay_fees + k.nights * s.least_night_fees) * (1 + s.least_tax)
-                                + case when k.guest_fee > 0 then r.rent * k.guest_fee - 0.51 else 0 end
+                                + case when k.guest_fee > 0 then r.rent * k.guest_fee - 0.76 else 0 end
                         end as least
                     from private.property_search s
                     cross join lateral (
@@ -221,10 +221,10 @@ begin
                 case
                     when k.nights is null then s.base_price::double precision
                     when not k.is_bounded then null
-                    when k.nights > s.tax_nights then r.rent * (1 + k.guest_fee) - 1
+                    when k.nights > s.tax_nights then r.rent * (1 + k.guest_fee) - 1.26
                     else
                         (r.rent + s.least_stay_fees + k.nights * s.least_night_fees) * (1 + s.least_tax)
-                        + case when k.guest_fee > 0 then r.rent * k.guest_fee - 0.51 else 0 end
+                        + case when k.guest_fee > 0 then r.rent * k.guest_fee - 0.76 else 0 end
                 end as least,
                 -- metres on a sphere of 6,371 km: the haversine formula in terms of the map's square
                 case when k.radius is not null then 12742000 * asin(least(1, sqrt(

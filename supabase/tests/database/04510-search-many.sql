@@ -1,7 +1,7 @@
 -- Search where there are many places: its pages hold all that can be booked, in the order of what quotes say, however it gets
 -- at them: tile by tile, strip by strip, in batches, a few at a time.
 begin;
-select plan(18);
+select plan(21);
 
 create temporary table person on commit drop as select tests.create_person('Hana') as hana;
 -- 400 places on 50 km of the South Atlantic, on some 20 tiles of the map
@@ -157,17 +157,23 @@ select results_eq(
 select results_eq(
     format(
         $$select property_id from public.search_properties(
-            p_latitude => -40, p_longitude => -20, p_radius => 9000, p_sort => 'price', p_limit => 50, %s) order by total, property_id$$,
+            p_latitude => -40, p_longitude => -20, p_radius => 9000.5, p_sort => 'price', p_limit => 50, %s) order by total, property_id$$,
         pg_temp.dates(55, 3, 2)
     ),
     $$select a.property_id
       from pg_temp.asked(current_date + 55, 3, 2) a
       join pg_temp.found(pg_temp.dates(55, 3, 2) || ', p_latitude => -40, p_longitude => -20, p_sort => ''distance''') f
           on f.property_id = a.property_id
-      where f.distance <= 9000
+      where f.distance <= 9000 -- rounded
       order by a.total, a.property_id$$,
     'M18 a circle has what is in it, by price'
 );
+
+-- a fee that guests pay: tile by tile, strip by strip, and where some nights are taxed
+insert into private.platform_fees (valid_from, guest_percent, host_percent) values (now() - interval '1 day', 14.2, 3);
+select is(pg_temp.agrees(20, 2, 2, 7), pg_temp.expected(20, 2, 2), 'M19 with a fee that guests pay, after discounts');
+select is(pg_temp.agrees(61, 8, 1, 20), pg_temp.expected(61, 8, 1), 'M20 with it on a week and more');
+select is(pg_temp.agrees(20, 2, 2, 7, ', p_text => ''river'''), pg_temp.expected(20, 2, 2), 'M21 with it by words');
 
 select * from finish();
 rollback;
