@@ -12,25 +12,20 @@ set search_path = ''
 as $$
 declare
     v_days date[];
-    v_day date;
     v_problems jsonb := '[]';
 begin
     for v_number in 1..cardinality(p_texts) loop
-        v_day := null;
         -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
-        if p_texts[v_number] ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
-            begin
-                v_day := p_texts[v_number]::date;
-            exception when datetime_field_overflow or invalid_datetime_format then
-            end;
-        end if;
-        if v_day is null and p_texts[v_number] is not null then
+        if p_texts[v_number] is null or (
+            p_texts[v_number] ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and pg_input_is_valid(p_texts[v_number], 'date')
+        ) then
+            v_days := v_days || p_texts[v_number]::date;
+        else
             v_problems := v_problems || jsonb_build_object(
                 'code', 'invalid_date', 'argument', p_names[v_number], 'value', left(p_texts[v_number], 40),
                 'message', format('%s is not a date.', p_names[v_number])
             );
         end if;
-        v_days := v_days || v_day;
     end loop;
     if v_problems <> '[]' then
         raise sqlstate 'PT400' using
@@ -63,116 +58,132 @@ revoke execute on function private.has_passed(timestamp, text, timestamptz) from
 comment on function private.has_passed(timestamp, text, timestamptz) is
     'Whether, at p_at, the clocks of a zone have reached a day and time, for good. Called by rules about hours.';
 
-create index property_seasons_ends_on_idx on public.property_seasons (property_id, ends_on) include (starts_on, min_nights, max_nights);
+-- most seasons are of prices alone
+create index property_seasons_ends_on_idx on public.property_seasons (property_id, ends_on) include (starts_on, min_nights, max_nights)
+    where num_nonnulls(min_nights, max_nights) > 0;
 create index property_availability_rules_ends_on_idx on public.property_availability_rules (property_id, ends_on)
     include (starts_on, kind, min_nights, max_nights);
 
+create type private.stay as (property_id uuid, check_in date, check_out date);
+comment on type private.stay is 'What broken_rules is asked about.';
+
 create function private.broken_rules(
-    p_property_ids uuid[], p_check_ins date[], p_check_outs date[], p_adults integer, p_children integer, p_infants integer,
-    p_pets integer, p_ignore_booking uuid default null, p_at timestamptz default now()
-) returns table (property_id uuid, check_in date, codes text[], today date, min_nights smallint, max_nights smallint)
+    p_stays private.stay[], p_adults integer, p_children integer, p_infants integer, p_pets integer,
+    p_ignore_booking uuid default null, p_at timestamptz default now(), p_enough integer default null
+) returns table (number integer, codes text[], today date, min_nights smallint, max_nights smallint)
 language plpgsql stable security definer rows 20
 set search_path = ''
 set plan_cache_mode = force_generic_plan
+set enable_memoize = off
 as $$
 begin
     return query
-    select
-        i.id,
-        i.check_in,
-        array_remove(array[
-            case when p.status is distinct from 'published' then 'not_published' end,
-            case when not a.is_party then 'invalid_party' end,
-            case when a.adults < 1 then 'no_adult' end,
-            case when a.guests > p.max_guests then 'too_many_guests' end,
-            case when a.infants > p.max_infants then 'too_many_infants' end,
-            case when a.pets > p.max_pets then 'too_many_pets' end,
-            case when a.minors > 0 and not (
-                select h.children_allowed from public.house_rules h where h.property_id = p.id order by h.version desc limit 1
-            ) then 'children_not_allowed' end,
-            case when d.check_in is null then 'invalid_date' end,
-            case when d.check_out <= d.check_in then 'check_out_before_check_in' end,
-            case
-                when d.check_in < d.today then 'past_date'
-                when d.check_in - p.advance_notice_days <= d.today and private.has_passed(
-                    d.check_in - p.advance_notice_days + p.advance_notice_cut_off, p.time_zone, p_at
-                ) then 'advance_notice'
-            end,
-            case when d.check_in > d.today + p.booking_window_days then 'booking_window' end,
-            case when not date_part('isodow', d.check_in) = any (p.check_in_weekdays) then 'check_in_weekday' end,
-            case when not date_part('isodow', d.check_out) = any (p.check_out_weekdays) then 'check_out_weekday' end,
-            case when r.closed_to_arrival then 'closed_to_arrival' end,
-            case when r.closed_to_departure then 'closed_to_departure' end,
-            case when d.nights < coalesce(r.min_nights, s.min_nights, p.min_nights) then 'min_stay' end,
-            case when d.nights > coalesce(r.max_nights, s.max_nights, p.max_nights) then 'max_stay' end,
-            case when d.nights is not null and exists (
-                select
-                from public.occupancies o
-                where
-                    o.property_id = p.id and o.check_out > d.check_in - 2 and o.check_in < d.check_out + 2
-                    and (o.expires_at is null or o.expires_at > p_at)
-                    and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
-                    and private.occupancy_conflict(
-                        o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after,
-                        d.check_in, d.check_out, p.preparation_nights_before, p.preparation_nights_after
-                    ) is not null
-            ) then 'taken' end
-        ], null),
-        d.today,
-        coalesce(r.min_nights, s.min_nights, p.min_nights),
-        coalesce(r.max_nights, s.max_nights, p.max_nights)
-    -- what cannot be asked about is null, and breaks no other rule
+    select b.*
     from (
         select
-            n.is_party,
-            case when n.is_party then p_adults end as adults,
-            case when n.is_party then p_adults::bigint + p_children end as guests,
-            case when n.is_party then p_infants end as infants,
-            case when n.is_party then p_children + p_infants::bigint end as minors,
-            case when n.is_party then p_pets end as pets
+            i.number::integer,
+            array_remove(array[
+                case when p.status is distinct from 'published' then 'not_published' end,
+                case when not a.is_party then 'invalid_party' end,
+                case when a.adults < 1 then 'no_adult' end,
+                case when a.guests > p.max_guests then 'too_many_guests' end,
+                case when a.infants > p.max_infants then 'too_many_infants' end,
+                case when a.pets > p.max_pets then 'too_many_pets' end,
+                case when a.minors > 0 and not (
+                    select h.children_allowed from public.house_rules h where h.property_id = p.id order by h.version desc limit 1
+                ) then 'children_not_allowed' end,
+                case when d.check_in is null then 'invalid_date' end,
+                case when d.check_out <= d.check_in then 'check_out_before_check_in' end,
+                case
+                    when d.check_in < d.today then 'past_date'
+                    when d.check_in - p.advance_notice_days <= d.today and private.has_passed(
+                        d.check_in - p.advance_notice_days + p.advance_notice_cut_off, p.time_zone, p_at
+                    ) then 'advance_notice'
+                end,
+                case when d.check_in > d.today + p.booking_window_days then 'booking_window' end,
+                case when d.check_in_weekday <> all (p.check_in_weekdays) then 'check_in_weekday' end,
+                case when d.check_out_weekday <> all (p.check_out_weekdays) then 'check_out_weekday' end,
+                case when r.closed_to_arrival then 'closed_to_arrival' end,
+                case when r.closed_to_departure then 'closed_to_departure' end,
+                case when d.nights < coalesce(r.min_nights, s.min_nights, p.min_nights) then 'min_stay' end,
+                case when d.nights > coalesce(r.max_nights, s.max_nights, p.max_nights) then 'max_stay' end,
+                case when d.nights is not null and exists (
+                    select
+                    from public.occupancies o
+                    where
+                        o.property_id = p.id and o.check_out > d.check_in - 2 and o.check_in < d.check_out + 2
+                        and (o.expires_at is null or o.expires_at > p_at)
+                        and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
+                        and private.occupancy_conflict(
+                            o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after,
+                            d.check_in, d.check_out, p.preparation_nights_before, p.preparation_nights_after
+                        ) is not null
+                ) then 'taken' end
+            ], null) as codes,
+            d.today,
+            coalesce(r.min_nights, s.min_nights, p.min_nights),
+            coalesce(r.max_nights, s.max_nights, p.max_nights)
+        -- what cannot be asked about is null, and breaks no other rule
         from (
-            select num_nulls(p_adults, p_children, p_infants, p_pets) = 0 and least(p_adults, p_children, p_infants, p_pets) >= 0 as is_party
-        ) n
+            select
+                n.is_party,
+                case when n.is_party then p_adults end as adults,
+                case when n.is_party then p_adults::bigint + p_children end as guests,
+                case when n.is_party then p_infants end as infants,
+                case when n.is_party then p_children + p_infants::bigint end as minors,
+                case when n.is_party then p_pets end as pets
+            from (
+                select num_nulls(p_adults, p_children, p_infants, p_pets) = 0 and least(p_adults, p_children, p_infants, p_pets) >= 0 as is_party
+            ) n
+            offset 0
+        ) a
+        cross join unnest(p_stays) with ordinality as i (property_id, check_in, check_out, number)
+        left join lateral (select p.* from public.properties p where p.id = i.property_id offset 0) p on true
+        left join lateral (
+            select
+                i.check_in,
+                i.check_out,
+                nullif(greatest(i.check_out - i.check_in, 0), 0) as nights,
+                -- from a Monday on
+                ((i.check_in - date '1999-12-27') % 7 + 1)::smallint as check_in_weekday,
+                ((i.check_out - date '1999-12-27') % 7 + 1)::smallint as check_out_weekday,
+                -- a draft may have no clock yet
+                (p_at at time zone p.time_zone)::date as today
+            where
+                num_nulls(i.check_in, i.check_out) = 0
+                and least(i.check_in, i.check_out) >= '2000-01-01' and greatest(i.check_in, i.check_out) <= '2100-01-01'
+            offset 0
+        ) d on true
+        -- seasons do not overlap, so the first that ends after a day is the only one that can hold it: one look at a plain index
+        left join lateral (
+            select c.starts_on, c.min_nights, c.max_nights
+            from public.property_seasons c
+            where c.property_id = p.id and c.ends_on > d.check_in and num_nonnulls(c.min_nights, c.max_nights) > 0
+            order by c.ends_on
+            limit 1
+        ) s on s.starts_on <= d.check_in
+        left join lateral (
+            select
+                max(c.min_nights) filter (where c.starts_on <= d.check_in and c.ends_on > d.check_in) as min_nights,
+                max(c.max_nights) filter (where c.starts_on <= d.check_in and c.ends_on > d.check_in) as max_nights,
+                bool_or(c.kind = 'closed_to_arrival' and c.starts_on <= d.check_in and c.ends_on > d.check_in) as closed_to_arrival,
+                bool_or(c.kind = 'closed_to_departure' and c.starts_on <= d.check_out and c.ends_on > d.check_out) as closed_to_departure
+            from public.property_availability_rules c
+            where
+                c.property_id = p.id and c.ends_on > least(d.check_in, d.check_out)
+                and c.starts_on <= greatest(d.check_in, d.check_out)
+            -- most have none, and an aggregate of nothing takes as long as one of something
+            group by c.property_id
+        ) r on true
         offset 0
-    ) a
-    cross join unnest(p_property_ids, p_check_ins, p_check_outs) as i (id, check_in, check_out)
-    left join public.properties p on p.id = i.id
-    left join lateral (
-        select
-            i.check_in,
-            i.check_out,
-            nullif(greatest(i.check_out - i.check_in, 0), 0) as nights,
-            -- a draft may have no clock yet
-            (p_at at time zone p.time_zone)::date as today
-        where
-            num_nulls(i.check_in, i.check_out) = 0
-            and least(i.check_in, i.check_out) >= '2000-01-01' and greatest(i.check_in, i.check_out) <= '2100-01-01'
-        offset 0
-    ) d on true
-    -- seasons do not overlap, so the first that ends after a day is the only one that can hold it: one look at a plain index
-    left join lateral (
-        select c.starts_on, c.min_nights, c.max_nights
-        from public.property_seasons c
-        where c.property_id = p.id and c.ends_on > d.check_in
-        order by c.ends_on
-        limit 1
-    ) s on s.starts_on <= d.check_in
-    cross join lateral (
-        select
-            max(c.min_nights) filter (where c.starts_on <= d.check_in and c.ends_on > d.check_in) as min_nights,
-            max(c.max_nights) filter (where c.starts_on <= d.check_in and c.ends_on > d.check_in) as max_nights,
-            bool_or(c.kind = 'closed_to_arrival' and c.starts_on <= d.check_in and c.ends_on > d.check_in) as closed_to_arrival,
-            bool_or(c.kind = 'closed_to_departure' and c.starts_on <= d.check_out and c.ends_on > d.check_out) as closed_to_departure
-        from public.property_availability_rules c
-        where
-            c.property_id = p.id and c.ends_on > least(d.check_in, d.check_out)
-            and c.starts_on <= greatest(d.check_in, d.check_out)
-    ) r;
+    ) b
+    where p_enough is null or b.codes = '{}'
+    limit p_enough;
 end
 $$;
-revoke execute on function private.broken_rules(uuid[], date[], date[], integer, integer, integer, integer, uuid, timestamptz) from public;
-comment on function private.broken_rules(uuid[], date[], date[], integer, integer, integer, integer, uuid, timestamptz) is
-    'For each of these stays, a property and two days at the same place of three arrays, the rules that it would break, by the codes of bookability in its order, with taken for what occupancy_conflicts says; {} when it can be booked at p_at. Beside them the day there and the lengths that hold for the first night. p_ignore_booking is the booking that an alteration changes. Called by bookability and search. Definer, because strangers cannot read occupancies.';
+revoke execute on function private.broken_rules(private.stay[], integer, integer, integer, integer, uuid, timestamptz, integer) from public;
+comment on function private.broken_rules(private.stay[], integer, integer, integer, integer, uuid, timestamptz, integer) is
+    'For each of these stays, by its place in the array, the rules that it would break, by the codes of bookability in its order, with taken for what occupancy_conflicts says; {} when it can be booked at p_at. Beside them the day there and the lengths that hold for the first night. p_ignore_booking is the booking that an alteration changes. With p_enough only the first so many that break none; those after them are not looked at. Called by bookability and search. Definer, because strangers cannot read occupancies.';
 
 create function private.bookability(
     p_property_id uuid,
@@ -197,7 +208,7 @@ declare
 begin
     select b.* into v_broken
     from private.broken_rules(
-        array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets, p_ignore_booking, p_at
+        array[row (p_property_id, p_check_in, p_check_out)::private.stay], p_adults, p_children, p_infants, p_pets, p_ignore_booking, p_at
     ) b;
     if v_broken.codes = '{}' then
         return v_reasons;

@@ -75,23 +75,27 @@ create function private.refused_bits(
 language plpgsql immutable
 set search_path = ''
 as $$
-begin
-    return case when p_guests > 1 then 1::bigint << (least(p_guests, 10) - 2) else 0 end
+declare
+    v_bits constant bigint := case when p_guests > 1 then 1::bigint << (least(p_guests, 10) - 2) else 0 end
         | case when p_bedrooms > 0 then 1::bigint << (8 + least(p_bedrooms, 6)) else 0 end
-        | case when p_nights <= 14 then 1::bigint << (14 + p_nights) else 0 end
-        | case when num_nonnulls(p_room_types, p_booking_mode, p_property_types) = 0 then 0 else (
-            select coalesce(bit_or(1::bigint << k.bit::integer), 0)
-            from (
-                select 28 + n as bit from unnest(enum_range(null::public.room_type)) with ordinality as t (kind, n)
-                where t.kind <> all (p_room_types)
-                union all
-                select 32 + n from unnest(enum_range(null::public.booking_mode)) with ordinality as t (kind, n)
-                where t.kind <> p_booking_mode
-                union all
-                select 34 + n from unnest(enum_range(null::public.property_type)) with ordinality as t (kind, n)
-                where t.kind <> all (p_property_types)
-            ) k (bit)
-        ) end;
+        | case when p_nights <= 14 then 1::bigint << (14 + p_nights) else 0 end;
+begin
+    if num_nonnulls(p_room_types, p_booking_mode, p_property_types) = 0 then
+        return v_bits;
+    end if;
+    return v_bits | (
+        select coalesce(bit_or(1::bigint << k.bit::integer), 0)
+        from (
+            select 28 + n as bit from unnest(enum_range(null::public.room_type)) with ordinality as t (kind, n)
+            where t.kind <> all (p_room_types)
+            union all
+            select 32 + n from unnest(enum_range(null::public.booking_mode)) with ordinality as t (kind, n)
+            where t.kind <> p_booking_mode
+            union all
+            select 34 + n from unnest(enum_range(null::public.property_type)) with ordinality as t (kind, n)
+            where t.kind <> all (p_property_types)
+        ) k (bit)
+    );
 end
 $$;
 revoke execute on function private.refused_bits(
@@ -107,11 +111,10 @@ language plpgsql immutable
 set search_path = ''
 as $$
 declare
-    v_first constant integer := extract(month from p_from) - 1;
-    v_more constant integer := least(
-        12 * (extract(year from p_until - 1) - extract(year from p_from)) + extract(month from p_until - 1) - 1 - v_first, 11
-    );
-    v_bits constant integer := ((1 << (v_more + 1)) - 1) << v_first;
+    -- months since the year 0
+    v_first constant integer := 12 * date_part('year', p_from) + date_part('month', p_from) - 1;
+    v_last constant integer := least(12 * date_part('year', p_until - 1) + date_part('month', p_until - 1) - 1, v_first + 11);
+    v_bits constant integer := ((1 << (v_last - v_first + 1)) - 1) << (v_first % 12);
 begin
     return (v_bits | (v_bits >> 12)) & 4095;
 end
@@ -143,7 +146,7 @@ create table private.property_search (
     least_night_fees double precision not null,
     least_tax double precision not null,
     tax_nights smallint not null,
-    unit double precision not null,
+    scale double precision not null,
     rating double precision not null,
     recommendation double precision not null,
     bedrooms smallint not null,
@@ -166,12 +169,13 @@ create table private.property_search (
     is_taxed boolean not null,
     currency text not null,
     cancellation_policy_id text not null,
+    cover_photo jsonb,
     words tsvector not null,
     place_names text[] not null
 );
 comment on table private.property_search is 'Published properties as search reads them. Kept by triggers; rebuild_property_search makes it anew.';
 comment on column private.property_search.strip is 'The map''s square is cut from west to east into strips of 2,000 of its metres; 0 begins at the equator.';
-comment on column private.property_search.tile is 'The same square cut into tiles of 16,000 metres: row by 10,000, and column.';
+comment on column private.property_search.tile is 'The same square cut into tiles of 64,000 metres: row by 10,000, and column.';
 comment on column private.property_search.x is 'The public point on the web map''s square, metres east of Greenwich.';
 comment on column private.property_search.y is 'The same, metres north of the equator.';
 comment on column private.property_search.amenities is 'Bits as in amenities.bit.';
@@ -182,7 +186,7 @@ comment on column private.property_search.bedrooms is '-1 where an import did no
 comment on column private.property_search.own_price is 'Of nights with a price of their own, by season or date, the lowest; base_price where there is none.';
 comment on column private.property_search.priced_months is 'The months, of any year, that have such nights, as month_bits says.';
 comment on column private.property_search.least_night is
-    'What any night of any stay costs at least, in whole units, with room for what is rounded down.';
+    'What any night of any stay costs at least, in ten-thousandths of a whole unit: its price, or with a discount half a minor unit and a little less, for what is rounded down.';
 comment on column private.property_search.rent_share is
     'What discounts leave at least of the rent of a stay below a week; 1 for no discount. This and the six columns after it bound the total of a stay from below; price_candidates and price_stay say what it is.';
 comment on column private.property_search.week_rent_share is 'The same for stays of 7 nights or more.';
@@ -192,7 +196,7 @@ comment on column private.property_search.least_stay_fees is
 comment on column private.property_search.least_night_fees is 'The same of a night.';
 comment on column private.property_search.least_tax is 'What taxes in per cent add at least to rent and fees; 0.1 is 10 per cent.';
 comment on column private.property_search.tax_nights is 'Stays of up to so many nights pay every tax in full.';
-comment on column private.property_search.unit is 'Minor units in a whole unit of the currency: 100 for EUR.';
+comment on column private.property_search.scale is 'Ten-thousandths of a whole unit of the currency in a minor unit: 100 for EUR.';
 comment on column private.property_search.rating is 'Average of reviews, 1 to 5; -1 before the first.';
 comment on column private.property_search.recommendation is 'The rating, 4 before the first; 0.5 for instant booking and 0.01 an amenity.';
 comment on column private.property_search.check_in_weekdays is 'Bit n for ISO weekday n.';
@@ -201,18 +205,19 @@ comment on column private.property_search.beds is '-1 where an import did not te
 comment on column private.property_search.bathrooms is '-1 where an import did not tell.';
 comment on column private.property_search.fees_per_stay is 'Fees but pets'', in minor units, summed by how they are charged.';
 comment on column private.property_search.is_taxed is 'Whether a tax comes on top of its prices.';
+comment on column private.property_search.cover_photo is 'Of the first of its photos: path, external_url and alt_text; null without photos.';
 comment on column private.property_search.words is 'Title, names of the place and description, without accents.';
 comment on column private.property_search.place_names is 'Neighbourhood, city, region and country in lower case, without accents.';
 
 create index property_search_place_idx on private.property_search (strip, x) include (
     y, property_id, misfits, amenities, base_price, weekend_price, own_price,
-    priced_months, rent_share, week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, unit, rating,
+    priced_months, rent_share, week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale, rating,
     recommendation
 );
 -- The cheapest of a tile first, so that a search by price looks at those alone that may be among the cheapest.
-create index property_search_price_idx on private.property_search (tile, least_night) include (
-    x, y, property_id, misfits, amenities, base_price, weekend_price, own_price, priced_months, rent_share, week_rent_share,
-    month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, unit, rating, recommendation
+create index property_search_price_idx on private.property_search (tile, least_night, property_id) include (
+    x, y, misfits, amenities, base_price, weekend_price, own_price, priced_months, rent_share, week_rent_share,
+    month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale
 );
 create index property_search_words_idx on private.property_search using gin (words);
 create index property_search_place_names_idx on private.property_search using gin (place_names);
@@ -234,7 +239,7 @@ create view private.property_search_source as
 select
     p.id as property_id,
     floor(m.place[1] / 2000)::integer as strip,
-    floor(m.place[1] / 16000)::integer * 10000 + floor(m.place[0] / 16000)::integer as tile,
+    floor(m.place[1] / 64000)::integer * 10000 + floor(m.place[0] / 64000)::integer as tile,
     m.place[0] as x,
     m.place[1] as y,
     private.misfit_bits(
@@ -245,20 +250,20 @@ select
     coalesce(p.weekend_price, p.base_price) as weekend_price,
     coalesce(least(s.own_price, o.own_price), p.base_price) as own_price,
     coalesce(s.priced_months, 0) | coalesce(o.priced_months, 0) as priced_months,
-    greatest(
-        least(p.base_price, p.weekend_price, s.own_price, o.own_price)
-        * (1 - greatest(d.other, d.weekly, d.monthly) / 100.0::double precision) - 15,
-        0
-    ) * 0.999999 / 10.0::double precision ^ c.minor_unit as least_night,
+    case
+        when d.highest > 0
+            then greatest(least(p.base_price, p.weekend_price, s.own_price, o.own_price) * (1 - d.highest / 100.0::double precision) - 0.52, 0)
+        else least(p.base_price, p.weekend_price, s.own_price, o.own_price)
+    end * 10.0::double precision ^ (4 - c.minor_unit) as least_night,
     1 - d.other / 100.0::double precision as rent_share,
     1 - coalesce(d.weekly, d.other) / 100.0::double precision as week_rent_share,
     1 - coalesce(d.monthly, d.weekly, d.other) / 100.0::double precision as month_rent_share,
     f.per_stay + f.per_guest + t.per_stay / (1 + t.least_percent / 100)
-        - case when greatest(d.other, d.weekly, d.monthly) > 0 then 0.51 else 0 end - t.percents * 0.51 as least_stay_fees,
+        - case when d.highest > 0 then 0.51 else 0 end - t.percents * 0.51 as least_stay_fees,
     f.per_night + f.per_guest_night + t.per_night / (1 + t.least_percent / 100) as least_night_fees,
     t.least_percent / 100 as least_tax,
     t.nights as tax_nights,
-    10.0::double precision ^ c.minor_unit as unit,
+    10.0::double precision ^ (4 - c.minor_unit) as scale,
     coalesce(g.rating, -1) as rating,
     coalesce(g.rating, 4) + case p.booking_mode when 'instant' then 0.5 else 0 end + bit_count(a.bits::bit(64)) * 0.01 as recommendation,
     coalesce(p.bedrooms, -1::smallint) as bedrooms,
@@ -281,6 +286,13 @@ select
     t.is_taxed,
     p.currency,
     p.cancellation_policy_id,
+    (
+        select jsonb_build_object('path', o.path, 'external_url', o.external_url, 'alt_text', o.alt_text)
+        from public.property_photos o
+        where o.property_id = p.id
+        order by o.position, o.id
+        limit 1
+    ) as cover_photo,
     to_tsvector('simple', private.plain_letters(
         concat_ws(' ', p.title, p.neighbourhood, p.city, p.region, p.country, p.description)
     )) as words,
@@ -301,7 +313,10 @@ cross join lateral (
     select
         greatest(p.early_bird_discount_percent, p.last_minute_discount_percent) as other,
         nullif(p.weekly_discount_percent, 0) as weekly,
-        nullif(p.monthly_discount_percent, 0) as monthly
+        nullif(p.monthly_discount_percent, 0) as monthly,
+        greatest(
+            p.early_bird_discount_percent, p.last_minute_discount_percent, p.weekly_discount_percent, p.monthly_discount_percent
+        ) as highest
 ) d
 left join lateral (
     select
@@ -410,21 +425,21 @@ begin
     on conflict on constraint property_search_pkey do update set
         (
             strip, tile, x, y, misfits, amenities, base_price, weekend_price, own_price, priced_months, least_night, rent_share,
-            week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, unit, rating,
+            week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale, rating,
             recommendation, bedrooms, min_nights, max_nights, max_infants, max_pets, children_allowed, check_in_weekdays,
             check_out_weekdays, booking_window_days, beds, bathrooms, fees_per_stay, fees_per_night, fees_per_guest,
-            fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, currency, cancellation_policy_id, words,
-            place_names
+            fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, currency, cancellation_policy_id,
+            cover_photo, words, place_names
         ) = row (
             excluded.strip, excluded.tile, excluded.x, excluded.y, excluded.misfits, excluded.amenities, excluded.base_price,
             excluded.weekend_price, excluded.own_price, excluded.priced_months, excluded.least_night, excluded.rent_share,
             excluded.week_rent_share, excluded.month_rent_share, excluded.least_stay_fees, excluded.least_night_fees,
-            excluded.least_tax, excluded.tax_nights, excluded.unit, excluded.rating, excluded.recommendation, excluded.bedrooms,
+            excluded.least_tax, excluded.tax_nights, excluded.scale, excluded.rating, excluded.recommendation, excluded.bedrooms,
             excluded.min_nights, excluded.max_nights, excluded.max_infants, excluded.max_pets, excluded.children_allowed,
             excluded.check_in_weekdays, excluded.check_out_weekdays, excluded.booking_window_days, excluded.beds,
             excluded.bathrooms, excluded.fees_per_stay, excluded.fees_per_night, excluded.fees_per_guest,
             excluded.fees_per_guest_night, excluded.extra_guest_price, excluded.extra_guests_after, excluded.is_taxed,
-            excluded.currency, excluded.cancellation_policy_id, excluded.words, excluded.place_names
+            excluded.currency, excluded.cancellation_policy_id, excluded.cover_photo, excluded.words, excluded.place_names
         )
     where t is distinct from excluded;
 
@@ -476,8 +491,8 @@ declare
     v_table text;
 begin
     foreach v_table in array array[
-        'property_amenities', 'property_seasons', 'property_date_overrides', 'property_availability_rules', 'property_fees',
-        'property_taxes'
+        'property_amenities', 'property_photos', 'property_seasons', 'property_date_overrides', 'property_availability_rules',
+        'property_fees', 'property_taxes'
     ] loop
         execute format(
             'create trigger refresh_search after insert on public.%I referencing new table as new_rows '

@@ -5,7 +5,7 @@
 create function private.find_place(
     p_place text, out west double precision, out south double precision, out east double precision, out north double precision
 )
-language sql stable security definer
+language sql stable
 set search_path = ''
 as $$
     select min(p.public_longitude), min(p.public_latitude), max(p.public_longitude), max(p.public_latitude)
@@ -14,9 +14,8 @@ as $$
     where s.place_names operator(pg_catalog.@>) private.place_names(p_place)
 $$;
 revoke execute on function private.find_place(text) from public;
-grant execute on function private.find_place(text) to anon, authenticated, service_role;
 comment on function private.find_place(text) is
-    'The box around the published places of a neighbourhood, city, region or country; nulls when there is none. Called by check_search. Definer, as search is.';
+    'The box around the published places of a neighbourhood, city, region or country; nulls when there is none. Called by check_search.';
 
 create function private.search_arrivals(
     p_check_in date, p_flexible_days integer, p_month date, p_nights integer, p_weekend boolean
@@ -39,7 +38,6 @@ as $$
     )
 $$;
 revoke execute on function private.search_arrivals(date, integer, date, integer, boolean) from public;
-grant execute on function private.search_arrivals(date, integer, date, integer, boolean) to anon, authenticated, service_role;
 comment on function private.search_arrivals(date, integer, date, integer, boolean) is
     'The days on which a stay with flexible dates may begin, past ones left out: those up to p_flexible_days around p_check_in; or of a month the Fridays, or all from which p_nights nights lie in it. Called by check_search.';
 
@@ -58,12 +56,16 @@ create function private.check_search(
     p_place text, p_text text,
     p_flexible_days integer, p_month text, p_nights integer, p_weekend boolean
 ) returns private.search
-language plpgsql stable
+language plpgsql stable security definer
 set search_path = ''
 as $$
 declare
     v_days date[];
+    v_arrivals date[];
+    v_nights integer;
     v_sort text;
+    v_amenities bigint;
+    v_minor_unit smallint;
     v_codes text[];
     v_west double precision;
     v_south double precision;
@@ -73,6 +75,8 @@ begin
     v_days := private.read_days(array[p_check_in, p_check_out, p_month || '-01'], array['p_check_in', 'p_check_out', 'p_month']);
     select
         d.sort,
+        a.bits,
+        d.minor_unit,
         array_remove(array[
             case when not case num_nonnulls(p_west, p_south, p_east, p_north)
                 when 4 then p_radius is null and num_nulls(p_latitude, p_longitude) in (0, 2)
@@ -105,16 +109,11 @@ begin
                 num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or p_adults < 1 or least(p_children, p_infants, p_pets) < 0
                 or greatest(p_adults, p_children, p_infants, p_pets) > 1000
             then 'invalid_party' end,
-            case when case
-                when p_currency is null then num_nonnulls(p_min_price, p_max_price) > 0
-                else not exists (select from public.currencies c where c.code = p_currency)
-            end then 'currency' end,
+            case when d.minor_unit is null and num_nonnulls(p_currency, p_min_price, p_max_price) > 0 then 'currency' end,
             case when
                 least(p_min_price, p_max_price) < 0 or greatest(p_min_price, p_max_price) > 1000000000000 or p_min_price > p_max_price
             then 'price' end,
-            case when exists (
-                select from unnest(p_amenities) as u (id) where not exists (select from public.amenities a where a.id = u.id)
-            ) then 'amenities' end,
+            case when a.is_unknown then 'amenities' end,
             case when exists (
                 select
                 from unnest(p_cancellation_policies) as u (id)
@@ -127,13 +126,19 @@ begin
             then 'cursor' end,
             case when p_limit between 1 and 50 then null else 'limit' end
         ], null)
-    into v_sort, v_codes
+    into v_sort, v_amenities, v_minor_unit, v_codes
     from (
         select
             v_days[1] as check_in, v_days[2] as check_out, v_days[3] as month,
-            coalesce(p_sort, case when p_radius is null then 'price' else 'distance' end) as sort
+            coalesce(p_sort, case when p_radius is null then 'price' else 'distance' end) as sort,
+            (select c.minor_unit from public.currencies c where c.code = p_currency) as minor_unit
         offset 0
-    ) d;
+    ) d
+    cross join (
+        select coalesce(bit_or(1::bigint << a.bit), 0) as bits, count(*) > count(a.id) as is_unknown
+        from unnest(p_amenities) as u (id)
+        left join public.amenities a on a.id = u.id
+    ) a;
     if v_codes <> '{}' then
         raise sqlstate 'PT400' using
             message = 'This search cannot be done.',
@@ -178,21 +183,50 @@ begin
                     degrees(asin(least(1, sin(p_radius / 6371000) / cos(radians(p_latitude))))) as width
             ) r
         ) c;
-    elsif p_west is null then
+    elsif p_west is not null then
+        v_west := p_west;
+        v_south := p_south;
+        v_east := p_east;
+        v_north := p_north;
+    else
         select f.west, f.south, f.east, f.north into v_west, v_south, v_east, v_north from private.find_place(p_place) f;
     end if;
-    return row (
-        coalesce(v_west, p_west), coalesce(v_south, p_south), coalesce(v_east, p_east), coalesce(v_north, p_north),
-        p_latitude, p_longitude, p_radius,
-        case
-            when num_nonnulls(p_flexible_days, p_month) > 0
-                then private.search_arrivals(v_days[1], p_flexible_days, v_days[3], p_nights, p_weekend)
-            when v_days[1] is not null then v_days[1:1]
-        end,
-        coalesce(v_days[2] - v_days[1], case when p_weekend then 2 else p_nights end),
-        p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price, p_amenities, p_property_types, p_room_types,
-        p_booking_mode, p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, p_place, p_text, v_sort, p_after
-    )::private.search;
+    v_arrivals := case
+        when num_nonnulls(p_flexible_days, p_month) > 0
+            then private.search_arrivals(v_days[1], p_flexible_days, v_days[3], p_nights, p_weekend)
+        when v_days[1] is not null then v_days[1:1]
+    end;
+    v_nights := coalesce(v_days[2] - v_days[1], case when p_weekend then 2 else p_nights end);
+    return (
+        select row (
+            z.southwest[0], z.southwest[1], z.northeast[0], z.northeast[1],
+            private.mercator(
+                coalesce(p_latitude, (z.south + z.north) / 2),
+                coalesce(p_longitude, (z.west + z.east + case when z.west > z.east then 360 else 0 end) / 2)
+            ),
+            case when v_sort = 'distance' or p_radius is not null then coalesce(p_radius, 'infinity') end,
+            v_arrivals, v_nights,
+            private.weekend_nights(v_arrivals[1], v_arrivals[1] + v_nights),
+            private.month_bits(v_arrivals[1], v_arrivals[cardinality(v_arrivals)] + v_nights),
+            p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price,
+            coalesce((
+                select f.guest_percent from private.platform_fees f where f.valid_from <= now() order by f.valid_from desc limit 1
+            ), 0),
+            coalesce(p_max_price * 10.0::double precision ^ (4 - v_minor_unit) / coalesce(v_nights, 1), 'infinity'),
+            v_amenities,
+            private.refused_bits(p_adults + p_children, p_bedrooms, v_nights, p_room_types, p_booking_mode, p_property_types),
+            p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms,
+            case when p_place is not null then private.place_names(p_place) end,
+            case when p_text is not null then websearch_to_tsquery('simple', private.plain_letters(p_text)) end,
+            v_sort, p_after
+        )::private.search
+        from (
+            select
+                v_west as west, v_south as south, v_east as east, v_north as north,
+                private.mercator(v_south, v_west) as southwest, private.mercator(v_north, v_east) as northeast
+            offset 0
+        ) z
+    );
 end
 $$;
 revoke execute on function private.check_search(
@@ -209,7 +243,7 @@ comment on function private.check_search(
     double precision, double precision, double precision, double precision, double precision, double precision, double precision,
     text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
     public.booking_mode, text[], integer, integer, real, text, text, integer, text, text, integer, text, integer, boolean
-) is 'Refuses a search that cannot be done with 400 and all that is wrong with it; answers what is asked. Called by search_properties, count_properties and search_facets.';
+) is 'Refuses a search that cannot be done with 400 and all that is wrong with it; answers what is asked. Called by search_properties, count_properties and search_facets. Definer, because strangers cannot read platform_fees.';
 
 create function public.search_properties(
     p_west double precision default null, p_south double precision default null,
@@ -252,13 +286,7 @@ begin
         p.currency,
         case when v.nights is null then f.rent else round(f.rent / v.nights::numeric)::bigint end,
         case when v.nights is not null then f.rent end,
-        (
-            select jsonb_build_object('path', o.path, 'external_url', o.external_url, 'alt_text', o.alt_text)
-            from public.property_photos o
-            where o.property_id = p.id
-            order by o.position, o.id
-            limit 1
-        ),
+        f.cover_photo,
         format('%s:%s:%s', v.sort, f.sort_key, p.id),
         f.total, f.check_in, f.check_out, f.rating
     from private.find_properties(v, true, p_limit) f
