@@ -15,11 +15,10 @@ declare
     v_problems jsonb := '[]';
 begin
     for v_number in 1..cardinality(p_texts) loop
+        continue when p_texts[v_number] is null;
         -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
-        if p_texts[v_number] is null or (
-            p_texts[v_number] ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and pg_input_is_valid(p_texts[v_number], 'date')
-        ) then
-            v_days := v_days || p_texts[v_number]::date;
+        if p_texts[v_number] ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and pg_input_is_valid(p_texts[v_number], 'date') then
+            v_days[v_number] := p_texts[v_number]::date;
         else
             v_problems := v_problems || jsonb_build_object(
                 'code', 'invalid_date', 'argument', p_names[v_number], 'value', left(p_texts[v_number], 40),
@@ -64,16 +63,16 @@ create index property_seasons_ends_on_idx on public.property_seasons (property_i
 create index property_availability_rules_ends_on_idx on public.property_availability_rules (property_id, ends_on)
     include (starts_on, kind, min_nights, max_nights);
 
-create type private.stay as (property_id uuid, check_in date, check_out date);
-comment on type private.stay is 'What broken_rules is asked about.';
-
 create function private.broken_rules(
-    p_stays private.stay[], p_adults integer, p_children integer, p_infants integer, p_pets integer,
-    p_ignore_booking uuid default null, p_at timestamptz default now(), p_enough integer default null
+    p_property_ids uuid[], p_check_ins date[], p_check_outs date[], p_adults integer, p_children integer, p_infants integer,
+    p_pets integer, p_ignore_booking uuid default null, p_at timestamptz default now(), p_enough integer default null
 ) returns table (number integer, codes text[], today date, min_nights smallint, max_nights smallint)
 language plpgsql stable security definer rows 20
 set search_path = ''
 set plan_cache_mode = force_generic_plan
+-- one stay after the other, in their order, so that p_enough can stop
+set enable_hashjoin = off
+set enable_mergejoin = off
 set enable_memoize = off
 as $$
 begin
@@ -103,8 +102,8 @@ begin
                 case when d.check_in > d.today + p.booking_window_days then 'booking_window' end,
                 case when d.check_in_weekday <> all (p.check_in_weekdays) then 'check_in_weekday' end,
                 case when d.check_out_weekday <> all (p.check_out_weekdays) then 'check_out_weekday' end,
-                case when r.closed_to_arrival then 'closed_to_arrival' end,
-                case when r.closed_to_departure then 'closed_to_departure' end,
+                case when r.closed & 1 <> 0 then 'closed_to_arrival' end,
+                case when r.closed & 2 <> 0 then 'closed_to_departure' end,
                 case when d.nights < coalesce(r.min_nights, s.min_nights, p.min_nights) then 'min_stay' end,
                 case when d.nights > coalesce(r.max_nights, s.max_nights, p.max_nights) then 'max_stay' end,
                 case when d.nights is not null and exists (
@@ -114,10 +113,11 @@ begin
                         o.property_id = p.id and o.check_out > d.check_in - 2 and o.check_in < d.check_out + 2
                         and (o.expires_at is null or o.expires_at > p_at)
                         and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
-                        and private.occupancy_conflict(
-                            o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after,
-                            d.check_in, d.check_out, p.preparation_nights_before, p.preparation_nights_after
-                        ) is not null
+                        -- where occupancy_conflict says how
+                        and o.check_in < d.check_out
+                            + case when o.kind = 'host_block' then 0 else greatest(o.preparation_before, p.preparation_nights_after) end
+                        and o.check_out > d.check_in
+                            - case when o.kind = 'host_block' then 0 else greatest(o.preparation_after, p.preparation_nights_before) end
                 ) then 'taken' end
             ], null) as codes,
             d.today,
@@ -137,8 +137,8 @@ begin
             ) n
             offset 0
         ) a
-        cross join unnest(p_stays) with ordinality as i (property_id, check_in, check_out, number)
-        left join lateral (select p.* from public.properties p where p.id = i.property_id offset 0) p on true
+        cross join unnest(p_property_ids, p_check_ins, p_check_outs) with ordinality as i (property_id, check_in, check_out, number)
+        left join public.properties p on p.id = i.property_id
         left join lateral (
             select
                 i.check_in,
@@ -166,8 +166,11 @@ begin
             select
                 max(c.min_nights) filter (where c.starts_on <= d.check_in and c.ends_on > d.check_in) as min_nights,
                 max(c.max_nights) filter (where c.starts_on <= d.check_in and c.ends_on > d.check_in) as max_nights,
-                bool_or(c.kind = 'closed_to_arrival' and c.starts_on <= d.check_in and c.ends_on > d.check_in) as closed_to_arrival,
-                bool_or(c.kind = 'closed_to_departure' and c.starts_on <= d.check_out and c.ends_on > d.check_out) as closed_to_departure
+                bit_or(case
+                    when c.kind = 'closed_to_arrival' and c.starts_on <= d.check_in and c.ends_on > d.check_in then 1
+                    when c.kind = 'closed_to_departure' and c.starts_on <= d.check_out and c.ends_on > d.check_out then 2
+                    else 0
+                end) as closed
             from public.property_availability_rules c
             where
                 c.property_id = p.id and c.ends_on > least(d.check_in, d.check_out)
@@ -181,9 +184,9 @@ begin
     limit p_enough;
 end
 $$;
-revoke execute on function private.broken_rules(private.stay[], integer, integer, integer, integer, uuid, timestamptz, integer) from public;
-comment on function private.broken_rules(private.stay[], integer, integer, integer, integer, uuid, timestamptz, integer) is
-    'For each of these stays, by its place in the array, the rules that it would break, by the codes of bookability in its order, with taken for what occupancy_conflicts says; {} when it can be booked at p_at. Beside them the day there and the lengths that hold for the first night. p_ignore_booking is the booking that an alteration changes. With p_enough only the first so many that break none; those after them are not looked at. Called by bookability and search. Definer, because strangers cannot read occupancies.';
+revoke execute on function private.broken_rules(uuid[], date[], date[], integer, integer, integer, integer, uuid, timestamptz, integer) from public;
+comment on function private.broken_rules(uuid[], date[], date[], integer, integer, integer, integer, uuid, timestamptz, integer) is
+    'For each of these stays, a property and two days at the same place of three arrays, by its number in them the rules that it would break, by the codes of bookability in its order, with taken for what occupancy_conflicts says; {} when it can be booked at p_at. Beside them the day there and the lengths that hold for the first night. p_ignore_booking is the booking that an alteration changes. With p_enough only the first so many that break none; those after them are not looked at. Called by bookability and search. Definer, because strangers cannot read occupancies.';
 
 create function private.bookability(
     p_property_id uuid,
@@ -208,7 +211,7 @@ declare
 begin
     select b.* into v_broken
     from private.broken_rules(
-        array[row (p_property_id, p_check_in, p_check_out)::private.stay], p_adults, p_children, p_infants, p_pets, p_ignore_booking, p_at
+        array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets, p_ignore_booking, p_at
     ) b;
     if v_broken.codes = '{}' then
         return v_reasons;

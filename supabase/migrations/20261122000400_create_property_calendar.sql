@@ -159,13 +159,13 @@ grant execute on function private.visible_calendar(uuid, date, date) to anon, au
 comment on function private.visible_calendar(uuid, date, date) is
     'As property_calendar, for every caller and at the present moment. Called by public.property_calendar. Definer, as property_calendar.';
 
-create function private.allow_caching(p_seconds integer) returns void
+create function private.allow_caching(p_seconds integer) returns text
 language plpgsql
 set search_path = ''
 as $$
 begin
     -- Vary, because the same address also answers CSV, parts and counts
-    perform set_config(
+    return set_config(
         'response.headers',
         format('[{"Cache-Control": "public, max-age=%s"}, {"Vary": "Accept, Prefer, Range"}]', p_seconds),
         true
@@ -175,7 +175,7 @@ $$;
 revoke execute on function private.allow_caching(integer) from public;
 grant execute on function private.allow_caching(integer) to anon, authenticated, service_role;
 comment on function private.allow_caching(integer) is
-    'Lets browsers and proxies keep this answer for so many seconds, when the API asked for it. Called by functions whose answer is the same for everyone.';
+    'Lets browsers and proxies keep this answer for so many seconds, when the API asked for it; answers the headers. Called by functions whose answer is the same for everyone.';
 
 create function public.property_calendar(p_property_id uuid, p_from text, p_to text)
 returns table (

@@ -1,6 +1,6 @@
 -- Purpose: how search finds places: candidates from the map, what their stays cost, and which of them can be booked.
 -- Touches: private.search, private.search_hit, private.search_candidate, private.weekend_nights, private.place_names,
--- private.find_candidates, private.find_properties.
+-- private.find_candidates, private.pet_fees, private.sum_of_lines, private.find_properties.
 -- Watch: candidates come from one index that holds what sorts and most of what filters, in the order of the page; only as many
 -- as the page needs are priced and asked about, a handful in one query, and broken_rules is asked last. Filters here are there
 -- to ask less often; none of them is stricter than it. By price, candidates come by the least that a stay can cost, which is
@@ -17,7 +17,7 @@ create type private.search as (
     place_names text[], words tsquery, sort text, after text
 );
 comment on type private.search is
-    'What is asked of search, checked, and in the terms of property_search: places in metres of the web map''s square; amenities and refused as bits. radius: metres; infinity by distance without one. arrivals: the first days that will do, in their order; null without dates, else nights says how long, weekend_nights how many of the first stay''s are of a weekend, and months, as month_bits says, where all lie. guest_percent: the platform''s fee. most_a_night: what a night may cost, in ten-thousandths of a whole unit; infinity for any.';
+    'What is asked of search, checked, and in the terms of property_search: places in metres of the web map''s square; amenities and refused as bits. middle and radius, in metres, infinity without one: of a circle, or of the order by distance. arrivals: the first days that will do, in their order; null without dates, else nights says how long, weekend_nights how many of the first stay''s are of a weekend, and months, as month_bits says, where all lie. guest_percent: the platform''s fee. most_a_night: what a night may cost, in ten-thousandths of a whole unit; infinity for any.';
 
 create type private.search_candidate as (property_id uuid, sort_key double precision, distance double precision);
 comment on type private.search_candidate is
@@ -226,9 +226,48 @@ revoke execute on function private.find_candidates(private.search, double precis
 comment on function private.find_candidates(private.search, double precision, uuid, integer) is
     'The first places of a search after a sort_key and id, in their order, p_limit at most, by what the map''s indexes hold. All that are left come after reach and reach_id, null for any; reach is infinity where none is. Called by find_properties.';
 
+-- What few searches need is in functions of its own: a query prepares all that is in it, needed or not.
+create function private.pet_fees(p_property_id uuid, p_pets integer, p_nights integer) returns bigint
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(sum(
+            f.amount * case when f.charge in ('per_guest', 'per_guest_night') then p_pets else 1 end
+            * case when f.charge in ('per_night', 'per_guest_night') then p_nights else 1 end
+        ), 0)
+        from public.property_fees f
+        where f.property_id = p_property_id and f.kind = 'pet'
+    );
+end
+$$;
+revoke execute on function private.pet_fees(uuid, integer, integer) from public;
+comment on function private.pet_fees(uuid, integer, integer) is
+    'What a property asks for so many pets and nights, in minor units. Called by find_properties.';
+
+create function private.sum_of_lines(p_property_id uuid, p_check_in date, p_check_out date, p_guests integer, p_pets integer) returns bigint
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return (
+        select sum(l.amount)
+        from public.properties p
+        cross join lateral private.price_stay(
+            p, p_check_in, private.night_prices(p.id, p_check_in, p_check_out), p_guests, p_pets, now()
+        ) l
+        where p.id = p_property_id
+    );
+end
+$$;
+revoke execute on function private.sum_of_lines(uuid, date, date, integer, integer) from public;
+comment on function private.sum_of_lines(uuid, date, date, integer, integer) is
+    'What the guest pays for a stay, in minor units, as price_stay says. Called by find_properties where it cannot add that up itself.';
+
 create function private.find_properties(p_search private.search, p_is_priced boolean, p_limit integer)
-returns setof private.search_hit
-language plpgsql stable security definer rows 20
+returns private.search_hit[]
+language plpgsql stable security definer
 set search_path = ''
 set plan_cache_mode = force_generic_plan
 as $$
@@ -242,40 +281,44 @@ declare
     );
     v_after_key constant double precision := split_part(p_search.after, ':', 2);
     v_after_id constant uuid := split_part(p_search.after, ':', 3);
-    v_some integer := p_limit * 2;
-    v_candidates private.search_candidate[];
-    v_reach double precision;
-    v_reach_id uuid;
+    v_some integer := case when v_nights is null then p_limit + 10 else p_limit * 5 / 2 end;
+    v_found record;
     -- stays that may be on the page, in its order, and the bookable ones of them
     v_pool private.search_hit[];
+    v_property_ids uuid[];
     v_hits private.search_hit[];
-    v_count integer;
+    -- with several dates: stays that were asked about, places that were found
     v_asked integer;
+    v_step integer;
+    v_slice private.search_hit[];
+    v_seen uuid[];
 begin
     loop
         -- totals are not in the order of candidates
-        select f.candidates, f.reach, f.reach_id into v_candidates, v_reach, v_reach_id
-        from private.find_candidates(
+        v_found := private.find_candidates(
             p_search, case when not v_by_total then v_after_key end, case when not v_by_total then v_after_id end, v_some
-        ) f;
+        );
 
         -- Which of their stays come before all candidates that are left, without those that filters too rare for the index sort out.
-        v_pool := array(
-            with days as materialized (
-                select
-                    a.check_in,
-                    a.check_in + v_nights as check_out,
-                    private.weekend_nights(a.check_in, a.check_in + v_nights) as weekend_nights,
-                    2 << (a.check_in - date '1999-12-27') % 7 as check_in_bit,
-                    2 << (a.check_in + v_nights - date '1999-12-27') % 7 as check_out_bit,
-                    -- on the first clock that shows a day
-                    a.check_in - (now() at time zone 'Pacific/Kiritimati')::date as days_ahead
-                from unnest(coalesce(p_search.arrivals, array[null::date])) as a (check_in)
-            )
+        with days as materialized (
             select
-                row (
-                    h.property_id, h.check_in, h.check_out, h.rent, h.total, h.distance, nullif(h.rating, -1), h.cover_photo, h.sort_key
-                )::private.search_hit
+                a.check_in,
+                a.check_in + v_nights as check_out,
+                private.weekend_nights(a.check_in, a.check_in + v_nights) as weekend_nights,
+                2 << (a.check_in - date '1999-12-27') % 7 as check_in_bit,
+                2 << (a.check_in + v_nights - date '1999-12-27') % 7 as check_out_bit,
+                -- on the first clock that shows a day
+                a.check_in - (now() at time zone 'Pacific/Kiritimati')::date as days_ahead
+            from unnest(coalesce(p_search.arrivals, array[null::date])) as a (check_in)
+        )
+        select
+            array_agg(row (
+                h.property_id, h.check_in, h.check_out, h.rent, h.total, h.distance, nullif(h.rating, -1), h.cover_photo, h.sort_key
+            )::private.search_hit),
+            array_agg(h.property_id)
+        into v_pool, v_property_ids
+        from (
+            select h.*
             from (
                 select
                     c.property_id, i.check_in, i.check_out, c.distance, m.rating, m.cover_photo, t.total,
@@ -289,7 +332,7 @@ begin
                         p_search.bathrooms, p_search.min_price, p_search.max_price, p_search.guest_percent
                     offset 0
                 ) q
-                cross join unnest(v_candidates) c
+                cross join unnest(v_found.candidates) as c (property_id, sort_key, distance)
                 join private.property_search m on m.property_id = c.property_id
                 cross join days i
                 -- the nights at their usual price; and, where some have a price of their own, the difference
@@ -307,14 +350,7 @@ begin
                         ), 0) end as rent,
                         m.fees_per_stay + m.fees_per_night * q.nights + m.fees_per_guest * q.guests
                         + (m.fees_per_guest_night * q.guests + greatest(q.guests - m.extra_guests_after, 0) * m.extra_guest_price) * q.nights
-                        + case when q.pets = 0 then 0 else (
-                            select coalesce(sum(
-                                f.amount * case when f.charge in ('per_guest', 'per_guest_night') then q.pets else 1 end
-                                * case when f.charge in ('per_night', 'per_guest_night') then q.nights else 1 end
-                            ), 0)::bigint
-                            from public.property_fees f
-                            where f.property_id = m.property_id and f.kind = 'pet'
-                        ) end as fees
+                        + case when q.pets = 0 then 0 else private.pet_fees(m.property_id, q.pets, q.nights) end as fees
                     offset 0
                 ) r
                 cross join lateral (
@@ -334,14 +370,8 @@ begin
                     select nullif(least(case
                         when not q.is_priced then null
                         -- some nights are taxed and others are not
-                        when m.is_taxed and q.nights > m.tax_nights then (
-                            select sum(l.amount)
-                            from public.properties p
-                            cross join lateral private.price_stay(
-                                p, i.check_in, private.night_prices(p.id, i.check_in, i.check_out), q.guests, q.pets, now()
-                            ) l
-                            where p.id = m.property_id
-                        )
+                        when m.is_taxed and q.nights > m.tax_nights
+                            then private.sum_of_lines(m.property_id, i.check_in, i.check_out, q.guests, q.pets)
                         else
                             d.rent + r.fees
                             + case when q.guest_percent = 0 then 0 else private.proportion(d.rent + r.fees, q.guest_percent, 100) end
@@ -381,57 +411,56 @@ begin
                 offset 0
             ) h
             where
-                (not v_by_total or (h.sort_key, h.property_id) <= (v_reach, v_reach_id))
+                (not v_by_total or (h.sort_key, h.property_id) <= (v_found.reach, v_found.reach_id))
                 and (v_is_flexible or v_after_key is null or (h.sort_key, h.property_id) > (v_after_key, v_after_id))
             order by h.sort_key, h.property_id, h.total, h.check_in
-        );
+        ) h;
 
-        if v_nights is null then
-            v_hits := v_pool[:p_limit];
-            v_count := cardinality(v_hits);
+        if v_pool is null or v_nights is null then
+            v_hits := coalesce(v_pool, '{}');
         elsif not v_is_flexible then
             v_hits := array(
                 select v_pool[r.number]
                 from private.broken_rules(
-                    array(select row (h.property_id, h.check_in, h.check_out)::private.stay from unnest(v_pool) h),
+                    v_property_ids, array_fill(p_search.arrivals[1], array[cardinality(v_pool)]),
+                    array_fill(p_search.arrivals[1] + v_nights, array[cardinality(v_pool)]),
                     p_search.adults, p_search.children, p_search.infants, p_search.pets, p_enough => p_limit
                 ) r
             );
-            v_count := cardinality(v_hits);
         else
             -- of several dates of a place the first that can be booked
             v_hits := '{}';
-            v_count := 0;
-            while cardinality(v_pool) > 0 and v_count < p_limit loop
-                v_asked := (p_limit - v_count) * 4 / 3 + 2;
-                v_hits := v_hits || array(
-                    select distinct on (h.property_id) h
-                    from unnest(array(
-                        select v_pool[r.number]
+            v_seen := '{}';
+            v_asked := 0;
+            while v_asked < cardinality(v_pool) and cardinality(v_hits) < p_limit loop
+                v_step := (p_limit - cardinality(v_hits)) * 4 / 3 + 2;
+                v_slice := array(
+                    select v_pool[f.number]
+                    from (
+                        select min(v_asked + r.number) as number
                         from private.broken_rules(
-                            array(select row (h.property_id, h.check_in, h.check_out)::private.stay from unnest(v_pool[:v_asked]) h),
-                            p_search.adults, p_search.children, p_search.infants, p_search.pets, p_enough => v_asked
+                            v_property_ids[v_asked + 1:v_asked + v_step],
+                            array(select h.check_in from unnest(v_pool[v_asked + 1:v_asked + v_step]) h),
+                            array(select h.check_out from unnest(v_pool[v_asked + 1:v_asked + v_step]) h),
+                            p_search.adults, p_search.children, p_search.infants, p_search.pets, p_enough => v_step
                         ) r
-                    )) h
-                    where h.property_id not in (select a.property_id from unnest(v_hits) a)
-                    order by h.property_id, h.total, h.check_in
+                        group by v_property_ids[v_asked + r.number]
+                    ) f
+                    where v_property_ids[f.number] <> all (v_seen)
+                    order by f.number
                 );
-                v_pool := v_pool[v_asked + 1:];
-                -- those of the pages before are there so that no other dates of theirs are
-                v_count := (
-                    select count(*) from unnest(v_hits) h where v_after_key is null or (h.sort_key, h.property_id) > (v_after_key, v_after_id)
+                v_asked := v_asked + v_step;
+                -- what is on the pages before has no other dates on this one
+                v_seen := v_seen || array(select h.property_id from unnest(v_slice) h);
+                v_hits := v_hits || array(
+                    select h from unnest(v_slice) h where v_after_key is null or (h.sort_key, h.property_id) > (v_after_key, v_after_id)
                 );
             end loop;
         end if;
-        exit when v_count >= p_limit or v_reach = 'infinity';
+        exit when cardinality(v_hits) >= p_limit or v_found.reach = 'infinity';
         v_some := v_some * 2;
     end loop;
-    return query
-    select h.*
-    from unnest(v_hits) h
-    where v_after_key is null or (h.sort_key, h.property_id) > (v_after_key, v_after_id)
-    order by h.sort_key, h.property_id
-    limit p_limit;
+    return v_hits[:p_limit];
 end
 $$;
 revoke execute on function private.find_properties(private.search, boolean, integer) from public;

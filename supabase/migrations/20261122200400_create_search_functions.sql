@@ -113,7 +113,7 @@ begin
             case when
                 least(p_min_price, p_max_price) < 0 or greatest(p_min_price, p_max_price) > 1000000000000 or p_min_price > p_max_price
             then 'price' end,
-            case when a.is_unknown then 'amenities' end,
+            case when a.bits < 0 then 'amenities' end,
             case when exists (
                 select
                 from unnest(p_cancellation_policies) as u (id)
@@ -134,8 +134,9 @@ begin
             (select c.minor_unit from public.currencies c where c.code = p_currency) as minor_unit
         offset 0
     ) d
+    -- the sign is left for what is none
     cross join (
-        select coalesce(bit_or(1::bigint << a.bit), 0) as bits, count(*) > count(a.id) as is_unknown
+        select coalesce(bit_or(coalesce(1::bigint << a.bit, 1::bigint << 63)), 0) as bits
         from unnest(p_amenities) as u (id)
         left join public.amenities a on a.id = u.id
     ) a;
@@ -200,10 +201,10 @@ begin
     return (
         select row (
             z.southwest[0], z.southwest[1], z.northeast[0], z.northeast[1],
-            private.mercator(
+            case when v_sort = 'distance' or p_radius is not null then private.mercator(
                 coalesce(p_latitude, (z.south + z.north) / 2),
                 coalesce(p_longitude, (z.west + z.east + case when z.west > z.east then 360 else 0 end) / 2)
-            ),
+            ) end,
             case when v_sort = 'distance' or p_radius is not null then coalesce(p_radius, 'infinity') end,
             v_arrivals, v_nights,
             private.weekend_nights(v_arrivals[1], v_arrivals[1] + v_nights),
@@ -287,9 +288,9 @@ begin
         case when v.nights is null then f.rent else round(f.rent / v.nights::numeric)::bigint end,
         case when v.nights is not null then f.rent end,
         f.cover_photo,
-        format('%s:%s:%s', v.sort, f.sort_key, p.id),
+        v.sort || ':' || f.sort_key || ':' || p.id,
         f.total, f.check_in, f.check_out, f.rating
-    from private.find_properties(v, true, p_limit) f
+    from unnest(private.find_properties(v, true, p_limit)) f
     join public.properties p on p.id = f.property_id
     order by f.sort_key, f.property_id;
 end
@@ -338,7 +339,7 @@ begin
     );
     perform private.allow_caching(10);
     return query
-    select least(count(*), 300)::integer, count(*) > 300 from private.find_properties(v, false, 301);
+    select least(count(*), 300)::integer, count(*) > 300 from unnest(private.find_properties(v, false, 301));
 end
 $$;
 revoke execute on function public.count_properties(

@@ -37,7 +37,7 @@ begin
     return query
     with found as materialized (
         select f.*
-        from private.find_properties(v, p_currency is not null, 501) with ordinality as f (
+        from unnest(private.find_properties(v, p_currency is not null, 501)) with ordinality as f (
             property_id, check_in, check_out, rent, total, distance, rating, cover_photo, sort_key, position
         )
     ),
