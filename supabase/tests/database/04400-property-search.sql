@@ -1,6 +1,6 @@
 -- The projection that search reads: what gets in, what leaves, and that it never differs from what it is made of.
 begin;
-select plan(25);
+select plan(31);
 
 create temporary table person on commit drop as select tests.create_person('Hana') as hana, tests.create_person('Cora') as cora;
 create temporary table place on commit drop as
@@ -83,6 +83,8 @@ delete from public.property_seasons;
 select isnt_empty('select * from pg_temp.drift()', 'S20 with triggers off it drifts, and this test sees it');
 select is(private.rebuild_property_search(), 2::bigint, 'S21 a rebuild says how many there are');
 select is_empty('select * from pg_temp.drift()', 'S22 and cures it');
+alter table public.properties enable trigger refresh_search;
+alter table public.property_seasons enable trigger refresh_search_after_delete;
 
 select is(
     (select round((private.mercator(0, 180))[0]::numeric, 2)), 20037508.34, 'S23 the map''s square has the size that EPSG:3857 gives it'
@@ -96,6 +98,29 @@ select ok(
     and cardinality(enum_range(null::public.property_type)) <= 28,
     'S25 each kind has a bit of its own'
 );
+
+insert into public.property_photos (property_id, external_url, alt_text, position)
+select other, 'https://example.com/1.jpg', 'Photo 1', 5 from place;
+select is((select row_of #>> '{cover_photo,alt_text}' from place, pg_temp.row_of(other)), 'The front door', 'S26 its cover is the first of its photos');
+update public.property_photos set position = 9 - position where property_id = (select other from place);
+select is(
+    (select row_of -> 'cover_photo' from place, pg_temp.row_of(other)),
+    '{"path": null, "external_url": "https://example.com/1.jpg", "alt_text": "Photo 1"}', 'S27 in their order'
+);
+delete from public.property_photos where alt_text = 'Photo 1';
+select is((select row_of #>> '{cover_photo,alt_text}' from place, pg_temp.row_of(other)), 'The front door', 'S28 of those that are left');
+
+update public.properties set base_price = 3333, weekend_price = 3000 where id = (select other from place);
+select is(
+    (select (row_of ->> 'least_night')::numeric from place, pg_temp.row_of(other)), 300000::numeric,
+    'S29 the cheapest night is said exactly, so that equal prices are in the order of ids'
+);
+update public.properties set weekly_discount_percent = 10 where id = (select other from place);
+select is(
+    (select (row_of ->> 'least_night')::numeric from place, pg_temp.row_of(other)), 269948::numeric,
+    'S30 with a discount it leaves room for what is rounded down'
+);
+select is_empty('select * from pg_temp.drift()', 'S31 after all this nothing differs');
 
 select * from finish();
 rollback;
