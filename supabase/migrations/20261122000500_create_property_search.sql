@@ -188,7 +188,7 @@ comment on column private.property_search.priced_months is 'The months, of any y
 comment on column private.property_search.least_night is
     'What any night of any stay costs at least, in ten-thousandths of a whole unit: its price, or with a discount half a minor unit and a little less, for what is rounded down.';
 comment on column private.property_search.rent_share is
-    'What discounts leave at least of the rent of a stay below a week; 1 for no discount. This and the six columns after it bound the total of a stay from below; price_candidates and price_stay say what it is.';
+    'What discounts leave at least of the rent of a stay below a week; 1 for no discount. This and the six columns after it bound the total of a stay from below; find_properties and price_stay say what it is.';
 comment on column private.property_search.week_rent_share is 'The same for stays of 7 nights or more.';
 comment on column private.property_search.month_rent_share is 'The same for stays of 28 nights or more.';
 comment on column private.property_search.least_stay_fees is

@@ -4,7 +4,7 @@ begin;
 select plan(21);
 
 create temporary table person on commit drop as select tests.create_person('Hana') as hana;
--- 400 places on 50 km of the South Atlantic, on some 20 tiles of the map
+-- 400 places on 50 km of the South Atlantic, on four tiles of the map
 create temporary table place on commit drop as
 select n, tests.create_property(hana, false) as id, setseed(0.5) is null as seeded from person, generate_series(1, 400) as n;
 create temporary table chance on commit drop as
