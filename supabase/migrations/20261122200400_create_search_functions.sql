@@ -202,8 +202,8 @@ begin
         select row (
             z.southwest[0], z.southwest[1], z.northeast[0], z.northeast[1],
             case when v_sort = 'distance' or p_radius is not null then private.mercator(
-                coalesce(p_latitude, (z.south + z.north) / 2),
-                coalesce(p_longitude, (z.west + z.east + case when z.west > z.east then 360 else 0 end) / 2)
+                coalesce(p_latitude, (v_south + v_north) / 2),
+                coalesce(p_longitude, (v_west + v_east + case when v_west > v_east then 360 else 0 end) / 2)
             ) end,
             case when v_sort = 'distance' or p_radius is not null then coalesce(p_radius, 'infinity') end,
             v_arrivals, v_nights,
@@ -222,9 +222,7 @@ begin
             v_sort, p_after
         )::private.search
         from (
-            select
-                v_west as west, v_south as south, v_east as east, v_north as north,
-                private.mercator(v_south, v_west) as southwest, private.mercator(v_north, v_east) as northeast
+            select private.mercator(v_south, v_west) as southwest, private.mercator(v_north, v_east) as northeast
             offset 0
         ) z
     );
