@@ -32,7 +32,8 @@ it("carries a question to the host by mail, without the guest's number", async (
   const mail = await mailAbout(host, "Ben wrote to you: House by the river");
   expect(mail.Text).toContain("Is there a lift? Call [hidden]");
   expect(mail.Text).toContain(`/messages/${thread}`);
-  expect(mail.Text + mail.HTML).not.toContain("912");
+  // links hold random digits
+  expect((mail.Text + mail.HTML).replaceAll(/https?:\S+/g, "")).not.toContain("912");
 });
 
 it("shows the host what is unread, and the guest what was read", async () => {
