@@ -2,7 +2,7 @@
 -- Touches: private.broken_rules, private.bookability, public.bookability, private.read_days, indexes of property_seasons and
 -- property_availability_rules.
 -- Watch: private.broken_rules decides; a rule that is somewhere else is a rule that somebody does not know. Search asks it of a
--- page of places at once: a place among forty costs a quarter of one alone, so it is one query, and of its codes alone. Quote,
+-- page of places at once: a place among twenty costs an eighth of one alone, so it is one query, and of its codes alone. Quote,
 -- booking and alteration ask private.bookability, which puts its codes into words and numbers. Days are the property's: today,
 -- the cut-off hour and the booking window follow its clock, nights are plain dates.
 
