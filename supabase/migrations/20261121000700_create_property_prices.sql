@@ -55,6 +55,8 @@ comment on constraint property_seasons_say_something on public.property_seasons 
     'A season has a price, a shortest or a longest stay.';
 
 create index property_seasons_property_id_idx on public.property_seasons (property_id, currency);
+create index property_seasons_price_idx on public.property_seasons (property_id, ends_on) include (starts_on, price)
+    where price is not null;
 
 create table public.property_date_overrides (
     id uuid default gen_random_uuid() constraint property_date_overrides_pkey primary key,
@@ -82,6 +84,7 @@ comment on constraint property_date_overrides_price_range on public.property_dat
     'A price is 1 to 1,000,000,000,000 minor units of the currency.';
 
 create index property_date_overrides_property_id_idx on public.property_date_overrides (property_id, currency);
+create index property_date_overrides_price_idx on public.property_date_overrides (property_id, ends_on) include (starts_on, price);
 
 create table public.property_availability_rules (
     id uuid default gen_random_uuid() constraint property_availability_rules_pkey primary key,

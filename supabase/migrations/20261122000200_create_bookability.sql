@@ -1,6 +1,6 @@
 -- Purpose: the one function that decides whether a party can stay on given dates, and says everything that speaks against it.
--- Touches: private.broken_rules, private.bookability, public.bookability, private.read_days, indexes of property_seasons and
--- property_availability_rules.
+-- Touches: private.read_days, private.has_passed, private.children_allowed, private.broken_rules, private.bookability,
+-- public.bookability, indexes of property_seasons and property_availability_rules.
 -- Watch: private.broken_rules decides; a rule that is somewhere else is a rule that somebody does not know. Search asks it of a
 -- page of places at once: a place among twenty costs an eighth of one alone, so it is one query, and of its codes alone. Quote,
 -- booking and alteration ask private.bookability, which puts its codes into words and numbers. Days are the property's: today,
@@ -11,28 +11,24 @@ language plpgsql immutable
 set search_path = ''
 as $$
 declare
-    v_days date[];
     v_problems jsonb := '[]';
 begin
+    -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
+    if array_to_string(p_texts, '|') ~ '^([0-9]{4}-[0-9]{2}-[0-9]{2}([|](?=.)|$))*$' and pg_input_is_valid(p_texts::text, 'date[]') then
+        return p_texts;
+    end if;
     for v_number in 1..cardinality(p_texts) loop
-        continue when p_texts[v_number] is null;
-        -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
-        if p_texts[v_number] ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and pg_input_is_valid(p_texts[v_number], 'date') then
-            v_days[v_number] := p_texts[v_number]::date;
-        else
+        if p_texts[v_number] !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' or not pg_input_is_valid(p_texts[v_number], 'date') then
             v_problems := v_problems || jsonb_build_object(
                 'code', 'invalid_date', 'argument', p_names[v_number], 'value', left(p_texts[v_number], 40),
                 'message', format('%s is not a date.', p_names[v_number])
             );
         end if;
     end loop;
-    if v_problems <> '[]' then
-        raise sqlstate 'PT400' using
-            message = v_problems -> 0 ->> 'message',
-            detail = v_problems::text,
-            hint = 'Write a day of the calendar as YYYY-MM-DD, without a time.';
-    end if;
-    return v_days;
+    raise sqlstate 'PT400' using
+        message = v_problems -> 0 ->> 'message',
+        detail = v_problems::text,
+        hint = 'Write a day of the calendar as YYYY-MM-DD, without a time.';
 end
 $$;
 revoke execute on function private.read_days(text[], text[]) from public;
@@ -56,6 +52,19 @@ $$;
 revoke execute on function private.has_passed(timestamp, text, timestamptz) from public;
 comment on function private.has_passed(timestamp, text, timestamptz) is
     'Whether, at p_at, the clocks of a zone have reached a day and time, for good. Called by rules about hours.';
+
+-- What few parties need is a function of its own: a query prepares all that is in it, needed or not.
+create function private.children_allowed(p_property_id uuid) returns boolean
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return (select h.children_allowed from public.house_rules h where h.property_id = p_property_id order by h.version desc limit 1);
+end
+$$;
+revoke execute on function private.children_allowed(uuid) from public;
+comment on function private.children_allowed(uuid) is
+    'Whether the house rules of a property, as they are now, allow children and infants. Called by broken_rules.';
 
 -- most seasons are of prices alone
 create index property_seasons_ends_on_idx on public.property_seasons (property_id, ends_on) include (starts_on, min_nights, max_nights)
@@ -88,9 +97,7 @@ begin
                 case when a.guests > p.max_guests then 'too_many_guests' end,
                 case when a.infants > p.max_infants then 'too_many_infants' end,
                 case when a.pets > p.max_pets then 'too_many_pets' end,
-                case when a.minors > 0 and not (
-                    select h.children_allowed from public.house_rules h where h.property_id = p.id order by h.version desc limit 1
-                ) then 'children_not_allowed' end,
+                case when a.minors > 0 and not private.children_allowed(p.id) then 'children_not_allowed' end,
                 case when d.check_in is null then 'invalid_date' end,
                 case when d.check_out <= d.check_in then 'check_out_before_check_in' end,
                 case

@@ -4,55 +4,49 @@
 -- departure, and whose length is within the first day's min_nights and max_nights can be booked, and no other. It never says
 -- what takes a night. Ranges are spread over days and joined by day; nothing is called once a day.
 
-create function private.night_prices(p_property_id uuid, p_from date, p_until date) returns bigint[]
-language plpgsql stable security definer
+create function private.night_prices(p_property public.properties, p_from date, p_until date) returns bigint[]
+language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v_prices bigint[];
-    v_usual bigint;
-    v_weekend bigint;
-    v_weekday integer := extract(isodow from p_from);
-    v_span record;
+    -- of each span: the first night and the night after the last, counted from p_from, and the price
+    v_spans constant bigint[] := array(
+        select array[r.starts_on - p_from, r.ends_on - p_from, r.price] from public.property_seasons r
+        where r.property_id = p_property.id and r.price is not null and r.starts_on < p_until and r.ends_on > p_from
+    ) || array(
+        select array[r.starts_on - p_from, r.ends_on - p_from, r.price] from public.property_date_overrides r
+        where r.property_id = p_property.id and r.starts_on < p_until and r.ends_on > p_from
+    );
+    v_weekday constant integer := extract(isodow from p_from);
+    v_usual constant bigint := p_property.base_price;
+    v_weekend constant bigint := coalesce(p_property.weekend_price, p_property.base_price);
+    v_prices bigint[] := '{}';
 begin
-    select p.base_price, coalesce(p.weekend_price, p.base_price) into v_usual, v_weekend
-    from public.properties p
-    where p.id = p_property_id;
-    v_prices := array_fill(v_usual, array[greatest(p_until - p_from, 0)]);
     for v_night in 1..p_until - p_from loop
-        if (v_weekday + v_night - 2) % 7 in (4, 5) then
-            v_prices[v_night] := v_weekend;
-        end if;
+        v_prices[v_night] := case when (v_weekday + v_night - 2) % 7 in (4, 5) then v_weekend else v_usual end;
     end loop;
     -- what comes later counts before what came earlier
-    for v_span in
-        select r.starts_on, r.ends_on, r.price, 1 as turn from public.property_seasons r
-        where r.property_id = p_property_id and r.price is not null and r.starts_on < p_until and r.ends_on > p_from
-        union all
-        select r.starts_on, r.ends_on, r.price, 2 from public.property_date_overrides r
-        where r.property_id = p_property_id and r.starts_on < p_until and r.ends_on > p_from
-        order by turn
-    loop
-        for v_night in greatest(v_span.starts_on - p_from, 0) + 1..least(v_span.ends_on, p_until) - p_from loop
-            v_prices[v_night] := v_span.price;
+    for v_span in 1..coalesce(array_length(v_spans, 1), 0) loop
+        for v_night in greatest(v_spans[v_span][1], 0) + 1..least(v_spans[v_span][2], p_until - p_from) loop
+            v_prices[v_night] := v_spans[v_span][3];
         end loop;
     end loop;
     return v_prices;
 end
 $$;
-revoke execute on function private.night_prices(uuid, date, date) from public;
-comment on function private.night_prices(uuid, date, date) is
-    'Price of each night of [p_from, p_until), in order, in minor units, before discounts: date override > season > weekend > base. Called by quote, booking and nightly_prices. Definer, because calendar and search are.';
+revoke execute on function private.night_prices(public.properties, date, date) from public;
+comment on function private.night_prices(public.properties, date, date) is
+    'Price of each night of [p_from, p_until), in order, in minor units, before discounts: date override > season > weekend > base. Called by functions of the owner.';
 
-create function private.nightly_prices(p_property_id uuid, p_from date, p_until date) returns table (night date, price bigint)
+create function private.nightly_prices(p_property public.properties, p_from date, p_until date) returns table (night date, price bigint)
 language sql stable security definer rows 30
 set search_path = ''
 as $$
     select p_from + n.position::integer - 1, n.price
-    from unnest(private.night_prices(p_property_id, p_from, p_until)) with ordinality as n (price, position)
+    from unnest(private.night_prices(p_property, p_from, p_until)) with ordinality as n (price, position)
 $$;
-revoke execute on function private.nightly_prices(uuid, date, date) from public;
-comment on function private.nightly_prices(uuid, date, date) is
+revoke execute on function private.nightly_prices(public.properties, date, date) from public;
+comment on function private.nightly_prices(public.properties, date, date) is
     'night_prices with the night of each. Called by the calendar. Definer, because it is.';
 
 create function private.property_calendar(p_property_id uuid, p_from date, p_to date, p_at timestamptz default now())
@@ -116,7 +110,7 @@ begin
             and not v_taken @> (n.night - 1)
             and extract(isodow from n.night)::smallint = any (v_property.check_out_weekdays)
             and z.day is null
-    from private.nightly_prices(p_property_id, p_from, p_to) n
+    from private.nightly_prices(v_property, p_from, p_to) n
     left join (
         select c.min_nights, c.max_nights, generate_series(greatest(c.starts_on, p_from), least(c.ends_on, p_to) - 1, interval '1 day')::date as day
         from public.property_seasons c

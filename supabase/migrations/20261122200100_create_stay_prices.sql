@@ -51,6 +51,23 @@ revoke execute on function private.proportion(bigint, numeric, numeric) from pub
 comment on function private.proportion(bigint, numeric, numeric) is
     'p_amount times p_part by p_whole, rounded half up (of a negative amount: away from zero). The one place where money is rounded.';
 
+create function private.sum_of_nights(p_night_prices bigint[]) returns bigint
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+    v_sum bigint := 0;
+    v_price bigint;
+begin
+    foreach v_price in array p_night_prices loop
+        v_sum := v_sum + v_price;
+    end loop;
+    return v_sum;
+end
+$$;
+revoke execute on function private.sum_of_nights(bigint[]) from public;
+comment on function private.sum_of_nights(bigint[]) is 'What nights cost together, in minor units. Called by functions of the owner.';
+
 create function private.stay_discount(
     p_property public.properties, p_nights integer, p_days_ahead integer, out description text, out percent smallint
 )
@@ -78,173 +95,178 @@ comment on function private.stay_discount(public.properties, integer, integer) i
     'The one discount of a stay: for its length, else early-bird, else last-minute; null when there is none.';
 
 create function private.price_stay(
-    p_property public.properties, p_check_in date, p_night_prices bigint[], p_guests integer, p_pets integer, p_now timestamptz
+    p_property public.properties, p_check_in date, p_night_prices bigint[], p_guests integer, p_pets integer, p_now timestamptz,
+    out lines public.quote_line[], out rent bigint, out discount bigint, out fees bigint, out taxes bigint,
+    out guest_platform_fee bigint, out host_platform_fee bigint
 )
-returns setof public.quote_line
 language plpgsql stable
 set search_path = ''
 as $$
 declare
     v_nights constant integer := cardinality(p_night_prices);
-    v_line public.quote_line;
-    v_row record;
+    v_guest_percent numeric;
+    v_host_percent numeric;
+    v_fees public.property_fees[];
+    v_fee public.property_fees;
+    v_taxes public.property_taxes[];
+    v_tax public.property_taxes;
+    -- those without a line so far
+    v_nights_left bigint[] := p_night_prices;
+    v_price bigint;
     v_discount record;
-    v_full_rent bigint;
-    v_rent bigint;
-    -- fees that every night adds to, and the others
+    v_kind public.line_kind;
+    v_quantity integer;
+    v_amount bigint;
+    v_extra_guests public.quote_line;
+    -- of the fees what every night adds to
     v_nightly_fees bigint := 0;
-    v_flat_fees bigint := 0;
     v_taxed_nights integer;
     v_taxed_rent numeric;
     v_taxed_fees numeric;
     -- taxes that prices include, in per cent of rent and of fees without tax
-    v_rent_included numeric := 0;
-    v_fees_included numeric := 0;
+    v_rent_included numeric;
+    v_fees_included numeric;
 begin
-    v_line.included_amount := 0;
-    v_line.kind := 'nights';
-    for v_row in
-        select n.price, count(*) as nights from unnest(p_night_prices) with ordinality as n (price, position)
-        group by n.price
-        order by min(n.position)
-    loop
-        v_line.description := case when v_row.nights = 1 then '1 night' else format('%s nights', v_row.nights) end;
-        v_line.quantity := v_row.nights;
-        v_line.unit_amount := v_row.price;
-        v_line.amount := v_row.nights * v_row.price;
-        v_line.host_amount := v_line.amount;
-        return next v_line;
-    end loop;
-    v_full_rent := (select sum(n.price) from unnest(p_night_prices) as n (price));
-    v_rent := v_full_rent;
+    select
+        f.guest_percent, f.host_percent,
+        array(
+            select e from public.property_fees e
+            where e.property_id = p_property.id and (e.kind <> 'pet' or p_pets > 0)
+            order by e.kind <> 'cleaning', e.kind <> 'pet', e.created_at, e.name, e.id
+        ),
+        array(
+            select t from public.property_taxes t
+            where t.property_id = p_property.id and v_nights < coalesce(t.exempt_from_nights, v_nights + 1)
+            order by t.created_at, t.name, t.id
+        )
+    into v_guest_percent, v_host_percent, v_fees, v_taxes
+    from private.platform_fees f
+    where f.valid_from <= p_now
+    order by f.valid_from desc
+    limit 1;
 
-    v_discount := private.stay_discount(
-        p_property, v_nights, p_check_in - (p_now at time zone coalesce(p_property.time_zone, 'UTC'))::date
-    );
-    if v_discount.percent > 0 then
-        v_line.kind := 'discount';
-        v_line.description := v_discount.description;
-        v_line.quantity := 1;
-        v_line.percent := v_discount.percent;
-        v_line.amount := -private.proportion(v_full_rent, v_discount.percent, 100);
-        v_line.unit_amount := v_line.amount;
-        v_line.host_amount := v_line.amount;
-        v_rent := v_rent + v_line.amount;
-        return next v_line;
-        v_line.percent := null;
+    rent := 0;
+    while v_nights_left <> '{}' loop
+        v_price := v_nights_left[1];
+        v_quantity := cardinality(array_positions(v_nights_left, v_price));
+        v_amount := v_quantity * v_price;
+        rent := rent + v_amount;
+        lines := lines || row(
+            'nights', case v_quantity when 1 then '1 night' else v_quantity || ' nights' end, v_quantity, v_price, null, v_amount, v_amount, 0
+        )::public.quote_line;
+        v_nights_left := array_remove(v_nights_left, v_price);
+    end loop;
+
+    discount := 0;
+    if greatest(
+        p_property.monthly_discount_percent, p_property.weekly_discount_percent,
+        p_property.early_bird_discount_percent, p_property.last_minute_discount_percent
+    ) > 0 then
+        v_discount := private.stay_discount(
+            p_property, v_nights, p_check_in - (p_now at time zone coalesce(p_property.time_zone, 'UTC'))::date
+        );
+        if v_discount.percent > 0 then
+            discount := -private.proportion(rent, v_discount.percent, 100);
+            lines := lines || row(
+                'discount', v_discount.description, 1, discount, v_discount.percent, discount, discount, 0
+            )::public.quote_line;
+        end if;
     end if;
 
-    for v_row in
-        select f.kind, f.name, f.unit, f.quantity, f.is_nightly
-        from (
-            select
-                case t.kind when 'cleaning' then 'cleaning' when 'pet' then 'pets' else 'fee' end::public.line_kind as kind,
-                t.name, t.amount as unit, t.created_at, t.id,
-                case t.charge
-                    when 'per_booking' then 1
-                    when 'per_night' then v_nights
-                    when 'per_guest' then h.heads
-                    else h.heads * v_nights
-                end as quantity,
-                t.charge in ('per_night', 'per_guest_night') as is_nightly
-            from public.property_fees t
-            cross join lateral (select case t.kind when 'pet' then p_pets else p_guests end as heads) h
-            where t.property_id = p_property.id and (t.kind <> 'pet' or p_pets > 0)
-            union all
-            select
-                'extra_guests', 'Extra guests', p_property.extra_guest_price, null, null,
-                (p_guests - p_property.extra_guests_after) * v_nights, true
-            where p_property.extra_guest_price > 0 and p_guests > p_property.extra_guests_after
-        ) f
-        order by f.kind, f.created_at, f.name, f.id
-    loop
-        v_line.kind := v_row.kind;
-        v_line.description := v_row.name;
-        v_line.quantity := v_row.quantity;
-        v_line.unit_amount := v_row.unit;
-        v_line.amount := v_row.quantity * v_row.unit;
-        v_line.host_amount := v_line.amount;
-        if v_row.is_nightly then
-            v_nightly_fees := v_nightly_fees + v_line.amount;
-        else
-            v_flat_fees := v_flat_fees + v_line.amount;
+    fees := 0;
+    if p_property.extra_guest_price > 0 and p_guests > p_property.extra_guests_after then
+        v_quantity := (p_guests - p_property.extra_guests_after) * v_nights;
+        v_amount := v_quantity * p_property.extra_guest_price;
+        v_extra_guests := row('extra_guests', 'Extra guests', v_quantity, p_property.extra_guest_price, null, v_amount, v_amount, 0);
+        v_nightly_fees := v_amount;
+        fees := v_amount;
+    end if;
+    foreach v_fee in array v_fees loop
+        v_kind := case v_fee.kind when 'cleaning' then 'cleaning' when 'pet' then 'pets' else 'fee' end;
+        if v_extra_guests.kind < v_kind then
+            lines := lines || v_extra_guests;
+            v_extra_guests := null;
         end if;
-        return next v_line;
+        v_quantity := case
+            when v_fee.charge in ('per_booking', 'per_night') then 1 when v_fee.kind = 'pet' then p_pets else p_guests
+        end;
+        if v_fee.charge in ('per_night', 'per_guest_night') then
+            v_quantity := v_quantity * v_nights;
+            v_nightly_fees := v_nightly_fees + v_quantity * v_fee.amount;
+        end if;
+        v_amount := v_quantity * v_fee.amount;
+        fees := fees + v_amount;
+        lines := lines || row(v_kind, v_fee.name, v_quantity, v_fee.amount, null, v_amount, v_amount, 0)::public.quote_line;
     end loop;
+    if v_extra_guests.kind is not null then
+        lines := lines || v_extra_guests;
+    end if;
 
-    v_line.kind := 'tax';
-    for v_row in
-        select
-            t.*,
-            sum(t.percent) filter (where t.is_inclusive and t.applies_to in ('all', 'rent')) over () as rent_included,
-            sum(t.percent) filter (where t.is_inclusive and t.applies_to in ('all', 'fees')) over () as fees_included
-        from public.property_taxes t
-        where t.property_id = p_property.id and v_nights < coalesce(t.exempt_from_nights, v_nights + 1)
-        order by t.created_at, t.name, t.id
-    loop
-        v_taxed_nights := least(v_nights, v_row.max_nights);
-        v_line.description := v_row.name;
-        if v_row.charge = 'percent' then
-            v_rent_included := coalesce(v_row.rent_included, 0);
-            v_fees_included := coalesce(v_row.fees_included, 0);
-            -- both over v_full_rent * v_nights, so that nothing is divided before the line is rounded
-            v_taxed_rent := case when v_row.applies_to = 'fees' then 0 else
-                (select sum(n.price) from unnest(p_night_prices[:v_taxed_nights]) as n (price)) * v_rent * v_nights end;
-            v_taxed_fees := case when v_row.applies_to = 'rent' then 0 else
-                (v_flat_fees::numeric * v_nights + v_nightly_fees * v_taxed_nights) * v_full_rent end;
-            v_line.quantity := 1;
-            v_line.percent := trim_scale(v_row.percent);
-            v_line.unit_amount := case
-                when v_row.is_inclusive then private.proportion(
+    taxes := 0;
+    foreach v_tax in array v_taxes loop
+        v_taxed_nights := least(v_nights, v_tax.max_nights);
+        if v_tax.charge = 'percent' then
+            -- both over rent * v_nights, so that nothing is divided before the line is rounded
+            v_taxed_rent := case
+                when v_tax.applies_to = 'fees' then 0
+                when v_taxed_nights = v_nights then rent::numeric
+                else private.sum_of_nights(p_night_prices[:v_taxed_nights])::numeric
+            end * (rent + discount) * v_nights;
+            v_taxed_fees := case when v_tax.applies_to = 'rent' then 0 else
+                ((fees - v_nightly_fees)::numeric * v_nights + v_nightly_fees * v_taxed_nights) * rent end;
+            v_quantity := 1;
+            if v_tax.is_inclusive then
+                select
+                    coalesce(sum(t.percent) filter (where t.applies_to <> 'fees'), 0),
+                    coalesce(sum(t.percent) filter (where t.applies_to <> 'rent'), 0)
+                into v_rent_included, v_fees_included
+                from unnest(v_taxes) t
+                where t.is_inclusive;
+                v_amount := private.proportion(
                     1,
-                    (v_taxed_rent * (100 + v_fees_included) + v_taxed_fees * (100 + v_rent_included)) * v_row.percent,
-                    v_full_rent::numeric * v_nights * (100 + v_rent_included) * (100 + v_fees_included)
-                )
-                else private.proportion(1, (v_taxed_rent + v_taxed_fees) * v_row.percent, v_full_rent::numeric * v_nights * 100)
-            end;
+                    (v_taxed_rent * (100 + v_fees_included) + v_taxed_fees * (100 + v_rent_included)) * v_tax.percent,
+                    rent::numeric * v_nights * (100 + v_rent_included) * (100 + v_fees_included)
+                );
+            else
+                v_amount := private.proportion(1, (v_taxed_rent + v_taxed_fees) * v_tax.percent, rent::numeric * v_nights * 100);
+            end if;
         else
-            v_line.quantity := case v_row.charge
+            v_quantity := case v_tax.charge
                 when 'per_booking' then 1
                 when 'per_night' then v_taxed_nights
                 when 'per_guest' then p_guests
                 else p_guests * v_taxed_nights
             end;
-            v_line.percent := null;
-            v_line.unit_amount := v_row.amount;
+            v_amount := v_tax.amount;
         end if;
-        v_line.included_amount := case when v_row.is_inclusive then v_line.quantity * v_line.unit_amount else 0 end;
-        v_line.amount := v_line.quantity * v_line.unit_amount - v_line.included_amount;
-        v_line.host_amount := v_line.amount;
-        return next v_line;
+        if v_tax.is_inclusive then
+            lines := lines || row(
+                'tax', v_tax.name, v_quantity, v_amount, trim_scale(v_tax.percent), 0, 0, v_quantity * v_amount
+            )::public.quote_line;
+        else
+            taxes := taxes + v_quantity * v_amount;
+            lines := lines || row(
+                'tax', v_tax.name, v_quantity, v_amount, trim_scale(v_tax.percent), v_quantity * v_amount, v_quantity * v_amount, 0
+            )::public.quote_line;
+        end if;
     end loop;
-    v_line.included_amount := 0;
 
-    select f.guest_percent, f.host_percent into v_row
-    from private.platform_fees f
-    where f.valid_from <= p_now
-    order by f.valid_from desc
-    limit 1;
-    v_line.quantity := 1;
-    if v_row.guest_percent > 0 then
-        v_line.kind := 'guest_platform_fee';
-        v_line.description := 'Service fee';
-        v_line.percent := trim_scale(v_row.guest_percent);
-        v_line.unit_amount := private.proportion(v_rent + v_nightly_fees + v_flat_fees, v_row.guest_percent, 100);
-        v_line.amount := v_line.unit_amount;
-        v_line.host_amount := 0;
-        return next v_line;
+    guest_platform_fee := 0;
+    if v_guest_percent > 0 then
+        guest_platform_fee := private.proportion(rent + discount + fees, v_guest_percent, 100);
+        lines := lines || row(
+            'guest_platform_fee', 'Service fee', 1, guest_platform_fee, trim_scale(v_guest_percent), guest_platform_fee, 0, 0
+        )::public.quote_line;
     end if;
-    if v_row.host_percent > 0 then
-        v_line.kind := 'host_platform_fee';
-        v_line.description := 'Host service fee';
-        v_line.percent := trim_scale(v_row.host_percent);
-        v_line.unit_amount := -private.proportion(v_rent + v_nightly_fees + v_flat_fees, v_row.host_percent, 100);
-        v_line.amount := 0;
-        v_line.host_amount := v_line.unit_amount;
-        return next v_line;
+    host_platform_fee := 0;
+    if v_host_percent > 0 then
+        host_platform_fee := -private.proportion(rent + discount + fees, v_host_percent, 100);
+        lines := lines || row(
+            'host_platform_fee', 'Host service fee', 1, host_platform_fee, trim_scale(v_host_percent), 0, host_platform_fee, 0
+        )::public.quote_line;
     end if;
 end
 $$;
 revoke execute on function private.price_stay(public.properties, date, bigint[], integer, integer, timestamptz) from public;
 comment on function private.price_stay(public.properties, date, bigint[], integer, integer, timestamptz) is
-    'The lines of a stay of which each night has its price. p_now decides about early-bird and last-minute, on the property''s clock. A tax of limited nights counts their rent, what every night adds, and flat fees whole; a tax that prices include is taken out of them beside the others that they include. Called by functions of the owner.';
+    'The lines of a stay of which each night has its price, and their sums, as the columns of the same names of public.quote are. p_now decides about early-bird and last-minute, on the property''s clock. A tax of limited nights counts their rent, what every night adds, and flat fees whole; a tax that prices include is taken out of them beside the others that they include. Called by functions of the owner.';

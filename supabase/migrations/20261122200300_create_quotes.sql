@@ -118,46 +118,30 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
+    v_facts record;
     v_property public.properties;
-    v_quote public.quote;
     v_night_prices bigint[];
-    v_guest_total numeric := 0;
+    v_price record;
+    v_guest_total bigint;
+    v_host_total bigint;
+    v_check_in_at timestamptz;
+    v_check_out_at timestamptz;
+    v_terms_hash text;
+    v_expires_at timestamptz;
 begin
-    select p.* into v_property from public.properties p where p.id = p_property_id;
-    v_quote.property_id := p_property_id;
-    v_quote.check_in := p_check_in;
-    v_quote.check_out := p_check_out;
-    v_quote.nights := p_check_out - p_check_in;
-    v_quote.adults := p_adults;
-    v_quote.children := p_children;
-    v_quote.infants := p_infants;
-    v_quote.pets := p_pets;
-    v_quote.booking_mode := v_property.booking_mode;
-    v_quote.currency := v_property.currency;
-    v_quote.time_zone := v_property.time_zone;
-    v_quote.check_in_at := (p_check_in + v_property.check_in_from) at time zone v_property.time_zone;
-    v_quote.check_out_at := (p_check_out + v_property.check_out_until) at time zone v_property.time_zone;
-    select c.id, c.name, c.steps, (
-        select h.version from public.house_rules h where h.property_id = p_property_id order by h.version desc limit 1
-    )
-    into
-        v_quote.cancellation_policy_id, v_quote.cancellation_policy_name, v_quote.cancellation_steps, v_quote.house_rules_version
-    from public.cancellation_policies c
-    where c.id = v_property.cancellation_policy_id;
-
-    v_night_prices := private.night_prices(p_property_id, p_check_in, p_check_out);
-    v_quote.lines := array(
-        select l from private.price_stay(v_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now) l
-    );
     select
-        sum(l.amount),
-        coalesce(sum(l.amount) filter (where l.kind = 'nights'), 0),
-        coalesce(sum(l.amount) filter (where l.kind = 'discount'), 0),
-        coalesce(sum(l.amount) filter (where l.kind in ('cleaning', 'extra_guests', 'pets', 'fee')), 0),
-        coalesce(sum(l.amount) filter (where l.kind = 'guest_platform_fee'), 0),
-        coalesce(sum(l.host_amount) filter (where l.kind = 'host_platform_fee'), 0)
-    into v_guest_total, v_quote.rent, v_quote.discount, v_quote.fees, v_quote.guest_platform_fee, v_quote.host_platform_fee
-    from unnest(v_quote.lines) l;
+        p as property, c.name as policy_name, c.steps,
+        (select h.version from public.house_rules h where h.property_id = p.id order by h.version desc limit 1) as house_rules_version,
+        (select s.value::interval from private.settings s where s.name = 'quote_validity') as validity
+    into v_facts
+    from public.properties p
+    left join public.cancellation_policies c on c.id = p.cancellation_policy_id
+    where p.id = p_property_id;
+    v_property := v_facts.property;
+    v_night_prices := private.night_prices(v_property, p_check_in, p_check_out);
+    v_price := private.price_stay(v_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now);
+    v_guest_total := v_price.rent + v_price.discount + v_price.fees + v_price.taxes + v_price.guest_platform_fee;
+    v_host_total := v_guest_total - v_price.guest_platform_fee + v_price.host_platform_fee;
     -- what JSON readers can tell apart
     if v_guest_total > 9007199254740991 then
         raise sqlstate 'PT422' using
@@ -165,26 +149,27 @@ begin
             detail = jsonb_build_array(jsonb_build_object('code', 'amount_too_large', 'message', 'The total is above 2^53 - 1 minor units.'))::text,
             hint = 'Choose a shorter stay.';
     end if;
-    v_quote.guest_total := v_guest_total;
-    v_quote.taxes := v_guest_total - v_quote.rent - v_quote.discount - v_quote.fees - v_quote.guest_platform_fee;
-    v_quote.host_total := v_guest_total - v_quote.guest_platform_fee + v_quote.host_platform_fee;
-    v_quote.cancellation_terms := array(
-        select t from private.cancellation_terms(
-            v_quote.cancellation_steps, v_night_prices, v_quote.guest_total,
-            p_check_in + v_property.check_in_from, v_property.time_zone, p_now
-        ) t
-    );
-
+    v_check_in_at := (p_check_in + v_property.check_in_from) at time zone v_property.time_zone;
+    v_check_out_at := (p_check_out + v_property.check_out_until) at time zone v_property.time_zone;
+    v_expires_at := date_trunc('second', p_now + v_facts.validity);
     -- nothing whose text depends on the session
-    v_quote.terms_hash := encode(sha256(convert_to(concat_ws(
-        '|', p_property_id, p_check_in - date '2000-01-01', v_quote.nights, p_adults, p_children, p_infants, p_pets,
-        v_quote.booking_mode, v_quote.currency, v_quote.lines, v_quote.guest_total, v_quote.host_total, v_quote.time_zone,
-        extract(epoch from v_quote.check_in_at), extract(epoch from v_quote.check_out_at),
-        v_quote.cancellation_policy_id, v_quote.cancellation_steps, v_quote.house_rules_version
+    v_terms_hash := encode(sha256(convert_to(concat_ws(
+        '|', p_property_id, p_check_in - date '2000-01-01', p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets,
+        v_property.booking_mode, v_property.currency, v_price.lines, v_property.time_zone, v_property.check_in_from,
+        v_property.check_out_until, v_property.cancellation_policy_id, v_facts.steps, v_facts.house_rules_version
     ), 'UTF8')), 'hex');
-    v_quote.expires_at := date_trunc('second', p_now + private.duration('quote_validity'));
-    v_quote.id := private.quote_id(v_quote.terms_hash, v_quote.expires_at, p_owner);
-    return v_quote;
+    -- in the order of the type
+    return row(
+        private.quote_id(v_terms_hash, v_expires_at, p_owner), v_expires_at, p_property_id, p_check_in, p_check_out,
+        p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets, v_property.booking_mode, v_property.currency,
+        v_price.lines, v_price.rent, v_price.discount, v_price.fees, v_price.taxes, v_price.guest_platform_fee, v_guest_total,
+        v_price.host_platform_fee, v_host_total, v_property.time_zone, v_check_in_at, v_check_out_at,
+        v_property.cancellation_policy_id, v_facts.policy_name, v_facts.steps,
+        private.cancellation_terms(
+            v_facts.steps, v_night_prices, v_guest_total, p_check_in + v_property.check_in_from, v_property.time_zone, p_now
+        ),
+        v_facts.house_rules_version, v_terms_hash
+    )::public.quote;
 end
 $$;
 revoke execute on function private.compute_quote(uuid, date, date, integer, integer, integer, integer, uuid, timestamptz) from public;
@@ -218,10 +203,14 @@ returns public.quote
 language plpgsql stable security definer
 set search_path = ''
 as $$
-begin
-    perform private.refuse_stay(
-        private.bookability(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets)
+declare
+    v_reasons constant jsonb := private.bookability(
+        p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets
     );
+begin
+    if v_reasons <> '[]' then
+        perform private.refuse_stay(v_reasons);
+    end if;
     return private.compute_quote(
         p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, auth.uid(), now()
     );

@@ -252,11 +252,11 @@ set search_path = ''
 as $$
 begin
     return (
-        select sum(l.amount)
+        select s.rent + s.discount + s.fees + s.taxes + s.guest_platform_fee
         from public.properties p
         cross join lateral private.price_stay(
-            p, p_check_in, private.night_prices(p.id, p_check_in, p_check_out), p_guests, p_pets, now()
-        ) l
+            p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_guests, p_pets, now()
+        ) s
         where p.id = p_property_id
     );
 end

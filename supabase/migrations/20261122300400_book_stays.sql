@@ -109,7 +109,7 @@ begin
         p_property_id, v_property.host_id, p_guest_id,
         case v_property.booking_mode when 'instant' then 'awaiting_payment' else 'requested' end::public.booking_status,
         p_now, v_expires_at, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, v_property.booking_mode,
-        v_quote.currency, v_quote.guest_total, v_quote.host_total, private.night_prices(p_property_id, p_check_in, p_check_out),
+        v_quote.currency, v_quote.guest_total, v_quote.host_total, private.night_prices(v_property, p_check_in, p_check_out),
         v_property.title, v_property.city, v_quote.time_zone, v_property.check_in_from, v_property.check_out_until,
         v_quote.check_in_at, v_quote.check_out_at, v_quote.cancellation_policy_id, v_quote.cancellation_policy_name,
         v_quote.cancellation_steps, v_quote.house_rules_version, p_quote_id, p_idempotency_key, v_request_hash

@@ -153,7 +153,9 @@ declare
     v_has_begun constant boolean := v_at >= p_booking.check_in_at;
     v_step record;
     v_long record;
-    v_share record;
+    -- of everything goes back part by whole
+    v_part bigint := 1;
+    v_whole bigint := 1;
     v_rent bigint;
 begin
     v.booking_id := p_booking.id;
@@ -170,10 +172,10 @@ begin
 
     if p_by = 'guest' or p_is_no_show then
         select t.until, t.nights_kept, t.refund_percent into v_step
-        from private.cancellation_terms(
+        from unnest(private.cancellation_terms(
             p_booking.cancellation_steps, p_booking.night_prices, p_booking.guest_total,
             p_booking.check_in + p_booking.check_in_from, p_booking.time_zone, p_booking.confirmed_at
-        ) with ordinality as t
+        )) with ordinality as t
         where coalesce(t.until >= v_at, true)
         order by t.ordinality
         limit 1;
@@ -192,11 +194,12 @@ begin
             v.holds_until := least(v.holds_until, p_booking.check_in_at - interval '1 microsecond');
         end if;
         v.nights_kept := least(v.nights_kept, p_booking.nights - v.nights_stayed);
-        v_share := private.refund_share(p_booking.night_prices, v.nights_stayed, v.nights_kept, v.refund_percent);
+        -- of the nights after those stayed and kept, each at its own price; fees, taxes and the platform's fee follow in proportion
+        v_part := v.refund_percent * private.sum_of_nights(p_booking.night_prices[v.nights_stayed + v.nights_kept + 1:]);
+        v_whole := 100 * private.sum_of_nights(p_booking.night_prices);
     else
         v.nights_kept := 0;
         v.refund_percent := 100;
-        select 1::numeric as part, 1::numeric as whole into v_share;
         if p_by = 'host' then
             v_rent := (
                 select sum(l.amount) from public.booking_line_items l
@@ -212,15 +215,15 @@ begin
         end if;
     end if;
 
-    v.refund_amount := private.proportion(p_booking.guest_total, v_share.part, v_share.whole);
+    v.refund_amount := private.proportion(p_booking.guest_total, v_part, v_whole);
     v.unpaid_amount := private.unpaid_refund(p_booking, v.refund_amount);
-    v.host_amount := p_booking.host_total - private.proportion(p_booking.host_total, v_share.part, v_share.whole);
+    v.host_amount := p_booking.host_total - private.proportion(p_booking.host_total, v_part, v_whole);
     -- what the running totals give back, so that the lines sum to the refund and none is beyond its share by more than one
     v.lines := array(
         select row(
             l.position, l.kind, l.description, l.amount,
-            private.proportion(l.passed, v_share.part, v_share.whole)
-            - private.proportion(l.passed - l.amount, v_share.part, v_share.whole)
+            private.proportion(l.passed, v_part, v_whole)
+            - private.proportion(l.passed - l.amount, v_part, v_whole)
         )::public.refund_line
         from (
             select i.*, sum(i.amount) over (order by i.position)::bigint as passed

@@ -213,7 +213,9 @@ begin
         set
             check_in = v_wish.check_in, check_out = v_wish.check_out, adults = v_wish.adults, children = v_wish.children,
             infants = v_wish.infants, pets = v_wish.pets, guest_total = v_quote.guest_total, host_total = v_quote.host_total,
-            night_prices = private.night_prices(property_id, v_wish.check_in, v_wish.check_out),
+            night_prices = (
+                select private.night_prices(p, v_wish.check_in, v_wish.check_out) from public.properties p where p.id = property_id
+            ),
             check_in_at = (v_wish.check_in + check_in_from) at time zone time_zone,
             check_out_at = (v_wish.check_out + check_out_until) at time zone time_zone
         where id = v_booking.id;

@@ -296,7 +296,10 @@ describe("search, calendar, bookability and the constraint", () => {
                   private.bookability(${property}, ${checkIn}, ${checkOut}, ${adults}, ${children}, ${infants}, ${pets}) as reasons,
                   private.tests_accepts(${property}, ${checkIn}, ${checkOut}) as accepted,
                   private.tests_books(${guest.id}, ${property}, ${checkIn}, ${checkOut}, ${[adults, children, infants, pets]}) as booked,
-                  (select sum(price) from private.nightly_prices(${property}, ${checkIn}, ${checkOut})) as rent,
+                  (
+                    select sum(n.price) from public.properties p, private.nightly_prices(p, ${checkIn}, ${checkOut}) n
+                    where p.id = ${property}
+                  ) as rent,
                   (private.compute_quote(${property}, ${checkIn}, ${checkOut}, ${adults}, ${children}, ${infants}, ${pets}, null, now())).guest_total as total,
                   (
                     select bool_and(c.free) filter (where c.day < ${checkOut})

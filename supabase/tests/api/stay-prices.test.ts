@@ -240,10 +240,26 @@ async function priced(p: Place, stays: Stay[]): Promise<Line[][]> {
       }
       for (const s of stays) {
         const rows = await tx`
-          select l.kind, l.amount, l.host_amount, l.included_amount, l.quantity, l.unit_amount
-          from public.properties p, private.price_stay(p, ${day(0)}, private.night_prices(p.id, ${day(0)}, ${day(s.nights)}), ${s.guests}, ${s.pets},
-            ${day(-s.daysAhead)}::timestamptz + interval '12 hours') l
+          select l.kind, l.amount, l.host_amount, l.included_amount, l.quantity, l.unit_amount,
+            array[s.rent, s.discount, s.fees, s.taxes, s.guest_platform_fee, s.host_platform_fee] as sums
+          from public.properties p, private.price_stay(p, ${day(0)}, private.night_prices(p, ${day(0)}, ${day(s.nights)}), ${s.guests}, ${s.pets},
+            ${day(-s.daysAhead)}::timestamptz + interval '12 hours') s, unnest(s.lines) l
           where p.id = ${id}`;
+        const sum = (...kinds: string[]) =>
+          rows
+            .filter((row) => kinds.includes(row.kind))
+            .reduce(
+              (all, row) => all + BigInt(row.kind === "host_platform_fee" ? row.host_amount : row.amount),
+              0n,
+            );
+        expect(rows[0]?.sums.map(BigInt)).toEqual([
+          sum("nights"),
+          sum("discount"),
+          sum("cleaning", "extra_guests", "pets", "fee"),
+          sum("tax"),
+          sum("guest_platform_fee"),
+          sum("host_platform_fee"),
+        ]);
         results.push(
           rows.map((row) => [
             row.kind,

@@ -67,9 +67,9 @@ create function pg_temp.asked(p_check_in date, p_nights integer, p_guests intege
 language sql as $$
     select p.id, (
         select sum(l.amount)::bigint
-        from private.price_stay(
-            p, p_check_in, private.night_prices(p.id, p_check_in, p_check_in + p_nights), p_guests, 0, now()
-        ) l
+        from unnest((private.price_stay(
+            p, p_check_in, private.night_prices(p, p_check_in, p_check_in + p_nights), p_guests, 0, now()
+        )).lines) l
     )
     from public.properties p
     join place on place.id = p.id

@@ -13,7 +13,11 @@ create function pg_temp.lines(
     p_check_in date, p_check_out date, p_guests integer default 1, p_pets integer default 0,
     p_now timestamptz default '2027-02-01 12:00+00'
 ) returns setof public.quote_line language sql as $$
-    select l.* from world, public.properties p, private.price_stay(p, p_check_in, private.night_prices(p.id, p_check_in, p_check_out), p_guests, p_pets, p_now) l where p.id = home
+    select l.*
+    from world
+    join public.properties p on p.id = home
+    cross join lateral private.price_stay(p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_guests, p_pets, p_now) s
+    cross join lateral unnest(s.lines) l
 $$;
 create function pg_temp.total(
     p_check_in date, p_check_out date, p_guests integer default 1, p_pets integer default 0,
