@@ -151,7 +151,7 @@ comment on constraint property_fees_charge_is_flat on public.property_fees is 'A
 comment on constraint property_fees_amount_range on public.property_fees is
     'An amount is 1 to 1,000,000,000,000 minor units of the currency.';
 
-create index property_fees_property_id_idx on public.property_fees (property_id, currency);
+create index property_fees_property_id_idx on public.property_fees (property_id, currency, kind, created_at, name, id);
 
 create table public.property_taxes (
     id uuid default gen_random_uuid() constraint property_taxes_pkey primary key,
@@ -202,7 +202,7 @@ comment on constraint property_taxes_exempt_from_nights_range on public.property
 comment on constraint property_taxes_registration_number_is_plain on public.property_taxes is
     'A registration number is one line of 1 to 60 characters of plain text.';
 
-create index property_taxes_property_id_idx on public.property_taxes (property_id, currency);
+create index property_taxes_property_id_idx on public.property_taxes (property_id, currency, created_at, name, id);
 
 alter table public.property_seasons enable row level security;
 alter table public.property_date_overrides enable row level security;

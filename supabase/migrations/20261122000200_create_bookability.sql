@@ -84,6 +84,15 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_memoize = off
 as $$
+declare
+    v_is_party constant boolean := num_nulls(p_adults, p_children, p_infants, p_pets) = 0
+        and least(p_adults, p_children, p_infants, p_pets) >= 0;
+    -- what cannot be asked about is null, and breaks no other rule
+    v_adults constant integer := case when v_is_party then p_adults end;
+    v_guests constant bigint := case when v_is_party then p_adults::bigint + p_children end;
+    v_infants constant integer := case when v_is_party then p_infants end;
+    v_minors constant bigint := case when v_is_party then p_children + p_infants::bigint end;
+    v_pets constant integer := case when v_is_party then p_pets end;
 begin
     return query
     select b.*
@@ -92,12 +101,12 @@ begin
             i.number::integer,
             array_remove(array[
                 case when p.status is distinct from 'published' then 'not_published' end,
-                case when not a.is_party then 'invalid_party' end,
-                case when a.adults < 1 then 'no_adult' end,
-                case when a.guests > p.max_guests then 'too_many_guests' end,
-                case when a.infants > p.max_infants then 'too_many_infants' end,
-                case when a.pets > p.max_pets then 'too_many_pets' end,
-                case when a.minors > 0 and not private.children_allowed(p.id) then 'children_not_allowed' end,
+                case when not v_is_party then 'invalid_party' end,
+                case when v_adults < 1 then 'no_adult' end,
+                case when v_guests > p.max_guests then 'too_many_guests' end,
+                case when v_infants > p.max_infants then 'too_many_infants' end,
+                case when v_pets > p.max_pets then 'too_many_pets' end,
+                case when v_minors > 0 and not private.children_allowed(p.id) then 'children_not_allowed' end,
                 case when d.check_in is null then 'invalid_date' end,
                 case when d.check_out <= d.check_in then 'check_out_before_check_in' end,
                 case
@@ -130,21 +139,7 @@ begin
             d.today,
             coalesce(r.min_nights, s.min_nights, p.min_nights),
             coalesce(r.max_nights, s.max_nights, p.max_nights)
-        -- what cannot be asked about is null, and breaks no other rule
-        from (
-            select
-                n.is_party,
-                case when n.is_party then p_adults end as adults,
-                case when n.is_party then p_adults::bigint + p_children end as guests,
-                case when n.is_party then p_infants end as infants,
-                case when n.is_party then p_children + p_infants::bigint end as minors,
-                case when n.is_party then p_pets end as pets
-            from (
-                select num_nulls(p_adults, p_children, p_infants, p_pets) = 0 and least(p_adults, p_children, p_infants, p_pets) >= 0 as is_party
-            ) n
-            offset 0
-        ) a
-        cross join unnest(p_property_ids, p_check_ins, p_check_outs) with ordinality as i (property_id, check_in, check_out, number)
+        from unnest(p_property_ids, p_check_ins, p_check_outs) with ordinality as i (property_id, check_in, check_out, number)
         left join public.properties p on p.id = i.property_id
         left join lateral (
             select
@@ -210,22 +205,25 @@ language plpgsql stable security definer
 set search_path = ''
 as $$
 declare
-    v_broken record;
+    v_codes text[];
+    v_code text;
+    v_today date;
+    v_min_nights smallint;
+    v_max_nights smallint;
     v public.properties;
     v_reasons jsonb := '[]';
-    v_code text;
     v_book_before timestamp;
 begin
-    select b.* into v_broken
+    select b.codes, b.today, b.min_nights, b.max_nights into v_codes, v_today, v_min_nights, v_max_nights
     from private.broken_rules(
         array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets, p_ignore_booking, p_at
     ) b;
-    if v_broken.codes = '{}' then
+    if v_codes = '{}' then
         return v_reasons;
     end if;
 
     select p.* into v from public.properties p where p.id = p_property_id;
-    foreach v_code in array v_broken.codes loop
+    foreach v_code in array v_codes loop
         if v_code = 'taken' then
             v_reasons := v_reasons || private.occupancy_conflicts(
                 p_property_id, p_check_in, p_check_out, v.preparation_nights_before, v.preparation_nights_after, p_ignore_booking, p_at
@@ -257,15 +255,15 @@ begin
                 'check_in', p_check_in, 'check_out', p_check_out, 'message', 'Check-out is at least a day after check-in.'
             )
             when 'past_date' then jsonb_build_object(
-                'check_in', p_check_in, 'today', v_broken.today, 'message', format('There it is already %s.', v_broken.today)
+                'check_in', p_check_in, 'today', v_today, 'message', format('There it is already %s.', v_today)
             )
             when 'advance_notice' then jsonb_build_object(
                 'days', v.advance_notice_days, 'book_before', v_book_before, 'time_zone', v.time_zone,
                 'message', format('The host needs to know before %s, local time.', to_char(v_book_before, 'YYYY-MM-DD HH24:MI'))
             )
             when 'booking_window' then jsonb_build_object(
-                'days', v.booking_window_days, 'latest_check_in', v_broken.today + v.booking_window_days,
-                'message', format('Stays may begin up to %s.', v_broken.today + v.booking_window_days)
+                'days', v.booking_window_days, 'latest_check_in', v_today + v.booking_window_days,
+                'message', format('Stays may begin up to %s.', v_today + v.booking_window_days)
             )
             when 'check_in_weekday' then jsonb_build_object(
                 'weekday', extract(isodow from p_check_in)::integer, 'allowed', to_jsonb(v.check_in_weekdays),
@@ -278,12 +276,12 @@ begin
             when 'closed_to_arrival' then jsonb_build_object('check_in', p_check_in, 'message', format('No arrival on %s.', p_check_in))
             when 'closed_to_departure' then jsonb_build_object('check_out', p_check_out, 'message', format('No departure on %s.', p_check_out))
             when 'min_stay' then jsonb_build_object(
-                'nights', p_check_out - p_check_in, 'min_nights', v_broken.min_nights,
-                'message', format('Stays that begin on %s have at least %s night(s).', p_check_in, v_broken.min_nights)
+                'nights', p_check_out - p_check_in, 'min_nights', v_min_nights,
+                'message', format('Stays that begin on %s have at least %s night(s).', p_check_in, v_min_nights)
             )
             when 'max_stay' then jsonb_build_object(
-                'nights', p_check_out - p_check_in, 'max_nights', v_broken.max_nights,
-                'message', format('Stays that begin on %s have at most %s night(s).', p_check_in, v_broken.max_nights)
+                'nights', p_check_out - p_check_in, 'max_nights', v_max_nights,
+                'message', format('Stays that begin on %s have at most %s night(s).', p_check_in, v_max_nights)
             )
         end);
     end loop;

@@ -114,10 +114,8 @@ declare
     v_nights_left bigint[] := p_night_prices;
     v_price bigint;
     v_discount record;
-    v_kind public.line_kind;
     v_quantity integer;
     v_amount bigint;
-    v_extra_guests public.quote_line;
     -- of the fees what every night adds to
     v_nightly_fees bigint := 0;
     v_taxed_nights integer;
@@ -127,16 +125,18 @@ declare
     v_rent_included numeric;
     v_fees_included numeric;
 begin
+    -- of fees and taxes the currency is the property's; naming it lets an index give them in their order
     select
         f.guest_percent, f.host_percent,
         array(
             select e from public.property_fees e
-            where e.property_id = p_property.id and (e.kind <> 'pet' or p_pets > 0)
-            order by e.kind <> 'cleaning', e.kind <> 'pet', e.created_at, e.name, e.id
+            where e.property_id = p_property.id and e.currency = p_property.currency and (e.kind <> 'pet' or p_pets > 0)
+            order by e.kind, e.created_at, e.name, e.id
         ),
         array(
             select t from public.property_taxes t
-            where t.property_id = p_property.id and v_nights < coalesce(t.exempt_from_nights, v_nights + 1)
+            where t.property_id = p_property.id and t.currency = p_property.currency
+                and v_nights < coalesce(t.exempt_from_nights, v_nights + 1)
             order by t.created_at, t.name, t.id
         )
     into v_guest_percent, v_host_percent, v_fees, v_taxes
@@ -174,32 +174,27 @@ begin
     end if;
 
     fees := 0;
+    foreach v_fee in array v_fees loop
+        v_quantity := case
+            when v_fee.charge in ('per_booking', 'per_night') then 1 when v_fee.kind = 'pet' then p_pets else p_guests
+        end * case when v_fee.charge in ('per_booking', 'per_guest') then 1 else v_nights end;
+        v_amount := v_quantity * v_fee.amount;
+        fees := fees + v_amount;
+        v_nightly_fees := v_nightly_fees + case when v_fee.charge in ('per_booking', 'per_guest') then 0 else v_amount end;
+        lines := lines || row(
+            case v_fee.kind when 'cleaning' then 'cleaning' when 'pet' then 'pets' else 'fee' end::public.line_kind,
+            v_fee.name, v_quantity, v_fee.amount, null, v_amount, v_amount, 0
+        )::public.quote_line;
+    end loop;
     if p_property.extra_guest_price > 0 and p_guests > p_property.extra_guests_after then
         v_quantity := (p_guests - p_property.extra_guests_after) * v_nights;
         v_amount := v_quantity * p_property.extra_guest_price;
-        v_extra_guests := row('extra_guests', 'Extra guests', v_quantity, p_property.extra_guest_price, null, v_amount, v_amount, 0);
-        v_nightly_fees := v_amount;
-        fees := v_amount;
-    end if;
-    foreach v_fee in array v_fees loop
-        v_kind := case v_fee.kind when 'cleaning' then 'cleaning' when 'pet' then 'pets' else 'fee' end;
-        if v_extra_guests.kind < v_kind then
-            lines := lines || v_extra_guests;
-            v_extra_guests := null;
-        end if;
-        v_quantity := case
-            when v_fee.charge in ('per_booking', 'per_night') then 1 when v_fee.kind = 'pet' then p_pets else p_guests
-        end;
-        if v_fee.charge in ('per_night', 'per_guest_night') then
-            v_quantity := v_quantity * v_nights;
-            v_nightly_fees := v_nightly_fees + v_quantity * v_fee.amount;
-        end if;
-        v_amount := v_quantity * v_fee.amount;
         fees := fees + v_amount;
-        lines := lines || row(v_kind, v_fee.name, v_quantity, v_fee.amount, null, v_amount, v_amount, 0)::public.quote_line;
-    end loop;
-    if v_extra_guests.kind is not null then
-        lines := lines || v_extra_guests;
+        v_nightly_fees := v_nightly_fees + v_amount;
+        lines := lines || row(
+            'extra_guests', 'Extra guests', v_quantity, p_property.extra_guest_price, null, v_amount, v_amount, 0
+        )::public.quote_line;
+        lines := array(select lines[i] from generate_subscripts(lines, 1) i order by (lines[i]).kind, i);
     end if;
 
     taxes := 0;

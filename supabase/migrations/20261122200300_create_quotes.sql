@@ -118,8 +118,11 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v_facts record;
     v_property public.properties;
+    v_policy_name text;
+    v_steps jsonb;
+    v_house_rules_version integer;
+    v_validity interval;
     v_night_prices bigint[];
     v_price record;
     v_guest_total bigint;
@@ -129,15 +132,14 @@ declare
     v_terms_hash text;
     v_expires_at timestamptz;
 begin
+    select p.* into v_property from public.properties p where p.id = p_property_id;
     select
-        p as property, c.name as policy_name, c.steps,
-        (select h.version from public.house_rules h where h.property_id = p.id order by h.version desc limit 1) as house_rules_version,
-        (select s.value::interval from private.settings s where s.name = 'quote_validity') as validity
-    into v_facts
-    from public.properties p
-    left join public.cancellation_policies c on c.id = p.cancellation_policy_id
-    where p.id = p_property_id;
-    v_property := v_facts.property;
+        c.name, c.steps,
+        (select h.version from public.house_rules h where h.property_id = p_property_id order by h.version desc limit 1),
+        (select s.value::interval from private.settings s where s.name = 'quote_validity')
+    into v_policy_name, v_steps, v_house_rules_version, v_validity
+    from public.cancellation_policies c
+    where c.id = v_property.cancellation_policy_id;
     v_night_prices := private.night_prices(v_property, p_check_in, p_check_out);
     v_price := private.price_stay(v_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now);
     v_guest_total := v_price.rent + v_price.discount + v_price.fees + v_price.taxes + v_price.guest_platform_fee;
@@ -151,12 +153,12 @@ begin
     end if;
     v_check_in_at := (p_check_in + v_property.check_in_from) at time zone v_property.time_zone;
     v_check_out_at := (p_check_out + v_property.check_out_until) at time zone v_property.time_zone;
-    v_expires_at := date_trunc('second', p_now + v_facts.validity);
+    v_expires_at := date_trunc('second', p_now + v_validity);
     -- nothing whose text depends on the session
     v_terms_hash := encode(sha256(convert_to(concat_ws(
         '|', p_property_id, p_check_in - date '2000-01-01', p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets,
         v_property.booking_mode, v_property.currency, v_price.lines, v_property.time_zone, v_property.check_in_from,
-        v_property.check_out_until, v_property.cancellation_policy_id, v_facts.steps, v_facts.house_rules_version
+        v_property.check_out_until, v_property.cancellation_policy_id, v_steps, v_house_rules_version
     ), 'UTF8')), 'hex');
     -- in the order of the type
     return row(
@@ -164,11 +166,11 @@ begin
         p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets, v_property.booking_mode, v_property.currency,
         v_price.lines, v_price.rent, v_price.discount, v_price.fees, v_price.taxes, v_price.guest_platform_fee, v_guest_total,
         v_price.host_platform_fee, v_host_total, v_property.time_zone, v_check_in_at, v_check_out_at,
-        v_property.cancellation_policy_id, v_facts.policy_name, v_facts.steps,
+        v_property.cancellation_policy_id, v_policy_name, v_steps,
         private.cancellation_terms(
-            v_facts.steps, v_night_prices, v_guest_total, p_check_in + v_property.check_in_from, v_property.time_zone, p_now
+            v_steps, v_night_prices, v_guest_total, p_check_in + v_property.check_in_from, v_property.time_zone, p_now
         ),
-        v_facts.house_rules_version, v_terms_hash
+        v_house_rules_version, v_terms_hash
     )::public.quote;
 end
 $$;
