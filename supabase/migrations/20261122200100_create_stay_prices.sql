@@ -1,5 +1,6 @@
 -- Purpose: what a stay costs, line by line, to the minor unit.
--- Touches: private.platform_fees, public.quote_line, private.proportion, private.price_stay.
+-- Touches: private.platform_fees, public.quote_line, private.proportion, private.sum_of_nights, private.stay_discount,
+-- private.price_stay.
 -- Watch: every line is rounded once, half up; totals are sums of lines and never computed another way. Order: nights, one
 -- discount, fees, taxes, platform fee. Of infants nothing is counted; guests are adults and children.
 
@@ -125,16 +126,16 @@ declare
     v_rent_included numeric;
     v_fees_included numeric;
 begin
-    -- of fees and taxes the currency is the property's; naming it lets an index give them in their order
     select
         f.guest_percent, f.host_percent,
         array(
             select e from public.property_fees e
-            where e.property_id = p_property.id and e.currency = p_property.currency and (e.kind <> 'pet' or p_pets > 0)
-            order by e.kind, e.created_at, e.name, e.id
+            where e.property_id = p_property.id and (e.kind <> 'pet' or p_pets > 0)
+            order by e.kind <> 'cleaning', e.kind <> 'pet', e.created_at, e.name, e.id
         ),
         array(
             select t from public.property_taxes t
+            -- it is always the property's currency; with it the index gives them in their order
             where t.property_id = p_property.id and t.currency = p_property.currency
                 and v_nights < coalesce(t.exempt_from_nights, v_nights + 1)
             order by t.created_at, t.name, t.id
