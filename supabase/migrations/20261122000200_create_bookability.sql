@@ -11,24 +11,28 @@ language plpgsql immutable
 set search_path = ''
 as $$
 declare
+    v_days date[];
     v_problems jsonb := '[]';
 begin
-    -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
-    if array_to_string(p_texts, '|') ~ '^([0-9]{4}-[0-9]{2}-[0-9]{2}([|](?=.)|$))*$' and pg_input_is_valid(p_texts::text, 'date[]') then
-        return p_texts;
-    end if;
     for v_number in 1..cardinality(p_texts) loop
-        if p_texts[v_number] !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' or not pg_input_is_valid(p_texts[v_number], 'date') then
+        continue when p_texts[v_number] is null;
+        -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
+        if p_texts[v_number] ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and pg_input_is_valid(p_texts[v_number], 'date') then
+            v_days[v_number] := p_texts[v_number]::date;
+        else
             v_problems := v_problems || jsonb_build_object(
                 'code', 'invalid_date', 'argument', p_names[v_number], 'value', left(p_texts[v_number], 40),
                 'message', format('%s is not a date.', p_names[v_number])
             );
         end if;
     end loop;
-    raise sqlstate 'PT400' using
-        message = v_problems -> 0 ->> 'message',
-        detail = v_problems::text,
-        hint = 'Write a day of the calendar as YYYY-MM-DD, without a time.';
+    if v_problems <> '[]' then
+        raise sqlstate 'PT400' using
+            message = v_problems -> 0 ->> 'message',
+            detail = v_problems::text,
+            hint = 'Write a day of the calendar as YYYY-MM-DD, without a time.';
+    end if;
+    return v_days;
 end
 $$;
 revoke execute on function private.read_days(text[], text[]) from public;
