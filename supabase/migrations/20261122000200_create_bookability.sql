@@ -68,7 +68,7 @@ end
 $$;
 revoke execute on function private.children_allowed(uuid) from public;
 comment on function private.children_allowed(uuid) is
-    'Whether the house rules of a property, as they are now, allow children and infants. Called by broken_rules.';
+    'Whether the house rules of a property, as they are now, allow children and infants. Called by broken_rules and the rows of search.';
 
 -- most seasons are of prices alone
 create index property_seasons_ends_on_idx on public.property_seasons (property_id, ends_on) include (starts_on, min_nights, max_nights)
@@ -209,25 +209,22 @@ language plpgsql stable security definer
 set search_path = ''
 as $$
 declare
-    v_codes text[];
-    v_code text;
-    v_today date;
-    v_min_nights smallint;
-    v_max_nights smallint;
+    v_broken record;
     v public.properties;
     v_reasons jsonb := '[]';
+    v_code text;
     v_book_before timestamp;
 begin
-    select b.codes, b.today, b.min_nights, b.max_nights into v_codes, v_today, v_min_nights, v_max_nights
+    select b.* into v_broken
     from private.broken_rules(
         array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets, p_ignore_booking, p_at
     ) b;
-    if v_codes = '{}' then
+    if v_broken.codes = '{}' then
         return v_reasons;
     end if;
 
     select p.* into v from public.properties p where p.id = p_property_id;
-    foreach v_code in array v_codes loop
+    foreach v_code in array v_broken.codes loop
         if v_code = 'taken' then
             v_reasons := v_reasons || private.occupancy_conflicts(
                 p_property_id, p_check_in, p_check_out, v.preparation_nights_before, v.preparation_nights_after, p_ignore_booking, p_at
@@ -259,15 +256,15 @@ begin
                 'check_in', p_check_in, 'check_out', p_check_out, 'message', 'Check-out is at least a day after check-in.'
             )
             when 'past_date' then jsonb_build_object(
-                'check_in', p_check_in, 'today', v_today, 'message', format('There it is already %s.', v_today)
+                'check_in', p_check_in, 'today', v_broken.today, 'message', format('There it is already %s.', v_broken.today)
             )
             when 'advance_notice' then jsonb_build_object(
                 'days', v.advance_notice_days, 'book_before', v_book_before, 'time_zone', v.time_zone,
                 'message', format('The host needs to know before %s, local time.', to_char(v_book_before, 'YYYY-MM-DD HH24:MI'))
             )
             when 'booking_window' then jsonb_build_object(
-                'days', v.booking_window_days, 'latest_check_in', v_today + v.booking_window_days,
-                'message', format('Stays may begin up to %s.', v_today + v.booking_window_days)
+                'days', v.booking_window_days, 'latest_check_in', v_broken.today + v.booking_window_days,
+                'message', format('Stays may begin up to %s.', v_broken.today + v.booking_window_days)
             )
             when 'check_in_weekday' then jsonb_build_object(
                 'weekday', extract(isodow from p_check_in)::integer, 'allowed', to_jsonb(v.check_in_weekdays),
@@ -280,12 +277,12 @@ begin
             when 'closed_to_arrival' then jsonb_build_object('check_in', p_check_in, 'message', format('No arrival on %s.', p_check_in))
             when 'closed_to_departure' then jsonb_build_object('check_out', p_check_out, 'message', format('No departure on %s.', p_check_out))
             when 'min_stay' then jsonb_build_object(
-                'nights', p_check_out - p_check_in, 'min_nights', v_min_nights,
-                'message', format('Stays that begin on %s have at least %s night(s).', p_check_in, v_min_nights)
+                'nights', p_check_out - p_check_in, 'min_nights', v_broken.min_nights,
+                'message', format('Stays that begin on %s have at least %s night(s).', p_check_in, v_broken.min_nights)
             )
             when 'max_stay' then jsonb_build_object(
-                'nights', p_check_out - p_check_in, 'max_nights', v_max_nights,
-                'message', format('Stays that begin on %s have at most %s night(s).', p_check_in, v_max_nights)
+                'nights', p_check_out - p_check_in, 'max_nights', v_broken.max_nights,
+                'message', format('Stays that begin on %s have at most %s night(s).', p_check_in, v_broken.max_nights)
             )
         end);
     end loop;

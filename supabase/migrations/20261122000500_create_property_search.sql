@@ -340,9 +340,7 @@ left join lateral (
 cross join lateral (
     select least(p.min_nights, s.min_nights, r.min_nights) as shortest, greatest(p.max_nights, s.max_nights, r.max_nights) as longest
 ) n
-left join lateral (
-    select h.children_allowed from public.house_rules h where h.property_id = p.id order by h.version desc limit 1
-) h on true
+cross join lateral (select private.children_allowed(p.id) as children_allowed) h
 cross join lateral (
     select
         coalesce(sum(f.amount) filter (where f.charge = 'per_booking'), 0)::bigint as per_stay,

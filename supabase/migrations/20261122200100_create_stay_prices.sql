@@ -97,8 +97,8 @@ comment on function private.stay_discount(public.properties, integer, integer) i
 
 create function private.price_stay(
     p_property public.properties, p_check_in date, p_night_prices bigint[], p_guests integer, p_pets integer, p_now timestamptz,
-    out lines public.quote_line[], out rent bigint, out discount bigint, out fees bigint, out taxes bigint,
-    out guest_platform_fee bigint, out host_platform_fee bigint
+    out lines public.quote_line[], out rent bigint, out discount bigint, out fees bigint, out taxes numeric,
+    out guest_platform_fee bigint, out guest_total numeric, out host_platform_fee bigint, out host_total numeric
 )
 language plpgsql stable
 set search_path = ''
@@ -119,6 +119,8 @@ declare
     v_amount bigint;
     -- of the fees what every night adds to
     v_nightly_fees bigint := 0;
+    v_included bigint;
+    v_added bigint;
     v_taxed_nights integer;
     v_taxed_rent numeric;
     v_taxed_fees numeric;
@@ -159,6 +161,7 @@ begin
     end loop;
 
     discount := 0;
+    -- most places have none, and working out which counts takes longer than to see that
     if greatest(
         p_property.monthly_discount_percent, p_property.weekly_discount_percent,
         p_property.early_bird_discount_percent, p_property.last_minute_discount_percent
@@ -235,16 +238,12 @@ begin
             end;
             v_amount := v_tax.amount;
         end if;
-        if v_tax.is_inclusive then
-            lines := lines || row(
-                'tax', v_tax.name, v_quantity, v_amount, trim_scale(v_tax.percent), 0, 0, v_quantity * v_amount
-            )::public.quote_line;
-        else
-            taxes := taxes + v_quantity * v_amount;
-            lines := lines || row(
-                'tax', v_tax.name, v_quantity, v_amount, trim_scale(v_tax.percent), v_quantity * v_amount, v_quantity * v_amount, 0
-            )::public.quote_line;
-        end if;
+        v_included := case when v_tax.is_inclusive then v_quantity * v_amount else 0 end;
+        v_added := v_quantity * v_amount - v_included;
+        taxes := taxes + v_added;
+        lines := lines || row(
+            'tax', v_tax.name, v_quantity, v_amount, trim_scale(v_tax.percent), v_added, v_added, v_included
+        )::public.quote_line;
     end loop;
 
     guest_platform_fee := 0;
@@ -261,8 +260,10 @@ begin
             'host_platform_fee', 'Host service fee', 1, host_platform_fee, trim_scale(v_host_percent), 0, host_platform_fee, 0
         )::public.quote_line;
     end if;
+    guest_total := rent + discount + fees + taxes + guest_platform_fee;
+    host_total := rent + discount + fees + taxes + host_platform_fee;
 end
 $$;
 revoke execute on function private.price_stay(public.properties, date, bigint[], integer, integer, timestamptz) from public;
 comment on function private.price_stay(public.properties, date, bigint[], integer, integer, timestamptz) is
-    'The lines of a stay of which each night has its price, and their sums, as the columns of the same names of public.quote are. p_now decides about early-bird and last-minute, on the property''s clock. A tax of limited nights counts their rent, what every night adds, and flat fees whole; a tax that prices include is taken out of them beside the others that they include. Called by functions of the owner.';
+    'The lines of a stay of which each night has its price, and their sums, as the columns of the same names of public.quote are; those with taxes can be more than can be charged. p_now decides about early-bird and last-minute, on the property''s clock. A tax of limited nights counts their rent, what every night adds, and flat fees whole; a tax that prices include is taken out of them beside the others that they include. Called by functions of the owner.';

@@ -122,38 +122,28 @@ declare
     v_policy_name text;
     v_steps jsonb;
     v_house_rules_version integer;
-    v_validity interval;
     v_night_prices bigint[];
     v_price record;
-    v_guest_total bigint;
-    v_host_total bigint;
-    v_check_in_at timestamptz;
-    v_check_out_at timestamptz;
     v_terms_hash text;
     v_expires_at timestamptz;
 begin
     select p.* into v_property from public.properties p where p.id = p_property_id;
     select
         c.name, c.steps,
-        (select h.version from public.house_rules h where h.property_id = p_property_id order by h.version desc limit 1),
-        (select s.value::interval from private.settings s where s.name = 'quote_validity')
-    into v_policy_name, v_steps, v_house_rules_version, v_validity
+        (select h.version from public.house_rules h where h.property_id = p_property_id order by h.version desc limit 1)
+    into v_policy_name, v_steps, v_house_rules_version
     from public.cancellation_policies c
     where c.id = v_property.cancellation_policy_id;
     v_night_prices := private.night_prices(v_property, p_check_in, p_check_out);
     v_price := private.price_stay(v_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now);
-    v_guest_total := v_price.rent + v_price.discount + v_price.fees + v_price.taxes + v_price.guest_platform_fee;
-    v_host_total := v_guest_total - v_price.guest_platform_fee + v_price.host_platform_fee;
     -- what JSON readers can tell apart
-    if v_guest_total > 9007199254740991 then
+    if v_price.guest_total > 9007199254740991 then
         raise sqlstate 'PT422' using
             message = 'The price of this stay is too high to be charged.',
             detail = jsonb_build_array(jsonb_build_object('code', 'amount_too_large', 'message', 'The total is above 2^53 - 1 minor units.'))::text,
             hint = 'Choose a shorter stay.';
     end if;
-    v_check_in_at := (p_check_in + v_property.check_in_from) at time zone v_property.time_zone;
-    v_check_out_at := (p_check_out + v_property.check_out_until) at time zone v_property.time_zone;
-    v_expires_at := date_trunc('second', p_now + v_validity);
+    v_expires_at := date_trunc('second', p_now + private.duration('quote_validity'));
     -- nothing whose text depends on the session
     v_terms_hash := encode(sha256(convert_to(concat_ws(
         '|', p_property_id, p_check_in - date '2000-01-01', p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets,
@@ -164,11 +154,13 @@ begin
     return row(
         private.quote_id(v_terms_hash, v_expires_at, p_owner), v_expires_at, p_property_id, p_check_in, p_check_out,
         p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets, v_property.booking_mode, v_property.currency,
-        v_price.lines, v_price.rent, v_price.discount, v_price.fees, v_price.taxes, v_price.guest_platform_fee, v_guest_total,
-        v_price.host_platform_fee, v_host_total, v_property.time_zone, v_check_in_at, v_check_out_at,
+        v_price.lines, v_price.rent, v_price.discount, v_price.fees, v_price.taxes, v_price.guest_platform_fee,
+        v_price.guest_total, v_price.host_platform_fee, v_price.host_total, v_property.time_zone,
+        (p_check_in + v_property.check_in_from) at time zone v_property.time_zone,
+        (p_check_out + v_property.check_out_until) at time zone v_property.time_zone,
         v_property.cancellation_policy_id, v_policy_name, v_steps,
         private.cancellation_terms(
-            v_steps, v_night_prices, v_guest_total, p_check_in + v_property.check_in_from, v_property.time_zone, p_now
+            v_steps, v_night_prices, v_price.guest_total::bigint, p_check_in + v_property.check_in_from, v_property.time_zone, p_now
         ),
         v_house_rules_version, v_terms_hash
     )::public.quote;

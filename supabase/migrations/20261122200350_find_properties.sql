@@ -252,7 +252,7 @@ set search_path = ''
 as $$
 begin
     return (
-        select s.rent + s.discount + s.fees + s.taxes + s.guest_platform_fee
+        select s.guest_total
         from public.properties p
         cross join lateral private.price_stay(
             p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_guests, p_pets, now()

@@ -241,7 +241,8 @@ async function priced(p: Place, stays: Stay[]): Promise<Line[][]> {
       for (const s of stays) {
         const rows = await tx`
           select l.kind, l.amount, l.host_amount, l.included_amount, l.quantity, l.unit_amount,
-            array[s.rent, s.discount, s.fees, s.taxes, s.guest_platform_fee, s.host_platform_fee] as sums
+            array[s.rent, s.discount, s.fees, s.taxes, s.guest_platform_fee, s.host_platform_fee,
+              s.guest_total, s.host_total] as sums
           from public.properties p, private.price_stay(p, ${day(0)}, private.night_prices(p, ${day(0)}, ${day(s.nights)}), ${s.guests}, ${s.pets},
             ${day(-s.daysAhead)}::timestamptz + interval '12 hours') s, unnest(s.lines) l
           where p.id = ${id}`;
@@ -259,6 +260,8 @@ async function priced(p: Place, stays: Stay[]): Promise<Line[][]> {
           sum("tax"),
           sum("guest_platform_fee"),
           sum("host_platform_fee"),
+          rows.reduce((all, row) => all + BigInt(row.amount), 0n),
+          rows.reduce((all, row) => all + BigInt(row.host_amount), 0n),
         ]);
         results.push(
           rows.map((row) => [
