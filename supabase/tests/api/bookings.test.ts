@@ -72,6 +72,7 @@ describe("a stay", () => {
         "id, guest:profiles!bookings_guest_fkey(display_name), properties(title), booking_line_items(kind)",
       )
       .eq("id", booking.id)
+      .order("position", { referencedTable: "booking_line_items" })
       .single()
       .throwOnError();
     expect(hosted).toEqual({
