@@ -15,7 +15,10 @@ grant execute on function pg_temp.found(text, integer) to anon;
 
 select tests.act_as('anon');
 select results_eq(
-    'select f.id from pg_temp.found(null, 20) as f (id uuid, c text) where f.id in (select unnest(array[good, better, unrated]) from world)',
+    'select f.id
+    from rows from (pg_temp.found(null, 20) as (id uuid, c text)) with ordinality as f (id, c, n)
+    where f.id in (select unnest(array[good, better, unrated]) from world)
+    order by f.n',
     'select unnest(array[better, good, unrated]) from world', 'S01 best first, unrated last'
 );
 select results_eq(
