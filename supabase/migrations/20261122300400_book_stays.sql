@@ -75,15 +75,14 @@ begin
         raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
     end if;
     select p.* into v_property from public.properties p where p.id = p_property_id for no key update;
-    if v_property.host_id = p_guest_id then
-        raise sqlstate 'PT422' using
-            message = 'This place is your own.',
-            detail = '[{"code": "own_property", "message": "This place is your own."}]',
-            hint = 'Block the nights in its calendar instead.';
-    end if;
-    perform private.refuse_stay(private.bookability(
-        p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_at => p_now
-    ));
+    perform private.refuse_stay(
+        case
+            when v_property.host_id = p_guest_id
+                then '[{"code": "own_property", "message": "This place is your own: block its nights in the calendar instead."}]'::jsonb
+            else '[]'
+        end
+        || private.bookability(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_at => p_now)
+    );
 
     v_quote := private.compute_quote(
         p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_guest_id, p_now

@@ -1,6 +1,6 @@
 -- Bookings: who reads them, booking and giving up through the view, states and their audit, the clock, contact data.
 begin;
-select plan(105);
+select plan(106);
 
 create temporary table world on commit drop as
 select
@@ -103,6 +103,10 @@ select tests.act_as('authenticated', ana) from world;
 select is(
     pg_temp.codes('insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(50), pg_temp.day(52) from world'),
     'own_property', 'BK21 nobody books their own place'
+);
+select is(
+    pg_temp.codes('insert into public.bookings (property_id, check_in, check_out, adults) select home, pg_temp.day(52), pg_temp.day(50), 40 from world'),
+    'own_property too_many_guests check_out_before_check_in', 'BK106 and hears what else is wrong'
 );
 
 -- quotes
