@@ -1,28 +1,13 @@
 // The page where a person pays, in a browser: the amount, a declined card, the test card, and the booking that follows.
 
-import chromium from "@sparticuz/chromium";
-import { chromium as playwright } from "playwright-core";
 import { expect, it } from "vitest";
+import { openBrowser } from "../browser.ts";
 import { beginPayment, book, createMarket, isEmulated, untilStatus } from "../payment-support.ts";
-
-/** A browser, or why there is none here. */
-async function launch() {
-  try {
-    return await playwright.launch({
-      args: chromium.args,
-      executablePath: await chromium.executablePath(),
-      headless: true,
-    });
-  } catch (error) {
-    return `no browser here: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`;
-  }
-}
 
 it.skipIf(!isEmulated)(
   "shows the amount, says why a card is declined, and pays",
-  async ({ skip }) => {
-    const browser = await launch();
-    if (typeof browser === "string") return skip(browser);
+  async () => {
+    const browser = await openBrowser();
     try {
       const { guest, property } = await createMarket();
       const booking = await book(guest, property);
