@@ -149,6 +149,7 @@ create table private.property_search (
     scale double precision not null,
     rating double precision not null,
     recommendation double precision not null,
+    max_guests smallint not null,
     bedrooms smallint not null,
     min_nights smallint not null,
     max_nights smallint not null,
@@ -266,6 +267,7 @@ select
     10.0::double precision ^ (4 - c.minor_unit) as scale,
     coalesce(g.rating, -1) as rating,
     coalesce(g.rating, 4) + case p.booking_mode when 'instant' then 0.5 else 0 end + bit_count(a.bits::bit(64)) * 0.01 as recommendation,
+    p.max_guests,
     coalesce(p.bedrooms, -1::smallint) as bedrooms,
     n.shortest as min_nights,
     n.longest as max_nights,
@@ -424,19 +426,19 @@ begin
         (
             strip, tile, x, y, misfits, amenities, base_price, weekend_price, own_price, priced_months, least_night, rent_share,
             week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale, rating,
-            recommendation, bedrooms, min_nights, max_nights, max_infants, max_pets, children_allowed, check_in_weekdays,
-            check_out_weekdays, booking_window_days, beds, bathrooms, fees_per_stay, fees_per_night, fees_per_guest,
-            fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, currency, cancellation_policy_id,
+            recommendation, max_guests, bedrooms, min_nights, max_nights, max_infants, max_pets, children_allowed,
+            check_in_weekdays, check_out_weekdays, booking_window_days, beds, bathrooms, fees_per_stay, fees_per_night,
+            fees_per_guest, fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, currency, cancellation_policy_id,
             cover_photo, words, place_names
         ) = row (
             excluded.strip, excluded.tile, excluded.x, excluded.y, excluded.misfits, excluded.amenities, excluded.base_price,
             excluded.weekend_price, excluded.own_price, excluded.priced_months, excluded.least_night, excluded.rent_share,
             excluded.week_rent_share, excluded.month_rent_share, excluded.least_stay_fees, excluded.least_night_fees,
-            excluded.least_tax, excluded.tax_nights, excluded.scale, excluded.rating, excluded.recommendation, excluded.bedrooms,
-            excluded.min_nights, excluded.max_nights, excluded.max_infants, excluded.max_pets, excluded.children_allowed,
-            excluded.check_in_weekdays, excluded.check_out_weekdays, excluded.booking_window_days, excluded.beds,
-            excluded.bathrooms, excluded.fees_per_stay, excluded.fees_per_night, excluded.fees_per_guest,
-            excluded.fees_per_guest_night, excluded.extra_guest_price, excluded.extra_guests_after, excluded.is_taxed,
+            excluded.least_tax, excluded.tax_nights, excluded.scale, excluded.rating, excluded.recommendation,
+            excluded.max_guests, excluded.bedrooms, excluded.min_nights, excluded.max_nights, excluded.max_infants,
+            excluded.max_pets, excluded.children_allowed, excluded.check_in_weekdays, excluded.check_out_weekdays,
+            excluded.booking_window_days, excluded.beds, excluded.bathrooms, excluded.fees_per_stay, excluded.fees_per_night,
+            excluded.fees_per_guest, excluded.fees_per_guest_night, excluded.extra_guest_price, excluded.extra_guests_after, excluded.is_taxed,
             excluded.currency, excluded.cancellation_policy_id, excluded.cover_photo, excluded.words, excluded.place_names
         )
     where t is distinct from excluded;

@@ -290,6 +290,7 @@ declare
     -- with several dates: stays that were asked about, places that were found
     v_asked integer;
     v_step integer;
+    v_passed integer;
     v_slice private.search_hit[];
     v_seen uuid[];
 begin
@@ -326,8 +327,10 @@ begin
                     case when q.is_by_total then t.total * m.scale else c.sort_key end as sort_key
                 from (
                     select
-                        v_nights as nights, p_search.months, v_by_total as is_by_total, v_is_priced as is_priced,
-                        p_search.adults + p_search.children as guests, p_search.children + p_search.infants as minors,
+                        -- one more than any place takes is enough to be too many, and keeps prices within their type
+                        case when v_nights is not null then least(v_nights, 1126) end as nights,
+                        least(p_search.adults + p_search.children, 51) as guests, p_search.children + p_search.infants as minors,
+                        p_search.months, v_by_total as is_by_total, v_is_priced as is_priced,
                         p_search.infants, p_search.pets, p_search.currency, p_search.cancellation_policies, p_search.bedrooms, p_search.beds,
                         p_search.bathrooms, p_search.min_price, p_search.max_price, p_search.guest_percent
                     offset 0
@@ -392,14 +395,16 @@ begin
                     offset 0
                 ) t
                 where
-                    m.max_infants >= q.infants and m.max_pets >= q.pets and (m.children_allowed or q.minors = 0)
+                    m.max_guests >= q.guests and m.max_infants >= q.infants and m.max_pets >= q.pets
+                    and (m.children_allowed or q.minors = 0)
                     and (q.currency is null or m.currency = q.currency)
                     and (q.cancellation_policies is null or m.cancellation_policy_id = any (q.cancellation_policies))
                     and (q.bedrooms is null or m.bedrooms >= q.bedrooms)
                     and (q.beds is null or m.beds >= q.beds)
                     and (q.bathrooms is null or m.bathrooms >= q.bathrooms)
                     and case
-                        when q.nights is null then q.min_price is null or m.base_price >= q.min_price
+                        when q.nights is null
+                            then (q.min_price is null or m.base_price >= q.min_price) and (q.max_price is null or m.base_price <= q.max_price)
                         else
                             m.min_nights <= q.nights and m.max_nights >= q.nights
                             and i.check_in_bit & m.check_in_weekdays <> 0 and i.check_out_bit & m.check_out_weekdays <> 0
@@ -432,8 +437,10 @@ begin
             v_hits := '{}';
             v_seen := '{}';
             v_asked := 0;
+            -- those up to the cursor are asked about at once: all of them have to be
+            v_passed := (select count(*) from unnest(v_pool) h where (h.sort_key, h.property_id) <= (v_after_key, v_after_id));
             while v_asked < cardinality(v_pool) and cardinality(v_hits) < p_limit loop
-                v_step := (p_limit - cardinality(v_hits)) * 4 / 3 + 2;
+                v_step := greatest(v_passed - v_asked, 0) + (p_limit - cardinality(v_hits)) * 4 / 3 + 2;
                 v_slice := array(
                     select v_pool[f.number]
                     from (

@@ -94,7 +94,9 @@ begin
                 or least(d.check_in, d.check_out) < '2000-01-01' or greatest(d.check_in, d.check_out) > '2100-01-01'
             then 'dates' end,
             case when d.check_out <= d.check_in then 'check_out_before_check_in' end,
-            case when d.check_in < (now() at time zone 'Etc/GMT+12')::date then 'past_date' end,
+            case when
+                d.check_in + coalesce(p_flexible_days, 0) < d.today or (d.month + interval '1 month')::date <= d.today
+            then 'past_date' end,
             case when not (
                 (p_flexible_days is null or (p_flexible_days between 1 and 7 and num_nulls(d.check_in, d.check_out) = 0))
                 and p_weekend is not null
@@ -114,6 +116,7 @@ begin
                 least(p_min_price, p_max_price) < 0 or greatest(p_min_price, p_max_price) > 1000000000000 or p_min_price > p_max_price
             then 'price' end,
             case when a.bits < 0 then 'amenities' end,
+            case when array_position(p_property_types, null) > 0 or array_position(p_room_types, null) > 0 then 'kinds' end,
             case when exists (
                 select
                 from unnest(p_cancellation_policies) as u (id)
@@ -121,7 +124,7 @@ begin
             ) then 'cancellation_policies' end,
             case when d.sort not in ('price', 'distance', 'rating', 'recommended') then 'sort' end,
             case when
-                p_after !~ '^(price|distance|rating|recommended):[0-9]{1,20}([.][0-9]{1,30})?(e[+-][0-9]{1,3})?:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                p_after !~ '^(price|distance|rating|recommended):[0-9]{1,20}([.][0-9]{1,30})?(e[+-][0-9]{1,2})?:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
                 or split_part(p_after, ':', 1) <> d.sort
             then 'cursor' end,
             case when p_limit between 1 and 50 then null else 'limit' end
@@ -130,6 +133,8 @@ begin
     from (
         select
             v_days[1] as check_in, v_days[2] as check_out, v_days[3] as month,
+            -- where it is the earliest on earth
+            (now() at time zone 'Etc/GMT+12')::date as today,
             coalesce(p_sort, case when p_radius is null then 'price' else 'distance' end) as sort,
             (select c.minor_unit from public.currencies c where c.code = p_currency) as minor_unit
         offset 0
@@ -151,13 +156,14 @@ begin
                     ('radius', 'p_radius is more than 0 and at most 500000 metres.'),
                     ('dates', 'Give both days or none, between 2000-01-01 and 2100-01-01.'),
                     ('check_out_before_check_in', 'Check-out is at least a day after check-in.'),
-                    ('past_date', 'That day has passed everywhere on earth.'),
+                    ('past_date', 'Those days have passed everywhere on earth.'),
                     ('flexible', 'Give p_flexible_days (1 to 7) with both days; or p_month (YYYY-MM, until 2099) without them, with p_nights (1 to 31) or p_weekend.'),
                     ('text', 'p_text and p_place have 1 to 200 characters.'),
                     ('invalid_party', 'A party has at least one adult; no number is below 0 or above 1000.'),
                     ('currency', 'A range of prices needs p_currency, an ISO 4217 code.'),
                     ('price', 'Prices are 0 or more and at most 1000000000000, and p_max_price is not below p_min_price.'),
                     ('amenities', 'p_amenities has ids that table amenities does not.'),
+                    ('kinds', 'p_property_types and p_room_types hold kinds, and nothing that is null.'),
                     ('cancellation_policies', 'p_cancellation_policies has ids that table cancellation_policies does not.'),
                     ('sort', 'p_sort is price, distance, rating or recommended.'),
                     ('cursor', 'p_after is the cursor of a row of the page before, of the same search.'),

@@ -1,6 +1,6 @@
 -- Search in the database: what each filter keeps, orders, pages, the 180th meridian, prices of seasons, bad input.
 begin;
-select plan(55);
+select plan(64);
 
 create temporary table person on commit drop as select tests.create_person('Hana') as hana;
 -- Five places in the Pacific, where no other test has one. A: by the meridian's west side, B to E: by its east side.
@@ -83,6 +83,13 @@ select is(pg_temp.found(p_room_types => '{private_room}'), 'D', 'F15 kinds of ro
 select is(pg_temp.found(p_booking_mode => 'instant'), 'D', 'F16 bookable at once');
 select is(pg_temp.found(p_policies => '{firm,strict}'), 'D', 'F17 cancellation policies');
 select is(pg_temp.found(p_bedrooms => 9, p_beds => 9, p_bathrooms => 4.5), 'D', 'F18 rooms, beds, baths');
+update public.properties p set max_guests = 12 from place where place.id = p.id and name = 'D';
+select is(pg_temp.found(p_adults => 12), 'D', 'F56 parties of more than ten');
+select is(pg_temp.found(p_adults => 13), '', 'F57 and of too many');
+update public.properties p set monthly_discount_percent = 50 from place where place.id = p.id and name = 'A';
+select is(pg_temp.found(p_max_price => 9999), '', 'F58 without dates the range is of the usual price, whatever discounts there are');
+select is(pg_temp.found(p_max_price => 10000), 'A', 'F59 and includes its end');
+update public.properties p set monthly_discount_percent = 0 from place where place.id = p.id and name = 'A';
 
 -- Dates
 select private.occupy('00000000-0000-4000-8000-00000000000b', id, current_date + 100, current_date + 103) from place where name = 'D';
@@ -218,6 +225,19 @@ select is(pg_temp.problems('p_west => 0, p_south => 10, p_east => 1, p_north => 
 select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 600000, p_check_in => ''2027-02-02'''), 'radius,dates', 'F32 a circle too large, half a stay');
 select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_check_in => ''2020-02-02'', p_check_out => ''2020-02-01'''), 'check_out_before_check_in,past_date', 'F33 a stay that was not');
 select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_min_price => 5, p_amenities => ''{gold}'', p_cancellation_policies => ''{firm,soft}'', p_after => ''1; drop'''), 'currency,amenities,cancellation_policies,cursor', 'F34 prices without a currency, what nobody has, a policy and a cursor that are none');
+select is(pg_temp.problems('p_place => ''x'', p_room_types => ''{entire_place,null}'''), 'kinds', 'F60 a kind that is null');
+select is(pg_temp.problems('p_place => ''x'', p_month => ''2020-02'', p_weekend => true'), 'past_date', 'F61 a month that has passed');
+select is(
+    pg_temp.problems(format('p_place => ''x'', p_check_in => %L, p_check_out => %L, p_flexible_days => 5', current_date - 2, current_date)),
+    'none', 'F62 days around a day that has passed can be to come'
+);
+select is(
+    pg_temp.problems('p_place => ''x'', p_after => ''price:1e+999:00000000-0000-4000-8000-00000000000b'''), 'cursor', 'F63 a cursor beyond all numbers'
+);
+select is(
+    pg_temp.problems('p_place => ''x'', p_adults => 1000, p_check_in => ''2030-01-01'', p_check_out => ''2099-01-01'', p_currency => ''EUR'', p_max_price => 1'), 'none',
+    'F64 a party and a stay beyond all limits'
+);
 select is(pg_temp.problems('p_latitude => ''NaN'', p_longitude => 0, p_radius => 5'), 'coordinates', 'F35 not a number');
 select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_check_in => ''tomorrow'', p_check_out => ''2027-01-01'''), 'invalid_date', 'F36 not a date');
 
