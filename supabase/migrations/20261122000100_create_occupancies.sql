@@ -105,15 +105,59 @@ grant select on public.occupancies to authenticated, service_role;
 create policy "Hosts, co-hosts and operators can read occupancies" on public.occupancies for select to authenticated
     using (property_id in (select private.my_properties('calendar')) or (select private.is_operator()));
 
+create function private.wait_to_retry(p_attempt integer) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if p_attempt >= 4 then
+        raise sqlstate 'PT503' using
+            message = 'Too much is going on here at this moment.', hint = 'Nothing was changed. Try again, with the same idempotency key.';
+    end if;
+    perform pg_sleep(0.02 * p_attempt * (1 + random()));
+end
+$$;
+revoke execute on function private.wait_to_retry(integer) from public;
+comment on function private.wait_to_retry(integer) is
+    'After a deadlock, a serialization failure or too long a wait for a lock: waits a moment, or gives up with 503 after the fourth attempt. Called by what clients call.';
+
+create function private.lock_property(p_property_id uuid) returns public.properties
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_property public.properties;
+    v_last constant text := current_setting('staybase.locked_property', true);
+begin
+    perform set_config('staybase.locked_property', p_property_id::text, true);
+    if coalesce(v_last, '') in ('', p_property_id::text) then
+        select p.* into v_property from public.properties p where p.id = p_property_id for no key update;
+        return v_property;
+    end if;
+    -- whoever has another one already does not stand in this one's line
+    for v_attempt in 1..4 loop
+        begin
+            select p.* into v_property from public.properties p where p.id = p_property_id for no key update nowait;
+            return v_property;
+        exception when lock_not_available then
+            perform private.wait_to_retry(v_attempt);
+        end;
+    end loop;
+end
+$$;
+revoke execute on function private.lock_property(uuid) from public;
+comment on function private.lock_property(uuid) is
+    'Waits for a property and returns it; null when there is none. A request that has locked another one before waits a moment only, then gives up with 503: two that wait for each other''s would stop everybody. Called before nights are changed.';
+
 create function private.prepare_occupancy() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
-    v_property record;
+    v_property public.properties;
 begin
     if tg_op = 'DELETE' then
-        perform from public.properties p where p.id = old.property_id for no key update;
+        perform private.lock_property(old.property_id);
         return old;
     end if;
     if tg_op = 'UPDATE' and (new.property_id, new.kind) is distinct from (old.property_id, old.kind) then
@@ -122,16 +166,13 @@ begin
             hint = 'Delete it and make another.';
     end if;
 
-    select p.preparation_nights_before, p.preparation_nights_after into v_property
-    from public.properties p
-    where p.id = new.property_id
-    for no key update;
+    v_property := private.lock_property(new.property_id);
     if tg_op = 'UPDATE' and (new.check_in, new.check_out) = (old.check_in, old.check_out) then
         new.preparation_before := old.preparation_before;
         new.preparation_after := old.preparation_after;
         return new;
     end if;
-    if found and new.kind <> 'host_block' then
+    if v_property.id is not null and new.kind <> 'host_block' then
         new.preparation_before := v_property.preparation_nights_before;
         new.preparation_after := v_property.preparation_nights_after;
     end if;

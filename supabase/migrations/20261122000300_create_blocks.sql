@@ -20,6 +20,10 @@ comment on column public.host_blocks.check_in is 'First night.';
 comment on column public.host_blocks.check_out is 'The day after the last night.';
 comment on column public.host_blocks.note is 'For host and co-hosts alone.';
 comment on column public.host_blocks.created_by is 'Who wrote it; null when the service role did.';
+comment on constraint host_blocks_note_is_plain on public.host_blocks is
+    'A note has up to 500 characters of plain text, without HTML and control characters.';
+comment on constraint host_blocks_dates_are_in_order on public.host_blocks is
+    'The dates are in order, from 2000 to 2100; check_out is the day after the last night.';
 
 create index host_blocks_property_id_idx on public.host_blocks (property_id, check_in);
 create index host_blocks_created_by_idx on public.host_blocks (created_by);
@@ -87,7 +91,7 @@ begin
     if tg_op = 'UPDATE' and new.property_id <> old.property_id then
         raise sqlstate 'PT409' using message = 'A block stays with its property.', hint = 'Delete it and make another.';
     end if;
-    perform from public.properties p where p.id = new.property_id for no key update;
+    perform private.lock_property(new.property_id);
     begin
         if tg_op = 'INSERT' then
             insert into public.occupancies (property_id, kind, check_in, check_out, host_block_id, external_block_id)
@@ -134,6 +138,8 @@ create trigger occupy_for_block_again after update on public.external_blocks for
     execute function private.occupy_for_block('external_block');
 create trigger limit_per_property after insert on public.host_blocks
     referencing new table as new_rows for each statement execute function private.limit_per_property(1000);
+create trigger validate_row before insert or update on public.host_blocks
+    for each row when (auth.role() is not null) execute function private.validate_row();
 create trigger set_updated_at before update on public.host_blocks for each row execute function private.set_updated_at();
 create trigger set_updated_at before update on public.external_blocks for each row execute function private.set_updated_at();
 

@@ -291,6 +291,12 @@ begin
     end if;
     if new.status_reason is not distinct from old.status_reason then
         new.status_reason := null;
+    elsif not (new.status_reason ~ '\S' and private.is_plain_text(new.status_reason, 1000)) then
+        -- the check would say it with the whole row
+        raise sqlstate 'PT422' using
+            message = 'A reason has 1 to 1,000 characters of plain text, without HTML and control characters.',
+            detail = '[{"code": "reason_is_plain", "message": "A reason has 1 to 1,000 characters of plain text, without HTML and control characters."}]',
+            hint = 'Write it anew, or leave it out.';
     end if;
     if new.status_at > clock_timestamp() or new.status_at < old.status_at then
         raise sqlstate 'PT409' using message = 'A change of status counts from now.', hint = 'Leave status_at out.';

@@ -33,7 +33,7 @@ select
     case when b.guest_id = (select auth.uid()) then b.idempotency_key end as idempotency_key,
     (
         select a.id from public.booking_alterations a
-        where a.booking_id = b.id and a.answer is null and a.expires_at > now()
+        where a.booking_id = b.id and b.status = 'confirmed' and a.answer is null and a.expires_at > now()
     ) as open_alteration_id,
     b.created_at, b.updated_at
 from private.bookings b;

@@ -10,9 +10,7 @@ as $$
 declare
     v_booking private.bookings;
 begin
-    perform from public.properties p
-    where p.id = (select b.property_id from private.bookings b where b.id = p_booking_id)
-    for no key update;
+    perform private.lock_property((select b.property_id from private.bookings b where b.id = p_booking_id));
     select b.* into v_booking from private.bookings b where b.id = p_booking_id for no key update;
     -- what the clock has decided is written down before anything else is
     if v_booking.expires_at <= p_now then
@@ -74,7 +72,7 @@ begin
     if not found then
         raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
     end if;
-    select p.* into v_property from public.properties p where p.id = p_property_id for no key update;
+    v_property := private.lock_property(p_property_id);
     perform private.refuse_stay(
         case
             when v_property.host_id = p_guest_id
@@ -137,22 +135,6 @@ as $$
 $$;
 revoke execute on function private.copy_lines(uuid, public.quote_line[]) from public;
 comment on function private.copy_lines(uuid, public.quote_line[]) is 'Writes the lines of a quote to a booking. Called by booking and alteration.';
-
-create function private.wait_to_retry(p_attempt integer) returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-    if p_attempt >= 4 then
-        raise sqlstate 'PT503' using
-            message = 'Too much is going on here at this moment.', hint = 'Nothing was changed. Try again, with the same idempotency key.';
-    end if;
-    perform pg_sleep(0.02 * p_attempt * (1 + random()));
-end
-$$;
-revoke execute on function private.wait_to_retry(integer) from public;
-comment on function private.wait_to_retry(integer) is
-    'After a deadlock, a serialization failure or too long a wait for a lock: waits a moment, or gives up with 503 after the fourth attempt. Called by what clients call.';
 
 create function private.book_stay(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,

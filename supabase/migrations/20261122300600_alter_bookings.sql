@@ -9,14 +9,27 @@ returns jsonb
 language sql stable
 set search_path = ''
 as $$
-    select coalesce(jsonb_agg(r.reason), '[]')
+    select case
+        when p_booking.check_in_at <= p_now and p_wish.check_in <> p_booking.check_in
+            then '[{"code": "stay_begun", "message": "The stay has begun: its first day stays."}]'::jsonb
+        when (p_wish.check_out + p_booking.check_out_until) at time zone p_booking.time_zone <= p_now
+            then '[{"code": "past_date", "message": "The stay would already be over."}]'
+        else '[]'
+    end || coalesce(jsonb_agg(r.reason), '[]')
     from jsonb_array_elements(private.bookability(
         p_booking.property_id, p_wish.check_in, p_wish.check_out, p_wish.adults, p_wish.children, p_wish.infants, p_wish.pets,
         p_booking.id, p_now
     )) as r (reason)
     where
         -- confirmed bookings survive pausing
-        r.reason ->> 'code' <> 'not_published'
+        (r.reason ->> 'code' <> 'not_published' or (
+            select p.status <> 'paused' from public.properties p where p.id = p_booking.property_id
+        ))
+        -- another party in the same nights: how long they are and what is beside them was decided when they were booked
+        and (
+            (p_wish.check_in, p_wish.check_out) <> (p_booking.check_in, p_booking.check_out)
+            or r.reason ->> 'code' not in ('min_stay', 'max_stay', 'occupied', 'preparation_before', 'preparation_after')
+        )
         and (
             p_wish.check_in <> p_booking.check_in
             or r.reason ->> 'code' not in ('past_date', 'advance_notice', 'booking_window', 'check_in_weekday', 'closed_to_arrival')
@@ -72,14 +85,6 @@ begin
         raise sqlstate 'PT422' using
             message = 'Nothing would change.', detail = '[{"code": "no_change", "message": "Nothing would change."}]',
             hint = 'Send the dates or numbers that should be different.';
-    elsif v_booking.check_in_at <= p_now and p_check_in <> v_booking.check_in then
-        raise sqlstate 'PT422' using
-            message = 'The stay has begun.', detail = '[{"code": "stay_begun", "message": "The stay has begun: its first day stays."}]',
-            hint = 'Change the check-out alone.';
-    elsif (p_check_out + v_booking.check_out_until) at time zone v_booking.time_zone <= p_now then
-        raise sqlstate 'PT422' using
-            message = 'The stay would already be over.', detail = '[{"code": "past_date", "message": "The stay would already be over."}]',
-            hint = 'Choose a later check-out.';
     end if;
     perform private.refuse_stay(private.alteration_problems(v_booking, v_wish, p_now));
     v_quote := private.compute_quote(

@@ -143,13 +143,18 @@ begin
             and p_booking.status in ('declined', 'withdrawn', 'expired', 'cancelled', 'no_show')
         then
             perform private.ask_for('cancel', v_payment.id::text);
+        elsif v_payment.status = 'requires_payment' and v_payment.kind <> 'booking' and private.guest_due(p_booking, now()) <= 0 then
+            update public.payments p set status = 'cancelled' where p.id = v_payment.id;
+            if v_payment.stripe_payment_intent_id is not null then
+                perform private.ask_for('cancel', v_payment.id::text);
+            end if;
         end if;
     end loop;
 end
 $$;
 revoke execute on function private.end_payments(private.bookings) from public;
 comment on function private.end_payments(private.bookings) is
-    'Asks for the capture of what was authorised when the host has accepted, and for the end of payments of a booking that has ended. Called by balance_booking.';
+    'Asks for the capture of what was authorised when the host has accepted, and for the end of payments of a booking that has ended, or of which nothing is due any more. Called by balance_booking.';
 
 create function private.balance_booking(p_booking_id uuid) returns void
 language plpgsql security definer

@@ -244,8 +244,8 @@ language plpgsql security definer
 set search_path = ''
 as $$
 declare
-    v_person constant uuid := case tg_argv[0]
-        when 'host_id' then (to_jsonb(new) ->> 'host_id')::uuid
+    v_person constant uuid := case
+        when tg_argv[0] in ('host_id', 'proposed_by_id') then (to_jsonb(new) ->> tg_argv[0])::uuid
         else coalesce(auth.uid(), (to_jsonb(new) ->> tg_argv[0])::uuid)
     end;
     v_reason text;
@@ -268,6 +268,12 @@ comment on function private.refuse_suspended() is
     'Trigger, with the column that names the person: who is suspended begins nothing new. Definer, because it reads behind the policies.';
 create trigger refuse_suspended before insert on private.bookings for each row execute function private.refuse_suspended('guest_id');
 create trigger refuse_suspended_host before insert on private.bookings for each row execute function private.refuse_suspended('host_id');
+create trigger refuse_suspended before insert on public.booking_alterations
+    for each row execute function private.refuse_suspended('proposed_by_id');
+create trigger refuse_suspended_proposer before update of answer on public.booking_alterations
+    for each row when (new.answer = 'accepted') execute function private.refuse_suspended('proposed_by_id');
+create trigger refuse_suspended_answer before update of answer on public.booking_alterations
+    for each row when (new.answer = 'accepted') execute function private.refuse_suspended('answered_by_id');
 create trigger refuse_suspended before insert on public.properties for each row execute function private.refuse_suspended('host_id');
 create trigger refuse_suspended_status before update of status on public.properties for each row
     when (new.status = 'published') execute function private.refuse_suspended('host_id');

@@ -40,7 +40,7 @@ select lives_ok(
 );
 select throws_ok(
     $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-07-02', '2030-07-02' from place$$,
-    '23514', null, 'H10 a block has a night'
+    'PT422', null, 'H10 a block has a night'
 );
 select throws_ok(
     $$insert into public.host_blocks (property_id, check_in, check_out) select other, '2030-07-02', '2030-07-03' from place$$,

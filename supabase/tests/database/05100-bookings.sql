@@ -1,6 +1,6 @@
 -- Bookings: who reads them, booking and giving up through the view, states and their audit, the clock, contact data.
 begin;
-select plan(106);
+select plan(107);
 
 create temporary table world on commit drop as
 select
@@ -187,6 +187,12 @@ select tests.act_as('authenticated', eva) from world;
 select throws_ok('select public.accept_booking(wish) from world', 'PT404', null, 'BK43 a stranger learns nothing');
 select tests.act_as('authenticated', mia) from world;
 select throws_ok('select public.decline_booking(wish) from world', 'PT403', null, 'BK44 nor does a co-host below full answer');
+select tests.act_as('authenticated', ana) from world;
+select is(
+    pg_temp.detail('select public.decline_booking(wish, ''<b>no'') from world'),
+    '[{"code": "reason_is_plain", "message": "A reason has 1 to 1,000 characters of plain text, without HTML and control characters."}]',
+    'BK107 a reason is plain text, and what is wrong with it shows nothing of the booking'
+);
 select tests.act_as('authenticated', ana) from world;
 select throws_ok('delete from public.bookings where id = (select wish from world)', 'PT403', null, 'BK45 a host does not withdraw for the guest');
 select throws_ok('select public.accept_booking(hold) from world', 'PT409', null, 'BK46 a hold is not the host''s to accept');

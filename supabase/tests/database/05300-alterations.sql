@@ -1,6 +1,6 @@
 -- Alterations: who proposes and answers, what is looked at again, price and nights that change together or not at all.
 begin;
-select plan(42);
+select plan(52);
 
 create temporary table world on commit drop as
 select
@@ -121,7 +121,7 @@ alter table past add wish uuid;
 grant select on past to authenticated;
 select tests.sign_in(ben) from world;
 select throws_ok(
-    $$select private.propose_alteration(id, '2026-06-11', '2026-06-14', 2, 0, 0, 0, '2026-06-10 15:00:00+00') from past$$, 'PT422', 'The stay has begun.',
+    $$select private.propose_alteration(id, '2026-06-11', '2026-06-14', 2, 0, 0, 0, '2026-06-10 15:00:00+00') from past$$, 'PT422', 'The stay has begun: its first day stays.',
     'AL36 the first day of a stay that has begun stays'
 );
 select throws_ok(
@@ -137,6 +137,58 @@ select tests.act_as('authenticated', ben) from world;
 select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL41 no proposal is open');
 select tests.act_as('postgres');
 select is((select count(*)::integer from public.booking_alterations a where a.answer is null and a.expires_at > now()), 0, 'AL42 none at all');
+
+-- what is looked at again when it is accepted, and what is not
+create temporary table begun as select tests.create_booking(ben, home, '2026-07-10', '2026-07-14', 'confirmed', '2026-06-01 12:00:00+00') as id from world;
+alter table begun add later uuid, add shorter uuid;
+grant select, update on begun to authenticated;
+select tests.sign_in(ben) from world;
+update begun set later = private.propose_alteration(id, '2026-07-11', '2026-07-14', 2, 0, 0, 0, '2026-07-10 05:00:00+00');
+select tests.sign_in(ana) from world;
+select throws_ok(
+    $$select private.decide_alteration(later, true, '2026-07-10 15:00:00+00') from begun$$, 'PT422', 'The stay has begun: its first day stays.',
+    'AL43 what was proposed before a stay began is not accepted after'
+);
+select tests.sign_in(ben) from world;
+update begun set shorter = private.propose_alteration(id, '2026-07-10', '2026-07-12', 2, 0, 0, 0, '2026-07-11 20:00:00+00');
+select tests.sign_in(ana) from world;
+select throws_ok(
+    $$select private.decide_alteration(shorter, true, '2026-07-12 13:00:00+00') from begun$$, 'PT422', 'The stay would already be over.',
+    'AL44 nor a stay that would be over'
+);
+select tests.act_as('postgres');
+update public.properties set min_nights = 10, preparation_nights_before = 2, preparation_nights_after = 2 where id = (select home from world);
+create temporary table early as select tests.create_booking(eva, home, current_date + 90, current_date + 100) as id from world;
+select tests.act_as('authenticated', ben) from world;
+select lives_ok('update public.bookings set adults = 1 where id = (select stay from world)', 'AL45 another party in the same nights meets no rule about nights');
+select is(
+    pg_temp.codes('update public.bookings set check_out = pg_temp.day(45) where id = (select stay from world)'), 'min_stay preparation_after',
+    'AL46 other nights do'
+);
+select tests.act_as('postgres');
+update public.properties set min_nights = 1, preparation_nights_before = 0, preparation_nights_after = 0, status = 'suspended', status_reason = 'Fraud' where id = (select home from world);
+select tests.act_as('authenticated', ben) from world;
+select is(
+    pg_temp.codes('update public.bookings set check_out = pg_temp.day(45) where id = (select stay from world)'), 'not_published',
+    'AL47 a suspended place sells no further nights'
+);
+select tests.act_as('postgres');
+update public.properties set status = 'paused' where id = (select home from world);
+select tests.act_as('authenticated', ben) from world;
+select lives_ok('update public.bookings set check_out = pg_temp.day(45) where id = (select stay from world)', 'AL48 a paused one does');
+select tests.act_as('postgres');
+insert into public.suspensions (profile_id, reason, suspended_by) select ben, 'Fraud', ana from world;
+select tests.act_as('authenticated', ana) from world;
+select throws_ok(
+    'select public.accept_alteration(b.open_alteration_id) from public.bookings b, world where b.id = stay', 'PT403', 'This account is suspended.',
+    'AL49 nor are any sold to who was suspended meanwhile'
+);
+select tests.act_as('authenticated', ben) from world;
+select throws_ok(
+    'update public.bookings set adults = 1 where id = (select stay from world)', 'PT403', 'This account is suspended.', 'AL50 who proposes nothing'
+);
+select is((select count(*)::integer from world, lateral public.cancel_booking(stay)), 1, 'AL51 and may cancel');
+select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL52 with which the proposal is over');
 
 select * from finish();
 rollback;
