@@ -218,8 +218,8 @@ describe("a stay of 70 nights", () => {
 });
 
 describe("an alteration", () => {
-  async function alter(bookingId: string, checkOut: string) {
-    const { data } = await guest.client
+  async function alter(bookingId: string, checkOut: string, by = guest) {
+    const { data } = await by.client
       .from("bookings")
       .update({ check_out: checkOut })
       .eq("id", bookingId)
@@ -259,6 +259,31 @@ describe("an alteration", () => {
       [12_000, "alteration"],
     ]);
     expect(await owed(booking.id)).toBe(0);
+  });
+
+  it("that was never paid is not to be paid once nothing of it is due", async () => {
+    const eva = await signUp("Eva");
+    const open = async (bookingId: string) =>
+      (
+        await sql`select status from public.payments where booking_id = ${bookingId} and kind = 'alteration' order by created_at`
+      ).map(({ status }) => status);
+    const { booking } = await bookAndPay(eva, property, 340, 2);
+    // without a card nothing is charged by itself
+    await eva.client.from("payment_methods").delete().eq("profile_id", eva.id).throwOnError();
+    await alter(booking.id, day(343), eva);
+    await beginPayment(eva, booking.id);
+    await alter(booking.id, day(342), eva);
+    expect(await open(booking.id)).toEqual(["cancelled"]);
+
+    await alter(booking.id, day(343), eva);
+    const begun = await beginPayment(eva, booking.id);
+    await eva.client.rpc("cancel_booking", { p_booking_id: booking.id }).throwOnError();
+    expect(await open(booking.id)).toEqual(["cancelled", "cancelled"]);
+    await until(
+      async () => (await stripe.paymentIntents.retrieve(intentOf(begun))).status === "canceled" || undefined,
+      "the end of the intent",
+    );
+    expect((await payOnPage(begun)).status).toBeGreaterThanOrEqual(400);
   });
 });
 
