@@ -124,7 +124,7 @@ begin
             ) then 'cancellation_policies' end,
             case when d.sort not in ('price', 'distance', 'rating', 'recommended') then 'sort' end,
             case when
-                p_after !~ '^(price|distance|rating|recommended):[0-9]{1,20}([.][0-9]{1,30})?(e[+-][0-9]{1,2})?:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                p_after !~ '^(price|distance|rating|recommended):[0-9]{1,20}([.][0-9]{1,30})?(e[+-][0-9]{1,2})?:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}((:-?[0-9]{1,9}([.][0-9]{1,30})?(e-[0-9]{1,2})?){2})?$'
                 or split_part(p_after, ':', 1) <> d.sort
             then 'cursor' end,
             case when p_limit between 1 and 50 then null else 'limit' end
@@ -207,10 +207,15 @@ begin
     return (
         select row (
             z.southwest[0], z.southwest[1], z.northeast[0], z.northeast[1],
-            case when v_sort = 'distance' or p_radius is not null then private.mercator(
-                coalesce(p_latitude, (v_south + v_north) / 2),
-                coalesce(p_longitude, (v_west + v_east + case when v_west > v_east then 360 else 0 end) / 2)
-            ) end,
+            case
+                -- the middle of a place moves with what is published there, but not between pages
+                when v_sort = 'distance' and p_latitude is null and split_part(p_after, ':', 4) <> ''
+                    then point(split_part(p_after, ':', 4)::double precision, split_part(p_after, ':', 5)::double precision)
+                when v_sort = 'distance' or p_radius is not null then private.mercator(
+                    coalesce(p_latitude, (v_south + v_north) / 2),
+                    coalesce(p_longitude, (v_west + v_east + case when v_west > v_east then 360 else 0 end) / 2)
+                )
+            end,
             case when v_sort = 'distance' or p_radius is not null then coalesce(p_radius, 'infinity') end,
             v_arrivals, v_nights,
             private.weekend_nights(v_arrivals[1], v_arrivals[1] + v_nights),
@@ -292,7 +297,7 @@ begin
         case when v.nights is null then f.rent else round(f.rent / v.nights::numeric)::bigint end,
         case when v.nights is not null then f.rent end,
         f.cover_photo,
-        v.sort || ':' || f.sort_key || ':' || p.id,
+        concat_ws(':', v.sort, f.sort_key, p.id, case when v.sort = 'distance' then v.middle[0] || ':' || v.middle[1] end),
         f.total, f.check_in, f.check_out, f.rating
     from unnest(private.find_properties(v, true, p_limit)) f
     join public.properties p on p.id = f.property_id
@@ -313,7 +318,7 @@ comment on function public.search_properties(
     double precision, double precision, double precision, double precision, double precision, double precision, double precision,
     text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
     public.booking_mode, text[], integer, integer, real, text, text, integer, text, text, integer, text, integer, boolean
-) is 'Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place''s currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.';
+) is 'Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place''s currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport or place), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.';
 
 create function public.count_properties(
     p_west double precision default null, p_south double precision default null,

@@ -1,6 +1,6 @@
 -- Search in the database: what each filter keeps, orders, pages, the 180th meridian, prices of seasons, bad input.
 begin;
-select plan(64);
+select plan(65);
 
 create temporary table person on commit drop as select tests.create_person('Hana') as hana;
 -- Five places in the Pacific, where no other test has one. A: by the meridian's west side, B to E: by its east side.
@@ -218,6 +218,28 @@ select results_eq(
     $$select count, is_more from public.count_properties(p_west => 179, p_south => -53, p_east => -177, p_north => -51)$$,
     'values (5, false)', 'F29 how many there are'
 );
+
+update public.property_addresses a set city = 'Farland' from place where place.id = a.property_id and name <> 'A';
+create function pg_temp.pages_of_farland() returns text
+language plpgsql as $$
+declare
+    v_titles text := '';
+    v_after text;
+    v_row record;
+begin
+    for v_page in 1..6 loop
+        select s.* into v_row from public.search_properties(p_place => 'Farland', p_sort => 'distance', p_after => v_after, p_limit => 1) s;
+        exit when v_row is null;
+        v_titles := v_titles || v_row.title;
+        v_after := v_row.cursor;
+        if v_page = 2 then
+            update public.properties p set status = 'paused' from place where place.id = p.id and place.name = 'E';
+        end if;
+    end loop;
+    return v_titles;
+end
+$$;
+select is(pg_temp.pages_of_farland(), 'DCB', 'F65 pages by distance go on from the same middle when the place gets smaller');
 
 -- Bad input: everything that is wrong, by its code
 select is(pg_temp.problems(''), 'area', 'F30 no area');
