@@ -16,6 +16,11 @@ const [only, ...filters] = process.argv.slice(2);
 const config = await testConfig();
 logToFile(config);
 const results: Result[] = [];
+const runners = ["static", "database", "pgtap", "api"];
+if (only !== undefined && !runners.includes(only)) {
+  say(`There is no runner ${only}. Run: npm test -- ${runners.join("|")} [filter]`);
+  process.exit(1);
+}
 const wants = (runner: string) => only === undefined || only === runner;
 
 try {
