@@ -95,13 +95,14 @@ revoke execute on function private.quote_expires_at(uuid) from public;
 comment on function private.quote_expires_at(uuid) is 'When a quote ends, which its id tells. Called by functions of the owner.';
 
 create function private.quote_holds(p_quote_id uuid, p_terms_hash text, p_owner uuid, p_now timestamptz) returns boolean
-language plpgsql immutable
+language plpgsql stable
 set search_path = ''
 as $$
 declare
     v_expires_at constant timestamptz := private.quote_expires_at(p_quote_id);
 begin
-    return p_now < v_expires_at
+    -- nobody was given one that ends later
+    return p_now < v_expires_at and v_expires_at <= p_now + private.duration('quote_validity')
         and p_quote_id in (private.quote_id(p_terms_hash, v_expires_at, p_owner), private.quote_id(p_terms_hash, v_expires_at, null));
 end
 $$;

@@ -1,6 +1,6 @@
 -- Bookings: who reads them, booking and giving up through the view, states and their audit, the clock, contact data.
 begin;
-select plan(107);
+select plan(108);
 
 create temporary table world on commit drop as
 select
@@ -117,6 +117,14 @@ select tests.act_as('authenticated', ben) from world;
 select is(
     pg_temp.detail('insert into public.bookings (property_id, check_in, check_out, quote_id) select home, pg_temp.day(60), pg_temp.day(62), id from world, quote')
         -> 0 ->> 'code', 'stale_quote', 'BK22 somebody else''s quote does not hold'
+);
+select tests.act_as('postgres');
+create temporary table forged as select private.quote_id(q.terms_hash, now() + interval '31 minutes', null) as id from quote q;
+grant select on forged to authenticated;
+select tests.act_as('authenticated', ben) from world;
+select is(
+    pg_temp.detail('insert into public.bookings (property_id, check_in, check_out, quote_id) select home, pg_temp.day(60), pg_temp.day(62), id from world, forged')
+        -> 0 ->> 'code', 'stale_quote', 'BK108 nor does one that ends later than any'
 );
 select tests.act_as('postgres');
 update public.properties set base_price = 13000 where id = (select home from world);
