@@ -1,5 +1,5 @@
 -- Purpose: what search reads: a narrow row for every published property, with nothing in it that a stranger may not know.
--- Touches: private.plain_letters, misfit_bits, refused_bits, month_bits, private.property_search, private.price_spans, the views
+-- Touches: private.plain_letters, place_names, misfit_bits, refused_bits, month_bits, private.property_search, private.price_spans, the views
 -- that they are made from, triggers on properties and what hangs on them.
 -- Watch: the view says what a row is, the triggers keep the table equal to it. A refresh locks the properties before it reads
 -- them: of two changes at once the second sees what the first left. Bookings and blocks are not in here: they change too often,
@@ -30,6 +30,16 @@ $$;
 revoke execute on function private.plain_letters(text) from public;
 comment on function private.plain_letters(text) is
     'In lower case and without accents, so that "sao paulo" finds São Paulo. Called by search, of what is looked for and of what is found.';
+
+create function private.place_names(p_place text) returns text[]
+language sql stable
+set search_path = ''
+as $$
+    select array_remove(string_to_array(regexp_replace(private.plain_letters(btrim(p_place)), '\s*,\s*', ',', 'g'), ','), '')
+$$;
+revoke execute on function private.place_names(text) from public;
+comment on function private.place_names(text) is
+    'The parts of a place such as "Alfama, Lisboa, PT", in lower case and without accents; null for null. Called by search, of what is looked for and of what is found: the name of a place may have a comma too.';
 
 -- What most searches filter by is one comparison of bits, because every search makes it for every place on the map:
 -- 0 to 8 parties of 2 to 10, 9 to 14 bedrooms from 1 to 6, 15 to 28 stays of 1 to 14 nights, then kinds of room, of booking and of
@@ -298,9 +308,7 @@ select
     to_tsvector('simple', private.plain_letters(
         concat_ws(' ', p.title, p.neighbourhood, p.city, p.region, p.country, p.description)
     )) as words,
-    array_remove(array[
-        private.plain_letters(p.neighbourhood), private.plain_letters(p.city), private.plain_letters(p.region), private.plain_letters(p.country)
-    ], null) as place_names
+    private.place_names(concat_ws(',', p.neighbourhood, p.city, p.region, p.country)) as place_names
 from public.properties p
 join public.currencies c on c.code = p.currency
 cross join lateral (select private.mercator(p.public_latitude, p.public_longitude) as place) m

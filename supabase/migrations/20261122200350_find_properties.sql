@@ -1,6 +1,6 @@
 -- Purpose: how search finds places: candidates from the map, what their stays cost, and which of them can be booked.
--- Touches: private.search, private.search_hit, private.search_candidate, private.weekend_nights, private.place_names,
--- private.find_candidates, private.pet_fees, private.sum_of_lines, private.find_properties.
+-- Touches: private.search, private.search_hit, private.search_candidate, private.weekend_nights, private.find_candidates,
+-- private.pet_fees, private.sum_of_lines, private.find_properties.
 -- Watch: candidates come from one index that holds what sorts and most of what filters, in the order of the page; only as many
 -- as the page needs are priced and asked about, a handful in one query, and broken_rules is asked last. Filters here are there
 -- to ask less often; none of them is stricter than it. By price, candidates come by the least that a stay can cost, which is
@@ -44,15 +44,6 @@ $$;
 revoke execute on function private.weekend_nights(date, date) from public;
 comment on function private.weekend_nights(date, date) is
     'How many of the nights of [p_from, p_until), 2000 or later, are of a Friday or Saturday; null for null. Called by check_search and find_properties.';
-
-create function private.place_names(p_place text) returns text[]
-language sql stable
-set search_path = ''
-as $$
-    select string_to_array(regexp_replace(private.plain_letters(btrim(p_place)), '\s*,\s*', ',', 'g'), ',')
-$$;
-revoke execute on function private.place_names(text) from public;
-comment on function private.place_names(text) is 'The parts of a place such as "Alfama, Lisboa, PT", in lower case and without accents; null for null. Called by check_search and find_place.';
 
 create function private.find_candidates(
     p_search private.search, p_after_key double precision, p_after_id uuid, p_limit integer,

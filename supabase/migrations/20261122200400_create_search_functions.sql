@@ -106,7 +106,10 @@ begin
                     and coalesce(p_nights between 1 and 31, p_weekend) and p_weekend = (p_nights is null)
                 end
             ) then 'flexible' end,
-            case when length(btrim(p_text)) not between 1 and 200 or length(btrim(p_place)) not between 1 and 200 then 'text' end,
+            case when
+                length(btrim(p_text)) not between 1 and 200 or length(btrim(p_place)) not between 1 and 200
+                or private.place_names(p_place) = '{}'
+            then 'text' end,
             case when
                 num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or p_adults < 1 or least(p_children, p_infants, p_pets) < 0
                 or greatest(p_adults, p_children, p_infants, p_pets) > 1000

@@ -188,6 +188,7 @@ begin
         order by l.from_nights desc
         limit 1;
         if found and v_has_begun then
+            v.holds_until := null;
             v.nights_kept := v_long.nights_kept;
             v.refund_percent := 100;
         elsif found then

@@ -1,6 +1,6 @@
 -- Search in the database: what each filter keeps, orders, pages, the 180th meridian, prices of seasons, bad input.
 begin;
-select plan(65);
+select plan(68);
 
 create temporary table person on commit drop as select tests.create_person('Hana') as hana;
 -- Five places in the Pacific, where no other test has one. A: by the meridian's west side, B to E: by its east side.
@@ -240,6 +240,11 @@ begin
 end
 $$;
 select is(pg_temp.pages_of_farland(), 'DCB', 'F65 pages by distance go on from the same middle when the place gets smaller');
+
+update public.property_addresses a set city = 'Washington, D.C.' from place where place.id = a.property_id and name = 'B';
+select is(pg_temp.titles('washington, D.C.'), 'B', 'F66 a name with a comma');
+select is(pg_temp.titles('Washington,'), 'B', 'F67 or a part of it');
+select is(pg_temp.problems('p_place => '' , '''), 'text', 'F68 a place without a name');
 
 -- Bad input: everything that is wrong, by its code
 select is(pg_temp.problems(''), 'area', 'F30 no area');
