@@ -191,7 +191,10 @@ begin
     if (v_from < v_to and v_to - v_from <= 400 and v_from >= '2000-01-01' and v_to <= '2100-01-01') is not true then
         raise sqlstate 'PT400' using
             message = 'A calendar has 1 to 400 days between 2000 and 2100.',
-            detail = jsonb_build_array(jsonb_build_object('code', 'invalid_range', 'from', v_from, 'to', v_to, 'max_days', 400))::text,
+            detail = jsonb_build_array(jsonb_build_object(
+                'code', 'invalid_range', 'from', v_from, 'to', v_to, 'max_days', 400,
+                'message', 'A calendar has 1 to 400 days between 2000 and 2100.'
+            ))::text,
             hint = 'p_to is the day after the last.';
     end if;
     -- a draft is for its host alone, not for whoever shares the proxy
