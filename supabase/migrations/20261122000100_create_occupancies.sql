@@ -317,10 +317,7 @@ language sql
 set search_path = ''
 as $$
     -- an update locks its row before the trigger can lock the property, which is the wrong order
-    select p.id
-    from public.properties p
-    where p.id = (select o.property_id from public.occupancies o where o.booking_id = p_booking_id)
-    for no key update
+    select (private.lock_property((select o.property_id from public.occupancies o where o.booking_id = p_booking_id))).id
 $$;
 revoke execute on function private.lock_property_of(uuid) from public;
 comment on function private.lock_property_of(uuid) is
