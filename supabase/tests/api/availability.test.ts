@@ -207,7 +207,7 @@ describe("search, calendar, bookability and the constraint", () => {
     preparation_nights_before: fc.integer({ min: 0, max: 2 }),
     preparation_nights_after: fc.integer({ min: 0, max: 2 }),
     booking_window_days: fc.integer({ min: 20, max: 60 }),
-    max_guests: fc.integer({ min: 1, max: 4 }),
+    max_guests: fc.constantFrom(1, 2, 3, 4, 12),
     max_infants: fc.integer({ min: 0, max: 2 }),
     max_pets: fc.integer({ min: 0, max: 1 }),
     weekend_price: fc.constantFrom(null, 15_000),
@@ -261,7 +261,7 @@ describe("search, calendar, bookability and the constraint", () => {
     stay: fc
       .tuple(fc.integer({ min: 0, max: 24 }), fc.integer({ min: 1, max: 7 }))
       .map(([from, nights]) => ({ from, until: from + nights })),
-    adults: fc.constantFrom(1, 1, 1, 2, 3),
+    adults: fc.constantFrom(1, 1, 1, 2, 3, 12),
     children: fc.constantFrom(0, 0, 0, 0, 1),
     infants: fc.constantFrom(0, 0, 0, 0, 1),
     pets: fc.constantFrom(0, 0, 0, 0, 1),
@@ -281,6 +281,7 @@ describe("search, calendar, bookability and the constraint", () => {
             const party = { adults, children, infants, pets };
             const found = await searchAll({ p_check_in: checkIn, p_check_out: checkOut }, party);
             await compareFlexible(checkIn, stay.until - stay.from, party);
+            await compareDateless(party);
             for (const property of properties) {
               const [answer] = await sql<
                 {
@@ -471,6 +472,44 @@ describe("search, calendar, bookability and the constraint", () => {
       ).toEqual([...expected].sort(byProperty));
     }
   }
+
+  /** Without dates: what takes the party, at its usual price, on a circle and on a map. */
+  async function compareDateless({ adults, children, infants, pets }: Party) {
+    const expected = await sql<{ id: string; price: number }[]>`
+      select p.id, p.base_price::integer as price from public.properties p
+      where p.id = any (${properties}) and p.max_guests >= ${adults + children} and p.max_infants >= ${infants} and p.max_pets >= ${pets}
+        and (${children + infants} = 0 or private.children_allowed(p.id))
+      order by p.id`;
+    const { latitude, longitude } = place;
+    const areas = [
+      { p_latitude: latitude, p_longitude: longitude, p_radius: 5_000, p_sort: "price" },
+      {
+        p_west: longitude - 0.5,
+        p_south: latitude - 0.1,
+        p_east: longitude + 0.5,
+        p_north: latitude + 0.1,
+      },
+    ];
+    for (const area of areas) {
+      for (const highest of [11_999, 12_000]) {
+        const asked = {
+          ...area,
+          p_adults: adults,
+          p_children: children,
+          p_infants: infants,
+          p_pets: pets,
+          p_amenities: ["wifi"],
+          p_currency: "EUR",
+          p_max_price: highest,
+        };
+        const { data } = await anonymous().rpc("search_properties", asked, { get: true }).throwOnError();
+        expect(data.map(({ property_id }) => property_id).sort(), JSON.stringify(asked)).toEqual(
+          expected.filter(({ price }) => price <= highest).map(({ id }) => id),
+        );
+      }
+    }
+  }
+
   const byProperty = (a: { property: string }, b: { property: string }) =>
     a.property.localeCompare(b.property);
 
