@@ -4,7 +4,7 @@ const money = "supabase/tests/money/**/*.test.ts";
 
 export default defineConfig({
   test: {
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
       {

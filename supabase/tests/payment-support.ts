@@ -115,7 +115,7 @@ export async function reconcile(): Promise<{ compared: number; differences: numb
 }
 
 /** Makes all that waits due and reconciles, until both books are the same and no task is open; says what is left when they do not become so. */
-export async function untilBooksAgree(sql: ReturnType<typeof database>, timeout = 20_000) {
+export async function untilBooksAgree(sql: ReturnType<typeof database>, timeout = 30_000) {
   let left: unknown;
   return until(
     async () => {

@@ -68,17 +68,13 @@ export async function mailAbout(
   subject: string,
 ): Promise<Mail & { Headers: Record<string, string[]> }> {
   const query = encodeURIComponent(`to:"${person.email}" subject:"${subject}"`);
-  return until(
-    async () => {
-      const response = await fetch(`${stack.mailUrl}/api/v1/search?query=${query}`);
-      const { messages } = (await response.json()) as { messages: Mail[] };
-      if (messages[0] === undefined) return undefined;
-      const mail = await fetch(`${stack.mailUrl}/api/v1/message/${messages[0].ID}`);
-      return (await mail.json()) as Mail & { Headers: Record<string, string[]> };
-    },
-    `a mail to ${person.email} about "${subject}"`,
-    15_000,
-  );
+  return until(async () => {
+    const response = await fetch(`${stack.mailUrl}/api/v1/search?query=${query}`);
+    const { messages } = (await response.json()) as { messages: Mail[] };
+    if (messages[0] === undefined) return undefined;
+    const mail = await fetch(`${stack.mailUrl}/api/v1/message/${messages[0].ID}`);
+    return (await mail.json()) as Mail & { Headers: Record<string, string[]> };
+  }, `a mail to ${person.email} about "${subject}"`);
 }
 
 /** How many mails a person has had, beside the one that confirmed the address. */

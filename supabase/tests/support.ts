@@ -110,7 +110,7 @@ export function codeIn(mail: Mail): string {
 export async function until<T>(
   ask: () => Promise<T | undefined>,
   what: string,
-  timeout = 10_000,
+  timeout = 30_000,
 ): Promise<T> {
   const deadline = Date.now() + timeout;
   for (;;) {

@@ -83,7 +83,7 @@ it("requests for several places in opposite orders end soon, and none in a deadl
   // A deadlock alone takes Postgres a second to see.
   expect(performance.now() - began).toBeLessThan(24_000);
   for (const home of homes) expect(await faults(home)).toEqual(none);
-}, 60_000);
+});
 
 it("1,000 attempts at stays of one place by chance end without an overlap or a lost winner", async () => {
   const home = await createBookable(ana);
@@ -189,10 +189,10 @@ it.each([
     const outcomes: string[] = [];
     for (let round = 0; round < 24; round++) {
       const { id } = await book(guest(0).client, home, 30, 33);
-      const ends = await endIn(id, 60);
-      // each acts some milliseconds before or after the end, in another order every round
+      const ends = await endIn(id, 150);
+      // each acts some milliseconds before or after the end, in another order every round, and wider apart for slow machines
       const at = (turn: number) => {
-        const offset = ((round * 7 + turn * 11) % 25) - 12;
+        const offset = (((round * 7 + turn * 11) % 25) - 12) * (1 + round / 4);
         return new Promise((resolve) => setTimeout(resolve, ends + offset - Date.now()));
       };
       const answers = await Promise.all([
@@ -237,7 +237,6 @@ it.each([
     // a race that always ends the same way is none
     expect(new Set(outcomes).size).toBeGreaterThan(1);
   },
-  60_000,
 );
 
 it("an alteration and a booking of the same nights end with one of them", async () => {

@@ -48,7 +48,7 @@ it("hosts a place, from a title to the map", async () => {
   expect(lines).toContain("Say where it is: city, country and the point on the map.");
   expect(lines.at(-2)).toMatch(/^published Lisboa 38\.7[123]\d*$/);
   expect(lines.at(-1)).toBe("paused");
-}, 60_000);
+});
 
 it("books and pays a stay, which types know and search stops and starts to offer", async () => {
   const [ana, ben] = await Promise.all([signUp("Ana"), signUp("Ben")]);
@@ -64,7 +64,7 @@ it("books and pays a stay, which types know and search stops and starts to offer
   expect(stdout).toContain("true still offered: false");
   expect(stdout).toContain("true offered again: true");
   expect(stdout).toMatch(/^refunded [1-9]\d*$/m);
-}, 60_000);
+});
 
 it("runs the typed GraphQL query", async () => {
   const ana = await signUp("Ana");
@@ -85,4 +85,4 @@ it("knows the types of the GraphQL query: what is not in it does not compile", a
     `${name} error TS2322`,
     `${name} error TS2551`,
   ]);
-}, 60_000);
+});

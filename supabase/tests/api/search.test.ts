@@ -61,7 +61,7 @@ describe("search", () => {
     const sql = database();
     try {
       const [{ ends } = { ends: new Date() }] = await sql<{ ends: Date }[]>`
-        with held as materialized (select clock_timestamp() + interval '700 ms' as ends)
+        with held as materialized (select clock_timestamp() + interval '3 seconds' as ends)
         select ends, private.occupy(gen_random_uuid(), ${property}, ${day(40)}, ${day(41)}, ends) from held`;
       expect(await search()).toEqual([]);
       await new Promise((resolve) => setTimeout(resolve, ends.getTime() - Date.now() + 20));

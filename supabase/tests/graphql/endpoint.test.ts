@@ -212,12 +212,15 @@ describe("changes of the schema", () => {
     const query = "{ notesCollection { edges { node { colour } } } }";
     expect(await ask(query)).toEqual(ok(refused("Unknown field 'colour' on type 'notes'")));
     await admin.unsafe(`alter table ${SCHEMA}.notes add column colour text default 'red'`);
-    await vi.waitFor(async () => {
-      expect(await ask(query)).toEqual(ok({ data: { notesCollection: edges({ colour: "red" }) } }));
-    });
+    await vi.waitFor(
+      async () =>
+        expect(await ask(query)).toEqual(ok({ data: { notesCollection: edges({ colour: "red" }) } })),
+      30_000,
+    );
     await admin.unsafe(`alter table ${SCHEMA}.notes drop column colour`);
-    await vi.waitFor(async () =>
-      expect(await ask(query)).toEqual(ok(refused("Unknown field 'colour' on type 'notes'"))),
+    await vi.waitFor(
+      async () => expect(await ask(query)).toEqual(ok(refused("Unknown field 'colour' on type 'notes'"))),
+      30_000,
     );
   });
 
@@ -279,7 +282,7 @@ describe("around the database", () => {
     const query = "{ notesCollection { edges { node { size } } } }";
     await vi.waitFor(
       async () => expect(await ask(query)).toEqual(ok({ data: { notesCollection: edges({ size: 4 }) } })),
-      5_000,
+      30_000,
     );
     await admin.unsafe(`alter table ${SCHEMA}.notes drop column size`);
   });
