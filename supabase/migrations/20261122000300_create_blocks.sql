@@ -110,6 +110,8 @@ begin
         v_done := false;
     end;
     if not v_done then
+        -- its own nights are not in its way; the refusal brings them back
+        delete from public.occupancies o where new.id in (o.host_block_id, o.external_block_id);
         perform private.refuse_occupancy(v_kind, (
             select coalesce(jsonb_agg(r.reason), '[]')
             from public.properties p,

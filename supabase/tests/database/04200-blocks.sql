@@ -1,6 +1,6 @@
 -- Host blocks and external blocks: every verb as every person, and how they meet bookings.
 begin;
-select plan(33);
+select plan(34);
 
 create temporary table person on commit drop as
 select
@@ -33,6 +33,20 @@ select throws_ok(
     'PT409', 'Some of these nights are taken.', 'H06 booked nights are not blocked'
 );
 select throws_ok($$update public.host_blocks set check_in = '2030-05-14'$$, 'PT409', null, 'H07 nor by a change');
+create function pg_temp.refused_nights(p_check_in date) returns jsonb language plpgsql as $$
+declare
+    v_detail text;
+begin
+    update public.host_blocks set check_in = p_check_in;
+    return null;
+exception when sqlstate 'PT409' then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return jsonb_path_query_array(v_detail::jsonb, '$[*].nights[*]');
+end
+$$;
+select is(
+    pg_temp.refused_nights('2030-05-14'), '[{"from": "2030-05-14", "until": "2030-05-15"}]', 'H34 and of what is in the way its own nights are none'
+);
 select is((select array_agg(check_in) from public.host_blocks), array[date '2030-06-01'], 'H08 which leaves the block as it was');
 select lives_ok(
     $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-05-15', '2030-05-16' from place$$,
