@@ -77,6 +77,7 @@ create index bookings_host_id_idx on private.bookings (host_id);
 create index bookings_currency_idx on private.bookings (currency);
 create index bookings_time_zone_idx on private.bookings (time_zone);
 create index bookings_guest_id_idx on private.bookings (guest_id, created_at);
+create index bookings_guest_id_expires_at_idx on private.bookings (guest_id, expires_at) where expires_at is not null;
 create index bookings_expires_at_idx on private.bookings (expires_at) where expires_at is not null;
 create index bookings_check_out_at_idx on private.bookings (check_out_at) where status = 'confirmed';
 
@@ -165,6 +166,7 @@ create trigger refuse_truncate before truncate on private.booking_events
 insert into private.settings (name, value, description) values
     ('unpaid_hold', '15 minutes', 'How long dates are held for a guest who has yet to pay.'),
     ('request_answer', '24 hours', 'How long a host has to answer a request, at most until the first day is over there, or a proposed alteration.'),
+    ('unpaid_bookings', '20', 'How many holds and requests, which keep nights from others, a guest may have at once.'),
     ('no_show_window', '48 hours', 'How long after check-in a guest who did not come can be reported.');
 
 alter table private.bookings enable row level security;

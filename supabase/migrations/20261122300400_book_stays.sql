@@ -67,10 +67,17 @@ begin
         end if;
     end if;
 
-    -- a token outlives its account; the lock meets that of refuse_departure
-    perform from public.profiles g where g.id = p_guest_id and g.deleted_at is null for key share;
+    -- a token outlives its account; the lock meets that of refuse_departure, and of the guest's other requests
+    perform from public.profiles g where g.id = p_guest_id and g.deleted_at is null for no key update;
     if not found then
         raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
+    elsif (select count(*) from private.bookings b where b.guest_id = p_guest_id and b.expires_at > p_now)
+        >= (select s.value::integer from private.settings s where s.name = 'unpaid_bookings')
+    then
+        raise sqlstate 'PT429' using
+            message = 'You have too many bookings that are not paid yet.',
+            detail = '[{"code": "too_many_unpaid"}]',
+            hint = 'Pay for one or give it up, or wait until one ends.';
     end if;
     v_property := private.lock_property(p_property_id);
     perform private.refuse_stay(
@@ -120,7 +127,7 @@ $$;
 revoke execute on function private.make_booking(uuid, uuid, date, date, integer, integer, integer, integer, uuid, text, timestamptz)
     from public;
 comment on function private.make_booking(uuid, uuid, date, date, integer, integer, integer, integer, uuid, text, timestamptz) is
-    'Books a stay for p_guest_id at p_now and returns the booking''s id, or that of the booking that the same request with this key made before. 409 when the nights are taken or the quote is stale, 422 with every rule that is broken. Called by book_stay.';
+    'Books a stay for p_guest_id at p_now and returns the booking''s id, or that of the booking that the same request with this key made before. 409 when the nights are taken or the quote is stale, 422 with every rule that is broken, 429 when the guest has too many unpaid bookings. Called by book_stay.';
 
 create function private.copy_lines(p_booking_id uuid, p_lines public.quote_line[]) returns void
 language sql

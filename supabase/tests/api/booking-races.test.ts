@@ -10,7 +10,9 @@ let guests: Person[];
 
 beforeAll(async () => {
   ana = await signUp("Ana");
-  guests = await Promise.all(["Ben", "Eva", "Cal", "Dan"].map((name) => signUp(name)));
+  guests = await Promise.all(
+    ["Ben", "Eva", "Cal", "Dan", "Fay", "Gus", "Hal", "Ida"].map((name) => signUp(name)),
+  );
 });
 afterAll(() => sql.end());
 
@@ -110,6 +112,14 @@ it("1,000 attempts at stays of one place by chance end without an overlap or a l
   const lost = answers.filter(({ status }) => status === 409);
   expect(lost.every((l) => won.some((w) => w.from < l.until && l.from < w.until))).toBe(true);
 }, 120_000);
+
+it("one guest holds 20 stays without paying, however many are asked for at once", async () => {
+  const home = await createBookable(ana);
+  const keen = await signUp("Lia");
+  const answers = await rush(40, 40, (index) => bookStay(keen, home, 30 + 2 * index, 31 + 2 * index));
+  expect(tally(answers.map(({ status }) => status))).toEqual({ 201: 20, 429: 20 });
+  expect(await faults(home)).toEqual(none);
+});
 
 it("50 requests with one key make one booking and get it 50 times", async () => {
   const home = await createBookable(ana);

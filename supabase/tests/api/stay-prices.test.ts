@@ -1,5 +1,5 @@
-// Prices of stays by chance against an oracle of their own: fractions of whole numbers, rounded once a line, as product.md's
-// order of prices says it. And what must hold of every price: lines sum, nothing is negative, more costs no less.
+// Prices of stays by chance against an oracle of their own: fractions of whole numbers, rounded once a line, in the order
+// that docs/bookings.md gives. And what must hold of every price: lines sum, nothing is negative, more costs no less.
 
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";

@@ -1,6 +1,6 @@
 -- Bookings: who reads them, booking and giving up through the view, states and their audit, the clock, contact data.
 begin;
-select plan(108);
+select plan(113);
 
 create temporary table world on commit drop as
 select
@@ -343,6 +343,24 @@ alter table private.bookings enable trigger user;
 select is(private.settle_bookings(), 1, 'BK104 the sweep goes on past it');
 select results_eq('select (select b.status from private.bookings b where b.id = torn), (select b.status from private.bookings b where b.id = whole) from past',
     $$values ('confirmed'::public.booking_status, 'completed'::public.booking_status)$$, 'BK105 and completes what is over');
+
+-- how much of others' calendars one guest can keep without paying
+create temporary table keen as select tests.create_person('Lia') as lia;
+grant select on keen to authenticated;
+update private.settings set value = '2' where name = 'unpaid_bookings';
+select tests.create_booking(lia, home, current_date + 200, current_date + 201, 'awaiting_payment', now() - interval '20 minutes') from keen, world;
+select tests.create_booking(lia, home, current_date + 202, current_date + 203, 'confirmed') from keen, world;
+select tests.act_as('authenticated', lia) from keen;
+prepare book as
+    insert into public.bookings (property_id, check_in, check_out)
+    select home, pg_temp.day($1), pg_temp.day($1 + 1) from world returning id;
+select lives_ok('execute book(210)', 'BK109 holds that have ended and stays that are paid do not count');
+select lives_ok('execute book(212)', 'BK110 so this is the second');
+select throws_ok('execute book(214)', 'PT429', 'You have too many bookings that are not paid yet.', 'BK111 and a third too many');
+delete from public.bookings where check_in = pg_temp.day(212);
+select lives_ok('execute book(214)', 'BK112 until one is given up');
+select tests.act_as('authenticated', mia) from world;
+select lives_ok('execute book(216)', 'BK113 others are not concerned');
 
 select * from finish();
 rollback;

@@ -28,6 +28,8 @@ let lastTask = 0;
 beforeAll(async () => {
   ({ host, guest, property } = await createMarket());
   await sql`update private.settings set value = '0 days' where name = 'new_host_hold'`;
+  // declined cards leave holds, and one guest books everything
+  await sql`update private.settings set value = '100' where name = 'unpaid_bookings'`;
   const onboarding = await callFunction("connect", host, {
     action: "onboard",
     return_url: "https://example.com",
@@ -40,6 +42,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await calm();
   await sql`update private.settings set value = '30 days' where name = 'new_host_hold'`;
+  await sql`update private.settings set value = '20' where name = 'unpaid_bookings'`;
   await sql.end();
 });
 
