@@ -151,7 +151,7 @@ comment on constraint property_fees_charge_is_flat on public.property_fees is 'A
 comment on constraint property_fees_amount_range on public.property_fees is
     'An amount is 1 to 1,000,000,000,000 minor units of the currency.';
 
-create index property_fees_property_id_idx on public.property_fees (property_id, currency);
+create index property_fees_property_id_idx on public.property_fees (property_id, currency, kind, created_at, name, id);
 
 create table public.property_taxes (
     id uuid default gen_random_uuid() constraint property_taxes_pkey primary key,

@@ -2,37 +2,30 @@
 -- Touches: private.read_days, private.has_passed, private.children_allowed, private.broken_rules, private.bookability,
 -- public.bookability, indexes of property_seasons and property_availability_rules.
 -- Watch: private.broken_rules decides; a rule that is somewhere else is a rule that somebody does not know. Search asks it of a
--- page of places at once: a place among twenty costs an eighth of one alone, so it is one query, and of its codes alone. Quote,
--- booking and alteration ask private.bookability, which puts its codes into words and numbers. Days are the property's: today,
--- the cut-off hour and the booking window follow its clock, nights are plain dates.
+-- page of places at once: a place among twenty costs an eighth of one alone, so it is one query, and of its codes alone.
+-- Quote, booking and alteration say why not by private.bookability, which puts its codes into words and numbers. Days are the
+-- property's: today, the cut-off hour and the booking window follow its clock, nights are plain dates.
 
 create function private.read_days(p_texts text[], p_names text[]) returns date[]
 language plpgsql immutable
 set search_path = ''
 as $$
 declare
-    v_days date[];
-    v_problems jsonb := '[]';
+    v_problems jsonb;
 begin
-    for v_number in 1..cardinality(p_texts) loop
-        continue when p_texts[v_number] is null;
-        -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
-        if p_texts[v_number] ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and pg_input_is_valid(p_texts[v_number], 'date') then
-            v_days[v_number] := p_texts[v_number]::date;
-        else
-            v_problems := v_problems || jsonb_build_object(
-                'code', 'invalid_date', 'argument', p_names[v_number], 'value', left(p_texts[v_number], 40),
-                'message', format('%s is not a date.', p_names[v_number])
-            );
-        end if;
-    end loop;
-    if v_problems <> '[]' then
-        raise sqlstate 'PT400' using
-            message = v_problems -> 0 ->> 'message',
-            detail = v_problems::text,
-            hint = 'Write a day of the calendar as YYYY-MM-DD, without a time.';
+    -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
+    if array_to_string(p_texts, ' ') ~ '^([0-9]{4}-[0-9]{2}-[0-9]{2}( |$))*$' and pg_input_is_valid(p_texts::text, 'date[]') then
+        return p_texts::date[];
     end if;
-    return v_days;
+    select jsonb_agg(jsonb_build_object(
+        'code', 'invalid_date', 'argument', d.name, 'value', left(d.text, 40), 'message', format('%s is not a date.', d.name)
+    )) into v_problems
+    from unnest(p_texts, p_names) as d (text, name)
+    where not (d.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and pg_input_is_valid(d.text, 'date'));
+    raise sqlstate 'PT400' using
+        message = v_problems -> 0 ->> 'message',
+        detail = v_problems::text,
+        hint = 'Write a day of the calendar as YYYY-MM-DD, without a time.';
 end
 $$;
 revoke execute on function private.read_days(text[], text[]) from public;
@@ -192,7 +185,7 @@ end
 $$;
 revoke execute on function private.broken_rules(uuid[], date[], date[], integer, integer, integer, integer, uuid, timestamptz, integer) from public;
 comment on function private.broken_rules(uuid[], date[], date[], integer, integer, integer, integer, uuid, timestamptz, integer) is
-    'For each of these stays, a property and two days at the same place of three arrays, by its number in them the rules that it would break, by the codes of bookability in its order, with taken for what occupancy_conflicts says; {} when it can be booked at p_at. Beside them the day there and the lengths that hold for the first night. p_ignore_booking is the booking that an alteration changes. With p_enough only the first so many that break none; those after them are not looked at. Called by bookability and search. Definer, because strangers cannot read occupancies.';
+    'For each of these stays, a property and two days at the same place of three arrays, by its number in them the rules that it would break, by the codes of bookability in its order, with taken for what occupancy_conflicts says; {} when it can be booked at p_at. Beside them the day there and the lengths that hold for the first night. p_ignore_booking is the booking that an alteration changes. With p_enough only the first so many that break none; those after them are not looked at. Called by bookability, quote and search. Definer, because strangers cannot read occupancies.';
 
 create function private.bookability(
     p_property_id uuid,

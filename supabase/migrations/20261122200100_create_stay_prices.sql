@@ -132,12 +132,12 @@ begin
         f.guest_percent, f.host_percent,
         array(
             select e from public.property_fees e
-            where e.property_id = p_property.id and (e.kind <> 'pet' or p_pets > 0)
-            order by e.kind <> 'cleaning', e.kind <> 'pet', e.created_at, e.name, e.id
+            -- it is always the property's currency; with it the index gives them in their order, taxes too
+            where e.property_id = p_property.id and e.currency = p_property.currency and (e.kind <> 'pet' or p_pets > 0)
+            order by e.kind, e.created_at, e.name, e.id
         ),
         array(
             select t from public.property_taxes t
-            -- it is always the property's currency; with it the index gives them in their order
             where t.property_id = p_property.id and t.currency = p_property.currency
                 and v_nights < coalesce(t.exempt_from_nights, v_nights + 1)
             order by t.created_at, t.name, t.id

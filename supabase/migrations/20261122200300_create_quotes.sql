@@ -120,21 +120,21 @@ set search_path = ''
 as $$
 declare
     v_property public.properties;
-    v_policy_name text;
-    v_steps jsonb;
-    v_house_rules_version integer;
+    v_terms record;
     v_night_prices bigint[];
     v_price record;
     v_terms_hash text;
     v_expires_at timestamptz;
 begin
-    select p.* into v_property from public.properties p where p.id = p_property_id;
     select
-        c.name, c.steps,
-        (select h.version from public.house_rules h where h.property_id = p_property_id order by h.version desc limit 1)
-    into v_policy_name, v_steps, v_house_rules_version
-    from public.cancellation_policies c
-    where c.id = v_property.cancellation_policy_id;
+        p as property, c.name as policy_name, c.steps,
+        (select h.version from public.house_rules h where h.property_id = p.id order by h.version desc limit 1) as house_rules_version,
+        (select s.value::interval from private.settings s where s.name = 'quote_validity') as validity
+    into v_terms
+    from public.properties p
+    left join public.cancellation_policies c on c.id = p.cancellation_policy_id
+    where p.id = p_property_id;
+    v_property := v_terms.property;
     v_night_prices := private.night_prices(v_property, p_check_in, p_check_out);
     v_price := private.price_stay(v_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now);
     -- what JSON readers can tell apart
@@ -144,12 +144,12 @@ begin
             detail = jsonb_build_array(jsonb_build_object('code', 'amount_too_large', 'message', 'The total is above 2^53 - 1 minor units.'))::text,
             hint = 'Choose a shorter stay.';
     end if;
-    v_expires_at := date_trunc('second', p_now + private.duration('quote_validity'));
+    v_expires_at := date_trunc('second', p_now + v_terms.validity);
     -- nothing whose text depends on the session
     v_terms_hash := encode(sha256(convert_to(concat_ws(
         '|', p_property_id, p_check_in - date '2000-01-01', p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets,
         v_property.booking_mode, v_property.currency, v_price.lines, v_property.time_zone, v_property.check_in_from,
-        v_property.check_out_until, v_property.cancellation_policy_id, v_steps, v_house_rules_version
+        v_property.check_out_until, v_property.cancellation_policy_id, v_terms.steps, v_terms.house_rules_version
     ), 'UTF8')), 'hex');
     -- in the order of the type
     return row(
@@ -159,11 +159,11 @@ begin
         v_price.guest_total, v_price.host_platform_fee, v_price.host_total, v_property.time_zone,
         (p_check_in + v_property.check_in_from) at time zone v_property.time_zone,
         (p_check_out + v_property.check_out_until) at time zone v_property.time_zone,
-        v_property.cancellation_policy_id, v_policy_name, v_steps,
+        v_property.cancellation_policy_id, v_terms.policy_name, v_terms.steps,
         private.cancellation_terms(
-            v_steps, v_night_prices, v_price.guest_total::bigint, p_check_in + v_property.check_in_from, v_property.time_zone, p_now
+            v_terms.steps, v_night_prices, v_price.guest_total::bigint, p_check_in + v_property.check_in_from, v_property.time_zone, p_now
         ),
-        v_house_rules_version, v_terms_hash
+        v_terms.house_rules_version, v_terms_hash
     )::public.quote;
 end
 $$;
@@ -199,12 +199,15 @@ language plpgsql stable security definer
 set search_path = ''
 as $$
 declare
-    v_reasons constant jsonb := private.bookability(
-        p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets
-    );
+    v_codes text[];
 begin
-    if v_reasons <> '[]' then
-        perform private.refuse_stay(v_reasons);
+    select b.codes into v_codes
+    from private.broken_rules(array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets) b;
+    -- most stays that are quoted break none, and need no words
+    if v_codes <> '{}' then
+        perform private.refuse_stay(private.bookability(
+            p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets
+        ));
     end if;
     return private.compute_quote(
         p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, auth.uid(), now()

@@ -86,12 +86,12 @@ select pg_temp.set('extra_guest_price = 1500, extra_guests_after = 2, max_pets =
 select is(
     pg_temp.summary('2027-04-01', '2027-04-04', 3, 2),
     'nights 3 10000 30000 30000; cleaning 1 4000 4000 4000; extra_guests 3 1500 4500 4500; pets 6 700 4200 4200; '
-    'fee 9 100 900 900; fee 3 500 1500 1500; fee 3 300 900 900',
-    'Q19 cleaning once, extra guests a night, pets, the others by what they are charged for'
+    'fee 3 500 1500 1500; fee 3 300 900 900; fee 9 100 900 900',
+    'Q19 cleaning once, extra guests a night, pets, the others by kind and by what they are charged for'
 );
 select is(
     pg_temp.summary('2027-04-01', '2027-04-02', 2),
-    'nights 1 10000 10000 10000; cleaning 1 4000 4000 4000; fee 2 100 200 200; fee 2 500 1000 1000; fee 1 300 300 300',
+    'nights 1 10000 10000 10000; cleaning 1 4000 4000 4000; fee 2 500 1000 1000; fee 1 300 300 300; fee 2 100 200 200',
     'Q20 no extra guest at the number that is included, no pet fee without a pet'
 );
 delete from public.property_fees where kind not in ('cleaning', 'resort');
