@@ -1,6 +1,6 @@
 -- Purpose: the one function that decides whether a party can stay on given dates, and says everything that speaks against it.
--- Touches: private.read_days, private.has_passed, private.children_allowed, private.broken_rules, private.bookability,
--- public.bookability, indexes of property_seasons and property_availability_rules.
+-- Touches: private.read_days, private.has_passed, private.children_allowed, private.dated_rules, private.broken_rules,
+-- private.bookability, public.bookability, indexes of property_seasons and property_availability_rules.
 -- Watch: private.broken_rules decides; a rule that is somewhere else is a rule that somebody does not know. Search asks it of a
 -- page of places at once: a place among twenty costs an eighth of one alone, so it is one query, and of its codes alone.
 -- Quote, booking and alteration say why not by private.bookability, which puts its codes into words and numbers. Days are the
@@ -50,7 +50,7 @@ revoke execute on function private.has_passed(timestamp, text, timestamptz) from
 comment on function private.has_passed(timestamp, text, timestamptz) is
     'Whether, at p_at, the clocks of a zone have reached a day and time, for good. Called by rules about hours.';
 
--- What few parties need is a function of its own: a query prepares all that is in it, needed or not.
+-- What few stays need is a function of its own: a query prepares all that is in it, needed or not.
 create function private.children_allowed(p_property_id uuid) returns boolean
 language plpgsql stable
 set search_path = ''
@@ -62,6 +62,32 @@ $$;
 revoke execute on function private.children_allowed(uuid) from public;
 comment on function private.children_allowed(uuid) is
     'Whether the house rules of a property, as they are now, allow children and infants. Called by broken_rules and the rows of search.';
+
+create function private.dated_rules(p_property_id uuid, p_check_in date, p_check_out date) returns smallint[]
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return (
+        select array[
+            max(c.min_nights) filter (where c.starts_on <= p_check_in and c.ends_on > p_check_in),
+            max(c.max_nights) filter (where c.starts_on <= p_check_in and c.ends_on > p_check_in),
+            bit_or(case
+                when c.kind = 'closed_to_arrival' and c.starts_on <= p_check_in and c.ends_on > p_check_in then 1
+                when c.kind = 'closed_to_departure' and c.starts_on <= p_check_out and c.ends_on > p_check_out then 2
+                else 0
+            end)::smallint
+        ]
+        from public.property_availability_rules c
+        where
+            c.property_id = p_property_id and c.ends_on > least(p_check_in, p_check_out)
+            and c.starts_on <= greatest(p_check_in, p_check_out)
+    );
+end
+$$;
+revoke execute on function private.dated_rules(uuid, date, date) from public;
+comment on function private.dated_rules(uuid, date, date) is
+    'What the availability rules of a property say of a stay: the fewest and the most nights of one that begins on its first day, and, added up, 1 for no arrival on that and 2 for no departure on its last; null where they say nothing. Called by broken_rules.';
 
 -- most seasons are of prices alone
 create index property_seasons_ends_on_idx on public.property_seasons (property_id, ends_on) include (starts_on, min_nights, max_nights)
@@ -84,13 +110,14 @@ as $$
 declare
     v_is_party constant boolean := num_nulls(p_adults, p_children, p_infants, p_pets) = 0
         and least(p_adults, p_children, p_infants, p_pets) >= 0;
-    -- what cannot be asked about is null, and breaks no other rule
-    v_adults constant integer := case when v_is_party then p_adults end;
-    v_guests constant bigint := case when v_is_party then p_adults::bigint + p_children end;
-    v_infants constant integer := case when v_is_party then p_infants end;
-    v_minors constant bigint := case when v_is_party then p_children + p_infants::bigint end;
-    v_pets constant integer := case when v_is_party then p_pets end;
 begin
+    -- what cannot be asked about breaks no other rule
+    if not v_is_party then
+        p_adults := null;
+        p_children := null;
+        p_infants := null;
+        p_pets := null;
+    end if;
     return query
     select b.*
     from (
@@ -99,11 +126,11 @@ begin
             array_remove(array[
                 case when p.status is distinct from 'published' then 'not_published' end,
                 case when not v_is_party then 'invalid_party' end,
-                case when v_adults < 1 then 'no_adult' end,
-                case when v_guests > p.max_guests then 'too_many_guests' end,
-                case when v_infants > p.max_infants then 'too_many_infants' end,
-                case when v_pets > p.max_pets then 'too_many_pets' end,
-                case when v_minors > 0 and not private.children_allowed(p.id) then 'children_not_allowed' end,
+                case when p_adults < 1 then 'no_adult' end,
+                case when p_adults::bigint + p_children > p.max_guests then 'too_many_guests' end,
+                case when p_infants > p.max_infants then 'too_many_infants' end,
+                case when p_pets > p.max_pets then 'too_many_pets' end,
+                case when p_children + p_infants::bigint > 0 and not private.children_allowed(p.id) then 'children_not_allowed' end,
                 case when d.check_in is null then 'invalid_date' end,
                 case when d.check_out <= d.check_in then 'check_out_before_check_in' end,
                 case
@@ -115,10 +142,10 @@ begin
                 case when d.check_in > d.today + p.booking_window_days then 'booking_window' end,
                 case when d.check_in_weekday <> all (p.check_in_weekdays) then 'check_in_weekday' end,
                 case when d.check_out_weekday <> all (p.check_out_weekdays) then 'check_out_weekday' end,
-                case when r.closed & 1 <> 0 then 'closed_to_arrival' end,
-                case when r.closed & 2 <> 0 then 'closed_to_departure' end,
-                case when d.nights < coalesce(r.min_nights, s.min_nights, p.min_nights) then 'min_stay' end,
-                case when d.nights > coalesce(r.max_nights, s.max_nights, p.max_nights) then 'max_stay' end,
+                case when d.rules[3] & 1 <> 0 then 'closed_to_arrival' end,
+                case when d.rules[3] & 2 <> 0 then 'closed_to_departure' end,
+                case when d.nights < coalesce(d.rules[1], s.min_nights, p.min_nights) then 'min_stay' end,
+                case when d.nights > coalesce(d.rules[2], s.max_nights, p.max_nights) then 'max_stay' end,
                 case when d.nights is not null and exists (
                     select
                     from public.occupancies o
@@ -134,8 +161,8 @@ begin
                 ) then 'taken' end
             ], null) as codes,
             d.today,
-            coalesce(r.min_nights, s.min_nights, p.min_nights),
-            coalesce(r.max_nights, s.max_nights, p.max_nights)
+            coalesce(d.rules[1], s.min_nights, p.min_nights),
+            coalesce(d.rules[2], s.max_nights, p.max_nights)
         from unnest(p_property_ids, p_check_ins, p_check_outs) with ordinality as i (property_id, check_in, check_out, number)
         left join public.properties p on p.id = i.property_id
         left join lateral (
@@ -146,6 +173,13 @@ begin
                 -- from a Monday on
                 ((i.check_in - date '1999-12-27') % 7 + 1)::smallint as check_in_weekday,
                 ((i.check_out - date '1999-12-27') % 7 + 1)::smallint as check_out_weekday,
+                case when exists (
+                    select
+                    from public.property_availability_rules c
+                    where
+                        c.property_id = p.id and c.ends_on > least(i.check_in, i.check_out)
+                        and c.starts_on <= greatest(i.check_in, i.check_out)
+                ) then private.dated_rules(p.id, i.check_in, i.check_out) end as rules,
                 -- a draft may have no clock yet
                 (p_at at time zone p.time_zone)::date as today
             where
@@ -161,22 +195,6 @@ begin
             order by c.ends_on
             limit 1
         ) s on s.starts_on <= d.check_in
-        left join lateral (
-            select
-                max(c.min_nights) filter (where c.starts_on <= d.check_in and c.ends_on > d.check_in) as min_nights,
-                max(c.max_nights) filter (where c.starts_on <= d.check_in and c.ends_on > d.check_in) as max_nights,
-                bit_or(case
-                    when c.kind = 'closed_to_arrival' and c.starts_on <= d.check_in and c.ends_on > d.check_in then 1
-                    when c.kind = 'closed_to_departure' and c.starts_on <= d.check_out and c.ends_on > d.check_out then 2
-                    else 0
-                end) as closed
-            from public.property_availability_rules c
-            where
-                c.property_id = p.id and c.ends_on > least(d.check_in, d.check_out)
-                and c.starts_on <= greatest(d.check_in, d.check_out)
-            -- most have none, and an aggregate of nothing takes as long as one of something
-            group by c.property_id
-        ) r on true
         offset 0
     ) b
     where p_enough is null or b.codes = '{}'
