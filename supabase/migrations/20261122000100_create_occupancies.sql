@@ -207,8 +207,9 @@ begin
 end
 $$;
 revoke execute on function private.refuse_occupancy(public.occupancy_kind, jsonb) from public;
+grant execute on function private.refuse_occupancy(public.occupancy_kind, jsonb) to anon, authenticated, service_role;
 comment on function private.refuse_occupancy(public.occupancy_kind, jsonb) is
-    'Answers 409 with the reasons as JSON in the details. Called by the functions that write occupancies.';
+    'Answers 409 with the reasons as JSON in the details. Called by the functions that write occupancies, and by quote.';
 
 create function private.occupancy_conflict(
     p_kind public.occupancy_kind, p_taken_from date, p_taken_until date, p_taken_before smallint, p_taken_after smallint,

@@ -316,7 +316,7 @@ revoke execute on function private.visible_bookability(uuid, date, date, integer
 grant execute on function private.visible_bookability(uuid, date, date, integer, integer, integer, integer)
     to anon, authenticated, service_role;
 comment on function private.visible_bookability(uuid, date, date, integer, integer, integer, integer) is
-    'As bookability, for every caller, at the present moment and without ignoring a booking: with either a stranger could tell stays apart. Called by public.bookability. Definer, as bookability.';
+    'As bookability, for every caller, at the present moment and without ignoring a booking: with either a stranger could tell stays apart. Called by public.bookability and public.quote_stay. Definer, as bookability.';
 
 create function public.bookability(
     p_property_id uuid, p_check_in text, p_check_out text,

@@ -17,7 +17,7 @@ declare
         select array[r.starts_on - p_from, r.ends_on - p_from, r.price] from public.property_date_overrides r
         where r.property_id = p_property.id and r.starts_on < p_until and r.ends_on > p_from
     );
-    v_weekday constant integer := extract(isodow from p_from);
+    v_weekday constant integer := extract(isodow from p_from)::integer;
     v_usual constant bigint := p_property.base_price;
     v_weekend constant bigint := coalesce(p_property.weekend_price, p_property.base_price);
     v_prices bigint[] := '{}';

@@ -119,7 +119,6 @@ declare
     v_amount bigint;
     -- of the fees what every night adds to
     v_nightly_fees bigint := 0;
-    v_included bigint;
     v_added bigint;
     v_taxed_nights integer;
     v_taxed_rent numeric;
@@ -238,11 +237,10 @@ begin
             end;
             v_amount := v_tax.amount;
         end if;
-        v_included := case when v_tax.is_inclusive then v_quantity * v_amount else 0 end;
-        v_added := v_quantity * v_amount - v_included;
+        v_added := case when v_tax.is_inclusive then 0 else v_quantity * v_amount end;
         taxes := taxes + v_added;
         lines := lines || row(
-            'tax', v_tax.name, v_quantity, v_amount, trim_scale(v_tax.percent), v_added, v_added, v_included
+            'tax', v_tax.name, v_quantity, v_amount, trim_scale(v_tax.percent), v_added, v_added, v_quantity * v_amount - v_added
         )::public.quote_line;
     end loop;
 

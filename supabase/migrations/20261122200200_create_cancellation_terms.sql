@@ -103,8 +103,8 @@ begin
             )::public.cancellation_term;
         end if;
         v_until := v_deadline;
-        v_percent := v_step ->> 'refund_percent';
-        v_kept := v_step ->> 'nights_kept';
+        v_percent := (v_step ->> 'refund_percent')::smallint;
+        v_kept := (v_step ->> 'nights_kept')::smallint;
     end loop;
     return v_terms;
 end

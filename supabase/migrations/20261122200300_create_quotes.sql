@@ -73,12 +73,12 @@ language plpgsql immutable
 set search_path = ''
 as $$
 declare
-    v_seconds constant bigint := extract(epoch from p_expires_at);
+    v_seconds constant bigint := extract(epoch from p_expires_at)::bigint;
 begin
     -- a UUID of version 8: 32 bits of seconds, then of the hash
     return overlay(overlay(
         lpad(to_hex(v_seconds), 8, '0') || left(encode(sha256(convert_to(concat_ws('|', p_terms_hash, v_seconds, p_owner), 'UTF8')), 'hex'), 24)
-    placing '8' from 13) placing '8' from 17);
+    placing '8' from 13) placing '8' from 17)::uuid;
 end
 $$;
 revoke execute on function private.quote_id(text, timestamptz, uuid) from public;
@@ -188,6 +188,7 @@ begin
 end
 $$;
 revoke execute on function private.refuse_stay(jsonb) from public;
+grant execute on function private.refuse_stay(jsonb) to anon, authenticated, service_role;
 comment on function private.refuse_stay(jsonb) is
     'Answers the reasons of bookability: 409 when only other stays are in the way, 422 when a rule is broken, always with all of them. Called by quote, booking and alteration.';
 
@@ -203,21 +204,17 @@ declare
 begin
     select b.codes into v_codes
     from private.broken_rules(array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets) b;
-    -- most stays that are quoted break none, and need no words
-    if v_codes <> '{}' then
-        perform private.refuse_stay(private.bookability(
-            p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets
-        ));
-    end if;
-    return private.compute_quote(
-        p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, auth.uid(), now()
-    );
+    return case
+        when v_codes = '{}' then private.compute_quote(
+            p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, auth.uid(), now()
+        )
+    end;
 end
 $$;
 revoke execute on function private.quote_stay(uuid, date, date, integer, integer, integer, integer) from public;
 grant execute on function private.quote_stay(uuid, date, date, integer, integer, integer, integer) to anon, authenticated, service_role;
 comment on function private.quote_stay(uuid, date, date, integer, integer, integer, integer) is
-    'The caller''s quote of a stay that can be booked now. Called by public.quote_stay. Definer, because taxes and occupancies are hidden from guests.';
+    'The caller''s quote of a stay, or null when it cannot be booked now. Called by public.quote_stay. Definer, because taxes and occupancies are hidden from guests.';
 
 create function public.quote_stay(
     p_property_id uuid, p_check_in text, p_check_out text,
@@ -229,14 +226,20 @@ set search_path = ''
 as $$
 declare
     v_days constant date[] := private.read_days(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
+    v_quote constant public.quote := private.quote_stay(
+        p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets
+    );
 begin
+    if v_quote.id is not null then
+        return v_quote;
+    end if;
+    -- only what is published can be booked, and everybody sees that; why another cannot be is not for everybody
     if not exists (select from public.properties p where p.id = p_property_id) then
         raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check the id.';
     end if;
-    return private.quote_stay(
-        p_property_id, v_days[1], v_days[2],
-        p_adults, p_children, p_infants, p_pets
-    );
+    perform private.refuse_stay(private.visible_bookability(
+        p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets
+    ));
 end
 $$;
 revoke execute on function public.quote_stay(uuid, text, text, integer, integer, integer, integer) from public;
