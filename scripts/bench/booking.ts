@@ -97,7 +97,7 @@ async function makeGuests(admin: Sql, config: StackConfig): Promise<string[]> {
 async function benchQuotes(anon: Sql, ids: string[]): Promise<Figure[]> {
   const floor: number[] = [];
   const quotes: number[] = [];
-  for (let round = 0; round < 620; round += 1) {
+  for (let round = 0; round < 4020; round += 1) {
     const id = ids[(round * 7919) % ids.length] ?? "";
     const ahead = 10 + (round % 200);
     if (round === 20) floor.length = quotes.length = 0; // the first were to warm up

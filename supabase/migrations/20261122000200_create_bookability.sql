@@ -14,7 +14,7 @@ declare
     v_problems jsonb;
 begin
     -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
-    if array_to_string(p_texts, ' ') ~ '^([0-9]{4}-[0-9]{2}-[0-9]{2}( |$))*$' and pg_input_is_valid(p_texts::text, 'date[]') then
+    if array_to_string(p_texts, ' ') ~ '^([0-9]{4}-[0-9]{2}-[0-9]{2}( (?!$)|$))*$' and pg_input_is_valid(p_texts::text, 'date[]') then
         return p_texts::date[];
     end if;
     select jsonb_agg(jsonb_build_object(

@@ -1,6 +1,6 @@
 -- Bookability: every reason by itself, all of them together, and the property's clock, with answers worked out by hand.
 begin;
-select plan(49);
+select plan(51);
 
 create temporary table person on commit drop as select tests.create_person('Hana') as hana, tests.create_person('Sam') as sam;
 create temporary table place on commit drop as
@@ -169,6 +169,33 @@ select is(
     'check_out_before_check_in,past_date', 'B48 anon may ask about what anon may see'
 );
 select throws_ok('select public.bookability(draft, ''2027-01-01'', ''2027-01-02'') from place', 'PT404', null, 'B49 and not about a draft');
+
+-- What is a day: two of them, of which either may be missing
+create function pg_temp.days(p_texts text[]) returns text language plpgsql as $$
+declare
+    v_detail text;
+begin
+    return private.read_days(p_texts, array['from', 'until']);
+exception when sqlstate 'PT400' then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return (select string_agg(d ->> 'argument', ' ') from jsonb_array_elements(v_detail::jsonb) d);
+end
+$$;
+select results_eq(
+    $$select pg_temp.days(d.texts::text[]) from (values
+        (1, '{2027-01-01,2028-02-29}'), (2, '{2027-01-01,NULL}'), (3, '{NULL,2027-01-02}'), (4, '{NULL,NULL}')
+    ) d (position, texts) order by d.position$$,
+    array['{2027-01-01,2028-02-29}', '{2027-01-01,NULL}', '{NULL,2027-01-02}', '{NULL,NULL}'], 'B50 days are read'
+);
+select is_empty(
+    $$select d.texts, pg_temp.days(d.texts::text[]) from (values
+        (1, '{2027-02-29,2027-03-01}'), (2, '{2027-01-01,"2027-01-02 "}'), (3, '{" 2027-01-01",2027-01-02}'), (4, '{"",2027-01-02}'),
+        (5, '{2027-01-01,""}'), (6, '{"2027-01-01 2027-01-02",NULL}'), (7, '{2027-1-1,2027-01-02}'), (8, '{tomorrow,infinity}'),
+        (9, '{2027-01-01T00:00:00Z,"2027-01-02,"}'), (10, '{20270101,01.02.2027}'), (11, '{"{2027-01-01}",2027-01-02}'), (12, '{0000-01-01,12027-01-02}')
+    ) d (position, texts) where pg_temp.days(d.texts::text[]) is distinct from
+        (array['from', 'until', 'from', 'from', 'until', 'from', 'from', 'from until', 'from until', 'from until', 'from', 'from until'])[d.position]$$,
+    'B51 and what is none is named'
+);
 
 select * from finish();
 rollback;
