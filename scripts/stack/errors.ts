@@ -33,6 +33,8 @@ export function explain(error: unknown): StackError {
         message,
         "The data folder belongs to another user: start as that user, or remove the folder.",
       );
+    case "EADDRINUSE":
+      return new StackError(message, "Another program took that port while the stack started: start again.");
     case "ERR_MODULE_NOT_FOUND":
       return new StackError(message, "A package is missing: run `npm ci`.");
     default:

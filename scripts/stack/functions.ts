@@ -40,7 +40,7 @@ export function createFunctions(config: StackConfig, mail: Mail): Functions {
   const indexOf = (name: string) => join(config.functionsDir, name, "index.ts");
 
   async function launch(name: string): Promise<Worker> {
-    const port = await freePort();
+    const port = await freePort("inner");
     const process = new ManagedProcess({
       name: `function-${name}`,
       command: denoBinary(),

@@ -73,7 +73,7 @@ export function createMail(config: StackConfig): Mail {
       return smtpPort;
     },
     async start() {
-      smtpPort = await freePort();
+      smtpPort = await freePort("inner");
       smtp = new SMTPServer({
         authOptional: true,
         disabledCommands: ["STARTTLS"],

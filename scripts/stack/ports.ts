@@ -5,14 +5,27 @@ import { connect, createServer } from "node:net";
 import { errorCode, StackError } from "./errors.ts";
 
 /**
- * A free port of 127.0.0.1 for a part that only the stack itself talks to. Not one that the system would choose: those it
- * also gives to outgoing connections, and one could have it before the part listens.
+ * Where ports are looked for: `outer` for a stack of tests, whose ports a developer would set, `inner` for a part that only
+ * the stack itself talks to. Apart, so that a part never takes a port that its stack is yet to listen on; and below all
+ * those that systems give to outgoing connections (Linux from 32768, gVisor from 16000), for one of those could have it
+ * before the part listens.
  */
-export async function freePort(): Promise<number> {
+const ranges = { outer: { from: 10_000, to: 15_000 }, inner: { from: 15_000, to: 16_000 } };
+
+const next = { outer: startOf("outer"), inner: startOf("inner") };
+
+/** A free port of 127.0.0.1, and another one each time. */
+export async function freePort(range: keyof typeof ranges): Promise<number> {
+  const { from, to } = ranges[range];
   for (;;) {
-    const port = randomInt(20_000, 32_000);
+    const port = next[range];
+    next[range] = port + 1 < to ? port + 1 : from;
     if (await isFree(port)) return port;
   }
+}
+
+function startOf(range: keyof typeof ranges): number {
+  return randomInt(ranges[range].from, ranges[range].to);
 }
 
 /**

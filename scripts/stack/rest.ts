@@ -28,8 +28,8 @@ export function createRest(config: StackConfig, failed: (error: StackError) => v
       return port;
     },
     async start() {
-      port = await freePort();
-      adminPort = await freePort();
+      port = await freePort("inner");
+      adminPort = await freePort("inner");
       server = new ManagedProcess({
         name: "rest",
         command: postgrestBinary(process.platform, process.arch, process.env.PATH),

@@ -12,10 +12,10 @@ export async function testConfig(overrides: Parameters<typeof loadConfig>[0] = {
   const dataDir = mkdtempSync(join(tmpdir(), "staybase-test-"));
   chmodSync(dataDir, 0o755); // Postgres may run as another user
   const ports = {
-    api: await freePort(),
-    db: await freePort(),
-    mail: await freePort(),
-    stripe: await freePort(),
+    api: await freePort("outer"),
+    db: await freePort("outer"),
+    mail: await freePort("outer"),
+    stripe: await freePort("outer"),
   };
   return loadConfig({ dataDir, ports, seed: false, ...overrides });
 }

@@ -341,7 +341,7 @@ describe("the command refuses", () => {
   });
 
   it("without a database, and says how to start one; a password is never printed", async () => {
-    const port = await freePort();
+    const port = await freePort("outer");
     const none = await runImport({ ports: { ...config.ports, db: port } }, "inside-airbnb", detailed);
     expect(none.stderr).toMatch(
       new RegExp(`No database answers at 127\\.0\\.0\\.1:${port}/postgres.*npm start`, "s"),

@@ -35,10 +35,10 @@ async function createProject(): Promise<Project> {
     cpSync(join(projectRoot, name), join(root, name), { recursive: true });
   symlinkSync(join(projectRoot, "node_modules"), join(root, "node_modules"));
   const ports = {
-    api: await freePort(),
-    db: await freePort(),
-    mail: await freePort(),
-    stripe: await freePort(),
+    api: await freePort("outer"),
+    db: await freePort("outer"),
+    mail: await freePort("outer"),
+    stripe: await freePort("outer"),
   };
   const env = {
     ...process.env,
