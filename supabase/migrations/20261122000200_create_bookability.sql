@@ -14,7 +14,7 @@ declare
     v_problems jsonb;
 begin
     -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
-    if array_to_string(p_texts, ' ') ~ '^([0-9]{4}-[0-9]{2}-[0-9]{2}( (?!$)|$))*$' and pg_input_is_valid(p_texts::text, 'date[]') then
+    if p_texts::text ~ '^\{((NULL|[0-9]{4}-[0-9]{2}-[0-9]{2})[,}])+$' and pg_input_is_valid(p_texts::text, 'date[]') then
         return p_texts::date[];
     end if;
     select jsonb_agg(jsonb_build_object(
@@ -108,15 +108,18 @@ set enable_mergejoin = off
 set enable_memoize = off
 as $$
 declare
-    v_is_party constant boolean := num_nulls(p_adults, p_children, p_infants, p_pets) = 0
-        and least(p_adults, p_children, p_infants, p_pets) >= 0;
+    -- what is wrong with the party wherever it stays
+    v_party_code text;
 begin
-    -- what cannot be asked about breaks no other rule
-    if not v_is_party then
+    if num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or least(p_adults, p_children, p_infants, p_pets) < 0 then
+        v_party_code := 'invalid_party';
+        -- what cannot be asked about breaks no other rule
         p_adults := null;
         p_children := null;
         p_infants := null;
         p_pets := null;
+    elsif p_adults = 0 then
+        v_party_code := 'no_adult';
     end if;
     return query
     select b.*
@@ -125,76 +128,87 @@ begin
             i.number::integer,
             array_remove(array[
                 case when p.status is distinct from 'published' then 'not_published' end,
-                case when not v_is_party then 'invalid_party' end,
-                case when p_adults < 1 then 'no_adult' end,
-                case when p_adults::bigint + p_children > p.max_guests then 'too_many_guests' end,
+                v_party_code,
+                case when p_adults > p.max_guests - p_children then 'too_many_guests' end,
                 case when p_infants > p.max_infants then 'too_many_infants' end,
                 case when p_pets > p.max_pets then 'too_many_pets' end,
-                case when p_children + p_infants::bigint > 0 and not private.children_allowed(p.id) then 'children_not_allowed' end,
-                case when d.check_in is null then 'invalid_date' end,
-                case when d.check_out <= d.check_in then 'check_out_before_check_in' end,
+                case when greatest(p_children, p_infants) > 0 and not private.children_allowed(p.id) then 'children_not_allowed' end,
+                case when i.check_in is null then 'invalid_date' end,
+                case when i.check_out <= i.check_in then 'check_out_before_check_in' end,
                 case
-                    when d.check_in < d.today then 'past_date'
-                    when d.check_in - p.advance_notice_days <= d.today and private.has_passed(
-                        d.check_in - p.advance_notice_days + p.advance_notice_cut_off, p.time_zone, p_at
+                    when i.check_in < p.today then 'past_date'
+                    when i.check_in - p.advance_notice_days <= p.today and private.has_passed(
+                        i.check_in - p.advance_notice_days + p.advance_notice_cut_off, p.time_zone, p_at
                     ) then 'advance_notice'
                 end,
-                case when d.check_in > d.today + p.booking_window_days then 'booking_window' end,
-                case when d.check_in_weekday <> all (p.check_in_weekdays) then 'check_in_weekday' end,
-                case when d.check_out_weekday <> all (p.check_out_weekdays) then 'check_out_weekday' end,
-                case when d.rules[3] & 1 <> 0 then 'closed_to_arrival' end,
-                case when d.rules[3] & 2 <> 0 then 'closed_to_departure' end,
-                case when d.nights < coalesce(d.rules[1], s.min_nights, p.min_nights) then 'min_stay' end,
-                case when d.nights > coalesce(d.rules[2], s.max_nights, p.max_nights) then 'max_stay' end,
-                case when d.nights is not null and exists (
+                case when i.check_in > p.today + p.booking_window_days then 'booking_window' end,
+                case when extract(isodow from i.check_in)::smallint <> all (p.check_in_weekdays) then 'check_in_weekday' end,
+                case when extract(isodow from i.check_out)::smallint <> all (p.check_out_weekdays) then 'check_out_weekday' end,
+                case when i.rules[3] & 1 <> 0 then 'closed_to_arrival' end,
+                case when i.rules[3] & 2 <> 0 then 'closed_to_departure' end,
+                case when i.nights < coalesce(i.rules[1], i.season[1], p.min_nights) then 'min_stay' end,
+                case when i.nights > coalesce(i.rules[2], i.season[2], p.max_nights) then 'max_stay' end,
+                case when i.nights is not null and exists (
                     select
                     from public.occupancies o
                     where
-                        o.property_id = p.id and o.check_out > d.check_in - 2 and o.check_in < d.check_out + 2
+                        o.property_id = p.id and o.check_out > i.check_in - 2 and o.check_in < i.check_out + 2
                         and (o.expires_at is null or o.expires_at > p_at)
                         and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
                         -- where occupancy_conflict says how
-                        and o.check_in < d.check_out
+                        and o.check_in < i.check_out
                             + case when o.kind = 'host_block' then 0 else greatest(o.preparation_before, p.preparation_nights_after) end
-                        and o.check_out > d.check_in
+                        and o.check_out > i.check_in
                             - case when o.kind = 'host_block' then 0 else greatest(o.preparation_after, p.preparation_nights_before) end
                 ) then 'taken' end
             ], null) as codes,
-            d.today,
-            coalesce(d.rules[1], s.min_nights, p.min_nights),
-            coalesce(d.rules[2], s.max_nights, p.max_nights)
-        from unnest(p_property_ids, p_check_ins, p_check_outs) with ordinality as i (property_id, check_in, check_out, number)
-        left join public.properties p on p.id = i.property_id
-        left join lateral (
+            p.today,
+            coalesce(i.rules[1], i.season[1], p.min_nights),
+            coalesce(i.rules[2], i.season[2], p.max_nights)
+        from (
             select
-                i.check_in,
-                i.check_out,
-                nullif(greatest(i.check_out - i.check_in, 0), 0) as nights,
-                -- from a Monday on
-                ((i.check_in - date '1999-12-27') % 7 + 1)::smallint as check_in_weekday,
-                ((i.check_out - date '1999-12-27') % 7 + 1)::smallint as check_out_weekday,
-                case when exists (
+                d.number,
+                d.property_id,
+                case when d.is_stay then d.check_in end as check_in,
+                case when d.is_stay then d.check_out end as check_out,
+                case when d.is_stay and d.check_out > d.check_in then d.check_out - d.check_in end as nights,
+                case when d.is_stay and exists (
                     select
                     from public.property_availability_rules c
                     where
-                        c.property_id = p.id and c.ends_on > least(i.check_in, i.check_out)
-                        and c.starts_on <= greatest(i.check_in, i.check_out)
-                ) then private.dated_rules(p.id, i.check_in, i.check_out) end as rules,
-                -- a draft may have no clock yet
-                (p_at at time zone p.time_zone)::date as today
-            where
-                num_nulls(i.check_in, i.check_out) = 0
-                and least(i.check_in, i.check_out) >= '2000-01-01' and greatest(i.check_in, i.check_out) <= '2100-01-01'
+                        c.property_id = d.property_id and c.ends_on > least(d.check_in, d.check_out)
+                        and c.starts_on <= greatest(d.check_in, d.check_out)
+                ) then private.dated_rules(d.property_id, d.check_in, d.check_out) end as rules,
+                -- seasons do not overlap, so the first that ends after a day is the only one that can hold it: one look at a plain index
+                (
+                    select case when c.starts_on <= d.check_in then array[c.min_nights, c.max_nights] end
+                    from public.property_seasons c
+                    where c.property_id = d.property_id and c.ends_on > d.check_in and num_nonnulls(c.min_nights, c.max_nights) > 0
+                    order by c.ends_on
+                    limit 1
+                ) as season
+            from (
+                select
+                    u.*,
+                    num_nulls(u.check_in, u.check_out) = 0
+                    and least(u.check_in, u.check_out) >= '2000-01-01' and greatest(u.check_in, u.check_out) <= '2100-01-01' as is_stay
+                from unnest(p_property_ids, p_check_ins, p_check_outs) with ordinality as u (property_id, check_in, check_out, number)
+                offset 0
+            ) d
             offset 0
-        ) d on true
-        -- seasons do not overlap, so the first that ends after a day is the only one that can hold it: one look at a plain index
+        ) i
         left join lateral (
-            select c.starts_on, c.min_nights, c.max_nights
-            from public.property_seasons c
-            where c.property_id = p.id and c.ends_on > d.check_in and num_nonnulls(c.min_nights, c.max_nights) > 0
-            order by c.ends_on
-            limit 1
-        ) s on s.starts_on <= d.check_in
+            -- what is needed alone: a query prepares every column that it passes on
+            select
+                c.id, c.status, c.max_guests, c.max_infants, c.max_pets, c.time_zone, c.advance_notice_days, c.advance_notice_cut_off,
+                c.booking_window_days, c.check_in_weekdays, c.check_out_weekdays, c.min_nights, c.max_nights,
+                c.preparation_nights_before, c.preparation_nights_after,
+                -- a draft may have no clock yet
+                (p_at at time zone c.time_zone)::date as today
+            from public.properties c
+            where c.id = i.property_id
+            offset 0
+        ) p on true
         offset 0
     ) b
     where p_enough is null or b.codes = '{}'

@@ -119,10 +119,13 @@ declare
     v_amount bigint;
     -- of the fees what every night adds to
     v_nightly_fees bigint := 0;
+    v_price_of_stay bigint;
     v_added bigint;
+    v_included bigint;
     v_taxed_nights integer;
     v_taxed_rent numeric;
     v_taxed_fees numeric;
+    v_divisor numeric;
     -- taxes that prices include, in per cent of rent and of fees without tax
     v_rent_included numeric;
     v_fees_included numeric;
@@ -138,7 +141,7 @@ begin
         array(
             select t from public.property_taxes t
             where t.property_id = p_property.id and t.currency = p_property.currency
-                and v_nights < coalesce(t.exempt_from_nights, v_nights + 1)
+                and (t.exempt_from_nights is null or t.exempt_from_nights > v_nights)
             order by t.created_at, t.name, t.id
         )
     into v_guest_percent, v_host_percent, v_fees, v_taxes
@@ -178,12 +181,16 @@ begin
 
     fees := 0;
     foreach v_fee in array v_fees loop
-        v_quantity := case
-            when v_fee.charge in ('per_booking', 'per_night') then 1 when v_fee.kind = 'pet' then p_pets else p_guests
-        end * case when v_fee.charge in ('per_booking', 'per_guest') then 1 else v_nights end;
+        v_quantity := 1;
+        if v_fee.charge in ('per_guest', 'per_guest_night') then
+            v_quantity := case v_fee.kind when 'pet' then p_pets else p_guests end;
+        end if;
+        if v_fee.charge in ('per_night', 'per_guest_night') then
+            v_quantity := v_quantity * v_nights;
+            v_nightly_fees := v_nightly_fees + v_quantity * v_fee.amount;
+        end if;
         v_amount := v_quantity * v_fee.amount;
         fees := fees + v_amount;
-        v_nightly_fees := v_nightly_fees + case when v_fee.charge in ('per_booking', 'per_guest') then 0 else v_amount end;
         lines := lines || row(
             case v_fee.kind when 'cleaning' then 'cleaning' when 'pet' then 'pets' else 'fee' end::public.line_kind,
             v_fee.name, v_quantity, v_fee.amount, null, v_amount, v_amount, 0
@@ -199,20 +206,28 @@ begin
         )::public.quote_line;
         lines := array(select lines[i] from generate_subscripts(lines, 1) i order by (lines[i]).kind, i);
     end if;
+    v_price_of_stay := rent + discount + fees;
 
     taxes := 0;
     foreach v_tax in array v_taxes loop
         v_taxed_nights := least(v_nights, v_tax.max_nights);
+        v_quantity := 1;
+        v_amount := v_tax.amount;
         if v_tax.charge = 'percent' then
-            -- both over rent * v_nights, so that nothing is divided before the line is rounded
-            v_taxed_rent := case
-                when v_tax.applies_to = 'fees' then 0
-                when v_taxed_nights = v_nights then rent::numeric
-                else private.sum_of_nights(p_night_prices[:v_taxed_nights])::numeric
-            end * (rent + discount) * v_nights;
-            v_taxed_fees := case when v_tax.applies_to = 'rent' then 0 else
-                ((fees - v_nightly_fees)::numeric * v_nights + v_nightly_fees * v_taxed_nights) * rent end;
-            v_quantity := 1;
+            v_taxed_rent := rent + discount;
+            v_taxed_fees := fees;
+            v_divisor := 1;
+            if v_taxed_nights < v_nights then
+                -- everything times rent * v_nights, so that nothing is divided before the line is rounded
+                v_taxed_rent := v_taxed_rent * v_nights * private.sum_of_nights(p_night_prices[:v_taxed_nights]);
+                v_taxed_fees := ((fees - v_nightly_fees)::numeric * v_nights + v_nightly_fees * v_taxed_nights) * rent;
+                v_divisor := rent::numeric * v_nights;
+            end if;
+            if v_tax.applies_to = 'rent' then
+                v_taxed_fees := 0;
+            elsif v_tax.applies_to = 'fees' then
+                v_taxed_rent := 0;
+            end if;
             if v_tax.is_inclusive then
                 select
                     coalesce(sum(t.percent) filter (where t.applies_to <> 'fees'), 0),
@@ -220,46 +235,48 @@ begin
                 into v_rent_included, v_fees_included
                 from unnest(v_taxes) t
                 where t.is_inclusive;
-                v_amount := private.proportion(
-                    1,
-                    (v_taxed_rent * (100 + v_fees_included) + v_taxed_fees * (100 + v_rent_included)) * v_tax.percent,
-                    rent::numeric * v_nights * (100 + v_rent_included) * (100 + v_fees_included)
-                );
+                v_taxed_rent := v_taxed_rent * (100 + v_fees_included);
+                v_taxed_fees := v_taxed_fees * (100 + v_rent_included);
+                v_divisor := v_divisor * (100 + v_rent_included) * (100 + v_fees_included);
             else
-                v_amount := private.proportion(1, (v_taxed_rent + v_taxed_fees) * v_tax.percent, rent::numeric * v_nights * 100);
+                v_divisor := v_divisor * 100;
             end if;
-        else
-            v_quantity := case v_tax.charge
-                when 'per_booking' then 1
-                when 'per_night' then v_taxed_nights
-                when 'per_guest' then p_guests
-                else p_guests * v_taxed_nights
-            end;
-            v_amount := v_tax.amount;
+            v_amount := private.proportion(1, (v_taxed_rent + v_taxed_fees) * v_tax.percent, v_divisor);
+        elsif v_tax.charge = 'per_night' then
+            v_quantity := v_taxed_nights;
+        elsif v_tax.charge = 'per_guest' then
+            v_quantity := p_guests;
+        elsif v_tax.charge = 'per_guest_night' then
+            v_quantity := p_guests * v_taxed_nights;
         end if;
-        v_added := case when v_tax.is_inclusive then 0 else v_quantity * v_amount end;
+        v_added := v_quantity * v_amount;
+        v_included := 0;
+        if v_tax.is_inclusive then
+            v_included := v_added;
+            v_added := 0;
+        end if;
         taxes := taxes + v_added;
         lines := lines || row(
-            'tax', v_tax.name, v_quantity, v_amount, trim_scale(v_tax.percent), v_added, v_added, v_quantity * v_amount - v_added
+            'tax', v_tax.name, v_quantity, v_amount, trim_scale(v_tax.percent), v_added, v_added, v_included
         )::public.quote_line;
     end loop;
 
     guest_platform_fee := 0;
     if v_guest_percent > 0 then
-        guest_platform_fee := private.proportion(rent + discount + fees, v_guest_percent, 100);
+        guest_platform_fee := private.proportion(v_price_of_stay, v_guest_percent, 100);
         lines := lines || row(
             'guest_platform_fee', 'Service fee', 1, guest_platform_fee, trim_scale(v_guest_percent), guest_platform_fee, 0, 0
         )::public.quote_line;
     end if;
     host_platform_fee := 0;
     if v_host_percent > 0 then
-        host_platform_fee := -private.proportion(rent + discount + fees, v_host_percent, 100);
+        host_platform_fee := -private.proportion(v_price_of_stay, v_host_percent, 100);
         lines := lines || row(
             'host_platform_fee', 'Host service fee', 1, host_platform_fee, trim_scale(v_host_percent), 0, host_platform_fee, 0
         )::public.quote_line;
     end if;
-    guest_total := rent + discount + fees + taxes + guest_platform_fee;
-    host_total := rent + discount + fees + taxes + host_platform_fee;
+    guest_total := v_price_of_stay + taxes + guest_platform_fee;
+    host_total := v_price_of_stay + taxes + host_platform_fee;
 end
 $$;
 revoke execute on function private.price_stay(public.properties, date, bigint[], integer, integer, timestamptz) from public;

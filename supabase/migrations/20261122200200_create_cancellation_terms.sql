@@ -31,10 +31,10 @@ language plpgsql stable strict
 set search_path = ''
 as $$
 begin
-    return case
-        when p_length like '% days' then (p_local - p_length::interval) at time zone p_time_zone
-        else p_local at time zone p_time_zone - p_length::interval
-    end;
+    if p_length like '% days' then
+        return (p_local - p_length::interval) at time zone p_time_zone;
+    end if;
+    return p_local at time zone p_time_zone - p_length::interval;
 end
 $$;
 revoke execute on function private.time_before(timestamp, text, text) from public;
@@ -51,20 +51,26 @@ set search_path = ''
 as $$
 declare
     v_terms public.cancellation_term[] := '{}';
-    v_steps constant integer := jsonb_array_length(p_steps);
+    v_nights constant integer := cardinality(p_night_prices);
     v_step jsonb;
+    v_step_percent smallint;
+    v_step_kept smallint;
     v_deadline timestamptz;
     -- what the steps so far come to: until when, and what the last of them gives
     v_until timestamptz;
     v_percent smallint;
     v_kept smallint;
+    v_amount bigint;
+    v_words text;
 begin
     -- a turn more than there are steps, to write down the last
-    for v_position in 0..v_steps loop
+    for v_position in 0..jsonb_array_length(p_steps) loop
         v_step := p_steps -> v_position;
+        v_step_percent := v_step ->> 'refund_percent';
+        v_step_kept := v_step ->> 'nights_kept';
         -- infinity for a step without a time, -infinity for one that cannot hold for this stay
         v_deadline := case
-            when cardinality(p_night_prices) >= (v_step ->> 'under_nights')::integer
+            when v_nights >= (v_step ->> 'under_nights')::integer
                 or p_confirmed_at > private.time_before(p_check_in_local, p_time_zone, v_step ->> 'confirmed_before_check_in')
                 then '-infinity'
             else least(
@@ -73,38 +79,42 @@ begin
             )
         end;
         -- a step that ends before an earlier one, or before the booking, never decides
-        continue when v_position < v_steps and (v_deadline <= v_until or v_deadline < p_confirmed_at);
+        continue when v_step is not null and (v_deadline <= v_until or v_deadline < p_confirmed_at);
         -- of those in a row that give the same, the last says until when
-        if (v_step ->> 'refund_percent')::smallint = v_percent and (v_step ->> 'nights_kept')::smallint = v_kept then
+        if v_step_percent = v_percent and v_step_kept = v_kept then
             v_until := v_deadline;
             continue;
         elsif v_until is not null then
-            v_terms := v_terms || row(
-                nullif(v_until, 'infinity'), v_percent, v_kept,
-                case
-                    when v_percent = 0 then 0
-                    when v_percent = 100 and v_kept = 0 then p_guest_total
-                    else private.proportion(
-                        p_guest_total, v_percent * private.sum_of_nights(p_night_prices[v_kept + 1:]),
-                        100 * private.sum_of_nights(p_night_prices)
-                    )
-                end,
-                case v_percent when 100 then 'Full refund' when 0 then 'No refund' else v_percent || ' % refund' end
-                || case
-                    when v_percent = 0 or v_kept = 0 then ''
-                    else ' of the nights not stayed but for ' || case v_kept when 1 then 'one' else v_kept::text end
-                end
-                || case when v_until = 'infinity' then '' else
-                    ' until ' || to_char(
-                        v_until at time zone p_time_zone,
-                        case when extract(second from v_until) < 1 then 'FMDD FMMonth YYYY, HH24:MI' else 'FMDD FMMonth YYYY, HH24:MI:SS' end
-                    ) || ' (' || p_time_zone || ')'
-                end
-            )::public.cancellation_term;
+            if v_percent = 0 then
+                v_amount := 0;
+                v_words := 'No refund';
+            elsif v_percent = 100 and v_kept = 0 then
+                v_amount := p_guest_total;
+                v_words := 'Full refund';
+            else
+                v_amount := private.proportion(
+                    p_guest_total, v_percent * private.sum_of_nights(p_night_prices[v_kept + 1:]),
+                    100 * private.sum_of_nights(p_night_prices)
+                );
+                v_words := case v_percent when 100 then 'Full refund' else v_percent || ' % refund' end || case v_kept
+                    when 0 then ''
+                    when 1 then ' of the nights not stayed but for one'
+                    else ' of the nights not stayed but for ' || v_kept
+                end;
+            end if;
+            if v_until = 'infinity' then
+                v_until := null;
+            else
+                v_words := format('%s until %s (%s)', v_words, to_char(
+                    v_until at time zone p_time_zone,
+                    case when extract(second from v_until) < 1 then 'FMDD FMMonth YYYY, HH24:MI' else 'FMDD FMMonth YYYY, HH24:MI:SS' end
+                ), p_time_zone);
+            end if;
+            v_terms := v_terms || row(v_until, v_percent, v_kept, v_amount, v_words)::public.cancellation_term;
         end if;
         v_until := v_deadline;
-        v_percent := (v_step ->> 'refund_percent')::smallint;
-        v_kept := (v_step ->> 'nights_kept')::smallint;
+        v_percent := v_step_percent;
+        v_kept := v_step_kept;
     end loop;
     return v_terms;
 end
