@@ -17,14 +17,17 @@ declare
         select array[r.starts_on - p_from, r.ends_on - p_from, r.price] from public.property_date_overrides r
         where r.property_id = p_property.id and r.starts_on < p_until and r.ends_on > p_from
     );
-    v_weekday constant integer := extract(isodow from p_from)::integer;
-    v_usual constant bigint := p_property.base_price;
-    v_weekend constant bigint := coalesce(p_property.weekend_price, p_property.base_price);
-    v_prices bigint[] := '{}';
+    v_prices bigint[] := array_fill(p_property.base_price, array[p_until - p_from]);
+    v_weekday integer;
 begin
-    for v_night in 1..p_until - p_from loop
-        v_prices[v_night] := case when (v_weekday + v_night - 2) % 7 in (4, 5) then v_weekend else v_usual end;
-    end loop;
+    if p_property.weekend_price is not null then
+        v_weekday := extract(isodow from p_from);
+        for v_night in 1..p_until - p_from loop
+            if (v_weekday + v_night - 2) % 7 in (4, 5) then
+                v_prices[v_night] := p_property.weekend_price;
+            end if;
+        end loop;
+    end if;
     -- what comes later counts before what came earlier
     for v_span in 1..coalesce(array_length(v_spans, 1), 0) loop
         for v_night in greatest(v_spans[v_span][1], 0) + 1..least(v_spans[v_span][2], p_until - p_from) loop
