@@ -1,5 +1,5 @@
 -- Purpose: until when a cancelling guest gets what back: the steps of a policy as instants, words and amounts.
--- Touches: public.cancellation_term, private.long_stays, private.time_before, private.cancellation_terms.
+-- Touches: public.cancellation_term, private.long_stays, private.cancellation_terms.
 -- Watch: days are counted on the property's calendar and clock, hours as they pass. A deadline itself is still in time; the
 -- second after it is not.
 
@@ -26,23 +26,8 @@ comment on column public.cancellation_term.nights_kept is 'That the host keeps, 
 comment on column public.cancellation_term.refund_amount is 'What that is before the stay begins, in minor units.';
 comment on column public.cancellation_term.description is 'The same in words, with the date in the property''s time zone.';
 
-create function private.time_before(p_local timestamp, p_time_zone text, p_length text) returns timestamptz
-language plpgsql stable strict
-set search_path = ''
-as $$
-begin
-    if p_length like '% days' then
-        return (p_local - p_length::interval) at time zone p_time_zone;
-    end if;
-    return p_local at time zone p_time_zone - p_length::interval;
-end
-$$;
-revoke execute on function private.time_before(timestamp, text, text) from public;
-comment on function private.time_before(timestamp, text, text) is
-    'The moment so many days ("5 days", by calendar and clock of the zone) or hours ("48 hours", as they pass) before a local time. Called by functions of the owner.';
-
 create function private.cancellation_terms(
-    p_steps jsonb, p_night_prices bigint[], p_guest_total bigint, p_check_in_local timestamp, p_time_zone text,
+    p_steps jsonb, p_night_prices bigint[], p_guest_total bigint, p_check_in_at timestamptz, p_time_zone text,
     p_confirmed_at timestamptz
 )
 returns public.cancellation_term[]
@@ -71,10 +56,10 @@ begin
         -- infinity for a step without a time, -infinity for one that cannot hold for this stay
         v_deadline := case
             when v_nights >= (v_step ->> 'under_nights')::integer
-                or p_confirmed_at > private.time_before(p_check_in_local, p_time_zone, v_step ->> 'confirmed_before_check_in')
+                or p_confirmed_at > date_subtract(p_check_in_at, (v_step ->> 'confirmed_before_check_in')::interval, p_time_zone)
                 then '-infinity'
             else least(
-                'infinity', private.time_before(p_check_in_local, p_time_zone, v_step ->> 'before_check_in'),
+                'infinity', date_subtract(p_check_in_at, (v_step ->> 'before_check_in')::interval, p_time_zone),
                 p_confirmed_at + (v_step ->> 'since_confirmation')::interval
             )
         end;
@@ -119,6 +104,6 @@ begin
     return v_terms;
 end
 $$;
-revoke execute on function private.cancellation_terms(jsonb, bigint[], bigint, timestamp, text, timestamptz) from public;
-comment on function private.cancellation_terms(jsonb, bigint[], bigint, timestamp, text, timestamptz) is
+revoke execute on function private.cancellation_terms(jsonb, bigint[], bigint, timestamptz, text, timestamptz) from public;
+comment on function private.cancellation_terms(jsonb, bigint[], bigint, timestamptz, text, timestamptz) is
     'The steps of a policy that can decide about a stay, in order of time, for a booking confirmed at p_confirmed_at. Of the total as much goes back as of the nights that are not kept, each at its own price. Called by functions of the owner.';

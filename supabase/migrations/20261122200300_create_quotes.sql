@@ -124,6 +124,7 @@ declare
     v_night_prices bigint[];
     v_price record;
     v_terms_hash text;
+    v_check_in_at timestamptz;
     v_expires_at timestamptz;
 begin
     select
@@ -144,6 +145,7 @@ begin
             detail = jsonb_build_array(jsonb_build_object('code', 'amount_too_large', 'message', 'The total is above 2^53 - 1 minor units.'))::text,
             hint = 'Choose a shorter stay.';
     end if;
+    v_check_in_at := (p_check_in + v_property.check_in_from) at time zone v_property.time_zone;
     v_expires_at := date_trunc('second', p_now + v_terms.validity);
     -- nothing whose text depends on the session
     v_terms_hash := encode(sha256(convert_to(concat_ws(
@@ -157,11 +159,11 @@ begin
         p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets, v_property.booking_mode, v_property.currency,
         v_price.lines, v_price.rent, v_price.discount, v_price.fees, v_price.taxes, v_price.guest_platform_fee,
         v_price.guest_total, v_price.host_platform_fee, v_price.host_total, v_property.time_zone,
-        (p_check_in + v_property.check_in_from) at time zone v_property.time_zone,
+        v_check_in_at,
         (p_check_out + v_property.check_out_until) at time zone v_property.time_zone,
         v_property.cancellation_policy_id, v_terms.policy_name, v_terms.steps,
         private.cancellation_terms(
-            v_terms.steps, v_night_prices, v_price.guest_total::bigint, p_check_in + v_property.check_in_from, v_property.time_zone, p_now
+            v_terms.steps, v_night_prices, v_price.guest_total::bigint, v_check_in_at, v_property.time_zone, p_now
         ),
         v_terms.house_rules_version, v_terms_hash
     )::public.quote;

@@ -116,7 +116,7 @@ as $$
         p_rent,
         (
             select max(f.percent) from private.host_cancellation_fees f
-            where p_now >= private.time_before(p_booking.check_in + p_booking.check_in_from, p_booking.time_zone, f.within)
+            where p_now >= date_subtract(p_booking.check_in_at, f.within::interval, p_booking.time_zone)
         ) * (select sum(n.price) from unnest(p_booking.night_prices[p_nights_stayed + 1:]) as n (price)),
         100 * (select sum(n.price) from unnest(p_booking.night_prices) as n (price))
     )))
@@ -174,7 +174,7 @@ begin
         select t.until, t.nights_kept, t.refund_percent into v_step
         from unnest(private.cancellation_terms(
             p_booking.cancellation_steps, p_booking.night_prices, p_booking.guest_total,
-            p_booking.check_in + p_booking.check_in_from, p_booking.time_zone, p_booking.confirmed_at
+            p_booking.check_in_at, p_booking.time_zone, p_booking.confirmed_at
         )) with ordinality as t
         where coalesce(t.until >= v_at, true)
         order by t.ordinality
@@ -210,7 +210,7 @@ begin
             v.holds_until := (
                 select min(t.dearer_at) - interval '1 microsecond'
                 from private.host_cancellation_fees f
-                cross join private.time_before(p_booking.check_in + p_booking.check_in_from, p_booking.time_zone, f.within) as t (dearer_at)
+                cross join date_subtract(p_booking.check_in_at, f.within::interval, p_booking.time_zone) as t (dearer_at)
                 where t.dearer_at > p_now
             );
         end if;

@@ -373,9 +373,7 @@ begin
     from private.bookings b
     where
         b.status = 'confirmed' and b.check_in_at > p_now and b.check_in_at <= p_now + private.duration('check_in_details') + interval '2 hours'
-        and private.time_before(
-            b.check_in + b.check_in_from, b.time_zone, (select s.value from private.settings s where s.name = 'check_in_details')
-        ) <= p_now
+        and date_subtract(b.check_in_at, private.duration('check_in_details'), b.time_zone) <= p_now
         and not exists (
             select from public.notifications n
             where n.recipient_id = b.guest_id and n.dedupe_key = 'check_in_details:' || b.id || ':' || b.check_in
