@@ -44,8 +44,8 @@ language plpgsql immutable
 set search_path = ''
 as $$
 begin
-    -- whole numbers all the way, so that a half is a half
-    return sign(p_amount) * div(2 * abs(p_amount) * p_part + p_whole, 2 * p_whole);
+    -- whole numbers all the way, so that a half is a half; what div cuts off, it cuts off towards zero
+    return div(2 * p_amount * p_part + case when p_amount < 0 then -p_whole else p_whole end, 2 * p_whole);
 end
 $$;
 revoke execute on function private.proportion(bigint, numeric, numeric) from public;
