@@ -148,19 +148,7 @@ begin
                 case when i.rules[3] & 2 <> 0 then 'closed_to_departure' end,
                 case when i.nights < coalesce(i.rules[1], i.season[1], p.min_nights) then 'min_stay' end,
                 case when i.nights > coalesce(i.rules[2], i.season[2], p.max_nights) then 'max_stay' end,
-                case when i.nights is not null and exists (
-                    select
-                    from public.occupancies o
-                    where
-                        o.property_id = p.id and o.check_out > i.check_in - 2 and o.check_in < i.check_out + 2
-                        and (o.expires_at is null or o.expires_at > p_at)
-                        and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
-                        -- where occupancy_conflict says how
-                        and o.check_in < i.check_out
-                            + case when o.kind = 'host_block' then 0 else greatest(o.preparation_before, p.preparation_nights_after) end
-                        and o.check_out > i.check_in
-                            - case when o.kind = 'host_block' then 0 else greatest(o.preparation_after, p.preparation_nights_before) end
-                ) then 'taken' end
+                case when p.is_taken then 'taken' end
             ], null) as codes,
             p.today,
             coalesce(i.rules[1], i.season[1], p.min_nights),
@@ -202,9 +190,21 @@ begin
             select
                 c.id, c.status, c.max_guests, c.max_infants, c.max_pets, c.time_zone, c.advance_notice_days, c.advance_notice_cut_off,
                 c.booking_window_days, c.check_in_weekdays, c.check_out_weekdays, c.min_nights, c.max_nights,
-                c.preparation_nights_before, c.preparation_nights_after,
                 -- a draft may have no clock yet
-                (p_at at time zone c.time_zone)::date as today
+                (p_at at time zone c.time_zone)::date as today,
+                i.nights is not null and exists (
+                    select
+                    from public.occupancies o
+                    where
+                        o.property_id = c.id and o.check_out > i.check_in - 2 and o.check_in < i.check_out + 2
+                        and (o.expires_at is null or o.expires_at > p_at)
+                        and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
+                        -- where occupancy_conflict says how
+                        and o.check_in < i.check_out
+                            + case when o.kind = 'host_block' then 0 else greatest(o.preparation_before, c.preparation_nights_after) end
+                        and o.check_out > i.check_in
+                            - case when o.kind = 'host_block' then 0 else greatest(o.preparation_after, c.preparation_nights_before) end
+                ) as is_taken
             from public.properties c
             where c.id = i.property_id
             offset 0
