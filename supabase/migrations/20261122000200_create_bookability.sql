@@ -132,7 +132,7 @@ begin
                 case when p_adults > p.max_guests - p_children then 'too_many_guests' end,
                 case when p_infants > p.max_infants then 'too_many_infants' end,
                 case when p_pets > p.max_pets then 'too_many_pets' end,
-                case when greatest(p_children, p_infants) > 0 and not private.children_allowed(p.id) then 'children_not_allowed' end,
+                case when greatest(p_children, p_infants) > 0 and not private.children_allowed(i.property_id) then 'children_not_allowed' end,
                 case when i.check_in is null then 'invalid_date' end,
                 case when i.check_out <= i.check_in then 'check_out_before_check_in' end,
                 case
@@ -146,13 +146,13 @@ begin
                 case when extract(isodow from i.check_out)::smallint <> all (p.check_out_weekdays) then 'check_out_weekday' end,
                 case when i.rules[3] & 1 <> 0 then 'closed_to_arrival' end,
                 case when i.rules[3] & 2 <> 0 then 'closed_to_departure' end,
-                case when i.nights < coalesce(i.rules[1], i.season[1], p.min_nights) then 'min_stay' end,
-                case when i.nights > coalesce(i.rules[2], i.season[2], p.max_nights) then 'max_stay' end,
+                case when i.nights < p.min_nights then 'min_stay' end,
+                case when i.nights > p.max_nights then 'max_stay' end,
                 case when p.is_taken then 'taken' end
             ], null) as codes,
             p.today,
-            coalesce(i.rules[1], i.season[1], p.min_nights),
-            coalesce(i.rules[2], i.season[2], p.max_nights)
+            p.min_nights,
+            p.max_nights
         from (
             select
                 d.number,
@@ -188,8 +188,10 @@ begin
         left join lateral (
             -- what is needed alone: a query prepares every column that it passes on
             select
-                c.id, c.status, c.max_guests, c.max_infants, c.max_pets, c.time_zone, c.advance_notice_days, c.advance_notice_cut_off,
-                c.booking_window_days, c.check_in_weekdays, c.check_out_weekdays, c.min_nights, c.max_nights,
+                c.status, c.max_guests, c.max_infants, c.max_pets, c.time_zone, c.advance_notice_days, c.advance_notice_cut_off,
+                c.booking_window_days, c.check_in_weekdays, c.check_out_weekdays,
+                coalesce(i.rules[1], i.season[1], c.min_nights) as min_nights,
+                coalesce(i.rules[2], i.season[2], c.max_nights) as max_nights,
                 -- a draft may have no clock yet
                 (p_at at time zone c.time_zone)::date as today,
                 i.nights is not null and exists (
