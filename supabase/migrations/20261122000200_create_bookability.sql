@@ -102,10 +102,6 @@ create function private.broken_rules(
 language plpgsql stable security definer rows 20
 set search_path = ''
 set plan_cache_mode = force_generic_plan
--- one stay after the other, in their order, so that p_enough can stop
-set enable_hashjoin = off
-set enable_mergejoin = off
-set enable_memoize = off
 as $$
 declare
     -- what is wrong with the party wherever it stays
