@@ -98,7 +98,9 @@ create index property_availability_rules_ends_on_idx on public.property_availabi
 create function private.broken_rules(
     p_property_ids uuid[], p_check_ins date[], p_check_outs date[], p_adults integer, p_children integer, p_infants integer,
     p_pets integer, p_ignore_booking uuid default null, p_at timestamptz default now(), p_enough integer default null
-) returns table (number integer, codes text[], today date, min_nights smallint, max_nights smallint)
+) returns table (
+    number integer, codes text[], today date, min_nights smallint, max_nights smallint, property public.properties
+)
 language plpgsql stable security definer rows 20
 set search_path = ''
 set plan_cache_mode = force_generic_plan
@@ -106,6 +108,7 @@ as $$
 declare
     -- what is wrong with the party wherever it stays
     v_party_code text;
+    v_is_one constant boolean := cardinality(p_property_ids) = 1;
 begin
     if num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or least(p_adults, p_children, p_infants, p_pets) < 0 then
         v_party_code := 'invalid_party';
@@ -148,7 +151,8 @@ begin
             ], null) as codes,
             p.today,
             p.min_nights,
-            p.max_nights
+            p.max_nights,
+            p.property
         from (
             select
                 d.number,
@@ -202,7 +206,8 @@ begin
                             + case when o.kind = 'host_block' then 0 else greatest(o.preparation_before, c.preparation_nights_after) end
                         and o.check_out > i.check_in
                             - case when o.kind = 'host_block' then 0 else greatest(o.preparation_after, c.preparation_nights_before) end
-                ) as is_taken
+                ) as is_taken,
+                case when v_is_one then c end as property
             from public.properties c
             where c.id = i.property_id
             offset 0
@@ -215,7 +220,7 @@ end
 $$;
 revoke execute on function private.broken_rules(uuid[], date[], date[], integer, integer, integer, integer, uuid, timestamptz, integer) from public;
 comment on function private.broken_rules(uuid[], date[], date[], integer, integer, integer, integer, uuid, timestamptz, integer) is
-    'For each of these stays, a property and two days at the same place of three arrays, by its number in them the rules that it would break, by the codes of bookability in its order, with taken for what occupancy_conflicts says; {} when it can be booked at p_at. Beside them the day there and the lengths that hold for the first night. p_ignore_booking is the booking that an alteration changes. With p_enough only the first so many that break none; those after them are not looked at. Called by bookability, quote and search. Definer, because strangers cannot read occupancies.';
+    'For each of these stays, a property and two days at the same place of three arrays, by its number in them the rules that it would break, by the codes of bookability in its order, with taken for what occupancy_conflicts says; {} when it can be booked at p_at. Beside them the day there, the lengths that hold for the first night, and, of a single stay, the property. p_ignore_booking is the booking that an alteration changes. With p_enough only the first so many that break none; those after them are not looked at. Called by bookability, quote and search. Definer, because strangers cannot read occupancies.';
 
 create function private.bookability(
     p_property_id uuid,
@@ -246,7 +251,7 @@ begin
         return v_reasons;
     end if;
 
-    select p.* into v from public.properties p where p.id = p_property_id;
+    v := v_broken.property;
     foreach v_code in array v_broken.codes loop
         if v_code = 'taken' then
             v_reasons := v_reasons || private.occupancy_conflicts(

@@ -111,7 +111,7 @@ comment on function private.quote_holds(uuid, text, uuid, timestamptz) is
     'Whether an id is that of a quote with these terms, for p_owner or for anybody, that has not ended by p_now. Called by functions of the owner.';
 
 create function private.compute_quote(
-    p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer,
+    p_property public.properties, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer,
     p_pets integer, p_owner uuid, p_now timestamptz
 )
 returns public.quote
@@ -119,7 +119,6 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v_property public.properties;
     v_terms record;
     v_night_prices bigint[];
     v_price record;
@@ -128,16 +127,14 @@ declare
     v_expires_at timestamptz;
 begin
     select
-        p as property, c.name as policy_name, c.steps,
-        (select h.version from public.house_rules h where h.property_id = p.id order by h.version desc limit 1) as house_rules_version,
-        (select s.value::interval from private.settings s where s.name = 'quote_validity') as validity
+        c.name as policy_name, c.steps, s.value::interval as validity,
+        (select h.version from public.house_rules h where h.property_id = p_property.id order by h.version desc limit 1) as house_rules_version
     into v_terms
-    from public.properties p
-    left join public.cancellation_policies c on c.id = p.cancellation_policy_id
-    where p.id = p_property_id;
-    v_property := v_terms.property;
-    v_night_prices := private.night_prices(v_property, p_check_in, p_check_out);
-    v_price := private.price_stay(v_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now);
+    from private.settings s
+    left join public.cancellation_policies c on c.id = p_property.cancellation_policy_id
+    where s.name = 'quote_validity';
+    v_night_prices := private.night_prices(p_property, p_check_in, p_check_out);
+    v_price := private.price_stay(p_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now);
     -- what JSON readers can tell apart
     if v_price.guest_total > 9007199254740991 then
         raise sqlstate 'PT422' using
@@ -145,33 +142,33 @@ begin
             detail = jsonb_build_array(jsonb_build_object('code', 'amount_too_large', 'message', 'The total is above 2^53 - 1 minor units.'))::text,
             hint = 'Choose a shorter stay.';
     end if;
-    v_check_in_at := (p_check_in + v_property.check_in_from) at time zone v_property.time_zone;
+    v_check_in_at := (p_check_in + p_property.check_in_from) at time zone p_property.time_zone;
     v_expires_at := date_trunc('second', p_now + v_terms.validity);
     -- nothing whose text depends on the session
     v_terms_hash := encode(sha256(convert_to(concat_ws(
-        '|', p_property_id, p_check_in - date '2000-01-01', p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets,
-        v_property.booking_mode, v_property.currency, v_price.lines, v_property.time_zone, v_property.check_in_from,
-        v_property.check_out_until, v_property.cancellation_policy_id, v_terms.steps, v_terms.house_rules_version
+        '|', p_property.id, p_check_in - date '2000-01-01', p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets,
+        p_property.booking_mode, p_property.currency, v_price.lines, p_property.time_zone, p_property.check_in_from,
+        p_property.check_out_until, p_property.cancellation_policy_id, v_terms.steps, v_terms.house_rules_version
     ), 'UTF8')), 'hex');
     -- in the order of the type
     return row(
-        private.quote_id(v_terms_hash, v_expires_at, p_owner), v_expires_at, p_property_id, p_check_in, p_check_out,
-        p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets, v_property.booking_mode, v_property.currency,
+        private.quote_id(v_terms_hash, v_expires_at, p_owner), v_expires_at, p_property.id, p_check_in, p_check_out,
+        p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets, p_property.booking_mode, p_property.currency,
         v_price.lines, v_price.rent, v_price.discount, v_price.fees, v_price.taxes, v_price.guest_platform_fee,
-        v_price.guest_total, v_price.host_platform_fee, v_price.host_total, v_property.time_zone,
+        v_price.guest_total, v_price.host_platform_fee, v_price.host_total, p_property.time_zone,
         v_check_in_at,
-        (p_check_out + v_property.check_out_until) at time zone v_property.time_zone,
-        v_property.cancellation_policy_id, v_terms.policy_name, v_terms.steps,
+        (p_check_out + p_property.check_out_until) at time zone p_property.time_zone,
+        p_property.cancellation_policy_id, v_terms.policy_name, v_terms.steps,
         private.cancellation_terms(
-            v_terms.steps, v_night_prices, v_price.guest_total::bigint, v_check_in_at, v_property.time_zone, p_now
+            v_terms.steps, v_night_prices, v_price.guest_total::bigint, v_check_in_at, p_property.time_zone, p_now
         ),
         v_terms.house_rules_version, v_terms_hash
     )::public.quote;
 end
 $$;
-revoke execute on function private.compute_quote(uuid, date, date, integer, integer, integer, integer, uuid, timestamptz) from public;
-comment on function private.compute_quote(uuid, date, date, integer, integer, integer, integer, uuid, timestamptz) is
-    'The quote of a stay for p_owner at p_now, whether or not it can be booked; ask bookability first. Called by quote, booking and alteration.';
+revoke execute on function private.compute_quote(public.properties, date, date, integer, integer, integer, integer, uuid, timestamptz) from public;
+comment on function private.compute_quote(public.properties, date, date, integer, integer, integer, integer, uuid, timestamptz) is
+    'The quote of a stay at p_property for p_owner at p_now, whether or not it can be booked; ask bookability first. Called by quote, booking and alteration.';
 
 create function private.refuse_stay(p_reasons jsonb) returns void
 language plpgsql
@@ -202,13 +199,13 @@ language plpgsql stable security definer
 set search_path = ''
 as $$
 declare
-    v_codes text[];
+    v_broken record;
 begin
-    select b.codes into v_codes
+    select b.codes, b.property into v_broken
     from private.broken_rules(array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets) b;
     return case
-        when v_codes = '{}' then private.compute_quote(
-            p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, auth.uid(), now()
+        when v_broken.codes = '{}' then private.compute_quote(
+            v_broken.property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, auth.uid(), now()
         )
     end;
 end

@@ -90,7 +90,7 @@ begin
     );
 
     v_quote := private.compute_quote(
-        p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_guest_id, p_now
+        v_property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_guest_id, p_now
     );
     if not private.quote_holds(p_quote_id, v_quote.terms_hash, p_guest_id, p_now) then
         raise sqlstate 'PT409' using

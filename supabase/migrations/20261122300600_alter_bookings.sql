@@ -88,7 +88,7 @@ begin
     end if;
     perform private.refuse_stay(private.alteration_problems(v_booking, v_wish, p_now));
     v_quote := private.compute_quote(
-        v_booking.property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, v_booking.guest_id, p_now
+        (select p from public.properties p where p.id = v_booking.property_id), p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, v_booking.guest_id, p_now
     );
     if v_quote.currency <> v_booking.currency then
         raise sqlstate 'PT409' using
@@ -183,6 +183,7 @@ declare
     v_booking private.bookings;
     v_actor public.booking_actor;
     v_is_own boolean;
+    v_property public.properties;
     v_quote public.quote;
 begin
     v_booking := private.lock_booking((select a.booking_id from public.booking_alterations a where a.id = p_alteration_id), p_now);
@@ -199,8 +200,9 @@ begin
     end if;
     if p_accept then
         perform private.refuse_stay(private.alteration_problems(v_booking, v_wish, p_now));
+        select p.* into v_property from public.properties p where p.id = v_booking.property_id;
         v_quote := private.compute_quote(
-            v_booking.property_id, v_wish.check_in, v_wish.check_out, v_wish.adults, v_wish.children, v_wish.infants, v_wish.pets,
+            v_property, v_wish.check_in, v_wish.check_out, v_wish.adults, v_wish.children, v_wish.infants, v_wish.pets,
             v_booking.guest_id, v_wish.created_at
         );
         if v_quote.guest_total <> v_wish.guest_total or v_quote.currency <> v_wish.currency then
@@ -218,9 +220,7 @@ begin
         set
             check_in = v_wish.check_in, check_out = v_wish.check_out, adults = v_wish.adults, children = v_wish.children,
             infants = v_wish.infants, pets = v_wish.pets, guest_total = v_quote.guest_total, host_total = v_quote.host_total,
-            night_prices = (
-                select private.night_prices(p, v_wish.check_in, v_wish.check_out) from public.properties p where p.id = property_id
-            ),
+            night_prices = private.night_prices(v_property, v_wish.check_in, v_wish.check_out),
             check_in_at = (v_wish.check_in + check_in_from) at time zone time_zone,
             check_out_at = (v_wish.check_out + check_out_until) at time zone time_zone
         where id = v_booking.id;

@@ -301,7 +301,7 @@ describe("search, calendar, bookability and the constraint", () => {
                     select sum(n.price) from public.properties p, private.nightly_prices(p, ${checkIn}, ${checkOut}) n
                     where p.id = ${property}
                   ) as rent,
-                  (private.compute_quote(${property}, ${checkIn}, ${checkOut}, ${adults}, ${children}, ${infants}, ${pets}, null, now())).guest_total as total,
+                  (private.compute_quote((select p from public.properties p where p.id = ${property}), ${checkIn}, ${checkOut}, ${adults}, ${children}, ${infants}, ${pets}, null, now())).guest_total as total,
                   (
                     select bool_and(c.free) filter (where c.day < ${checkOut})
                       and bool_and(c.arrival_allowed and ${stay.until - stay.from}::integer between c.min_nights and c.max_nights) filter (where c.day = ${checkIn})
@@ -457,12 +457,13 @@ describe("search, calendar, bookability and the constraint", () => {
     ];
     for (const { dates, arrivals, nights: length } of asked) {
       const expected = await sql<{ property: string; total: string; day: string }[]>`
-        select distinct on (p) p as property, q.guest_total as total, to_char(a, 'YYYY-MM-DD') as day
-        from unnest(${properties}::uuid[]) p
+        select distinct on (p.id) p.id as property, q.guest_total as total, to_char(a, 'YYYY-MM-DD') as day
+        from public.properties p
         cross join unnest(${arrivals}::date[]) a
         cross join lateral private.compute_quote(p, a, a + ${length}::integer, ${party.adults}, ${party.children}, ${party.infants}, ${party.pets}, null, now()) q
-        where private.bookability(p, a, a + ${length}::integer, ${party.adults}, ${party.children}, ${party.infants}, ${party.pets}) = '[]'
-        order by p, q.guest_total, a`;
+        where p.id = any (${properties}::uuid[])
+          and private.bookability(p.id, a, a + ${length}::integer, ${party.adults}, ${party.children}, ${party.infants}, ${party.pets}) = '[]'
+        order by p.id, q.guest_total, a`;
       const found = await searchAll(dates, party);
       expect(
         [...found]

@@ -35,7 +35,7 @@ select public.save_payout_account(ana, 'acct_fx') from world;
 select public.apply_account('{"id": "acct_fx", "details_submitted": true, "payouts_enabled": true, "requirements": [], "currency": "usd"}');
 select is((select currency from public.payout_accounts where stripe_account_id = 'acct_fx'), 'USD', 'FX09 the account says in what it is paid');
 update world set quote = (
-    private.compute_quote(home, current_date + 40, current_date + 42, 2, 0, 0, 0, ben, now() - interval '20 minutes')
+    private.compute_quote((select p from public.properties p where p.id = home), current_date + 40, current_date + 42, 2, 0, 0, 0, ben, now() - interval '20 minutes')
 ).id;
 select tests.act_as('authenticated', ben) from world;
 insert into public.bookings (property_id, check_in, check_out, adults, quote_id)
