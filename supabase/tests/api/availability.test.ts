@@ -267,7 +267,7 @@ describe("search, calendar, bookability and the constraint", () => {
     pets: fc.constantFrom(0, 0, 0, 0, 1),
   });
 
-  it("never disagree", { timeout: 180_000 }, async () => {
+  it("never disagree", { timeout: 600_000 }, async () => {
     let [offered, refused] = [0, 0];
     await fc.assert(
       fc.asyncProperty(
