@@ -37,7 +37,7 @@ export async function requireFreePort(port: number, use: { name: string; variabl
   if ((await isFree(port)) && !(await listens(port))) return;
   throw new StackError(
     `Port ${port} (${use.name}) is taken by another program.`,
-    `Stop that program (perhaps \`supabase start\` runs: \`npx supabase stop\`), or choose another: ${use.variable}=${port + 1000} npm start.`,
+    `Stop that program (perhaps \`supabase start\` runs: \`npx supabase stop\`), or choose another: ${use.variable}=${port + 1000} npm start. If nothing listens there, a connection to somewhere else had the port: start again in a minute.`,
   );
 }
 
