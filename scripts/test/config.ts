@@ -7,17 +7,21 @@ import { join } from "node:path";
 import { loadConfig, type StackConfig } from "../stack/config.ts";
 import { freePort } from "../stack/ports.ts";
 
-/** A configuration with free ports, a new, empty data folder under the system's temporary folder, and no seed. */
-export async function testConfig(overrides: Parameters<typeof loadConfig>[0] = {}): Promise<StackConfig> {
-  const dataDir = mkdtempSync(join(tmpdir(), "staybase-test-"));
-  chmodSync(dataDir, 0o755); // Postgres may run as another user
-  const ports = {
+/** Ports that a developer would set, free and another four each time. */
+export async function testPorts(): Promise<StackConfig["ports"]> {
+  return {
     api: await freePort("outer"),
     db: await freePort("outer"),
     mail: await freePort("outer"),
     stripe: await freePort("outer"),
   };
-  return loadConfig({ dataDir, ports, seed: false, ...overrides });
+}
+
+/** A configuration with free ports, a new, empty data folder under the system's temporary folder, and no seed. */
+export async function testConfig(overrides: Parameters<typeof loadConfig>[0] = {}): Promise<StackConfig> {
+  const dataDir = mkdtempSync(join(tmpdir(), "staybase-test-"));
+  chmodSync(dataDir, 0o755); // Postgres may run as another user
+  return loadConfig({ dataDir, ports: await testPorts(), seed: false, ...overrides });
 }
 
 /** Removes what a test stack wrote. */

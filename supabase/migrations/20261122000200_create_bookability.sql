@@ -108,6 +108,7 @@ as $$
 declare
     -- what is wrong with the party wherever it stays
     v_party_code text;
+    -- only then is the property asked for; search would carry all columns of a page of them for nothing
     v_is_one constant boolean := cardinality(p_property_ids) = 1;
 begin
     if num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or least(p_adults, p_children, p_infants, p_pets) < 0 then
@@ -185,6 +186,7 @@ begin
             ) d
             offset 0
         ) i
+        -- fenced by offset 0: one stay after the other, in their order, is then the only way, so that p_enough can stop
         left join lateral (
             -- what is needed alone: a query prepares every column that it passes on
             select

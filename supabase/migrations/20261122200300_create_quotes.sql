@@ -156,8 +156,7 @@ begin
         p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets, p_property.booking_mode, p_property.currency,
         v_price.lines, v_price.rent, v_price.discount, v_price.fees, v_price.taxes, v_price.guest_platform_fee,
         v_price.guest_total, v_price.host_platform_fee, v_price.host_total, p_property.time_zone,
-        v_check_in_at,
-        (p_check_out + p_property.check_out_until) at time zone p_property.time_zone,
+        v_check_in_at, (p_check_out + p_property.check_out_until) at time zone p_property.time_zone,
         p_property.cancellation_policy_id, v_terms.policy_name, v_terms.steps,
         private.cancellation_terms(
             v_terms.steps, v_night_prices, v_price.guest_total::bigint, v_check_in_at, p_property.time_zone, p_now

@@ -88,7 +88,8 @@ begin
     end if;
     perform private.refuse_stay(private.alteration_problems(v_booking, v_wish, p_now));
     v_quote := private.compute_quote(
-        (select p from public.properties p where p.id = v_booking.property_id), p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, v_booking.guest_id, p_now
+        (select p from public.properties p where p.id = v_booking.property_id), p_check_in, p_check_out, p_adults, p_children,
+        p_infants, p_pets, v_booking.guest_id, p_now
     );
     if v_quote.currency <> v_booking.currency then
         raise sqlstate 'PT409' using

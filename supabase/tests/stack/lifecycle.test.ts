@@ -17,14 +17,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { projectRoot } from "../../../scripts/stack/config.ts";
-import { freePort, listens } from "../../../scripts/stack/ports.ts";
+import { projectRoot, type StackConfig } from "../../../scripts/stack/config.ts";
+import { listens } from "../../../scripts/stack/ports.ts";
+import { testPorts } from "../../../scripts/test/config.ts";
 import { stack, until } from "../support.ts";
 
 interface Project {
   root: string;
   env: NodeJS.ProcessEnv;
-  ports: { api: number; db: number; mail: number; stripe: number };
+  ports: StackConfig["ports"];
 }
 
 /** A copy of what `npm start` needs, in a folder whose name has a space, with packages linked. */
@@ -34,12 +35,7 @@ async function createProject(): Promise<Project> {
   for (const name of ["scripts", "supabase", "types", "package.json", "package-lock.json"])
     cpSync(join(projectRoot, name), join(root, name), { recursive: true });
   symlinkSync(join(projectRoot, "node_modules"), join(root, "node_modules"));
-  const ports = {
-    api: await freePort("outer"),
-    db: await freePort("outer"),
-    mail: await freePort("outer"),
-    stripe: await freePort("outer"),
-  };
+  const ports = await testPorts();
   const env = {
     ...process.env,
     STAYBASE_DIR: join(tmpdir(), `staybase data-${process.pid}-${ports.api}`),
