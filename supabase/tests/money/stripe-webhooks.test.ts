@@ -164,7 +164,7 @@ describe.skipIf(!isEmulated)("repetition and order", () => {
         select status, captured_amount::int, refunded_amount::int from public.payments where id = ${begun.payment_id}`;
       results.add(JSON.stringify([payment, await books(booking.id)]));
     }
-    expect([...results]).toHaveLength(1);
+    expect([...results]).toEqual([...results].slice(0, 1)); // a length would not say what differs
     expect([...results][0]).toContain('"refunded_amount":1000');
   });
 
