@@ -12,9 +12,8 @@ as $$
         and p_text !~ '[\u0001-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]'
         and p_text !~ '<[a-zA-Z/!]'
 $$;
-revoke execute on function private.is_plain_text(text, integer) from public;
-grant execute on function private.is_plain_text(text, integer) to authenticated, service_role;
-comment on function private.is_plain_text(text, integer) is
+grant execute on function private.is_plain_text to authenticated, service_role;
+comment on function private.is_plain_text is
     'True for text of at most p_max characters without control characters, direction overrides and HTML tags. Called by checks of tables that clients write.';
 
 create function private.validate_row() returns trigger
@@ -65,8 +64,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.validate_row() from public;
-comment on function private.validate_row() is
+comment on function private.validate_row is
     'Trigger, named to be the last before a write: what the table''s checks refuse, it refuses in words for people, all at once, as JSON [{code, message}] in the detail. The words are the comments on the checks; a check without one speaks for itself. For clients; the owner of the database, an import too, meets the checks.';
 
 create function private.set_updated_at() returns trigger
@@ -78,8 +76,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.set_updated_at() from public;
-comment on function private.set_updated_at() is 'Trigger: the time of the last change, whatever the client sent.';
+comment on function private.set_updated_at is 'Trigger: the time of the last change, whatever the client sent.';
 
 create table public.currencies (
     code text constraint currencies_pkey primary key constraint currencies_code_is_iso check (code ~ '^[A-Z]{3}$'),

@@ -96,9 +96,8 @@ as $$
         else false
     end
 $$;
-revoke execute on function private.is_operator() from public;
-grant execute on function private.is_operator() to anon, authenticated, service_role;
-comment on function private.is_operator() is
+grant execute on function private.is_operator to anon, authenticated, service_role;
+comment on function private.is_operator is
     'Whether the caller is an operator. For anyone else the token alone decides, without a look at a table; for an operator the role is read too, once a statement when wrapped in (select ...), so that a revoked role ends at once and not with the token. Definer, because policies of user_roles call it.';
 
 create policy "Anyone can read profiles" on public.profiles for select to anon, authenticated using (true);
@@ -148,8 +147,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.create_person() from public;
-comment on function private.create_person() is
+comment on function private.create_person is
     'Trigger on auth.users: makes profile and account. Takes a name, a locale and a currency from the metadata that the client sent, when they are well-formed, and nothing else; whatever it holds, it never stops a sign-up. Definer, because Auth''s own role may not write to public.';
 
 create trigger create_person after insert on auth.users for each row execute function private.create_person();
@@ -171,8 +169,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.publish_roles() from public;
-comment on function private.publish_roles() is
+comment on function private.publish_roles is
     'Trigger: writes a person''s roles to the app_metadata that Auth puts into tokens; the next refresh of the token carries them. Definer, because no API role may write to auth.users.';
 
 create trigger publish_roles after insert or update or delete on public.user_roles

@@ -16,8 +16,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.wake_worker(text) from public;
-comment on function private.wake_worker(text) is
+comment on function private.wake_worker is
     'Calls the Edge Function of that name after the commit of this transaction. Definer, because triggers of any role end here and only the owner may use net.';
 
 create function private.enqueue_job(p_queue text, p_message jsonb, p_worker text) returns void
@@ -29,8 +28,7 @@ begin
     perform private.wake_worker(p_worker);
 end
 $$;
-revoke execute on function private.enqueue_job(text, jsonb, text) from public;
-comment on function private.enqueue_job(text, jsonb, text) is
+comment on function private.enqueue_job is
     'Queues a job in this transaction and wakes its worker after the commit. Called by trigger functions only.';
 
 create function public.take_jobs(p_queue text, p_limit integer default 10)
@@ -40,9 +38,8 @@ set search_path = ''
 as $$
     select m.msg_id, m.read_ct, m.message from pgmq.read(p_queue, 60, least(greatest(p_limit, 1), 100)) m
 $$;
-revoke execute on function public.take_jobs(text, integer) from public;
-grant execute on function public.take_jobs(text, integer) to service_role;
-comment on function public.take_jobs(text, integer) is
+grant execute on function public.take_jobs to service_role;
+comment on function public.take_jobs is
     'Takes up to p_limit (1 to 100) jobs of a queue for 60 seconds; a job that is not finished by then is taken again. For workers: service role only. Definer, because queues belong to the owner of the database.';
 
 create function public.finish_job(p_queue text, p_job_id bigint) returns boolean
@@ -51,7 +48,6 @@ set search_path = ''
 as $$
     select pgmq.delete(p_queue, p_job_id)
 $$;
-revoke execute on function public.finish_job(text, bigint) from public;
 grant execute on function public.finish_job(text, bigint) to service_role;
 comment on function public.finish_job(text, bigint) is
     'Ends a job that was done; false when it had been ended before. For workers: service role only. Definer, because queues belong to the owner of the database.';

@@ -18,9 +18,8 @@ as $$
     from auth.users u
     where u.id = auth.uid()
 $$;
-revoke execute on function private.my_identity() from public;
-grant execute on function private.my_identity() to authenticated;
-comment on function private.my_identity() is
+grant execute on function private.my_identity to authenticated;
+comment on function private.my_identity is
     'What Auth keeps of the caller, without secrets. Called by export_my_data. Definer, because no API role may read auth.users.';
 
 create function public.export_my_data() returns jsonb
@@ -47,9 +46,8 @@ begin
     );
 end
 $$;
-revoke execute on function public.export_my_data() from public;
-grant execute on function public.export_my_data() to authenticated;
-comment on function public.export_my_data() is 'Everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it cannot hold what is not theirs.';
+grant execute on function public.export_my_data to authenticated;
+comment on function public.export_my_data is 'Everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it cannot hold what is not theirs.';
 
 create function private.forget_person() returns trigger
 language plpgsql security definer
@@ -70,8 +68,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.forget_person() from public;
-comment on function private.forget_person() is
+comment on function private.forget_person is
     'Trigger on auth.users: anonymises the profile and queues the removal of the person''s files. Definer, because it runs as Auth''s role or as the deleting person.';
 
 create trigger forget_person after delete on auth.users for each row execute function private.forget_person();
@@ -87,9 +84,8 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.delete_account() from public;
-grant execute on function private.delete_account() to authenticated;
-comment on function private.delete_account() is 'Deletes the caller''s user. Called by public.delete_account. Definer, because no API role may write to auth.users.';
+grant execute on function private.delete_account to authenticated;
+comment on function private.delete_account is 'Deletes the caller''s user. Called by public.delete_account. Definer, because no API role may write to auth.users.';
 
 create function public.delete_account() returns void
 language sql
@@ -97,7 +93,6 @@ set search_path = ''
 as $$
     select private.delete_account()
 $$;
-revoke execute on function public.delete_account() from public;
-grant execute on function public.delete_account() to authenticated;
-comment on function public.delete_account() is
+grant execute on function public.delete_account to authenticated;
+comment on function public.delete_account is
     'Deletes the caller''s account: sign-in, private data and files go, the public profile stays as "Deleted account".';

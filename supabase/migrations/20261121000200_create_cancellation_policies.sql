@@ -31,9 +31,8 @@ as $$
         from jsonb_array_elements(p_steps) with ordinality as s (step, position)
     ) else false end
 $$;
-revoke execute on function private.is_policy_steps(jsonb) from public;
-grant execute on function private.is_policy_steps(jsonb) to authenticated, service_role;
-comment on function private.is_policy_steps(jsonb) is
+grant execute on function private.is_policy_steps to authenticated, service_role;
+comment on function private.is_policy_steps is
     'True for one to ten well-formed steps of which the last, and no other, is without a condition. Called by the check of cancellation_policies.';
 
 create table public.cancellation_policies (

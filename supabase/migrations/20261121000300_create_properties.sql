@@ -265,8 +265,7 @@ as $$
     union all
     select c.property_id from public.co_hosts c where c.profile_id = p_person and c.level >= p_level
 $$;
-revoke execute on function private.properties_of(uuid, public.co_host_level) from public;
-comment on function private.properties_of(uuid, public.co_host_level) is
+comment on function private.properties_of is
     'Properties that a person hosts or co-hosts at that level or above. Called by functions of the owner. Definer, because it answers what the policies of both tables ask.';
 
 create function private.my_properties(p_level public.co_host_level default 'calendar') returns setof uuid
@@ -275,9 +274,8 @@ set search_path = ''
 as $$
     select private.properties_of(auth.uid(), p_level)
 $$;
-revoke execute on function private.my_properties(public.co_host_level) from public;
-grant execute on function private.my_properties(public.co_host_level) to authenticated, service_role;
-comment on function private.my_properties(public.co_host_level) is
+grant execute on function private.my_properties to authenticated, service_role;
+comment on function private.my_properties is
     'Properties that the caller hosts or co-hosts at that level or above. Every policy about membership asks this, as `property_id in (select private.my_properties(...))`: once a statement. Definer, because the policies of properties and co_hosts call it.';
 
 create function private.my_own_properties() returns setof uuid
@@ -286,9 +284,8 @@ set search_path = ''
 as $$
     select p.id from public.properties p where p.host_id = auth.uid()
 $$;
-revoke execute on function private.my_own_properties() from public;
-grant execute on function private.my_own_properties() to authenticated, service_role;
-comment on function private.my_own_properties() is
+grant execute on function private.my_own_properties to authenticated, service_role;
+comment on function private.my_own_properties is
     'Properties that the caller hosts, for what is no co-host''s: taxes, payouts, who the co-hosts are. Definer, as my_properties.';
 
 create policy "Anyone can read published properties" on public.properties for select to anon using (status = 'published');
@@ -347,8 +344,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.check_property() from public;
-comment on function private.check_property() is
+comment on function private.check_property is
     'Trigger: the host still is here; the policy is a common one or the host''s; prices are at or above the currency''s lowest. Definer, because it locks the host''s profile.';
 
 create trigger check_property before insert or update of host_id, cancellation_policy_id, currency, base_price, weekend_price
@@ -382,8 +378,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.limit_per_property() from public;
-comment on function private.limit_per_property() is
+comment on function private.limit_per_property is
     'Trigger after an insert, with the rows as new_rows and the limit as argument: so many rows of this table at most for a property. Definer, so that it counts every row.';
 
 create trigger limit_per_property after insert on public.co_hosts

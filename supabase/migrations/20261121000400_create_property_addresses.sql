@@ -81,9 +81,8 @@ set search_path = ''
 as $$
     select private.my_properties('calendar')
 $$;
-revoke execute on function private.my_visible_addresses() from public;
-grant execute on function private.my_visible_addresses() to authenticated;
-comment on function private.my_visible_addresses() is
+grant execute on function private.my_visible_addresses to authenticated;
+comment on function private.my_visible_addresses is
     'Properties whose exact address the caller may see: hosted and co-hosted ones. Called by the policy of property_addresses. Definer, as my_properties.';
 
 create policy "Hosts, co-hosts and operators can read addresses" on public.property_addresses for select to authenticated
@@ -126,8 +125,7 @@ begin
     longitude := round((degrees(longitude) - 360 * floor((degrees(longitude) + 180) / 360))::numeric, 5);
 end
 $$;
-revoke execute on function private.public_point(uuid, double precision, double precision) from public;
-comment on function private.public_point(uuid, double precision, double precision) is
+comment on function private.public_point is
     'The point that everyone may see for an exact one: 200 m to 1 km away, the same for ever. Called by the trigger of property_addresses alone: who could call it could look for the shift.';
 
 create function private.publish_location() returns trigger
@@ -156,8 +154,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.publish_location() from public;
-comment on function private.publish_location() is
+comment on function private.publish_location is
     'Trigger: writes city and moved point of an address to its property. Definer, because no API role may write those columns.';
 
 create trigger publish_location after insert or update or delete on public.property_addresses

@@ -64,9 +64,8 @@ as $$
             where o.bucket_id = 'property-photos' and o.name like split_part(p_path, '/', 1) || '/%'
         ) < 100
 $$;
-revoke execute on function private.may_upload_photo(text) from public;
-grant execute on function private.may_upload_photo(text) to authenticated;
-comment on function private.may_upload_photo(text) is
+grant execute on function private.may_upload_photo to authenticated;
+comment on function private.may_upload_photo is
     'Whether the caller may put an object there: a folder of a property that they host or fully co-host, with room left. Called by the policy of storage.objects. Definer, because it counts everybody''s objects.';
 
 create policy "Hosts and full co-hosts can upload photos" on storage.objects for insert to authenticated
@@ -88,8 +87,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.place_photo() from public;
-comment on function private.place_photo() is 'Trigger: a photo without a position goes to the end. Definer, so that it sees every photo.';
+comment on function private.place_photo is 'Trigger: a photo without a position goes to the end. Definer, so that it sees every photo.';
 
 create function private.check_photo_object() returns trigger
 language plpgsql security definer
@@ -111,8 +109,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.check_photo_object() from public;
-comment on function private.check_photo_object() is
+comment on function private.check_photo_object is
     'Trigger: a photo''s object was uploaded and is not about to be removed. Definer, because it reads Storage''s objects and the queue.';
 
 create function private.remove_photo_objects() returns trigger
@@ -129,8 +126,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.remove_photo_objects() from public;
-comment on function private.remove_photo_objects() is
+comment on function private.remove_photo_objects is
     'Trigger: queues the removal of the objects of deleted photos. Definer, because queues belong to the owner of the database.';
 
 create trigger place_photo before insert on public.property_photos for each row execute function private.place_photo();
@@ -170,9 +166,8 @@ begin
     return v_photo;
 end
 $$;
-revoke execute on function public.add_photo(uuid, text, text) from public;
-grant execute on function public.add_photo(uuid, text, text) to service_role;
-comment on function public.add_photo(uuid, text, text) is
+grant execute on function public.add_photo to service_role;
+comment on function public.add_photo is
     'Makes an uploaded object a photo of its property, last in order, on behalf of p_actor; one that is a photo already is answered as it is. For the Edge Function property-photos, which has looked at the bytes: service role only. Definer, because it asks private.properties_of for another person.';
 
 create function public.discard_photo_upload(p_actor uuid, p_path text) returns void
@@ -194,9 +189,8 @@ begin
     end if;
 end
 $$;
-revoke execute on function public.discard_photo_upload(uuid, text) from public;
-grant execute on function public.discard_photo_upload(uuid, text) to service_role;
-comment on function public.discard_photo_upload(uuid, text) is
+grant execute on function public.discard_photo_upload to service_role;
+comment on function public.discard_photo_upload is
     'Queues the removal of an upload that is no image, on behalf of p_actor. For the Edge Function property-photos: service role only. Definer, as add_photo.';
 
 create function public.cover_photo(p_property public.properties) returns setof public.property_photos
@@ -205,9 +199,8 @@ set search_path = ''
 as $$
     select f.* from public.property_photos f where f.property_id = p_property.id order by f.position, f.id limit 1
 $$;
-revoke execute on function public.cover_photo(public.properties) from public;
-grant execute on function public.cover_photo(public.properties) to anon, authenticated, service_role;
-comment on function public.cover_photo(public.properties) is 'The first photo. Embeds as `properties?select=title,cover_photo(path,alt_text)`.';
+grant execute on function public.cover_photo to anon, authenticated, service_role;
+comment on function public.cover_photo is 'The first photo. Embeds as `properties?select=title,cover_photo(path,alt_text)`.';
 
 create function private.sweep_photo_uploads() returns void
 language plpgsql security definer
@@ -227,7 +220,6 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.sweep_photo_uploads() from public;
-comment on function private.sweep_photo_uploads() is 'Queues the removal of uploads that became no photo within a day. Called by cron. Definer, as remove_photo_objects.';
+comment on function private.sweep_photo_uploads is 'Queues the removal of uploads that became no photo within a day. Called by cron. Definer, as remove_photo_objects.';
 
 select cron.schedule('sweep-photo-uploads', '17 * * * *', $$ select private.sweep_photo_uploads() $$);

@@ -57,8 +57,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.number_house_rules() from public;
-comment on function private.number_house_rules() is
+comment on function private.number_house_rules is
     'Trigger: gives the next version, whatever was sent; one writer after the other on a property. Definer, so that it sees every version.';
 
 create function private.begin_house_rules() returns trigger
@@ -70,8 +69,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.begin_house_rules() from public;
-comment on function private.begin_house_rules() is 'Trigger: a new property has the default house rules. Definer, because the policy cannot see the property yet.';
+comment on function private.begin_house_rules is 'Trigger: a new property has the default house rules. Definer, because the policy cannot see the property yet.';
 
 create function private.refuse_change() returns trigger
 language plpgsql
@@ -83,8 +81,7 @@ begin
         hint = 'Insert a new row.';
 end
 $$;
-revoke execute on function private.refuse_change() from public;
-comment on function private.refuse_change() is 'Trigger of tables that only grow: refuses every update, delete and truncate, whoever asks.';
+comment on function private.refuse_change is 'Trigger of tables that only grow: refuses every update, delete and truncate, whoever asks.';
 
 create trigger number_house_rules before insert on public.house_rules for each row execute function private.number_house_rules();
 create trigger refuse_change before update on public.house_rules for each row execute function private.refuse_change();
@@ -98,7 +95,6 @@ set search_path = ''
 as $$
     select h.* from public.house_rules h where h.property_id = p_property.id order by h.version desc limit 1
 $$;
-revoke execute on function public.current_house_rules(public.properties) from public;
-grant execute on function public.current_house_rules(public.properties) to anon, authenticated, service_role;
-comment on function public.current_house_rules(public.properties) is
+grant execute on function public.current_house_rules to anon, authenticated, service_role;
+comment on function public.current_house_rules is
     'The rules that count. Embeds as `properties?select=title,current_house_rules(*)`.';

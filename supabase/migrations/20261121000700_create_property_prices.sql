@@ -317,8 +317,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.check_amount() from public;
-comment on function private.check_amount() is
+comment on function private.check_amount is
     'Trigger: the currency is the property''s, filled in when left out; with argument `night` the price is at or above the currency''s lowest. Runs before the policies do, so as the caller.';
 
 create function private.keep_currency() returns trigger
@@ -338,8 +337,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.keep_currency() from public;
-comment on function private.keep_currency() is
+comment on function private.keep_currency is
     'Trigger: tells in words why the currency stays while amounts are written in it; the foreign keys hold it.';
 
 create trigger keep_currency before update of currency on public.properties
@@ -365,8 +363,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.refuse_overlap() from public;
-comment on function private.refuse_overlap() is
+comment on function private.refuse_overlap is
     'Trigger with a condition on rows t beside $1, the new one, as argument: tells a client in words which range is in the way. Two at once meet the exclusion constraint.';
 
 create trigger refuse_overlap before insert or update on public.property_seasons

@@ -75,8 +75,7 @@ begin
         select 'operator' where (select private.is_operator());
 end
 $$;
-revoke execute on function private.property_actors(uuid) from public;
-comment on function private.property_actors(uuid) is 'As what the caller may act on a property. Called by triggers; in PL/pgSQL, which keeps its plan from row to row. Definer, because it reads behind the policies.';
+comment on function private.property_actors is 'As what the caller may act on a property. Called by triggers; in PL/pgSQL, which keeps its plan from row to row. Definer, because it reads behind the policies.';
 
 create function private.was_ever_booked(p_property uuid) returns boolean
 language sql stable security definer
@@ -84,8 +83,7 @@ set search_path = ''
 as $$
     select exists (select from public.properties p where p.id = p_property and p.published_at is not null)
 $$;
-revoke execute on function private.was_ever_booked(uuid) from public;
-comment on function private.was_ever_booked(uuid) is
+comment on function private.was_ever_booked is
     'Whether somebody may ever have booked the property: whether it ever was published. Called before a deletion. Definer, because it reads behind the policies.';
 
 create function private.publishing_problems(p_property uuid) returns table (code text, message text)
@@ -116,8 +114,7 @@ begin
         where p.id = p_property and c.holds is not true;
 end
 $$;
-revoke execute on function private.publishing_problems(uuid) from public;
-comment on function private.publishing_problems(uuid) is
+comment on function private.publishing_problems is
     'Everything that keeps a property from being published; no row when nothing does. Called by triggers and the import of the owner; in PL/pgSQL, which keeps its plan from row to row.';
 
 create function private.require_complete(p_property uuid, p_hint text) returns void
@@ -137,8 +134,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_complete(uuid, text) from public;
-comment on function private.require_complete(uuid, text) is
+comment on function private.require_complete is
     'Refuses, with the list of all that is missing as JSON in the detail. Called by triggers of the owner.';
 
 create function private.guard_property() returns trigger
@@ -207,8 +203,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.guard_property() from public;
-comment on function private.guard_property() is
+comment on function private.guard_property is
     'Trigger: a property begins as a draft; its status changes only as property_transitions says, and every change is recorded. Definer, because it writes what no role may.';
 
 create function private.keep_published_complete() returns trigger
@@ -235,8 +230,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.keep_published_complete() from public;
-comment on function private.keep_published_complete() is
+comment on function private.keep_published_complete is
     'Trigger: refuses what would leave a published property without something that publishing asks for. Definer, because it reads behind the policies.';
 
 create function private.record_property() returns trigger
@@ -262,8 +256,7 @@ begin
     return old;
 end
 $$;
-revoke execute on function private.record_property() from public;
-comment on function private.record_property() is
+comment on function private.record_property is
     'Trigger: records creation and deletion, and refuses to delete what may have been booked. Definer, because it writes what no role may.';
 
 create function private.record_co_host() returns trigger
@@ -285,8 +278,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.record_co_host() from public;
-comment on function private.record_co_host() is 'Trigger: records who became, changed and ceased to be a co-host. Definer, because it writes what no role may.';
+comment on function private.record_co_host is 'Trigger: records who became, changed and ceased to be a co-host. Definer, because it writes what no role may.';
 
 create trigger guard_property before insert or update on public.properties
     for each row execute function private.guard_property();
@@ -321,9 +313,8 @@ begin
     return v_property;
 end
 $$;
-revoke execute on function private.change_property_status(uuid, public.property_status, text) from public;
-grant execute on function private.change_property_status(uuid, public.property_status, text) to authenticated, service_role;
-comment on function private.change_property_status(uuid, public.property_status, text) is
+grant execute on function private.change_property_status to authenticated, service_role;
+comment on function private.change_property_status is
     'Moves a property to a status; the trigger decides whether that may be. Called by the functions below. Definer, because no client may write the status column.';
 
 create function public.publish_property(p_property_id uuid) returns public.properties
@@ -332,9 +323,8 @@ set search_path = ''
 as $$
     select * from private.change_property_status(p_property_id, 'published', null)
 $$;
-revoke execute on function public.publish_property(uuid) from public;
-grant execute on function public.publish_property(uuid) to authenticated, service_role;
-comment on function public.publish_property(uuid) is
+grant execute on function public.publish_property to authenticated, service_role;
+comment on function public.publish_property is
     'Publishes a draft or paused property. 422 lists in its details everything that is missing, as JSON [{code, message}].';
 
 create function public.pause_property(p_property_id uuid) returns public.properties
@@ -343,9 +333,8 @@ set search_path = ''
 as $$
     select * from private.change_property_status(p_property_id, 'paused', null)
 $$;
-revoke execute on function public.pause_property(uuid) from public;
-grant execute on function public.pause_property(uuid) to authenticated, service_role;
-comment on function public.pause_property(uuid) is 'Takes a published property off the map. Confirmed bookings stand.';
+grant execute on function public.pause_property to authenticated, service_role;
+comment on function public.pause_property is 'Takes a published property off the map. Confirmed bookings stand.';
 
 create function public.archive_property(p_property_id uuid) returns public.properties
 language sql
@@ -353,9 +342,8 @@ set search_path = ''
 as $$
     select * from private.change_property_status(p_property_id, 'archived', null)
 $$;
-revoke execute on function public.archive_property(uuid) from public;
-grant execute on function public.archive_property(uuid) to authenticated, service_role;
-comment on function public.archive_property(uuid) is 'Ends a paused property for good. It stays readable to its host.';
+grant execute on function public.archive_property to authenticated, service_role;
+comment on function public.archive_property is 'Ends a paused property for good. It stays readable to its host.';
 
 create function public.suspend_property(p_property_id uuid, p_reason text) returns public.properties
 language sql
@@ -363,9 +351,8 @@ set search_path = ''
 as $$
     select * from private.change_property_status(p_property_id, 'suspended', p_reason)
 $$;
-revoke execute on function public.suspend_property(uuid, text) from public;
-grant execute on function public.suspend_property(uuid, text) to authenticated, service_role;
-comment on function public.suspend_property(uuid, text) is 'Takes a property off the map until unsuspend_property; the host reads the reason. For operators.';
+grant execute on function public.suspend_property to authenticated, service_role;
+comment on function public.suspend_property is 'Takes a property off the map until unsuspend_property; the host reads the reason. For operators.';
 
 create function public.unsuspend_property(p_property_id uuid, p_reason text default null) returns public.properties
 language sql
@@ -373,6 +360,5 @@ set search_path = ''
 as $$
     select * from private.change_property_status(p_property_id, 'paused', p_reason)
 $$;
-revoke execute on function public.unsuspend_property(uuid, text) from public;
-grant execute on function public.unsuspend_property(uuid, text) to authenticated, service_role;
-comment on function public.unsuspend_property(uuid, text) is 'Ends a suspension: the property is paused, and its host may publish it again. For operators.';
+grant execute on function public.unsuspend_property to authenticated, service_role;
+comment on function public.unsuspend_property is 'Ends a suspension: the property is paused, and its host may publish it again. For operators.';

@@ -38,9 +38,8 @@ set search_path = ''
 as $$
     select lower(u.email) from auth.users u where u.id = auth.uid() and u.email_confirmed_at is not null
 $$;
-revoke execute on function private.my_confirmed_email() from public;
-grant execute on function private.my_confirmed_email() to authenticated;
-comment on function private.my_confirmed_email() is
+grant execute on function private.my_confirmed_email to authenticated;
+comment on function private.my_confirmed_email is
     'The caller''s address, once confirmed, in lower case. Not the token''s: that may be unconfirmed or since changed. Called by policies. Definer, because no API role may read auth.users.';
 
 create policy "Hosts can read their invitations, the invited theirs, operators any" on public.co_host_invitations
@@ -66,8 +65,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.prepare_co_host_invitation() from public;
-comment on function private.prepare_co_host_invitation() is
+comment on function private.prepare_co_host_invitation is
     'Trigger: lower-cases the address, notes the title, makes room where an earlier invitation expired. Definer, because an expired row may be anybody''s; policies decide afterwards.';
 
 create trigger prepare_co_host_invitation before insert on public.co_host_invitations
@@ -104,9 +102,8 @@ begin
     return v_co_host;
 end
 $$;
-revoke execute on function private.accept_co_host_invitation(uuid) from public;
-grant execute on function private.accept_co_host_invitation(uuid) to authenticated;
-comment on function private.accept_co_host_invitation(uuid) is
+grant execute on function private.accept_co_host_invitation to authenticated;
+comment on function private.accept_co_host_invitation is
     'Makes the caller a co-host. Called by public.accept_co_host_invitation. Definer, because no client may insert a co-host.';
 
 create function public.accept_co_host_invitation(p_invitation_id uuid) returns public.co_hosts
@@ -115,7 +112,6 @@ set search_path = ''
 as $$
     select * from private.accept_co_host_invitation(p_invitation_id)
 $$;
-revoke execute on function public.accept_co_host_invitation(uuid) from public;
-grant execute on function public.accept_co_host_invitation(uuid) to authenticated;
-comment on function public.accept_co_host_invitation(uuid) is
+grant execute on function public.accept_co_host_invitation to authenticated;
+comment on function public.accept_co_host_invitation is
     'Accepts an invitation to the caller''s own, confirmed address. 404 when there is none, 410 when it has expired. To decline, delete the row.';

@@ -12,8 +12,7 @@ as $$
     where p.host_id = p_person and p.status <> 'archived'
     order by p.created_at, p.id
 $$;
-revoke execute on function private.departure_obstacles(uuid) from public;
-comment on function private.departure_obstacles(uuid) is 'What keeps a person from deleting their account; no row when nothing does. Called by refuse_departure.';
+comment on function private.departure_obstacles is 'What keeps a person from deleting their account; no row when nothing does. Called by refuse_departure.';
 
 create function private.refuse_departure() returns trigger
 language plpgsql security definer
@@ -35,8 +34,7 @@ begin
     return old;
 end
 $$;
-revoke execute on function private.refuse_departure() from public;
-comment on function private.refuse_departure() is
+comment on function private.refuse_departure is
     'Trigger on auth.users: refuses the deletion, an administrator''s too, with the list of what stands in the way as JSON. Definer, because Auth''s own role may not read public.';
 
 create trigger refuse_departure before delete on auth.users for each row execute function private.refuse_departure();
@@ -69,7 +67,7 @@ begin
     return null;
 end
 $$;
-comment on function private.forget_person() is
+comment on function private.forget_person is
     'Trigger on auth.users: anonymises the profile, removes what archived properties tell of the host, ends co-hosting, and queues the removal of the person''s files. Definer, because it runs as Auth''s role or as the deleting person.';
 
 create or replace function public.export_my_data() returns jsonb

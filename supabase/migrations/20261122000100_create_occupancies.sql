@@ -51,8 +51,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.footprint(public.occupancy_kind, date, date, smallint, smallint) from public;
-comment on function private.footprint(public.occupancy_kind, date, date, smallint, smallint) is
+comment on function private.footprint is
     'The slots that an occupancy takes; two that share one cannot both be. Called by the exclusion constraint of occupancies.';
 
 create table public.occupancies (
@@ -117,8 +116,7 @@ begin
     perform pg_sleep(0.02 * p_attempt * (1 + random()));
 end
 $$;
-revoke execute on function private.wait_to_retry(integer) from public;
-comment on function private.wait_to_retry(integer) is
+comment on function private.wait_to_retry is
     'After a deadlock, a serialization failure or too long a wait for a lock: waits a moment, or gives up with 503 after the fourth attempt. Called by what clients call.';
 
 create function private.lock_property(p_property_id uuid) returns public.properties
@@ -145,8 +143,7 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.lock_property(uuid) from public;
-comment on function private.lock_property(uuid) is
+comment on function private.lock_property is
     'Waits for a property and returns it; null when there is none. A request that has locked another one before waits a moment only, then gives up with 503: two that wait for each other''s would stop everybody. Called before nights are changed.';
 
 create function private.prepare_occupancy() returns trigger
@@ -188,8 +185,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.prepare_occupancy() from public;
-comment on function private.prepare_occupancy() is
+comment on function private.prepare_occupancy is
     'Trigger: every writer waits for the property; a new row, or one whose dates change, takes over the property''s preparation nights and clears away holds that have ended. Definer, because it writes what no role may.';
 
 create trigger prepare_occupancy before insert or update or delete on public.occupancies
@@ -206,9 +202,8 @@ begin
         hint = 'The details say what is in the way; property_calendar shows which days are free.';
 end
 $$;
-revoke execute on function private.refuse_occupancy(public.occupancy_kind, jsonb) from public;
-grant execute on function private.refuse_occupancy(public.occupancy_kind, jsonb) to anon, authenticated, service_role;
-comment on function private.refuse_occupancy(public.occupancy_kind, jsonb) is
+grant execute on function private.refuse_occupancy to anon, authenticated, service_role;
+comment on function private.refuse_occupancy is
     'Answers 409 with the reasons as JSON in the details. Called by the functions that write occupancies, and by quote.';
 
 create function private.occupancy_conflict(
@@ -228,12 +223,7 @@ begin
     end;
 end
 $$;
-revoke execute on function private.occupancy_conflict(
-    public.occupancy_kind, date, date, smallint, smallint, date, date, integer, integer
-) from public;
-comment on function private.occupancy_conflict(
-    public.occupancy_kind, date, date, smallint, smallint, date, date, integer, integer
-) is
+comment on function private.occupancy_conflict is
     'How an occupancy (its kind, dates and nights kept free) is in the way of a stay that keeps p_before and p_after nights free: occupied, preparation_before, preparation_after; null when it is not. As footprint says it to the constraint. Called by occupancy_conflicts and broken_rules.';
 
 create function private.occupancy_conflicts(
@@ -286,8 +276,7 @@ as $$
         from ways w where w.code = 'preparation_after' group by w.code
     ) r
 $$;
-revoke execute on function private.occupancy_conflicts(uuid, date, date, integer, integer, uuid, timestamptz) from public;
-comment on function private.occupancy_conflicts(uuid, date, date, integer, integer, uuid, timestamptz) is
+comment on function private.occupancy_conflicts is
     'What would be in the way of a stay that keeps p_before and p_after nights free, as reasons [{code, message, ...}]: occupied, preparation_before, preparation_after. A hold that has ended by p_at is not. Called by bookability and by what writes occupancies.';
 
 create function private.occupy(
@@ -309,8 +298,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.occupy(uuid, uuid, date, date, timestamptz) from public;
-comment on function private.occupy(uuid, uuid, date, date, timestamptz) is
+comment on function private.occupy is
     'Takes the nights for a booking, until p_expires_at or for good; 409 with the reasons when they are not free. Called by functions of bookings. Definer, because no role may write occupancies.';
 
 create function private.lock_property_of(p_booking_id uuid) returns uuid
@@ -320,8 +308,7 @@ as $$
     -- an update locks its row before the trigger can lock the property, which is the wrong order
     select (private.lock_property((select o.property_id from public.occupancies o where o.booking_id = p_booking_id))).id
 $$;
-revoke execute on function private.lock_property_of(uuid) from public;
-comment on function private.lock_property_of(uuid) is
+comment on function private.lock_property_of is
     'Waits for the property that a booking has nights of and returns its id; null when it has none. Called before nights are changed.';
 
 create function private.extend_occupancy(p_booking_id uuid, p_expires_at timestamptz default null) returns boolean
@@ -334,8 +321,7 @@ begin
     return found;
 end
 $$;
-revoke execute on function private.extend_occupancy(uuid, timestamptz) from public;
-comment on function private.extend_occupancy(uuid, timestamptz) is
+comment on function private.extend_occupancy is
     'Keeps the nights of a booking until p_expires_at, or for good. False when it has none any more: somebody else may have them, so occupy them again or refund. While the row is there nobody else has the nights, even after its end. Called by functions of bookings. Definer, as occupy.';
 
 create function private.move_occupancy(p_booking_id uuid, p_check_in date, p_check_out date) returns void
@@ -359,8 +345,7 @@ begin
     end;
 end
 $$;
-revoke execute on function private.move_occupancy(uuid, date, date) from public;
-comment on function private.move_occupancy(uuid, date, date) is
+comment on function private.move_occupancy is
     'Gives a booking other nights for those it has, in one step; 409 with the reasons when they are not free, and then it keeps what it has. Called by functions of bookings. Definer, as occupy.';
 
 create function private.vacate(p_booking_id uuid) returns boolean
@@ -373,8 +358,7 @@ begin
     return found;
 end
 $$;
-revoke execute on function private.vacate(uuid) from public;
-comment on function private.vacate(uuid) is
+comment on function private.vacate is
     'Frees the nights of a booking; false when it had none any more. Called by functions of bookings. Definer, as occupy.';
 
 create function private.remove_expired_occupancies() returns integer
@@ -396,8 +380,7 @@ begin
     return v_count;
 end
 $$;
-revoke execute on function private.remove_expired_occupancies() from public;
-comment on function private.remove_expired_occupancies() is
+comment on function private.remove_expired_occupancies is
     'Deletes holds that have ended, which count as free already, and says how many. Called every minute. Definer, as occupy.';
 
 select cron.schedule('remove-expired-occupancies', '* * * * *', 'select private.remove_expired_occupancies()');

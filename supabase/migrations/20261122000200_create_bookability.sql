@@ -28,9 +28,8 @@ begin
         hint = 'Write a day of the calendar as YYYY-MM-DD, without a time.';
 end
 $$;
-revoke execute on function private.read_days(text[], text[]) from public;
-grant execute on function private.read_days(text[], text[]) to anon, authenticated, service_role;
-comment on function private.read_days(text[], text[]) is
+grant execute on function private.read_days to anon, authenticated, service_role;
+comment on function private.read_days is
     'Days written YYYY-MM-DD; null for null, 400 with all that are anything else. Called by functions that clients give days to.';
 
 create function private.has_passed(p_local timestamp, p_time_zone text, p_at timestamptz) returns boolean
@@ -46,8 +45,7 @@ begin
     return p_at >= p_local at time zone p_time_zone;
 end
 $$;
-revoke execute on function private.has_passed(timestamp, text, timestamptz) from public;
-comment on function private.has_passed(timestamp, text, timestamptz) is
+comment on function private.has_passed is
     'Whether, at p_at, the clocks of a zone have reached a day and time, for good. Called by rules about hours.';
 
 -- What few stays need is a function of its own: a query prepares all that is in it, needed or not.
@@ -59,8 +57,7 @@ begin
     return (select h.children_allowed from public.house_rules h where h.property_id = p_property_id order by h.version desc limit 1);
 end
 $$;
-revoke execute on function private.children_allowed(uuid) from public;
-comment on function private.children_allowed(uuid) is
+comment on function private.children_allowed is
     'Whether the house rules of a property, as they are now, allow children and infants. Called by broken_rules and the rows of search.';
 
 create function private.dated_rules(p_property_id uuid, p_check_in date, p_check_out date) returns smallint[]
@@ -85,8 +82,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.dated_rules(uuid, date, date) from public;
-comment on function private.dated_rules(uuid, date, date) is
+comment on function private.dated_rules is
     'What the availability rules of a property say of a stay: the fewest and the most nights of one that begins on its first day, and, added up, 1 for no arrival on that and 2 for no departure on its last; null where they say nothing. Called by broken_rules.';
 
 -- most seasons are of prices alone
@@ -220,8 +216,7 @@ begin
     limit p_enough;
 end
 $$;
-revoke execute on function private.broken_rules(uuid[], date[], date[], integer, integer, integer, integer, uuid, timestamptz, integer) from public;
-comment on function private.broken_rules(uuid[], date[], date[], integer, integer, integer, integer, uuid, timestamptz, integer) is
+comment on function private.broken_rules is
     'For each of these stays, a property and two days at the same place of three arrays, by its number in them the rules that it would break, by the codes of bookability in its order, with taken for what occupancy_conflicts says; {} when it can be booked at p_at. Beside them the day there, the lengths that hold for the first night, and, of a single stay, the property. p_ignore_booking is the booking that an alteration changes. With p_enough only the first so many that break none; those after them are not looked at. Called by bookability, quote and search. Definer, because strangers cannot read occupancies.';
 
 create function private.bookability(
@@ -319,8 +314,7 @@ begin
     return v_reasons;
 end
 $$;
-revoke execute on function private.bookability(uuid, date, date, integer, integer, integer, integer, uuid, timestamptz) from public;
-comment on function private.bookability(uuid, date, date, integer, integer, integer, integer, uuid, timestamptz) is
+comment on function private.bookability is
     'Everything that speaks against a stay, as [{code, message, numbers}]; [] when it can be booked at p_at. p_ignore_booking is the booking that an alteration changes. Called by quote, booking and alteration. Definer, because strangers cannot read occupancies.';
 
 create function private.visible_bookability(
@@ -331,10 +325,9 @@ set search_path = ''
 as $$
     select private.bookability(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets)
 $$;
-revoke execute on function private.visible_bookability(uuid, date, date, integer, integer, integer, integer) from public;
-grant execute on function private.visible_bookability(uuid, date, date, integer, integer, integer, integer)
+grant execute on function private.visible_bookability
     to anon, authenticated, service_role;
-comment on function private.visible_bookability(uuid, date, date, integer, integer, integer, integer) is
+comment on function private.visible_bookability is
     'As bookability, for every caller, at the present moment and without ignoring a booking: with either a stranger could tell stays apart. Called by public.bookability and public.quote_stay. Definer, as bookability.';
 
 create function public.bookability(
@@ -356,7 +349,6 @@ begin
     );
 end
 $$;
-revoke execute on function public.bookability(uuid, text, text, integer, integer, integer, integer) from public;
-grant execute on function public.bookability(uuid, text, text, integer, integer, integer, integer) to anon, authenticated, service_role;
-comment on function public.bookability(uuid, text, text, integer, integer, integer, integer) is
+grant execute on function public.bookability to anon, authenticated, service_role;
+comment on function public.bookability is
     'Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, children_not_allowed, invalid_date, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.';

@@ -124,8 +124,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.occupy_for_block() from public;
-comment on function private.occupy_for_block() is
+comment on function private.occupy_for_block is
     'Trigger of host_blocks and external_blocks, with the kind as argument: takes the nights of a new block, moves those of a changed one, 409 with the reasons when they are taken. Definer, because no role may write occupancies.';
 
 create trigger occupy_for_block after insert on public.host_blocks
@@ -158,8 +157,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.forget_block_notes() from public;
-comment on function private.forget_block_notes() is
+comment on function private.forget_block_notes is
     'Trigger on auth.users: empties the notes that a person who leaves wrote, or that stand on their archived properties; the nights stay blocked. Definer, because it runs as Auth''s role or as the deleting person.';
 
 create trigger forget_block_notes after delete on auth.users for each row execute function private.forget_block_notes();

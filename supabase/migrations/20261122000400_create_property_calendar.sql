@@ -37,8 +37,7 @@ begin
     return v_prices;
 end
 $$;
-revoke execute on function private.night_prices(public.properties, date, date) from public;
-comment on function private.night_prices(public.properties, date, date) is
+comment on function private.night_prices is
     'Price of each night of [p_from, p_until), in order, in minor units, before discounts: date override > season > weekend > base. Called by functions of the owner.';
 
 create function private.nightly_prices(p_property public.properties, p_from date, p_until date) returns table (night date, price bigint)
@@ -48,8 +47,7 @@ as $$
     select p_from + n.position::integer - 1, n.price
     from unnest(private.night_prices(p_property, p_from, p_until)) with ordinality as n (price, position)
 $$;
-revoke execute on function private.nightly_prices(public.properties, date, date) from public;
-comment on function private.nightly_prices(public.properties, date, date) is
+comment on function private.nightly_prices is
     'night_prices with the night of each. Called by the calendar. Definer, because it is.';
 
 create function private.property_calendar(p_property_id uuid, p_from date, p_to date, p_at timestamptz default now())
@@ -137,8 +135,7 @@ begin
     order by n.night;
 end
 $$;
-revoke execute on function private.property_calendar(uuid, date, date, timestamptz) from public;
-comment on function private.property_calendar(uuid, date, date, timestamptz) is
+comment on function private.property_calendar is
     'The days of [p_from, p_to) as they are at p_at. Called by visible_calendar and tests. Definer, because strangers cannot read occupancies.';
 
 create function private.visible_calendar(p_property_id uuid, p_from date, p_to date)
@@ -151,9 +148,8 @@ set search_path = ''
 as $$
     select * from private.property_calendar(p_property_id, p_from, p_to)
 $$;
-revoke execute on function private.visible_calendar(uuid, date, date) from public;
-grant execute on function private.visible_calendar(uuid, date, date) to anon, authenticated, service_role;
-comment on function private.visible_calendar(uuid, date, date) is
+grant execute on function private.visible_calendar to anon, authenticated, service_role;
+comment on function private.visible_calendar is
     'As property_calendar, for every caller and at the present moment. Called by public.property_calendar. Definer, as property_calendar.';
 
 create function private.allow_caching(p_seconds integer) returns text
@@ -169,9 +165,8 @@ begin
     );
 end
 $$;
-revoke execute on function private.allow_caching(integer) from public;
-grant execute on function private.allow_caching(integer) to anon, authenticated, service_role;
-comment on function private.allow_caching(integer) is
+grant execute on function private.allow_caching to anon, authenticated, service_role;
+comment on function private.allow_caching is
     'Lets browsers and proxies keep this answer for so many seconds, when the API asked for it; answers the headers. Called by functions whose answer is the same for everyone.';
 
 create function public.property_calendar(p_property_id uuid, p_from text, p_to text)
@@ -207,7 +202,6 @@ begin
     return query select * from private.visible_calendar(p_property_id, v_from, v_to);
 end
 $$;
-revoke execute on function public.property_calendar(uuid, text, text) from public;
-grant execute on function public.property_calendar(uuid, text, text) to anon, authenticated, service_role;
-comment on function public.property_calendar(uuid, text, text) is
+grant execute on function public.property_calendar to anon, authenticated, service_role;
+comment on function public.property_calendar is
     'The days from p_from to before p_to (YYYY-MM-DD, at most 400), a row each. free: the night can be slept; else reason is past, advance_notice or unavailable. price: of the night in minor units of currency, before discounts. min_nights, max_nights: of stays that begin on the day. arrival_allowed, departure_allowed: whether a stay may begin or end on it.';

@@ -17,8 +17,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.mercator(double precision, double precision) from public;
-comment on function private.mercator(double precision, double precision) is
+comment on function private.mercator is
     'A point on the web map''s square, in its metres; beyond 85 degrees it stays at the edge. Called by search.';
 
 create function private.plain_letters(p_text text) returns text
@@ -27,8 +26,7 @@ set search_path = ''
 as $$
     select lower(extensions.unaccent(p_text))
 $$;
-revoke execute on function private.plain_letters(text) from public;
-comment on function private.plain_letters(text) is
+comment on function private.plain_letters is
     'In lower case and without accents, so that "sao paulo" finds São Paulo. Called by search, of what is looked for and of what is found.';
 
 create function private.place_names(p_place text) returns text[]
@@ -37,8 +35,7 @@ set search_path = ''
 as $$
     select array_remove(string_to_array(regexp_replace(private.plain_letters(btrim(p_place)), '\s*,\s*', ',', 'g'), ','), '')
 $$;
-revoke execute on function private.place_names(text) from public;
-comment on function private.place_names(text) is
+comment on function private.place_names is
     'The parts of a place such as "Alfama, Lisboa, PT", in lower case and without accents; null for null. Called by search, of what is looked for and of what is found: the name of a place may have a comma too.';
 
 -- What most searches filter by is one comparison of bits, because every search makes it for every place on the map:
@@ -70,12 +67,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.misfit_bits(
-    integer, integer, integer, integer, public.room_type, public.booking_mode, public.property_type
-) from public;
-comment on function private.misfit_bits(
-    integer, integer, integer, integer, public.room_type, public.booking_mode, public.property_type
-) is
+comment on function private.misfit_bits is
     'What a place is not fit for, and of which kinds it is, as bits: it is out of the question when it shares one with refused_bits. Called by search.';
 
 create function private.refused_bits(
@@ -108,12 +100,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.refused_bits(
-    integer, integer, integer, public.room_type[], public.booking_mode, public.property_type[]
-) from public;
-comment on function private.refused_bits(
-    integer, integer, integer, public.room_type[], public.booking_mode, public.property_type[]
-) is
+comment on function private.refused_bits is
     'What a search wants a place to be fit for, and the kinds that it does not want, as bits of misfit_bits; null for no matter. Called by search.';
 
 create function private.month_bits(p_from date, p_until date) returns integer
@@ -129,8 +116,7 @@ begin
     return (v_bits | (v_bits >> 12)) & 4095;
 end
 $$;
-revoke execute on function private.month_bits(date, date) from public;
-comment on function private.month_bits(date, date) is
+comment on function private.month_bits is
     'The months, of any year, that have nights of [p_from, p_until): bit 0 for January; null for null. Called by search, of what is looked for and of what is found.';
 
 -- What sorts and what most searches filter by comes first, and lies in an index that they read alone. It has columns of fixed
@@ -242,8 +228,7 @@ set search_path = ''
 as $$
     select null::double precision
 $$;
-revoke execute on function private.property_rating(uuid) from public;
-comment on function private.property_rating(uuid) is
+comment on function private.property_rating is
     'Average of a property''s published reviews, null before the first. Called by property_search_source; there are no reviews yet.';
 
 create view private.property_search_source as
@@ -462,8 +447,7 @@ begin
     on conflict on constraint price_spans_pkey do nothing;
 end
 $$;
-revoke execute on function private.refresh_property_search(uuid[]) from public;
-comment on function private.refresh_property_search(uuid[]) is
+comment on function private.refresh_property_search is
     'Makes the rows of these properties anew, and writes those that changed. Called by refresh_search. Definer, because it runs for whoever changes a property.';
 
 create function private.refresh_search() returns trigger
@@ -485,8 +469,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.refresh_search() from public;
-comment on function private.refresh_search() is
+comment on function private.refresh_search is
     'Trigger after a statement, with the column that names the property as argument: keeps property_search equal to its source. Definer, because it runs for whoever changes a property.';
 
 -- A property begins as a draft, so there is nothing to do when it is made; when it is deleted, its row goes with it.
@@ -534,8 +517,7 @@ begin
     return v_count;
 end
 $$;
-revoke execute on function private.rebuild_property_search() from public;
-comment on function private.rebuild_property_search() is
+comment on function private.rebuild_property_search is
     'Makes property_search and price_spans anew and says how many properties there are. For the owner of the database, after triggers were off. Definer, as refresh_property_search.';
 
 -- places that were published before there was a search

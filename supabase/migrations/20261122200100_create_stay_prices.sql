@@ -48,8 +48,7 @@ begin
     return div(2 * p_amount * p_part + case when p_amount < 0 then -p_whole else p_whole end, 2 * p_whole);
 end
 $$;
-revoke execute on function private.proportion(bigint, numeric, numeric) from public;
-comment on function private.proportion(bigint, numeric, numeric) is
+comment on function private.proportion is
     'p_amount times p_part by p_whole, rounded half up (of a negative amount: away from zero). The one place where money is rounded.';
 
 create function private.sum_of_nights(p_night_prices bigint[]) returns bigint
@@ -66,8 +65,7 @@ begin
     return v_sum;
 end
 $$;
-revoke execute on function private.sum_of_nights(bigint[]) from public;
-comment on function private.sum_of_nights(bigint[]) is 'What nights cost together, in minor units. Called by functions of the owner.';
+comment on function private.sum_of_nights is 'What nights cost together, in minor units. Called by functions of the owner.';
 
 create function private.stay_discount(
     p_property public.properties, p_nights integer, p_days_ahead integer, out description text, out percent smallint
@@ -91,8 +89,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.stay_discount(public.properties, integer, integer) from public;
-comment on function private.stay_discount(public.properties, integer, integer) is
+comment on function private.stay_discount is
     'The one discount of a stay: for its length, else early-bird, else last-minute; null when there is none.';
 
 create function private.price_stay(
@@ -279,6 +276,5 @@ begin
     host_total := v_price_of_stay + taxes + host_platform_fee;
 end
 $$;
-revoke execute on function private.price_stay(public.properties, date, bigint[], integer, integer, timestamptz) from public;
-comment on function private.price_stay(public.properties, date, bigint[], integer, integer, timestamptz) is
+comment on function private.price_stay is
     'The lines of a stay of which each night has its price, and their sums, as the columns of the same names of public.quote are; those with taxes can be more than can be charged. p_now decides about early-bird and last-minute, on the property''s clock. A tax of limited nights counts their rent, what every night adds, and flat fees whole; a tax that prices include is taken out of them beside the others that they include. Called by functions of the owner.';

@@ -104,6 +104,5 @@ begin
     return v_terms;
 end
 $$;
-revoke execute on function private.cancellation_terms(jsonb, bigint[], bigint, timestamptz, text, timestamptz) from public;
-comment on function private.cancellation_terms(jsonb, bigint[], bigint, timestamptz, text, timestamptz) is
+comment on function private.cancellation_terms is
     'The steps of a policy that can decide about a stay, in order of time, for a booking confirmed at p_confirmed_at. Of the total as much goes back as of the nights that are not kept, each at its own price. Called by functions of the owner.';

@@ -15,8 +15,7 @@ begin
     return (select s.value::interval from private.settings s where s.name = p_setting);
 end
 $$;
-revoke execute on function private.duration(text) from public;
-comment on function private.duration(text) is 'A setting that is a length of time. Called by functions of the owner.';
+comment on function private.duration is 'A setting that is a length of time. Called by functions of the owner.';
 
 create type public.quote as (
     id uuid,
@@ -81,8 +80,7 @@ begin
     placing '8' from 13) placing '8' from 17)::uuid;
 end
 $$;
-revoke execute on function private.quote_id(text, timestamptz, uuid) from public;
-comment on function private.quote_id(text, timestamptz, uuid) is
+comment on function private.quote_id is
     'The id of a quote with these terms, this end and this owner; null for nobody. Called by functions of the owner.';
 
 create function private.quote_expires_at(p_quote_id uuid) returns timestamptz
@@ -91,8 +89,7 @@ set search_path = ''
 as $$
     select to_timestamp((('x' || left(p_quote_id::text, 8))::bit(32)::bigint))
 $$;
-revoke execute on function private.quote_expires_at(uuid) from public;
-comment on function private.quote_expires_at(uuid) is 'When a quote ends, which its id tells. Called by functions of the owner.';
+comment on function private.quote_expires_at is 'When a quote ends, which its id tells. Called by functions of the owner.';
 
 create function private.quote_holds(p_quote_id uuid, p_terms_hash text, p_owner uuid, p_now timestamptz) returns boolean
 language plpgsql stable
@@ -106,8 +103,7 @@ begin
         and p_quote_id in (private.quote_id(p_terms_hash, v_expires_at, p_owner), private.quote_id(p_terms_hash, v_expires_at, null));
 end
 $$;
-revoke execute on function private.quote_holds(uuid, text, uuid, timestamptz) from public;
-comment on function private.quote_holds(uuid, text, uuid, timestamptz) is
+comment on function private.quote_holds is
     'Whether an id is that of a quote with these terms, for p_owner or for anybody, that has not ended by p_now. Called by functions of the owner.';
 
 create function private.compute_quote(
@@ -165,8 +161,7 @@ begin
     )::public.quote;
 end
 $$;
-revoke execute on function private.compute_quote(public.properties, date, date, integer, integer, integer, integer, uuid, timestamptz) from public;
-comment on function private.compute_quote(public.properties, date, date, integer, integer, integer, integer, uuid, timestamptz) is
+comment on function private.compute_quote is
     'The quote of a stay at p_property for p_owner at p_now, whether or not it can be booked; ask bookability first. Called by quote, booking and alteration.';
 
 create function private.refuse_stay(p_reasons jsonb) returns void
@@ -185,9 +180,8 @@ begin
         hint = 'The details list every reason as JSON [{code, message, ...}].';
 end
 $$;
-revoke execute on function private.refuse_stay(jsonb) from public;
-grant execute on function private.refuse_stay(jsonb) to anon, authenticated, service_role;
-comment on function private.refuse_stay(jsonb) is
+grant execute on function private.refuse_stay to anon, authenticated, service_role;
+comment on function private.refuse_stay is
     'Answers the reasons of bookability: 409 when only other stays are in the way, 422 when a rule is broken, always with all of them. Called by quote, booking and alteration.';
 
 create function private.quote_stay(
@@ -209,9 +203,8 @@ begin
     end;
 end
 $$;
-revoke execute on function private.quote_stay(uuid, date, date, integer, integer, integer, integer) from public;
-grant execute on function private.quote_stay(uuid, date, date, integer, integer, integer, integer) to anon, authenticated, service_role;
-comment on function private.quote_stay(uuid, date, date, integer, integer, integer, integer) is
+grant execute on function private.quote_stay to anon, authenticated, service_role;
+comment on function private.quote_stay is
     'The caller''s quote of a stay, or null when it cannot be booked now. Called by public.quote_stay. Definer, because taxes and occupancies are hidden from guests.';
 
 create function public.quote_stay(
@@ -240,7 +233,6 @@ begin
     ));
 end
 $$;
-revoke execute on function public.quote_stay(uuid, text, text, integer, integer, integer, integer) from public;
-grant execute on function public.quote_stay(uuid, text, text, integer, integer, integer, integer) to anon, authenticated, service_role;
-comment on function public.quote_stay(uuid, text, text, integer, integer, integer, integer) is
+grant execute on function public.quote_stay to anon, authenticated, service_role;
+comment on function public.quote_stay is
     'What a stay (days as YYYY-MM-DD) costs guest and host, line by line, and until when it can be given back. 422, or 409 where only other stays are in the way, lists in its details every reason why it cannot be booked.';

@@ -41,8 +41,7 @@ begin
     return 2 * (v_until / 7 - v_from / 7) + greatest(v_until % 7 - 4, 0) - greatest(v_from % 7 - 4, 0);
 end
 $$;
-revoke execute on function private.weekend_nights(date, date) from public;
-comment on function private.weekend_nights(date, date) is
+comment on function private.weekend_nights is
     'How many of the nights of [p_from, p_until), 2000 or later, are of a Friday or Saturday; null for null. Called by check_search and find_properties.';
 
 create function private.find_candidates(
@@ -213,8 +212,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.find_candidates(private.search, double precision, uuid, integer) from public;
-comment on function private.find_candidates(private.search, double precision, uuid, integer) is
+comment on function private.find_candidates is
     'The first places of a search after a sort_key and id, in their order, p_limit at most, by what the map''s indexes hold. All that are left come after reach and reach_id, null for any; reach is infinity where none is. Called by find_properties.';
 
 -- What few searches need is in functions of its own: a query prepares all that is in it, needed or not.
@@ -233,8 +231,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.pet_fees(uuid, integer, integer) from public;
-comment on function private.pet_fees(uuid, integer, integer) is
+comment on function private.pet_fees is
     'What a property asks for so many pets and nights, in minor units. Called by find_properties.';
 
 create function private.sum_of_lines(p_property_id uuid, p_check_in date, p_check_out date, p_guests integer, p_pets integer) returns bigint
@@ -252,8 +249,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.sum_of_lines(uuid, date, date, integer, integer) from public;
-comment on function private.sum_of_lines(uuid, date, date, integer, integer) is
+comment on function private.sum_of_lines is
     'What the guest pays for a stay, in minor units, as price_stay says. Called by find_properties where it cannot add that up itself.';
 
 create function private.find_properties(p_search private.search, p_is_priced boolean, p_limit integer)
@@ -461,7 +457,6 @@ begin
     return v_hits[:p_limit];
 end
 $$;
-revoke execute on function private.find_properties(private.search, boolean, integer) from public;
-grant execute on function private.find_properties(private.search, boolean, integer) to anon, authenticated, service_role;
-comment on function private.find_properties(private.search, boolean, integer) is
+grant execute on function private.find_properties to anon, authenticated, service_role;
+comment on function private.find_properties is
     'The first p_limit published places that a party can book, in order; p_is_priced asks for their totals. Called by search_properties, count_properties and search_facets, with what check_search says. Definer, because strangers cannot read occupancies and taxes.';

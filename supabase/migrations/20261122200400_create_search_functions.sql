@@ -13,8 +13,7 @@ as $$
     join public.properties p on p.id = s.property_id
     where s.place_names operator(pg_catalog.@>) private.place_names(p_place)
 $$;
-revoke execute on function private.find_place(text) from public;
-comment on function private.find_place(text) is
+comment on function private.find_place is
     'The box around the published places of a neighbourhood, city, region or country; nulls when there is none. Called by check_search.';
 
 create function private.search_arrivals(
@@ -37,8 +36,7 @@ as $$
         order by d.day
     )
 $$;
-revoke execute on function private.search_arrivals(date, integer, date, integer, boolean) from public;
-comment on function private.search_arrivals(date, integer, date, integer, boolean) is
+comment on function private.search_arrivals is
     'The days on which a stay with flexible dates may begin, past ones left out: those up to p_flexible_days around p_check_in; or of a month the Fridays, or all from which p_nights nights lie in it. Called by check_search.';
 
 create function private.check_search(
@@ -242,21 +240,8 @@ begin
     );
 end
 $$;
-revoke execute on function private.check_search(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
-    public.booking_mode, text[], integer, integer, real, text, text, integer, text, text, integer, text, integer, boolean
-) from public;
-grant execute on function private.check_search(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
-    public.booking_mode, text[], integer, integer, real, text, text, integer, text, text, integer, text, integer, boolean
-) to anon, authenticated, service_role;
-comment on function private.check_search(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
-    public.booking_mode, text[], integer, integer, real, text, text, integer, text, text, integer, text, integer, boolean
-) is 'Refuses a search that cannot be done with 400 and all that is wrong with it; answers what is asked. Called by search_properties, count_properties and search_facets. Definer, because strangers cannot read platform_fees.';
+grant execute on function private.check_search to anon, authenticated, service_role;
+comment on function private.check_search is 'Refuses a search that cannot be done with 400 and all that is wrong with it; answers what is asked. Called by search_properties, count_properties and search_facets. Definer, because strangers cannot read platform_fees.';
 
 create function public.search_properties(
     p_west double precision default null, p_south double precision default null,
@@ -307,21 +292,8 @@ begin
     order by f.sort_key, f.property_id;
 end
 $$;
-revoke execute on function public.search_properties(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
-    public.booking_mode, text[], integer, integer, real, text, text, integer, text, text, integer, text, integer, boolean
-) from public;
-grant execute on function public.search_properties(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
-    public.booking_mode, text[], integer, integer, real, text, text, integer, text, text, integer, text, integer, boolean
-) to anon, authenticated, service_role;
-comment on function public.search_properties(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
-    public.booking_mode, text[], integer, integer, real, text, text, integer, text, text, integer, text, integer, boolean
-) is 'Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place''s currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport or place), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.';
+grant execute on function public.search_properties to anon, authenticated, service_role;
+comment on function public.search_properties is 'Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place''s currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport or place), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.';
 
 create function public.count_properties(
     p_west double precision default null, p_south double precision default null,
@@ -354,18 +326,5 @@ begin
     select least(count(*), 300)::integer, count(*) > 300 from unnest(private.find_properties(v, false, 301));
 end
 $$;
-revoke execute on function public.count_properties(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
-    public.booking_mode, text[], integer, integer, real, text, text, integer, text, integer, boolean
-) from public;
-grant execute on function public.count_properties(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
-    public.booking_mode, text[], integer, integer, real, text, text, integer, text, integer, boolean
-) to anon, authenticated, service_role;
-comment on function public.count_properties(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
-    public.booking_mode, text[], integer, integer, real, text, text, integer, text, integer, boolean
-) is 'How many places search_properties would find with the same arguments; with is_more set there are more than these 300.';
+grant execute on function public.count_properties to anon, authenticated, service_role;
+comment on function public.count_properties is 'How many places search_properties would find with the same arguments; with is_more set there are more than these 300.';

@@ -85,18 +85,5 @@ begin
         );
 end
 $$;
-revoke execute on function public.search_facets(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
-    public.booking_mode, text[], integer, integer, real, text, text, integer, text, integer, boolean
-) from public;
-grant execute on function public.search_facets(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
-    public.booking_mode, text[], integer, integer, real, text, text, integer, text, integer, boolean
-) to anon, authenticated, service_role;
-comment on function public.search_facets(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], public.property_type[], public.room_type[],
-    public.booking_mode, text[], integer, integer, real, text, text, integer, text, integer, boolean
-) is 'What search_properties would find with the same arguments, counted: {id: places} by kind of place and room, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal steps of what p_min_price and p_max_price compare, [{from, until (not included), count}] in minor units. With is_more set it counts the 500 nearest to the middle.';
+grant execute on function public.search_facets to anon, authenticated, service_role;
+comment on function public.search_facets is 'What search_properties would find with the same arguments, counted: {id: places} by kind of place and room, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal steps of what p_min_price and p_max_price compare, [{from, until (not included), count}] in minor units. With is_more set it counts the 500 nearest to the middle.';

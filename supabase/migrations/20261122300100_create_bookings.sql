@@ -111,7 +111,7 @@ create table private.booking_transitions (
     to_status public.booking_status not null,
     actor public.booking_actor not null,
     guard text constraint booking_transitions_guard_is_known check (
-        guard in ('before_expiry', 'after_expiry', 'before_check_out', 'after_check_out', 'no_show_window')
+        guard in ('before_expiry', 'after_expiry', 'before_check_out', 'after_check_out', 'no_show_window', 'paid', 'payment_ended')
     ),
     constraint booking_transitions_pkey primary key (from_status, to_status, actor)
 );
@@ -138,7 +138,10 @@ insert into private.booking_transitions (from_status, to_status, actor, guard) v
     ('confirmed', 'no_show', 'host', 'no_show_window'),
     ('confirmed', 'no_show', 'operator', 'no_show_window'),
     ('completed', 'no_show', 'host', 'no_show_window'),
-    ('completed', 'no_show', 'operator', 'no_show_window');
+    ('completed', 'no_show', 'operator', 'no_show_window'),
+    ('expired', 'confirmed', 'system', 'paid'),
+    ('awaiting_payment', 'withdrawn', 'system', 'payment_ended'),
+    ('requested', 'withdrawn', 'system', 'payment_ended');
 
 create table private.booking_events (
     id bigint generated always as identity constraint booking_events_pkey primary key,
@@ -211,8 +214,7 @@ as $$
     union all
     select 'clock'
 $$;
-revoke execute on function private.booking_actors(private.bookings) from public;
-comment on function private.booking_actors(private.bookings) is
+comment on function private.booking_actors is
     'As what the caller may act on a booking; for the clock anybody may, since its guards ask what time it is. Called by triggers. Definer, because it reads behind the policies.';
 
 create function private.guard_holds(p_guard text, p_booking private.bookings, p_at timestamptz) returns boolean
@@ -228,13 +230,19 @@ begin
             when 'after_check_out' then p_at >= p_booking.check_out_at
             when 'no_show_window' then
                 p_at >= p_booking.check_in_at and p_at < p_booking.check_in_at + private.duration('no_show_window')
+            when 'paid' then p_at < p_booking.check_in_at and (
+                select sum(p.captured_amount - p.refunded_amount - p.disputed_amount) from public.payments p where p.booking_id = p_booking.id
+            ) >= private.due_by(p_booking, p_at)
+            when 'payment_ended' then p_at < p_booking.expires_at and exists (
+                select from public.payments p
+                where p.booking_id = p_booking.id and (p.status = 'cancelled' or p.capture_before < p_at + interval '1 hour')
+            )
             else p_guard is null
         end
     );
 end
 $$;
-revoke execute on function private.guard_holds(text, private.bookings, timestamptz) from public;
-comment on function private.guard_holds(text, private.bookings, timestamptz) is 'Whether the guard of a transition lets it pass at p_at. Called by guard_booking.';
+comment on function private.guard_holds is 'Whether the guard of a transition lets it pass at p_at. Called by guard_booking.';
 
 create function private.guard_booking() returns trigger
 language plpgsql security definer
@@ -344,8 +352,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.guard_booking() from public;
-comment on function private.guard_booking() is
+comment on function private.guard_booking is
     'Trigger: a booking begins, changes and ends as booking_transitions says, keeps what it was made with, is never deleted, and every change is recorded. Definer, because it writes what no role may.';
 
 create function private.record_booking() returns trigger
@@ -361,8 +368,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.record_booking() from public;
-comment on function private.record_booking() is 'Trigger: records that a booking was made. Definer, because it writes what no role may.';
+comment on function private.record_booking is 'Trigger: records that a booking was made. Definer, because it writes what no role may.';
 
 create trigger guard_booking before insert or update or delete on private.bookings
     for each row execute function private.guard_booking();

@@ -26,8 +26,7 @@ begin
     return v_booking;
 end
 $$;
-revoke execute on function private.lock_booking(uuid, timestamptz) from public;
-comment on function private.lock_booking(uuid, timestamptz) is
+comment on function private.lock_booking is
     'Waits for the property, then the booking, and returns it as it stands at p_now; null when there is none. Called before anything is done to a booking.';
 
 create function private.make_booking(
@@ -124,9 +123,7 @@ begin
     return v_id;
 end
 $$;
-revoke execute on function private.make_booking(uuid, uuid, date, date, integer, integer, integer, integer, uuid, text, timestamptz)
-    from public;
-comment on function private.make_booking(uuid, uuid, date, date, integer, integer, integer, integer, uuid, text, timestamptz) is
+comment on function private.make_booking is
     'Books a stay for p_guest_id at p_now and returns the booking''s id, or that of the booking that the same request with this key made before. 409 when the nights are taken or the quote is stale, 422 with every rule that is broken, 429 when the guest has too many unpaid bookings. Called by book_stay.';
 
 create function private.copy_lines(p_booking_id uuid, p_lines public.quote_line[]) returns void
@@ -140,8 +137,7 @@ as $$
     from unnest(p_lines)
         with ordinality as l (kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount, position)
 $$;
-revoke execute on function private.copy_lines(uuid, public.quote_line[]) from public;
-comment on function private.copy_lines(uuid, public.quote_line[]) is 'Writes the lines of a quote to a booking. Called by booking and alteration.';
+comment on function private.copy_lines is 'Writes the lines of a quote to a booking. Called by booking and alteration.';
 
 create function private.book_stay(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
@@ -164,9 +160,8 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.book_stay(uuid, date, date, integer, integer, integer, integer, uuid, text) from public;
-grant execute on function private.book_stay(uuid, date, date, integer, integer, integer, integer, uuid, text) to authenticated;
-comment on function private.book_stay(uuid, date, date, integer, integer, integer, integer, uuid, text) is
+grant execute on function private.book_stay to authenticated;
+comment on function private.book_stay is
     'Books for the caller, now. Called by the trigger of public.bookings. Definer, because no role may write bookings.';
 
 create function private.insert_booking() returns trigger
@@ -191,8 +186,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.insert_booking() from public;
-comment on function private.insert_booking() is 'Trigger: an insert into the view books, as the caller, and answers with the booking.';
+comment on function private.insert_booking is 'Trigger: an insert into the view books, as the caller, and answers with the booking.';
 
 create trigger insert_booking instead of insert on public.bookings for each row execute function private.insert_booking();
 
@@ -231,8 +225,7 @@ begin
     end case;
 end
 $$;
-revoke execute on function private.perform_action(uuid, text, text, timestamptz) from public;
-comment on function private.perform_action(uuid, text, text, timestamptz) is
+comment on function private.perform_action is
     'Moves a booking at p_now, with its nights; the table''s trigger decides whether that may be. Called by act_on_booking.';
 
 create function private.require_party(p_booking_id uuid) returns void
@@ -253,8 +246,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_party(uuid) from public;
-comment on function private.require_party(uuid) is
+comment on function private.require_party is
     'Refuses who may not see a booking with 404, as if there were none. Called by what acts on bookings. Definer, because it reads behind the policies.';
 
 create function private.act_on_booking(p_booking_id uuid, p_action text, p_reason text default null) returns void
@@ -273,9 +265,8 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.act_on_booking(uuid, text, text) from public;
-grant execute on function private.act_on_booking(uuid, text, text) to authenticated, service_role;
-comment on function private.act_on_booking(uuid, text, text) is
+grant execute on function private.act_on_booking to authenticated, service_role;
+comment on function private.act_on_booking is
     'Does something to a booking as the caller, now. Called by the functions below and the view''s triggers. Definer, because no role may write bookings.';
 
 create function private.delete_booking() returns trigger
@@ -287,8 +278,7 @@ begin
     return old;
 end
 $$;
-revoke execute on function private.delete_booking() from public;
-comment on function private.delete_booking() is 'Trigger: a delete from the view gives up an unpaid hold or request, as the caller.';
+comment on function private.delete_booking is 'Trigger: a delete from the view gives up an unpaid hold or request, as the caller.';
 
 create trigger delete_booking instead of delete on public.bookings for each row execute function private.delete_booking();
 
@@ -301,9 +291,8 @@ begin
     return query select b.* from public.bookings b where b.id = p_booking_id;
 end
 $$;
-revoke execute on function public.accept_booking(uuid, text) from public;
-grant execute on function public.accept_booking(uuid, text) to authenticated, service_role;
-comment on function public.accept_booking(uuid, text) is
+grant execute on function public.accept_booking to authenticated, service_role;
+comment on function public.accept_booking is
     'The host, or a full co-host, accepts a request; the guest''s payment is due. Answers with the booking.';
 
 create function public.decline_booking(p_booking_id uuid, p_reason text default null) returns setof public.bookings
@@ -315,9 +304,8 @@ begin
     return query select b.* from public.bookings b where b.id = p_booking_id;
 end
 $$;
-revoke execute on function public.decline_booking(uuid, text) from public;
-grant execute on function public.decline_booking(uuid, text) to authenticated, service_role;
-comment on function public.decline_booking(uuid, text) is
+grant execute on function public.decline_booking to authenticated, service_role;
+comment on function public.decline_booking is
     'The host, or a full co-host, declines a request; the nights are free again. Answers with the booking.';
 
 create function public.confirm_booking(p_booking_id uuid, p_reason text default null) returns setof public.bookings
@@ -329,9 +317,8 @@ begin
     return query select b.* from public.bookings b where b.id = p_booking_id;
 end
 $$;
-revoke execute on function public.confirm_booking(uuid, text) from public;
-grant execute on function public.confirm_booking(uuid, text) to authenticated, service_role;
-comment on function public.confirm_booking(uuid, text) is
+grant execute on function public.confirm_booking to authenticated, service_role;
+comment on function public.confirm_booking is
     'Confirms an unpaid hold: for operators and the service role, until payments do it. Answers with the booking.';
 
 create function private.settle_bookings(p_now timestamptz default now(), p_limit integer default 1000) returns integer
@@ -365,8 +352,7 @@ begin
     return v_count;
 end
 $$;
-revoke execute on function private.settle_bookings(timestamptz, integer) from public;
-comment on function private.settle_bookings(timestamptz, integer) is
+comment on function private.settle_bookings is
     'Writes down which holds and requests have expired and which stays are completed by p_now, and says how many. Reading does not depend on it. Called every minute by run_due_work.';
 
 create function private.run_due_work() returns void
@@ -386,8 +372,7 @@ begin
     end;
 end
 $$;
-revoke execute on function private.run_due_work() from public;
-comment on function private.run_due_work() is
+comment on function private.run_due_work is
     'Everything that is due by the clock, each part by itself, so that one that fails holds up no other. The one cron job for such work; later migrations replace it with a longer list.';
 
 select cron.unschedule('remove-expired-occupancies');

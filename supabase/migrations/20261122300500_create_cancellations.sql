@@ -123,8 +123,7 @@ as $$
     from public.currencies c
     where c.code = p_booking.currency
 $$;
-revoke execute on function private.host_cancellation_fee(private.bookings, bigint, integer, timestamptz) from public;
-comment on function private.host_cancellation_fee(private.bookings, bigint, integer, timestamptz) is
+comment on function private.host_cancellation_fee is
     'What a host pays who cancels at p_now: a percentage of p_rent (nights after discount) for the nights not stayed, within the limits of the currency. Called by cancellation_of.';
 
 create function private.unpaid_refund(p_booking private.bookings, p_refund_amount bigint) returns bigint
@@ -135,8 +134,7 @@ begin
     return least(p_refund_amount, greatest(0, p_booking.guest_total - private.paid_amount(p_booking.id)));
 end
 $$;
-revoke execute on function private.unpaid_refund(private.bookings, bigint) from public;
-comment on function private.unpaid_refund(private.bookings, bigint) is
+comment on function private.unpaid_refund is
     'What of a refund was never paid, in minor units. Called by cancellation_of; what was paid is known from 20261123000250 on.';
 
 create function private.cancellation_of(
@@ -236,8 +234,7 @@ begin
     return v;
 end
 $$;
-revoke execute on function private.cancellation_of(private.bookings, public.booking_actor, boolean, text, timestamptz) from public;
-comment on function private.cancellation_of(private.bookings, public.booking_actor, boolean, text, timestamptz) is
+comment on function private.cancellation_of is
     'What comes out when p_by cancels at p_now. Called by the preview and by what cancels.';
 
 create function private.cancelling_actor(p_booking private.bookings) returns public.booking_actor
@@ -246,8 +243,7 @@ set search_path = ''
 as $$
     select a from private.booking_actors(p_booking) as a where a in ('guest', 'host', 'operator', 'system') order by a limit 1
 $$;
-revoke execute on function private.cancelling_actor(private.bookings) from public;
-comment on function private.cancelling_actor(private.bookings) is
+comment on function private.cancelling_actor is
     'As what the caller would cancel; null for a co-host, because the host pays for it. Called by the functions below.';
 
 create function private.end_stay(p_booking_id uuid, p_is_no_show boolean, p_reason text, p_now timestamptz, p_only_preview boolean)
@@ -290,8 +286,7 @@ begin
     return v_cancellation;
 end
 $$;
-revoke execute on function private.end_stay(uuid, boolean, text, timestamptz, boolean) from public;
-comment on function private.end_stay(uuid, boolean, text, timestamptz, boolean) is
+comment on function private.end_stay is
     'Cancels a booking at p_now, or reports its guest as not come, or says what that would do. Called by cancel_booking.';
 
 create function private.cancel_booking(p_booking_id uuid, p_is_no_show boolean, p_reason text, p_only_preview boolean)
@@ -310,9 +305,8 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.cancel_booking(uuid, boolean, text, boolean) from public;
-grant execute on function private.cancel_booking(uuid, boolean, text, boolean) to authenticated, service_role;
-comment on function private.cancel_booking(uuid, boolean, text, boolean) is
+grant execute on function private.cancel_booking to authenticated, service_role;
+comment on function private.cancel_booking is
     'end_stay for the caller, now. Called by the functions below. Definer, because no role may write bookings.';
 
 create function public.preview_cancellation(p_booking_id uuid) returns public.cancellations
@@ -321,9 +315,8 @@ set search_path = ''
 as $$
     select * from private.cancel_booking(p_booking_id, false, null, true)
 $$;
-revoke execute on function public.preview_cancellation(uuid) from public;
-grant execute on function public.preview_cancellation(uuid) to authenticated, service_role;
-comment on function public.preview_cancellation(uuid) is
+grant execute on function public.preview_cancellation to authenticated, service_role;
+comment on function public.preview_cancellation is
     'What cancel_booking would do for the caller at this moment, to the minor unit, and until when (holds_until); changes nothing.';
 
 create function public.cancel_booking(p_booking_id uuid, p_reason text default null) returns public.cancellations
@@ -332,9 +325,8 @@ set search_path = ''
 as $$
     select * from private.cancel_booking(p_booking_id, false, p_reason, false)
 $$;
-revoke execute on function public.cancel_booking(uuid, text) from public;
-grant execute on function public.cancel_booking(uuid, text) to authenticated, service_role;
-comment on function public.cancel_booking(uuid, text) is
+grant execute on function public.cancel_booking to authenticated, service_role;
+comment on function public.cancel_booking is
     'Cancels a confirmed booking, for its guest, its host or an operator; the nights are free again. Answers with what goes back to the guest and what the host keeps or pays.';
 
 create function public.report_no_show(p_booking_id uuid, p_reason text default null) returns public.cancellations
@@ -343,7 +335,6 @@ set search_path = ''
 as $$
     select * from private.cancel_booking(p_booking_id, true, p_reason, false)
 $$;
-revoke execute on function public.report_no_show(uuid, text) from public;
-grant execute on function public.report_no_show(uuid, text) to authenticated, service_role;
-comment on function public.report_no_show(uuid, text) is
+grant execute on function public.report_no_show to authenticated, service_role;
+comment on function public.report_no_show is
     'The host, or an operator, says within 48 hours of check-in that the guest did not come: the policy counts as if they had cancelled at check-in, and the nights are free again.';

@@ -39,8 +39,7 @@ as $$
             or r.reason ->> 'code' not in ('check_out_weekday', 'closed_to_departure')
         )
 $$;
-revoke execute on function private.alteration_problems(private.bookings, public.booking_alterations, timestamptz) from public;
-comment on function private.alteration_problems(private.bookings, public.booking_alterations, timestamptz) is
+comment on function private.alteration_problems is
     'What speaks against other dates or guests of a booking: what bookability says, its own nights left out, without rules that the booking is past. Called by what proposes and accepts.';
 
 create function private.alteration_actor(p_booking private.bookings) returns public.booking_actor
@@ -49,8 +48,7 @@ set search_path = ''
 as $$
     select a from private.booking_actors(p_booking) as a where a in ('guest', 'host', 'co_host') order by a limit 1
 $$;
-revoke execute on function private.alteration_actor(private.bookings) from public;
-comment on function private.alteration_actor(private.bookings) is 'As whom the caller proposes or answers; null for who does neither. Called by the functions below.';
+comment on function private.alteration_actor is 'As whom the caller proposes or answers; null for who does neither. Called by the functions below.';
 
 create function private.propose_alteration(
     p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
@@ -119,8 +117,7 @@ begin
     return v_wish.id;
 end
 $$;
-revoke execute on function private.propose_alteration(uuid, date, date, integer, integer, integer, integer, timestamptz) from public;
-comment on function private.propose_alteration(uuid, date, date, integer, integer, integer, integer, timestamptz) is
+comment on function private.propose_alteration is
     'Writes down what the caller wishes of a booking, with its price, and returns its id; an earlier proposal gives way. Called by alter_booking.';
 
 create function private.alter_booking(
@@ -143,9 +140,8 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.alter_booking(uuid, date, date, integer, integer, integer, integer) from public;
-grant execute on function private.alter_booking(uuid, date, date, integer, integer, integer, integer) to authenticated;
-comment on function private.alter_booking(uuid, date, date, integer, integer, integer, integer) is
+grant execute on function private.alter_booking to authenticated;
+comment on function private.alter_booking is
     'propose_alteration for the caller, now. Called by the trigger of public.bookings. Definer, because no role may write alterations.';
 
 create function private.update_booking() returns trigger
@@ -169,8 +165,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.update_booking() from public;
-comment on function private.update_booking() is
+comment on function private.update_booking is
     'Trigger: an update of the view proposes an alteration, as the caller, and answers with the booking as it is and the proposal''s id.';
 
 create trigger update_booking instead of update on public.bookings for each row execute function private.update_booking();
@@ -236,8 +231,7 @@ begin
     return v_booking.id;
 end
 $$;
-revoke execute on function private.decide_alteration(uuid, boolean, timestamptz) from public;
-comment on function private.decide_alteration(uuid, boolean, timestamptz) is
+comment on function private.decide_alteration is
     'Accepts, declines or withdraws a proposal at p_now and returns the booking''s id. Called by answer_alteration.';
 
 create function private.answer_alteration(p_alteration_id uuid, p_accept boolean) returns uuid
@@ -255,9 +249,8 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.answer_alteration(uuid, boolean) from public;
-grant execute on function private.answer_alteration(uuid, boolean) to authenticated;
-comment on function private.answer_alteration(uuid, boolean) is
+grant execute on function private.answer_alteration to authenticated;
+comment on function private.answer_alteration is
     'decide_alteration for the caller, now. Called by the functions below. Definer, because no role may write bookings.';
 
 create function public.accept_alteration(p_alteration_id uuid) returns setof public.bookings
@@ -270,9 +263,8 @@ begin
     return query select b.* from public.bookings b where b.id = v_booking;
 end
 $$;
-revoke execute on function public.accept_alteration(uuid) from public;
-grant execute on function public.accept_alteration(uuid) to authenticated;
-comment on function public.accept_alteration(uuid) is
+grant execute on function public.accept_alteration to authenticated;
+comment on function public.accept_alteration is
     'The other side accepts a proposal: dates, guests, nights and price change together. Answers with the booking. 409 when the nights were taken or the price changed meanwhile.';
 
 create function public.decline_alteration(p_alteration_id uuid) returns setof public.bookings
@@ -285,6 +277,5 @@ begin
     return query select b.* from public.bookings b where b.id = v_booking;
 end
 $$;
-revoke execute on function public.decline_alteration(uuid) from public;
-grant execute on function public.decline_alteration(uuid) to authenticated;
-comment on function public.decline_alteration(uuid) is 'Declines the other side''s proposal, or withdraws one''s own; the booking stays as it is, and is the answer.';
+grant execute on function public.decline_alteration to authenticated;
+comment on function public.decline_alteration is 'Declines the other side''s proposal, or withdraws one''s own; the booking stays as it is, and is the answer.';

@@ -13,7 +13,7 @@ as $$
     select b.property_id from private.bookings b
     where b.guest_id = auth.uid() and b.status = 'confirmed' and b.check_out_at > now()
 $$;
-comment on function private.my_visible_addresses() is
+comment on function private.my_visible_addresses is
     'Properties whose exact address the caller may see: hosted and co-hosted ones, and those of a confirmed booking until it is over. Called by the policy of property_addresses. Definer, as my_properties.';
 alter policy "Hosts, co-hosts and operators can read addresses" on public.property_addresses
     rename to "Hosts, co-hosts, operators and confirmed guests can read addresses";
@@ -24,9 +24,8 @@ set search_path = ''
 as $$
     select b.property_id from private.bookings b where b.guest_id = auth.uid()
 $$;
-revoke execute on function private.my_booked_properties() from public;
-grant execute on function private.my_booked_properties() to authenticated;
-comment on function private.my_booked_properties() is
+grant execute on function private.my_booked_properties to authenticated;
+comment on function private.my_booked_properties is
     'Properties that the caller ever booked. Called by the policy of properties. Definer, so that policies do not go in circles.';
 
 alter policy "People can read published properties and theirs, operators any" on public.properties
@@ -44,7 +43,7 @@ set search_path = ''
 as $$
     select exists (select from private.bookings b where b.property_id = p_property)
 $$;
-comment on function private.was_ever_booked(uuid) is
+comment on function private.was_ever_booked is
     'Whether somebody ever booked the property, or asked to. Called before a deletion. Definer, because it reads behind the policies.';
 
 create or replace function private.departure_obstacles(p_person uuid) returns table (code text, message text, id uuid)
@@ -100,9 +99,8 @@ begin
         where s.is_other_side or (select private.is_operator());
 end
 $$;
-revoke execute on function private.contacts_of(uuid) from public;
-grant execute on function private.contacts_of(uuid) to authenticated;
-comment on function private.contacts_of(uuid) is
+grant execute on function private.contacts_of to authenticated;
+comment on function private.contacts_of is
     'The other side''s phone and e-mail while a booking is confirmed. Called by public.booking_contacts. Definer, because no client may read another''s account.';
 
 create function public.booking_contacts(p_booking_id uuid)
@@ -112,15 +110,14 @@ set search_path = ''
 as $$
     select * from private.contacts_of(p_booking_id)
 $$;
-revoke execute on function public.booking_contacts(uuid) from public;
-grant execute on function public.booking_contacts(uuid) to authenticated;
-comment on function public.booking_contacts(uuid) is
+grant execute on function public.booking_contacts to authenticated;
+comment on function public.booking_contacts is
     'How to reach the other side of a confirmed booking, until it is over; no row before and after. The host''s data for the guest; the guest''s for the host and co-hosts who talk with guests; both for operators.';
 
 -- The export so far becomes a part of it.
 alter function public.export_my_data() set schema private;
 alter function private.export_my_data() rename to export_account;
-comment on function private.export_account() is 'Account, properties and what hangs on them, of the caller. Called by export_my_data; reads as the caller.';
+comment on function private.export_account is 'Account, properties and what hangs on them, of the caller. Called by export_my_data; reads as the caller.';
 
 create function private.export_bookings() returns jsonb
 language sql stable
@@ -147,9 +144,8 @@ as $$
     from public.bookings b
     where auth.uid() in (b.guest_id, b.host_id)
 $$;
-revoke execute on function private.export_bookings() from public;
-grant execute on function private.export_bookings() to authenticated;
-comment on function private.export_bookings() is 'Bookings of the caller, as guest and as host. Called by export_my_data; reads as the caller.';
+grant execute on function private.export_bookings to authenticated;
+comment on function private.export_bookings is 'Bookings of the caller, as guest and as host. Called by export_my_data; reads as the caller.';
 
 create function public.export_my_data() returns jsonb
 language sql stable
@@ -157,6 +153,5 @@ set search_path = ''
 as $$
     select private.export_account() || private.export_bookings()
 $$;
-revoke execute on function public.export_my_data() from public;
-grant execute on function public.export_my_data() to authenticated;
-comment on function public.export_my_data() is 'Everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it cannot hold what is not theirs.';
+grant execute on function public.export_my_data to authenticated;
+comment on function public.export_my_data is 'Everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it cannot hold what is not theirs.';

@@ -39,8 +39,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.refuse_torn_booking() from public;
-comment on function private.refuse_torn_booking() is
+comment on function private.refuse_torn_booking is
     'Trigger at commit: refuses a booking whose nights, lines or cancellation are not what it says. Definer, because clients'' changes end here.';
 
 create constraint trigger refuse_torn_booking after insert on private.bookings

@@ -102,8 +102,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.refuse_unbalanced_transaction() from public;
-comment on function private.refuse_unbalanced_transaction() is
+comment on function private.refuse_unbalanced_transaction is
     'Trigger at commit: refuses a transaction of the ledger that does not sum to zero, or has no entries. Definer, because it reads what no role may.';
 
 create function private.refuse_late_entry() returns trigger
@@ -120,8 +119,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.refuse_late_entry() from public;
-comment on function private.refuse_late_entry() is
+comment on function private.refuse_late_entry is
     'Trigger: an entry is written with its transaction or never. Definer, because it reads what no role may.';
 
 create trigger refuse_change before update or delete on private.ledger_accounts
@@ -164,8 +162,7 @@ begin
     ));
 end
 $$;
-revoke execute on function private.ledger_account(private.ledger_purpose, uuid, text) from public;
-comment on function private.ledger_account(private.ledger_purpose, uuid, text) is
+comment on function private.ledger_account is
     'The account of a purpose, party and currency, made when there is none. Called by post_transaction.';
 
 create type private.posting as (purpose private.ledger_purpose, party_id uuid, currency text, booking_id uuid, amount bigint);
@@ -201,8 +198,7 @@ begin
     return true;
 end
 $$;
-revoke execute on function private.post_transaction(text, text, text, timestamptz, private.posting[], text) from public;
-comment on function private.post_transaction(text, text, text, timestamptz, private.posting[], text) is
+comment on function private.post_transaction is
     'Posts what happened, with its entries; false when the key, or what it mirrors at Stripe, was posted before. The only writer of the ledger. Called by functions of the owner.';
 
 create function private.ledger_balance(
@@ -219,6 +215,5 @@ as $$
         a.purpose = p_purpose and a.party_id is not distinct from p_party_id and a.currency = p_currency
         and (p_booking_id is null or e.booking_id = p_booking_id)
 $$;
-revoke execute on function private.ledger_balance(private.ledger_purpose, uuid, text, uuid) from public;
-comment on function private.ledger_balance(private.ledger_purpose, uuid, text, uuid) is
+comment on function private.ledger_balance is
     'What stands on an account, of one booking or of all: debits above zero. Called by functions of the owner.';

@@ -50,8 +50,7 @@ as $$
     from public.currencies f, public.currencies t
     where f.code = p_from and t.code = p_to
 $$;
-revoke execute on function private.converted(bigint, text, text, numeric) from public;
-comment on function private.converted(bigint, text, text, numeric) is
+comment on function private.converted is
     'An amount in minor units of p_from in those of p_to, at p_rate units for one, rounded half away from zero. Called by functions of the owner.';
 
 create function private.settled(p_booking_id uuid, p_currency text, p_amount bigint, p_settlement jsonb) returns private.posting[]
@@ -67,6 +66,5 @@ as $$
     ] else '{}' end
     from (select upper(p_settlement ->> 'currency') as currency) s
 $$;
-revoke execute on function private.settled(uuid, text, bigint, jsonb) from public;
-comment on function private.settled(uuid, text, bigint, jsonb) is
+comment on function private.settled is
     'What Stripe''s balance moved by, {currency, amount, fee, net}, for p_amount in the booking''s currency; when they differ both go over fx_difference. The counter-entry of -p_amount is the caller''s. Called by what takes over objects of Stripe.';

@@ -190,8 +190,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.ask_for(text, text) from public;
-comment on function private.ask_for(text, text) is
+comment on function private.ask_for is
     'Asks for a task, once per kind and subject, and wakes the worker after the commit. Called by functions of the owner.';
 
 create function private.detach_payment_method() returns trigger
@@ -203,8 +202,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.detach_payment_method() from public;
-comment on function private.detach_payment_method() is
+comment on function private.detach_payment_method is
     'Trigger: a card that its owner forgets is forgotten at Stripe too. Definer, because it runs as the owner of the card.';
 create trigger detach_payment_method after delete on public.payment_methods
     for each row execute function private.detach_payment_method();
@@ -227,9 +225,8 @@ begin
     return true;
 end
 $$;
-revoke execute on function public.store_stripe_event(jsonb) from public;
-grant execute on function public.store_stripe_event(jsonb) to service_role;
-comment on function public.store_stripe_event(jsonb) is
+grant execute on function public.store_stripe_event to service_role;
+comment on function public.store_stripe_event is
     'Keeps an event whose signature was checked, and asks for its application; false when it was kept before. For the function stripe-webhook: service role only. Definer, because no role may write events.';
 
 create function private.payment_description(p_booking_id uuid) returns text
@@ -238,8 +235,7 @@ set search_path = ''
 as $$
     select format('%s, %s to %s', b.property_title, b.check_in, b.check_out) from private.bookings b where b.id = p_booking_id
 $$;
-revoke execute on function private.payment_description(uuid) from public;
-comment on function private.payment_description(uuid) is 'What guests read of a payment at Stripe. Called by functions of the owner.';
+comment on function private.payment_description is 'What guests read of a payment at Stripe. Called by functions of the owner.';
 
 create function private.task_message(p_task private.money_tasks) returns jsonb
 language sql stable
@@ -276,8 +272,7 @@ as $$
         )
     end
 $$;
-revoke execute on function private.task_message(private.money_tasks) from public;
-comment on function private.task_message(private.money_tasks) is 'What a worker needs to know for a task. Called by take_money_tasks.';
+comment on function private.task_message is 'What a worker needs to know for a task. Called by take_money_tasks.';
 
 create function public.take_money_tasks(p_limit integer default 20)
 returns table (task_id bigint, lease uuid, kind text, subject text, attempt integer, message jsonb)
@@ -305,9 +300,8 @@ as $$
     from taken t
     order by t.run_at, t.id
 $$;
-revoke execute on function public.take_money_tasks(integer) from public;
-grant execute on function public.take_money_tasks(integer) to service_role;
-comment on function public.take_money_tasks(integer) is
+grant execute on function public.take_money_tasks to service_role;
+comment on function public.take_money_tasks is
     'Takes up to p_limit (1 to 100) due tasks for 60 seconds. For the function money-worker: service role only. Definer, because no role may write tasks.';
 
 create function public.finish_money_task(p_task_id bigint, p_lease uuid, p_outcome text default 'applied') returns boolean
@@ -327,9 +321,8 @@ begin
     return v_task.id is not null;
 end
 $$;
-revoke execute on function public.finish_money_task(bigint, uuid, text) from public;
-grant execute on function public.finish_money_task(bigint, uuid, text) to service_role;
-comment on function public.finish_money_task(bigint, uuid, text) is
+grant execute on function public.finish_money_task to service_role;
+comment on function public.finish_money_task is
     'Ends a task that was done; false for a worker whose lease went to another. For the function money-worker: service role only. Definer, because no role may write tasks.';
 
 create function public.fail_money_task(p_task_id bigint, p_lease uuid, p_error text, p_is_final boolean default false) returns boolean
@@ -350,9 +343,8 @@ begin
     return found;
 end
 $$;
-revoke execute on function public.fail_money_task(bigint, uuid, text, boolean) from public;
-grant execute on function public.fail_money_task(bigint, uuid, text, boolean) to service_role;
-comment on function public.fail_money_task(bigint, uuid, text, boolean) is
+grant execute on function public.fail_money_task to service_role;
+comment on function public.fail_money_task is
     'Puts a task back with a growing pause, or lays it aside as dead after ten attempts, or at once when p_is_final. For the function money-worker: service role only. Definer, because no role may write tasks.';
 
 create view public.dead_money_tasks with (security_invoker = on) as
@@ -385,9 +377,8 @@ begin
     perform private.wake_worker('money-worker');
 end
 $$;
-revoke execute on function private.replay_task(bigint) from public;
-grant execute on function private.replay_task(bigint) to authenticated, service_role;
-comment on function private.replay_task(bigint) is 'Tries a task again. Called by replay_money_task. Definer, because no role may write tasks; asks whether the caller is an operator.';
+grant execute on function private.replay_task to authenticated, service_role;
+comment on function private.replay_task is 'Tries a task again. Called by replay_money_task. Definer, because no role may write tasks; asks whether the caller is an operator.';
 
 create function public.replay_money_task(p_task_id bigint) returns void
 language sql
@@ -395,7 +386,6 @@ set search_path = ''
 as $$
     select private.replay_task(p_task_id)
 $$;
-revoke execute on function public.replay_money_task(bigint) from public;
-grant execute on function public.replay_money_task(bigint) to authenticated, service_role;
-comment on function public.replay_money_task(bigint) is
+grant execute on function public.replay_money_task to authenticated, service_role;
+comment on function public.replay_money_task is
     'An operator has a task tried again, dead or done; doing it twice does no harm.';

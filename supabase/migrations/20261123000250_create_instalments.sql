@@ -20,9 +20,8 @@ as $$
         end as until_then
     ) t
 $$;
-revoke execute on function private.instalments(bigint, integer, timestamptz) from public;
-grant execute on function private.instalments(bigint, integer, timestamptz) to authenticated, service_role;
-comment on function private.instalments(bigint, integer, timestamptz) is
+grant execute on function private.instalments to authenticated, service_role;
+comment on function private.instalments is
     'The parts that a stay is paid in, in minor units: the first is due when it is booked (due_at is null), total is what is paid by then in all. Called by payment_schedule and functions of the owner. Definer, because it reads a setting.';
 
 create function private.due_by(p_booking private.bookings, p_at timestamptz) returns bigint
@@ -33,8 +32,7 @@ as $$
     from private.instalments(p_booking.guest_total, p_booking.nights, p_booking.check_in_at) i
     where i.due_at is null or i.due_at <= p_at
 $$;
-revoke execute on function private.due_by(private.bookings, timestamptz) from public;
-comment on function private.due_by(private.bookings, timestamptz) is
+comment on function private.due_by is
     'What a guest should have paid of a booking that stands, by p_at, in minor units. Called by functions of the owner.';
 
 create function private.paid_amount(p_booking_id uuid) returns bigint
@@ -43,8 +41,7 @@ set search_path = ''
 as $$
     select coalesce(sum(p.captured_amount - p.refunded_amount), 0)::bigint from public.payments p where p.booking_id = p_booking_id
 $$;
-revoke execute on function private.paid_amount(uuid) from public;
-comment on function private.paid_amount(uuid) is 'What a guest has paid of a booking and not got back, in minor units. Called by functions of the owner.';
+comment on function private.paid_amount is 'What a guest has paid of a booking and not got back, in minor units. Called by functions of the owner.';
 
 create function public.payment_schedule(p_booking_id uuid)
 returns table (number integer, due_at timestamptz, amount bigint, currency text)
@@ -57,7 +54,6 @@ as $$
     where b.id = p_booking_id
     order by i.number
 $$;
-revoke execute on function public.payment_schedule(uuid) from public;
-grant execute on function public.payment_schedule(uuid) to authenticated, service_role;
-comment on function public.payment_schedule(uuid) is
+grant execute on function public.payment_schedule to authenticated, service_role;
+comment on function public.payment_schedule is
     'When what of a booking is paid, in minor units: due_at is null for what is paid when booking. A stay of 28 nights and more has a part for each 30 nights; the further ones are charged to the card of the first.';

@@ -5,42 +5,6 @@
 -- difference, so it may be called at any time and any number of times. It runs at the commit of whatever changed a booking, under
 -- the booking's lock. A refund is exactly cancellations.refund_amount because that is what the booking then costs less.
 
-alter table private.booking_transitions drop constraint booking_transitions_guard_is_known;
-alter table private.booking_transitions add constraint booking_transitions_guard_is_known check (
-    guard in ('before_expiry', 'after_expiry', 'before_check_out', 'after_check_out', 'no_show_window', 'paid', 'payment_ended')
-);
-
-create or replace function private.guard_holds(p_guard text, p_booking private.bookings, p_at timestamptz) returns boolean
-language plpgsql stable
-set search_path = ''
-as $$
-begin
-    return (
-        select case p_guard
-            when 'before_expiry' then p_at < p_booking.expires_at
-            when 'after_expiry' then p_at >= p_booking.expires_at
-            when 'before_check_out' then p_at < p_booking.check_out_at
-            when 'after_check_out' then p_at >= p_booking.check_out_at
-            when 'no_show_window' then
-                p_at >= p_booking.check_in_at and p_at < p_booking.check_in_at + private.duration('no_show_window')
-            when 'paid' then p_at < p_booking.check_in_at and (
-                select sum(p.captured_amount - p.refunded_amount - p.disputed_amount) from public.payments p where p.booking_id = p_booking.id
-            ) >= private.due_by(p_booking, p_at)
-            when 'payment_ended' then p_at < p_booking.expires_at and exists (
-                select from public.payments p
-                where p.booking_id = p_booking.id and (p.status = 'cancelled' or p.capture_before < p_at + interval '1 hour')
-            )
-            else p_guard is null
-        end
-    );
-end
-$$;
-
-insert into private.booking_transitions (from_status, to_status, actor, guard) values
-    ('expired', 'confirmed', 'system', 'paid'),
-    ('awaiting_payment', 'withdrawn', 'system', 'payment_ended'),
-    ('requested', 'withdrawn', 'system', 'payment_ended');
-
 create function private.booking_shares(
     p_booking_id uuid, out guest bigint, out host bigint, out tax bigint, out platform bigint
 )
@@ -79,8 +43,7 @@ begin
     select s.guest, s.host, s.tax, s.guest - s.host - s.tax into guest, host, tax, platform from shares s;
 end
 $$;
-revoke execute on function private.booking_shares(uuid) from public;
-comment on function private.booking_shares(uuid) is
+comment on function private.booking_shares is
     'What the guest owes by a booking as it stands, and to whom that goes, in minor units. What a host pays for cancelling is the platform''s. Called by functions of the owner.';
 
 create function private.refund_surplus(p_booking private.bookings, p_due bigint) returns void
@@ -122,8 +85,7 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.refund_surplus(private.bookings, bigint) from public;
-comment on function private.refund_surplus(private.bookings, bigint) is
+comment on function private.refund_surplus is
     'Asks for refunds of what was paid above p_due, of the newest payment first; what a dispute took or may take counts as gone, and what failed to go back waits for an operator. Called by balance_booking.';
 
 create function private.end_payments(p_booking private.bookings) returns void
@@ -152,8 +114,7 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.end_payments(private.bookings) from public;
-comment on function private.end_payments(private.bookings) is
+comment on function private.end_payments is
     'Asks for the capture of what was authorised when the host has accepted, and for the end of payments of a booking that has ended, or of which nothing is due any more. Called by balance_booking.';
 
 create function private.balance_booking(p_booking_id uuid) returns void
@@ -200,8 +161,7 @@ begin
     perform private.plan_charge(v_booking, v_shares.guest);
 end
 $$;
-revoke execute on function private.balance_booking(uuid) from public;
-comment on function private.balance_booking(uuid) is
+comment on function private.balance_booking is
     'Makes ledger, refunds and payments of a booking what they should be as it stands. Called at the commit of whatever changes a booking, and when Stripe says something. Definer, because no role may write these.';
 
 create function private.balance_changed_booking() returns trigger
@@ -213,8 +173,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.balance_changed_booking() from public;
-comment on function private.balance_changed_booking() is
+comment on function private.balance_changed_booking is
     'Trigger at commit: balances the booking, with its lines and cancellation in place. Definer, because clients'' changes end here.';
 
 create constraint trigger balance_booking after update on private.bookings

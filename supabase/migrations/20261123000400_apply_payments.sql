@@ -12,8 +12,7 @@ as $$
             else (select s.guest from private.booking_shares(p_booking.id) s)
         end - private.paid_amount(p_booking.id)
 $$;
-revoke execute on function private.guest_due(private.bookings, timestamptz) from public;
-comment on function private.guest_due(private.bookings, timestamptz) is
+comment on function private.guest_due is
     'What a guest has to pay at p_at, in minor units; zero or less when nothing. Called by functions of the owner.';
 
 create function private.open_payment(p_booking private.bookings, p_due bigint) returns public.payments
@@ -49,8 +48,7 @@ begin
     return v_payment;
 end
 $$;
-revoke execute on function private.open_payment(private.bookings, bigint) from public;
-comment on function private.open_payment(private.bookings, bigint) is
+comment on function private.open_payment is
     'The open payment of a booking, made when there is none of p_due. Called by begin_payment and charge_balances, which hold the booking''s lock.';
 
 create function public.begin_payment(p_actor uuid, p_booking_id uuid, p_payment_method_id uuid default null) returns jsonb
@@ -95,9 +93,8 @@ begin
     );
 end
 $$;
-revoke execute on function public.begin_payment(uuid, uuid, uuid) from public;
-grant execute on function public.begin_payment(uuid, uuid, uuid) to service_role;
-comment on function public.begin_payment(uuid, uuid, uuid) is
+grant execute on function public.begin_payment to service_role;
+comment on function public.begin_payment is
     'The open payment of a booking of p_actor''s, made when there is none, with the amount that the booking says, and the card to take when they name one of theirs. 404 for another''s booking or card, 409 when nothing is due. For the function payments: service role only. Definer, because no role may write payments.';
 
 create function public.save_customer(p_actor uuid, p_customer_id text) returns text
@@ -108,9 +105,8 @@ as $$
     on conflict (profile_id) do update set stripe_customer_id = stripe_customers.stripe_customer_id
     returning stripe_customer_id
 $$;
-revoke execute on function public.save_customer(uuid, text) from public;
-grant execute on function public.save_customer(uuid, text) to service_role;
-comment on function public.save_customer(uuid, text) is
+grant execute on function public.save_customer to service_role;
+comment on function public.save_customer is
     'Keeps whom Stripe knows a guest as, and answers with who counts: the first. For the function payments: service role only. Definer, because no role may write customers.';
 
 create function public.attach_payment(p_payment_id uuid, p_payment_intent_id text) returns void
@@ -130,9 +126,8 @@ begin
     perform private.balance_booking(v_booking);
 end
 $$;
-revoke execute on function public.attach_payment(uuid, text) from public;
-grant execute on function public.attach_payment(uuid, text) to service_role;
-comment on function public.attach_payment(uuid, text) is
+grant execute on function public.attach_payment to service_role;
+comment on function public.attach_payment is
     'Says which PaymentIntent a payment is at Stripe. For the function payments: service role only. Definer, because no role may write payments.';
 
 create function private.confirm_paid_booking(p_booking private.bookings) returns void
@@ -152,8 +147,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.confirm_paid_booking(private.bookings) from public;
-comment on function private.confirm_paid_booking(private.bookings) is
+comment on function private.confirm_paid_booking is
     'Confirms a booking that was paid in time, or late when its nights are still free. Called by apply_payment_intent.';
 
 create function private.keep_payment_method(p_guest_id uuid, p_method jsonb) returns uuid
@@ -171,8 +165,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.keep_payment_method(uuid, jsonb) from public;
-comment on function private.keep_payment_method(uuid, jsonb) is
+comment on function private.keep_payment_method is
     'Keeps the card that a guest has paid with, {id, brand, last4, is_reusable}, and answers which one it is; null when it is not kept. Called by apply_payment_intent.';
 
 create function public.apply_payment_intent(p_intent jsonb) returns text
@@ -237,9 +230,8 @@ begin
     return 'applied';
 end
 $$;
-revoke execute on function public.apply_payment_intent(jsonb) from public;
-grant execute on function public.apply_payment_intent(jsonb) to service_role;
-comment on function public.apply_payment_intent(jsonb) is
+grant execute on function public.apply_payment_intent to service_role;
+comment on function public.apply_payment_intent is
     'Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.';
 
 create function public.apply_refund(p_refund jsonb) returns text
@@ -303,9 +295,8 @@ begin
     return 'applied';
 end
 $$;
-revoke execute on function public.apply_refund(jsonb) from public;
-grant execute on function public.apply_refund(jsonb) to service_role;
-comment on function public.apply_refund(jsonb) is
+grant execute on function public.apply_refund to service_role;
+comment on function public.apply_refund is
     'Takes over what a refund is at Stripe now, {id, refund_id, payment_intent, status, amount, created, settlement, failure_settlement, failure_reason}. For the function money-worker: service role only. Definer, because no role may write refunds.';
 
 create function public.fail_refund(p_refund_id uuid, p_error text) returns void
@@ -322,9 +313,8 @@ begin
     update public.payments p set refunded_amount = p.refunded_amount - v_refund.amount where p.id = v_refund.payment_id;
 end
 $$;
-revoke execute on function public.fail_refund(uuid, text) from public;
-grant execute on function public.fail_refund(uuid, text) to service_role;
-comment on function public.fail_refund(uuid, text) is
+grant execute on function public.fail_refund to service_role;
+comment on function public.fail_refund is
     'Says that Stripe will not make a refund, and why: an operator decides. For the function money-worker: service role only. Definer, because no role may write refunds.';
 
 create function private.end_stale_authorizations(p_now timestamptz) returns void
@@ -343,6 +333,5 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.end_stale_authorizations(timestamptz) from public;
-comment on function private.end_stale_authorizations(timestamptz) is
+comment on function private.end_stale_authorizations is
     'Ends requests whose card authorisation ends within the hour, while it can still be given back. Called by move_money.';

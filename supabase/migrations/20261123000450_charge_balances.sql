@@ -54,8 +54,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.plan_charge(private.bookings, bigint) from public;
-comment on function private.plan_charge(private.bookings, bigint) is
+comment on function private.plan_charge is
     'Writes down when a booking''s card is charged next; p_share is what the guest owes by it as it stands. Called by balance_booking.';
 
 create function private.charge_balance(p_booking_id uuid, p_now timestamptz) returns void
@@ -98,8 +97,7 @@ begin
     where c.booking_id = p_booking_id;
 end
 $$;
-revoke execute on function private.charge_balance(uuid, timestamptz) from public;
-comment on function private.charge_balance(uuid, timestamptz) is
+comment on function private.charge_balance is
     'Asks for the charge of what a guest owes at p_now, to the card that the booking was last paid with. Called by charge_balances.';
 
 create function private.charge_balances(p_now timestamptz) returns integer
@@ -131,8 +129,7 @@ begin
     return v_count;
 end
 $$;
-revoke execute on function private.charge_balances(timestamptz) from public;
-comment on function private.charge_balances(timestamptz) is 'Sets going the charges that are due at p_now and says how many. Called by move_money.';
+comment on function private.charge_balances is 'Sets going the charges that are due at p_now and says how many. Called by move_money.';
 
 create function public.fail_charge(p_payment_id uuid, p_error text) returns void
 language sql security definer
@@ -140,7 +137,6 @@ set search_path = ''
 as $$
     update public.payments p set last_error = left(p_error, 1000) where p.id = p_payment_id and p.status = 'requires_payment'
 $$;
-revoke execute on function public.fail_charge(uuid, text) from public;
-grant execute on function public.fail_charge(uuid, text) to service_role;
-comment on function public.fail_charge(uuid, text) is
+grant execute on function public.fail_charge to service_role;
+comment on function public.fail_charge is
     'Says that Stripe will not charge a card for a balance, and why. For the function money-worker: service role only. Definer, because no role may write payments.';

@@ -17,6 +17,11 @@ begin
     exception when others then
         raise warning 'charge_balances: %', sqlerrm;
     end;
+    begin
+        perform private.release_payouts(now());
+    exception when others then
+        raise warning 'release_payouts: %', sqlerrm;
+    end;
     perform private.wake_worker('money-worker')
     where exists (
         select from private.money_tasks t
@@ -26,7 +31,6 @@ begin
     );
 end
 $$;
-revoke execute on function private.move_money() from public;
-comment on function private.move_money() is 'Everything that is due by the clock. Called every ten seconds.';
+comment on function private.move_money is 'Everything that is due by the clock. Called every ten seconds.';
 
 select cron.schedule('move-money', '10 seconds', 'select private.move_money()');

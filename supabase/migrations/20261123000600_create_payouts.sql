@@ -154,8 +154,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.host_share(uuid) from public;
-comment on function private.host_share(uuid) is 'What a host is to get of a booking in all, in minor units; below zero for a debt. Called by functions of the owner.';
+comment on function private.host_share is 'What a host is to get of a booking in all, in minor units; below zero for a debt. Called by functions of the owner.';
 
 create function private.paid_part(p_booking private.bookings) returns numeric
 language sql stable
@@ -167,8 +166,7 @@ as $$
     end
     from private.booking_shares(p_booking.id) s
 $$;
-revoke execute on function private.paid_part(private.bookings) from public;
-comment on function private.paid_part(private.bookings) is
+comment on function private.paid_part is
     'Which part of what a guest owes by a booking in all is paid, 0 to 1. Called by released_share.';
 
 create function private.released_share(p_booking private.bookings, p_now timestamptz) returns numeric
@@ -192,8 +190,7 @@ as $$
         else private.paid_part(p_booking)
     end
 $$;
-revoke execute on function private.released_share(private.bookings, timestamptz) from public;
-comment on function private.released_share(private.bookings, timestamptz) is
+comment on function private.released_share is
     'Which part of a host''s share of a booking may be paid out at p_now, 0 to 1. Called by payout_room.';
 
 create function private.payout_room(p_booking private.bookings, p_released numeric) returns bigint
@@ -213,8 +210,7 @@ as $$
             where p.booking_id = p_booking.id and r.status = 'pending'
         ), 0)::bigint
 $$;
-revoke execute on function private.payout_room(private.bookings, numeric) from public;
-comment on function private.payout_room(private.bookings, numeric) is
+comment on function private.payout_room is
     'What may still be paid out of a booking when p_released of the host''s share, 0 to 1, is released; below zero what is too much. Called by payout_due and begin_transfer.';
 
 create function private.payout_due(p_booking private.bookings, p_now timestamptz) returns bigint
@@ -228,8 +224,7 @@ as $$
     end
     from (select private.payout_room(p_booking, 1) as in_all) r
 $$;
-revoke execute on function private.payout_due(private.bookings, timestamptz) from public;
-comment on function private.payout_due(private.bookings, timestamptz) is
+comment on function private.payout_due is
     'What is to be paid out of a booking at p_now; below zero what the host has to give back. Called by functions of the owner.';
 
 create function private.take_back(p_booking private.bookings) returns void
@@ -270,8 +265,7 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.take_back(private.bookings) from public;
-comment on function private.take_back(private.bookings) is
+comment on function private.take_back is
     'Asks for the reversal of what a host was sent of a booking above their share. Called when a booking is balanced.';
 
 create function private.take_back_from_host() returns trigger
@@ -288,8 +282,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.take_back_from_host() from public;
-comment on function private.take_back_from_host() is
+comment on function private.take_back_from_host is
     'Trigger at commit: what changed a host''s share may have made a payout too large. Definer, because it follows what clients do.';
 create constraint trigger take_back_from_host after insert on private.ledger_transactions
     deferrable initially deferred for each row when (new.kind in ('agreement', 'dispute_lost', 'correction', 'transfer'))
@@ -339,8 +332,7 @@ begin
     return v_payout is not null;
 end
 $$;
-revoke execute on function private.release_payout(uuid, timestamptz) from public;
-comment on function private.release_payout(uuid, timestamptz) is
+comment on function private.release_payout is
     'Sets going what is to be paid out of a booking at p_now, the host''s debts of other bookings taken off first; whether anything is. Called by release_payouts.';
 
 create function private.release_payouts(p_now timestamptz) returns integer
@@ -389,8 +381,7 @@ begin
     return v_count;
 end
 $$;
-revoke execute on function private.release_payouts(timestamptz) from public;
-comment on function private.release_payouts(timestamptz) is
+comment on function private.release_payouts is
     'Sets going what is to be paid out at p_now, each booking by itself, and says how many payouts that is. Called by move_money.';
 
 create function public.begin_transfer(p_payout_id uuid) returns jsonb
@@ -419,9 +410,8 @@ begin
     );
 end
 $$;
-revoke execute on function public.begin_transfer(uuid) from public;
-grant execute on function public.begin_transfer(uuid) to service_role;
-comment on function public.begin_transfer(uuid) is
+grant execute on function public.begin_transfer to service_role;
+comment on function public.begin_transfer is
     'What a payout is to send where, or that it was cancelled because it is no longer due. For the function money-worker: service role only. Definer, because no role may write payouts.';
 
 create function public.apply_transfer(p_transfer jsonb) returns text
@@ -475,9 +465,8 @@ begin
     return 'applied';
 end
 $$;
-revoke execute on function public.apply_transfer(jsonb) from public;
-grant execute on function public.apply_transfer(jsonb) to service_role;
-comment on function public.apply_transfer(jsonb) is
+grant execute on function public.apply_transfer to service_role;
+comment on function public.apply_transfer is
     'Takes over what a transfer and its reversals are at Stripe now, {id, payout_id, amount, currency, created, balance_transaction, reversals}. For the function money-worker: service role only. Definer, because no role may write payouts.';
 
 create function public.fail_transfer(p_payout_id uuid, p_error text) returns void
@@ -486,9 +475,8 @@ set search_path = ''
 as $$
     update public.payouts p set status = 'failed', last_error = left(p_error, 1000) where p.id = p_payout_id and p.status = 'pending'
 $$;
-revoke execute on function public.fail_transfer(uuid, text) from public;
-grant execute on function public.fail_transfer(uuid, text) to service_role;
-comment on function public.fail_transfer(uuid, text) is
+grant execute on function public.fail_transfer to service_role;
+comment on function public.fail_transfer is
     'Says that Stripe will not make a transfer, and why; what is due is tried by another one. For the function money-worker: service role only. Definer, because no role may write payouts.';
 
 create function public.begin_reversal(p_reversal_id uuid) returns jsonb
@@ -500,9 +488,8 @@ as $$
     join public.payouts p on p.id = r.payout_id
     where r.id = p_reversal_id
 $$;
-revoke execute on function public.begin_reversal(uuid) from public;
-grant execute on function public.begin_reversal(uuid) to service_role;
-comment on function public.begin_reversal(uuid) is 'What is to be taken back of which transfer. For the function money-worker: service role only. Definer, because it reads what no role may.';
+grant execute on function public.begin_reversal to service_role;
+comment on function public.begin_reversal is 'What is to be taken back of which transfer. For the function money-worker: service role only. Definer, because it reads what no role may.';
 
 create function public.fail_reversal(p_reversal_id uuid) returns void
 language plpgsql security definer
@@ -515,9 +502,8 @@ begin
     update public.payouts p set reversed_amount = p.reversed_amount - v_reversal.amount where p.id = v_reversal.payout_id;
 end
 $$;
-revoke execute on function public.fail_reversal(uuid) from public;
-grant execute on function public.fail_reversal(uuid) to service_role;
-comment on function public.fail_reversal(uuid) is
+grant execute on function public.fail_reversal to service_role;
+comment on function public.fail_reversal is
     'Says that Stripe will not take money back: it is taken from the host''s next payout. For the function money-worker: service role only. Definer, because no role may write reversals.';
 
 create function public.save_payout_account(p_actor uuid, p_account_id text) returns text
@@ -528,9 +514,8 @@ as $$
     on conflict (profile_id) do update set stripe_account_id = payout_accounts.stripe_account_id
     returning stripe_account_id
 $$;
-revoke execute on function public.save_payout_account(uuid, text) from public;
-grant execute on function public.save_payout_account(uuid, text) to service_role;
-comment on function public.save_payout_account(uuid, text) is
+grant execute on function public.save_payout_account to service_role;
+comment on function public.save_payout_account is
     'Keeps which account at Stripe is a host''s, and answers with the one that counts: the first. For the function connect: service role only. Definer, because no role may write accounts.';
 
 create function public.apply_account(p_account jsonb) returns text
@@ -547,9 +532,8 @@ begin
     return case when found then 'applied' else 'ignored: not an account of ours' end;
 end
 $$;
-revoke execute on function public.apply_account(jsonb) from public;
-grant execute on function public.apply_account(jsonb) to service_role;
-comment on function public.apply_account(jsonb) is
+grant execute on function public.apply_account to service_role;
+comment on function public.apply_account is
     'Takes over what a connected account is at Stripe now, {id, details_submitted, payouts_enabled, requirements, currency}. For the functions money-worker and connect: service role only. Definer, because no role may write accounts.';
 
 create function private.dispute_evidence(p_booking_id uuid) returns jsonb
@@ -568,8 +552,7 @@ as $$
     from private.bookings b
     where b.id = p_booking_id
 $$;
-revoke execute on function private.dispute_evidence(uuid) from public;
-comment on function private.dispute_evidence(uuid) is 'What a booking says in a dispute. Called by apply_dispute.';
+comment on function private.dispute_evidence is 'What a booking says in a dispute. Called by apply_dispute.';
 
 create function public.apply_dispute(p_dispute jsonb) returns text
 language plpgsql security definer
@@ -628,37 +611,6 @@ begin
     return 'applied';
 end
 $$;
-revoke execute on function public.apply_dispute(jsonb) from public;
-grant execute on function public.apply_dispute(jsonb) to service_role;
-comment on function public.apply_dispute(jsonb) is
+grant execute on function public.apply_dispute to service_role;
+comment on function public.apply_dispute is
     'Takes over what a dispute is at Stripe now, {id, payment_intent, status, reason, amount, movements}, freezes the booking''s payout while it is open and gathers the evidence. For the function money-worker: service role only. Definer, because no role may write disputes.';
-
-create or replace function private.move_money() returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-    begin
-        perform private.end_stale_authorizations(now());
-    exception when others then
-        raise warning 'end_stale_authorizations: %', sqlerrm;
-    end;
-    begin
-        perform private.charge_balances(now());
-    exception when others then
-        raise warning 'charge_balances: %', sqlerrm;
-    end;
-    begin
-        perform private.release_payouts(now());
-    exception when others then
-        raise warning 'release_payouts: %', sqlerrm;
-    end;
-    perform private.wake_worker('money-worker')
-    where exists (
-        select from private.money_tasks t
-        where
-            t.done_at is null and t.dead_at is null and t.run_at <= now()
-            and (t.leased_until is null or t.leased_until <= now())
-    );
-end
-$$;

@@ -18,7 +18,6 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.fix_payout_rate() from public;
-comment on function private.fix_payout_rate() is
+comment on function private.fix_payout_rate is
     'Trigger: a booking keeps the currency of its host''s account and the rate of its quote. Definer, because it reads the host''s account for a guest.';
 create trigger fix_payout_rate before insert on private.bookings for each row execute function private.fix_payout_rate();

@@ -74,9 +74,8 @@ begin
     return jsonb_build_object('reconciliation_id', v_run, 'compared', jsonb_array_length(p_lines), 'differences', v_count);
 end
 $$;
-revoke execute on function public.reconcile_ledger(jsonb, timestamptz) from public;
-grant execute on function public.reconcile_ledger(jsonb, timestamptz) to service_role;
-comment on function public.reconcile_ledger(jsonb, timestamptz) is
+grant execute on function public.reconcile_ledger to service_role;
+comment on function public.reconcile_ledger is
     'Compares Stripe''s balance transactions since p_since, [{id, net, currency, source, type}], with the ledger and keeps every difference. For the function reconcile: service role only. Definer, because it reads the ledger.';
 
 create view public.reconciliation_differences with (security_invoker = on) as

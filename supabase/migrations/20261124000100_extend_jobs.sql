@@ -81,7 +81,7 @@ begin
     end if;
 end
 $$;
-comment on function private.wake_worker(text) is
+comment on function private.wake_worker is
     'Calls the Edge Function of that name after the commit of this transaction, once. Definer, because triggers of any role end here and only the owner may use net.';
 
 create function private.enqueue_job_at(p_queue text, p_message jsonb, p_at timestamptz default now()) returns void
@@ -97,8 +97,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.enqueue_job_at(text, jsonb, timestamptz) from public;
-comment on function private.enqueue_job_at(text, jsonb, timestamptz) is
+comment on function private.enqueue_job_at is
     'Queues a job in this transaction, to be done not before p_at. Called by trigger functions only. Definer, as enqueue_job.';
 
 create function private.bury_job(p_queue text, p_job_id bigint, p_attempt integer, p_error text) returns boolean
@@ -118,8 +117,7 @@ begin
     return true;
 end
 $$;
-revoke execute on function private.bury_job(text, bigint, integer, text) from public;
-comment on function private.bury_job(text, bigint, integer, text) is
+comment on function private.bury_job is
     'Moves a job to dead_jobs; false when p_attempt is no longer the one that holds it. Called by take_jobs and fail_job.';
 
 create or replace function public.take_jobs(p_queue text, p_limit integer default 10)
@@ -147,7 +145,7 @@ begin
     end loop;
 end
 $$;
-comment on function public.take_jobs(text, integer) is
+comment on function public.take_jobs is
     'Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; a job that is neither finished nor failed by then is taken again, and one that was taken too often is dead. For workers: service role only. Definer, because queues belong to the owner of the database.';
 
 drop function public.finish_job(text, bigint);
@@ -166,7 +164,6 @@ begin
     return v_id is not null;
 end
 $$;
-revoke execute on function public.finish_job(text, bigint, integer) from public;
 grant execute on function public.finish_job(text, bigint, integer) to service_role;
 comment on function public.finish_job(text, bigint, integer) is
     'Ends a job that was done. False when it had been ended before, or when somebody else has taken it since p_attempt. For workers: service role only. Definer, because queues belong to the owner of the database.';
@@ -200,9 +197,8 @@ begin
     return v_next;
 end
 $$;
-revoke execute on function public.fail_job(text, bigint, integer, text, boolean) from public;
-grant execute on function public.fail_job(text, bigint, integer, text, boolean) to service_role;
-comment on function public.fail_job(text, bigint, integer, text, boolean) is
+grant execute on function public.fail_job to service_role;
+comment on function public.fail_job is
     'Says that an attempt failed and returns when the job is tried again; null when it is dead (tried often enough, or p_final: it can never be done) or somebody else has taken it since. For workers: service role only. Definer, because queues belong to the owner of the database.';
 
 create function private.require_operator() returns void
@@ -215,8 +211,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_operator() from public;
-comment on function private.require_operator() is
+comment on function private.require_operator is
     'Refuses a user who is no operator with 403; whoever acts without a user (service role, the owner) passes. Called by functions that anon cannot reach.';
 
 create function private.replay_dead_job(p_id bigint) returns void
@@ -234,9 +229,8 @@ begin
     perform private.enqueue_job_at(v_job.queue, v_job.message);
 end
 $$;
-revoke execute on function private.replay_dead_job(bigint) from public;
-grant execute on function private.replay_dead_job(bigint) to authenticated, service_role;
-comment on function private.replay_dead_job(bigint) is
+grant execute on function private.replay_dead_job to authenticated, service_role;
+comment on function private.replay_dead_job is
     'Puts a dead job back into its queue. Called by public.replay_dead_job. Definer, because queues belong to the owner of the database.';
 
 create function public.replay_dead_job(p_id bigint) returns void
@@ -245,9 +239,8 @@ set search_path = ''
 as $$
     select private.replay_dead_job(p_id)
 $$;
-revoke execute on function public.replay_dead_job(bigint) from public;
-grant execute on function public.replay_dead_job(bigint) to authenticated, service_role;
-comment on function public.replay_dead_job(bigint) is 'Puts a dead job back into its queue, to be tried as if it were new. For operators.';
+grant execute on function public.replay_dead_job to authenticated, service_role;
+comment on function public.replay_dead_job is 'Puts a dead job back into its queue, to be tried as if it were new. For operators.';
 
 create function private.replay_dead_jobs(p_queue text) returns bigint
 language plpgsql security definer
@@ -264,9 +257,8 @@ begin
     return v_count;
 end
 $$;
-revoke execute on function private.replay_dead_jobs(text) from public;
-grant execute on function private.replay_dead_jobs(text) to authenticated, service_role;
-comment on function private.replay_dead_jobs(text) is 'See public.replay_dead_jobs. Definer, because queues belong to the owner of the database.';
+grant execute on function private.replay_dead_jobs to authenticated, service_role;
+comment on function private.replay_dead_jobs is 'See public.replay_dead_jobs. Definer, because queues belong to the owner of the database.';
 
 create function public.replay_dead_jobs(p_queue text) returns bigint
 language sql
@@ -274,9 +266,8 @@ set search_path = ''
 as $$
     select private.replay_dead_jobs(p_queue)
 $$;
-revoke execute on function public.replay_dead_jobs(text) from public;
-grant execute on function public.replay_dead_jobs(text) to authenticated, service_role;
-comment on function public.replay_dead_jobs(text) is
+grant execute on function public.replay_dead_jobs to authenticated, service_role;
+comment on function public.replay_dead_jobs is
     'Puts every dead job of a queue back into it, as after an outage that is over, and says how many. For operators.';
 
 create function private.job_metrics()
@@ -296,9 +287,8 @@ begin
         order by q.queue;
 end
 $$;
-revoke execute on function private.job_metrics() from public;
-grant execute on function private.job_metrics() to authenticated, service_role;
-comment on function private.job_metrics() is 'See public.job_metrics. Definer, because queues belong to the owner of the database.';
+grant execute on function private.job_metrics to authenticated, service_role;
+comment on function private.job_metrics is 'See public.job_metrics. Definer, because queues belong to the owner of the database.';
 
 create function public.job_metrics()
 returns table (queue text, depth bigint, ready bigint, oldest_seconds integer, failures_last_hour bigint, dead bigint)
@@ -307,9 +297,8 @@ set search_path = ''
 as $$
     select * from private.job_metrics()
 $$;
-revoke execute on function public.job_metrics() from public;
-grant execute on function public.job_metrics() to authenticated, service_role;
-comment on function public.job_metrics() is
+grant execute on function public.job_metrics to authenticated, service_role;
+comment on function public.job_metrics is
     'Of each queue: jobs in it, those that can be taken now, seconds since the oldest was queued, failed attempts in the last hour, dead jobs. For operators and monitoring.';
 
 create function private.wake_workers() returns integer
@@ -331,8 +320,7 @@ begin
     return v_count;
 end
 $$;
-revoke execute on function private.wake_workers() from public;
-comment on function private.wake_workers() is
+comment on function private.wake_workers is
     'Wakes the workers of queues in which something can be taken: what was delayed, what failed, what a worker that died left behind. Called by run_due_work.';
 
 create function private.remove_old_records() returns void
@@ -342,8 +330,7 @@ as $$
     delete from private.job_failures f where f.at < now() - interval '30 days';
     delete from cron.job_run_details d where d.end_time < now() - interval '7 days';
 $$;
-revoke execute on function private.remove_old_records() from public;
-comment on function private.remove_old_records() is 'Deletes records of background work that nobody reads any more. Called by run_due_work.';
+comment on function private.remove_old_records is 'Deletes records of background work that nobody reads any more. Called by run_due_work.';
 
 create table private.due_tasks (
     name text constraint due_tasks_pkey primary key,
@@ -375,9 +362,8 @@ begin
     return query select t.name, t.every, t.last_run_at, t.last_error, t.last_error_at from private.due_tasks t order by t.name;
 end
 $$;
-revoke execute on function private.periodic_work() from public;
-grant execute on function private.periodic_work() to authenticated, service_role;
-comment on function private.periodic_work() is 'See public.periodic_work. Definer, because no role may read schema private.';
+grant execute on function private.periodic_work to authenticated, service_role;
+comment on function private.periodic_work is 'See public.periodic_work. Definer, because no role may read schema private.';
 
 create function public.periodic_work()
 returns table (name text, every interval, last_run_at timestamptz, last_error text, last_error_at timestamptz)
@@ -386,9 +372,8 @@ set search_path = ''
 as $$
     select * from private.periodic_work()
 $$;
-revoke execute on function public.periodic_work() from public;
-grant execute on function public.periodic_work() to authenticated, service_role;
-comment on function public.periodic_work() is
+grant execute on function public.periodic_work to authenticated, service_role;
+comment on function public.periodic_work is
     'All periodic work: how often it is due, when it ran last, and what its last failure said and when. For operators and monitoring.';
 
 create or replace function private.run_due_work() returns void
@@ -428,7 +413,7 @@ begin
     end loop;
 end
 $$;
-comment on function private.run_due_work() is
+comment on function private.run_due_work is
     'Does what private.due_tasks has due, each task by itself, so that one that fails holds up no other. The one cron job for periodic work.';
 
 -- what earlier migrations scheduled by themselves

@@ -181,8 +181,7 @@ set search_path = ''
 as $$
     select (p_booking.check_out + p_booking.check_out_until + private.duration('review_window')) at time zone p_booking.time_zone
 $$;
-revoke execute on function private.review_window_ends_at(private.bookings) from public;
-comment on function private.review_window_ends_at(private.bookings) is
+comment on function private.review_window_ends_at is
     'The first instant at which it is too late to review: check-out and so many days, by the calendar and clock of the property. Called by functions of the owner.';
 
 create function private.begin_review() returns trigger
@@ -238,8 +237,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.begin_review() from public;
-comment on function private.begin_review() is
+comment on function private.begin_review is
     'Trigger: a review is of the caller''s own stay or guest, within the window, one a side; the second publishes both. Definer, because it reads bookings and the other''s review, of which no answer tells before it is published.';
 
 create function private.keep_published_review() returns trigger
@@ -266,8 +264,7 @@ begin
     return case when tg_op = 'DELETE' then old else new end;
 end
 $$;
-revoke execute on function private.keep_published_review() from public;
-comment on function private.keep_published_review() is
+comment on function private.keep_published_review is
     'Trigger: by the clock after any wait, so that no change gets in behind the publication. Definer, because it reads behind the policies.';
 
 create function private.count_reviews(p_reviews uuid[]) returns void
@@ -325,8 +322,7 @@ begin
     where p.profile_id = c.profile_id and p.rated_as = c.rated_as;
 end
 $$;
-revoke execute on function private.count_reviews(uuid[]) from public;
-comment on function private.count_reviews(uuid[]) is
+comment on function private.count_reviews is
     'Computes anew the averages that these reviews count in. Called by what publishes and moderates. Definer, because no role may write ratings.';
 
 create function private.publish_review() returns trigger
@@ -346,8 +342,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.publish_review() from public;
-comment on function private.publish_review() is 'Trigger: the second review of a stay publishes and counts both. Definer, because no role may write these columns.';
+comment on function private.publish_review is 'Trigger: the second review of a stay publishes and counts both. Definer, because no role may write these columns.';
 
 create function private.settle_reviews(p_limit integer default 1000) returns integer
 language plpgsql
@@ -369,8 +364,7 @@ begin
     return cardinality(v_reviews);
 end
 $$;
-revoke execute on function private.settle_reviews(integer) from public;
-comment on function private.settle_reviews(integer) is
+comment on function private.settle_reviews is
     'Counts reviews whose window has ended in the averages and says how many. Reading a review does not depend on it. Called by run_due_work.';
 insert into private.due_tasks (name, command, every) values ('settle_reviews', 'select private.settle_reviews()', '10 seconds');
 
@@ -403,9 +397,8 @@ begin
     update public.reviews r set reply = p_reply, replied_at = now() where r.id = p_review_id;
 end
 $$;
-revoke execute on function private.reply_to_review(uuid, text) from public;
-grant execute on function private.reply_to_review(uuid, text) to authenticated;
-comment on function private.reply_to_review(uuid, text) is
+grant execute on function private.reply_to_review to authenticated;
+comment on function private.reply_to_review is
     'See public.reply_to_review. Definer, because the subject of a review may write nothing else of it.';
 
 create function public.reply_to_review(p_review_id uuid, p_reply text) returns setof public.reviews
@@ -417,9 +410,8 @@ begin
     return query select r.* from public.reviews r where r.id = p_review_id;
 end
 $$;
-revoke execute on function public.reply_to_review(uuid, text) from public;
-grant execute on function public.reply_to_review(uuid, text) to authenticated;
-comment on function public.reply_to_review(uuid, text) is
+grant execute on function public.reply_to_review to authenticated;
+comment on function public.reply_to_review is
     'Answers a published review of the caller, in public and once. 404 when there is none, as before it is published; 409 the second time.';
 
 create function private.moderate_review(p_review_id uuid, p_state public.review_state, p_reason text) returns void
@@ -439,9 +431,8 @@ begin
     perform private.count_reviews(array[p_review_id]);
 end
 $$;
-revoke execute on function private.moderate_review(uuid, public.review_state, text) from public;
-grant execute on function private.moderate_review(uuid, public.review_state, text) to authenticated, service_role;
-comment on function private.moderate_review(uuid, public.review_state, text) is
+grant execute on function private.moderate_review to authenticated, service_role;
+comment on function private.moderate_review is
     'See public.moderate_review. Definer, because no role may write a review''s state.';
 
 create function public.moderate_review(p_review_id uuid, p_state public.review_state, p_reason text default null) returns setof public.reviews
@@ -453,9 +444,8 @@ begin
     return query select r.* from public.reviews r where r.id = p_review_id;
 end
 $$;
-revoke execute on function public.moderate_review(uuid, public.review_state, text) from public;
-grant execute on function public.moderate_review(uuid, public.review_state, text) to authenticated, service_role;
-comment on function public.moderate_review(uuid, public.review_state, text) is
+grant execute on function public.moderate_review to authenticated, service_role;
+comment on function public.moderate_review is
     'Hides a published review, with a reason, or shows it again; averages follow at once. For operators.';
 
 create function private.void_reviews() returns trigger
@@ -475,7 +465,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.void_reviews() from public;
-comment on function private.void_reviews() is 'Trigger: a completed stay that turns out a no-show has no reviews. Definer, because no role may write a review''s state.';
+comment on function private.void_reviews is 'Trigger: a completed stay that turns out a no-show has no reviews. Definer, because no role may write a review''s state.';
 create trigger void_reviews after update of status on private.bookings for each row
     when (new.status = 'no_show') execute function private.void_reviews();

@@ -7,7 +7,7 @@ set search_path = ''
 as $$
     select r.overall::double precision from public.property_ratings r where r.property_id = p_property_id
 $$;
-comment on function private.property_rating(uuid) is
+comment on function private.property_rating is
     'Average of a property''s published reviews, null before the first. Called by property_search_source.';
 
 create function private.refresh_search_rating() returns trigger
@@ -19,8 +19,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.refresh_search_rating() from public;
-comment on function private.refresh_search_rating() is
+comment on function private.refresh_search_rating is
     'Trigger: brings a property''s new average to search. Definer, because no role may write the projection.';
 
 create trigger refresh_search after insert or update of overall on public.property_ratings

@@ -175,8 +175,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.after_quiet_hours(uuid, timestamptz) from public;
-comment on function private.after_quiet_hours(uuid, timestamptz) is 'p_at, or the end of the person''s quiet hours when it falls into them. Called by queue_mail.';
+comment on function private.after_quiet_hours is 'p_at, or the end of the person''s quiet hours when it falls into them. Called by queue_mail.';
 
 create function private.queue_mail() returns trigger
 language plpgsql security definer
@@ -198,8 +197,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.queue_mail() from public;
-comment on function private.queue_mail() is 'Trigger: queues the mail of a notification, now or after quiet hours, unless the person wants none. Definer, because queues belong to the owner.';
+comment on function private.queue_mail is 'Trigger: queues the mail of a notification, now or after quiet hours, unless the person wants none. Definer, because queues belong to the owner.';
 create trigger queue_mail after insert on public.notifications for each row execute function private.queue_mail();
 
 create function private.notify(
@@ -222,8 +220,7 @@ begin
     on conflict on constraint notifications_are_told_once do nothing;
 end
 $$;
-revoke execute on function private.notify(uuid, text, text, jsonb, uuid, uuid) from public;
-comment on function private.notify(uuid, text, text, jsonb, uuid, uuid) is
+comment on function private.notify is
     'Tells a person, once for p_dedupe_key. Called by triggers and functions of the owner. Definer, because no role may write notifications.';
 
 create function private.host_side(p_property_id uuid, p_host_id uuid) returns setof uuid
@@ -234,8 +231,7 @@ as $$
     union
     select c.profile_id from public.co_hosts c where c.property_id = p_property_id and c.level >= 'calendar_and_messages'
 $$;
-revoke execute on function private.host_side(uuid, uuid) from public;
-comment on function private.host_side(uuid, uuid) is 'Whoever on the host''s side talks with guests. Called by functions of the owner.';
+comment on function private.host_side is 'Whoever on the host''s side talks with guests. Called by functions of the owner.';
 
 create function private.booking_summary(p_booking_id uuid) returns jsonb
 language plpgsql stable
@@ -255,8 +251,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.booking_summary(uuid) from public;
-comment on function private.booking_summary(uuid) is 'What notifications tell of a booking. Called by functions of the owner.';
+comment on function private.booking_summary is 'What notifications tell of a booking. Called by functions of the owner.';
 
 create function private.notify_of_booking() returns trigger
 language plpgsql security definer
@@ -305,8 +300,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.notify_of_booking() from public;
-comment on function private.notify_of_booking() is 'Trigger: tells both sides what happened to a booking. Definer, because it runs as whoever acted.';
+comment on function private.notify_of_booking is 'Trigger: tells both sides what happened to a booking. Definer, because it runs as whoever acted.';
 create trigger notify_of_booking after insert on private.booking_events for each row execute function private.notify_of_booking();
 
 create function private.notify_of_alteration() returns trigger
@@ -334,8 +328,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.notify_of_alteration() from public;
-comment on function private.notify_of_alteration() is 'Trigger: tells the other side what one proposed, and that one when it was declined; accepted, it is booking_altered. Definer, because it runs as whoever acts.';
+comment on function private.notify_of_alteration is 'Trigger: tells the other side what one proposed, and that one when it was declined; accepted, it is booking_altered. Definer, because it runs as whoever acts.';
 create trigger notify_of_alteration after insert on public.booking_alterations for each row execute function private.notify_of_alteration();
 create trigger notify_of_answer after update of answer on public.booking_alterations for each row
     when (new.answer = 'declined' and old.answer is null) execute function private.notify_of_alteration();
@@ -353,8 +346,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.notify_of_review() from public;
-comment on function private.notify_of_review() is 'Trigger: tells the person whom a review is about once it is published, and not before. Definer, because it runs as its writer or the sweep.';
+comment on function private.notify_of_review is 'Trigger: tells the person whom a review is about once it is published, and not before. Definer, because it runs as its writer or the sweep.';
 create trigger notify_of_review after update of is_counted on public.reviews for each row
     when (new.is_counted and not old.is_counted and new.state = 'visible') execute function private.notify_of_review();
 
@@ -382,8 +374,7 @@ begin
     return v_count;
 end
 $$;
-revoke execute on function private.send_check_in_details(timestamptz) from public;
-comment on function private.send_check_in_details(timestamptz) is
+comment on function private.send_check_in_details is
     'Tells guests whose check-in is 48 hours away, or nearer, how to arrive; again when the first night changes. Called by run_due_work.';
 create index bookings_check_in_at_idx on private.bookings (check_in_at) where status = 'confirmed';
 
@@ -411,8 +402,7 @@ begin
     return v_count;
 end
 $$;
-revoke execute on function private.queue_digests() from public;
-comment on function private.queue_digests() is 'Queues one mail for everybody who has something unread that they want in a digest. Called by run_due_work every hour.';
+comment on function private.queue_digests is 'Queues one mail for everybody who has something unread that they want in a digest. Called by run_due_work every hour.';
 
 insert into private.due_tasks (name, command, every) values
     ('send_check_in_details', 'select private.send_check_in_details()', '1 minute'),
@@ -427,8 +417,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.mail_co_host_invitation() from public;
-comment on function private.mail_co_host_invitation() is 'Trigger: queues the mail to an invited co-host, who may have no account. Definer, because queues belong to the owner.';
+comment on function private.mail_co_host_invitation is 'Trigger: queues the mail to an invited co-host, who may have no account. Definer, because queues belong to the owner.';
 create trigger mail_co_host_invitation after insert on public.co_host_invitations for each row execute function private.mail_co_host_invitation();
 
 create function private.unsubscribe_token(p_person uuid, p_topic text) returns text
@@ -439,8 +428,7 @@ as $$
         concat_ws('.', p_person, p_topic), (select s.value from private.settings s where s.name = 'unsubscribe_secret'), 'sha256'
     ), 'hex'))
 $$;
-revoke execute on function private.unsubscribe_token(uuid, text) from public;
-comment on function private.unsubscribe_token(uuid, text) is
+comment on function private.unsubscribe_token is
     'What an unsubscribe link carries: who, which topic or "digest", and a signature. Called by functions of the owner alone.';
 
 create function private.mail_data(p_notification public.notifications) returns jsonb
@@ -461,8 +449,7 @@ as $$
             where b.id = p_notification.booking_id
         ) else '{}' end
 $$;
-revoke execute on function private.mail_data(public.notifications) from public;
-comment on function private.mail_data(public.notifications) is 'What the mail of a notification tells; address and phone are read when it is sent. Called by mail_to_send.';
+comment on function private.mail_data is 'What the mail of a notification tells; address and phone are read when it is sent. Called by mail_to_send.';
 
 create function public.mail_to_send(p_message jsonb) returns jsonb
 language plpgsql stable security definer
@@ -527,9 +514,8 @@ begin
     return jsonb_strip_nulls(v_mail) || v_urls;
 end
 $$;
-revoke execute on function public.mail_to_send(jsonb) from public;
-grant execute on function public.mail_to_send(jsonb) to service_role;
-comment on function public.mail_to_send(jsonb) is
+grant execute on function public.mail_to_send to service_role;
+comment on function public.mail_to_send is
     'What a job of the queue mails is to send; null when there is nothing to send any more: sent, read, turned off, cancelled, account gone, address bounced. For the worker: service role only. Definer, because it reads addresses of people.';
 
 create function public.finish_mail(p_message jsonb, p_ids uuid[] default null) returns void
@@ -539,9 +525,8 @@ as $$
     update public.notifications n set mailed_at = clock_timestamp()
     where n.mailed_at is null and (n.id = (p_message ->> 'notification_id')::uuid or n.id = any (p_ids))
 $$;
-revoke execute on function public.finish_mail(jsonb, uuid[]) from public;
-grant execute on function public.finish_mail(jsonb, uuid[]) to service_role;
-comment on function public.finish_mail(jsonb, uuid[]) is
+grant execute on function public.finish_mail to service_role;
+comment on function public.finish_mail is
     'Notes that the mail server has the mail of a job; of a digest p_ids. For the worker: service role only. Definer, because no role may write notifications.';
 
 create function public.record_bounce(p_email text, p_reason text) returns void
@@ -550,9 +535,8 @@ set search_path = ''
 as $$
     insert into private.bounced_addresses (email, reason) values (lower(p_email), left(p_reason, 500)) on conflict do nothing
 $$;
-revoke execute on function public.record_bounce(text, text) from public;
-grant execute on function public.record_bounce(text, text) to service_role;
-comment on function public.record_bounce(text, text) is
+grant execute on function public.record_bounce to service_role;
+comment on function public.record_bounce is
     'Notes that an address does not exist, so that nothing is sent there any more. For the worker and for a mail provider''s webhook: service role only. Definer, because it writes to schema private.';
 
 create function private.forgive_bounce(p_email text) returns boolean
@@ -565,9 +549,8 @@ begin
     return found;
 end
 $$;
-revoke execute on function private.forgive_bounce(text) from public;
-grant execute on function private.forgive_bounce(text) to authenticated, service_role;
-comment on function private.forgive_bounce(text) is 'See public.forgive_bounce. Definer, because it writes to schema private.';
+grant execute on function private.forgive_bounce to authenticated, service_role;
+comment on function private.forgive_bounce is 'See public.forgive_bounce. Definer, because it writes to schema private.';
 
 create function public.forgive_bounce(p_email text) returns boolean
 language sql
@@ -575,9 +558,8 @@ set search_path = ''
 as $$
     select private.forgive_bounce(p_email)
 $$;
-revoke execute on function public.forgive_bounce(text) from public;
-grant execute on function public.forgive_bounce(text) to authenticated, service_role;
-comment on function public.forgive_bounce(text) is
+grant execute on function public.forgive_bounce to authenticated, service_role;
+comment on function public.forgive_bounce is
     'Lets mails go to an address again that a server had refused; false when none had. For operators.';
 
 create function public.unsubscribe(p_token text) returns text
@@ -607,9 +589,8 @@ begin
     return v_topic;
 end
 $$;
-revoke execute on function public.unsubscribe(text) from public;
-grant execute on function public.unsubscribe(text) to service_role;
-comment on function public.unsubscribe(text) is
+grant execute on function public.unsubscribe to service_role;
+comment on function public.unsubscribe is
     'Turns off the mails of the topic that a link''s token is for, of a digest those of all topics in it, and says which; null for a token that is not ours. Doing it twice does no harm. For the Edge Function unsubscribe: service role only. Definer, because it writes a person''s preferences without their session.';
 
 create function public.unread_notification_count() returns bigint
@@ -618,9 +599,8 @@ set search_path = ''
 as $$
     select count(*) from public.notifications n where n.recipient_id = (select auth.uid()) and n.read_at is null
 $$;
-revoke execute on function public.unread_notification_count() from public;
-grant execute on function public.unread_notification_count() to authenticated;
-comment on function public.unread_notification_count() is 'How many notifications the caller has not read.';
+grant execute on function public.unread_notification_count to authenticated;
+comment on function public.unread_notification_count is 'How many notifications the caller has not read.';
 
 create function public.mark_notifications_read(p_until timestamptz default now()) returns bigint
 language sql
@@ -633,6 +613,5 @@ as $$
     )
     select count(*) from marked
 $$;
-revoke execute on function public.mark_notifications_read(timestamptz) from public;
-grant execute on function public.mark_notifications_read(timestamptz) to authenticated;
-comment on function public.mark_notifications_read(timestamptz) is 'Marks the caller''s notifications read, those up to p_until, and says how many.';
+grant execute on function public.mark_notifications_read to authenticated;
+comment on function public.mark_notifications_read is 'Marks the caller''s notifications read, those up to p_until, and says how many.';

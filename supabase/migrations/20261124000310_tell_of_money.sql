@@ -28,8 +28,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.notify_of_money() from public;
-comment on function private.notify_of_money() is
+comment on function private.notify_of_money is
     'Trigger, with the kind of notification: tells whose money it is. Definer, because it runs as the worker, who may not write notifications.';
 create trigger notify_of_failure after update of last_error on public.payments for each row
     when (new.last_error is not null and new.status = 'requires_payment') execute function private.notify_of_money('payment_failed');

@@ -98,9 +98,8 @@ as $$
     union
     select t.id from public.threads t where t.property_id in (select private.my_properties('calendar_and_messages'))
 $$;
-revoke execute on function private.my_threads() from public;
-grant execute on function private.my_threads() to authenticated;
-comment on function private.my_threads() is
+grant execute on function private.my_threads to authenticated;
+comment on function private.my_threads is
     'Threads that the caller takes part in, as guest or on the host''s side. Called by policies. Definer, so that policies do not go in circles.';
 
 create function private.may_attach() returns boolean
@@ -111,9 +110,8 @@ as $$
     from storage.objects o
     where o.bucket_id = 'message-attachments' and o.owner_id = auth.uid()::text and o.created_at > now() - interval '1 hour'
 $$;
-revoke execute on function private.may_attach() from public;
-grant execute on function private.may_attach() to authenticated;
-comment on function private.may_attach() is
+grant execute on function private.may_attach to authenticated;
+comment on function private.may_attach is
     'Whether the caller has not uploaded too many files of late. Called by a policy of storage.objects. Definer, so that the policy does not go in circles.';
 
 create policy "Guests and the host's side can read their threads" on public.threads for select to authenticated
@@ -151,8 +149,7 @@ as $$
         '(https?://|www\.)\S+|\m[a-z0-9-]+(\.| *(\(dot\)|\[dot\]| dot ) *)(com|net|org|info|io|me|co|app|eu|de|pt|es|fr|it|uk|jp|us|br|ru|cn|ch|nl|pl|ca|au|ly|gg|xyz|dev|biz|link|page|shop|site|online)\M(/\S*)?', '[hidden]', 'gi'),
         '(\+\(?|\(|\m)(?!\d{4}-\d{2}-\d{2}\M)(?!\d{1,2}\.\d{1,2}\.\d{4}\M)\d([ ()./_\u00ad\u200c\u200d\u2060\ufe0f\u20e3-]{0,3}\d){6,}', '[hidden]', 'g')
 $$;
-revoke execute on function private.mask_contacts(text) from public;
-comment on function private.mask_contacts(text) is
+comment on function private.mask_contacts is
     'A text without e-mail addresses, links and phone numbers (seven digits or more, dates excepted). Called before a message is stored.';
 
 create function private.limit_rate(p_person uuid, p_setting text, p_count bigint) returns void
@@ -168,8 +165,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.limit_rate(uuid, text, bigint) from public;
-comment on function private.limit_rate(uuid, text, bigint) is 'Refuses with 429 who has done something as often as a setting allows. Called by triggers that hold a lock for the person.';
+comment on function private.limit_rate is 'Refuses with 429 who has done something as often as a setting allows. Called by triggers that hold a lock for the person.';
 
 create function private.require_contact(p_thread public.threads, p_sender uuid) returns void
 language plpgsql stable
@@ -192,8 +188,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_contact(public.threads, uuid) from public;
-comment on function private.require_contact(public.threads, uuid) is
+comment on function private.require_contact is
     'Refuses somebody whose account is gone, and both sides of a block. Called by triggers.';
 
 create function private.begin_thread() returns trigger
@@ -230,8 +225,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.begin_thread() from public;
-comment on function private.begin_thread() is
+comment on function private.begin_thread is
     'Trigger: an inquiry is about a published place of another, once, and not too often. Definer, because it reads behind the policies.';
 create trigger begin_thread before insert on public.threads for each row execute function private.begin_thread();
 
@@ -273,8 +267,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.begin_message() from public;
-comment on function private.begin_message() is
+comment on function private.begin_message is
     'Trigger: a message is of somebody in the thread, not too often, between people who may write to each other, and without contact details before confirmation. Definer, because it reads behind the policies.';
 create trigger begin_message before insert on public.messages for each row execute function private.begin_message();
 
@@ -324,8 +317,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.deliver_message() from public;
-comment on function private.deliver_message() is 'Trigger: notes when the thread was asked, answered and read, and tells the other side. Definer, because it writes what no role may.';
+comment on function private.deliver_message is 'Trigger: notes when the thread was asked, answered and read, and tells the other side. Definer, because it writes what no role may.';
 create trigger deliver_message after insert on public.messages for each row execute function private.deliver_message();
 create trigger refuse_change before update on public.messages for each row execute function private.refuse_change();
 
@@ -369,8 +361,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.note_booking_in_thread() from public;
-comment on function private.note_booking_in_thread() is
+comment on function private.note_booking_in_thread is
     'Trigger: a booking takes over the guest''s open inquiry, or opens a thread, and each change of it is noted there. Definer, because it runs as whoever acted.';
 create trigger note_booking_in_thread after insert on private.booking_events for each row execute function private.note_booking_in_thread();
 
@@ -388,9 +379,8 @@ begin
     where n.recipient_id = auth.uid() and n.kind = 'message_received' and n.read_at is null and n.data ->> 'thread_id' = p_thread_id::text;
 end
 $$;
-revoke execute on function private.mark_thread_read(uuid) from public;
-grant execute on function private.mark_thread_read(uuid) to authenticated;
-comment on function private.mark_thread_read(uuid) is 'See public.mark_thread_read. Definer, because no role may write thread_reads.';
+grant execute on function private.mark_thread_read to authenticated;
+comment on function private.mark_thread_read is 'See public.mark_thread_read. Definer, because no role may write thread_reads.';
 
 create function public.mark_thread_read(p_thread_id uuid) returns void
 language sql
@@ -398,9 +388,8 @@ set search_path = ''
 as $$
     select private.mark_thread_read(p_thread_id)
 $$;
-revoke execute on function public.mark_thread_read(uuid) from public;
-grant execute on function public.mark_thread_read(uuid) to authenticated;
-comment on function public.mark_thread_read(uuid) is 'Notes that the caller has read a thread until now, with its notifications.';
+grant execute on function public.mark_thread_read to authenticated;
+comment on function public.mark_thread_read is 'Notes that the caller has read a thread until now, with its notifications.';
 
 create function public.unread_count(p_thread public.threads) returns bigint
 language sql stable
@@ -413,9 +402,8 @@ as $$
             (select r.read_at from public.thread_reads r where r.thread_id = p_thread.id and r.profile_id = auth.uid()), '-infinity'
         )
 $$;
-revoke execute on function public.unread_count(public.threads) from public;
-grant execute on function public.unread_count(public.threads) to authenticated;
-comment on function public.unread_count(public.threads) is 'Messages of a thread that the caller has not read; a computed column: threads?select=id,unread_count.';
+grant execute on function public.unread_count to authenticated;
+comment on function public.unread_count is 'Messages of a thread that the caller has not read; a computed column: threads?select=id,unread_count.';
 
 create function private.host_response(p_host_id uuid) returns table (response_rate integer, response_time interval, threads bigint)
 language sql stable security definer
@@ -431,9 +419,8 @@ as $$
         -- who still has time to answer in is not held against them
         and (t.answered_at is not null or t.asked_at <= now() - interval '24 hours')
 $$;
-revoke execute on function private.host_response(uuid) from public;
-grant execute on function private.host_response(uuid) to anon, authenticated, service_role;
-comment on function private.host_response(uuid) is 'See public.host_response. Definer, because it counts threads of others and tells no more than the counts.';
+grant execute on function private.host_response to anon, authenticated, service_role;
+comment on function private.host_response is 'See public.host_response. Definer, because it counts threads of others and tells no more than the counts.';
 
 create function public.host_response(p_host_id uuid) returns table (response_rate integer, response_time interval, threads bigint)
 language sql stable rows 1
@@ -441,7 +428,6 @@ set search_path = ''
 as $$
     select * from private.host_response(p_host_id)
 $$;
-revoke execute on function public.host_response(uuid) from public;
-grant execute on function public.host_response(uuid) to anon, authenticated, service_role;
-comment on function public.host_response(uuid) is
+grant execute on function public.host_response to anon, authenticated, service_role;
+comment on function public.host_response is
     'Of the inquiries and requests to a host in the last 30 days: per cent answered within 24 hours, the median time to the first answer, and how many there were; null rate when there were none.';

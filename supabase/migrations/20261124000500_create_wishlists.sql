@@ -71,9 +71,8 @@ set search_path = ''
 as $$
     select w.id from public.wishlists w where w.owner_id = auth.uid()
 $$;
-revoke execute on function private.my_own_wishlists() from public;
-grant execute on function private.my_own_wishlists() to authenticated;
-comment on function private.my_own_wishlists() is 'Lists that the caller owns. Called by policies. Definer, so that policies do not go in circles.';
+grant execute on function private.my_own_wishlists to authenticated;
+comment on function private.my_own_wishlists is 'Lists that the caller owns. Called by policies. Definer, so that policies do not go in circles.';
 
 create function private.my_wishlists() returns setof uuid
 language sql stable security definer rows 10
@@ -83,9 +82,8 @@ as $$
     union all
     select m.wishlist_id from public.wishlist_members m where m.profile_id = auth.uid()
 $$;
-revoke execute on function private.my_wishlists() from public;
-grant execute on function private.my_wishlists() to authenticated;
-comment on function private.my_wishlists() is 'Lists that the caller owns or keeps with others. Called by policies. Definer, so that policies do not go in circles.';
+grant execute on function private.my_wishlists to authenticated;
+comment on function private.my_wishlists is 'Lists that the caller owns or keeps with others. Called by policies. Definer, so that policies do not go in circles.';
 
 create policy "Owners and members can read wishlists" on public.wishlists for select to authenticated
     using (owner_id = (select auth.uid()) or id in (select private.my_wishlists()));
@@ -143,8 +141,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.limit_wishlists() from public;
-comment on function private.limit_wishlists() is 'Trigger: so many lists a person and places a list. Definer, so that it counts every row.';
+comment on function private.limit_wishlists is 'Trigger: so many lists a person and places a list. Definer, so that it counts every row.';
 create trigger limit_wishlists before insert on public.wishlists for each row execute function private.limit_wishlists();
 create trigger limit_wishlists before insert on public.wishlist_items for each row execute function private.limit_wishlists();
 create trigger set_updated_at before update on public.wishlists for each row execute function private.set_updated_at();
@@ -169,9 +166,8 @@ begin
     return v_list.id;
 end
 $$;
-revoke execute on function private.join_wishlist(uuid) from public;
-grant execute on function private.join_wishlist(uuid) to authenticated;
-comment on function private.join_wishlist(uuid) is 'See public.join_wishlist. Definer, because no client may insert a member.';
+grant execute on function private.join_wishlist to authenticated;
+comment on function private.join_wishlist is 'See public.join_wishlist. Definer, because no client may insert a member.';
 
 create function public.join_wishlist(p_token uuid) returns uuid
 language sql
@@ -179,9 +175,8 @@ set search_path = ''
 as $$
     select private.join_wishlist(p_token)
 $$;
-revoke execute on function public.join_wishlist(uuid) from public;
-grant execute on function public.join_wishlist(uuid) to authenticated;
-comment on function public.join_wishlist(uuid) is 'Joins the list of a link and returns its id; 404 when the link has ended or does not allow it.';
+grant execute on function public.join_wishlist to authenticated;
+comment on function public.join_wishlist is 'Joins the list of a link and returns its id; 404 when the link has ended or does not allow it.';
 
 create function private.shared_wishlist(p_token uuid) returns jsonb
 language sql stable security definer
@@ -201,9 +196,8 @@ as $$
     join public.profiles o on o.id = w.owner_id
     where s.token = p_token
 $$;
-revoke execute on function private.shared_wishlist(uuid) from public;
-grant execute on function private.shared_wishlist(uuid) to anon, authenticated;
-comment on function private.shared_wishlist(uuid) is 'See public.shared_wishlist. Definer, because the token stands in for membership.';
+grant execute on function private.shared_wishlist to anon, authenticated;
+comment on function private.shared_wishlist is 'See public.shared_wishlist. Definer, because the token stands in for membership.';
 
 create function public.shared_wishlist(p_token uuid) returns jsonb
 language sql stable
@@ -211,7 +205,6 @@ set search_path = ''
 as $$
     select private.shared_wishlist(p_token)
 $$;
-revoke execute on function public.shared_wishlist(uuid) from public;
-grant execute on function public.shared_wishlist(uuid) to anon, authenticated;
-comment on function public.shared_wishlist(uuid) is
+grant execute on function public.shared_wishlist to anon, authenticated;
+comment on function public.shared_wishlist is
     'The list of a link as JSON {name, owner_name, check_in, check_out, guests, can_join, items: [{property_id, title, city, note}]}; null when the link has ended.';

@@ -99,9 +99,8 @@ as $$
         when 'booking' then exists (select from public.bookings b where b.id = p_subject_id)
     end
 $$;
-revoke execute on function private.can_report(public.report_subject, uuid) from public;
-grant execute on function private.can_report(public.report_subject, uuid) to authenticated;
-comment on function private.can_report(public.report_subject, uuid) is 'Whether the caller can read what they report. Called by a policy; reads as the caller.';
+grant execute on function private.can_report to authenticated;
+comment on function private.can_report is 'Whether the caller can read what they report. Called by a policy; reads as the caller.';
 
 create policy "People can read their reports, operators any" on public.reports for select to authenticated
     using (reporter_id = (select auth.uid()) or (select private.is_operator()));
@@ -129,8 +128,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.audit() from public;
-comment on function private.audit() is 'Trigger: writes a change to the audit log. Definer, because no role may write there.';
+comment on function private.audit is 'Trigger: writes a change to the audit log. Definer, because no role may write there.';
 create trigger audit after insert or update or delete on public.user_roles for each row execute function private.audit();
 create trigger audit after insert or update or delete on public.suspensions for each row execute function private.audit();
 create trigger audit after insert or update or delete on public.reports for each row execute function private.audit();
@@ -152,8 +150,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.limit_reports() from public;
-comment on function private.limit_reports() is 'Trigger: so many reports a person and day. Definer, so that it counts every row.';
+comment on function private.limit_reports is 'Trigger: so many reports a person and day. Definer, so that it counts every row.';
 insert into private.settings (name, value, description) values ('reports_per_day', '30', 'How many reports a person may write in a day.');
 create trigger limit_reports before insert on public.reports for each row execute function private.limit_reports();
 
@@ -168,8 +165,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.notify_of_report() from public;
-comment on function private.notify_of_report() is 'Trigger: tells a reporter what came of it. Definer, because it runs as the operator.';
+comment on function private.notify_of_report is 'Trigger: tells a reporter what came of it. Definer, because it runs as the operator.';
 create trigger notify_of_report after update of status on public.reports for each row
     when (new.reporter_id is not null and new.status <> 'open' and old.status = 'open') execute function private.notify_of_report();
 
@@ -192,9 +188,8 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.resolve_report(uuid, text, boolean) from public;
-grant execute on function private.resolve_report(uuid, text, boolean) to authenticated, service_role;
-comment on function private.resolve_report(uuid, text, boolean) is 'See public.resolve_report. Definer, because no role may change reports.';
+grant execute on function private.resolve_report to authenticated, service_role;
+comment on function private.resolve_report is 'See public.resolve_report. Definer, because no role may change reports.';
 
 create function public.resolve_report(p_report_id uuid, p_resolution text, p_dismiss boolean default false) returns setof public.reports
 language plpgsql rows 1
@@ -205,9 +200,8 @@ begin
     return query select r.* from public.reports r where r.id = p_report_id;
 end
 $$;
-revoke execute on function public.resolve_report(uuid, text, boolean) from public;
-grant execute on function public.resolve_report(uuid, text, boolean) to authenticated, service_role;
-comment on function public.resolve_report(uuid, text, boolean) is 'Closes an open report with what was done, or dismisses it. For operators.';
+grant execute on function public.resolve_report to authenticated, service_role;
+comment on function public.resolve_report is 'Closes an open report with what was done, or dismisses it. For operators.';
 
 create function private.reported_threads() returns setof uuid
 language sql stable security definer rows 10
@@ -223,9 +217,8 @@ as $$
     join public.threads t on t.booking_id = r.subject_id
     where r.subject = 'booking' and r.status = 'open' and r.reporter_id is not null and (select private.is_operator())
 $$;
-revoke execute on function private.reported_threads() from public;
-grant execute on function private.reported_threads() to authenticated;
-comment on function private.reported_threads() is
+grant execute on function private.reported_threads to authenticated;
+comment on function private.reported_threads is
     'Threads with an open report, for operators; none for others. Called by policies. Definer, so that policies do not go in circles.';
 alter policy "Guests and the host's side can read their threads" on public.threads
     using (
@@ -263,8 +256,7 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.refuse_suspended() from public;
-comment on function private.refuse_suspended() is
+comment on function private.refuse_suspended is
     'Trigger, with the column that names the person: who is suspended begins nothing new. Definer, because it reads behind the policies.';
 create trigger refuse_suspended before insert on private.bookings for each row execute function private.refuse_suspended('guest_id');
 create trigger refuse_suspended_host before insert on private.bookings for each row execute function private.refuse_suspended('host_id');
@@ -316,9 +308,8 @@ begin
     order by p.id;
 end
 $$;
-revoke execute on function private.suspend_profile(uuid, text) from public;
-grant execute on function private.suspend_profile(uuid, text) to authenticated, service_role;
-comment on function private.suspend_profile(uuid, text) is 'See public.suspend_profile. Definer, because no role may write suspensions.';
+grant execute on function private.suspend_profile to authenticated, service_role;
+comment on function private.suspend_profile is 'See public.suspend_profile. Definer, because no role may write suspensions.';
 
 create function public.suspend_profile(p_profile_id uuid, p_reason text) returns setof public.reports
 language sql
@@ -326,9 +317,8 @@ set search_path = ''
 as $$
     select * from private.suspend_profile(p_profile_id, p_reason)
 $$;
-revoke execute on function public.suspend_profile(uuid, text) from public;
-grant execute on function public.suspend_profile(uuid, text) to authenticated, service_role;
-comment on function public.suspend_profile(uuid, text) is
+grant execute on function public.suspend_profile to authenticated, service_role;
+comment on function public.suspend_profile is
     'Suspends a person with a reason that they read: their places are suspended, they book, list, write and review no more. Running and coming stays stand, and each becomes a case in the queue; the answer is those cases. For operators.';
 
 create function private.unsuspend_profile(p_profile_id uuid) returns void
@@ -343,9 +333,8 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.unsuspend_profile(uuid) from public;
-grant execute on function private.unsuspend_profile(uuid) to authenticated, service_role;
-comment on function private.unsuspend_profile(uuid) is 'See public.unsuspend_profile. Definer, because no role may write suspensions.';
+grant execute on function private.unsuspend_profile to authenticated, service_role;
+comment on function private.unsuspend_profile is 'See public.unsuspend_profile. Definer, because no role may write suspensions.';
 
 create function public.unsuspend_profile(p_profile_id uuid) returns void
 language sql
@@ -353,9 +342,8 @@ set search_path = ''
 as $$
     select private.unsuspend_profile(p_profile_id)
 $$;
-revoke execute on function public.unsuspend_profile(uuid) from public;
-grant execute on function public.unsuspend_profile(uuid) to authenticated, service_role;
-comment on function public.unsuspend_profile(uuid) is 'Ends a suspension. Places stay suspended until unsuspend_property. For operators.';
+grant execute on function public.unsuspend_profile to authenticated, service_role;
+comment on function public.unsuspend_profile is 'Ends a suspension. Places stay suspended until unsuspend_property. For operators.';
 
 create function private.notify_of_suspended_property() returns trigger
 language plpgsql security definer
@@ -369,8 +357,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.notify_of_suspended_property() from public;
-comment on function private.notify_of_suspended_property() is 'Trigger: tells a host that a place was suspended, and why. Definer, because it runs as the operator.';
+comment on function private.notify_of_suspended_property is 'Trigger: tells a host that a place was suspended, and why. Definer, because it runs as the operator.';
 create trigger notify_of_suspended_property after update of status on public.properties for each row
     when (new.status = 'suspended' and old.status <> 'suspended') execute function private.notify_of_suspended_property();
 
@@ -394,8 +381,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.open_cases_of_property() from public;
-comment on function private.open_cases_of_property() is
+comment on function private.open_cases_of_property is
     'Trigger: running and coming stays at a place that is suspended become cases in the queue. Definer, because it runs as the operator.';
 create trigger open_cases after update of status on public.properties for each row
     when (new.status = 'suspended' and old.status <> 'suspended') execute function private.open_cases_of_property();
@@ -423,9 +409,8 @@ begin
         order by 1;
 end
 $$;
-revoke execute on function private.audit_trail(uuid) from public;
-grant execute on function private.audit_trail(uuid) to authenticated, service_role;
-comment on function private.audit_trail(uuid) is 'See public.audit_trail. Definer, because no role may read the records of bookings and properties.';
+grant execute on function private.audit_trail to authenticated, service_role;
+comment on function private.audit_trail is 'See public.audit_trail. Definer, because no role may read the records of bookings and properties.';
 
 create function public.audit_trail(p_id uuid)
 returns table (at timestamptz, source text, event text, actor_id uuid, actor text, reason text, before jsonb, after jsonb)
@@ -434,7 +419,6 @@ set search_path = ''
 as $$
     select * from private.audit_trail(p_id)
 $$;
-revoke execute on function public.audit_trail(uuid) from public;
-grant execute on function public.audit_trail(uuid) to authenticated, service_role;
-comment on function public.audit_trail(uuid) is
+grant execute on function public.audit_trail to authenticated, service_role;
+comment on function public.audit_trail is
     'All that is recorded of a booking, property, review, report or person, in order: who did what, when, why, with what it was before and after. For operators.';

@@ -90,8 +90,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.begin_webhook_endpoint() from public;
-comment on function private.begin_webhook_endpoint() is 'Trigger: so many endpoints a person, each with a secret. Definer, because no role may write secrets.';
+comment on function private.begin_webhook_endpoint is 'Trigger: so many endpoints a person, each with a secret. Definer, because no role may write secrets.';
 create trigger begin_webhook_endpoint after insert on public.webhook_endpoints for each row execute function private.begin_webhook_endpoint();
 create trigger set_updated_at before update on public.webhook_endpoints for each row execute function private.set_updated_at();
 
@@ -119,8 +118,7 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.queue_webhooks(text, uuid, text, jsonb) from public;
-comment on function private.queue_webhooks(text, uuid, text, jsonb) is
+comment on function private.queue_webhooks is
     'Queues an event for the endpoints of a host and of operators. Called by triggers. Definer, because no role may write deliveries.';
 
 create function private.webhook_of_booking() returns trigger
@@ -143,8 +141,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.webhook_of_booking() from public;
-comment on function private.webhook_of_booking() is 'Trigger: queues what happened to a booking. Definer, because it runs as whoever acted.';
+comment on function private.webhook_of_booking is 'Trigger: queues what happened to a booking. Definer, because it runs as whoever acted.';
 create trigger webhook_of_booking after insert on private.booking_events for each row execute function private.webhook_of_booking();
 
 create function private.webhook_of_review() returns trigger
@@ -164,8 +161,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.webhook_of_review() from public;
-comment on function private.webhook_of_review() is 'Trigger: queues a review once it is published. Definer, because it runs as its writer or the sweep.';
+comment on function private.webhook_of_review is 'Trigger: queues a review once it is published. Definer, because it runs as its writer or the sweep.';
 create trigger webhook_of_review after update of is_counted on public.reviews for each row
     when (new.is_counted and not old.is_counted and new.state = 'visible') execute function private.webhook_of_review();
 
@@ -187,9 +183,8 @@ begin
     return v_secret;
 end
 $$;
-revoke execute on function private.webhook_secret(uuid, boolean) from public;
-grant execute on function private.webhook_secret(uuid, boolean) to authenticated;
-comment on function private.webhook_secret(uuid, boolean) is 'See the two functions below. Definer, because no role may read secrets.';
+grant execute on function private.webhook_secret to authenticated;
+comment on function private.webhook_secret is 'See the two functions below. Definer, because no role may read secrets.';
 
 create function public.reveal_webhook_secret(p_endpoint_id uuid) returns text
 language sql
@@ -197,9 +192,8 @@ set search_path = ''
 as $$
     select private.webhook_secret(p_endpoint_id, false)
 $$;
-revoke execute on function public.reveal_webhook_secret(uuid) from public;
-grant execute on function public.reveal_webhook_secret(uuid) to authenticated;
-comment on function public.reveal_webhook_secret(uuid) is
+grant execute on function public.reveal_webhook_secret to authenticated;
+comment on function public.reveal_webhook_secret is
     'What deliveries to an endpoint of the caller are signed with: header Staybase-Signature, t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">.';
 
 create function public.rotate_webhook_secret(p_endpoint_id uuid) returns text
@@ -208,9 +202,8 @@ set search_path = ''
 as $$
     select private.webhook_secret(p_endpoint_id, true)
 $$;
-revoke execute on function public.rotate_webhook_secret(uuid) from public;
-grant execute on function public.rotate_webhook_secret(uuid) to authenticated;
-comment on function public.rotate_webhook_secret(uuid) is 'Makes a new secret for an endpoint of the caller, which counts at once, and returns it.';
+grant execute on function public.rotate_webhook_secret to authenticated;
+comment on function public.rotate_webhook_secret is 'Makes a new secret for an endpoint of the caller, which counts at once, and returns it.';
 
 create function private.replay_webhook_delivery(p_delivery_id uuid) returns void
 language plpgsql security definer
@@ -226,9 +219,8 @@ begin
     perform private.enqueue_job_at('webhooks', jsonb_build_object('delivery_id', p_delivery_id));
 end
 $$;
-revoke execute on function private.replay_webhook_delivery(uuid) from public;
-grant execute on function private.replay_webhook_delivery(uuid) to authenticated;
-comment on function private.replay_webhook_delivery(uuid) is 'See public.replay_webhook_delivery. Definer, because queues belong to the owner.';
+grant execute on function private.replay_webhook_delivery to authenticated;
+comment on function private.replay_webhook_delivery is 'See public.replay_webhook_delivery. Definer, because queues belong to the owner.';
 
 create function public.replay_webhook_delivery(p_delivery_id uuid) returns void
 language sql
@@ -236,9 +228,8 @@ set search_path = ''
 as $$
     select private.replay_webhook_delivery(p_delivery_id)
 $$;
-revoke execute on function public.replay_webhook_delivery(uuid) from public;
-grant execute on function public.replay_webhook_delivery(uuid) to authenticated;
-comment on function public.replay_webhook_delivery(uuid) is 'Sends a delivery of the caller''s endpoint again, with the same payload and id.';
+grant execute on function public.replay_webhook_delivery to authenticated;
+comment on function public.replay_webhook_delivery is 'Sends a delivery of the caller''s endpoint again, with the same payload and id.';
 
 create function public.webhook_to_send(p_delivery_id uuid) returns jsonb
 language sql stable security definer
@@ -250,9 +241,8 @@ as $$
     join private.webhook_secrets s on s.endpoint_id = e.id
     where d.id = p_delivery_id and d.delivered_at is null
 $$;
-revoke execute on function public.webhook_to_send(uuid) from public;
-grant execute on function public.webhook_to_send(uuid) to service_role;
-comment on function public.webhook_to_send(uuid) is
+grant execute on function public.webhook_to_send to service_role;
+comment on function public.webhook_to_send is
     'Where a delivery goes, what it says and what signs it; null when it was delivered or the endpoint is off or gone. For the worker: service role only. Definer, because it reads secrets.';
 
 create function public.record_webhook_attempt(p_delivery_id uuid, p_status integer, p_error text) returns void
@@ -265,7 +255,6 @@ as $$
         delivered_at = case when p_status between 200 and 299 then clock_timestamp() end
     where d.id = p_delivery_id
 $$;
-revoke execute on function public.record_webhook_attempt(uuid, integer, text) from public;
-grant execute on function public.record_webhook_attempt(uuid, integer, text) to service_role;
-comment on function public.record_webhook_attempt(uuid, integer, text) is
+grant execute on function public.record_webhook_attempt to service_role;
+comment on function public.record_webhook_attempt is
     'Notes what came of an attempt. For the worker: service role only. Definer, because no role may write deliveries.';

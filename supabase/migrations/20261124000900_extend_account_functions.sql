@@ -3,7 +3,7 @@
 -- Watch: both functions wrap the one that stood before, whatever earlier migrations put into it.
 
 alter function private.departure_obstacles(uuid) rename to open_business;
-comment on function private.open_business(uuid) is 'What of properties and bookings keeps a person from deleting their account. Called by departure_obstacles.';
+comment on function private.open_business is 'What of properties and bookings keeps a person from deleting their account. Called by departure_obstacles.';
 
 create function private.open_money(p_person uuid) returns table (code text, message text, id uuid)
 language sql stable
@@ -42,8 +42,7 @@ as $$
     join private.bookings b on b.id = d.booking_id
     where p_person in (b.guest_id, b.host_id) and d.status not in ('won', 'lost', 'warning_closed')
 $$;
-revoke execute on function private.open_money(uuid) from public;
-comment on function private.open_money(uuid) is 'What of money keeps a person from deleting their account. Called by departure_obstacles.';
+comment on function private.open_money is 'What of money keeps a person from deleting their account. Called by departure_obstacles.';
 
 create function private.departure_obstacles(p_person uuid) returns table (code text, message text, id uuid)
 language sql stable
@@ -68,8 +67,7 @@ as $$
         order by b.check_out, b.id
     )
 $$;
-revoke execute on function private.departure_obstacles(uuid) from public;
-comment on function private.departure_obstacles(uuid) is
+comment on function private.departure_obstacles is
     'What keeps a person from deleting their account; no row when nothing does. Called by refuse_departure.';
 
 create function private.forget_correspondence() returns trigger
@@ -102,14 +100,13 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.forget_correspondence() from public;
-comment on function private.forget_correspondence() is
+comment on function private.forget_correspondence is
     'Trigger on auth.users: deletes what only the person used, and their name from what others were told. Ledger, payments, published reviews and messages stay with those who read them, under the name "Deleted account"; files go with forget_person. Definer, because it runs as Auth''s role or as the deleting person.';
 create trigger forget_correspondence after delete on auth.users for each row execute function private.forget_correspondence();
 
 alter function public.export_my_data() set schema private;
 alter function private.export_my_data() rename to export_business;
-comment on function private.export_business() is 'Account, properties and bookings of the caller. Called by export_my_data; reads as the caller.';
+comment on function private.export_business is 'Account, properties and bookings of the caller. Called by export_my_data; reads as the caller.';
 
 create function private.export_money() returns jsonb
 language sql stable
@@ -145,9 +142,8 @@ as $$
         )
     )
 $$;
-revoke execute on function private.export_money() from public;
-grant execute on function private.export_money() to authenticated;
-comment on function private.export_money() is 'Payments, cards, refunds, payouts and account lines of the caller. Called by export_my_data; reads as the caller.';
+grant execute on function private.export_money to authenticated;
+comment on function private.export_money is 'Payments, cards, refunds, payouts and account lines of the caller. Called by export_my_data; reads as the caller.';
 
 create function private.export_correspondence() returns jsonb
 language sql stable
@@ -246,9 +242,8 @@ as $$
         )
     )
 $$;
-revoke execute on function private.export_correspondence() from public;
-grant execute on function private.export_correspondence() to authenticated;
-comment on function private.export_correspondence() is
+grant execute on function private.export_correspondence to authenticated;
+comment on function private.export_correspondence is
     'Reviews, messages, notifications, wishlists, calendar blocks, webhooks, reports of the caller. Called by export_my_data; reads as the caller.';
 
 create function public.export_my_data() returns jsonb
@@ -257,6 +252,5 @@ set search_path = ''
 as $$
     select private.export_business() || private.export_money() || private.export_correspondence()
 $$;
-revoke execute on function public.export_my_data() from public;
-grant execute on function public.export_my_data() to authenticated;
-comment on function public.export_my_data() is 'Everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it cannot hold what is not theirs.';
+grant execute on function public.export_my_data to authenticated;
+comment on function public.export_my_data is 'Everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it cannot hold what is not theirs.';

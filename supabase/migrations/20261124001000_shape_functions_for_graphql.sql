@@ -34,7 +34,6 @@ set search_path = ''
 as $$
     select p from public.properties p where p.id = $1.property_id
 $$;
-revoke execute on function graphql_shapes.property(graphql_shapes.found_properties) from public;
 grant execute on function graphql_shapes.property(graphql_shapes.found_properties) to anon, authenticated, service_role;
 comment on function graphql_shapes.property(graphql_shapes.found_properties) is
     '@graphql({"description": "The place that was found."})';
@@ -64,21 +63,8 @@ as $$
         place, text, flexible_days, month, nights, weekend
     ) with ordinality as s
 $$;
-revoke execute on function graphql_shapes.search_found_properties(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], text[], text[], text, text[], integer, integer, real,
-    text, text, text, text, integer, text, integer, boolean
-) from public;
-grant execute on function graphql_shapes.search_found_properties(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], text[], text[], text, text[], integer, integer, real,
-    text, text, text, text, integer, text, integer, boolean
-) to anon, authenticated, service_role;
-comment on function graphql_shapes.search_found_properties(
-    double precision, double precision, double precision, double precision, double precision, double precision, double precision,
-    text, text, integer, integer, integer, integer, text, bigint, bigint, text[], text[], text[], text, text[], integer, integer, real,
-    text, text, text, text, integer, text, integer, boolean
-) is '@graphql({"name": "searchProperties", "description": "Published places in a box, around a point or of a place (neighbourhood, city, region or country code, or several with commas) that the party can book from checkIn to checkOut (YYYY-MM-DD; both or none), the first 50. text: words of title, place and description. Flexible dates: flexibleDays before or after; or month (YYYY-MM) with nights or weekend (Friday to Sunday). sort: price, distance, rating or recommended. More: searchCursor of the last row as searchAfter."})';
+grant execute on function graphql_shapes.search_found_properties to anon, authenticated, service_role;
+comment on function graphql_shapes.search_found_properties is '@graphql({"name": "searchProperties", "description": "Published places in a box, around a point or of a place (neighbourhood, city, region or country code, or several with commas) that the party can book from checkIn to checkOut (YYYY-MM-DD; both or none), the first 50. text: words of title, place and description. Flexible dates: flexibleDays before or after; or month (YYYY-MM) with nights or weekend (Friday to Sunday). sort: price, distance, rating or recommended. More: searchCursor of the last row as searchAfter."})';
 
 create view graphql_shapes.calendar_days with (security_invoker = true) as
 select
@@ -103,9 +89,8 @@ set search_path = ''
 as $$
     select * from public.property_calendar(property_id, from_day, to_day)
 $$;
-revoke execute on function graphql_shapes.list_calendar_days(uuid, text, text) from public;
-grant execute on function graphql_shapes.list_calendar_days(uuid, text, text) to anon, authenticated, service_role;
-comment on function graphql_shapes.list_calendar_days(uuid, text, text) is
+grant execute on function graphql_shapes.list_calendar_days to anon, authenticated, service_role;
+comment on function graphql_shapes.list_calendar_days is
     '@graphql({"name": "propertyCalendar", "description": "The days from fromDay to before toDay (YYYY-MM-DD, at most 400)."})';
 
 create view graphql_shapes.stay_quotes with (security_invoker = true) as
@@ -144,7 +129,6 @@ set search_path = ''
 as $$
     select p from public.properties p where p.id = $1.property_id
 $$;
-revoke execute on function graphql_shapes.property(graphql_shapes.stay_quotes) from public;
 grant execute on function graphql_shapes.property(graphql_shapes.stay_quotes) to anon, authenticated, service_role;
 comment on function graphql_shapes.property(graphql_shapes.stay_quotes) is '@graphql({"description": "The place."})';
 
@@ -162,8 +146,7 @@ as $$
         q.cancellation_policy_name, q.cancellation_steps, to_jsonb(q.cancellation_terms), q.house_rules_version
     from public.quote_stay(property_id, check_in, check_out, adults, children, infants, pets) q
 $$;
-revoke execute on function graphql_shapes.make_stay_quote(uuid, text, text, integer, integer, integer, integer) from public;
-grant execute on function graphql_shapes.make_stay_quote(uuid, text, text, integer, integer, integer, integer)
+grant execute on function graphql_shapes.make_stay_quote
     to anon, authenticated, service_role;
-comment on function graphql_shapes.make_stay_quote(uuid, text, text, integer, integer, integer, integer) is
+comment on function graphql_shapes.make_stay_quote is
     '@graphql({"name": "quoteStay", "description": "What a stay (days as YYYY-MM-DD) costs guest and host, line by line, and until when it can be given back. Amounts in minor units."})';

@@ -36,7 +36,6 @@ as $$
         place, text, flexible_days, month, nights, weekend
     )
 $$;
-revoke execute on function graphql_shapes.count_facets from public;
 grant execute on function graphql_shapes.count_facets to anon, authenticated, service_role;
 comment on function graphql_shapes.count_facets is
     '@graphql({"name": "searchFacets", "description": "What searchProperties with the same arguments could be narrowed to: how many places there are, have what, and cost how much. Counts 500 places at most."})';
@@ -54,7 +53,6 @@ set search_path = ''
 as $$
     select * from public.booking_contacts($1.id)
 $$;
-revoke execute on function graphql_shapes.contacts from public;
 grant execute on function graphql_shapes.contacts to authenticated;
 comment on function graphql_shapes.contacts is
     '@graphql({"description": "How to reach the other side while the booking is confirmed; nobody before and after."})';
@@ -74,7 +72,6 @@ set search_path = ''
 as $$
     select $1.id, r.response_rate, r.response_time, r.threads from public.host_response($1.id) r
 $$;
-revoke execute on function graphql_shapes.response from public;
 grant execute on function graphql_shapes.response to anon, authenticated, service_role;
 comment on function graphql_shapes.response is '@graphql({"description": "How they answer as a host."})';
 
@@ -85,7 +82,6 @@ as $$
     select public.delete_account();
     select true
 $$;
-revoke execute on function graphql_shapes.close_account from public;
 grant execute on function graphql_shapes.close_account to authenticated;
 comment on function graphql_shapes.close_account is
     '@graphql({"name": "deleteAccount", "description": "Deletes the caller''s account: sign-in, private data and files go. Refused while something is open."})';
@@ -97,7 +93,6 @@ as $$
     select public.mark_thread_read(thread_id);
     select true
 $$;
-revoke execute on function graphql_shapes.read_thread from public;
 grant execute on function graphql_shapes.read_thread to authenticated;
 comment on function graphql_shapes.read_thread is
     '@graphql({"name": "markThreadRead", "description": "Notes that the caller has read a thread until now, with its notifications."})';
@@ -108,7 +103,6 @@ set search_path = ''
 as $$
     select * from public.moderate_review(review_id, state::public.review_state, reason)
 $$;
-revoke execute on function graphql_shapes.set_review_state from public;
 grant execute on function graphql_shapes.set_review_state to authenticated, service_role;
 comment on function graphql_shapes.set_review_state is
     '@graphql({"name": "moderateReview", "description": "Hides a published review, with a reason: state in_review or removed; or shows it again: visible. For operators."})';

@@ -151,8 +151,7 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.describe_graphql() from public;
-comment on function private.describe_graphql() is
+comment on function private.describe_graphql is
     'Ends the comment of every table, view, column and function in public with a GraphQL directive: its words as description, totalCount for tables and views, and what the directive held before. Called at the end of migrations, by the owner.';
 
 select private.describe_graphql();
