@@ -1,0 +1,315 @@
+-- Purpose: background work that can be depended on. Workers take jobs under a lease and a fencing token, failures pause longer
+-- and longer, what cannot be done ends where an operator reads, replays or deletes it, and one cron job does all periodic work.
+-- Touches: private.job_queues, job_failures, due_tasks; public.dead_jobs; take_jobs, finish_job, fail_job, replay_dead_job,
+-- replay_dead_jobs, job_metrics, periodic_work; private.enqueue_job_at, wake_worker, run_due_work.
+-- Watch: the attempt that take_jobs returns is the fencing token: a worker that outlived its lease, after which another took the
+-- job, can neither finish nor fail it. New periodic work is a row of private.due_tasks, a new queue a row of private.job_queues.
+
+create table private.job_queues (
+    queue text constraint job_queues_pkey primary key,
+    worker text not null,
+    lease_seconds integer not null default 60 constraint job_queues_lease_range check (lease_seconds between 1 and 3600),
+    max_attempts smallint not null default 8 constraint job_queues_max_attempts_range check (max_attempts between 1 and 100),
+    first_pause interval not null default '10 seconds',
+    longest_pause interval not null default '1 hour',
+    constraint job_queues_pauses_grow check (first_pause > '0' and longest_pause >= first_pause)
+);
+comment on table private.job_queues is
+    'Every queue: the Edge Function that works on it, how long a worker may hold a job, and how often and how patiently it is tried.';
+comment on column private.job_queues.first_pause is 'After the first failure; doubled after each one more, up to longest_pause, give or take a quarter.';
+alter table private.job_queues enable row level security;
+
+select pgmq.create('object_removals');
+insert into private.job_queues (queue, worker) values ('object_removals', 'remove-objects');
+
+create table private.job_failures (
+    id bigint generated always as identity constraint job_failures_pkey primary key,
+    queue text not null constraint job_failures_queue_fkey references private.job_queues (queue) on delete cascade,
+    job_id bigint not null,
+    attempt integer not null,
+    error text not null,
+    at timestamptz not null default clock_timestamp()
+);
+comment on table private.job_failures is 'Attempts that failed, for 30 days.';
+create index job_failures_queue_idx on private.job_failures (queue, at);
+alter table private.job_failures enable row level security;
+
+create table public.dead_jobs (
+    id bigint generated always as identity constraint dead_jobs_pkey primary key,
+    queue text not null constraint dead_jobs_queue_fkey references private.job_queues (queue) on delete cascade,
+    job_id bigint not null,
+    message jsonb not null,
+    attempts integer not null,
+    error text not null,
+    enqueued_at timestamptz not null,
+    died_at timestamptz not null default clock_timestamp()
+);
+comment on table public.dead_jobs is
+    'Jobs that were given up. Operators read them, put one back with replay_dead_job or a queue''s with replay_dead_jobs, or delete what need not be done.';
+comment on column public.dead_jobs.queue is 'Where it was, and where it goes back to.';
+comment on column public.dead_jobs.message is 'What was to be done.';
+comment on column public.dead_jobs.attempts is 'How often it was tried.';
+comment on column public.dead_jobs.error is 'What the last attempt said.';
+comment on column public.dead_jobs.enqueued_at is 'When it was queued.';
+comment on column public.dead_jobs.died_at is 'When it was given up.';
+
+create index dead_jobs_queue_idx on public.dead_jobs (queue, died_at);
+
+alter table public.dead_jobs enable row level security;
+
+grant select, delete on public.dead_jobs to authenticated, service_role;
+
+create policy "Operators can read dead jobs" on public.dead_jobs for select to authenticated
+    using ((select private.is_operator()));
+create policy "Operators can delete dead jobs" on public.dead_jobs for delete to authenticated
+    using ((select private.is_operator()));
+
+create function private.wake_worker(p_worker text) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_key constant text := 'staybase.woken_' || replace(p_worker, '-', '_');
+begin
+    -- once a transaction, however much it queues; a rollback takes back both
+    if coalesce(current_setting(v_key, true), '') = '' then
+        perform set_config(v_key, 'yes', true);
+        perform net.http_post(
+            url := (select s.value from private.settings s where s.name = 'functions_url') || '/' || p_worker,
+            -- answered before the work is done: while an answer is awaited, no other request is sent
+            headers := '{"content-type": "application/json", "prefer": "respond-async"}',
+            timeout_milliseconds := 30000
+        );
+    end if;
+end
+$$;
+comment on function private.wake_worker is
+    'Calls the Edge Function of that name after the commit of this transaction, once. Definer, because triggers of any role end here and only the owner may use net.';
+
+create function private.enqueue_job(p_queue text, p_message jsonb, p_worker text) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform pgmq.send(p_queue, p_message);
+    perform private.wake_worker(p_worker);
+end
+$$;
+comment on function private.enqueue_job is
+    'Queues a job in this transaction and wakes its worker after the commit. Called by trigger functions only.';
+
+create function private.enqueue_job_at(p_queue text, p_message jsonb, p_at timestamptz default now()) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    if p_at > now() then
+        perform pgmq.send(p_queue, p_message, p_at);
+    else
+        perform pgmq.send(p_queue, p_message);
+        perform private.wake_worker(q.worker) from private.job_queues q where q.queue = p_queue;
+    end if;
+end
+$$;
+comment on function private.enqueue_job_at is
+    'Queues a job in this transaction, to be done not before p_at. Called by trigger functions only. Definer, as enqueue_job.';
+
+create function private.bury_job(p_queue text, p_job_id bigint, p_attempt integer, p_error text) returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_job record;
+begin
+    execute format('delete from pgmq.%I where msg_id = $1 and read_ct = $2 returning message, enqueued_at', 'q_' || p_queue)
+    into v_job using p_job_id, p_attempt;
+    if v_job.message is null then
+        return false;
+    end if;
+    insert into public.dead_jobs (queue, job_id, message, attempts, error, enqueued_at)
+    values (p_queue, p_job_id, v_job.message, p_attempt, p_error, v_job.enqueued_at);
+    return true;
+end
+$$;
+comment on function private.bury_job is
+    'Moves a job to dead_jobs; false when p_attempt is no longer the one that holds it. Called by take_jobs and fail_job.';
+
+create function public.take_jobs(p_queue text, p_limit integer default 10)
+returns table (job_id bigint, attempt integer, message jsonb)
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_queue private.job_queues;
+    v_job record;
+begin
+    select q.* into v_queue from private.job_queues q where q.queue = p_queue;
+    if not found then
+        raise sqlstate 'PT404' using message = 'There is no such queue.', hint = 'private.job_queues lists them.';
+    end if;
+    for v_job in select * from pgmq.read(p_queue, v_queue.lease_seconds, least(greatest(p_limit, 1), 100)) loop
+        if v_job.read_ct > v_queue.max_attempts then
+            perform private.bury_job(p_queue, v_job.msg_id, v_job.read_ct, 'Its workers died or ran out of time.');
+        else
+            job_id := v_job.msg_id;
+            attempt := v_job.read_ct;
+            message := v_job.message;
+            return next;
+        end if;
+    end loop;
+end
+$$;
+grant execute on function public.take_jobs to service_role;
+comment on function public.take_jobs is
+    'Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; a job that is neither finished nor failed by then is taken again, and one that was taken too often is dead. For workers: service role only. Definer, because queues belong to the owner of the database.';
+create function public.finish_job(p_queue text, p_job_id bigint, p_attempt integer) returns boolean
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_id bigint;
+begin
+    perform from private.job_queues q where q.queue = p_queue;
+    if found then
+        execute format('delete from pgmq.%I where msg_id = $1 and read_ct = $2 returning msg_id', 'q_' || p_queue)
+        into v_id using p_job_id, p_attempt;
+    end if;
+    return v_id is not null;
+end
+$$;
+grant execute on function public.finish_job(text, bigint, integer) to service_role;
+comment on function public.finish_job(text, bigint, integer) is
+    'Ends a job that was done. False when it had been ended before, or when somebody else has taken it since p_attempt. For workers: service role only. Definer, because queues belong to the owner of the database.';
+
+create function public.fail_job(p_queue text, p_job_id bigint, p_attempt integer, p_error text, p_final boolean default false)
+returns timestamptz
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_queue private.job_queues;
+    v_error constant text := left(coalesce(nullif(p_error, ''), 'failed'), 1000);
+    v_next timestamptz;
+begin
+    select q.* into v_queue from private.job_queues q where q.queue = p_queue;
+    if not found then
+        return null;
+    elsif p_final or p_attempt >= v_queue.max_attempts then
+        if private.bury_job(p_queue, p_job_id, p_attempt, v_error) then
+            insert into private.job_failures (queue, job_id, attempt, error) values (p_queue, p_job_id, p_attempt, v_error);
+        end if;
+        return null;
+    end if;
+    v_next := clock_timestamp()
+        + least(v_queue.longest_pause, v_queue.first_pause * 2 ^ least(p_attempt - 1, 30)) * (0.75 + random() / 2);
+    execute format('update pgmq.%I set vt = $3 where msg_id = $1 and read_ct = $2 returning vt', 'q_' || p_queue)
+    into v_next using p_job_id, p_attempt, v_next;
+    if v_next is not null then
+        insert into private.job_failures (queue, job_id, attempt, error) values (p_queue, p_job_id, p_attempt, v_error);
+    end if;
+    return v_next;
+end
+$$;
+grant execute on function public.fail_job to service_role;
+comment on function public.fail_job is
+    'Says that an attempt failed and returns when the job is tried again; null when it is dead (tried often enough, or p_final: it can never be done) or somebody else has taken it since. For workers: service role only. Definer, because queues belong to the owner of the database.';
+
+create function private.require_operator() returns void
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    if auth.uid() is not null and not (select private.is_operator()) then
+        raise sqlstate 'PT403' using message = 'This is for operators.', hint = 'Ask an operator.';
+    end if;
+end
+$$;
+comment on function private.require_operator is
+    'Refuses a user who is no operator with 403; whoever acts without a user (service role, the owner) passes. Called by functions that anon cannot reach.';
+
+create function private.replay_dead_job(p_id bigint) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_job public.dead_jobs;
+begin
+    perform private.require_operator();
+    delete from public.dead_jobs d where d.id = p_id returning d.* into v_job;
+    if v_job.id is null then
+        raise sqlstate 'PT404' using message = 'There is no such dead job.', hint = 'Somebody may have replayed or deleted it.';
+    end if;
+    perform private.enqueue_job_at(v_job.queue, v_job.message);
+end
+$$;
+grant execute on function private.replay_dead_job to authenticated, service_role;
+comment on function private.replay_dead_job is
+    'Puts a dead job back into its queue. Called by public.replay_dead_job. Definer, because queues belong to the owner of the database.';
+
+create function public.replay_dead_job(p_id bigint) returns void
+language sql
+set search_path = ''
+as $$
+    select private.replay_dead_job(p_id)
+$$;
+grant execute on function public.replay_dead_job to authenticated, service_role;
+comment on function public.replay_dead_job is 'Puts a dead job back into its queue, to be tried as if it were new. For operators.';
+
+create function private.replay_dead_jobs(p_queue text) returns bigint
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_count bigint;
+begin
+    perform private.require_operator();
+    with replayed as (
+        delete from public.dead_jobs d where d.queue = p_queue returning d.message
+    )
+    select count(private.enqueue_job_at(p_queue, r.message)) into v_count from replayed r;
+    return v_count;
+end
+$$;
+grant execute on function private.replay_dead_jobs to authenticated, service_role;
+comment on function private.replay_dead_jobs is 'See public.replay_dead_jobs. Definer, because queues belong to the owner of the database.';
+
+create function public.replay_dead_jobs(p_queue text) returns bigint
+language sql
+set search_path = ''
+as $$
+    select private.replay_dead_jobs(p_queue)
+$$;
+grant execute on function public.replay_dead_jobs to authenticated, service_role;
+comment on function public.replay_dead_jobs is
+    'Puts every dead job of a queue back into it, as after an outage that is over, and says how many. For operators.';
+
+create function private.job_metrics()
+returns table (queue text, depth bigint, ready bigint, oldest_seconds integer, failures_last_hour bigint, dead bigint)
+language plpgsql stable security definer
+set search_path = ''
+as $$
+begin
+    perform private.require_operator();
+    return query
+        select
+            q.queue, m.queue_length, m.queue_visible_length, coalesce(m.oldest_msg_age_sec, 0),
+            (select count(*) from private.job_failures f where f.queue = q.queue and f.at > now() - interval '1 hour'),
+            (select count(*) from public.dead_jobs d where d.queue = q.queue)
+        from private.job_queues q
+        cross join lateral pgmq.metrics(q.queue) m
+        order by q.queue;
+end
+$$;
+grant execute on function private.job_metrics to authenticated, service_role;
+comment on function private.job_metrics is 'See public.job_metrics. Definer, because queues belong to the owner of the database.';
+
+create function public.job_metrics()
+returns table (queue text, depth bigint, ready bigint, oldest_seconds integer, failures_last_hour bigint, dead bigint)
+language sql stable
+set search_path = ''
+as $$
+    select * from private.job_metrics()
+$$;
+grant execute on function public.job_metrics to authenticated, service_role;
+comment on function public.job_metrics is
+    'Of each queue: jobs in it, those that can be taken now, seconds since the oldest was queued, failed attempts in the last hour, dead jobs. For operators and monitoring.';

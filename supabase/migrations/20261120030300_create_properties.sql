@@ -1,0 +1,380 @@
+-- Purpose: properties, the co-hosts who help with them, and the one function that says whose a property is.
+-- Touches: public.properties, public.co_hosts, public.property_amenities, private.my_properties.
+-- Watch: what hangs on a property is readable to whoever can read the property: `exists (select from public.properties ...)`
+-- in a policy applies this table's policies, so that a later reader (a guest with a booking) is let in here, once.
+
+create type public.property_status as enum ('draft', 'published', 'paused', 'archived', 'suspended');
+comment on type public.property_status is 'Draft until first published; paused by the host; archived for good; suspended by an operator.';
+create type public.property_type as enum (
+    'apartment', 'house', 'condominium', 'townhouse', 'loft', 'villa', 'bungalow', 'cabin', 'cottage', 'chalet', 'guesthouse',
+    'guest_suite', 'serviced_apartment', 'aparthotel', 'hotel', 'hostel', 'bed_and_breakfast', 'farm_stay', 'tiny_house',
+    'treehouse', 'boat', 'camper', 'tent', 'castle', 'other'
+);
+comment on type public.property_type is 'Kind of place.';
+create type public.room_type as enum ('entire_place', 'private_room', 'hotel_room', 'shared_room');
+comment on type public.room_type is 'What of the place is the guest''s own.';
+create type public.booking_mode as enum ('instant', 'request');
+comment on type public.booking_mode is 'Whether a booking holds at once or needs the host''s word.';
+create type public.co_host_level as enum ('calendar', 'calendar_and_messages', 'full');
+comment on type public.co_host_level is 'What a co-host may do; each level includes those before it.';
+
+create table public.properties (
+    id uuid default gen_random_uuid() constraint properties_pkey primary key,
+    host_id uuid not null default auth.uid()
+        constraint properties_host_fkey references public.profiles (id) on delete restrict,
+    status public.property_status not null default 'draft',
+    status_reason text constraint properties_status_reason_is_plain
+        check (status_reason ~ '\S' and private.is_plain_text(status_reason, 1000)),
+    published_at timestamptz,
+
+    title text not null constraint properties_title_is_plain
+        check (title ~ '\S' and private.is_plain_text(title, 150) and title !~ '[\n\t]'),
+    description text not null default '' constraint properties_description_is_plain check (private.is_plain_text(description, 10000)),
+    property_type public.property_type,
+    room_type public.room_type,
+    max_guests smallint constraint properties_max_guests_range check (max_guests between 1 and 50),
+    bedrooms smallint constraint properties_bedrooms_range check (bedrooms between 0 and 50),
+    beds smallint constraint properties_beds_range check (beds between 0 and 100),
+    bathrooms numeric(3, 1) constraint properties_bathrooms_are_halves
+        check (bathrooms between 0 and 50 and bathrooms * 2 = trunc(bathrooms * 2)),
+
+    time_zone text constraint properties_time_zone_fkey references public.time_zones (name) on delete restrict,
+    check_in_from time(0) not null default '15:00',
+    check_in_until time(0),
+    check_out_until time(0) not null default '11:00',
+
+    booking_mode public.booking_mode not null default 'request',
+    cancellation_policy_id text not null default 'moderate'
+        constraint properties_cancellation_policy_fkey references public.cancellation_policies (id) on delete restrict,
+    min_nights smallint not null default 1 constraint properties_min_nights_range check (min_nights between 1 and 1125),
+    max_nights smallint not null default 31,
+    check_in_weekdays smallint[] not null default '{1,2,3,4,5,6,7}' constraint properties_check_in_weekdays_are_iso
+        check (cardinality(check_in_weekdays) between 1 and 7 and check_in_weekdays <@ '{1,2,3,4,5,6,7}'::smallint[]),
+    check_out_weekdays smallint[] not null default '{1,2,3,4,5,6,7}' constraint properties_check_out_weekdays_are_iso
+        check (cardinality(check_out_weekdays) between 1 and 7 and check_out_weekdays <@ '{1,2,3,4,5,6,7}'::smallint[]),
+    advance_notice_days smallint not null default 0
+        constraint properties_advance_notice_days_range check (advance_notice_days between 0 and 90),
+    advance_notice_cut_off time(0) not null default '18:00',
+    preparation_nights_before smallint not null default 0
+        constraint properties_preparation_nights_before_range check (preparation_nights_before between 0 and 2),
+    preparation_nights_after smallint not null default 0
+        constraint properties_preparation_nights_after_range check (preparation_nights_after between 0 and 2),
+    booking_window_days smallint not null default 365
+        constraint properties_booking_window_days_range check (booking_window_days between 1 and 1125),
+    max_infants smallint not null default 5 constraint properties_max_infants_range check (max_infants between 0 and 5),
+    max_pets smallint not null default 0 constraint properties_max_pets_range check (max_pets between 0 and 10),
+
+    currency text constraint properties_currency_fkey references public.currencies (code) on delete restrict,
+    base_price bigint constraint properties_base_price_range check (base_price between 1 and 1000000000000),
+    weekend_price bigint constraint properties_weekend_price_range check (weekend_price between 1 and 1000000000000),
+    weekly_discount_percent smallint not null default 0
+        constraint properties_weekly_discount_range check (weekly_discount_percent between 0 and 99),
+    monthly_discount_percent smallint not null default 0
+        constraint properties_monthly_discount_range check (monthly_discount_percent between 0 and 99),
+    early_bird_days smallint not null default 60 constraint properties_early_bird_days_range check (early_bird_days between 30 and 730),
+    early_bird_discount_percent smallint not null default 0
+        constraint properties_early_bird_discount_range check (early_bird_discount_percent between 0 and 99),
+    last_minute_days smallint not null default 7 constraint properties_last_minute_days_range check (last_minute_days between 1 and 28),
+    last_minute_discount_percent smallint not null default 0
+        constraint properties_last_minute_discount_range check (last_minute_discount_percent between 0 and 99),
+    extra_guest_price bigint not null default 0
+        constraint properties_extra_guest_price_range check (extra_guest_price between 0 and 1000000000000),
+    extra_guests_after smallint not null default 1
+        constraint properties_extra_guests_after_range check (extra_guests_after between 1 and 50),
+
+    country text,
+    region text,
+    city text,
+    neighbourhood text,
+    public_latitude double precision,
+    public_longitude double precision,
+
+    source text constraint properties_source_is_slug check (source ~ '^[a-z0-9_-]{1,40}$'),
+    source_id text constraint properties_source_id_is_plain check (source_id ~ '\S' and private.is_plain_text(source_id, 100)),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+
+    constraint properties_check_out_precedes_check_in check (check_out_until <= check_in_from),
+    constraint properties_max_nights_range check (max_nights between min_nights and 1125),
+    constraint properties_prices_have_currency
+        check (currency is not null or (base_price is null and weekend_price is null and extra_guest_price = 0)),
+    constraint properties_source_is_whole check ((source is null) = (source_id is null)),
+    constraint properties_source_is_unique unique (source, source_id),
+    -- what amounts elsewhere refer to, so that they stay in the property's currency
+    constraint properties_currency_is_referable unique (id, currency)
+);
+comment on table public.properties is 'Bookable places. A title makes a draft; publish_property says what else is needed.';
+comment on column public.properties.status is 'Changed by publish_property, pause_property, archive_property, suspend_property, unsuspend_property.';
+comment on column public.properties.status_reason is 'Why an operator suspended it; null otherwise.';
+comment on column public.properties.published_at is 'When it was first published; null when it never was.';
+comment on column public.properties.title is 'One line of up to 150 characters.';
+comment on column public.properties.description is 'Plain text of up to 10,000 characters.';
+comment on column public.properties.property_type is 'Kind of place.';
+comment on column public.properties.room_type is 'What of the place is the guest''s own.';
+comment on column public.properties.max_guests is 'Adults and children; infants under 2 are not counted.';
+comment on column public.properties.bedrooms is 'Number of bedrooms; 0 for a studio.';
+comment on column public.properties.beds is 'Number of beds.';
+comment on column public.properties.bathrooms is 'Number of bathrooms in halves, such as 1.5.';
+comment on column public.properties.time_zone is 'IANA time zone; every rule about hours and days is computed in it.';
+comment on column public.properties.check_in_from is 'Earliest arrival on the first day, local time.';
+comment on column public.properties.check_in_until is 'Latest arrival, local time, after midnight when it is before check_in_from; null for any time.';
+comment on column public.properties.check_out_until is 'Latest departure on the last day, local time.';
+comment on column public.properties.booking_mode is 'Whether a booking holds at once or needs the host''s word.';
+comment on column public.properties.min_nights is 'Shortest stay.';
+comment on column public.properties.max_nights is 'Longest stay.';
+comment on column public.properties.check_in_weekdays is 'ISO weekdays (1 is Monday) on which stays may begin.';
+comment on column public.properties.check_out_weekdays is 'ISO weekdays (1 is Monday) on which stays may end.';
+comment on column public.properties.advance_notice_days is 'A stay is booked at least so many days before its first; 0 allows the same day.';
+comment on column public.properties.advance_notice_cut_off is 'Local time until which the last day that advance_notice_days allows counts.';
+comment on column public.properties.preparation_nights_before is 'Nights kept free before a stay. Between two stays the larger of after and before counts.';
+comment on column public.properties.preparation_nights_after is 'Nights kept free after a stay.';
+comment on column public.properties.booking_window_days is 'How many days ahead a stay may begin.';
+comment on column public.properties.max_infants is 'Children under 2, beyond max_guests.';
+comment on column public.properties.max_pets is 'Number of pets; 0 for none.';
+comment on column public.properties.currency is 'ISO 4217 code of every price of this property.';
+comment on column public.properties.base_price is 'Price of a night in minor units.';
+comment on column public.properties.weekend_price is 'Price of a Friday or Saturday night in minor units; null for the base price.';
+comment on column public.properties.weekly_discount_percent is 'Off each night of a stay of 7 nights or more.';
+comment on column public.properties.monthly_discount_percent is 'Off each night of a stay of 28 nights or more, instead of the weekly one.';
+comment on column public.properties.early_bird_days is 'Booked at least so many days before check-in, the early-bird discount counts.';
+comment on column public.properties.early_bird_discount_percent is 'Off each night, where no discount for the length of stay counts.';
+comment on column public.properties.last_minute_days is 'Booked less than so many days before check-in, the last-minute discount counts.';
+comment on column public.properties.last_minute_discount_percent is 'Off each night, where no other discount counts.';
+comment on column public.properties.extra_guest_price is 'For each guest above extra_guests_after, a night, in minor units.';
+comment on column public.properties.extra_guests_after is 'Guests that the price of a night includes.';
+comment on column public.properties.country is 'ISO 3166-1 alpha-2 code. Written by the address.';
+comment on column public.properties.region is 'State, province or region. Written by the address.';
+comment on column public.properties.city is 'City or village. Written by the address.';
+comment on column public.properties.neighbourhood is 'Part of the city. Written by the address.';
+comment on column public.properties.public_latitude is 'Degrees north (WGS 84) of a point up to 1 km from the place, always the same one. Written by the address.';
+comment on column public.properties.public_longitude is 'Degrees east (WGS 84) of that point.';
+comment on column public.properties.source is 'Where an import found it, such as inside-airbnb; null for what hosts wrote here.';
+comment on constraint properties_status_reason_is_plain on public.properties is
+    'A reason is up to 1,000 characters of plain text, without HTML and control characters.';
+comment on constraint properties_title_is_plain on public.properties is
+    'A title is one line of 1 to 150 characters of plain text, without HTML and control characters.';
+comment on constraint properties_description_is_plain on public.properties is
+    'A description is up to 10,000 characters of plain text, without HTML and control characters.';
+comment on constraint properties_max_guests_range on public.properties is 'A place takes 1 to 50 guests.';
+comment on constraint properties_bedrooms_range on public.properties is 'A place has 0 to 50 bedrooms.';
+comment on constraint properties_beds_range on public.properties is 'A place has 0 to 100 beds.';
+comment on constraint properties_bathrooms_are_halves on public.properties is
+    'A place has 0 to 50 bathrooms, in halves, such as 1.5.';
+comment on constraint properties_min_nights_range on public.properties is 'The shortest stay has 1 to 1,125 nights.';
+comment on constraint properties_max_nights_range on public.properties is
+    'The longest stay has 1,125 nights at most, and no fewer than the shortest.';
+comment on constraint properties_check_in_weekdays_are_iso on public.properties is
+    'The weekdays of check-in are 1 (Monday) to 7 (Sunday), one at least.';
+comment on constraint properties_check_out_weekdays_are_iso on public.properties is
+    'The weekdays of check-out are 1 (Monday) to 7 (Sunday), one at least.';
+comment on constraint properties_check_out_precedes_check_in on public.properties is
+    'Guests leave before the next ones arrive: check_out_until is no later than check_in_from.';
+comment on constraint properties_advance_notice_days_range on public.properties is 'The advance notice is 0 to 90 days.';
+comment on constraint properties_preparation_nights_before_range on public.properties is
+    '0 to 2 nights are kept free before a stay.';
+comment on constraint properties_preparation_nights_after_range on public.properties is
+    '0 to 2 nights are kept free after a stay.';
+comment on constraint properties_booking_window_days_range on public.properties is 'The booking window is 1 to 1,125 days.';
+comment on constraint properties_max_infants_range on public.properties is 'A place takes 0 to 5 infants.';
+comment on constraint properties_max_pets_range on public.properties is 'A place takes 0 to 10 pets.';
+comment on constraint properties_prices_have_currency on public.properties is 'A price needs a currency.';
+comment on constraint properties_base_price_range on public.properties is
+    'A base price is 1 to 1,000,000,000,000 minor units of the currency.';
+comment on constraint properties_weekend_price_range on public.properties is
+    'A weekend price is 1 to 1,000,000,000,000 minor units of the currency.';
+comment on constraint properties_weekly_discount_range on public.properties is 'A weekly discount is 0 to 99 per cent.';
+comment on constraint properties_monthly_discount_range on public.properties is 'A monthly discount is 0 to 99 per cent.';
+comment on constraint properties_early_bird_days_range on public.properties is 'Early birds book 30 to 730 days ahead.';
+comment on constraint properties_early_bird_discount_range on public.properties is 'An early-bird discount is 0 to 99 per cent.';
+comment on constraint properties_last_minute_days_range on public.properties is 'The last minute is 1 to 28 days long.';
+comment on constraint properties_last_minute_discount_range on public.properties is 'A last-minute discount is 0 to 99 per cent.';
+comment on constraint properties_extra_guest_price_range on public.properties is
+    'The price of an extra guest is 0 to 1,000,000,000,000 minor units of the currency.';
+comment on constraint properties_extra_guests_after_range on public.properties is 'The price of a night includes 1 to 50 guests.';
+comment on constraint properties_source_is_slug on public.properties is
+    'A source is 1 to 40 small letters, digits, hyphens and underscores.';
+comment on constraint properties_source_id_is_plain on public.properties is
+    'The id in a source is up to 100 characters of plain text.';
+comment on constraint properties_source_is_whole on public.properties is 'A source and the id in it come together.';
+
+create index properties_host_id_idx on public.properties (host_id);
+create index properties_time_zone_idx on public.properties (time_zone);
+create index properties_currency_idx on public.properties (currency);
+create index properties_cancellation_policy_id_idx on public.properties (cancellation_policy_id);
+create index properties_status_idx on public.properties (status);
+
+create table public.co_hosts (
+    property_id uuid not null constraint co_hosts_property_fkey references public.properties (id) on delete cascade,
+    profile_id uuid not null constraint co_hosts_profile_fkey references public.profiles (id) on delete restrict,
+    level public.co_host_level not null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint co_hosts_pkey primary key (property_id, profile_id)
+);
+comment on table public.co_hosts is 'People who help with a property. A row is made when an invitation is accepted.';
+comment on column public.co_hosts.level is
+    'calendar: sees the property, its address and its calendar, writes availability. calendar_and_messages: also talks with guests. full: also edits, prices, publishes. None sees taxes and payouts, invites, archives or deletes.';
+
+create index co_hosts_profile_id_idx on public.co_hosts (profile_id);
+
+create table public.property_amenities (
+    property_id uuid not null constraint property_amenities_property_fkey references public.properties (id) on delete cascade,
+    amenity_id text not null constraint property_amenities_amenity_fkey references public.amenities (id) on delete restrict,
+    constraint property_amenities_pkey primary key (property_id, amenity_id)
+);
+comment on table public.property_amenities is 'What a property has.';
+
+create index property_amenities_amenity_id_idx on public.property_amenities (amenity_id);
+
+alter table public.properties enable row level security;
+alter table public.co_hosts enable row level security;
+alter table public.property_amenities enable row level security;
+
+grant select on public.properties to anon, authenticated, service_role;
+grant delete on public.properties to authenticated, service_role;
+do $$
+declare
+    v_columns constant text := 'title, description, property_type, room_type, max_guests, bedrooms, beds, bathrooms, time_zone, '
+        'check_in_from, check_in_until, check_out_until, booking_mode, cancellation_policy_id, min_nights, max_nights, '
+        'check_in_weekdays, check_out_weekdays, advance_notice_days, advance_notice_cut_off, preparation_nights_before, '
+        'preparation_nights_after, booking_window_days, max_infants, max_pets, currency, base_price, weekend_price, '
+        'weekly_discount_percent, monthly_discount_percent, early_bird_days, early_bird_discount_percent, last_minute_days, '
+        'last_minute_discount_percent, extra_guest_price, extra_guests_after';
+begin
+    execute format('grant insert (%1$s), update (%1$s) on public.properties to authenticated', v_columns);
+    execute format(
+        'grant insert (id, host_id, source, source_id, %1$s), update (status, status_reason, source, source_id, %1$s) '
+        'on public.properties to service_role',
+        v_columns
+    );
+end
+$$;
+grant select, delete on public.co_hosts to authenticated;
+grant update (level) on public.co_hosts to authenticated;
+grant select, insert, update, delete on public.co_hosts to service_role;
+grant select on public.property_amenities to anon;
+grant select, delete on public.property_amenities to authenticated;
+grant insert (property_id, amenity_id) on public.property_amenities to authenticated;
+grant select, insert, delete on public.property_amenities to service_role;
+
+create function private.properties_of(p_person uuid, p_level public.co_host_level) returns setof uuid
+language sql stable security definer rows 10
+set search_path = ''
+as $$
+    select p.id from public.properties p where p.host_id = p_person
+    union all
+    select c.property_id from public.co_hosts c where c.profile_id = p_person and c.level >= p_level
+$$;
+comment on function private.properties_of is
+    'Properties that a person hosts or co-hosts at that level or above. Called by functions of the owner. Definer, because it answers what the policies of both tables ask.';
+
+create function private.my_properties(p_level public.co_host_level default 'calendar') returns setof uuid
+language sql stable security definer rows 10
+set search_path = ''
+as $$
+    select private.properties_of(auth.uid(), p_level)
+$$;
+grant execute on function private.my_properties to authenticated, service_role;
+comment on function private.my_properties is
+    'Properties that the caller hosts or co-hosts at that level or above. Every policy about membership asks this, as `property_id in (select private.my_properties(...))`: once a statement. Definer, because the policies of properties and co_hosts call it.';
+
+create function private.my_own_properties() returns setof uuid
+language sql stable security definer rows 10
+set search_path = ''
+as $$
+    select p.id from public.properties p where p.host_id = auth.uid()
+$$;
+grant execute on function private.my_own_properties to authenticated, service_role;
+comment on function private.my_own_properties is
+    'Properties that the caller hosts, for what is no co-host''s: taxes, payouts, who the co-hosts are. Definer, as my_properties.';
+
+create policy "Anyone can read published properties" on public.properties for select to anon using (status = 'published');
+create policy "People can make properties of their own" on public.properties for insert to authenticated
+    with check (host_id = (select auth.uid()));
+create policy "Hosts and full co-hosts can update properties" on public.properties for update to authenticated
+    using (id in (select private.my_properties('full')))
+    with check (id in (select private.my_properties('full')));
+create policy "Hosts can delete properties" on public.properties for delete to authenticated
+    using (host_id = (select auth.uid()));
+
+create policy "Hosts, co-hosts and operators can read co-hosts" on public.co_hosts for select to authenticated
+    using (property_id in (select private.my_properties('calendar')) or (select private.is_operator()));
+create policy "Hosts can change the level of co-hosts" on public.co_hosts for update to authenticated
+    using (property_id in (select private.my_own_properties()))
+    with check (property_id in (select private.my_own_properties()));
+create policy "Hosts can remove co-hosts, who can leave" on public.co_hosts for delete to authenticated
+    using (profile_id = (select auth.uid()) or property_id in (select private.my_own_properties()));
+
+create policy "Whoever can read a property can read its amenities" on public.property_amenities for select to anon, authenticated
+    using (exists (select from public.properties p where p.id = property_id));
+create policy "Hosts and full co-hosts can add amenities" on public.property_amenities for insert to authenticated
+    with check (property_id in (select private.my_properties('full')));
+create policy "Hosts and full co-hosts can remove amenities" on public.property_amenities for delete to authenticated
+    using (property_id in (select private.my_properties('full')));
+
+create function private.check_property() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_minimum bigint := (select c.minimum_price from public.currencies c where c.code = new.currency);
+begin
+    -- a token outlives its account; the lock meets that of refuse_departure
+    if tg_op = 'INSERT' then
+        perform from public.profiles h where h.id = new.host_id and h.deleted_at is null for key share;
+        if not found then
+            raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
+        end if;
+    end if;
+    if exists (select from public.cancellation_policies c where c.id = new.cancellation_policy_id and c.host_id <> new.host_id) then
+        raise sqlstate 'PT422' using
+            message = 'That cancellation policy belongs to another host.',
+            hint = 'Choose a common policy, or one that this property''s host wrote.';
+    end if;
+    if least(new.base_price, new.weekend_price) < v_minimum then
+        raise sqlstate 'PT422' using
+            message = format('A night costs at least %s (minor units of %s).', v_minimum, new.currency),
+            hint = 'Prices are whole numbers of the currency''s minor unit: 12000 is 120.00 EUR.';
+    end if;
+    return new;
+end
+$$;
+comment on function private.check_property is
+    'Trigger: the host still is here; the policy is a common one or the host''s; prices are at or above the currency''s lowest. Definer, because it locks the host''s profile.';
+
+create trigger check_property before insert or update of host_id, cancellation_policy_id, currency, base_price, weekend_price
+    on public.properties for each row execute function private.check_property();
+create trigger set_updated_at before update on public.properties for each row execute function private.set_updated_at();
+create trigger validate_row before insert or update on public.properties
+    for each row when (auth.role() is not null) execute function private.validate_row();
+create trigger validate_row before insert on public.property_amenities
+    for each row when (auth.role() is not null) execute function private.validate_row();
+create trigger set_updated_at before update on public.co_hosts for each row execute function private.set_updated_at();
+
+create function private.limit_per_property() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_max constant integer := tg_argv[0];
+    v_count integer;
+begin
+    -- one writer after the other on a property, so that two cannot both be the last that fits
+    perform from public.properties p where p.id in (select n.property_id from new_rows n) order by p.id for no key update;
+    execute format(
+        'select max(c.count) from (select count(*) from public.%I t where t.property_id in (select property_id from new_rows) '
+        'group by t.property_id) c', tg_table_name
+    ) into v_count;
+    if v_count > v_max then
+        raise sqlstate 'PT422' using
+            message = format('A property has at most %s %s.', v_max, replace(tg_table_name, '_', ' ')),
+            hint = 'Remove some before you add others.';
+    end if;
+    return null;
+end
+$$;
+comment on function private.limit_per_property is
+    'Trigger after an insert, with the rows as new_rows and the limit as argument: so many rows of this table at most for a property. Definer, so that it counts every row.';
+
+create trigger limit_per_property after insert on public.co_hosts
+    referencing new table as new_rows for each statement execute function private.limit_per_property(20);

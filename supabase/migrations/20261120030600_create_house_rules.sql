@@ -1,0 +1,88 @@
+-- Purpose: house rules in versions. Nothing is changed or deleted: new rules are a new row, and a booking keeps the version it
+-- was made under.
+-- Touches: public.house_rules, public.current_house_rules.
+
+create table public.house_rules (
+    property_id uuid not null constraint house_rules_property_fkey references public.properties (id) on delete cascade,
+    version integer not null default 1 constraint house_rules_version_is_positive check (version > 0),
+    smoking_allowed boolean not null default false,
+    events_allowed boolean not null default false,
+    children_allowed boolean not null default true,
+    commercial_photography_allowed boolean not null default false,
+    quiet_from time(0),
+    quiet_until time(0),
+    additional_rules text not null default '' constraint house_rules_additional_rules_are_plain
+        check (private.is_plain_text(additional_rules, 5000)),
+    created_by uuid default auth.uid() constraint house_rules_created_by_fkey references public.profiles (id) on delete restrict,
+    created_at timestamptz not null default now(),
+    constraint house_rules_pkey primary key (property_id, version),
+    constraint house_rules_quiet_hours_are_whole check ((quiet_from is null) = (quiet_until is null))
+);
+comment on table public.house_rules is 'House rules; the highest version counts. A property begins with version 1, the defaults. To change them, insert the whole set.';
+comment on column public.house_rules.smoking_allowed is 'Indoors.';
+comment on column public.house_rules.events_allowed is 'Parties and events.';
+comment on column public.house_rules.children_allowed is 'False where the place is not safe or suitable for children and infants.';
+comment on column public.house_rules.commercial_photography_allowed is 'Photography and filming for trade.';
+comment on column public.house_rules.quiet_from is 'Local time from which guests are quiet; null for no quiet hours.';
+comment on column public.house_rules.quiet_until is 'Local time until which guests are quiet.';
+comment on column public.house_rules.additional_rules is 'Plain text of up to 5,000 characters.';
+comment on column public.house_rules.created_by is 'Who wrote this version; null when the service role did.';
+comment on constraint house_rules_additional_rules_are_plain on public.house_rules is
+    'Additional rules are up to 5,000 characters of plain text, without HTML and control characters.';
+comment on constraint house_rules_quiet_hours_are_whole on public.house_rules is 'Quiet hours have a beginning and an end.';
+
+create index house_rules_created_by_idx on public.house_rules (created_by);
+
+alter table public.house_rules enable row level security;
+
+grant select on public.house_rules to anon, authenticated;
+grant insert (
+    property_id, smoking_allowed, events_allowed, children_allowed, commercial_photography_allowed, quiet_from, quiet_until,
+    additional_rules
+) on public.house_rules to authenticated;
+grant select, insert on public.house_rules to service_role;
+
+create policy "Whoever can read a property can read its house rules" on public.house_rules for select to anon, authenticated
+    using (exists (select from public.properties p where p.id = property_id));
+create policy "Hosts and full co-hosts can write house rules" on public.house_rules for insert to authenticated
+    with check (property_id in (select private.my_properties('full')));
+
+create function private.number_house_rules() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform from public.properties p where p.id = new.property_id for no key update;
+    new.version := 1 + coalesce((select max(h.version) from public.house_rules h where h.property_id = new.property_id), 0);
+    return new;
+end
+$$;
+comment on function private.number_house_rules is
+    'Trigger: gives the next version, whatever was sent; one writer after the other on a property. Definer, so that it sees every version.';
+
+create function private.begin_house_rules() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    insert into public.house_rules (property_id) values (new.id);
+    return null;
+end
+$$;
+comment on function private.begin_house_rules is 'Trigger: a new property has the default house rules. Definer, because the policy cannot see the property yet.';
+
+create trigger number_house_rules before insert on public.house_rules for each row execute function private.number_house_rules();
+create trigger refuse_change before update on public.house_rules for each row execute function private.refuse_change();
+create trigger validate_row before insert or update on public.house_rules
+    for each row when (auth.role() is not null) execute function private.validate_row();
+create trigger begin_house_rules after insert on public.properties for each row execute function private.begin_house_rules();
+
+create function public.current_house_rules(p_property public.properties) returns setof public.house_rules
+language sql stable rows 1
+set search_path = ''
+as $$
+    select h.* from public.house_rules h where h.property_id = p_property.id order by h.version desc limit 1
+$$;
+grant execute on function public.current_house_rules to anon, authenticated, service_role;
+comment on function public.current_house_rules is
+    'The rules that count. Embeds as `properties?select=title,current_house_rules(*)`.';

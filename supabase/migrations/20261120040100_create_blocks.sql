@@ -1,0 +1,155 @@
+-- Purpose: nights that are taken by something that is no booking here: the host's own blocks, and stays on other platforms.
+-- Touches: public.host_blocks, public.external_blocks, public.occupancies, a trigger on auth.users.
+-- Watch: the row says why, the occupancy beside it takes the nights, by trigger; where they are taken already, the write fails
+-- with 409. A stay on another platform keeps preparation nights like one here, a host's block does not.
+
+create type public.occupancy_kind as enum ('booking', 'host_block', 'external_block');
+comment on type public.occupancy_kind is 'What takes the nights: a booking here, the host, a stay on another platform.';
+
+create table public.host_blocks (
+    id uuid default gen_random_uuid() constraint host_blocks_pkey primary key,
+    property_id uuid not null constraint host_blocks_property_fkey references public.properties (id) on delete cascade,
+    check_in date not null,
+    check_out date not null,
+    note text not null default '' constraint host_blocks_note_is_plain check (private.is_plain_text(note, 500)),
+    created_by uuid default auth.uid() constraint host_blocks_created_by_fkey references public.profiles (id) on delete restrict,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint host_blocks_dates_are_in_order
+        check (check_in >= '2000-01-01' and check_out > check_in and check_out <= '2100-01-01')
+);
+comment on table public.host_blocks is 'Nights that the host keeps for something else. At most 1,000 a property. 409 where they are booked already.';
+comment on column public.host_blocks.check_in is 'First night.';
+comment on column public.host_blocks.check_out is 'The day after the last night.';
+comment on column public.host_blocks.note is 'For host and co-hosts alone.';
+comment on column public.host_blocks.created_by is 'Who wrote it; null when the service role did.';
+comment on constraint host_blocks_note_is_plain on public.host_blocks is
+    'A note has up to 500 characters of plain text, without HTML and control characters.';
+comment on constraint host_blocks_dates_are_in_order on public.host_blocks is
+    'The dates are in order, from 2000 to 2100; check_out is the day after the last night.';
+
+create index host_blocks_property_id_idx on public.host_blocks (property_id, check_in);
+create index host_blocks_created_by_idx on public.host_blocks (created_by);
+
+create table public.external_blocks (
+    id uuid default gen_random_uuid() constraint external_blocks_pkey primary key,
+    property_id uuid not null constraint external_blocks_property_fkey references public.properties (id) on delete cascade,
+    source text not null constraint external_blocks_source_is_slug check (source ~ '^[a-z0-9_-]{1,40}$'),
+    source_id text not null constraint external_blocks_source_id_is_plain check (source_id ~ '\S' and private.is_plain_text(source_id, 200)),
+    check_in date not null,
+    check_out date not null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint external_blocks_source_is_unique unique (property_id, source, source_id),
+    constraint external_blocks_dates_are_in_order
+        check (check_in >= '2000-01-01' and check_out > check_in and check_out <= '2100-01-01')
+);
+comment on table public.external_blocks is 'Stays on other platforms, as their feeds tell. Written by the service that reads feeds.';
+comment on column public.external_blocks.source is 'Which feed, such as airbnb.';
+comment on column public.external_blocks.source_id is 'What the feed calls the stay: its UID.';
+comment on column public.external_blocks.check_in is 'First night.';
+comment on column public.external_blocks.check_out is 'The day after the last night.';
+
+alter table public.host_blocks enable row level security;
+alter table public.external_blocks enable row level security;
+
+grant select, delete on public.host_blocks to authenticated;
+grant insert (property_id, check_in, check_out, note), update (check_in, check_out, note) on public.host_blocks to authenticated;
+grant select, insert, update, delete on public.host_blocks to service_role;
+grant select on public.external_blocks to authenticated;
+grant select, insert, update, delete on public.external_blocks to service_role;
+
+create policy "Hosts, co-hosts and operators can read host blocks" on public.host_blocks for select to authenticated
+    using (property_id in (select private.my_properties('calendar')) or (select private.is_operator()));
+create policy "Hosts and co-hosts can add host blocks" on public.host_blocks for insert to authenticated
+    with check (property_id in (select private.my_properties('calendar')));
+create policy "Hosts and co-hosts can update host blocks" on public.host_blocks for update to authenticated
+    using (property_id in (select private.my_properties('calendar')))
+    with check (property_id in (select private.my_properties('calendar')));
+create policy "Hosts and co-hosts can delete host blocks" on public.host_blocks for delete to authenticated
+    using (property_id in (select private.my_properties('calendar')));
+
+create policy "Hosts, co-hosts and operators can read external blocks" on public.external_blocks for select to authenticated
+    using (property_id in (select private.my_properties('calendar')) or (select private.is_operator()));
+
+create function private.occupy_for_block() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_kind constant public.occupancy_kind := tg_argv[0];
+    v_done boolean;
+begin
+    if tg_op = 'UPDATE' and new.property_id <> old.property_id then
+        raise sqlstate 'PT409' using message = 'A block stays with its property.', hint = 'Delete it and make another.';
+    end if;
+    perform private.lock_property(new.property_id);
+    begin
+        if tg_op = 'INSERT' then
+            insert into public.occupancies (property_id, kind, check_in, check_out, host_block_id, external_block_id)
+            values (
+                new.property_id, v_kind, new.check_in, new.check_out,
+                case when v_kind = 'host_block' then new.id end, case when v_kind = 'external_block' then new.id end
+            )
+            on conflict on constraint occupancies_do_not_overlap do nothing;
+        else
+            update public.occupancies o
+            set check_in = new.check_in, check_out = new.check_out
+            where o.kind = v_kind and new.id = case when v_kind = 'host_block' then o.host_block_id else o.external_block_id end;
+        end if;
+        v_done := found;
+    exception when exclusion_violation then
+        v_done := false;
+    end;
+    if not v_done then
+        -- its own nights are not in its way; the refusal brings them back
+        delete from public.occupancies o where new.id in (o.host_block_id, o.external_block_id);
+        perform private.refuse_occupancy(v_kind, (
+            select coalesce(jsonb_agg(r.reason), '[]')
+            from public.properties p,
+                jsonb_array_elements(private.occupancy_conflicts(
+                    p.id, new.check_in, new.check_out, p.preparation_nights_before, p.preparation_nights_after, null, clock_timestamp()
+                )) as r (reason)
+            where p.id = new.property_id and (v_kind = 'external_block' or r.reason ->> 'code' = 'occupied')
+        ));
+    end if;
+    return null;
+end
+$$;
+comment on function private.occupy_for_block is
+    'Trigger of host_blocks and external_blocks, with the kind as argument: takes the nights of a new block, moves those of a changed one, 409 with the reasons when they are taken. Definer, because no role may write occupancies.';
+
+create trigger occupy_for_block after insert on public.host_blocks
+    for each row execute function private.occupy_for_block('host_block');
+create trigger occupy_for_block_again after update on public.host_blocks for each row
+    when ((new.property_id, new.check_in, new.check_out) is distinct from (old.property_id, old.check_in, old.check_out))
+    execute function private.occupy_for_block('host_block');
+create trigger occupy_for_block after insert on public.external_blocks
+    for each row execute function private.occupy_for_block('external_block');
+create trigger occupy_for_block_again after update on public.external_blocks for each row
+    when ((new.property_id, new.check_in, new.check_out) is distinct from (old.property_id, old.check_in, old.check_out))
+    execute function private.occupy_for_block('external_block');
+create trigger limit_per_property after insert on public.host_blocks
+    referencing new table as new_rows for each statement execute function private.limit_per_property(1000);
+create trigger validate_row before insert or update on public.host_blocks
+    for each row when (auth.role() is not null) execute function private.validate_row();
+create trigger set_updated_at before update on public.host_blocks for each row execute function private.set_updated_at();
+create trigger set_updated_at before update on public.external_blocks for each row execute function private.set_updated_at();
+
+create function private.forget_block_notes() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    update public.host_blocks b
+    set note = ''
+    where b.note <> '' and (
+        b.created_by = old.id or b.property_id in (select p.id from public.properties p where p.host_id = old.id)
+    );
+    return null;
+end
+$$;
+comment on function private.forget_block_notes is
+    'Trigger on auth.users: empties the notes that a person who leaves wrote, or that stand on their archived properties; the nights stay blocked. Definer, because it runs as Auth''s role or as the deleting person.';
+
+create trigger forget_block_notes after delete on auth.users for each row execute function private.forget_block_notes();

@@ -1,0 +1,228 @@
+-- Purpose: quotes. What a stay costs, until when it can be given back, and an id that says that nothing of it has changed.
+-- Touches: public.quote, private.settings, private.quote_id, private.compute_quote, private.refuse_stay, public.quote_stay.
+-- Watch: a quote is not stored. Its id holds its end and a hash of everything it rests on; a booking that names it computes the
+-- quote again and compares. So quoting writes nothing, can be cached and answered by a replica, and cannot fill a disk; and a
+-- price that has changed is met by a comparison of values, not by remembering what was changed when.
+
+insert into private.settings (name, value, description) values
+    ('quote_validity', '30 minutes', 'How long a quote can be booked.');
+
+create type public.quote as (
+    id uuid,
+    expires_at timestamptz,
+    property_id uuid,
+    check_in date,
+    check_out date,
+    nights integer,
+    adults integer,
+    children integer,
+    infants integer,
+    pets integer,
+    booking_mode public.booking_mode,
+    currency text,
+    lines public.quote_line[],
+    rent bigint,
+    discount bigint,
+    fees bigint,
+    taxes bigint,
+    guest_platform_fee bigint,
+    guest_total bigint,
+    host_platform_fee bigint,
+    host_total bigint,
+    time_zone text,
+    check_in_at timestamptz,
+    check_out_at timestamptz,
+    cancellation_policy_id text,
+    cancellation_policy_name text,
+    cancellation_steps jsonb,
+    cancellation_terms public.cancellation_term[],
+    house_rules_version integer,
+    terms_hash text
+);
+comment on type public.quote is 'An offer of a stay. Amounts in minor units of the currency.';
+comment on column public.quote.id is 'To be named when booking; belongs to whoever asked for it, or to anybody when that was nobody signed in.';
+comment on column public.quote.expires_at is 'When it can no longer be booked by its id.';
+comment on column public.quote.lines is 'What the totals are made of.';
+comment on column public.quote.rent is 'Nights before the discount.';
+comment on column public.quote.discount is 'Negative, or 0.';
+comment on column public.quote.fees is 'Cleaning, extra guests, pets and other fees.';
+comment on column public.quote.taxes is 'Added to prices; what prices include is on the lines.';
+comment on column public.quote.guest_platform_fee is 'What the guest pays the platform.';
+comment on column public.quote.guest_total is 'What the guest pays: the sum of the amounts of lines.';
+comment on column public.quote.host_platform_fee is 'What the host pays the platform; negative, or 0.';
+comment on column public.quote.host_total is 'What the host gets: the sum of the host amounts of lines.';
+comment on column public.quote.check_in_at is 'Earliest arrival.';
+comment on column public.quote.check_out_at is 'Latest departure.';
+comment on column public.quote.cancellation_terms is 'What goes back until when, if it were confirmed now.';
+comment on column public.quote.house_rules_version is 'The version that the guest agrees to.';
+comment on column public.quote.terms_hash is 'Of everything that the guest would agree to; another hash is another offer.';
+
+create function private.quote_id(p_terms_hash text, p_expires_at timestamptz, p_owner uuid) returns uuid
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+    v_seconds constant bigint := extract(epoch from p_expires_at)::bigint;
+begin
+    -- a UUID of version 8: 32 bits of seconds, then of the hash
+    return overlay(overlay(
+        lpad(to_hex(v_seconds), 8, '0') || left(encode(sha256(convert_to(concat_ws('|', p_terms_hash, v_seconds, p_owner), 'UTF8')), 'hex'), 24)
+    placing '8' from 13) placing '8' from 17)::uuid;
+end
+$$;
+comment on function private.quote_id is
+    'The id of a quote with these terms, this end and this owner; null for nobody. Called by functions of the owner.';
+
+create function private.quote_expires_at(p_quote_id uuid) returns timestamptz
+language sql immutable
+set search_path = ''
+as $$
+    select to_timestamp((('x' || left(p_quote_id::text, 8))::bit(32)::bigint))
+$$;
+comment on function private.quote_expires_at is 'When a quote ends, which its id tells. Called by functions of the owner.';
+
+create function private.quote_holds(p_quote_id uuid, p_terms_hash text, p_owner uuid, p_now timestamptz) returns boolean
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_expires_at constant timestamptz := private.quote_expires_at(p_quote_id);
+begin
+    -- nobody was given one that ends later
+    return p_now < v_expires_at and v_expires_at <= p_now + private.duration('quote_validity')
+        and p_quote_id in (private.quote_id(p_terms_hash, v_expires_at, p_owner), private.quote_id(p_terms_hash, v_expires_at, null));
+end
+$$;
+comment on function private.quote_holds is
+    'Whether an id is that of a quote with these terms, for p_owner or for anybody, that has not ended by p_now. Called by functions of the owner.';
+
+create function private.compute_quote(
+    p_property public.properties, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer,
+    p_pets integer, p_owner uuid, p_now timestamptz
+)
+returns public.quote
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_terms record;
+    v_night_prices bigint[];
+    v_price record;
+    v_terms_hash text;
+    v_check_in_at timestamptz;
+    v_expires_at timestamptz;
+begin
+    select
+        c.name as policy_name, c.steps, s.value::interval as validity,
+        (select h.version from public.house_rules h where h.property_id = p_property.id order by h.version desc limit 1) as house_rules_version
+    into v_terms
+    from private.settings s
+    left join public.cancellation_policies c on c.id = p_property.cancellation_policy_id
+    where s.name = 'quote_validity';
+    v_night_prices := private.night_prices(p_property, p_check_in, p_check_out);
+    v_price := private.price_stay(p_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now);
+    -- what JSON readers can tell apart
+    if v_price.guest_total > 9007199254740991 then
+        raise sqlstate 'PT422' using
+            message = 'The price of this stay is too high to be charged.',
+            detail = jsonb_build_array(jsonb_build_object('code', 'amount_too_large', 'message', 'The total is above 2^53 - 1 minor units.'))::text,
+            hint = 'Choose a shorter stay.';
+    end if;
+    v_check_in_at := (p_check_in + p_property.check_in_from) at time zone p_property.time_zone;
+    v_expires_at := date_trunc('second', p_now + v_terms.validity);
+    -- nothing whose text depends on the session
+    v_terms_hash := encode(sha256(convert_to(concat_ws(
+        '|', p_property.id, p_check_in - date '2000-01-01', p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets,
+        p_property.booking_mode, p_property.currency, v_price.lines, p_property.time_zone, p_property.check_in_from,
+        p_property.check_out_until, p_property.cancellation_policy_id, v_terms.steps, v_terms.house_rules_version
+    ), 'UTF8')), 'hex');
+    -- in the order of the type
+    return row(
+        private.quote_id(v_terms_hash, v_expires_at, p_owner), v_expires_at, p_property.id, p_check_in, p_check_out,
+        p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets, p_property.booking_mode, p_property.currency,
+        v_price.lines, v_price.rent, v_price.discount, v_price.fees, v_price.taxes, v_price.guest_platform_fee,
+        v_price.guest_total, v_price.host_platform_fee, v_price.host_total, p_property.time_zone,
+        v_check_in_at, (p_check_out + p_property.check_out_until) at time zone p_property.time_zone,
+        p_property.cancellation_policy_id, v_terms.policy_name, v_terms.steps,
+        private.cancellation_terms(
+            v_terms.steps, v_night_prices, v_price.guest_total::bigint, v_check_in_at, p_property.time_zone, p_now
+        ),
+        v_terms.house_rules_version, v_terms_hash
+    )::public.quote;
+end
+$$;
+comment on function private.compute_quote is
+    'The quote of a stay at p_property for p_owner at p_now, whether or not it can be booked; ask bookability first. Called by quote, booking and alteration.';
+
+create function private.refuse_stay(p_reasons jsonb) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if p_reasons = '[]' then
+        return;
+    elsif not jsonb_path_exists(p_reasons, '$[*] ? (!(@.code == "occupied" || @.code starts with "preparation_"))') then
+        perform private.refuse_occupancy('booking', p_reasons);
+    end if;
+    raise sqlstate 'PT422' using
+        message = p_reasons -> 0 ->> 'message',
+        detail = p_reasons::text,
+        hint = 'The details list every reason as JSON [{code, message, ...}].';
+end
+$$;
+grant execute on function private.refuse_stay to anon, authenticated, service_role;
+comment on function private.refuse_stay is
+    'Answers the reasons of bookability: 409 when only other stays are in the way, 422 when a rule is broken, always with all of them. Called by quote, booking and alteration.';
+
+create function private.quote_stay(
+    p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
+)
+returns public.quote
+language plpgsql stable security definer
+set search_path = ''
+as $$
+declare
+    v_broken record;
+begin
+    select b.codes, b.property into v_broken
+    from private.broken_rules(array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets) b;
+    return case
+        when v_broken.codes = '{}' then private.compute_quote(
+            v_broken.property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, auth.uid(), now()
+        )
+    end;
+end
+$$;
+grant execute on function private.quote_stay to anon, authenticated, service_role;
+comment on function private.quote_stay is
+    'The caller''s quote of a stay, or null when it cannot be booked now. Called by public.quote_stay. Definer, because taxes and occupancies are hidden from guests.';
+
+create function public.quote_stay(
+    p_property_id uuid, p_check_in text, p_check_out text,
+    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0
+)
+returns public.quote
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_days constant date[] := private.read_days(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
+    v_quote constant public.quote := private.quote_stay(
+        p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets
+    );
+begin
+    if v_quote.id is not null then
+        return v_quote;
+    end if;
+    -- only what is published can be booked, and everybody sees that; why another cannot be is not for everybody
+    if not exists (select from public.properties p where p.id = p_property_id) then
+        raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check the id.';
+    end if;
+    perform private.refuse_stay(private.visible_bookability(
+        p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets
+    ));
+end
+$$;
+grant execute on function public.quote_stay to anon, authenticated, service_role;
+comment on function public.quote_stay is
+    'What a stay (days as YYYY-MM-DD) costs guest and host, line by line, and until when it can be given back. 422, or 409 where only other stays are in the way, lists in its details every reason why it cannot be booked.';

@@ -1,0 +1,384 @@
+-- Purpose: bookings: what was agreed, the states they go through, who may move them, and a record that nobody can alter.
+-- Touches: private.bookings, booking_transitions, booking_events; public.booking_line_items.
+-- Watch: clients meet the view public.bookings of the next files. The table's own trigger lets nothing through that
+-- booking_transitions does not list, whoever asks.
+-- Lock order everywhere: idempotency key, property, booking.
+
+create type public.booking_status as enum (
+    'requested', 'awaiting_payment', 'confirmed', 'completed', 'declined', 'withdrawn', 'expired', 'cancelled', 'no_show'
+);
+comment on type public.booking_status is
+    'requested: the host has 24 hours, and no longer than the first day. awaiting_payment: an unpaid hold of 15 minutes. The last six are ends; only a completed stay can still be reported as no_show.';
+create type public.booking_actor as enum ('guest', 'host', 'co_host', 'operator', 'system', 'clock');
+comment on type public.booking_actor is
+    'Who acts on a booking: the parties, a full co-host, an operator; system is whoever acts without a user, clock is time itself.';
+
+create table private.bookings (
+    id uuid default gen_random_uuid() constraint bookings_pkey primary key,
+    property_id uuid not null constraint bookings_property_fkey references public.properties (id) on delete restrict,
+    host_id uuid not null constraint bookings_host_fkey references public.profiles (id) on delete restrict,
+    guest_id uuid not null constraint bookings_guest_fkey references public.profiles (id) on delete restrict,
+    status public.booking_status not null,
+    status_at timestamptz not null default now(),
+    status_reason text constraint bookings_status_reason_is_plain
+        check (status_reason ~ '\S' and private.is_plain_text(status_reason, 1000)),
+    expires_at timestamptz,
+    confirmed_at timestamptz,
+
+    check_in date not null,
+    check_out date not null,
+    nights integer not null generated always as (check_out - check_in) stored,
+    adults smallint not null constraint bookings_adults_range check (adults between 1 and 50),
+    children smallint not null constraint bookings_children_range check (children between 0 and 50),
+    infants smallint not null constraint bookings_infants_range check (infants between 0 and 5),
+    pets smallint not null constraint bookings_pets_range check (pets between 0 and 10),
+
+    booking_mode public.booking_mode not null,
+    currency text not null constraint bookings_currency_fkey references public.currencies (code) on delete restrict,
+    guest_total bigint not null constraint bookings_guest_total_is_not_negative check (guest_total >= 0),
+    host_total bigint not null constraint bookings_host_total_is_not_negative check (host_total >= 0),
+    night_prices bigint[] not null,
+
+    property_title text not null,
+    property_city text,
+    time_zone text not null constraint bookings_time_zone_fkey references public.time_zones (name) on delete restrict,
+    check_in_from time(0) not null,
+    check_out_until time(0) not null,
+    check_in_at timestamptz not null,
+    check_out_at timestamptz not null,
+    cancellation_policy_id text not null,
+    cancellation_policy_name text not null,
+    cancellation_steps jsonb not null,
+    house_rules_version integer not null,
+
+    quote_id uuid,
+    idempotency_key text constraint bookings_idempotency_key_length check (char_length(idempotency_key) between 1 and 255),
+    request_hash bytea not null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    payout_currency text constraint bookings_payout_currency_fkey references public.currencies (code) on delete restrict,
+    payout_rate numeric,
+
+    constraint bookings_dates_are_in_order check (check_out > check_in),
+    constraint bookings_nights_have_prices check (cardinality(night_prices) = check_out - check_in),
+    constraint bookings_unpaid_ones_expire check ((status in ('requested', 'awaiting_payment')) = (expires_at is not null)),
+    constraint bookings_kept_ones_were_confirmed
+        check (status not in ('confirmed', 'completed', 'cancelled', 'no_show') or confirmed_at is not null),
+    constraint bookings_house_rules_fkey
+        foreign key (property_id, house_rules_version) references public.house_rules (property_id, version) on delete restrict,
+    constraint bookings_idempotency_key_is_unique unique (guest_id, idempotency_key),
+    constraint bookings_payout_rate_has_a_currency check ((payout_currency is null) = (payout_rate is null))
+);
+comment on table private.bookings is
+    'Bookings as they were agreed: prices, policy, house rules, zone and times are copies, so that no later change of the property changes a promise. Clients read public.bookings.';
+comment on column private.bookings.night_prices is 'Of each night in order, before the discount: what a cancellation shares out.';
+comment on column private.bookings.request_hash is 'Of what was sent, to tell a repetition from another request with the same key.';
+
+create index bookings_property_id_idx on private.bookings (property_id, house_rules_version);
+create index bookings_property_dates_idx on private.bookings (property_id, check_in);
+create index bookings_host_id_idx on private.bookings (host_id);
+create index bookings_currency_idx on private.bookings (currency);
+comment on column private.bookings.payout_currency is 'What the host is paid in; null when that is the booking''s currency.';
+comment on column private.bookings.payout_rate is 'What the host gets for a unit of the booking''s currency, fixed by the quote.';
+create index bookings_payout_currency_idx on private.bookings (payout_currency);
+create index bookings_time_zone_idx on private.bookings (time_zone);
+create index bookings_guest_id_idx on private.bookings (guest_id, created_at);
+create index bookings_guest_id_expires_at_idx on private.bookings (guest_id, expires_at) where expires_at is not null;
+create index bookings_expires_at_idx on private.bookings (expires_at) where expires_at is not null;
+create index bookings_check_out_at_idx on private.bookings (check_out_at) where status = 'confirmed';
+
+create table public.booking_line_items (
+    booking_id uuid not null constraint booking_line_items_booking_fkey references private.bookings (id) on delete restrict,
+    position smallint not null,
+    kind public.line_kind not null,
+    description text not null,
+    quantity integer not null,
+    unit_amount bigint not null,
+    percent numeric,
+    amount bigint not null,
+    host_amount bigint not null,
+    included_amount bigint not null,
+    constraint booking_line_items_pkey primary key (booking_id, position),
+    constraint booking_line_items_multiply check (quantity * unit_amount in (amount, host_amount, included_amount))
+);
+comment on table public.booking_line_items is
+    'What a booking costs, copied from its quote; lines sum to its totals. For guest, host and operators: co-hosts do not see payouts.';
+comment on column public.booking_line_items.kind is 'What the line is for.';
+comment on column public.booking_line_items.description is 'What guests read.';
+comment on column public.booking_line_items.quantity is 'Nights, guests or times; quantity times unit_amount is the amount.';
+comment on column public.booking_line_items.unit_amount is 'For one; of lines in per cent the whole amount. Minor units.';
+comment on column public.booking_line_items.percent is 'Of lines in per cent; null for others.';
+comment on column public.booking_line_items.amount is 'What it adds to what the guest pays.';
+comment on column public.booking_line_items.host_amount is 'What it adds to what the host gets.';
+comment on column public.booking_line_items.included_amount is 'A tax that prices include: how much of them it is.';
+
+create table private.booking_transitions (
+    from_status public.booking_status not null,
+    to_status public.booking_status not null,
+    actor public.booking_actor not null,
+    guard text constraint booking_transitions_guard_is_known check (
+        guard in ('before_expiry', 'after_expiry', 'before_check_out', 'after_check_out', 'no_show_window', 'paid', 'payment_ended')
+    ),
+    constraint booking_transitions_pkey primary key (from_status, to_status, actor)
+);
+comment on table private.booking_transitions is
+    'Changes of status that are legal, for whom, and when. What is not here does not happen. A booking begins as requested or awaiting_payment.';
+alter table private.booking_transitions enable row level security;
+
+insert into private.booking_transitions (from_status, to_status, actor, guard) values
+    ('requested', 'awaiting_payment', 'host', 'before_expiry'),
+    ('requested', 'awaiting_payment', 'co_host', 'before_expiry'),
+    ('requested', 'declined', 'host', 'before_expiry'),
+    ('requested', 'declined', 'co_host', 'before_expiry'),
+    ('requested', 'withdrawn', 'guest', 'before_expiry'),
+    ('requested', 'expired', 'clock', 'after_expiry'),
+    ('awaiting_payment', 'confirmed', 'operator', 'before_expiry'),
+    ('awaiting_payment', 'confirmed', 'system', 'before_expiry'),
+    ('awaiting_payment', 'withdrawn', 'guest', 'before_expiry'),
+    ('awaiting_payment', 'expired', 'clock', 'after_expiry'),
+    ('confirmed', 'cancelled', 'guest', 'before_check_out'),
+    ('confirmed', 'cancelled', 'host', 'before_check_out'),
+    ('confirmed', 'cancelled', 'operator', 'before_check_out'),
+    ('confirmed', 'cancelled', 'system', 'before_check_out'),
+    ('confirmed', 'completed', 'clock', 'after_check_out'),
+    ('confirmed', 'no_show', 'host', 'no_show_window'),
+    ('confirmed', 'no_show', 'operator', 'no_show_window'),
+    ('completed', 'no_show', 'host', 'no_show_window'),
+    ('completed', 'no_show', 'operator', 'no_show_window'),
+    ('expired', 'confirmed', 'system', 'paid'),
+    ('awaiting_payment', 'withdrawn', 'system', 'payment_ended'),
+    ('requested', 'withdrawn', 'system', 'payment_ended');
+
+create table private.booking_events (
+    id bigint generated always as identity constraint booking_events_pkey primary key,
+    booking_id uuid not null constraint booking_events_booking_fkey references private.bookings (id) on delete restrict,
+    event text not null constraint booking_events_event_is_known check (event in ('created', 'status_changed', 'altered')),
+    from_status public.booking_status,
+    to_status public.booking_status not null,
+    actor public.booking_actor not null,
+    actor_id uuid,
+    reason text,
+    before jsonb not null default '{}',
+    after jsonb not null default '{}',
+    at timestamptz not null,
+    recorded_at timestamptz not null default clock_timestamp()
+);
+comment on table private.booking_events is 'What happened to bookings, who did it, when and why, with what it was before and after. Only grows.';
+comment on column private.booking_events.at is 'When it counts from: a hold that ended at noon is expired from noon, whenever that was written down.';
+create index booking_events_booking_id_idx on private.booking_events (booking_id, id);
+alter table private.booking_events enable row level security;
+create trigger refuse_change before update or delete on private.booking_events
+    for each row execute function private.refuse_change();
+create trigger refuse_truncate before truncate on private.booking_events
+    for each statement execute function private.refuse_change();
+
+insert into private.settings (name, value, description) values
+    ('unpaid_hold', '15 minutes', 'How long dates are held for a guest who has yet to pay.'),
+    ('request_answer', '24 hours', 'How long a host has to answer a request, at most until the first day is over there, or a proposed alteration.'),
+    ('unpaid_bookings', '20', 'How many holds and requests, which keep nights from others, a guest may have at once.'),
+    ('no_show_window', '48 hours', 'How long after check-in a guest who did not come can be reported.');
+
+alter table private.bookings enable row level security;
+alter table public.booking_line_items enable row level security;
+
+-- What the view reads, which runs as its caller; schema private is not exposed.
+grant select (
+    id, property_id, host_id, guest_id, status, status_at, status_reason, expires_at, confirmed_at, check_in, check_out, nights,
+    adults, children, infants, pets, booking_mode, currency, guest_total, host_total, property_title, property_city, time_zone,
+    check_in_at, check_out_at, cancellation_policy_id, cancellation_policy_name, cancellation_steps, house_rules_version, quote_id,
+    idempotency_key, created_at, updated_at
+) on private.bookings to authenticated, service_role;
+grant select on public.booking_line_items to authenticated, service_role;
+
+create policy "Guests can read their bookings, host and co-hosts those of their properties, operators any" on private.bookings
+    for select to authenticated
+    using (
+        guest_id = (select auth.uid()) or property_id in (select private.my_properties('calendar')) or (select private.is_operator())
+    );
+create policy "Guests, hosts and operators can read line items" on public.booking_line_items for select to authenticated
+    using (exists (
+        select from private.bookings b
+        where
+            b.id = booking_id
+            and ((select auth.uid()) in (b.guest_id, b.host_id) or (select private.is_operator()))
+    ));
+
+create function private.booking_actors(p_booking private.bookings) returns setof public.booking_actor
+language sql stable security definer rows 3
+set search_path = ''
+as $$
+    select 'guest'::public.booking_actor where p_booking.guest_id = auth.uid()
+    union all
+    select 'host' where p_booking.host_id = auth.uid()
+    union all
+    select 'co_host' from public.co_hosts c
+    where c.property_id = p_booking.property_id and c.profile_id = auth.uid() and c.level = 'full'
+    union all
+    select 'operator' where (select private.is_operator())
+    union all
+    select 'system' where auth.uid() is null
+    union all
+    select 'clock'
+$$;
+comment on function private.booking_actors is
+    'As what the caller may act on a booking; for the clock anybody may, since its guards ask what time it is. Called by triggers. Definer, because it reads behind the policies.';
+
+create function private.guard_holds(p_guard text, p_booking private.bookings, p_at timestamptz) returns boolean
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return (
+        select case p_guard
+            when 'before_expiry' then p_at < p_booking.expires_at
+            when 'after_expiry' then p_at >= p_booking.expires_at
+            when 'before_check_out' then p_at < p_booking.check_out_at
+            when 'after_check_out' then p_at >= p_booking.check_out_at
+            when 'no_show_window' then
+                p_at >= p_booking.check_in_at and p_at < p_booking.check_in_at + private.duration('no_show_window')
+            when 'paid' then p_at < p_booking.check_in_at and (
+                select sum(p.captured_amount - p.refunded_amount - p.disputed_amount) from public.payments p where p.booking_id = p_booking.id
+            ) >= private.due_by(p_booking, p_at)
+            when 'payment_ended' then p_at < p_booking.expires_at and exists (
+                select from public.payments p
+                where p.booking_id = p_booking.id and (p.status = 'cancelled' or p.capture_before < p_at + interval '1 hour')
+            )
+            else p_guard is null
+        end
+    );
+end
+$$;
+comment on function private.guard_holds is 'Whether the guard of a transition lets it pass at p_at. Called by guard_booking.';
+
+create function private.guard_booking() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_actor public.booking_actor;
+    v_allowed public.booking_actor;
+    v_kept constant text[] := array[
+        'id', 'property_id', 'host_id', 'guest_id', 'booking_mode', 'currency', 'property_title', 'property_city', 'time_zone',
+        'check_in_from', 'check_out_until', 'cancellation_policy_id', 'cancellation_policy_name', 'cancellation_steps',
+        'house_rules_version', 'quote_id', 'idempotency_key', 'request_hash', 'created_at', 'payout_currency', 'payout_rate'
+    ];
+    v_before jsonb;
+    v_after jsonb;
+begin
+    if tg_op = 'DELETE' then
+        raise sqlstate 'PT409' using message = 'Bookings are never deleted.', hint = 'Cancel it, or give up the request or hold.';
+    elsif tg_op = 'INSERT' then
+        if new.status not in ('requested', 'awaiting_payment') then
+            raise sqlstate 'PT409' using
+                message = 'A booking begins as a request or an unpaid hold.', hint = 'Insert into public.bookings.';
+        end if;
+        return new;
+    end if;
+
+    select jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, n.value)
+    into v_before, v_after
+    from jsonb_each(to_jsonb(old)) o
+    join jsonb_each(to_jsonb(new)) n on n.key = o.key and n.value <> o.value
+    where o.key not in ('updated_at', 'nights');
+    if v_before is null then
+        return new;
+    elsif v_before ?| v_kept then
+        raise sqlstate 'PT409' using
+            message = 'What a booking was made with is not changed.',
+            detail = v_before::text,
+            hint = 'Propose an alteration of dates or guests, or cancel and book again.';
+    end if;
+
+    if new.status = old.status then
+        if new.expires_at is distinct from old.expires_at or new.confirmed_at is distinct from old.confirmed_at
+            or old.status <> 'confirmed' or now() >= old.check_out_at
+        then
+            raise sqlstate 'PT409' using
+                message = format('A booking that is %s stays as it is.', old.status), hint = 'Only a confirmed stay that is not over is altered.';
+        end if;
+        select a into v_actor from private.booking_actors(new) as a order by a limit 1;
+        insert into private.booking_events (booking_id, event, to_status, actor, actor_id, before, after, at)
+        values (new.id, 'altered', new.status, v_actor, auth.uid(), v_before, v_after, now());
+        return new;
+    end if;
+
+    if new.status_at = old.status_at then
+        new.status_at := now();
+    end if;
+    if new.status_reason is not distinct from old.status_reason then
+        new.status_reason := null;
+    elsif not (new.status_reason ~ '\S' and private.is_plain_text(new.status_reason, 1000)) then
+        -- the check would say it with the whole row
+        raise sqlstate 'PT422' using
+            message = 'A reason has 1 to 1,000 characters of plain text, without HTML and control characters.',
+            detail = '[{"code": "reason_is_plain", "message": "A reason has 1 to 1,000 characters of plain text, without HTML and control characters."}]',
+            hint = 'Write it anew, or leave it out.';
+    end if;
+    if new.status_at > clock_timestamp() or new.status_at < old.status_at then
+        raise sqlstate 'PT409' using message = 'A change of status counts from now.', hint = 'Leave status_at out.';
+    end if;
+    if v_before ?| array['check_in', 'check_out', 'adults', 'children', 'infants', 'pets', 'guest_total', 'host_total', 'night_prices'] then
+        raise sqlstate 'PT409' using
+            message = 'Status and stay are not changed in one step.', hint = 'Change one after the other.';
+    end if;
+
+    select t.actor, case when private.guard_holds(t.guard, old, new.status_at) then t.actor end
+    into v_actor, v_allowed
+    from private.booking_transitions t
+    where
+        t.from_status = old.status and t.to_status = new.status
+        and t.actor in (select private.booking_actors(old))
+    order by private.guard_holds(t.guard, old, new.status_at) desc, t.actor
+    limit 1;
+    if v_allowed is null and (v_actor is not null or not exists (
+        select from private.booking_transitions t where t.from_status = old.status and t.to_status = new.status
+    )) then
+        raise sqlstate 'PT409' using
+            message = case when v_actor is null then format('A booking that is %s cannot become %s.', old.status, new.status)
+                else format('A booking that is %s cannot become %s at this time.', old.status, new.status) end,
+            detail = jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+                'code', case when v_actor is null then 'illegal_transition' else 'wrong_time' end,
+                'from', old.status, 'to', new.status, 'expires_at', old.expires_at,
+                'check_in_at', old.check_in_at, 'check_out_at', old.check_out_at
+            )))::text,
+            hint = 'Read the booking again: it may have ended meanwhile.';
+    elsif v_allowed is null then
+        raise sqlstate 'PT403' using
+            message = format('Making this booking %s is not yours to do.', replace(new.status::text, '_', ' ')),
+            hint = 'Ask the other party or an operator.';
+    end if;
+
+    new.expires_at := case when new.status in ('requested', 'awaiting_payment') then new.expires_at end;
+    new.confirmed_at := case when new.status = 'confirmed' then new.status_at else old.confirmed_at end;
+    insert into private.booking_events (booking_id, event, from_status, to_status, actor, actor_id, reason, before, after, at)
+    values (
+        new.id, 'status_changed', old.status, new.status, v_allowed, case when v_allowed <> 'clock' then auth.uid() end,
+        new.status_reason, v_before, to_jsonb(new) - v_kept - array['updated_at', 'nights', 'night_prices'], new.status_at
+    );
+    return new;
+end
+$$;
+comment on function private.guard_booking is
+    'Trigger: a booking begins, changes and ends as booking_transitions says, keeps what it was made with, is never deleted, and every change is recorded. Definer, because it writes what no role may.';
+
+create function private.record_booking() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    insert into private.booking_events (booking_id, event, to_status, actor, actor_id, after, at)
+    values (
+        new.id, 'created', new.status, case when auth.uid() is null then 'system' else 'guest' end::public.booking_actor, auth.uid(),
+        to_jsonb(new) - array['idempotency_key', 'request_hash'], new.status_at
+    );
+    return null;
+end
+$$;
+comment on function private.record_booking is 'Trigger: records that a booking was made. Definer, because it writes what no role may.';
+
+create trigger guard_booking before insert or update or delete on private.bookings
+    for each row execute function private.guard_booking();
+create trigger refuse_truncate before truncate on private.bookings
+    for each statement execute function private.refuse_change();
+create trigger record_booking after insert on private.bookings for each row execute function private.record_booking();
+create trigger set_updated_at before update on private.bookings for each row execute function private.set_updated_at();

@@ -1,0 +1,358 @@
+-- Purpose: booking a stay by POST, giving up an unpaid one by DELETE, and the frame that every act on a booking runs in.
+-- Touches: triggers on public.bookings; private.book_stay, make_booking, lock_booking, act_on_booking.
+-- Watch: whoever repeats a request with its key gets the booking that the first one made, which only a view's trigger can answer
+-- to an INSERT. Deadlocks and serialization failures, which nothing here should cause, are tried again before a client hears.
+
+create function private.lock_booking(p_booking_id uuid, p_now timestamptz) returns private.bookings
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings;
+begin
+    perform private.lock_property((select b.property_id from private.bookings b where b.id = p_booking_id));
+    select b.* into v_booking from private.bookings b where b.id = p_booking_id for no key update;
+    -- what the clock has decided is written down before anything else is
+    if v_booking.expires_at <= p_now then
+        update private.bookings b set status = 'expired', status_at = b.expires_at
+        where b.id = p_booking_id
+        returning b.* into v_booking;
+        perform private.vacate(p_booking_id);
+    elsif v_booking.status = 'confirmed' and v_booking.check_out_at <= p_now then
+        update private.bookings b set status = 'completed', status_at = b.check_out_at
+        where b.id = p_booking_id
+        returning b.* into v_booking;
+    end if;
+    return v_booking;
+end
+$$;
+comment on function private.lock_booking is
+    'Waits for the property, then the booking, and returns it as it stands at p_now; null when there is none. Called before anything is done to a booking.';
+
+create function private.make_booking(
+    p_guest_id uuid, p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer,
+    p_infants integer, p_pets integer, p_quote_id uuid, p_idempotency_key text, p_now timestamptz
+)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_request_hash constant bytea := sha256(convert_to(jsonb_build_array(
+        p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_quote_id
+    )::text, 'UTF8'));
+    v_earlier record;
+    v_property public.properties;
+    v_quote public.quote;
+    v_expires_at timestamptz;
+    v_id uuid;
+begin
+    if p_idempotency_key is not null then
+        if char_length(p_idempotency_key) not between 1 and 255 then
+            raise sqlstate 'PT422' using
+                message = 'An idempotency key has 1 to 255 characters.', hint = 'Use a new UUID for each booking that is meant.';
+        end if;
+        perform pg_advisory_xact_lock(hashtextextended(p_guest_id || p_idempotency_key, 4));
+        select b.id, b.request_hash into v_earlier
+        from private.bookings b
+        where b.guest_id = p_guest_id and b.idempotency_key = p_idempotency_key;
+        if v_earlier.request_hash = v_request_hash then
+            return v_earlier.id;
+        elsif found then
+            raise sqlstate 'PT422' using
+                message = 'This idempotency key was used for another booking.',
+                detail = jsonb_build_array(jsonb_build_object('code', 'idempotency_key_reused', 'booking_id', v_earlier.id))::text,
+                hint = 'Send what was sent then, or use a new key.';
+        end if;
+    end if;
+
+    -- a token outlives its account; the lock meets that of refuse_departure, and of the guest's other requests
+    perform from public.profiles g where g.id = p_guest_id and g.deleted_at is null for no key update;
+    if not found then
+        raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
+    elsif (select count(*) from private.bookings b where b.guest_id = p_guest_id and b.expires_at > p_now)
+        >= (select s.value::integer from private.settings s where s.name = 'unpaid_bookings')
+    then
+        raise sqlstate 'PT429' using
+            message = 'You have too many bookings that are not paid yet.',
+            detail = '[{"code": "too_many_unpaid"}]',
+            hint = 'Pay for one or give it up, or wait until one ends.';
+    end if;
+    v_property := private.lock_property(p_property_id);
+    perform private.refuse_stay(
+        case
+            when v_property.host_id = p_guest_id
+                then '[{"code": "own_property", "message": "This place is your own: block its nights in the calendar instead."}]'::jsonb
+            else '[]'
+        end
+        || private.bookability(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_at => p_now)
+    );
+
+    v_quote := private.compute_quote(
+        v_property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_guest_id, p_now
+    );
+    if not private.quote_holds(p_quote_id, v_quote.terms_hash, p_guest_id, p_now) then
+        raise sqlstate 'PT409' using
+            message = 'This quote no longer holds.',
+            detail = jsonb_build_array(jsonb_build_object('code', 'stale_quote', 'quote', to_jsonb(v_quote)))::text,
+            hint = 'The details hold the new one: show it, and book by its id.';
+    end if;
+
+    v_expires_at := case v_property.booking_mode
+        when 'instant' then p_now + private.duration('unpaid_hold')
+        -- nobody is accepted for a night that has passed
+        else least(p_now + private.duration('request_answer'), (p_check_in + 1)::timestamp at time zone v_quote.time_zone)
+    end;
+    insert into private.bookings (
+        property_id, host_id, guest_id, status, status_at, expires_at, check_in, check_out, adults, children, infants, pets,
+        booking_mode, currency, guest_total, host_total, night_prices, property_title, property_city, time_zone, check_in_from,
+        check_out_until, check_in_at, check_out_at, cancellation_policy_id, cancellation_policy_name, cancellation_steps,
+        house_rules_version, quote_id, idempotency_key, request_hash
+    ) values (
+        p_property_id, v_property.host_id, p_guest_id,
+        case v_property.booking_mode when 'instant' then 'awaiting_payment' else 'requested' end::public.booking_status,
+        p_now, v_expires_at, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, v_property.booking_mode,
+        v_quote.currency, v_quote.guest_total, v_quote.host_total, private.night_prices(v_property, p_check_in, p_check_out),
+        v_property.title, v_property.city, v_quote.time_zone, v_property.check_in_from, v_property.check_out_until,
+        v_quote.check_in_at, v_quote.check_out_at, v_quote.cancellation_policy_id, v_quote.cancellation_policy_name,
+        v_quote.cancellation_steps, v_quote.house_rules_version, p_quote_id, p_idempotency_key, v_request_hash
+    )
+    returning id into v_id;
+    perform private.occupy(v_id, p_property_id, p_check_in, p_check_out, v_expires_at);
+    perform private.copy_lines(v_id, v_quote.lines);
+    return v_id;
+end
+$$;
+comment on function private.make_booking is
+    'Books a stay for p_guest_id at p_now and returns the booking''s id, or that of the booking that the same request with this key made before. 409 when the nights are taken or the quote is stale, 422 with every rule that is broken, 429 when the guest has too many unpaid bookings. Called by book_stay.';
+
+create function private.copy_lines(p_booking_id uuid, p_lines public.quote_line[]) returns void
+language sql
+set search_path = ''
+as $$
+    insert into public.booking_line_items (
+        booking_id, position, kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount
+    )
+    select p_booking_id, l.position, l.kind, l.description, l.quantity, l.unit_amount, l.percent, l.amount, l.host_amount, l.included_amount
+    from unnest(p_lines)
+        with ordinality as l (kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount, position)
+$$;
+comment on function private.copy_lines is 'Writes the lines of a quote to a booking. Called by booking and alteration.';
+
+create function private.book_stay(
+    p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
+    p_quote_id uuid, p_idempotency_key text
+)
+returns uuid
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    for v_attempt in 1..4 loop
+        begin
+            return private.make_booking(
+                auth.uid(), p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_quote_id,
+                p_idempotency_key, now()
+            );
+        exception when deadlock_detected or serialization_failure or lock_not_available then
+            perform private.wait_to_retry(v_attempt);
+        end;
+    end loop;
+end
+$$;
+grant execute on function private.book_stay to authenticated;
+comment on function private.book_stay is
+    'Books for the caller, now. Called by the trigger of public.bookings. Definer, because no role may write bookings.';
+
+create function private.insert_booking() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_days constant date[] := private.read_days(array[new.check_in, new.check_out], array['check_in', 'check_out']);
+    v_id uuid;
+begin
+    if auth.uid() is null then
+        raise sqlstate 'PT401' using message = 'You are not signed in.', hint = 'Sign in and send the access token.';
+    elsif not exists (select from public.properties p where p.id = new.property_id) then
+        raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check property_id.';
+    end if;
+    v_id := private.book_stay(
+        new.property_id, v_days[1], v_days[2],
+        coalesce(new.adults, 1), coalesce(new.children, 0), coalesce(new.infants, 0), coalesce(new.pets, 0), new.quote_id,
+        new.idempotency_key
+    );
+    select b.* into strict new from public.bookings b where b.id = v_id;
+    return new;
+end
+$$;
+comment on function private.insert_booking is 'Trigger: an insert into the view books, as the caller, and answers with the booking.';
+
+create trigger insert_booking instead of insert on public.bookings for each row execute function private.insert_booking();
+
+create function private.perform_action(p_booking_id uuid, p_action text, p_reason text, p_now timestamptz) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings := private.lock_booking(p_booking_id, p_now);
+    v_expires_at timestamptz;
+begin
+    if p_action = 'accept' and v_booking.status = 'awaiting_payment' or p_action = 'confirm' and v_booking.status = 'confirmed' then
+        raise sqlstate 'PT409' using
+            message = format('This booking is already %s.', replace(v_booking.status::text, '_', ' ')), hint = 'Nothing is left to do.';
+    end if;
+    case p_action
+        when 'withdraw' then
+            update private.bookings set status = 'withdrawn', status_at = p_now, status_reason = p_reason where id = p_booking_id;
+            perform private.vacate(p_booking_id);
+        when 'decline' then
+            update private.bookings set status = 'declined', status_at = p_now, status_reason = p_reason where id = p_booking_id;
+            perform private.vacate(p_booking_id);
+        when 'accept' then
+            v_expires_at := p_now + private.duration('unpaid_hold');
+            update private.bookings
+            set status = 'awaiting_payment', status_at = p_now, status_reason = p_reason, expires_at = v_expires_at
+            where id = p_booking_id;
+            if not private.extend_occupancy(p_booking_id, v_expires_at) then
+                perform private.occupy(p_booking_id, v_booking.property_id, v_booking.check_in, v_booking.check_out, v_expires_at);
+            end if;
+        when 'confirm' then
+            update private.bookings set status = 'confirmed', status_at = p_now, status_reason = p_reason where id = p_booking_id;
+            if not private.extend_occupancy(p_booking_id) then
+                perform private.occupy(p_booking_id, v_booking.property_id, v_booking.check_in, v_booking.check_out);
+            end if;
+    end case;
+end
+$$;
+comment on function private.perform_action is
+    'Moves a booking at p_now, with its nights; the table''s trigger decides whether that may be. Called by act_on_booking.';
+
+create function private.require_party(p_booking_id uuid) returns void
+language plpgsql stable security definer
+set search_path = ''
+as $$
+begin
+    if not exists (
+        select from private.bookings b
+        where
+            b.id = p_booking_id
+            and (
+                auth.uid() is null or b.guest_id = auth.uid() or (select private.is_operator())
+                or b.property_id in (select private.my_properties('calendar'))
+            )
+    ) then
+        raise sqlstate 'PT404' using message = 'There is no such booking among yours.', hint = 'Check the id.';
+    end if;
+end
+$$;
+comment on function private.require_party is
+    'Refuses who may not see a booking with 404, as if there were none. Called by what acts on bookings. Definer, because it reads behind the policies.';
+
+create function private.act_on_booking(p_booking_id uuid, p_action text, p_reason text default null) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.require_party(p_booking_id);
+    for v_attempt in 1..4 loop
+        begin
+            perform private.perform_action(p_booking_id, p_action, p_reason, now());
+            return;
+        exception when deadlock_detected or serialization_failure or lock_not_available then
+            perform private.wait_to_retry(v_attempt);
+        end;
+    end loop;
+end
+$$;
+grant execute on function private.act_on_booking to authenticated, service_role;
+comment on function private.act_on_booking is
+    'Does something to a booking as the caller, now. Called by the functions below and the view''s triggers. Definer, because no role may write bookings.';
+
+create function private.delete_booking() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform private.act_on_booking(old.id, 'withdraw');
+    return old;
+end
+$$;
+comment on function private.delete_booking is 'Trigger: a delete from the view gives up an unpaid hold or request, as the caller.';
+
+create trigger delete_booking instead of delete on public.bookings for each row execute function private.delete_booking();
+
+create function public.accept_booking(p_booking_id uuid, p_reason text default null) returns setof public.bookings
+language plpgsql rows 1
+set search_path = ''
+as $$
+begin
+    perform private.act_on_booking(p_booking_id, 'accept', p_reason);
+    return query select b.* from public.bookings b where b.id = p_booking_id;
+end
+$$;
+grant execute on function public.accept_booking to authenticated, service_role;
+comment on function public.accept_booking is
+    'The host, or a full co-host, accepts a request; the guest''s payment is due. Answers with the booking.';
+
+create function public.decline_booking(p_booking_id uuid, p_reason text default null) returns setof public.bookings
+language plpgsql rows 1
+set search_path = ''
+as $$
+begin
+    perform private.act_on_booking(p_booking_id, 'decline', p_reason);
+    return query select b.* from public.bookings b where b.id = p_booking_id;
+end
+$$;
+grant execute on function public.decline_booking to authenticated, service_role;
+comment on function public.decline_booking is
+    'The host, or a full co-host, declines a request; the nights are free again. Answers with the booking.';
+
+create function public.confirm_booking(p_booking_id uuid, p_reason text default null) returns setof public.bookings
+language plpgsql rows 1
+set search_path = ''
+as $$
+begin
+    perform private.act_on_booking(p_booking_id, 'confirm', p_reason);
+    return query select b.* from public.bookings b where b.id = p_booking_id;
+end
+$$;
+grant execute on function public.confirm_booking to authenticated, service_role;
+comment on function public.confirm_booking is
+    'Confirms an unpaid hold: for operators and the service role, until payments do it. Answers with the booking.';
+
+create function private.settle_bookings(p_now timestamptz default now(), p_limit integer default 1000) returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_due record;
+    v_count integer := 0;
+begin
+    for v_due in
+        select b.id, b.property_id from private.bookings b where b.expires_at <= p_now
+        union all
+        select b.id, b.property_id from private.bookings b where b.status = 'confirmed' and b.check_out_at <= p_now
+        limit p_limit
+    loop
+        -- Properties that somebody is at work on wait for the next run, so that many locks in a row never meet another's.
+        perform from public.properties p where p.id = v_due.property_id for no key update skip locked;
+        if found then
+            -- with what waits for the commit, so that a booking that cannot be settled holds up no other
+            begin
+                perform private.lock_booking(v_due.id, p_now);
+                set constraints all immediate;
+                v_count := v_count + 1;
+            exception when others then
+                raise warning 'booking %: %', v_due.id, sqlerrm;
+            end;
+            set constraints all deferred;
+        end if;
+    end loop;
+    return v_count;
+end
+$$;
+comment on function private.settle_bookings is
+    'Writes down which holds and requests have expired and which stays are completed by p_now, and says how many. Reading does not depend on it. Called every minute by run_due_work.';
+
+insert into private.due_tasks (name, command, every) values ('settle_bookings', 'select private.settle_bookings()', '10 seconds');

@@ -1,0 +1,314 @@
+-- Purpose: cancelling a confirmed booking, after a preview that says to the minor unit what will happen; and no-shows.
+-- Touches: public.cancellations, private.host_cancellation_fees, limits of that fee on public.currencies,
+-- public.preview_cancellation, cancel_booking, report_no_show.
+-- Watch: preview and cancellation are one function, private.cancellation_of; cancelling stores the row that it returns. Who
+-- cancels decides: a guest gets what the booking's copy of the policy gives, a host or operator gives everything back.
+
+create table private.host_cancellation_fees (
+    within text constraint host_cancellation_fees_pkey primary key
+        constraint host_cancellation_fees_within_is_a_length check (within ~ '^[0-9]{1,4} (days|hours)$'),
+    percent smallint not null constraint host_cancellation_fees_percent_range check (percent between 0 and 100)
+);
+comment on table private.host_cancellation_fees is
+    'What a host pays who cancels so shortly before check-in, of the nights not stayed, in per cent; the highest that applies counts.';
+alter table private.host_cancellation_fees enable row level security;
+insert into private.host_cancellation_fees (within, percent) values ('48 hours', 50), ('30 days', 25), ('9999 days', 10);
+
+create type public.refund_line as (
+    "position" smallint,
+    kind public.line_kind,
+    description text,
+    amount bigint,
+    refund_amount bigint
+);
+comment on type public.refund_line is 'A line of a booking and what of it goes back to the guest, in minor units.';
+
+create table public.cancellations (
+    booking_id uuid constraint cancellations_pkey primary key
+        constraint cancellations_booking_fkey references private.bookings (id) on delete restrict,
+    cancelled_by public.booking_actor not null,
+    is_no_show boolean not null default false,
+    cancelled_at timestamptz not null,
+    reason text constraint cancellations_reason_is_plain check (reason ~ '\S' and private.is_plain_text(reason, 1000)),
+    holds_until timestamptz,
+    nights_stayed integer not null constraint cancellations_nights_stayed_is_not_negative check (nights_stayed >= 0),
+    nights_kept integer not null constraint cancellations_nights_kept_is_not_negative check (nights_kept >= 0),
+    refund_percent smallint not null constraint cancellations_refund_percent_range check (refund_percent between 0 and 100),
+    currency text not null constraint cancellations_currency_fkey references public.currencies (code) on delete restrict,
+    guest_total bigint not null,
+    refund_amount bigint not null constraint cancellations_refund_is_part_of_total check (refund_amount between 0 and guest_total),
+    unpaid_amount bigint not null constraint cancellations_unpaid_amount_is_part_of_refund check (unpaid_amount between 0 and refund_amount),
+    host_amount bigint not null constraint cancellations_host_amount_is_not_negative check (host_amount >= 0),
+    host_fee bigint not null constraint cancellations_host_fee_is_not_negative check (host_fee >= 0),
+    lines public.refund_line[] not null,
+    created_at timestamptz not null default now()
+);
+comment on table public.cancellations is
+    'What cancelling did, or, from preview_cancellation, would do. Amounts in minor units. For guest, host and operators.';
+comment on column public.cancellations.cancelled_by is 'Which side; of a no-show whoever reported it.';
+comment on column public.cancellations.is_no_show is 'The guest did not come: the policy counts as if they had cancelled at check-in.';
+comment on column public.cancellations.cancelled_at is 'The moment that decided.';
+comment on column public.cancellations.reason is 'What the one who cancelled said.';
+comment on column public.cancellations.holds_until is 'Last instant at which the same comes out; null when only the nights that pass change it.';
+comment on column public.cancellations.nights_stayed is 'Nights whose midnight had passed in the property''s zone.';
+comment on column public.cancellations.nights_kept is 'Further nights that the host keeps.';
+comment on column public.cancellations.refund_percent is 'Of the other nights, and of fees and taxes in proportion.';
+comment on column public.cancellations.currency is 'ISO 4217 code of every amount.';
+comment on column public.cancellations.guest_total is 'What the booking cost.';
+comment on column public.cancellations.refund_amount is 'What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount.';
+comment on column public.cancellations.unpaid_amount is
+    'What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back.';
+comment on column public.cancellations.host_amount is 'What the host keeps, before host_fee.';
+comment on column public.cancellations.host_fee is 'What the host pays for cancelling.';
+comment on column public.cancellations.lines is 'What goes back of each line of the booking.';
+
+create index cancellations_currency_idx on public.cancellations (currency);
+
+alter table public.cancellations enable row level security;
+
+grant select on public.cancellations to authenticated, service_role;
+
+create policy "Guests, hosts and operators can read cancellations" on public.cancellations for select to authenticated
+    using (exists (
+        select from private.bookings b
+        where
+            b.id = booking_id
+            and ((select auth.uid()) in (b.guest_id, b.host_id) or (select private.is_operator()))
+    ));
+
+create trigger refuse_change before update or delete on public.cancellations
+    for each row execute function private.refuse_change();
+create trigger refuse_truncate before truncate on public.cancellations
+    for each statement execute function private.refuse_change();
+
+create function private.host_cancellation_fee(p_booking private.bookings, p_rent bigint, p_nights_stayed integer, p_now timestamptz)
+returns bigint
+language sql stable
+set search_path = ''
+as $$
+    select least(c.cancellation_fee_maximum, greatest(c.cancellation_fee_minimum, private.proportion(
+        p_rent,
+        (
+            select max(f.percent) from private.host_cancellation_fees f
+            where p_now >= date_subtract(p_booking.check_in_at, f.within::interval, p_booking.time_zone)
+        ) * (select sum(n.price) from unnest(p_booking.night_prices[p_nights_stayed + 1:]) as n (price)),
+        100 * (select sum(n.price) from unnest(p_booking.night_prices) as n (price))
+    )))
+    from public.currencies c
+    where c.code = p_booking.currency
+$$;
+comment on function private.host_cancellation_fee is
+    'What a host pays who cancels at p_now: a percentage of p_rent (nights after discount) for the nights not stayed, within the limits of the currency. Called by cancellation_of.';
+
+create function private.unpaid_refund(p_booking private.bookings, p_refund_amount bigint) returns bigint
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return least(p_refund_amount, greatest(0, p_booking.guest_total - private.paid_amount(p_booking.id)));
+end
+$$;
+comment on function private.unpaid_refund is
+    'What of a refund was never paid, in minor units. Called by cancellation_of; what was paid is known from 20261123000250 on.';
+
+create function private.cancellation_of(
+    p_booking private.bookings, p_by public.booking_actor, p_is_no_show boolean, p_reason text, p_now timestamptz
+)
+returns public.cancellations
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v public.cancellations;
+    -- what counts for the policy; someone who did not come has cancelled as they should have arrived
+    v_at constant timestamptz := case when p_is_no_show then p_booking.check_in_at else p_now end;
+    v_has_begun constant boolean := v_at >= p_booking.check_in_at;
+    v_step record;
+    v_long record;
+    -- of everything goes back part by whole
+    v_part bigint := 1;
+    v_whole bigint := 1;
+    v_rent bigint;
+begin
+    v.booking_id := p_booking.id;
+    v.cancelled_by := p_by;
+    v.is_no_show := p_is_no_show;
+    v.cancelled_at := p_now;
+    v.reason := p_reason;
+    v.currency := p_booking.currency;
+    v.guest_total := p_booking.guest_total;
+    v.created_at := now();
+    v.nights_stayed := case when v_has_begun then
+        least(p_booking.nights, greatest(0, (v_at at time zone p_booking.time_zone)::date - p_booking.check_in)) else 0 end;
+    v.host_fee := 0;
+
+    if p_by = 'guest' or p_is_no_show then
+        select t.until, t.nights_kept, t.refund_percent into v_step
+        from unnest(private.cancellation_terms(
+            p_booking.cancellation_steps, p_booking.night_prices, p_booking.guest_total,
+            p_booking.check_in_at, p_booking.time_zone, p_booking.confirmed_at
+        )) with ordinality as t
+        where coalesce(t.until >= v_at, true)
+        order by t.ordinality
+        limit 1;
+        v.holds_until := v_step.until;
+        v.nights_kept := v_step.nights_kept;
+        v.refund_percent := v_step.refund_percent;
+        select l.nights_kept into v_long
+        from private.long_stays l
+        where l.from_nights <= p_booking.nights and jsonb_array_length(p_booking.cancellation_steps) > 1
+        order by l.from_nights desc
+        limit 1;
+        if found and v_has_begun then
+            v.holds_until := null;
+            v.nights_kept := v_long.nights_kept;
+            v.refund_percent := 100;
+        elsif found then
+            v.holds_until := least(v.holds_until, p_booking.check_in_at - interval '1 microsecond');
+        end if;
+        v.nights_kept := least(v.nights_kept, p_booking.nights - v.nights_stayed);
+        -- of the nights after those stayed and kept, each at its own price; fees, taxes and the platform's fee follow in proportion
+        v_part := v.refund_percent * private.sum_of_nights(p_booking.night_prices[v.nights_stayed + v.nights_kept + 1:]);
+        v_whole := 100 * private.sum_of_nights(p_booking.night_prices);
+    else
+        v.nights_kept := 0;
+        v.refund_percent := 100;
+        if p_by = 'host' then
+            v_rent := (
+                select sum(l.amount) from public.booking_line_items l
+                where l.booking_id = p_booking.id and l.kind in ('nights', 'discount')
+            );
+            v.host_fee := private.host_cancellation_fee(p_booking, v_rent, v.nights_stayed, p_now);
+            v.holds_until := (
+                select min(t.dearer_at) - interval '1 microsecond'
+                from private.host_cancellation_fees f
+                cross join date_subtract(p_booking.check_in_at, f.within::interval, p_booking.time_zone) as t (dearer_at)
+                where t.dearer_at > p_now
+            );
+        end if;
+    end if;
+
+    v.refund_amount := private.proportion(p_booking.guest_total, v_part, v_whole);
+    v.unpaid_amount := private.unpaid_refund(p_booking, v.refund_amount);
+    v.host_amount := p_booking.host_total - private.proportion(p_booking.host_total, v_part, v_whole);
+    -- what the running totals give back, so that the lines sum to the refund and none is beyond its share by more than one
+    v.lines := array(
+        select row(
+            l.position, l.kind, l.description, l.amount,
+            private.proportion(l.passed, v_part, v_whole)
+            - private.proportion(l.passed - l.amount, v_part, v_whole)
+        )::public.refund_line
+        from (
+            select i.*, sum(i.amount) over (order by i.position)::bigint as passed
+            from public.booking_line_items i
+            where i.booking_id = p_booking.id
+        ) l
+        order by l.position
+    );
+    return v;
+end
+$$;
+comment on function private.cancellation_of is
+    'What comes out when p_by cancels at p_now. Called by the preview and by what cancels.';
+
+create function private.cancelling_actor(p_booking private.bookings) returns public.booking_actor
+language sql stable
+set search_path = ''
+as $$
+    select a from private.booking_actors(p_booking) as a where a in ('guest', 'host', 'operator', 'system') order by a limit 1
+$$;
+comment on function private.cancelling_actor is
+    'As what the caller would cancel; null for a co-host, because the host pays for it. Called by the functions below.';
+
+create function private.end_stay(p_booking_id uuid, p_is_no_show boolean, p_reason text, p_now timestamptz, p_only_preview boolean)
+returns public.cancellations
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings;
+    v_actor public.booking_actor;
+    v_cancellation public.cancellations;
+begin
+    if p_only_preview then
+        select b.* into v_booking from private.bookings b where b.id = p_booking_id;
+    else
+        v_booking := private.lock_booking(p_booking_id, p_now);
+    end if;
+    v_actor := private.cancelling_actor(v_booking);
+    if not p_is_no_show and (v_booking.status <> 'confirmed' or v_booking.check_out_at <= p_now)
+        or v_booking.confirmed_at is null
+    then
+        raise sqlstate 'PT409' using
+            message = 'Only a confirmed booking that is not over is cancelled.',
+            hint = case when v_booking.expires_at > p_now then 'An unpaid hold or request is given up by DELETE.'
+                else 'Read the booking again: it may have ended meanwhile.' end;
+    end if;
+    if v_actor is null then
+        raise sqlstate 'PT403' using message = 'This booking is not yours to cancel.', hint = 'Ask the host.';
+    end if;
+    v_cancellation := private.cancellation_of(v_booking, v_actor, p_is_no_show, p_reason, p_now);
+    if not p_only_preview then
+        update private.bookings
+        set
+            status = case when p_is_no_show then 'no_show' else 'cancelled' end::public.booking_status,
+            status_at = p_now, status_reason = p_reason
+        where id = p_booking_id;
+        insert into public.cancellations select v_cancellation.*;
+        perform private.vacate(p_booking_id);
+    end if;
+    return v_cancellation;
+end
+$$;
+comment on function private.end_stay is
+    'Cancels a booking at p_now, or reports its guest as not come, or says what that would do. Called by cancel_booking.';
+
+create function private.cancel_booking(p_booking_id uuid, p_is_no_show boolean, p_reason text, p_only_preview boolean)
+returns public.cancellations
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.require_party(p_booking_id);
+    for v_attempt in 1..4 loop
+        begin
+            return private.end_stay(p_booking_id, p_is_no_show, p_reason, now(), p_only_preview);
+        exception when deadlock_detected or serialization_failure or lock_not_available then
+            perform private.wait_to_retry(v_attempt);
+        end;
+    end loop;
+end
+$$;
+grant execute on function private.cancel_booking to authenticated, service_role;
+comment on function private.cancel_booking is
+    'end_stay for the caller, now. Called by the functions below. Definer, because no role may write bookings.';
+
+create function public.preview_cancellation(p_booking_id uuid) returns public.cancellations
+language sql stable
+set search_path = ''
+as $$
+    select * from private.cancel_booking(p_booking_id, false, null, true)
+$$;
+grant execute on function public.preview_cancellation to authenticated, service_role;
+comment on function public.preview_cancellation is
+    'What cancel_booking would do for the caller at this moment, to the minor unit, and until when (holds_until); changes nothing.';
+
+create function public.cancel_booking(p_booking_id uuid, p_reason text default null) returns public.cancellations
+language sql
+set search_path = ''
+as $$
+    select * from private.cancel_booking(p_booking_id, false, p_reason, false)
+$$;
+grant execute on function public.cancel_booking to authenticated, service_role;
+comment on function public.cancel_booking is
+    'Cancels a confirmed booking, for its guest, its host or an operator; the nights are free again. Answers with what goes back to the guest and what the host keeps or pays.';
+
+create function public.report_no_show(p_booking_id uuid, p_reason text default null) returns public.cancellations
+language sql
+set search_path = ''
+as $$
+    select * from private.cancel_booking(p_booking_id, true, p_reason, false)
+$$;
+grant execute on function public.report_no_show to authenticated, service_role;
+comment on function public.report_no_show is
+    'The host, or an operator, says within 48 hours of check-in that the guest did not come: the policy counts as if they had cancelled at check-in, and the nights are free again.';

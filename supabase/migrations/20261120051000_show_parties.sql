@@ -1,0 +1,89 @@
+-- Purpose: what a booking changes for others: parties of a confirmed one see address and contact data, guests can read what they
+-- booked, what was never booked can be deleted, nobody leaves during a trip, and an export holds bookings.
+-- Touches: private.my_visible_addresses, was_ever_booked, record_property, departure_obstacles; the policy of properties;
+-- public.booking_contacts, export_my_data.
+-- Watch: confirmed means confirmed this second: with the cancellation or the end of the stay the data are hidden again.
+
+create function private.my_visible_addresses() returns setof uuid
+language sql stable security definer rows 10
+set search_path = ''
+as $$
+    select private.my_properties('calendar')
+    union all
+    select b.property_id from private.bookings b
+    where b.guest_id = auth.uid() and b.status = 'confirmed' and b.check_out_at > now()
+$$;
+
+grant execute on function private.my_visible_addresses to authenticated;
+comment on function private.my_visible_addresses is
+    'Properties whose exact address the caller may see: hosted and co-hosted ones, and those of a confirmed booking until it is over. Called by the policy of property_addresses. Definer, as my_properties.';
+
+create policy "Hosts, co-hosts, operators and confirmed guests can read addresses" on public.property_addresses for select to authenticated
+    using (property_id in (select private.my_visible_addresses()) or (select private.is_operator()));
+
+create function private.my_booked_properties() returns setof uuid
+language sql stable security definer rows 10
+set search_path = ''
+as $$
+    select b.property_id from private.bookings b where b.guest_id = auth.uid()
+$$;
+grant execute on function private.my_booked_properties to authenticated;
+comment on function private.my_booked_properties is
+    'Properties that the caller ever booked. Called by the policy of properties. Definer, so that policies do not go in circles.';
+
+create policy "People can read published properties, theirs and booked ones, operators any" on public.properties
+    for select to authenticated
+    using (
+        status = 'published' or host_id = (select auth.uid())
+        or id in (select private.my_properties('calendar')) or id in (select private.my_booked_properties())
+        or (select private.is_operator())
+    );
+
+create function private.was_ever_booked(p_property uuid) returns boolean
+language sql stable security definer
+set search_path = ''
+as $$
+    select exists (select from private.bookings b where b.property_id = p_property)
+$$;
+comment on function private.was_ever_booked is
+    'Whether somebody ever booked the property, or asked to. Called before a deletion. Definer, because it reads behind the policies.';
+
+create function private.contacts_of(p_booking_id uuid)
+returns table (profile_id uuid, side public.booking_actor, display_name text, phone text, email text)
+language plpgsql stable security definer
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings;
+begin
+    perform private.require_party(p_booking_id);
+    select b.* into v_booking from private.bookings b where b.id = p_booking_id;
+    if v_booking.status <> 'confirmed' or v_booking.check_out_at <= now() then
+        return;
+    end if;
+    return query
+        select s.id, s.side, p.display_name, a.phone, u.email::text
+        from (values
+            (v_booking.guest_id, 'guest'::public.booking_actor, v_booking.property_id in (select private.my_properties('calendar_and_messages'))),
+            (v_booking.host_id, 'host', auth.uid() = v_booking.guest_id)
+        ) as s (id, side, is_other_side)
+        join public.profiles p on p.id = s.id
+        left join public.accounts a on a.id = s.id
+        left join auth.users u on u.id = s.id
+        where s.is_other_side or (select private.is_operator());
+end
+$$;
+grant execute on function private.contacts_of to authenticated;
+comment on function private.contacts_of is
+    'The other side''s phone and e-mail while a booking is confirmed. Called by public.booking_contacts. Definer, because no client may read another''s account.';
+
+create function public.booking_contacts(p_booking_id uuid)
+returns table (profile_id uuid, side public.booking_actor, display_name text, phone text, email text)
+language sql stable
+set search_path = ''
+as $$
+    select * from private.contacts_of(p_booking_id)
+$$;
+grant execute on function public.booking_contacts to authenticated;
+comment on function public.booking_contacts is
+    'How to reach the other side of a confirmed booking, until it is over; no row before and after. The host''s data for the guest; the guest''s for the host and co-hosts who talk with guests; both for operators.';

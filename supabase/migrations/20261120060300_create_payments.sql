@@ -1,0 +1,147 @@
+-- Purpose: what guests pay and get back: payments, refunds, Stripe's events, and the tasks that talk to Stripe.
+-- Touches: public.payments, payment_methods, refunds; private.stripe_customers, stripe_events, money_tasks; public.dead_money_tasks.
+-- Watch: a task is a line of private.money_tasks and not a message of pgmq, because it needs what a queue does not give: one line
+-- per subject whoever asks for it, a lease whose holder is refused once it has run out, and a dead letter that can be read and
+-- played again. It is written in the transaction that causes it. Amounts reach Stripe from these rows and from nowhere else.
+
+create type public.payment_status as enum ('requires_payment', 'processing', 'authorized', 'captured', 'cancelled');
+comment on type public.payment_status is
+    'requires_payment: no card was taken yet, or the last one declined. authorized: held on the card until the host accepts. captured: paid.';
+create type public.payment_kind as enum ('booking', 'alteration', 'balance');
+comment on type public.payment_kind is
+    'What is paid: a stay, or the first part of one of 28 nights and more; what an alteration made it dearer; a further part, or what is left to pay after cancelling.';
+
+create table public.payment_methods (
+    id uuid default gen_random_uuid() constraint payment_methods_pkey primary key,
+    profile_id uuid not null constraint payment_methods_profile_fkey references public.profiles (id) on delete restrict,
+    stripe_payment_method_id text not null constraint payment_methods_are_unique unique,
+    brand text not null,
+    last4 text not null,
+    created_at timestamptz not null default now()
+);
+comment on table public.payment_methods is
+    'Cards that guests have paid with and may use again. Kept by the database when a payment is taken; DELETE forgets one, here and at Stripe.';
+comment on column public.payment_methods.brand is 'As Stripe has it, such as visa.';
+comment on column public.payment_methods.last4 is 'The last four digits.';
+create index payment_methods_profile_id_idx on public.payment_methods (profile_id);
+
+create table public.payments (
+    id uuid default gen_random_uuid() constraint payments_pkey primary key,
+    booking_id uuid not null constraint payments_booking_fkey references private.bookings (id) on delete restrict,
+    guest_id uuid not null constraint payments_guest_fkey references public.profiles (id) on delete restrict,
+    kind public.payment_kind not null,
+    status public.payment_status not null default 'requires_payment',
+    is_manual boolean not null,
+    currency text not null constraint payments_currency_fkey references public.currencies (code) on delete restrict,
+    amount bigint not null constraint payments_amount_is_positive check (amount > 0),
+    captured_amount bigint not null default 0,
+    refunded_amount bigint not null default 0,
+    disputed_amount bigint not null default 0,
+    stripe_payment_intent_id text constraint payments_intent_is_unique unique,
+    payment_method_id uuid constraint payments_method_fkey references public.payment_methods (id) on delete set null,
+    capture_before timestamptz,
+    last_error text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint payments_capture_no_more_than_agreed check (captured_amount between 0 and amount),
+    constraint payments_refund_no_more_than_captured check (refunded_amount >= 0 and refunded_amount <= captured_amount),
+    constraint payments_disputed_amount_is_captured check (disputed_amount between 0 and captured_amount),
+    constraint payments_captured_ones_have_money check ((status = 'captured') = (captured_amount > 0))
+);
+comment on table public.payments is 'What a guest pays for a booking. Made by the Edge Function payments; amounts in minor units.';
+comment on column public.payments.kind is 'What is paid.';
+comment on column public.payments.status is 'Where it stands, as Stripe last said.';
+comment on column public.payments.is_manual is 'Authorised first and captured when the host accepts the request.';
+comment on column public.payments.currency is 'The booking''s.';
+comment on column public.payments.amount is 'What was due of the booking''s total when it was begun.';
+comment on column public.payments.captured_amount is 'What was taken from the card.';
+comment on column public.payments.refunded_amount is 'What went back, or is on its way.';
+comment on column public.payments.disputed_amount is 'What the guest''s bank took back, or may.';
+comment on column public.payments.capture_before is 'When an authorisation ends.';
+comment on column public.payments.payment_method_id is 'The card that was charged; null when it was not kept, or forgotten since.';
+comment on column public.payments.last_error is 'Why the last card was declined, in Stripe''s words.';
+
+create unique index payments_open_idx on public.payments (booking_id) where status in ('requires_payment', 'processing', 'authorized');
+create index payments_booking_id_idx on public.payments (booking_id);
+create index payments_guest_id_idx on public.payments (guest_id);
+create index payments_currency_idx on public.payments (currency);
+create index payments_payment_method_id_idx on public.payments (payment_method_id);
+create index payments_capture_before_idx on public.payments (capture_before) where status = 'authorized';
+
+create type public.refund_reason as enum ('cancellation', 'alteration', 'late_payment');
+comment on type public.refund_reason is
+    'late_payment: the payment came when the hold had ended and the nights were taken, or nothing was due any more.';
+create type public.refund_status as enum ('pending', 'succeeded', 'failed');
+comment on type public.refund_status is 'failed: Stripe could not send it; an operator decides.';
+
+create table public.refunds (
+    id uuid default gen_random_uuid() constraint refunds_pkey primary key,
+    payment_id uuid not null constraint refunds_payment_fkey references public.payments (id) on delete restrict,
+    booking_id uuid not null constraint refunds_booking_fkey references private.bookings (id) on delete restrict,
+    reason public.refund_reason not null,
+    status public.refund_status not null default 'pending',
+    currency text not null constraint refunds_currency_fkey references public.currencies (code) on delete restrict,
+    amount bigint not null constraint refunds_amount_is_positive check (amount > 0),
+    stripe_refund_id text constraint refunds_stripe_refund_is_unique unique,
+    last_error text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+comment on table public.refunds is 'What goes back to guests. Made by the database when a booking costs less than was paid.';
+comment on column public.refunds.reason is 'Why.';
+comment on column public.refunds.status is 'Where it stands.';
+comment on column public.refunds.currency is 'The payment''s.';
+comment on column public.refunds.amount is 'In minor units.';
+comment on column public.refunds.last_error is 'Why it failed, in Stripe''s words.';
+
+create index refunds_payment_id_idx on public.refunds (payment_id);
+create index refunds_booking_id_idx on public.refunds (booking_id);
+create index refunds_currency_idx on public.refunds (currency);
+
+create table private.stripe_customers (
+    profile_id uuid constraint stripe_customers_pkey primary key
+        constraint stripe_customers_profile_fkey references public.profiles (id) on delete restrict,
+    stripe_customer_id text not null constraint stripe_customers_are_unique unique
+);
+comment on table private.stripe_customers is 'Whom Stripe knows a guest as.';
+
+create table private.stripe_events (
+    id text constraint stripe_events_pkey primary key,
+    type text not null,
+    object_id text,
+    payload jsonb not null,
+    created timestamptz not null,
+    received_at timestamptz not null default clock_timestamp(),
+    applied_at timestamptz,
+    outcome text
+);
+comment on table private.stripe_events is 'Every event that Stripe sent, once, as it was sent.';
+comment on column private.stripe_events.outcome is 'What came of it: applied, or why it was ignored.';
+
+create index stripe_events_received_at_idx on private.stripe_events (received_at);
+
+alter table public.payment_methods enable row level security;
+alter table public.payments enable row level security;
+alter table public.refunds enable row level security;
+alter table private.stripe_customers enable row level security;
+alter table private.stripe_events enable row level security;
+
+grant select, delete on public.payment_methods to authenticated;
+grant select on public.payment_methods to service_role;
+grant select on public.payments to authenticated, service_role;
+grant select on public.refunds to authenticated, service_role;
+
+create policy "People can read their cards" on public.payment_methods for select to authenticated
+    using (profile_id = (select auth.uid()));
+create policy "People can forget their cards" on public.payment_methods for delete to authenticated
+    using (profile_id = (select auth.uid()));
+create policy "Guests can read their payments, operators any" on public.payments for select to authenticated
+    using (guest_id = (select auth.uid()) or (select private.is_operator()));
+create policy "Guests can read their refunds, operators any" on public.refunds for select to authenticated
+    using (exists (select from public.payments p where p.id = payment_id));
+
+create trigger set_updated_at before update on public.payments for each row execute function private.set_updated_at();
+create trigger set_updated_at before update on public.refunds for each row execute function private.set_updated_at();
+
+insert into private.settings (name, value, description) values
+    ('money_task_attempts', '10', 'After how many attempts a task with Stripe is laid aside as dead.');

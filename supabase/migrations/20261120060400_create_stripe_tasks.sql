@@ -1,0 +1,241 @@
+-- Purpose: tasks that talk to Stripe.
+-- Touches: private.money_tasks, public.dead_money_tasks.
+
+create table private.money_tasks (
+    id bigint generated always as identity constraint money_tasks_pkey primary key,
+    kind text not null constraint money_tasks_kind_is_known check (
+        kind in ('event', 'charge', 'capture', 'cancel', 'refund', 'transfer', 'reversal', 'detach')
+    ),
+    subject text not null,
+    attempts integer not null default 0,
+    run_at timestamptz not null default now(),
+    lease uuid,
+    leased_until timestamptz,
+    done_at timestamptz,
+    dead_at timestamptz,
+    last_error text,
+    created_at timestamptz not null default now(),
+    constraint money_tasks_are_unique unique (kind, subject)
+);
+comment on table private.money_tasks is 'What is to be done at Stripe, or with what it said. One line per kind and subject.';
+comment on column private.money_tasks.subject is 'The id of the event, payment, refund, payout, reversal or card; a charge''s is the payment''s and the number of the try.';
+comment on column private.money_tasks.lease is 'Who works on it; whoever comes with another is refused.';
+
+create index money_tasks_due_idx on private.money_tasks (run_at) where done_at is null and dead_at is null;
+create index money_tasks_dead_idx on private.money_tasks (dead_at) where dead_at is not null;
+alter table private.money_tasks enable row level security;
+-- What the views read, which run as their caller; schema private is not exposed.
+grant select (id, kind, subject, attempts, run_at, dead_at, last_error, created_at) on private.money_tasks to authenticated, service_role;
+create policy "Operators can read tasks" on private.money_tasks for select to authenticated
+    using ((select private.is_operator()));
+
+create function private.ask_for(p_kind text, p_subject text) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into private.money_tasks (kind, subject) values (p_kind, p_subject) on conflict do nothing;
+    if found then
+        perform private.wake_worker('money-worker');
+    end if;
+end
+$$;
+comment on function private.ask_for is
+    'Asks for a task, once per kind and subject, and wakes the worker after the commit. Called by functions of the owner.';
+
+create function private.detach_payment_method() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.ask_for('detach', old.stripe_payment_method_id);
+    return null;
+end
+$$;
+comment on function private.detach_payment_method is
+    'Trigger: a card that its owner forgets is forgotten at Stripe too. Definer, because it runs as the owner of the card.';
+create trigger detach_payment_method after delete on public.payment_methods
+    for each row execute function private.detach_payment_method();
+
+create function public.store_stripe_event(p_event jsonb) returns boolean
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    insert into private.stripe_events (id, type, object_id, payload, created)
+    values (
+        p_event ->> 'id', p_event ->> 'type', p_event #>> '{data,object,id}', p_event,
+        to_timestamp((p_event ->> 'created')::bigint)
+    )
+    on conflict do nothing;
+    if not found then
+        return false;
+    end if;
+    perform private.ask_for('event', p_event ->> 'id');
+    return true;
+end
+$$;
+grant execute on function public.store_stripe_event to service_role;
+comment on function public.store_stripe_event is
+    'Keeps an event whose signature was checked, and asks for its application; false when it was kept before. For the function stripe-webhook: service role only. Definer, because no role may write events.';
+
+create function private.payment_description(p_booking_id uuid) returns text
+language sql stable
+set search_path = ''
+as $$
+    select format('%s, %s to %s', b.property_title, b.check_in, b.check_out) from private.bookings b where b.id = p_booking_id
+$$;
+comment on function private.payment_description is 'What guests read of a payment at Stripe. Called by functions of the owner.';
+
+create function private.task_message(p_task private.money_tasks) returns jsonb
+language sql stable
+set search_path = ''
+as $$
+    select case p_task.kind
+        when 'event' then (
+            select jsonb_build_object('type', e.type, 'object', e.payload #> '{data,object}', 'account', e.payload -> 'account')
+            from private.stripe_events e where e.id = p_task.subject
+        )
+        when 'refund' then (
+            select jsonb_build_object(
+                'refund_id', r.id, 'payment_intent', p.stripe_payment_intent_id, 'amount', r.amount, 'booking_id', r.booking_id
+            )
+            from public.refunds r join public.payments p on p.id = r.payment_id where r.id = p_task.subject::uuid
+        )
+        when 'charge' then (
+            select jsonb_build_object(
+                'payment_id', p.id, 'status', p.status, 'payment_intent', p.stripe_payment_intent_id, 'booking_id', p.booking_id,
+                'amount', p.amount, 'currency', p.currency,
+                'customer', (select c.stripe_customer_id from private.stripe_customers c where c.profile_id = p.guest_id),
+                'payment_method', m.stripe_payment_method_id, 'description', private.payment_description(p.booking_id)
+            )
+            from public.payments p
+            left join public.payment_methods m on m.id = p.payment_method_id
+            where p.id = split_part(p_task.subject, ':', 1)::uuid
+        )
+        when 'detach' then jsonb_build_object('payment_method', p_task.subject)
+        when 'transfer' then jsonb_build_object('payout_id', p_task.subject)
+        when 'reversal' then jsonb_build_object('reversal_id', p_task.subject)
+        else (
+            select jsonb_build_object('payment_intent', p.stripe_payment_intent_id)
+            from public.payments p where p.id = p_task.subject::uuid
+        )
+    end
+$$;
+comment on function private.task_message is 'What a worker needs to know for a task. Called by take_money_tasks.';
+
+create function public.take_money_tasks(p_limit integer default 20)
+returns table (task_id bigint, lease uuid, kind text, subject text, attempt integer, message jsonb)
+language sql security definer
+set search_path = ''
+as $$
+    with due as (
+        select t.id
+        from private.money_tasks t
+        where
+            t.done_at is null and t.dead_at is null and t.run_at <= clock_timestamp()
+            and (t.leased_until is null or t.leased_until <= clock_timestamp())
+        order by t.run_at, t.id
+        limit least(greatest(p_limit, 1), 100)
+        for update skip locked
+    ),
+    taken as (
+        update private.money_tasks t
+        set attempts = t.attempts + 1, lease = gen_random_uuid(), leased_until = clock_timestamp() + interval '60 seconds'
+        from due
+        where t.id = due.id
+        returning t.*
+    )
+    select t.id, t.lease, t.kind, t.subject, t.attempts, private.task_message(t::private.money_tasks)
+    from taken t
+    order by t.run_at, t.id
+$$;
+grant execute on function public.take_money_tasks to service_role;
+comment on function public.take_money_tasks is
+    'Takes up to p_limit (1 to 100) due tasks for 60 seconds. For the function money-worker: service role only. Definer, because no role may write tasks.';
+
+create function public.finish_money_task(p_task_id bigint, p_lease uuid, p_outcome text default 'applied') returns boolean
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_task private.money_tasks;
+begin
+    update private.money_tasks t
+    set done_at = clock_timestamp(), lease = null, leased_until = null, last_error = null
+    where t.id = p_task_id and t.lease = p_lease
+    returning t.* into v_task;
+    if v_task.kind = 'event' then
+        update private.stripe_events e set applied_at = clock_timestamp(), outcome = p_outcome where e.id = v_task.subject;
+    end if;
+    return v_task.id is not null;
+end
+$$;
+grant execute on function public.finish_money_task to service_role;
+comment on function public.finish_money_task is
+    'Ends a task that was done; false for a worker whose lease went to another. For the function money-worker: service role only. Definer, because no role may write tasks.';
+
+create function public.fail_money_task(p_task_id bigint, p_lease uuid, p_error text, p_is_final boolean default false) returns boolean
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    update private.money_tasks t
+    set
+        lease = null, leased_until = null, last_error = left(p_error, 1000),
+        -- 2 s, 4 s, 8 s, ... up to an hour, and a part by chance so that many do not come back at once
+        run_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ t.attempts) * (1 + random() / 4),
+        dead_at = case
+            when p_is_final or t.attempts >= (select s.value::integer from private.settings s where s.name = 'money_task_attempts')
+            then clock_timestamp()
+        end
+    where t.id = p_task_id and t.lease = p_lease;
+    return found;
+end
+$$;
+grant execute on function public.fail_money_task to service_role;
+comment on function public.fail_money_task is
+    'Puts a task back with a growing pause, or lays it aside as dead after ten attempts, or at once when p_is_final. For the function money-worker: service role only. Definer, because no role may write tasks.';
+
+create view public.dead_money_tasks with (security_invoker = on) as
+select t.id, t.kind, t.subject, t.attempts, t.dead_at, t.last_error, t.created_at
+from private.money_tasks t
+where t.dead_at is not null;
+comment on view public.dead_money_tasks is
+    '@graphql({"primary_key_columns": ["id"]}) Tasks with Stripe that were given up, and why. For operators; replay_money_task tries one again.';
+comment on column public.dead_money_tasks.kind is 'event, charge, capture, cancel, refund, transfer, reversal or detach.';
+comment on column public.dead_money_tasks.subject is 'The id of the event, payment, refund, payout, reversal or card; a charge''s is the payment''s and the number of the try.';
+comment on column public.dead_money_tasks.attempts is 'How often it was tried.';
+comment on column public.dead_money_tasks.dead_at is 'When it was given up.';
+comment on column public.dead_money_tasks.last_error is 'Why, at the last attempt.';
+grant select on public.dead_money_tasks to authenticated, service_role;
+
+create function private.replay_task(p_task_id bigint) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    if auth.uid() is not null and not private.is_operator() then
+        raise sqlstate 'PT403' using message = 'This is for operators.', hint = 'Ask one.';
+    end if;
+    update private.money_tasks t
+    set dead_at = null, done_at = null, attempts = 0, run_at = now(), lease = null, leased_until = null
+    where t.id = p_task_id;
+    if not found then
+        raise sqlstate 'PT404' using message = 'There is no such task.', hint = 'Read dead_money_tasks.';
+    end if;
+    perform private.wake_worker('money-worker');
+end
+$$;
+grant execute on function private.replay_task to authenticated, service_role;
+comment on function private.replay_task is 'Tries a task again. Called by replay_money_task. Definer, because no role may write tasks; asks whether the caller is an operator.';
+
+create function public.replay_money_task(p_task_id bigint) returns void
+language sql
+set search_path = ''
+as $$
+    select private.replay_task(p_task_id)
+$$;
+grant execute on function public.replay_money_task to authenticated, service_role;
+comment on function public.replay_money_task is
+    'An operator has a task tried again, dead or done; doing it twice does no harm.';

@@ -1,0 +1,141 @@
+-- Purpose: what hosts get, when, and what keeps it back: connected accounts, payouts, reversals, holds, disputes.
+-- Touches: public.payout_accounts, payouts, payout_holds, disputes; private.payout_reversals; public functions for the workers;
+-- private.move_money, balance_booking's part for hosts.
+-- Watch: nothing is paid that was not paid in, that a hold or an open dispute keeps, or before its time. What is due is the
+-- ledger's word: the host's share by agreement, less what was transferred. A host who owes of one booking pays it from the next
+-- (offset) before anything is transferred; so a negative balance is carried without being stored.
+
+insert into private.settings (name, value, description) values
+    ('payout_delay', '24 hours', 'How long after check-in a host is paid; stays of 28 nights and more in parts of 30 nights.'),
+    ('new_host_hold', '30 days', 'How long after the confirmation of their first booking new hosts are not paid.');
+
+create table public.payout_accounts (
+    profile_id uuid constraint payout_accounts_pkey primary key
+        constraint payout_accounts_profile_fkey references public.profiles (id) on delete restrict,
+    stripe_account_id text not null constraint payout_accounts_account_is_unique unique,
+    details_submitted boolean not null default false,
+    payouts_enabled boolean not null default false,
+    requirements text[] not null default '{}',
+    currency text constraint payout_accounts_currency_fkey references public.currencies (code) on delete restrict,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+comment on table public.payout_accounts is 'A host''s connected account at Stripe. Made by the Edge Function connect.';
+comment on column public.payout_accounts.details_submitted is 'The host has been through onboarding.';
+comment on column public.payout_accounts.payouts_enabled is 'Money can be sent there.';
+comment on column public.payout_accounts.requirements is 'What Stripe still wants to know.';
+comment on column public.payout_accounts.currency is 'In which the account is paid.';
+create index payout_accounts_currency_idx on public.payout_accounts (currency);
+
+create type public.payout_status as enum ('pending', 'paid', 'cancelled', 'failed');
+comment on type public.payout_status is 'pending: on its way to Stripe. cancelled: it was no longer due when its turn came.';
+
+create table public.payouts (
+    id uuid default gen_random_uuid() constraint payouts_pkey primary key,
+    booking_id uuid not null constraint payouts_booking_fkey references private.bookings (id) on delete restrict,
+    host_id uuid not null constraint payouts_host_fkey references public.profiles (id) on delete restrict,
+    status public.payout_status not null default 'pending',
+    currency text not null constraint payouts_currency_fkey references public.currencies (code) on delete restrict,
+    amount bigint not null constraint payouts_amount_is_positive check (amount > 0),
+    reversed_amount bigint not null default 0,
+    sent_currency text not null constraint payouts_sent_currency_fkey references public.currencies (code) on delete restrict,
+    sent_amount bigint not null constraint payouts_sent_amount_is_positive check (sent_amount > 0),
+    stripe_transfer_id text constraint payouts_transfer_is_unique unique,
+    asked_at timestamptz,
+    last_error text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint payouts_reverse_no_more_than_paid check (reversed_amount between 0 and amount)
+);
+comment on table public.payouts is 'What was sent to hosts for a booking; amounts in minor units.';
+comment on column public.payouts.status is 'Where it stands.';
+comment on column public.payouts.currency is 'The booking''s.';
+comment on column public.payouts.amount is 'What was sent, or is on its way.';
+comment on column public.payouts.sent_currency is 'In which it is sent; another than the booking''s at the rate that its quote fixed.';
+comment on column public.payouts.sent_amount is 'The amount in that currency.';
+comment on column public.payouts.reversed_amount is 'What was taken back, or is being.';
+comment on column public.payouts.asked_at is 'When Stripe was first asked for it; from then on it is not called off.';
+comment on column public.payouts.last_error is 'Why it failed, in Stripe''s words.';
+
+create unique index payouts_pending_idx on public.payouts (booking_id) where status = 'pending';
+create index payouts_booking_id_idx on public.payouts (booking_id);
+create index payouts_host_id_idx on public.payouts (host_id);
+create index payouts_currency_idx on public.payouts (currency);
+create index payouts_sent_currency_idx on public.payouts (sent_currency);
+
+create table private.payout_reversals (
+    id uuid default gen_random_uuid() constraint payout_reversals_pkey primary key,
+    payout_id uuid not null constraint payout_reversals_payout_fkey references public.payouts (id) on delete restrict,
+    amount bigint not null constraint payout_reversals_amount_is_positive check (amount > 0),
+    sent_amount bigint not null,
+    status text not null default 'pending' constraint payout_reversals_status_is_known check (status in ('pending', 'done', 'failed')),
+    stripe_reversal_id text constraint payout_reversals_are_unique unique,
+    created_at timestamptz not null default now()
+);
+comment on table private.payout_reversals is 'What is taken back of a payout because less is due. A failed one is carried as the host''s debt.';
+create index payout_reversals_payout_id_idx on private.payout_reversals (payout_id);
+
+create table public.disputes (
+    id text constraint disputes_pkey primary key,
+    payment_id uuid not null constraint disputes_payment_fkey references public.payments (id) on delete restrict,
+    booking_id uuid not null constraint disputes_booking_fkey references private.bookings (id) on delete restrict,
+    status text not null,
+    reason text not null,
+    currency text not null constraint disputes_currency_fkey references public.currencies (code) on delete restrict,
+    amount bigint not null,
+    evidence jsonb not null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+comment on table public.disputes is 'Payments that a guest''s bank took back. While one is open the booking is not paid out.';
+comment on column public.disputes.status is 'As Stripe has it: needs_response, under_review, won, lost and others.';
+comment on column public.disputes.reason is 'As Stripe has it.';
+comment on column public.disputes.currency is 'The payment''s.';
+comment on column public.disputes.amount is 'In minor units.';
+comment on column public.disputes.evidence is 'What the booking says for the host: agreement, policy, house rules, history.';
+create index disputes_payment_id_idx on public.disputes (payment_id);
+create index disputes_booking_id_idx on public.disputes (booking_id);
+create index disputes_currency_idx on public.disputes (currency);
+
+create table public.payout_holds (
+    id uuid default gen_random_uuid() constraint payout_holds_pkey primary key,
+    booking_id uuid not null constraint payout_holds_booking_fkey references private.bookings (id) on delete restrict,
+    reason text not null constraint payout_holds_reason_is_plain check (reason ~ '\S' and private.is_plain_text(reason, 1000)),
+    held_by uuid default auth.uid() constraint payout_holds_held_by_fkey references public.profiles (id) on delete restrict,
+    released_at timestamptz,
+    created_at timestamptz not null default now()
+);
+comment on table public.payout_holds is 'Bookings that an operator keeps from being paid out.';
+comment on column public.payout_holds.reason is 'Why.';
+comment on column public.payout_holds.held_by is 'The operator.';
+comment on column public.payout_holds.released_at is 'When it ended; null while it holds.';
+create index payout_holds_booking_id_idx on public.payout_holds (booking_id);
+create index payout_holds_held_by_idx on public.payout_holds (held_by);
+
+alter table public.payout_accounts enable row level security;
+alter table public.payouts enable row level security;
+alter table private.payout_reversals enable row level security;
+alter table public.disputes enable row level security;
+alter table public.payout_holds enable row level security;
+
+grant select on public.payout_accounts to authenticated, service_role;
+grant select on public.payouts to authenticated, service_role;
+grant select on public.disputes to authenticated, service_role;
+grant select on public.payout_holds to authenticated, service_role;
+grant insert (booking_id, reason) on public.payout_holds to authenticated;
+grant update (released_at) on public.payout_holds to authenticated;
+
+create policy "Hosts can read their account, operators any" on public.payout_accounts for select to authenticated
+    using (profile_id = (select auth.uid()) or (select private.is_operator()));
+create policy "Hosts can read their payouts, operators any" on public.payouts for select to authenticated
+    using (host_id = (select auth.uid()) or (select private.is_operator()));
+create policy "Operators can read disputes" on public.disputes for select to authenticated using ((select private.is_operator()));
+create policy "Operators can read holds" on public.payout_holds for select to authenticated using ((select private.is_operator()));
+create policy "Operators can hold payouts" on public.payout_holds for insert to authenticated
+    with check ((select private.is_operator()));
+create policy "Operators can release payouts" on public.payout_holds for update to authenticated
+    using ((select private.is_operator())) with check ((select private.is_operator()));
+
+create trigger set_updated_at before update on public.payout_accounts for each row execute function private.set_updated_at();
+create trigger set_updated_at before update on public.payouts for each row execute function private.set_updated_at();
+create trigger set_updated_at before update on public.disputes for each row execute function private.set_updated_at();

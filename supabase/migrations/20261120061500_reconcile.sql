@@ -1,0 +1,96 @@
+-- Purpose: comparing the ledger with Stripe's own books, line by line.
+-- Touches: private.reconciliations, reconciliation_differences; public.reconcile_ledger, public.reconciliation_differences.
+-- Watch: it lists and changes nothing. Stripe's lines come from its list of balance transactions, not from what was stored.
+
+create table private.reconciliations (
+    id bigint generated always as identity constraint reconciliations_pkey primary key,
+    since timestamptz not null,
+    compared integer not null,
+    differences integer not null,
+    run_at timestamptz not null default clock_timestamp()
+);
+comment on table private.reconciliations is 'When the ledger was compared with Stripe, and what came of it.';
+
+create table private.reconciliation_differences (
+    id bigint generated always as identity constraint reconciliation_differences_pkey primary key,
+    reconciliation_id bigint not null
+        constraint reconciliation_differences_run_fkey references private.reconciliations (id) on delete restrict,
+    balance_transaction text not null,
+    problem text not null constraint reconciliation_differences_problem_is_known
+        check (problem in ('missing_in_ledger', 'missing_at_stripe', 'amount_differs')),
+    stripe_net bigint,
+    ledger_net bigint,
+    currency text not null,
+    source text
+);
+comment on table private.reconciliation_differences is 'Every balance transaction that is not the same in both books.';
+create index reconciliation_differences_reconciliation_id_idx on private.reconciliation_differences (reconciliation_id);
+
+alter table private.reconciliations enable row level security;
+alter table private.reconciliation_differences enable row level security;
+grant select (id, since, compared, differences, run_at) on private.reconciliations to authenticated, service_role;
+grant select (id, reconciliation_id, balance_transaction, problem, stripe_net, ledger_net, currency, source)
+    on private.reconciliation_differences to authenticated, service_role;
+create policy "Operators can read reconciliations" on private.reconciliations for select to authenticated
+    using ((select private.is_operator()));
+create policy "Operators can read differences" on private.reconciliation_differences for select to authenticated
+    using ((select private.is_operator()));
+
+create function public.reconcile_ledger(p_lines jsonb, p_since timestamptz) returns jsonb
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_run bigint;
+    v_count integer;
+begin
+    insert into private.reconciliations (since, compared, differences) values (p_since, jsonb_array_length(p_lines), 0) returning id into v_run;
+    with stripe as (
+        select l ->> 'id' as id, (l ->> 'net')::bigint as net, upper(l ->> 'currency') as currency, l ->> 'source' as source
+        from jsonb_array_elements(p_lines) l
+        -- what the platform itself draws from its balance is no business of bookings
+        where l ->> 'type' not in ('payout', 'topup')
+    ),
+    ledger as (
+        select t.stripe_id as id, sum(e.amount)::bigint as net, a.currency, min(t.key) as source
+        from private.ledger_transactions t
+        join private.ledger_entries e on e.transaction_id = t.id
+        join private.ledger_accounts a on a.id = e.account_id and a.purpose = 'stripe_clearing'
+        where t.stripe_id is not null and t.occurred_at >= p_since
+        group by t.stripe_id, a.currency
+    )
+    insert into private.reconciliation_differences (
+        reconciliation_id, balance_transaction, problem, stripe_net, ledger_net, currency, source
+    )
+    select
+        v_run, coalesce(s.id, l.id),
+        case when l.id is null then 'missing_in_ledger' when s.id is null then 'missing_at_stripe' else 'amount_differs' end,
+        s.net, l.net, coalesce(s.currency, l.currency), coalesce(s.source, l.source)
+    from stripe s
+    full join ledger l on l.id = s.id
+    where s.net is distinct from l.net or s.currency is distinct from l.currency;
+    get diagnostics v_count = row_count;
+    update private.reconciliations r set differences = v_count where r.id = v_run;
+    return jsonb_build_object('reconciliation_id', v_run, 'compared', jsonb_array_length(p_lines), 'differences', v_count);
+end
+$$;
+grant execute on function public.reconcile_ledger to service_role;
+comment on function public.reconcile_ledger is
+    'Compares Stripe''s balance transactions since p_since, [{id, net, currency, source, type}], with the ledger and keeps every difference. For the function reconcile: service role only. Definer, because it reads the ledger.';
+
+create view public.reconciliation_differences with (security_invoker = on) as
+select d.id, r.run_at, d.reconciliation_id, d.balance_transaction, d.problem, d.stripe_net, d.ledger_net, d.currency, d.source
+from private.reconciliation_differences d
+join private.reconciliations r on r.id = d.reconciliation_id;
+comment on view public.reconciliation_differences is
+    '@graphql({"primary_key_columns": ["id"]}) What is not the same in Stripe''s books and the ledger. For operators; amounts in minor units.';
+comment on column public.reconciliation_differences.run_at is 'When the books were compared.';
+comment on column public.reconciliation_differences.balance_transaction is 'Stripe''s id of the line.';
+comment on column public.reconciliation_differences.problem is 'missing_in_ledger, missing_at_stripe or amount_differs.';
+comment on column public.reconciliation_differences.stripe_net is 'What it moved by Stripe''s books; null when it is missing there.';
+comment on column public.reconciliation_differences.ledger_net is 'What it moved by the ledger; null when it is missing there.';
+comment on column public.reconciliation_differences.currency is 'ISO 4217 code of the amounts.';
+comment on column public.reconciliation_differences.source is 'The charge, refund, transfer or other object that it is about.';
+grant select on public.reconciliation_differences to authenticated, service_role;
+
+insert into private.due_tasks (name, command, every) values ('reconcile', $$select private.wake_worker('reconcile')$$, '1 day');

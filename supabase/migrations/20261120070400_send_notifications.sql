@@ -1,0 +1,202 @@
+-- Purpose: which notifications are written when.
+
+create function private.notify_of_booking() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings;
+    v_kind text;
+    v_to_guest boolean := true;
+    v_to_host boolean := true;
+    v_data jsonb;
+begin
+    if new.event = 'altered' then
+        v_kind := 'booking_altered';
+    elsif new.to_status = 'requested' then
+        v_kind := 'booking_requested';
+        v_to_guest := false;
+    elsif new.event = 'created' then
+        return null;
+    elsif new.to_status = 'awaiting_payment' then
+        v_kind := 'booking_accepted';
+        v_to_host := false;
+        -- what was authorised with the request is captured now: there is nothing to ask for
+        v_to_guest := not exists (select from public.payments p where p.booking_id = new.booking_id and p.status = 'authorized');
+    elsif new.to_status = 'completed' then
+        v_kind := 'review_due';
+    else
+        v_kind := 'booking_' || new.to_status;
+        v_to_host := new.to_status <> 'declined' and (new.from_status <> 'awaiting_payment' or new.to_status = 'confirmed');
+        v_to_guest := new.to_status <> 'withdrawn';
+    end if;
+    select b.* into v_booking from private.bookings b where b.id = new.booking_id;
+    v_data := private.booking_summary(new.booking_id) || jsonb_strip_nulls(jsonb_build_object(
+        'actor', new.actor, 'reason', new.reason, 'expires_at', new.after ->> 'expires_at',
+        'review_until', case when v_kind = 'review_due' then private.review_window_ends_at(v_booking) end
+    ));
+    if v_to_guest then
+        perform private.notify(v_booking.guest_id, v_kind, 'booking_event:' || new.id, v_data || '{"you_are": "guest"}', new.booking_id, v_booking.property_id);
+    end if;
+    if v_to_host then
+        perform private.notify(h.id, v_kind, 'booking_event:' || new.id, v_data || '{"you_are": "host"}', new.booking_id, v_booking.property_id)
+        from private.host_side(v_booking.property_id, v_booking.host_id) as h (id)
+        -- co-hosts write no reviews
+        where v_kind <> 'review_due' or h.id = v_booking.host_id;
+    end if;
+    return null;
+end
+$$;
+comment on function private.notify_of_booking is 'Trigger: tells both sides what happened to a booking. Definer, because it runs as whoever acted.';
+create trigger notify_of_booking after insert on private.booking_events for each row execute function private.notify_of_booking();
+
+create function private.notify_of_alteration() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_kind constant text := case tg_op when 'INSERT' then 'alteration_proposed' else 'alteration_declined' end;
+    v_booking private.bookings;
+    v_data jsonb;
+begin
+    select b.* into v_booking from private.bookings b where b.id = new.booking_id;
+    v_data := private.booking_summary(new.booking_id) || jsonb_build_object(
+        'new_check_in', new.check_in, 'new_check_out', new.check_out, 'new_guest_total', new.guest_total, 'expires_at', new.expires_at
+    );
+    -- the proposal goes to the other side, the answer back
+    if (new.proposed_by = 'guest') = (tg_op = 'INSERT') then
+        perform private.notify(h.id, v_kind, v_kind || ':' || new.id, v_data || '{"you_are": "host"}', new.booking_id, v_booking.property_id)
+        from private.host_side(v_booking.property_id, v_booking.host_id) as h (id);
+    else
+        perform private.notify(
+            v_booking.guest_id, v_kind, v_kind || ':' || new.id, v_data || '{"you_are": "guest"}', new.booking_id, v_booking.property_id
+        );
+    end if;
+    return null;
+end
+$$;
+comment on function private.notify_of_alteration is 'Trigger: tells the other side what one proposed, and that one when it was declined; accepted, it is booking_altered. Definer, because it runs as whoever acts.';
+create trigger notify_of_alteration after insert on public.booking_alterations for each row execute function private.notify_of_alteration();
+create trigger notify_of_answer after update of answer on public.booking_alterations for each row
+    when (new.answer = 'declined' and old.answer is null) execute function private.notify_of_alteration();
+
+create function private.notify_of_review() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.notify(
+        new.subject_id, 'review_published', 'review:' || new.id,
+        private.booking_summary(new.booking_id) || jsonb_build_object('you_are', case new.side when 'guest' then 'host' else 'guest' end, 'review_id', new.id),
+        new.booking_id, new.property_id
+    );
+    return null;
+end
+$$;
+comment on function private.notify_of_review is 'Trigger: tells the person whom a review is about once it is published, and not before. Definer, because it runs as its writer or the sweep.';
+create trigger notify_of_review after update of is_counted on public.reviews for each row
+    when (new.is_counted and not old.is_counted and new.state = 'visible') execute function private.notify_of_review();
+
+insert into private.settings (name, value, description) values
+    ('check_in_details', '48 hours', 'How long before check-in, on the property''s clock, guests are sent address and arrival details.');
+
+create function private.send_check_in_details(p_now timestamptz default now()) returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_count integer;
+begin
+    perform private.notify(b.guest_id, 'check_in_details', 'check_in_details:' || b.id || ':' || b.check_in,
+        private.booking_summary(b.id) || '{"you_are": "guest"}', b.id, b.property_id)
+    from private.bookings b
+    where
+        b.status = 'confirmed' and b.check_in_at > p_now and b.check_in_at <= p_now + private.duration('check_in_details') + interval '2 hours'
+        and date_subtract(b.check_in_at, private.duration('check_in_details'), b.time_zone) <= p_now
+        and not exists (
+            select from public.notifications n
+            where n.recipient_id = b.guest_id and n.dedupe_key = 'check_in_details:' || b.id || ':' || b.check_in
+        );
+    get diagnostics v_count = row_count;
+    return v_count;
+end
+$$;
+comment on function private.send_check_in_details is
+    'Tells guests whose check-in is 48 hours away, or nearer, how to arrive; again when the first night changes. Called by run_due_work.';
+create index bookings_check_in_at_idx on private.bookings (check_in_at) where status = 'confirmed';
+
+create function private.queue_digests() returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_person uuid;
+    v_count integer := 0;
+begin
+    for v_person in
+        select distinct n.recipient_id
+        from public.notifications n
+        join public.notification_kinds k on k.id = n.kind and not k.is_urgent
+        join public.notification_preferences p on p.profile_id = n.recipient_id and p.topic = k.topic and p.mail = 'digest'
+        where
+            n.read_at is null and n.mailed_at is null
+            -- one waits for the end of quiet hours, or for the mail server
+            and n.recipient_id::text not in (select q.message ->> 'digest_of' from pgmq.q_mails q where q.message ? 'digest_of')
+    loop
+        perform private.enqueue_job_at('mails', jsonb_build_object('digest_of', v_person), private.after_quiet_hours(v_person, now()));
+        v_count := v_count + 1;
+    end loop;
+    return v_count;
+end
+$$;
+comment on function private.queue_digests is 'Queues one mail for everybody who has something unread that they want in a digest. Called by run_due_work every hour.';
+
+insert into private.due_tasks (name, command, every) values
+    ('send_check_in_details', 'select private.send_check_in_details()', '1 minute'),
+    ('queue_digests', 'select private.queue_digests()', '1 hour');
+
+create function private.mail_co_host_invitation() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.enqueue_job_at('mails', jsonb_build_object('invitation_id', new.id));
+    return null;
+end
+$$;
+comment on function private.mail_co_host_invitation is 'Trigger: queues the mail to an invited co-host, who may have no account. Definer, because queues belong to the owner.';
+
+create trigger mail_co_host_invitation after insert on public.co_host_invitations for each row execute function private.mail_co_host_invitation();
+
+create function private.notify_of_money() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings;
+    v_data jsonb := jsonb_build_object('amount', new.amount, 'you_are', case tg_table_name when 'payouts' then 'host' else 'guest' end);
+begin
+    select b.* into v_booking from private.bookings b where b.id = new.booking_id;
+    if tg_table_name = 'payments' then
+        v_data := v_data || jsonb_build_object('reason', new.last_error);
+    elsif tg_table_name = 'refunds' then
+        v_data := v_data || jsonb_build_object('refund_reason', new.reason);
+    end if;
+    perform private.notify(
+        case tg_table_name when 'payouts' then v_booking.host_id else v_booking.guest_id end,
+        tg_argv[0],
+        concat_ws(':', tg_argv[0], new.id, v_data ->> 'reason'),
+        private.booking_summary(new.booking_id) || v_data,
+        new.booking_id, v_booking.property_id
+    );
+    return null;
+end
+$$;
+comment on function private.notify_of_money is
+    'Trigger, with the kind of notification: tells whose money it is. Definer, because it runs as the worker, who may not write notifications.';
+create trigger notify_of_failure after update of last_error on public.payments for each row
+    when (new.last_error is not null and new.status = 'requires_payment') execute function private.notify_of_money('payment_failed');
+create trigger notify_of_refund after update of status on public.refunds for each row
+    when (new.status = 'succeeded' and old.status <> 'succeeded') execute function private.notify_of_money('refund_sent');
+create trigger notify_of_payout after update of status on public.payouts for each row
+    when (new.status = 'paid' and old.status <> 'paid') execute function private.notify_of_money('payout_sent');

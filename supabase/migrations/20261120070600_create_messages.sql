@@ -1,0 +1,455 @@
+-- Purpose: guests and the host's side write to each other: a thread per inquiry or booking, what each has read, files, blocking.
+-- Touches: public.threads, messages, thread_reads, blocks; bucket message-attachments; private.my_threads, mask_contacts;
+-- public.mark_thread_read, unread_count, host_response.
+-- Watch: before a booking is confirmed, e-mail addresses, phone numbers and links are taken out of what is stored, so nothing
+-- can bring them back. Messages are never changed or deleted. Limits are counted under a lock per person.
+
+insert into private.settings (name, value, description) values
+    ('messages_per_hour', '60', 'How many messages a person may write in an hour.'),
+    ('inquiries_per_day', '20', 'How many properties a person may ask in a day.'),
+    ('attachments_per_hour', '30', 'How many files a person may upload for messages in an hour.');
+
+create table public.threads (
+    id uuid default gen_random_uuid() constraint threads_pkey primary key,
+    property_id uuid not null constraint threads_property_fkey references public.properties (id) on delete cascade,
+    -- the trigger fills it in; with a default, types let clients leave it out
+    host_id uuid not null default '00000000-0000-0000-0000-000000000000' constraint threads_host_fkey references public.profiles (id) on delete restrict,
+    guest_id uuid not null default auth.uid() constraint threads_guest_fkey references public.profiles (id) on delete restrict,
+    booking_id uuid constraint threads_booking_fkey references private.bookings (id) on delete restrict,
+    asked_at timestamptz,
+    answered_at timestamptz,
+    last_message_at timestamptz,
+    created_at timestamptz not null default now(),
+    constraint threads_one_a_booking unique (booking_id)
+);
+comment on table public.threads is
+    'What guest and host''s side write about. A guest opens one to ask; it becomes the booking''s when they book. Guest, host and co-hosts who talk with guests read it.';
+comment on column public.threads.asked_at is 'First message or request of the guest that waits for an answer.';
+comment on column public.threads.answered_at is 'First answer of the host''s side: a message, or a request accepted or declined.';
+comment on column public.threads.last_message_at is 'When the last message was written.';
+
+create unique index threads_one_open_inquiry_idx on public.threads (property_id, guest_id) where booking_id is null;
+create index threads_property_id_idx on public.threads (property_id, last_message_at);
+create index threads_guest_id_idx on public.threads (guest_id, created_at);
+create index threads_host_id_idx on public.threads (host_id, asked_at);
+
+create table public.messages (
+    id uuid default gen_random_uuid() constraint messages_pkey primary key,
+    thread_id uuid not null constraint messages_thread_fkey references public.threads (id) on delete cascade,
+    sender_id uuid default auth.uid() constraint messages_sender_fkey references public.profiles (id) on delete restrict,
+    event text constraint messages_event_is_a_word check (event ~ '^[a-z_]{1,40}$'),
+    body text not null constraint messages_body_is_plain check (body ~ '\S' and private.is_plain_text(body, 5000)),
+    is_masked boolean not null default false,
+    attachment_path text constraint messages_attachment_path_is_in_thread check (
+        attachment_path ~ '^[0-9a-f-]{36}/[\w.-]{1,100}$' and split_part(attachment_path, '/', 1) = thread_id::text
+    ),
+    created_at timestamptz not null default clock_timestamp(),
+    constraint messages_are_of_a_person_or_the_system check ((sender_id is null) = (event is not null))
+);
+comment on table public.messages is 'Messages, and what the system notes of a booking between them. Never changed or deleted.';
+comment on column public.messages.sender_id is 'Who wrote it; null for the system.';
+comment on column public.messages.event is 'What the system notes, such as booking_confirmed; null for messages of people.';
+comment on column public.messages.body is 'Plain text of up to 5,000 characters.';
+comment on column public.messages.is_masked is 'Whether contact details were taken out, because no booking was confirmed.';
+comment on column public.messages.attachment_path is 'A file in the bucket message-attachments, in the folder named by the thread.';
+
+create index messages_thread_id_idx on public.messages (thread_id, created_at);
+create index messages_sender_id_idx on public.messages (sender_id, created_at);
+
+create table public.thread_reads (
+    thread_id uuid not null constraint thread_reads_thread_fkey references public.threads (id) on delete cascade,
+    profile_id uuid not null constraint thread_reads_profile_fkey references public.profiles (id) on delete cascade,
+    read_at timestamptz not null default now(),
+    constraint thread_reads_pkey primary key (thread_id, profile_id)
+);
+comment on table public.thread_reads is 'Until when each person has read a thread. Both sides see it.';
+comment on column public.thread_reads.read_at is 'Messages until then are read.';
+create index thread_reads_profile_id_idx on public.thread_reads (profile_id);
+
+create table public.blocks (
+    blocker_id uuid not null default auth.uid() constraint blocks_blocker_fkey references public.profiles (id) on delete cascade,
+    blocked_id uuid not null constraint blocks_blocked_fkey references public.profiles (id) on delete cascade,
+    created_at timestamptz not null default now(),
+    constraint blocks_pkey primary key (blocker_id, blocked_id),
+    constraint blocks_others check (blocker_id <> blocked_id)
+);
+comment on table public.blocks is 'Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told.';
+create index blocks_blocked_id_idx on public.blocks (blocked_id);
+
+insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)
+values ('message-attachments', 'message-attachments', false, 10 * 1024 * 1024, '{image/jpeg,image/png,image/webp,application/pdf}');
+
+alter table public.threads enable row level security;
+alter table public.messages enable row level security;
+alter table public.thread_reads enable row level security;
+alter table public.blocks enable row level security;
+
+grant select on public.threads, public.messages, public.thread_reads to authenticated, service_role;
+grant insert (property_id) on public.threads to authenticated;
+grant insert (thread_id, body, attachment_path) on public.messages to authenticated;
+grant select, delete on public.blocks to authenticated;
+grant insert (blocked_id) on public.blocks to authenticated;
+
+create function private.my_threads() returns setof uuid
+language sql stable security definer rows 100
+set search_path = ''
+as $$
+    select t.id from public.threads t where t.guest_id = auth.uid()
+    union
+    select t.id from public.threads t where t.property_id in (select private.my_properties('calendar_and_messages'))
+$$;
+grant execute on function private.my_threads to authenticated;
+comment on function private.my_threads is
+    'Threads that the caller takes part in, as guest or on the host''s side. Called by policies. Definer, so that policies do not go in circles.';
+
+create function private.may_attach() returns boolean
+language sql stable security definer
+set search_path = ''
+as $$
+    select count(*) < (select s.value::bigint from private.settings s where s.name = 'attachments_per_hour')
+    from storage.objects o
+    where o.bucket_id = 'message-attachments' and o.owner_id = auth.uid()::text and o.created_at > now() - interval '1 hour'
+$$;
+grant execute on function private.may_attach to authenticated;
+comment on function private.may_attach is
+    'Whether the caller has not uploaded too many files of late. Called by a policy of storage.objects. Definer, so that the policy does not go in circles.';
+
+create function private.reported_threads() returns setof uuid
+language sql stable security definer rows 10
+set search_path = ''
+as $$
+    select m.thread_id
+    from public.reports r
+    join public.messages m on m.id = r.subject_id
+    where r.subject = 'message' and r.status = 'open' and (select private.is_operator())
+    union
+    select t.id
+    from public.reports r
+    join public.threads t on t.booking_id = r.subject_id
+    where r.subject = 'booking' and r.status = 'open' and r.reporter_id is not null and (select private.is_operator())
+$$;
+grant execute on function private.reported_threads to authenticated;
+comment on function private.reported_threads is
+    'Threads with an open report, for operators; none for others. Called by policies. Definer, so that policies do not go in circles.';
+
+create policy "Guests and the host's side can read their threads, operators reported ones" on public.threads for select to authenticated
+    using (
+        guest_id = (select auth.uid()) or property_id in (select private.my_properties('calendar_and_messages'))
+        or id in (select private.reported_threads())
+    );
+create policy "People can ask about places they can read" on public.threads for insert to authenticated
+    with check (guest_id = (select auth.uid()) and exists (select from public.properties p where p.id = property_id));
+
+create policy "Guests and the host's side can read messages, operators reported ones" on public.messages for select to authenticated
+    using (thread_id in (select private.my_threads()) or thread_id in (select private.reported_threads()));
+create policy "Guests and the host's side can write messages" on public.messages for insert to authenticated
+    with check (sender_id = (select auth.uid()) and thread_id in (select private.my_threads()));
+create policy "Guests and the host's side can see who has read" on public.thread_reads for select to authenticated
+    using (thread_id in (select private.my_threads()));
+create policy "People can see whom they block" on public.blocks for select to authenticated
+    using (blocker_id = (select auth.uid()));
+create policy "People can block others" on public.blocks for insert to authenticated
+    with check (blocker_id = (select auth.uid()));
+create policy "People can end a block" on public.blocks for delete to authenticated
+    using (blocker_id = (select auth.uid()));
+create policy "Guests and the host's side can see files of their threads" on storage.objects for select to authenticated
+    using (bucket_id = 'message-attachments' and (storage.foldername(name))[1] in (select t::text from private.my_threads() as t));
+create policy "Guests and the host's side can add files to their threads" on storage.objects for insert to authenticated
+    with check (
+        bucket_id = 'message-attachments' and (storage.foldername(name))[1] in (select t::text from private.my_threads() as t)
+        and (select private.may_attach())
+    );
+
+create function private.mask_contacts(p_text text) returns text
+language sql immutable
+set search_path = ''
+as $$
+    select regexp_replace(regexp_replace(regexp_replace(
+        -- other digits and letters that look like them become them first
+        translate(normalize(p_text, NFKC), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹', '01234567890123456789'),
+        '[[:alnum:]._%+-]+ *(@|\(at\)|\[at\]| at ) *[[:alnum:]-]+ *((\.|\(dot\)|\[dot\]| dot ) *[[:alnum:]-]+ *)*(\.|\(dot\)|\[dot\]| dot ) *[a-z]{2,}', '[hidden]', 'gi'),
+        '(https?://|www\.)\S+|\m[a-z0-9-]+(\.| *(\(dot\)|\[dot\]| dot ) *)(com|net|org|info|io|me|co|app|eu|de|pt|es|fr|it|uk|jp|us|br|ru|cn|ch|nl|pl|ca|au|ly|gg|xyz|dev|biz|link|page|shop|site|online)\M(/\S*)?', '[hidden]', 'gi'),
+        '(\+\(?|\(|\m)(?!\d{4}-\d{2}-\d{2}\M)(?!\d{1,2}\.\d{1,2}\.\d{4}\M)\d([ ()./_\u00ad\u200c\u200d\u2060\ufe0f\u20e3-]{0,3}\d){6,}', '[hidden]', 'g')
+$$;
+comment on function private.mask_contacts is
+    'A text without e-mail addresses, links and phone numbers (seven digits or more, dates excepted). Called before a message is stored.';
+
+create function private.limit_rate(p_person uuid, p_setting text, p_count bigint) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    if p_count >= (select s.value::bigint from private.settings s where s.name = p_setting) then
+        raise sqlstate 'PT429' using
+            message = 'That was too much for now.',
+            detail = jsonb_build_array(jsonb_build_object('code', p_setting))::text,
+            hint = 'Wait a while and try again.';
+    end if;
+end
+$$;
+comment on function private.limit_rate is 'Refuses with 429 who has done something as often as a setting allows. Called by triggers that hold a lock for the person.';
+
+create function private.require_contact(p_thread public.threads, p_sender uuid) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    perform from public.profiles p where p.id = p_sender and p.deleted_at is null;
+    if not found then
+        raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
+    end if;
+    if exists (
+        select from public.blocks b
+        where
+            (b.blocker_id, b.blocked_id) in ((p_thread.guest_id, p_sender), (p_sender, p_thread.guest_id))
+            or (b.blocker_id, b.blocked_id) in ((p_thread.guest_id, p_thread.host_id), (p_thread.host_id, p_thread.guest_id))
+    ) and not exists (
+        select from private.bookings b where b.id = p_thread.booking_id and b.status = 'confirmed' and b.check_out_at > now()
+    ) then
+        raise sqlstate 'PT403' using message = 'You cannot write to each other.', hint = 'Support can help if this is about a booking.';
+    end if;
+end
+$$;
+comment on function private.require_contact is
+    'Refuses somebody whose account is gone, and both sides of a block. Called by triggers.';
+
+create function private.begin_thread() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_property record;
+    v_open uuid;
+begin
+    if new.booking_id is not null then
+        return new;
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('messages ' || new.guest_id, 0));
+    select p.host_id, p.status into v_property from public.properties p where p.id = new.property_id;
+    if v_property.status is distinct from 'published' then
+        raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check property_id.';
+    elsif new.guest_id in (select private.host_side(new.property_id, v_property.host_id)) then
+        raise sqlstate 'PT422' using message = 'This place is your own.', hint = 'Guests ask; you answer.';
+    end if;
+    select t.id into v_open from public.threads t
+    where t.property_id = new.property_id and t.guest_id = new.guest_id and t.booking_id is null;
+    if found then
+        raise sqlstate 'PT409' using
+            message = 'You have asked about this place.',
+            detail = jsonb_build_array(jsonb_build_object('code', 'thread_exists', 'thread_id', v_open))::text,
+            hint = 'Write in that thread.';
+    end if;
+    new.host_id := v_property.host_id;
+    perform private.require_contact(new, new.guest_id);
+    perform private.limit_rate(new.guest_id, 'inquiries_per_day', (
+        select count(*) from public.threads t where t.guest_id = new.guest_id and t.created_at > now() - interval '1 day'
+    ));
+    return new;
+end
+$$;
+comment on function private.begin_thread is
+    'Trigger: an inquiry is about a published place of another, once, and not too often. Definer, because it reads behind the policies.';
+create trigger begin_thread before insert on public.threads for each row execute function private.begin_thread();
+
+create function private.begin_message() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_thread public.threads;
+    v_was_confirmed boolean;
+begin
+    if new.sender_id is null then
+        return new;
+    end if;
+    select t.* into v_thread from public.threads t
+    where
+        t.id = new.thread_id
+        and (t.guest_id = new.sender_id or new.sender_id in (select private.host_side(t.property_id, t.host_id)));
+    if not found then
+        raise sqlstate 'PT404' using message = 'There is no such thread among yours.', hint = 'Check thread_id.';
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('messages ' || new.sender_id, 0));
+    perform private.require_contact(v_thread, new.sender_id);
+    perform private.limit_rate(new.sender_id, 'messages_per_hour', (
+        select count(*) from public.messages m where m.sender_id = new.sender_id and m.created_at > now() - interval '1 hour'
+    ));
+    if new.attachment_path is not null and not exists (
+        select from storage.objects o where o.bucket_id = 'message-attachments' and o.name = new.attachment_path and o.owner_id = new.sender_id::text
+    ) then
+        raise sqlstate 'PT422' using message = 'There is no such file of yours.', hint = 'Upload it to message-attachments, in the folder named by the thread.';
+    end if;
+    v_was_confirmed := exists (select from private.bookings b where b.id = v_thread.booking_id and b.status in ('confirmed', 'completed'));
+    if not v_was_confirmed then
+        if private.mask_contacts(new.body) ~ '\[hidden\]' then
+            new.body := private.mask_contacts(new.body);
+            new.is_masked := true;
+        end if;
+    end if;
+    return new;
+end
+$$;
+comment on function private.begin_message is
+    'Trigger: a message is of somebody in the thread, not too often, between people who may write to each other, and without contact details before confirmation. Definer, because it reads behind the policies.';
+create trigger begin_message before insert on public.messages for each row execute function private.begin_message();
+
+create function private.deliver_message() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_thread public.threads;
+    v_recipient uuid;
+    v_data jsonb;
+begin
+    update public.threads t
+    set
+        last_message_at = new.created_at,
+        asked_at = case when new.sender_id = t.guest_id then coalesce(t.asked_at, new.created_at) else t.asked_at end,
+        answered_at = case
+            when new.sender_id <> t.guest_id and t.asked_at is not null then coalesce(t.answered_at, new.created_at)
+            else t.answered_at
+        end
+    where t.id = new.thread_id
+    returning t.* into v_thread;
+    if new.sender_id is null then
+        return null;
+    end if;
+    insert into public.thread_reads as r (thread_id, profile_id, read_at) values (new.thread_id, new.sender_id, new.created_at)
+    on conflict on constraint thread_reads_pkey do update set read_at = greatest(r.read_at, excluded.read_at);
+    v_data := jsonb_build_object(
+        'thread_id', new.thread_id, 'preview', left(new.body, 200),
+        'sender_name', (select p.display_name from public.profiles p where p.id = new.sender_id),
+        'title', (select p.title from public.properties p where p.id = v_thread.property_id)
+    );
+    for v_recipient in
+        select v_thread.guest_id union select private.host_side(v_thread.property_id, v_thread.host_id) order by 1
+    loop
+        -- several messages in a row are told once
+        continue when v_recipient = new.sender_id or exists (
+            select from public.notifications n
+            where
+                n.recipient_id = v_recipient and n.kind = 'message_received' and n.read_at is null
+                and n.data ->> 'thread_id' = new.thread_id::text and n.created_at > now() - interval '1 hour'
+        );
+        -- the host's side hears of the guest, the guest of the host's side
+        continue when new.sender_id <> v_thread.guest_id and v_recipient <> v_thread.guest_id;
+        perform private.notify(v_recipient, 'message_received', 'message:' || new.id, v_data, v_thread.booking_id, v_thread.property_id);
+    end loop;
+    return null;
+end
+$$;
+comment on function private.deliver_message is 'Trigger: notes when the thread was asked, answered and read, and tells the other side. Definer, because it writes what no role may.';
+create trigger deliver_message after insert on public.messages for each row execute function private.deliver_message();
+create trigger refuse_change before update on public.messages for each row execute function private.refuse_change();
+
+create function private.note_booking_in_thread() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings;
+    v_thread uuid;
+    v_event text;
+begin
+    select b.* into v_booking from private.bookings b where b.id = new.booking_id;
+    if new.event = 'created' then
+        update public.threads t set booking_id = new.booking_id
+        where t.property_id = v_booking.property_id and t.guest_id = v_booking.guest_id and t.booking_id is null;
+        if not found then
+            insert into public.threads (property_id, host_id, guest_id, booking_id)
+            values (v_booking.property_id, v_booking.host_id, v_booking.guest_id, new.booking_id);
+        end if;
+    end if;
+    select t.id into v_thread from public.threads t where t.booking_id = new.booking_id;
+    if v_thread is null then
+        return null;
+    end if;
+    if new.to_status = 'requested' then
+        update public.threads t set asked_at = coalesce(t.asked_at, new.at) where t.id = v_thread;
+    elsif new.from_status = 'requested' and new.actor in ('host', 'co_host') then
+        update public.threads t set answered_at = coalesce(t.answered_at, new.at) where t.id = v_thread;
+    end if;
+    v_event := case when new.event = 'altered' then 'booking_altered' else 'booking_' || new.to_status end;
+    insert into public.messages (thread_id, sender_id, event, body)
+    values (v_thread, null, v_event, format(
+        '%s: %s to %s.',
+        case v_event
+            when 'booking_awaiting_payment' then 'Held until it is paid' when 'booking_no_show' then 'The guest did not come'
+            when 'booking_altered' then 'Changed' else initcap(replace(new.to_status::text, '_', ' '))
+        end,
+        v_booking.check_in, v_booking.check_out
+    ));
+    return null;
+end
+$$;
+comment on function private.note_booking_in_thread is
+    'Trigger: a booking takes over the guest''s open inquiry, or opens a thread, and each change of it is noted there. Definer, because it runs as whoever acted.';
+create trigger note_booking_in_thread after insert on private.booking_events for each row execute function private.note_booking_in_thread();
+
+create function private.mark_thread_read(p_thread_id uuid) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    if p_thread_id not in (select private.my_threads()) then
+        raise sqlstate 'PT404' using message = 'There is no such thread among yours.', hint = 'Check the id.';
+    end if;
+    insert into public.thread_reads as r (thread_id, profile_id, read_at) values (p_thread_id, auth.uid(), clock_timestamp())
+    on conflict on constraint thread_reads_pkey do update set read_at = greatest(r.read_at, excluded.read_at);
+    update public.notifications n set read_at = now()
+    where n.recipient_id = auth.uid() and n.kind = 'message_received' and n.read_at is null and n.data ->> 'thread_id' = p_thread_id::text;
+end
+$$;
+grant execute on function private.mark_thread_read to authenticated;
+comment on function private.mark_thread_read is 'See public.mark_thread_read. Definer, because no role may write thread_reads.';
+
+create function public.mark_thread_read(p_thread_id uuid) returns void
+language sql
+set search_path = ''
+as $$
+    select private.mark_thread_read(p_thread_id)
+$$;
+grant execute on function public.mark_thread_read to authenticated;
+comment on function public.mark_thread_read is 'Notes that the caller has read a thread until now, with its notifications.';
+
+create function public.unread_count(p_thread public.threads) returns bigint
+language sql stable
+set search_path = ''
+as $$
+    select count(*) from public.messages m
+    where
+        m.thread_id = p_thread.id and m.sender_id is distinct from auth.uid()
+        and m.created_at > coalesce(
+            (select r.read_at from public.thread_reads r where r.thread_id = p_thread.id and r.profile_id = auth.uid()), '-infinity'
+        )
+$$;
+grant execute on function public.unread_count to authenticated;
+comment on function public.unread_count is 'Messages of a thread that the caller has not read; a computed column: threads?select=id,unread_count.';
+
+create function private.host_response(p_host_id uuid) returns table (response_rate integer, response_time interval, threads bigint)
+language sql stable security definer
+set search_path = ''
+as $$
+    select
+        (100.0 * count(*) filter (where t.answered_at <= t.asked_at + interval '24 hours') / nullif(count(*), 0))::integer,
+        percentile_cont(0.5) within group (order by t.answered_at - t.asked_at),
+        count(*)
+    from public.threads t
+    where
+        t.host_id = p_host_id and t.asked_at > now() - interval '30 days'
+        -- who still has time to answer in is not held against them
+        and (t.answered_at is not null or t.asked_at <= now() - interval '24 hours')
+$$;
+grant execute on function private.host_response to anon, authenticated, service_role;
+comment on function private.host_response is 'See public.host_response. Definer, because it counts threads of others and tells no more than the counts.';
+
+create function public.host_response(p_host_id uuid) returns table (response_rate integer, response_time interval, threads bigint)
+language sql stable rows 1
+set search_path = ''
+as $$
+    select * from private.host_response(p_host_id)
+$$;
+grant execute on function public.host_response to anon, authenticated, service_role;
+comment on function public.host_response is
+    'Of the inquiries and requests to a host in the last 30 days: per cent answered within 24 hours, the median time to the first answer, and how many there were; null rate when there were none.';

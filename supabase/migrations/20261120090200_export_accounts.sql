@@ -1,0 +1,255 @@
+-- Purpose: a person takes their data along.
+
+create function private.my_identity() returns jsonb
+language sql stable security definer
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'email', u.email,
+        'email_confirmed_at', u.email_confirmed_at,
+        'created_at', u.created_at,
+        'last_sign_in_at', u.last_sign_in_at,
+        'metadata', u.raw_user_meta_data,
+        'providers', u.raw_app_meta_data -> 'providers'
+    )
+    from auth.users u
+    where u.id = auth.uid()
+$$;
+grant execute on function private.my_identity to authenticated;
+comment on function private.my_identity is
+    'What Auth keeps of the caller, without secrets. Called by export_my_data. Definer, because no API role may read auth.users.';
+
+create function private.export_account() returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_id uuid := auth.uid();
+begin
+    if v_id is null then
+        raise sqlstate 'PT401' using message = 'You are not signed in.', hint = 'Sign in and send the access token.';
+    end if;
+    return jsonb_build_object(
+        'exported_at', now(),
+        'identity', private.my_identity(),
+        'profile', (select to_jsonb(p) from public.profiles p where p.id = v_id),
+        'account', (select to_jsonb(a) from public.accounts a where a.id = v_id),
+        'roles', (select coalesce(jsonb_agg(to_jsonb(r) - 'user_id'), '[]') from public.user_roles r where r.user_id = v_id),
+        'files', (
+            select coalesce(jsonb_agg(jsonb_build_object('bucket', o.bucket_id, 'path', o.name) order by o.name), '[]')
+            from storage.objects o
+            where o.owner_id = v_id::text
+        ),
+        'properties', (
+            select coalesce(jsonb_agg(to_jsonb(p) || jsonb_build_object(
+                'address', (select to_jsonb(a) from public.property_addresses a where a.property_id = p.id),
+                'amenities', (select coalesce(jsonb_agg(a.amenity_id order by a.amenity_id), '[]') from public.property_amenities a where a.property_id = p.id),
+                'photos', (select coalesce(jsonb_agg(to_jsonb(f) order by f.position, f.id), '[]') from public.property_photos f where f.property_id = p.id),
+                'house_rules', (select coalesce(jsonb_agg(to_jsonb(h) order by h.version), '[]') from public.house_rules h where h.property_id = p.id),
+                'seasons', (select coalesce(jsonb_agg(to_jsonb(s) order by s.starts_on), '[]') from public.property_seasons s where s.property_id = p.id),
+                'date_overrides', (select coalesce(jsonb_agg(to_jsonb(d) order by d.starts_on), '[]') from public.property_date_overrides d where d.property_id = p.id),
+                'availability_rules', (select coalesce(jsonb_agg(to_jsonb(r) order by r.starts_on), '[]') from public.property_availability_rules r where r.property_id = p.id),
+                'fees', (select coalesce(jsonb_agg(to_jsonb(f) order by f.created_at, f.id), '[]') from public.property_fees f where f.property_id = p.id),
+                'taxes', (select coalesce(jsonb_agg(to_jsonb(t) order by t.created_at, t.id), '[]') from public.property_taxes t where t.property_id = p.id),
+                'co_hosts', (select coalesce(jsonb_agg(to_jsonb(c) order by c.created_at, c.profile_id), '[]') from public.co_hosts c where c.property_id = p.id)
+            ) order by p.created_at, p.id), '[]')
+            from public.properties p
+            where p.host_id = v_id
+        ),
+        'cancellation_policies', (
+            select coalesce(jsonb_agg(to_jsonb(c) order by c.created_at, c.id), '[]')
+            from public.cancellation_policies c
+            where c.host_id = v_id
+        ),
+        'co_hosting', (
+            select coalesce(jsonb_agg(to_jsonb(c) order by c.created_at, c.property_id), '[]')
+            from public.co_hosts c
+            where c.profile_id = v_id
+        ),
+        'co_host_invitations', (
+            select coalesce(jsonb_agg(to_jsonb(i) order by i.created_at, i.id), '[]')
+            from public.co_host_invitations i
+            where i.invited_by = v_id or i.email = private.my_confirmed_email()
+        )
+    );
+end
+$$;
+
+comment on function private.export_account is 'Account, properties and what hangs on them, of the caller. Called by export_my_data; reads as the caller.';
+
+grant execute on function private.export_account to authenticated;
+
+create function private.export_bookings() returns jsonb
+language sql stable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'bookings', coalesce(jsonb_agg(
+            to_jsonb(b) || jsonb_build_object(
+                'line_items', (
+                    select coalesce(jsonb_agg(to_jsonb(i) - 'booking_id' order by i.position), '[]')
+                    from public.booking_line_items i
+                    where i.booking_id = b.id
+                ),
+                'alterations', (
+                    select coalesce(jsonb_agg(to_jsonb(a) - 'booking_id' order by a.created_at, a.id), '[]')
+                    from public.booking_alterations a
+                    where a.booking_id = b.id
+                ),
+                'cancellation', (select to_jsonb(c) - 'booking_id' from public.cancellations c where c.booking_id = b.id)
+            )
+            order by b.created_at, b.id
+        ), '[]')
+    )
+    from public.bookings b
+    where auth.uid() in (b.guest_id, b.host_id)
+$$;
+grant execute on function private.export_bookings to authenticated;
+comment on function private.export_bookings is 'Bookings of the caller, as guest and as host. Called by export_my_data; reads as the caller.';
+
+create function private.export_money() returns jsonb
+language sql stable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'payments', (
+            select coalesce(jsonb_agg(
+                to_jsonb(p) || jsonb_build_object('refunds', (
+                    select coalesce(jsonb_agg(to_jsonb(r) - 'payment_id' order by r.created_at, r.id), '[]')
+                    from public.refunds r
+                    where r.payment_id = p.id
+                ))
+                order by p.created_at, p.id
+            ), '[]')
+            from public.payments p where p.guest_id = auth.uid()
+        ),
+        'payment_methods', (
+            select coalesce(jsonb_agg(to_jsonb(m) - 'profile_id' order by m.created_at, m.id), '[]')
+            from public.payment_methods m where m.profile_id = auth.uid()
+        ),
+        'payouts', (select coalesce(jsonb_agg(to_jsonb(p) order by p.created_at, p.id), '[]') from public.payouts p where p.host_id = auth.uid()),
+        'payout_account', (select to_jsonb(a) - 'profile_id' from public.payout_accounts a where a.profile_id = auth.uid()),
+        'ledger', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                'account', a.purpose, 'currency', a.currency, 'booking_id', e.booking_id, 'occurred_at', t.occurred_at, 'kind', t.kind,
+                'description', t.description, 'amount', -e.amount
+            ) order by e.id), '[]')
+            from private.ledger_accounts a
+            join private.ledger_entries e on e.account_id = a.id
+            join private.ledger_transactions t on t.id = e.transaction_id
+            where a.party_id = auth.uid()
+        )
+    )
+$$;
+grant execute on function private.export_money to authenticated;
+comment on function private.export_money is 'Payments, cards, refunds, payouts and account lines of the caller. Called by export_my_data; reads as the caller.';
+
+create function private.export_correspondence() returns jsonb
+language sql stable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'reviews_written', (
+            select coalesce(jsonb_agg(
+                to_jsonb(r) || jsonb_build_object('note', (select n.note from public.review_notes n where n.review_id = r.id))
+                order by r.created_at, r.id
+            ), '[]')
+            from public.reviews r where r.author_id = auth.uid()
+        ),
+        'ratings', (
+            select coalesce(jsonb_agg(to_jsonb(r) - 'profile_id' order by r.rated_as), '[]')
+            from public.profile_ratings r where r.profile_id = auth.uid()
+        ),
+        'reviews_received', (
+            select coalesce(jsonb_agg(
+                to_jsonb(r) || jsonb_build_object('note', (select n.note from public.review_notes n where n.review_id = r.id))
+                order by r.created_at, r.id
+            ), '[]')
+            from public.reviews r where r.subject_id = auth.uid()
+        ),
+        'threads', (
+            select coalesce(jsonb_agg(
+                to_jsonb(t) || jsonb_build_object(
+                    'messages', (
+                        select coalesce(jsonb_agg(to_jsonb(m) - 'thread_id' order by m.created_at, m.id), '[]')
+                        from public.messages m
+                        where m.thread_id = t.id
+                    ),
+                    'read_at', (select r.read_at from public.thread_reads r where r.thread_id = t.id and r.profile_id = auth.uid())
+                )
+                order by t.created_at, t.id
+            ), '[]')
+            from public.threads t where auth.uid() in (t.guest_id, t.host_id)
+        ),
+        'messages_as_co_host', (
+            select coalesce(jsonb_agg(to_jsonb(m) order by m.created_at, m.id), '[]')
+            from public.messages m
+            join public.threads t on t.id = m.thread_id
+            where m.sender_id = auth.uid() and auth.uid() not in (t.guest_id, t.host_id)
+        ),
+        'notifications', (
+            select coalesce(jsonb_agg(to_jsonb(n) - 'recipient_id' order by n.created_at, n.id), '[]')
+            from public.notifications n where n.recipient_id = auth.uid()
+        ),
+        'notification_preferences', (
+            select coalesce(jsonb_agg(to_jsonb(p) - 'profile_id' order by p.topic), '[]')
+            from public.notification_preferences p where p.profile_id = auth.uid()
+        ),
+        'quiet_hours', (select to_jsonb(s) - 'profile_id' from public.notification_settings s where s.profile_id = auth.uid()),
+        'wishlists', (
+            select coalesce(jsonb_agg(
+                to_jsonb(w) || jsonb_build_object(
+                    'items', (
+                        select coalesce(jsonb_agg(to_jsonb(i) - 'wishlist_id' order by i.created_at, i.property_id), '[]')
+                        from public.wishlist_items i
+                        where i.wishlist_id = w.id
+                    ),
+                    'members', (
+                        select coalesce(jsonb_agg(m.profile_id order by m.created_at, m.profile_id), '[]')
+                        from public.wishlist_members m
+                        where m.wishlist_id = w.id
+                    ),
+                    'link', (select s.token from public.wishlist_shares s where s.wishlist_id = w.id)
+                )
+                order by w.created_at, w.id
+            ), '[]')
+            from public.wishlists w
+        ),
+        'calendar_blocks', (
+            select coalesce(jsonb_agg(to_jsonb(h) - 'created_by' order by h.check_in, h.id), '[]')
+            from public.host_blocks h where h.created_by = auth.uid()
+        ),
+        'webhook_endpoints', (
+            select coalesce(jsonb_agg(
+                to_jsonb(e) - 'owner_id' || jsonb_build_object('deliveries', (
+                    select coalesce(jsonb_agg(to_jsonb(d) - 'endpoint_id' order by d.created_at, d.id), '[]')
+                    from public.webhook_deliveries d
+                    where d.endpoint_id = e.id
+                ))
+                order by e.created_at, e.id
+            ), '[]')
+            from public.webhook_endpoints e
+        ),
+        'blocks', (select coalesce(jsonb_agg(to_jsonb(b) - 'blocker_id' order by b.created_at), '[]') from public.blocks b),
+        'reports', (
+            select coalesce(jsonb_agg(to_jsonb(r) - 'resolved_by' order by r.created_at, r.id), '[]')
+            from public.reports r where r.reporter_id = auth.uid()
+        ),
+        'suspensions', (
+            select coalesce(jsonb_agg(to_jsonb(s) - 'suspended_by' order by s.created_at, s.id), '[]')
+            from public.suspensions s where s.profile_id = auth.uid()
+        )
+    )
+$$;
+grant execute on function private.export_correspondence to authenticated;
+comment on function private.export_correspondence is
+    'Reviews, messages, notifications, wishlists, calendar blocks, webhooks, reports of the caller. Called by export_my_data; reads as the caller.';
+
+create function public.export_my_data() returns jsonb
+language sql stable
+set search_path = ''
+as $$
+    select private.export_account() || private.export_bookings() || private.export_money() || private.export_correspondence()
+$$;
+grant execute on function public.export_my_data to authenticated;
+comment on function public.export_my_data is 'Everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it cannot hold what is not theirs.';
