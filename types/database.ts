@@ -106,7 +106,7 @@ export type Database = {
         };
         Relationships: [];
       };
-      blocks: {
+      blocked_profiles: {
         Row: {
           blocked_id: string;
           blocker_id: string;
@@ -125,14 +125,14 @@ export type Database = {
         };
         Relationships: [
           {
-            foreignKeyName: "blocks_blocked_fkey";
+            foreignKeyName: "blocked_profiles_blocked_fkey";
             columns: ["blocked_id"];
             isOneToOne: false;
             referencedRelation: "profiles";
             referencedColumns: ["id"];
           },
           {
-            foreignKeyName: "blocks_blocker_fkey";
+            foreignKeyName: "blocked_profiles_blocker_fkey";
             columns: ["blocker_id"];
             isOneToOne: false;
             referencedRelation: "profiles";
@@ -328,7 +328,6 @@ export type Database = {
           created_at: string;
           currency: string;
           guest_total: number;
-          holds_until: string | null;
           host_amount: number;
           host_fee: number;
           is_no_show: boolean;
@@ -339,6 +338,7 @@ export type Database = {
           refund_amount: number;
           refund_percent: number;
           unpaid_amount: number;
+          valid_until: string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -348,7 +348,6 @@ export type Database = {
           created_at?: string;
           currency: string;
           guest_total: number;
-          holds_until?: string | null;
           host_amount: number;
           host_fee: number;
           is_no_show?: boolean;
@@ -359,6 +358,7 @@ export type Database = {
           refund_amount: number;
           refund_percent: number;
           unpaid_amount: number;
+          valid_until?: string | null;
         };
         Update: {
           booking_id?: string;
@@ -367,7 +367,6 @@ export type Database = {
           created_at?: string;
           currency?: string;
           guest_total?: number;
-          holds_until?: string | null;
           host_amount?: number;
           host_fee?: number;
           is_no_show?: boolean;
@@ -378,6 +377,7 @@ export type Database = {
           refund_amount?: number;
           refund_percent?: number;
           unpaid_amount?: number;
+          valid_until?: string | null;
         };
         Relationships: [
           {
@@ -2962,7 +2962,7 @@ export type Database = {
           },
         ];
       };
-      dead_money_tasks: {
+      dead_stripe_tasks: {
         Row: {
           attempts: number;
           created_at: string;
@@ -3290,7 +3290,6 @@ export type Database = {
           created_at: string;
           currency: string;
           guest_total: number;
-          holds_until: string | null;
           host_amount: number;
           host_fee: number;
           is_no_show: boolean;
@@ -3301,6 +3300,7 @@ export type Database = {
           refund_amount: number;
           refund_percent: number;
           unpaid_amount: number;
+          valid_until: string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3309,6 +3309,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      clear_bounce: { Args: { p_email: string }; Returns: boolean };
       confirm_booking: {
         Args: { p_booking_id: string; p_reason?: string };
         Returns: {
@@ -3358,6 +3359,7 @@ export type Database = {
         Args: {
           p_adults?: number;
           p_amenities?: string[];
+          p_area?: string;
           p_bathrooms?: number;
           p_bedrooms?: number;
           p_beds?: number;
@@ -3378,7 +3380,6 @@ export type Database = {
           p_nights?: number;
           p_north?: number;
           p_pets?: number;
-          p_place?: string;
           p_property_types?: Database["public"]["Enums"]["property_type"][];
           p_radius?: number;
           p_room_types?: Database["public"]["Enums"]["room_type"][];
@@ -3541,20 +3542,19 @@ export type Database = {
         Args: { p_attempt: number; p_error: string; p_final?: boolean; p_job_id: number; p_queue: string };
         Returns: string;
       };
-      fail_money_task: {
+      fail_refund: { Args: { p_error: string; p_refund_id: string }; Returns: undefined };
+      fail_reversal: { Args: { p_reversal_id: string }; Returns: undefined };
+      fail_stripe_task: {
         Args: { p_error: string; p_is_final?: boolean; p_lease: string; p_task_id: number };
         Returns: boolean;
       };
-      fail_refund: { Args: { p_error: string; p_refund_id: string }; Returns: undefined };
-      fail_reversal: { Args: { p_reversal_id: string }; Returns: undefined };
       fail_transfer: { Args: { p_error: string; p_payout_id: string }; Returns: undefined };
       finish_job: { Args: { p_attempt: number; p_job_id: number; p_queue: string }; Returns: boolean };
       finish_mail: { Args: { p_ids?: string[]; p_message: Json }; Returns: undefined };
-      finish_money_task: {
+      finish_stripe_task: {
         Args: { p_lease: string; p_outcome?: string; p_task_id: number };
         Returns: boolean;
       };
-      forgive_bounce: { Args: { p_email: string }; Returns: boolean };
       host_response: {
         Args: { p_host_id: string };
         Returns: {
@@ -3686,7 +3686,7 @@ export type Database = {
           number: number;
         }[];
       };
-      periodic_work: {
+      periodic_tasks: {
         Args: Record<PropertyKey, never>;
         Returns: {
           every: string;
@@ -3705,7 +3705,6 @@ export type Database = {
           created_at: string;
           currency: string;
           guest_total: number;
-          holds_until: string | null;
           host_amount: number;
           host_fee: number;
           is_no_show: boolean;
@@ -3716,6 +3715,7 @@ export type Database = {
           refund_amount: number;
           refund_percent: number;
           unpaid_amount: number;
+          valid_until: string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3826,7 +3826,7 @@ export type Database = {
       };
       replay_dead_job: { Args: { p_id: number }; Returns: undefined };
       replay_dead_jobs: { Args: { p_queue: string }; Returns: number };
-      replay_money_task: { Args: { p_task_id: number }; Returns: undefined };
+      replay_stripe_task: { Args: { p_task_id: number }; Returns: undefined };
       replay_webhook_delivery: { Args: { p_delivery_id: string }; Returns: undefined };
       reply_to_review: {
         Args: { p_reply: string; p_review_id: string };
@@ -3870,7 +3870,6 @@ export type Database = {
           created_at: string;
           currency: string;
           guest_total: number;
-          holds_until: string | null;
           host_amount: number;
           host_fee: number;
           is_no_show: boolean;
@@ -3881,6 +3880,7 @@ export type Database = {
           refund_amount: number;
           refund_percent: number;
           unpaid_amount: number;
+          valid_until: string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3919,6 +3919,7 @@ export type Database = {
         Args: {
           p_adults?: number;
           p_amenities?: string[];
+          p_area?: string;
           p_bathrooms?: number;
           p_bedrooms?: number;
           p_beds?: number;
@@ -3939,7 +3940,6 @@ export type Database = {
           p_nights?: number;
           p_north?: number;
           p_pets?: number;
-          p_place?: string;
           p_property_types?: Database["public"]["Enums"]["property_type"][];
           p_radius?: number;
           p_room_types?: Database["public"]["Enums"]["room_type"][];
@@ -3964,6 +3964,7 @@ export type Database = {
           p_adults?: number;
           p_after?: string;
           p_amenities?: string[];
+          p_area?: string;
           p_bathrooms?: number;
           p_bedrooms?: number;
           p_beds?: number;
@@ -3985,7 +3986,6 @@ export type Database = {
           p_nights?: number;
           p_north?: number;
           p_pets?: number;
-          p_place?: string;
           p_property_types?: Database["public"]["Enums"]["property_type"][];
           p_radius?: number;
           p_room_types?: Database["public"]["Enums"]["room_type"][];
@@ -4116,7 +4116,7 @@ export type Database = {
           message: Json;
         }[];
       };
-      take_money_tasks: {
+      take_stripe_tasks: {
         Args: { p_limit?: number };
         Returns: {
           attempt: number;
@@ -4296,7 +4296,7 @@ export type Database = {
       report_subject: "property" | "profile" | "review" | "message" | "booking";
       review_side: "guest" | "host";
       review_state: "visible" | "in_review" | "removed";
-      room_type: "entire_place" | "private_room" | "hotel_room" | "shared_room";
+      room_type: "entire_home" | "private_room" | "hotel_room" | "shared_room";
       tax_base: "all" | "rent" | "fees";
       user_role: "operator";
     };
@@ -4566,7 +4566,7 @@ export const Constants = {
       report_subject: ["property", "profile", "review", "message", "booking"],
       review_side: ["guest", "host"],
       review_state: ["visible", "in_review", "removed"],
-      room_type: ["entire_place", "private_room", "hotel_room", "shared_room"],
+      room_type: ["entire_home", "private_room", "hotel_room", "shared_room"],
       tax_base: ["all", "rent", "fees"],
       user_role: ["operator"],
     },

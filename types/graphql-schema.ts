@@ -865,9 +865,9 @@ export type introspection = {
         },
       ];
     };
-    Blocks: {
+    BlockedProfiles: {
       kind: "OBJECT";
-      name: "Blocks";
+      name: "BlockedProfiles";
       fields: {
         nodeId: {
           name: "nodeId";
@@ -889,9 +889,9 @@ export type introspection = {
         blocked: { name: "blocked"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
       };
     };
-    BlocksConnection: {
+    BlockedProfilesConnection: {
       kind: "OBJECT";
-      name: "BlocksConnection";
+      name: "BlockedProfilesConnection";
       fields: {
         edges: {
           name: "edges";
@@ -904,7 +904,7 @@ export type introspection = {
               ofType: {
                 kind: "NON_NULL";
                 name: never;
-                ofType: { kind: "OBJECT"; name: "BlocksEdge"; ofType: null };
+                ofType: { kind: "OBJECT"; name: "BlockedProfilesEdge"; ofType: null };
               };
             };
           };
@@ -919,9 +919,9 @@ export type introspection = {
         };
       };
     };
-    BlocksDeleteResponse: {
+    BlockedProfilesDeleteResponse: {
       kind: "OBJECT";
-      name: "BlocksDeleteResponse";
+      name: "BlockedProfilesDeleteResponse";
       fields: {
         affectedCount: {
           name: "affectedCount";
@@ -938,16 +938,16 @@ export type introspection = {
               ofType: {
                 kind: "NON_NULL";
                 name: never;
-                ofType: { kind: "OBJECT"; name: "Blocks"; ofType: null };
+                ofType: { kind: "OBJECT"; name: "BlockedProfiles"; ofType: null };
               };
             };
           };
         };
       };
     };
-    BlocksEdge: {
+    BlockedProfilesEdge: {
       kind: "OBJECT";
-      name: "BlocksEdge";
+      name: "BlockedProfilesEdge";
       fields: {
         cursor: {
           name: "cursor";
@@ -955,13 +955,17 @@ export type introspection = {
         };
         node: {
           name: "node";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "Blocks"; ofType: null } };
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "BlockedProfiles"; ofType: null };
+          };
         };
       };
     };
-    BlocksFilter: {
+    BlockedProfilesFilter: {
       kind: "INPUT_OBJECT";
-      name: "BlocksFilter";
+      name: "BlockedProfilesFilter";
       isOneOf: false;
       inputFields: [
         {
@@ -992,7 +996,7 @@ export type introspection = {
             ofType: {
               kind: "NON_NULL";
               name: never;
-              ofType: { kind: "INPUT_OBJECT"; name: "BlocksFilter"; ofType: null };
+              ofType: { kind: "INPUT_OBJECT"; name: "BlockedProfilesFilter"; ofType: null };
             };
           };
           defaultValue: null;
@@ -1005,29 +1009,29 @@ export type introspection = {
             ofType: {
               kind: "NON_NULL";
               name: never;
-              ofType: { kind: "INPUT_OBJECT"; name: "BlocksFilter"; ofType: null };
+              ofType: { kind: "INPUT_OBJECT"; name: "BlockedProfilesFilter"; ofType: null };
             };
           };
           defaultValue: null;
         },
         {
           name: "not";
-          type: { kind: "INPUT_OBJECT"; name: "BlocksFilter"; ofType: null };
+          type: { kind: "INPUT_OBJECT"; name: "BlockedProfilesFilter"; ofType: null };
           defaultValue: null;
         },
       ];
     };
-    BlocksInsertInput: {
+    BlockedProfilesInsertInput: {
       kind: "INPUT_OBJECT";
-      name: "BlocksInsertInput";
+      name: "BlockedProfilesInsertInput";
       isOneOf: false;
       inputFields: [
         { name: "blockedId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
       ];
     };
-    BlocksInsertResponse: {
+    BlockedProfilesInsertResponse: {
       kind: "OBJECT";
-      name: "BlocksInsertResponse";
+      name: "BlockedProfilesInsertResponse";
       fields: {
         affectedCount: {
           name: "affectedCount";
@@ -1044,16 +1048,16 @@ export type introspection = {
               ofType: {
                 kind: "NON_NULL";
                 name: never;
-                ofType: { kind: "OBJECT"; name: "Blocks"; ofType: null };
+                ofType: { kind: "OBJECT"; name: "BlockedProfiles"; ofType: null };
               };
             };
           };
         };
       };
     };
-    BlocksOrderBy: {
+    BlockedProfilesOrderBy: {
       kind: "INPUT_OBJECT";
-      name: "BlocksOrderBy";
+      name: "BlockedProfilesOrderBy";
       isOneOf: false;
       inputFields: [
         {
@@ -3277,7 +3281,7 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
         reason: { name: "reason"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
-        holdsUntil: { name: "holdsUntil"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        validUntil: { name: "validUntil"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         nightsStayed: {
           name: "nightsStayed";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
@@ -3404,7 +3408,7 @@ export type introspection = {
           defaultValue: null;
         },
         {
-          name: "holdsUntil";
+          name: "validUntil";
           type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
           defaultValue: null;
         },
@@ -3527,7 +3531,7 @@ export type introspection = {
           defaultValue: null;
         },
         {
-          name: "holdsUntil";
+          name: "validUntil";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -4740,9 +4744,9 @@ export type introspection = {
         },
       ];
     };
-    DeadMoneyTasks: {
+    DeadStripeTasks: {
       kind: "OBJECT";
-      name: "DeadMoneyTasks";
+      name: "DeadStripeTasks";
       fields: {
         nodeId: {
           name: "nodeId";
@@ -4757,9 +4761,9 @@ export type introspection = {
         createdAt: { name: "createdAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
       };
     };
-    DeadMoneyTasksConnection: {
+    DeadStripeTasksConnection: {
       kind: "OBJECT";
-      name: "DeadMoneyTasksConnection";
+      name: "DeadStripeTasksConnection";
       fields: {
         edges: {
           name: "edges";
@@ -4772,7 +4776,7 @@ export type introspection = {
               ofType: {
                 kind: "NON_NULL";
                 name: never;
-                ofType: { kind: "OBJECT"; name: "DeadMoneyTasksEdge"; ofType: null };
+                ofType: { kind: "OBJECT"; name: "DeadStripeTasksEdge"; ofType: null };
               };
             };
           };
@@ -4787,9 +4791,9 @@ export type introspection = {
         };
       };
     };
-    DeadMoneyTasksEdge: {
+    DeadStripeTasksEdge: {
       kind: "OBJECT";
-      name: "DeadMoneyTasksEdge";
+      name: "DeadStripeTasksEdge";
       fields: {
         cursor: {
           name: "cursor";
@@ -4800,14 +4804,14 @@ export type introspection = {
           type: {
             kind: "NON_NULL";
             name: never;
-            ofType: { kind: "OBJECT"; name: "DeadMoneyTasks"; ofType: null };
+            ofType: { kind: "OBJECT"; name: "DeadStripeTasks"; ofType: null };
           };
         };
       };
     };
-    DeadMoneyTasksFilter: {
+    DeadStripeTasksFilter: {
       kind: "INPUT_OBJECT";
-      name: "DeadMoneyTasksFilter";
+      name: "DeadStripeTasksFilter";
       isOneOf: false;
       inputFields: [
         {
@@ -4858,7 +4862,7 @@ export type introspection = {
             ofType: {
               kind: "NON_NULL";
               name: never;
-              ofType: { kind: "INPUT_OBJECT"; name: "DeadMoneyTasksFilter"; ofType: null };
+              ofType: { kind: "INPUT_OBJECT"; name: "DeadStripeTasksFilter"; ofType: null };
             };
           };
           defaultValue: null;
@@ -4871,21 +4875,21 @@ export type introspection = {
             ofType: {
               kind: "NON_NULL";
               name: never;
-              ofType: { kind: "INPUT_OBJECT"; name: "DeadMoneyTasksFilter"; ofType: null };
+              ofType: { kind: "INPUT_OBJECT"; name: "DeadStripeTasksFilter"; ofType: null };
             };
           };
           defaultValue: null;
         },
         {
           name: "not";
-          type: { kind: "INPUT_OBJECT"; name: "DeadMoneyTasksFilter"; ofType: null };
+          type: { kind: "INPUT_OBJECT"; name: "DeadStripeTasksFilter"; ofType: null };
           defaultValue: null;
         },
       ];
     };
-    DeadMoneyTasksOrderBy: {
+    DeadStripeTasksOrderBy: {
       kind: "INPUT_OBJECT";
-      name: "DeadMoneyTasksOrderBy";
+      name: "DeadStripeTasksOrderBy";
       isOneOf: false;
       inputFields: [
         { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
@@ -7287,6 +7291,7 @@ export type introspection = {
           name: "cancelBooking";
           type: { kind: "OBJECT"; name: "Cancellations"; ofType: null };
         };
+        clearBounce: { name: "clearBounce"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         confirmBooking: { name: "confirmBooking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
         declineAlteration: {
           name: "declineAlteration";
@@ -7294,12 +7299,12 @@ export type introspection = {
         };
         declineBooking: { name: "declineBooking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
         deleteAccount: { name: "deleteAccount"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
-        deleteFromBlocksCollection: {
-          name: "deleteFromBlocksCollection";
+        deleteFromBlockedProfilesCollection: {
+          name: "deleteFromBlockedProfilesCollection";
           type: {
             kind: "NON_NULL";
             name: never;
-            ofType: { kind: "OBJECT"; name: "BlocksDeleteResponse"; ofType: null };
+            ofType: { kind: "OBJECT"; name: "BlockedProfilesDeleteResponse"; ofType: null };
           };
         };
         deleteFromBookingsCollection: {
@@ -7518,10 +7523,9 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "WishlistsDeleteResponse"; ofType: null };
           };
         };
-        forgiveBounce: { name: "forgiveBounce"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
-        insertIntoBlocksCollection: {
-          name: "insertIntoBlocksCollection";
-          type: { kind: "OBJECT"; name: "BlocksInsertResponse"; ofType: null };
+        insertIntoBlockedProfilesCollection: {
+          name: "insertIntoBlockedProfilesCollection";
+          type: { kind: "OBJECT"; name: "BlockedProfilesInsertResponse"; ofType: null };
         };
         insertIntoBookingsCollection: {
           name: "insertIntoBookingsCollection";
@@ -7874,7 +7878,7 @@ export type introspection = {
         | "Accounts"
         | "Amenities"
         | "AuditLog"
-        | "Blocks"
+        | "BlockedProfiles"
         | "BookingAlterations"
         | "BookingContacts"
         | "BookingLineItems"
@@ -7887,7 +7891,7 @@ export type introspection = {
         | "CoHosts"
         | "Currencies"
         | "DeadJobs"
-        | "DeadMoneyTasks"
+        | "DeadStripeTasks"
         | "Disputes"
         | "ExchangeRates"
         | "ExternalBlocks"
@@ -10964,6 +10968,22 @@ export type introspection = {
           name: "heldPayoutsCollection";
           type: { kind: "OBJECT"; name: "PayoutHoldsConnection"; ofType: null };
         };
+        reportsMadeCollection: {
+          name: "reportsMadeCollection";
+          type: { kind: "OBJECT"; name: "ReportsConnection"; ofType: null };
+        };
+        reportsResolvedCollection: {
+          name: "reportsResolvedCollection";
+          type: { kind: "OBJECT"; name: "ReportsConnection"; ofType: null };
+        };
+        suspensionsCollection: {
+          name: "suspensionsCollection";
+          type: { kind: "OBJECT"; name: "SuspensionsConnection"; ofType: null };
+        };
+        suspensionsMadeCollection: {
+          name: "suspensionsMadeCollection";
+          type: { kind: "OBJECT"; name: "SuspensionsConnection"; ofType: null };
+        };
         writtenReviewsCollection: {
           name: "writtenReviewsCollection";
           type: { kind: "OBJECT"; name: "ReviewsConnection"; ofType: null };
@@ -11006,11 +11026,11 @@ export type introspection = {
         };
         blocksMadeCollection: {
           name: "blocksMadeCollection";
-          type: { kind: "OBJECT"; name: "BlocksConnection"; ofType: null };
+          type: { kind: "OBJECT"; name: "BlockedProfilesConnection"; ofType: null };
         };
         blocksReceivedCollection: {
           name: "blocksReceivedCollection";
-          type: { kind: "OBJECT"; name: "BlocksConnection"; ofType: null };
+          type: { kind: "OBJECT"; name: "BlockedProfilesConnection"; ofType: null };
         };
         wishlistsCollection: {
           name: "wishlistsCollection";
@@ -11023,22 +11043,6 @@ export type introspection = {
         addedWishlistItemsCollection: {
           name: "addedWishlistItemsCollection";
           type: { kind: "OBJECT"; name: "WishlistItemsConnection"; ofType: null };
-        };
-        reportsMadeCollection: {
-          name: "reportsMadeCollection";
-          type: { kind: "OBJECT"; name: "ReportsConnection"; ofType: null };
-        };
-        reportsResolvedCollection: {
-          name: "reportsResolvedCollection";
-          type: { kind: "OBJECT"; name: "ReportsConnection"; ofType: null };
-        };
-        suspensionsCollection: {
-          name: "suspensionsCollection";
-          type: { kind: "OBJECT"; name: "SuspensionsConnection"; ofType: null };
-        };
-        suspensionsMadeCollection: {
-          name: "suspensionsMadeCollection";
-          type: { kind: "OBJECT"; name: "SuspensionsConnection"; ofType: null };
         };
         webhookEndpointsCollection: {
           name: "webhookEndpointsCollection";
@@ -11506,10 +11510,6 @@ export type introspection = {
           name: "coHostInvitationsCollection";
           type: { kind: "OBJECT"; name: "CoHostInvitationsConnection"; ofType: null };
         };
-        occupanciesCollection: {
-          name: "occupanciesCollection";
-          type: { kind: "OBJECT"; name: "OccupanciesConnection"; ofType: null };
-        };
         hostBlocksCollection: {
           name: "hostBlocksCollection";
           type: { kind: "OBJECT"; name: "HostBlocksConnection"; ofType: null };
@@ -11517,6 +11517,10 @@ export type introspection = {
         externalBlocksCollection: {
           name: "externalBlocksCollection";
           type: { kind: "OBJECT"; name: "ExternalBlocksConnection"; ofType: null };
+        };
+        occupanciesCollection: {
+          name: "occupanciesCollection";
+          type: { kind: "OBJECT"; name: "OccupanciesConnection"; ofType: null };
         };
         reviewsCollection: {
           name: "reviewsCollection";
@@ -15271,13 +15275,16 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "AuditLogConnection"; ofType: null };
           };
         };
-        blocksByPk: { name: "blocksByPk"; type: { kind: "OBJECT"; name: "Blocks"; ofType: null } };
-        blocksCollection: {
-          name: "blocksCollection";
+        blockedProfilesByPk: {
+          name: "blockedProfilesByPk";
+          type: { kind: "OBJECT"; name: "BlockedProfiles"; ofType: null };
+        };
+        blockedProfilesCollection: {
+          name: "blockedProfilesCollection";
           type: {
             kind: "NON_NULL";
             name: never;
-            ofType: { kind: "OBJECT"; name: "BlocksConnection"; ofType: null };
+            ofType: { kind: "OBJECT"; name: "BlockedProfilesConnection"; ofType: null };
           };
         };
         bookability: { name: "bookability"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
@@ -15412,16 +15419,16 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "DeadJobsConnection"; ofType: null };
           };
         };
-        deadMoneyTasksByPk: {
-          name: "deadMoneyTasksByPk";
-          type: { kind: "OBJECT"; name: "DeadMoneyTasks"; ofType: null };
+        deadStripeTasksByPk: {
+          name: "deadStripeTasksByPk";
+          type: { kind: "OBJECT"; name: "DeadStripeTasks"; ofType: null };
         };
-        deadMoneyTasksCollection: {
-          name: "deadMoneyTasksCollection";
+        deadStripeTasksCollection: {
+          name: "deadStripeTasksCollection";
           type: {
             kind: "NON_NULL";
             name: never;
-            ofType: { kind: "OBJECT"; name: "DeadMoneyTasksConnection"; ofType: null };
+            ofType: { kind: "OBJECT"; name: "DeadStripeTasksConnection"; ofType: null };
           };
         };
         disputesByPk: { name: "disputesByPk"; type: { kind: "OBJECT"; name: "Disputes"; ofType: null } };
@@ -17663,10 +17670,7 @@ export type introspection = {
         };
       };
     };
-    RoomType: {
-      name: "RoomType";
-      enumValues: "entire_place" | "private_room" | "hotel_room" | "shared_room";
-    };
+    RoomType: { name: "RoomType"; enumValues: "entire_home" | "private_room" | "hotel_room" | "shared_room" };
     RoomTypeFilter: {
       kind: "INPUT_OBJECT";
       name: "RoomTypeFilter";

@@ -129,7 +129,7 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/blocks": {
+  "/rest/v1/blocked_profiles": {
     parameters: {
       query?: never;
       header?: never;
@@ -137,12 +137,12 @@ export interface paths {
       cookie?: never;
     };
     /** Read rows */
-    get: operations["get_blocks"];
+    get: operations["get_blocked_profiles"];
     put?: never;
     /** Make rows */
-    post: operations["post_blocks"];
+    post: operations["post_blocked_profiles"];
     /** Delete the rows that the filters name */
-    delete: operations["delete_blocks"];
+    delete: operations["delete_blocked_profiles"];
     options?: never;
     head?: never;
     patch?: never;
@@ -330,7 +330,7 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/dead_money_tasks": {
+  "/rest/v1/dead_stripe_tasks": {
     parameters: {
       query?: never;
       header?: never;
@@ -338,7 +338,7 @@ export interface paths {
       cookie?: never;
     };
     /** Read rows */
-    get: operations["get_dead_money_tasks"];
+    get: operations["get_dead_stripe_tasks"];
     put?: never;
     post?: never;
     delete?: never;
@@ -1351,6 +1351,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/clear_bounce": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Lets mails go to an address again that a server had refused; false when none had.
+     * @description Lets mails go to an address again that a server had refused; false when none had. For operators.
+     */
+    post: operations["call_clear_bounce"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/confirm_booking": {
     parameters: {
       query?: never;
@@ -1527,26 +1547,6 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/rpc/fail_money_task": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Puts a task back with a growing pause, or lays it aside as dead after ten attempts, or at once when p_is_final.
-     * @description Puts a task back with a growing pause, or lays it aside as dead after ten attempts, or at once when p_is_final. For the function money-worker: service role only. Definer, because no role may write tasks.
-     */
-    post: operations["call_fail_money_task"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
   "/rest/v1/rpc/fail_refund": {
     parameters: {
       query?: never;
@@ -1581,6 +1581,26 @@ export interface paths {
      * @description Says that Stripe will not take money back: it is taken from the host's next payout. For the function money-worker: service role only. Definer, because no role may write reversals.
      */
     post: operations["call_fail_reversal"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/fail_stripe_task": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Puts a task back with a growing pause, or lays it aside as dead after ten attempts, or at once when p_is_final.
+     * @description Puts a task back with a growing pause, or lays it aside as dead after ten attempts, or at once when p_is_final. For the function money-worker: service role only. Definer, because no role may write tasks.
+     */
+    post: operations["call_fail_stripe_task"];
     delete?: never;
     options?: never;
     head?: never;
@@ -1647,7 +1667,7 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/rpc/finish_money_task": {
+  "/rest/v1/rpc/finish_stripe_task": {
     parameters: {
       query?: never;
       header?: never;
@@ -1660,27 +1680,7 @@ export interface paths {
      * Ends a task that was done; false for a worker whose lease went to another.
      * @description Ends a task that was done; false for a worker whose lease went to another. For the function money-worker: service role only. Definer, because no role may write tasks.
      */
-    post: operations["call_finish_money_task"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/rest/v1/rpc/forgive_bounce": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Lets mails go to an address again that a server had refused; false when none had.
-     * @description Lets mails go to an address again that a server had refused; false when none had. For operators.
-     */
-    post: operations["call_forgive_bounce"];
+    post: operations["call_finish_stripe_task"];
     delete?: never;
     options?: never;
     head?: never;
@@ -1868,7 +1868,7 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/rpc/periodic_work": {
+  "/rest/v1/rpc/periodic_tasks": {
     parameters: {
       query?: never;
       header?: never;
@@ -1879,13 +1879,13 @@ export interface paths {
      * All periodic work: how often it is due, when it ran last, and what its last failure said and when.
      * @description All periodic work: how often it is due, when it ran last, and what its last failure said and when. For operators and monitoring.
      */
-    get: operations["get_periodic_work"];
+    get: operations["get_periodic_tasks"];
     put?: never;
     /**
      * All periodic work: how often it is due, when it ran last, and what its last failure said and when.
      * @description All periodic work: how often it is due, when it ran last, and what its last failure said and when. For operators and monitoring.
      */
-    post: operations["call_periodic_work"];
+    post: operations["call_periodic_tasks"];
     delete?: never;
     options?: never;
     head?: never;
@@ -1899,10 +1899,10 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** What cancel_booking would do for the caller at this moment, to the minor unit, and until when (holds_until); changes nothing. */
+    /** What cancel_booking would do for the caller at this moment, to the minor unit, and until when (valid_until); changes nothing. */
     get: operations["get_preview_cancellation"];
     put?: never;
-    /** What cancel_booking would do for the caller at this moment, to the minor unit, and until when (holds_until); changes nothing. */
+    /** What cancel_booking would do for the caller at this moment, to the minor unit, and until when (valid_until); changes nothing. */
     post: operations["call_preview_cancellation"];
     delete?: never;
     options?: never;
@@ -2078,7 +2078,7 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/rpc/replay_money_task": {
+  "/rest/v1/rpc/replay_stripe_task": {
     parameters: {
       query?: never;
       header?: never;
@@ -2088,7 +2088,7 @@ export interface paths {
     get?: never;
     put?: never;
     /** An operator has a task tried again, dead or done; doing it twice does no harm. */
-    post: operations["call_replay_money_task"];
+    post: operations["call_replay_stripe_task"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2275,14 +2275,14 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none).
-     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport or place), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
+     * Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_area (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none).
+     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_area (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport or place), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
      */
     get: operations["get_search_properties"];
     put?: never;
     /**
-     * Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none).
-     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport or place), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
+     * Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_area (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none).
+     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_area (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport or place), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
      */
     post: operations["call_search_properties"];
     delete?: never;
@@ -2389,7 +2389,7 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/rpc/take_money_tasks": {
+  "/rest/v1/rpc/take_stripe_tasks": {
     parameters: {
       query?: never;
       header?: never;
@@ -2402,7 +2402,7 @@ export interface paths {
      * Takes up to p_limit (1 to 100) due tasks for 60 seconds.
      * @description Takes up to p_limit (1 to 100) due tasks for 60 seconds. For the function money-worker: service role only. Definer, because no role may write tasks.
      */
-    post: operations["call_take_money_tasks"];
+    post: operations["call_take_stripe_tasks"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2983,7 +2983,7 @@ export interface components {
       at: string;
     };
     /** @description Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told. */
-    blocks: {
+    blocked_profiles: {
       /**
        * Format: uuid
        * @description This is a Primary Key.
@@ -2999,7 +2999,7 @@ export interface components {
       /** Format: date-time */
       created_at: string;
     };
-    "blocks.insert": {
+    "blocked_profiles.insert": {
       /**
        * Format: uuid
        * @description This is a Primary Key.
@@ -3488,7 +3488,7 @@ export interface components {
        * Format: date-time
        * @description Last instant at which the same comes out; null when only the nights that pass change it.
        */
-      holds_until?: string | null;
+      valid_until?: string | null;
       /**
        * Format: int32
        * @description Nights whose midnight had passed in the property's zone.
@@ -3714,8 +3714,8 @@ export interface components {
        */
       died_at: string;
     };
-    /** @description Tasks with Stripe that were given up, and why. For operators; replay_money_task tries one again. */
-    dead_money_tasks: {
+    /** @description Tasks with Stripe that were given up, and why. For operators; replay_stripe_task tries one again. */
+    dead_stripe_tasks: {
       /**
        * Format: int64
        * @description This is a Primary Key.
@@ -4693,7 +4693,7 @@ export interface components {
        * @description What of the place is the guest's own.
        * @enum {string|null}
        */
-      room_type?: "entire_place" | "private_room" | "hotel_room" | "shared_room" | null;
+      room_type?: "entire_home" | "private_room" | "hotel_room" | "shared_room" | null;
       /**
        * Format: int32
        * @description Adults and children; infants under 2 are not counted.
@@ -4902,7 +4902,7 @@ export interface components {
        * @description What of the place is the guest's own.
        * @enum {string|null}
        */
-      room_type?: "entire_place" | "private_room" | "hotel_room" | "shared_room" | null;
+      room_type?: "entire_home" | "private_room" | "hotel_room" | "shared_room" | null;
       /**
        * Format: int32
        * @description Adults and children; infants under 2 are not counted.
@@ -5086,7 +5086,7 @@ export interface components {
        * @description What of the place is the guest's own.
        * @enum {string|null}
        */
-      room_type?: "entire_place" | "private_room" | "hotel_room" | "shared_room" | null;
+      room_type?: "entire_home" | "private_room" | "hotel_room" | "shared_room" | null;
       /**
        * Format: int32
        * @description Adults and children; infants under 2 are not counted.
@@ -6805,7 +6805,7 @@ export interface components {
     /** @description What the one who cancelled said. */
     "rowFilter.cancellations.reason": string;
     /** @description Last instant at which the same comes out; null when only the nights that pass change it. */
-    "rowFilter.cancellations.holds_until": string;
+    "rowFilter.cancellations.valid_until": string;
     /** @description Nights whose midnight had passed in the property's zone. */
     "rowFilter.cancellations.nights_stayed": string;
     /** @description Further nights that the host keeps. */
@@ -6862,18 +6862,6 @@ export interface components {
     "rowFilter.amenities.name": string;
     /** @description Position in the mask that search compares. Never reused for another meaning. */
     "rowFilter.amenities.bit": string;
-    "rowFilter.dead_money_tasks.id": string;
-    /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
-    "rowFilter.dead_money_tasks.kind": string;
-    /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
-    "rowFilter.dead_money_tasks.subject": string;
-    /** @description How often it was tried. */
-    "rowFilter.dead_money_tasks.attempts": string;
-    /** @description When it was given up. */
-    "rowFilter.dead_money_tasks.dead_at": string;
-    /** @description Why, at the last attempt. */
-    "rowFilter.dead_money_tasks.last_error": string;
-    "rowFilter.dead_money_tasks.created_at": string;
     "rowFilter.payout_accounts.profile_id": string;
     "rowFilter.payout_accounts.stripe_account_id": string;
     /** @description The host has been through onboarding. */
@@ -7627,6 +7615,18 @@ export interface components {
     /** @description Average, 1.00 to 5.00; null when there is no review. */
     "rowFilter.profile_ratings.overall": string;
     "rowFilter.profile_ratings.updated_at": string;
+    "rowFilter.dead_stripe_tasks.id": string;
+    /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+    "rowFilter.dead_stripe_tasks.kind": string;
+    /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
+    "rowFilter.dead_stripe_tasks.subject": string;
+    /** @description How often it was tried. */
+    "rowFilter.dead_stripe_tasks.attempts": string;
+    /** @description When it was given up. */
+    "rowFilter.dead_stripe_tasks.dead_at": string;
+    /** @description Why, at the last attempt. */
+    "rowFilter.dead_stripe_tasks.last_error": string;
+    "rowFilter.dead_stripe_tasks.created_at": string;
     "rowFilter.notification_preferences.profile_id": string;
     "rowFilter.notification_preferences.topic": string;
     /** @description Mails of this topic. */
@@ -7646,6 +7646,9 @@ export interface components {
     "rowFilter.wishlists.guests": string;
     "rowFilter.wishlists.created_at": string;
     "rowFilter.wishlists.updated_at": string;
+    "rowFilter.blocked_profiles.blocker_id": string;
+    "rowFilter.blocked_profiles.blocked_id": string;
+    "rowFilter.blocked_profiles.created_at": string;
     "rowFilter.notification_settings.profile_id": string;
     /** @description Local time at which they begin. */
     "rowFilter.notification_settings.quiet_from": string;
@@ -7692,9 +7695,6 @@ export interface components {
     /** @description When it answered 2xx; null until then. */
     "rowFilter.webhook_deliveries.delivered_at": string;
     "rowFilter.webhook_deliveries.created_at": string;
-    "rowFilter.blocks.blocker_id": string;
-    "rowFilter.blocks.blocked_id": string;
-    "rowFilter.blocks.created_at": string;
     "rowFilter.wishlist_items.wishlist_id": string;
     "rowFilter.wishlist_items.property_id": string;
     /** @description Who put it there. */
@@ -8086,12 +8086,12 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  get_blocks: {
+  get_blocked_profiles: {
     parameters: {
       query?: {
-        blocker_id?: components["parameters"]["rowFilter.blocks.blocker_id"];
-        blocked_id?: components["parameters"]["rowFilter.blocks.blocked_id"];
-        created_at?: components["parameters"]["rowFilter.blocks.created_at"];
+        blocker_id?: components["parameters"]["rowFilter.blocked_profiles.blocker_id"];
+        blocked_id?: components["parameters"]["rowFilter.blocked_profiles.blocked_id"];
+        created_at?: components["parameters"]["rowFilter.blocked_profiles.created_at"];
         /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -8120,7 +8120,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["blocks"][];
+          "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
       /** @description A part of the rows, as limit and Range ask. */
@@ -8129,14 +8129,14 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["blocks"][];
+          "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
       401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
-  post_blocks: {
+  post_blocked_profiles: {
     parameters: {
       query?: {
         /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
@@ -8151,7 +8151,9 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": components["schemas"]["blocks.insert"] | components["schemas"]["blocks.insert"][];
+        "application/json":
+          | components["schemas"]["blocked_profiles.insert"]
+          | components["schemas"]["blocked_profiles.insert"][];
       };
     };
     responses: {
@@ -8161,7 +8163,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["blocks"][];
+          "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
       401: components["responses"]["401"];
@@ -8170,12 +8172,12 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  delete_blocks: {
+  delete_blocked_profiles: {
     parameters: {
       query?: {
-        blocker_id?: components["parameters"]["rowFilter.blocks.blocker_id"];
-        blocked_id?: components["parameters"]["rowFilter.blocks.blocked_id"];
-        created_at?: components["parameters"]["rowFilter.blocks.created_at"];
+        blocker_id?: components["parameters"]["rowFilter.blocked_profiles.blocker_id"];
+        blocked_id?: components["parameters"]["rowFilter.blocked_profiles.blocked_id"];
+        created_at?: components["parameters"]["rowFilter.blocked_profiles.created_at"];
       };
       header?: {
         /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
@@ -8192,7 +8194,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["blocks"][];
+          "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
       /** @description Deleted. */
@@ -8956,7 +8958,7 @@ export interface operations {
         /** @description What the one who cancelled said. */
         reason?: components["parameters"]["rowFilter.cancellations.reason"];
         /** @description Last instant at which the same comes out; null when only the nights that pass change it. */
-        holds_until?: components["parameters"]["rowFilter.cancellations.holds_until"];
+        valid_until?: components["parameters"]["rowFilter.cancellations.valid_until"];
         /** @description Nights whose midnight had passed in the property's zone. */
         nights_stayed?: components["parameters"]["rowFilter.cancellations.nights_stayed"];
         /** @description Further nights that the host keeps. */
@@ -9507,21 +9509,21 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  get_dead_money_tasks: {
+  get_dead_stripe_tasks: {
     parameters: {
       query?: {
-        id?: components["parameters"]["rowFilter.dead_money_tasks.id"];
+        id?: components["parameters"]["rowFilter.dead_stripe_tasks.id"];
         /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
-        kind?: components["parameters"]["rowFilter.dead_money_tasks.kind"];
+        kind?: components["parameters"]["rowFilter.dead_stripe_tasks.kind"];
         /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
-        subject?: components["parameters"]["rowFilter.dead_money_tasks.subject"];
+        subject?: components["parameters"]["rowFilter.dead_stripe_tasks.subject"];
         /** @description How often it was tried. */
-        attempts?: components["parameters"]["rowFilter.dead_money_tasks.attempts"];
+        attempts?: components["parameters"]["rowFilter.dead_stripe_tasks.attempts"];
         /** @description When it was given up. */
-        dead_at?: components["parameters"]["rowFilter.dead_money_tasks.dead_at"];
+        dead_at?: components["parameters"]["rowFilter.dead_stripe_tasks.dead_at"];
         /** @description Why, at the last attempt. */
-        last_error?: components["parameters"]["rowFilter.dead_money_tasks.last_error"];
-        created_at?: components["parameters"]["rowFilter.dead_money_tasks.created_at"];
+        last_error?: components["parameters"]["rowFilter.dead_stripe_tasks.last_error"];
+        created_at?: components["parameters"]["rowFilter.dead_stripe_tasks.created_at"];
         /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -9550,7 +9552,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["dead_money_tasks"][];
+          "application/json": components["schemas"]["dead_stripe_tasks"][];
         };
       };
       /** @description A part of the rows, as limit and Range ask. */
@@ -9559,7 +9561,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["dead_money_tasks"][];
+          "application/json": components["schemas"]["dead_stripe_tasks"][];
         };
       };
       401: components["responses"]["401"];
@@ -15013,6 +15015,34 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  call_clear_bounce: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_email: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": boolean;
+        };
+      };
+      401: components["responses"]["401"];
+      default: components["responses"]["default"];
+    };
+  };
   call_confirm_booking: {
     parameters: {
       query?: never;
@@ -15049,6 +15079,8 @@ export interface operations {
         /** @example 2 */
         p_adults?: number;
         p_amenities?: string[];
+        /** @example Lisboa */
+        p_area?: string;
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
@@ -15071,8 +15103,6 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
-        /** @example Lisboa */
-        p_place?: string;
         p_property_types?: string[];
         p_radius?: number;
         p_room_types?: string[];
@@ -15116,6 +15146,7 @@ export interface operations {
           /** Format: int32 */
           p_adults?: number;
           p_amenities?: string[];
+          p_area?: string;
           /** Format: float */
           p_bathrooms?: number;
           /** Format: int32 */
@@ -15150,7 +15181,6 @@ export interface operations {
           p_north?: number;
           /** Format: int32 */
           p_pets?: number;
-          p_place?: string;
           p_property_types?: string[];
           /** Format: double */
           p_radius?: number;
@@ -15399,38 +15429,6 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_fail_money_task: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": {
-          p_error: string;
-          p_is_final?: boolean;
-          /** Format: uuid */
-          p_lease: string;
-          /** Format: int64 */
-          p_task_id: number;
-        };
-      };
-    };
-    responses: {
-      /** @description The answer. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": boolean;
-        };
-      };
-      default: components["responses"]["default"];
-    };
-  };
   call_fail_refund: {
     parameters: {
       query?: never;
@@ -15480,6 +15478,38 @@ export interface operations {
           [name: string]: unknown;
         };
         content?: never;
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_fail_stripe_task: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_error: string;
+          p_is_final?: boolean;
+          /** Format: uuid */
+          p_lease: string;
+          /** Format: int64 */
+          p_task_id: number;
+        };
+      };
+    };
+    responses: {
+      /** @description The answer. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": boolean;
+        };
       };
       default: components["responses"]["default"];
     };
@@ -15568,7 +15598,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_finish_money_task: {
+  call_finish_stripe_task: {
     parameters: {
       query?: never;
       header?: never;
@@ -15596,34 +15626,6 @@ export interface operations {
           "application/json": boolean;
         };
       };
-      default: components["responses"]["default"];
-    };
-  };
-  call_forgive_bounce: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": {
-          p_email: string;
-        };
-      };
-    };
-    responses: {
-      /** @description The answer. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": boolean;
-        };
-      };
-      401: components["responses"]["401"];
       default: components["responses"]["default"];
     };
   };
@@ -16027,7 +16029,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  get_periodic_work: {
+  get_periodic_tasks: {
     parameters: {
       query?: never;
       header?: never;
@@ -16057,7 +16059,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_periodic_work: {
+  call_periodic_tasks: {
     parameters: {
       query?: never;
       header?: never;
@@ -16803,7 +16805,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_replay_money_task: {
+  call_replay_stripe_task: {
     parameters: {
       query?: never;
       header?: never;
@@ -17072,6 +17074,8 @@ export interface operations {
         /** @example 2 */
         p_adults?: number;
         p_amenities?: string[];
+        /** @example Lisboa */
+        p_area?: string;
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
@@ -17094,8 +17098,6 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
-        /** @example Lisboa */
-        p_place?: string;
         p_property_types?: string[];
         p_radius?: number;
         p_room_types?: string[];
@@ -17145,6 +17147,7 @@ export interface operations {
           /** Format: int32 */
           p_adults?: number;
           p_amenities?: string[];
+          p_area?: string;
           /** Format: float */
           p_bathrooms?: number;
           /** Format: int32 */
@@ -17179,7 +17182,6 @@ export interface operations {
           p_north?: number;
           /** Format: int32 */
           p_pets?: number;
-          p_place?: string;
           p_property_types?: string[];
           /** Format: double */
           p_radius?: number;
@@ -17223,6 +17225,8 @@ export interface operations {
         p_adults?: number;
         p_after?: string;
         p_amenities?: string[];
+        /** @example Lisboa */
+        p_area?: string;
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
@@ -17246,8 +17250,6 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
-        /** @example Lisboa */
-        p_place?: string;
         p_property_types?: string[];
         p_radius?: number;
         p_room_types?: string[];
@@ -17302,7 +17304,7 @@ export interface operations {
               | "other"
               | null;
             /** @enum {string|null} */
-            room_type: "entire_place" | "private_room" | "hotel_room" | "shared_room" | null;
+            room_type: "entire_home" | "private_room" | "hotel_room" | "shared_room" | null;
             /** @enum {string|null} */
             booking_mode: "instant" | "request" | null;
             /** Format: int32 */
@@ -17356,6 +17358,7 @@ export interface operations {
           p_adults?: number;
           p_after?: string;
           p_amenities?: string[];
+          p_area?: string;
           /** Format: float */
           p_bathrooms?: number;
           /** Format: int32 */
@@ -17392,7 +17395,6 @@ export interface operations {
           p_north?: number;
           /** Format: int32 */
           p_pets?: number;
-          p_place?: string;
           p_property_types?: string[];
           /** Format: double */
           p_radius?: number;
@@ -17447,7 +17449,7 @@ export interface operations {
               | "other"
               | null;
             /** @enum {string|null} */
-            room_type: "entire_place" | "private_room" | "hotel_room" | "shared_room" | null;
+            room_type: "entire_home" | "private_room" | "hotel_room" | "shared_room" | null;
             /** @enum {string|null} */
             booking_mode: "instant" | "request" | null;
             /** Format: int32 */
@@ -17660,7 +17662,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_take_money_tasks: {
+  call_take_stripe_tasks: {
     parameters: {
       query?: never;
       header?: never;

@@ -39,7 +39,7 @@ export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
       )
       select b.id, '00000000-0000-4000-8000-000000000000', 'published', now(), 'Place ' || b.n, repeat('A quiet place near the river. ', 30),
         (array['apartment', 'house', 'villa', 'loft'])[1 + b.n % 4]::public.property_type,
-        (case when b.kind < 0.8 then 'entire_place' else 'private_room' end)::public.room_type,
+        (case when b.kind < 0.8 then 'entire_home' else 'private_room' end)::public.room_type,
         2 + b.n % 7, b.n % 4, 1 + b.n % 5, 1, 'UTC', (case when b.n % 3 = 0 then 'instant' else 'request' end)::public.booking_mode,
         1 + (b.kind * 3)::integer, 28 + b.n % 60, 540, b.n % 2, 'EUR',
         (3000 + b.price ^ 3 * 40000)::bigint, case when b.n % 2 = 0 then (3600 + b.price ^ 3 * 48000)::bigint end,

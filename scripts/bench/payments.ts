@@ -161,7 +161,7 @@ async function untilConfirmed(admin: Sql, payments: Payment[]): Promise<number> 
 async function untilApplied(admin: Sql): Promise<void> {
   for (const end = Date.now() + 120_000; Date.now() < end; ) {
     const [row] =
-      await admin`select count(*)::integer as open from private.money_tasks where done_at is null and dead_at is null`;
+      await admin`select count(*)::integer as open from private.stripe_tasks where done_at is null and dead_at is null`;
     if (row?.open === 0) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

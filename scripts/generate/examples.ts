@@ -5,7 +5,7 @@ const property_id = "5eed0000-0000-4000-8000-000000000104"; // booked instantly,
 const booking_id = "5eed0000-0000-4000-8000-000000000201"; // none: to be replaced by one's own
 const stay = { check_in: "2027-06-04", check_out: "2027-06-06", adults: 2 };
 const dates = { p_check_in: stay.check_in, p_check_out: stay.check_out, p_adults: stay.adults };
-const searched = { p_place: "Lisboa", ...dates };
+const searched = { p_area: "Lisboa", ...dates };
 const asked = { p_property_id: property_id, ...dates };
 
 export const bodies: Record<string, Record<string, unknown>> = {

@@ -53,7 +53,7 @@ export interface MappingContext {
 }
 
 const roomTypes: Record<string, string> = {
-  "entire home/apt": "entire_place",
+  "entire home/apt": "entire_home",
   "private room": "private_room",
   "hotel room": "hotel_room",
   "shared room": "shared_room",

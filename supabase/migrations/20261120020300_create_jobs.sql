@@ -1,9 +1,9 @@
 -- Purpose: background work that can be depended on. Workers take jobs under a lease and a fencing token, failures pause longer
 -- and longer, what cannot be done ends where an operator reads, replays or deletes it, and one cron job does all periodic work.
--- Touches: private.job_queues, job_failures, due_tasks; public.dead_jobs; take_jobs, finish_job, fail_job, replay_dead_job,
--- replay_dead_jobs, job_metrics, periodic_work; private.enqueue_job_at, wake_worker, run_due_work.
+-- Touches: private.job_queues, job_failures, periodic_tasks; public.dead_jobs; take_jobs, finish_job, fail_job, replay_dead_job,
+-- replay_dead_jobs, job_metrics, periodic_tasks; private.enqueue_job_at, wake_worker, run_periodic_tasks.
 -- Watch: the attempt that take_jobs returns is the fencing token: a worker that outlived its lease, after which another took the
--- job, can neither finish nor fail it. New periodic work is a row of private.due_tasks, a new queue a row of private.job_queues.
+-- job, can neither finish nor fail it. New periodic work is a row of private.periodic_tasks, a new queue a row of private.job_queues.
 
 create table private.job_queues (
     queue text constraint job_queues_pkey primary key,
@@ -114,7 +114,7 @@ $$;
 comment on function private.enqueue_job_at is
     'Queues a job in this transaction, to be done not before p_at. Called by trigger functions only. Definer, as enqueue_job.';
 
-create function private.bury_job(p_queue text, p_job_id bigint, p_attempt integer, p_error text) returns boolean
+create function private.move_to_dead_jobs(p_queue text, p_job_id bigint, p_attempt integer, p_error text) returns boolean
 language plpgsql
 set search_path = ''
 as $$
@@ -131,7 +131,7 @@ begin
     return true;
 end
 $$;
-comment on function private.bury_job is
+comment on function private.move_to_dead_jobs is
     'Moves a job to dead_jobs; false when p_attempt is no longer the one that holds it. Called by take_jobs and fail_job.';
 
 create function public.take_jobs(p_queue text, p_limit integer default 10)
@@ -149,7 +149,7 @@ begin
     end if;
     for v_job in select * from pgmq.read(p_queue, v_queue.lease_seconds, least(greatest(p_limit, 1), 100)) loop
         if v_job.read_ct > v_queue.max_attempts then
-            perform private.bury_job(p_queue, v_job.msg_id, v_job.read_ct, 'Its workers died or ran out of time.');
+            perform private.move_to_dead_jobs(p_queue, v_job.msg_id, v_job.read_ct, 'Its workers died or ran out of time.');
         else
             job_id := v_job.msg_id;
             attempt := v_job.read_ct;
@@ -195,7 +195,7 @@ begin
     if not found then
         return null;
     elsif p_final or p_attempt >= v_queue.max_attempts then
-        if private.bury_job(p_queue, p_job_id, p_attempt, v_error) then
+        if private.move_to_dead_jobs(p_queue, p_job_id, p_attempt, v_error) then
             insert into private.job_failures (queue, job_id, attempt, error) values (p_queue, p_job_id, p_attempt, v_error);
         end if;
         return null;

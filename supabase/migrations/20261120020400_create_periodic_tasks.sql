@@ -1,6 +1,6 @@
 -- Purpose: periodic work: one cron job, and a table that says what is due when.
--- Touches: private.due_tasks, run_due_work, wake_workers, remove_old_records; public.periodic_work.
--- Watch: new periodic work is a row of private.due_tasks, inserted by the migration that creates its function.
+-- Touches: private.periodic_tasks, run_periodic_tasks, wake_workers, remove_old_records; public.periodic_tasks.
+-- Watch: new periodic work is a row of private.periodic_tasks, inserted by the migration that creates its function.
 
 create function private.wake_workers() returns integer
 language plpgsql
@@ -22,7 +22,7 @@ begin
 end
 $$;
 comment on function private.wake_workers is
-    'Wakes the workers of queues in which something can be taken: what was delayed, what failed, what a worker that died left behind. Called by run_due_work.';
+    'Wakes the workers of queues in which something can be taken: what was delayed, what failed, what a worker that died left behind. Called by run_periodic_tasks.';
 
 create function private.remove_old_records() returns void
 language sql
@@ -31,50 +31,50 @@ as $$
     delete from private.job_failures f where f.at < now() - interval '30 days';
     delete from cron.job_run_details d where d.end_time < now() - interval '7 days';
 $$;
-comment on function private.remove_old_records is 'Deletes records of background work that nobody reads any more. Called by run_due_work.';
+comment on function private.remove_old_records is 'Deletes records of background work that nobody reads any more. Called by run_periodic_tasks.';
 
-create table private.due_tasks (
-    name text constraint due_tasks_pkey primary key,
+create table private.periodic_tasks (
+    name text constraint periodic_tasks_pkey primary key,
     command text not null,
-    every interval not null default '1 minute' constraint due_tasks_every_is_positive check (every > '0'),
+    every interval not null default '1 minute' constraint periodic_tasks_every_is_positive check (every > '0'),
     last_run_at timestamptz,
     last_error text,
     last_error_at timestamptz
 );
-comment on table private.due_tasks is 'All periodic work: a row each, done by run_due_work. A migration that adds some inserts a row.';
-comment on column private.due_tasks.command is 'One SQL command; it runs as the owner, alone in a subtransaction.';
-comment on column private.due_tasks.last_error is 'What the last run that failed said.';
-alter table private.due_tasks enable row level security;
+comment on table private.periodic_tasks is 'All periodic work: a row each, done by run_periodic_tasks. A migration that adds some inserts a row.';
+comment on column private.periodic_tasks.command is 'One SQL command; it runs as the owner, alone in a subtransaction.';
+comment on column private.periodic_tasks.last_error is 'What the last run that failed said.';
+alter table private.periodic_tasks enable row level security;
 
-insert into private.due_tasks (name, command, every) values
+insert into private.periodic_tasks (name, command, every) values
     ('remove_old_records', 'select private.remove_old_records()', '1 hour'),
     ('wake_workers', 'select private.wake_workers()', '10 seconds');
 
-create function private.periodic_work()
+create function private.periodic_tasks()
 returns table (name text, every interval, last_run_at timestamptz, last_error text, last_error_at timestamptz)
 language plpgsql stable security definer
 set search_path = ''
 as $$
 begin
     perform private.require_operator();
-    return query select t.name, t.every, t.last_run_at, t.last_error, t.last_error_at from private.due_tasks t order by t.name;
+    return query select t.name, t.every, t.last_run_at, t.last_error, t.last_error_at from private.periodic_tasks t order by t.name;
 end
 $$;
-grant execute on function private.periodic_work to authenticated, service_role;
-comment on function private.periodic_work is 'See public.periodic_work. Definer, because no role may read schema private.';
+grant execute on function private.periodic_tasks to authenticated, service_role;
+comment on function private.periodic_tasks is 'See public.periodic_tasks. Definer, because no role may read schema private.';
 
-create function public.periodic_work()
+create function public.periodic_tasks()
 returns table (name text, every interval, last_run_at timestamptz, last_error text, last_error_at timestamptz)
 language sql stable
 set search_path = ''
 as $$
-    select * from private.periodic_work()
+    select * from private.periodic_tasks()
 $$;
-grant execute on function public.periodic_work to authenticated, service_role;
-comment on function public.periodic_work is
+grant execute on function public.periodic_tasks to authenticated, service_role;
+comment on function public.periodic_tasks is
     'All periodic work: how often it is due, when it ran last, and what its last failure said and when. For operators and monitoring.';
 
-create function private.run_due_work() returns void
+create function private.run_periodic_tasks() returns void
 language plpgsql
 set search_path = ''
 as $$
@@ -83,11 +83,11 @@ declare
     v_error text;
 begin
     -- one at a time: a run that takes long is not overtaken
-    if not pg_try_advisory_xact_lock(hashtextextended('private.run_due_work', 0)) then
+    if not pg_try_advisory_xact_lock(hashtextextended('private.run_periodic_tasks', 0)) then
         return;
     end if;
     for v_task in
-        select t.name, t.command from private.due_tasks t
+        select t.name, t.command from private.periodic_tasks t
         -- a second's grace, because the clock that calls is not exact
         where t.last_run_at is null or t.last_run_at + t.every <= now() + interval '1 second'
         order by t.name = 'wake_workers', t.name
@@ -102,7 +102,7 @@ begin
             raise warning '%: %', v_task.name, sqlerrm;
         end;
         set constraints all deferred;
-        update private.due_tasks t
+        update private.periodic_tasks t
         set
             last_run_at = now(),
             last_error = coalesce(v_error, t.last_error),
@@ -111,6 +111,6 @@ begin
     end loop;
 end
 $$;
-comment on function private.run_due_work is
-    'Does what private.due_tasks has due, each task by itself, so that one that fails holds up no other. The one cron job for periodic work.';
-select cron.schedule('run-due-work', '10 seconds', 'select private.run_due_work()');
+comment on function private.run_periodic_tasks is
+    'Does what private.periodic_tasks has due, each task by itself, so that one that fails holds up no other. The one cron job for periodic work.';
+select cron.schedule('run-periodic-tasks', '10 seconds', 'select private.run_periodic_tasks()');

@@ -11,7 +11,7 @@ create type public.property_type as enum (
     'treehouse', 'boat', 'camper', 'tent', 'castle', 'other'
 );
 comment on type public.property_type is 'Kind of place.';
-create type public.room_type as enum ('entire_place', 'private_room', 'hotel_room', 'shared_room');
+create type public.room_type as enum ('entire_home', 'private_room', 'hotel_room', 'shared_room');
 comment on type public.room_type is 'What of the place is the guest''s own.';
 create type public.booking_mode as enum ('instant', 'request');
 comment on type public.booking_mode is 'Whether a booking holds at once or needs the host''s word.';
@@ -319,7 +319,7 @@ as $$
 declare
     v_minimum bigint := (select c.minimum_price from public.currencies c where c.code = new.currency);
 begin
-    -- a token outlives its account; the lock meets that of refuse_departure
+    -- a token outlives its account; the lock meets that of refuse_account_deletion
     if tg_op = 'INSERT' then
         perform from public.profiles h where h.id = new.host_id and h.deleted_at is null for key share;
         if not found then

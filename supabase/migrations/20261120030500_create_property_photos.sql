@@ -76,7 +76,7 @@ create policy "Hosts and co-hosts can list photos" on storage.objects for select
         and (storage.foldername(name))[1] in (select m.id::text from private.my_properties('calendar') as m (id))
     );
 
-create function private.place_photo() returns trigger
+create function private.set_photo_position() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -87,7 +87,7 @@ begin
     return new;
 end
 $$;
-comment on function private.place_photo is 'Trigger: a photo without a position goes to the end. Definer, so that it sees every photo.';
+comment on function private.set_photo_position is 'Trigger: a photo without a position goes to the end. Definer, so that it sees every photo.';
 
 create function private.check_photo_object() returns trigger
 language plpgsql security definer
@@ -129,7 +129,7 @@ $$;
 comment on function private.remove_photo_objects is
     'Trigger: queues the removal of the objects of deleted photos. Definer, because queues belong to the owner of the database.';
 
-create trigger place_photo before insert on public.property_photos for each row execute function private.place_photo();
+create trigger set_photo_position before insert on public.property_photos for each row execute function private.set_photo_position();
 create trigger check_photo_object after insert on public.property_photos
     for each row when (new.path is not null) execute function private.check_photo_object();
 create trigger limit_per_property after insert on public.property_photos
@@ -202,7 +202,7 @@ $$;
 grant execute on function public.cover_photo to anon, authenticated, service_role;
 comment on function public.cover_photo is 'The first photo. Embeds as `properties?select=title,cover_photo(path,alt_text)`.';
 
-create function private.sweep_photo_uploads() returns void
+create function private.remove_stale_photo_uploads() returns void
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -220,6 +220,6 @@ begin
     end if;
 end
 $$;
-comment on function private.sweep_photo_uploads is 'Queues the removal of uploads that became no photo within a day. Called by cron. Definer, as remove_photo_objects.';
+comment on function private.remove_stale_photo_uploads is 'Queues the removal of uploads that became no photo within a day. Called by cron. Definer, as remove_photo_objects.';
 
-insert into private.due_tasks (name, command, every) values ('sweep_photo_uploads', 'select private.sweep_photo_uploads()', '1 hour');
+insert into private.periodic_tasks (name, command, every) values ('remove_stale_photo_uploads', 'select private.remove_stale_photo_uploads()', '1 hour');

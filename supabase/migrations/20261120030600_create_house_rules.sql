@@ -60,7 +60,7 @@ $$;
 comment on function private.number_house_rules is
     'Trigger: gives the next version, whatever was sent; one writer after the other on a property. Definer, so that it sees every version.';
 
-create function private.begin_house_rules() returns trigger
+create function private.create_default_house_rules() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -69,13 +69,13 @@ begin
     return null;
 end
 $$;
-comment on function private.begin_house_rules is 'Trigger: a new property has the default house rules. Definer, because the policy cannot see the property yet.';
+comment on function private.create_default_house_rules is 'Trigger: a new property has the default house rules. Definer, because the policy cannot see the property yet.';
 
 create trigger number_house_rules before insert on public.house_rules for each row execute function private.number_house_rules();
 create trigger refuse_change before update on public.house_rules for each row execute function private.refuse_change();
 create trigger validate_row before insert or update on public.house_rules
     for each row when (auth.role() is not null) execute function private.validate_row();
-create trigger begin_house_rules after insert on public.properties for each row execute function private.begin_house_rules();
+create trigger create_default_house_rules after insert on public.properties for each row execute function private.create_default_house_rules();
 
 create function public.current_house_rules(p_property public.properties) returns setof public.house_rules
 language sql stable rows 1

@@ -72,7 +72,7 @@ create policy "Hosts and co-hosts can delete host blocks" on public.host_blocks 
 create policy "Hosts, co-hosts and operators can read external blocks" on public.external_blocks for select to authenticated
     using (property_id in (select private.my_properties('calendar')) or (select private.is_operator()));
 
-create function private.occupy_for_block() returns trigger
+create function private.reserve_nights_for_block() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -116,19 +116,19 @@ begin
     return null;
 end
 $$;
-comment on function private.occupy_for_block is
+comment on function private.reserve_nights_for_block is
     'Trigger of host_blocks and external_blocks, with the kind as argument: takes the nights of a new block, moves those of a changed one, 409 with the reasons when they are taken. Definer, because no role may write occupancies.';
 
-create trigger occupy_for_block after insert on public.host_blocks
-    for each row execute function private.occupy_for_block('host_block');
-create trigger occupy_for_block_again after update on public.host_blocks for each row
+create trigger reserve_nights_for_block after insert on public.host_blocks
+    for each row execute function private.reserve_nights_for_block('host_block');
+create trigger reserve_nights_for_block_on_update after update on public.host_blocks for each row
     when ((new.property_id, new.check_in, new.check_out) is distinct from (old.property_id, old.check_in, old.check_out))
-    execute function private.occupy_for_block('host_block');
-create trigger occupy_for_block after insert on public.external_blocks
-    for each row execute function private.occupy_for_block('external_block');
-create trigger occupy_for_block_again after update on public.external_blocks for each row
+    execute function private.reserve_nights_for_block('host_block');
+create trigger reserve_nights_for_block after insert on public.external_blocks
+    for each row execute function private.reserve_nights_for_block('external_block');
+create trigger reserve_nights_for_block_on_update after update on public.external_blocks for each row
     when ((new.property_id, new.check_in, new.check_out) is distinct from (old.property_id, old.check_in, old.check_out))
-    execute function private.occupy_for_block('external_block');
+    execute function private.reserve_nights_for_block('external_block');
 create trigger limit_per_property after insert on public.host_blocks
     referencing new table as new_rows for each statement execute function private.limit_per_property(1000);
 create trigger validate_row before insert or update on public.host_blocks
@@ -136,7 +136,7 @@ create trigger validate_row before insert or update on public.host_blocks
 create trigger set_updated_at before update on public.host_blocks for each row execute function private.set_updated_at();
 create trigger set_updated_at before update on public.external_blocks for each row execute function private.set_updated_at();
 
-create function private.forget_block_notes() returns trigger
+create function private.clear_block_notes() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -149,7 +149,7 @@ begin
     return null;
 end
 $$;
-comment on function private.forget_block_notes is
+comment on function private.clear_block_notes is
     'Trigger on auth.users: empties the notes that a person who leaves wrote, or that stand on their archived properties; the nights stay blocked. Definer, because it runs as Auth''s role or as the deleting person.';
 
-create trigger forget_block_notes after delete on auth.users for each row execute function private.forget_block_notes();
+create trigger clear_block_notes after delete on auth.users for each row execute function private.clear_block_notes();

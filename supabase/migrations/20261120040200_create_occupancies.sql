@@ -283,7 +283,7 @@ $$;
 comment on function private.occupancy_conflicts is
     'What would be in the way of a stay that keeps p_before and p_after nights free, as reasons [{code, message, ...}]: occupied, preparation_before, preparation_after. A hold that has ended by p_at is not. Called by bookability and by what writes occupancies.';
 
-create function private.occupy(
+create function private.reserve_nights(
     p_booking_id uuid, p_property_id uuid, p_check_in date, p_check_out date, p_expires_at timestamptz default null
 ) returns void
 language plpgsql security definer
@@ -302,7 +302,7 @@ begin
     end if;
 end
 $$;
-comment on function private.occupy is
+comment on function private.reserve_nights is
     'Takes the nights for a booking, until p_expires_at or for good; 409 with the reasons when they are not free. Called by functions of bookings. Definer, because no role may write occupancies.';
 
 create function private.lock_property_of(p_booking_id uuid) returns uuid
@@ -315,7 +315,7 @@ $$;
 comment on function private.lock_property_of is
     'Waits for the property that a booking has nights of and returns its id; null when it has none. Called before nights are changed.';
 
-create function private.extend_occupancy(p_booking_id uuid, p_expires_at timestamptz default null) returns boolean
+create function private.extend_reserved_nights(p_booking_id uuid, p_expires_at timestamptz default null) returns boolean
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -325,10 +325,10 @@ begin
     return found;
 end
 $$;
-comment on function private.extend_occupancy is
+comment on function private.extend_reserved_nights is
     'Keeps the nights of a booking until p_expires_at, or for good. False when it has none any more: somebody else may have them, so occupy them again or refund. While the row is there nobody else has the nights, even after its end. Called by functions of bookings. Definer, as occupy.';
 
-create function private.move_occupancy(p_booking_id uuid, p_check_in date, p_check_out date) returns void
+create function private.move_reserved_nights(p_booking_id uuid, p_check_in date, p_check_out date) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -349,10 +349,10 @@ begin
     end;
 end
 $$;
-comment on function private.move_occupancy is
+comment on function private.move_reserved_nights is
     'Gives a booking other nights for those it has, in one step; 409 with the reasons when they are not free, and then it keeps what it has. Called by functions of bookings. Definer, as occupy.';
 
-create function private.vacate(p_booking_id uuid) returns boolean
+create function private.release_nights(p_booking_id uuid) returns boolean
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -362,7 +362,7 @@ begin
     return found;
 end
 $$;
-comment on function private.vacate is
+comment on function private.release_nights is
     'Frees the nights of a booking; false when it had none any more. Called by functions of bookings. Definer, as occupy.';
 
 create function private.remove_expired_occupancies() returns integer
@@ -387,4 +387,4 @@ $$;
 comment on function private.remove_expired_occupancies is
     'Deletes holds that have ended, which count as free already, and says how many. Called every minute. Definer, as occupy.';
 
-insert into private.due_tasks (name, command, every) values ('remove_expired_occupancies', 'select private.remove_expired_occupancies()', '1 minute');
+insert into private.periodic_tasks (name, command, every) values ('remove_expired_occupancies', 'select private.remove_expired_occupancies()', '1 minute');

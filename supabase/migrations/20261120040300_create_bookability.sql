@@ -1,12 +1,12 @@
 -- Purpose: the one function that decides whether a party can stay on given dates, and says everything that speaks against it.
--- Touches: private.read_days, private.has_passed, private.children_allowed, private.dated_rules, private.broken_rules,
+-- Touches: private.parse_dates, private.has_passed, private.children_allowed, private.dated_rules, private.broken_rules,
 -- private.bookability, public.bookability, indexes of property_seasons and property_availability_rules.
 -- Watch: private.broken_rules decides; a rule that is somewhere else is a rule that somebody does not know. Search asks it of a
 -- page of places at once: a place among twenty costs an eighth of one alone, so it is one query, and of its codes alone.
 -- Quote, booking and alteration say why not by private.bookability, which puts its codes into words and numbers. Days are the
 -- property's: today, the cut-off hour and the booking window follow its clock, nights are plain dates.
 
-create function private.read_days(p_texts text[], p_names text[]) returns date[]
+create function private.parse_dates(p_texts text[], p_names text[]) returns date[]
 language plpgsql immutable
 set search_path = ''
 as $$
@@ -28,8 +28,8 @@ begin
         hint = 'Write a day of the calendar as YYYY-MM-DD, without a time.';
 end
 $$;
-grant execute on function private.read_days to anon, authenticated, service_role;
-comment on function private.read_days is
+grant execute on function private.parse_dates to anon, authenticated, service_role;
+comment on function private.parse_dates is
     'Days written YYYY-MM-DD; null for null, 400 with all that are anything else. Called by functions that clients give days to.';
 
 create function private.has_passed(p_local timestamp, p_time_zone text, p_at timestamptz) returns boolean
@@ -338,7 +338,7 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v_days constant date[] := private.read_days(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
+    v_days constant date[] := private.parse_dates(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
 begin
     if not exists (select from public.properties p where p.id = p_property_id) then
         raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check the id.';

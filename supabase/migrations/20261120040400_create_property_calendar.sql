@@ -178,7 +178,7 @@ language plpgsql stable rows 60
 set search_path = ''
 as $$
 declare
-    v_days constant date[] := private.read_days(array[p_from, p_to], array['p_from', 'p_to']);
+    v_days constant date[] := private.parse_dates(array[p_from, p_to], array['p_from', 'p_to']);
     v_from constant date := v_days[1];
     v_to constant date := v_days[2];
     v_status public.property_status := (select p.status from public.properties p where p.id = p_property_id);

@@ -81,7 +81,7 @@ as $$
 $$;
 comment on function private.quote_expires_at is 'When a quote ends, which its id tells. Called by functions of the owner.';
 
-create function private.quote_holds(p_quote_id uuid, p_terms_hash text, p_owner uuid, p_now timestamptz) returns boolean
+create function private.quote_is_valid(p_quote_id uuid, p_terms_hash text, p_owner uuid, p_now timestamptz) returns boolean
 language plpgsql stable
 set search_path = ''
 as $$
@@ -93,7 +93,7 @@ begin
         and p_quote_id in (private.quote_id(p_terms_hash, v_expires_at, p_owner), private.quote_id(p_terms_hash, v_expires_at, null));
 end
 $$;
-comment on function private.quote_holds is
+comment on function private.quote_is_valid is
     'Whether an id is that of a quote with these terms, for p_owner or for anybody, that has not ended by p_now. Called by functions of the owner.';
 
 create function private.compute_quote(
@@ -206,7 +206,7 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v_days constant date[] := private.read_days(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
+    v_days constant date[] := private.parse_dates(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
     v_quote constant public.quote := private.quote_stay(
         p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets
     );

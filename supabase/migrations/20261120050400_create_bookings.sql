@@ -223,7 +223,7 @@ $$;
 comment on function private.booking_actors is
     'As what the caller may act on a booking; for the clock anybody may, since its guards ask what time it is. Called by triggers. Definer, because it reads behind the policies.';
 
-create function private.guard_holds(p_guard text, p_booking private.bookings, p_at timestamptz) returns boolean
+create function private.transition_allowed(p_guard text, p_booking private.bookings, p_at timestamptz) returns boolean
 language plpgsql stable
 set search_path = ''
 as $$
@@ -238,7 +238,7 @@ begin
                 p_at >= p_booking.check_in_at and p_at < p_booking.check_in_at + private.duration('no_show_window')
             when 'paid' then p_at < p_booking.check_in_at and (
                 select sum(p.captured_amount - p.refunded_amount - p.disputed_amount) from public.payments p where p.booking_id = p_booking.id
-            ) >= private.due_by(p_booking, p_at)
+            ) >= private.amount_due_by(p_booking, p_at)
             when 'payment_ended' then p_at < p_booking.expires_at and exists (
                 select from public.payments p
                 where p.booking_id = p_booking.id and (p.status = 'cancelled' or p.capture_before < p_at + interval '1 hour')
@@ -248,7 +248,7 @@ begin
     );
 end
 $$;
-comment on function private.guard_holds is 'Whether the guard of a transition lets it pass at p_at. Called by guard_booking.';
+comment on function private.transition_allowed is 'Whether the guard of a transition lets it pass at p_at. Called by guard_booking.';
 
 create function private.guard_booking() returns trigger
 language plpgsql security definer
@@ -322,13 +322,13 @@ begin
             message = 'Status and stay are not changed in one step.', hint = 'Change one after the other.';
     end if;
 
-    select t.actor, case when private.guard_holds(t.guard, old, new.status_at) then t.actor end
+    select t.actor, case when private.transition_allowed(t.guard, old, new.status_at) then t.actor end
     into v_actor, v_allowed
     from private.booking_transitions t
     where
         t.from_status = old.status and t.to_status = new.status
         and t.actor in (select private.booking_actors(old))
-    order by private.guard_holds(t.guard, old, new.status_at) desc, t.actor
+    order by private.transition_allowed(t.guard, old, new.status_at) desc, t.actor
     limit 1;
     if v_allowed is null and (v_actor is not null or not exists (
         select from private.booking_transitions t where t.from_status = old.status and t.to_status = new.status

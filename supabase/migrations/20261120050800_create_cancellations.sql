@@ -1,7 +1,7 @@
 -- Purpose: cancelling a confirmed booking, after a preview that says to the minor unit what will happen; and no-shows.
 -- Touches: public.cancellations, private.host_cancellation_fees, limits of that fee on public.currencies,
 -- public.preview_cancellation, cancel_booking, report_no_show.
--- Watch: preview and cancellation are one function, private.cancellation_of; cancelling stores the row that it returns. Who
+-- Watch: preview and cancellation are one function, private.compute_cancellation; cancelling stores the row that it returns. Who
 -- cancels decides: a guest gets what the booking's copy of the policy gives, a host or operator gives everything back.
 
 create table private.host_cancellation_fees (
@@ -30,7 +30,7 @@ create table public.cancellations (
     is_no_show boolean not null default false,
     cancelled_at timestamptz not null,
     reason text constraint cancellations_reason_is_plain check (reason ~ '\S' and private.is_plain_text(reason, 1000)),
-    holds_until timestamptz,
+    valid_until timestamptz,
     nights_stayed integer not null constraint cancellations_nights_stayed_is_not_negative check (nights_stayed >= 0),
     nights_kept integer not null constraint cancellations_nights_kept_is_not_negative check (nights_kept >= 0),
     refund_percent smallint not null constraint cancellations_refund_percent_range check (refund_percent between 0 and 100),
@@ -49,7 +49,7 @@ comment on column public.cancellations.cancelled_by is 'Which side; of a no-show
 comment on column public.cancellations.is_no_show is 'The guest did not come: the policy counts as if they had cancelled at check-in.';
 comment on column public.cancellations.cancelled_at is 'The moment that decided.';
 comment on column public.cancellations.reason is 'What the one who cancelled said.';
-comment on column public.cancellations.holds_until is 'Last instant at which the same comes out; null when only the nights that pass change it.';
+comment on column public.cancellations.valid_until is 'Last instant at which the same comes out; null when only the nights that pass change it.';
 comment on column public.cancellations.nights_stayed is 'Nights whose midnight had passed in the property''s zone.';
 comment on column public.cancellations.nights_kept is 'Further nights that the host keeps.';
 comment on column public.cancellations.refund_percent is 'Of the other nights, and of fees and taxes in proportion.';
@@ -98,7 +98,7 @@ as $$
     where c.code = p_booking.currency
 $$;
 comment on function private.host_cancellation_fee is
-    'What a host pays who cancels at p_now: a percentage of p_rent (nights after discount) for the nights not stayed, within the limits of the currency. Called by cancellation_of.';
+    'What a host pays who cancels at p_now: a percentage of p_rent (nights after discount) for the nights not stayed, within the limits of the currency. Called by compute_cancellation.';
 
 create function private.unpaid_refund(p_booking private.bookings, p_refund_amount bigint) returns bigint
 language plpgsql stable
@@ -109,9 +109,9 @@ begin
 end
 $$;
 comment on function private.unpaid_refund is
-    'What of a refund was never paid, in minor units. Called by cancellation_of; what was paid is known from 20261123000250 on.';
+    'What of a refund was never paid, in minor units. Called by compute_cancellation; what was paid is known from 20261123000250 on.';
 
-create function private.cancellation_of(
+create function private.compute_cancellation(
     p_booking private.bookings, p_by public.booking_actor, p_is_no_show boolean, p_reason text, p_now timestamptz
 )
 returns public.cancellations
@@ -151,7 +151,7 @@ begin
         where coalesce(t.until >= v_at, true)
         order by t.ordinality
         limit 1;
-        v.holds_until := v_step.until;
+        v.valid_until := v_step.until;
         v.nights_kept := v_step.nights_kept;
         v.refund_percent := v_step.refund_percent;
         select l.nights_kept into v_long
@@ -160,11 +160,11 @@ begin
         order by l.from_nights desc
         limit 1;
         if found and v_has_begun then
-            v.holds_until := null;
+            v.valid_until := null;
             v.nights_kept := v_long.nights_kept;
             v.refund_percent := 100;
         elsif found then
-            v.holds_until := least(v.holds_until, p_booking.check_in_at - interval '1 microsecond');
+            v.valid_until := least(v.valid_until, p_booking.check_in_at - interval '1 microsecond');
         end if;
         v.nights_kept := least(v.nights_kept, p_booking.nights - v.nights_stayed);
         -- of the nights after those stayed and kept, each at its own price; fees, taxes and the platform's fee follow in proportion
@@ -179,7 +179,7 @@ begin
                 where l.booking_id = p_booking.id and l.kind in ('nights', 'discount')
             );
             v.host_fee := private.host_cancellation_fee(p_booking, v_rent, v.nights_stayed, p_now);
-            v.holds_until := (
+            v.valid_until := (
                 select min(t.dearer_at) - interval '1 microsecond'
                 from private.host_cancellation_fees f
                 cross join date_subtract(p_booking.check_in_at, f.within::interval, p_booking.time_zone) as t (dearer_at)
@@ -208,7 +208,7 @@ begin
     return v;
 end
 $$;
-comment on function private.cancellation_of is
+comment on function private.compute_cancellation is
     'What comes out when p_by cancels at p_now. Called by the preview and by what cancels.';
 
 create function private.cancelling_actor(p_booking private.bookings) returns public.booking_actor
@@ -220,7 +220,7 @@ $$;
 comment on function private.cancelling_actor is
     'As what the caller would cancel; null for a co-host, because the host pays for it. Called by the functions below.';
 
-create function private.end_stay(p_booking_id uuid, p_is_no_show boolean, p_reason text, p_now timestamptz, p_only_preview boolean)
+create function private.end_booking(p_booking_id uuid, p_is_no_show boolean, p_reason text, p_now timestamptz, p_only_preview boolean)
 returns public.cancellations
 language plpgsql
 set search_path = ''
@@ -247,7 +247,7 @@ begin
     if v_actor is null then
         raise sqlstate 'PT403' using message = 'This booking is not yours to cancel.', hint = 'Ask the host.';
     end if;
-    v_cancellation := private.cancellation_of(v_booking, v_actor, p_is_no_show, p_reason, p_now);
+    v_cancellation := private.compute_cancellation(v_booking, v_actor, p_is_no_show, p_reason, p_now);
     if not p_only_preview then
         update private.bookings
         set
@@ -255,49 +255,49 @@ begin
             status_at = p_now, status_reason = p_reason
         where id = p_booking_id;
         insert into public.cancellations select v_cancellation.*;
-        perform private.vacate(p_booking_id);
+        perform private.release_nights(p_booking_id);
     end if;
     return v_cancellation;
 end
 $$;
-comment on function private.end_stay is
+comment on function private.end_booking is
     'Cancels a booking at p_now, or reports its guest as not come, or says what that would do. Called by cancel_booking.';
 
-create function private.cancel_booking(p_booking_id uuid, p_is_no_show boolean, p_reason text, p_only_preview boolean)
+create function private.end_booking_as_caller(p_booking_id uuid, p_is_no_show boolean, p_reason text, p_only_preview boolean)
 returns public.cancellations
 language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    perform private.require_party(p_booking_id);
+    perform private.require_booking_party(p_booking_id);
     for v_attempt in 1..4 loop
         begin
-            return private.end_stay(p_booking_id, p_is_no_show, p_reason, now(), p_only_preview);
+            return private.end_booking(p_booking_id, p_is_no_show, p_reason, now(), p_only_preview);
         exception when deadlock_detected or serialization_failure or lock_not_available then
             perform private.wait_to_retry(v_attempt);
         end;
     end loop;
 end
 $$;
-grant execute on function private.cancel_booking to authenticated, service_role;
-comment on function private.cancel_booking is
-    'end_stay for the caller, now. Called by the functions below. Definer, because no role may write bookings.';
+grant execute on function private.end_booking_as_caller to authenticated, service_role;
+comment on function private.end_booking_as_caller is
+    'end_booking for the caller, now. Called by the functions below. Definer, because no role may write bookings.';
 
 create function public.preview_cancellation(p_booking_id uuid) returns public.cancellations
 language sql stable
 set search_path = ''
 as $$
-    select * from private.cancel_booking(p_booking_id, false, null, true)
+    select * from private.end_booking_as_caller(p_booking_id, false, null, true)
 $$;
 grant execute on function public.preview_cancellation to authenticated, service_role;
 comment on function public.preview_cancellation is
-    'What cancel_booking would do for the caller at this moment, to the minor unit, and until when (holds_until); changes nothing.';
+    'What cancel_booking would do for the caller at this moment, to the minor unit, and until when (valid_until); changes nothing.';
 
 create function public.cancel_booking(p_booking_id uuid, p_reason text default null) returns public.cancellations
 language sql
 set search_path = ''
 as $$
-    select * from private.cancel_booking(p_booking_id, false, p_reason, false)
+    select * from private.end_booking_as_caller(p_booking_id, false, p_reason, false)
 $$;
 grant execute on function public.cancel_booking to authenticated, service_role;
 comment on function public.cancel_booking is
@@ -307,7 +307,7 @@ create function public.report_no_show(p_booking_id uuid, p_reason text default n
 language sql
 set search_path = ''
 as $$
-    select * from private.cancel_booking(p_booking_id, true, p_reason, false)
+    select * from private.end_booking_as_caller(p_booking_id, true, p_reason, false)
 $$;
 grant execute on function public.report_no_show to authenticated, service_role;
 comment on function public.report_no_show is

@@ -34,7 +34,7 @@ create trigger refuse_change before update or delete on public.exchange_rates
 create trigger refuse_truncate before truncate on public.exchange_rates
     for each statement execute function private.refuse_change();
 
-create function private.converted(p_amount bigint, p_from text, p_to text, p_rate numeric) returns bigint
+create function private.convert_amount(p_amount bigint, p_from text, p_to text, p_rate numeric) returns bigint
 language sql stable
 set search_path = ''
 as $$
@@ -42,10 +42,10 @@ as $$
     from public.currencies f, public.currencies t
     where f.code = p_from and t.code = p_to
 $$;
-comment on function private.converted is
+comment on function private.convert_amount is
     'An amount in minor units of p_from in those of p_to, at p_rate units for one, rounded half away from zero. Called by functions of the owner.';
 
-create function private.settled(p_booking_id uuid, p_currency text, p_amount bigint, p_settlement jsonb) returns private.posting[]
+create function private.settlement_postings(p_booking_id uuid, p_currency text, p_amount bigint, p_settlement jsonb) returns private.posting[]
 language sql stable
 set search_path = ''
 as $$
@@ -58,5 +58,5 @@ as $$
     ] else '{}' end
     from (select upper(p_settlement ->> 'currency') as currency) s
 $$;
-comment on function private.settled is
+comment on function private.settlement_postings is
     'What Stripe''s balance moved by, {currency, amount, fee, net}, for p_amount in the booking''s currency; when they differ both go over fx_difference. The counter-entry of -p_amount is the caller''s. Called by what takes over objects of Stripe.';

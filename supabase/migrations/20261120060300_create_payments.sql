@@ -1,6 +1,6 @@
 -- Purpose: what guests pay and get back: payments, refunds, Stripe's events, and the tasks that talk to Stripe.
--- Touches: public.payments, payment_methods, refunds; private.stripe_customers, stripe_events, money_tasks; public.dead_money_tasks.
--- Watch: a task is a line of private.money_tasks and not a message of pgmq, because it needs what a queue does not give: one line
+-- Touches: public.payments, payment_methods, refunds; private.stripe_customers, stripe_events, stripe_tasks; public.dead_stripe_tasks.
+-- Watch: a task is a line of private.stripe_tasks and not a message of pgmq, because it needs what a queue does not give: one line
 -- per subject whoever asks for it, a lease whose holder is refused once it has run out, and a dead letter that can be read and
 -- played again. It is written in the transaction that causes it. Amounts reach Stripe from these rows and from nowhere else.
 

@@ -1,9 +1,9 @@
 -- Purpose: tasks that talk to Stripe.
--- Touches: private.money_tasks, public.dead_money_tasks.
+-- Touches: private.stripe_tasks, public.dead_stripe_tasks.
 
-create table private.money_tasks (
-    id bigint generated always as identity constraint money_tasks_pkey primary key,
-    kind text not null constraint money_tasks_kind_is_known check (
+create table private.stripe_tasks (
+    id bigint generated always as identity constraint stripe_tasks_pkey primary key,
+    kind text not null constraint stripe_tasks_kind_is_known check (
         kind in ('event', 'charge', 'capture', 'cancel', 'refund', 'transfer', 'reversal', 'detach')
     ),
     subject text not null,
@@ -15,32 +15,32 @@ create table private.money_tasks (
     dead_at timestamptz,
     last_error text,
     created_at timestamptz not null default now(),
-    constraint money_tasks_are_unique unique (kind, subject)
+    constraint stripe_tasks_are_unique unique (kind, subject)
 );
-comment on table private.money_tasks is 'What is to be done at Stripe, or with what it said. One line per kind and subject.';
-comment on column private.money_tasks.subject is 'The id of the event, payment, refund, payout, reversal or card; a charge''s is the payment''s and the number of the try.';
-comment on column private.money_tasks.lease is 'Who works on it; whoever comes with another is refused.';
+comment on table private.stripe_tasks is 'What is to be done at Stripe, or with what it said. One line per kind and subject.';
+comment on column private.stripe_tasks.subject is 'The id of the event, payment, refund, payout, reversal or card; a charge''s is the payment''s and the number of the try.';
+comment on column private.stripe_tasks.lease is 'Who works on it; whoever comes with another is refused.';
 
-create index money_tasks_due_idx on private.money_tasks (run_at) where done_at is null and dead_at is null;
-create index money_tasks_dead_idx on private.money_tasks (dead_at) where dead_at is not null;
-alter table private.money_tasks enable row level security;
+create index stripe_tasks_due_idx on private.stripe_tasks (run_at) where done_at is null and dead_at is null;
+create index stripe_tasks_dead_idx on private.stripe_tasks (dead_at) where dead_at is not null;
+alter table private.stripe_tasks enable row level security;
 -- What the views read, which run as their caller; schema private is not exposed.
-grant select (id, kind, subject, attempts, run_at, dead_at, last_error, created_at) on private.money_tasks to authenticated, service_role;
-create policy "Operators can read tasks" on private.money_tasks for select to authenticated
+grant select (id, kind, subject, attempts, run_at, dead_at, last_error, created_at) on private.stripe_tasks to authenticated, service_role;
+create policy "Operators can read tasks" on private.stripe_tasks for select to authenticated
     using ((select private.is_operator()));
 
-create function private.ask_for(p_kind text, p_subject text) returns void
+create function private.enqueue_stripe_task(p_kind text, p_subject text) returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
-    insert into private.money_tasks (kind, subject) values (p_kind, p_subject) on conflict do nothing;
+    insert into private.stripe_tasks (kind, subject) values (p_kind, p_subject) on conflict do nothing;
     if found then
         perform private.wake_worker('money-worker');
     end if;
 end
 $$;
-comment on function private.ask_for is
+comment on function private.enqueue_stripe_task is
     'Asks for a task, once per kind and subject, and wakes the worker after the commit. Called by functions of the owner.';
 
 create function private.detach_payment_method() returns trigger
@@ -48,7 +48,7 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    perform private.ask_for('detach', old.stripe_payment_method_id);
+    perform private.enqueue_stripe_task('detach', old.stripe_payment_method_id);
     return null;
 end
 $$;
@@ -71,7 +71,7 @@ begin
     if not found then
         return false;
     end if;
-    perform private.ask_for('event', p_event ->> 'id');
+    perform private.enqueue_stripe_task('event', p_event ->> 'id');
     return true;
 end
 $$;
@@ -87,7 +87,7 @@ as $$
 $$;
 comment on function private.payment_description is 'What guests read of a payment at Stripe. Called by functions of the owner.';
 
-create function private.task_message(p_task private.money_tasks) returns jsonb
+create function private.task_message(p_task private.stripe_tasks) returns jsonb
 language sql stable
 set search_path = ''
 as $$
@@ -122,16 +122,16 @@ as $$
         )
     end
 $$;
-comment on function private.task_message is 'What a worker needs to know for a task. Called by take_money_tasks.';
+comment on function private.task_message is 'What a worker needs to know for a task. Called by take_stripe_tasks.';
 
-create function public.take_money_tasks(p_limit integer default 20)
+create function public.take_stripe_tasks(p_limit integer default 20)
 returns table (task_id bigint, lease uuid, kind text, subject text, attempt integer, message jsonb)
 language sql security definer
 set search_path = ''
 as $$
     with due as (
         select t.id
-        from private.money_tasks t
+        from private.stripe_tasks t
         where
             t.done_at is null and t.dead_at is null and t.run_at <= clock_timestamp()
             and (t.leased_until is null or t.leased_until <= clock_timestamp())
@@ -140,28 +140,28 @@ as $$
         for update skip locked
     ),
     taken as (
-        update private.money_tasks t
+        update private.stripe_tasks t
         set attempts = t.attempts + 1, lease = gen_random_uuid(), leased_until = clock_timestamp() + interval '60 seconds'
         from due
         where t.id = due.id
         returning t.*
     )
-    select t.id, t.lease, t.kind, t.subject, t.attempts, private.task_message(t::private.money_tasks)
+    select t.id, t.lease, t.kind, t.subject, t.attempts, private.task_message(t::private.stripe_tasks)
     from taken t
     order by t.run_at, t.id
 $$;
-grant execute on function public.take_money_tasks to service_role;
-comment on function public.take_money_tasks is
+grant execute on function public.take_stripe_tasks to service_role;
+comment on function public.take_stripe_tasks is
     'Takes up to p_limit (1 to 100) due tasks for 60 seconds. For the function money-worker: service role only. Definer, because no role may write tasks.';
 
-create function public.finish_money_task(p_task_id bigint, p_lease uuid, p_outcome text default 'applied') returns boolean
+create function public.finish_stripe_task(p_task_id bigint, p_lease uuid, p_outcome text default 'applied') returns boolean
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
-    v_task private.money_tasks;
+    v_task private.stripe_tasks;
 begin
-    update private.money_tasks t
+    update private.stripe_tasks t
     set done_at = clock_timestamp(), lease = null, leased_until = null, last_error = null
     where t.id = p_task_id and t.lease = p_lease
     returning t.* into v_task;
@@ -171,16 +171,16 @@ begin
     return v_task.id is not null;
 end
 $$;
-grant execute on function public.finish_money_task to service_role;
-comment on function public.finish_money_task is
+grant execute on function public.finish_stripe_task to service_role;
+comment on function public.finish_stripe_task is
     'Ends a task that was done; false for a worker whose lease went to another. For the function money-worker: service role only. Definer, because no role may write tasks.';
 
-create function public.fail_money_task(p_task_id bigint, p_lease uuid, p_error text, p_is_final boolean default false) returns boolean
+create function public.fail_stripe_task(p_task_id bigint, p_lease uuid, p_error text, p_is_final boolean default false) returns boolean
 language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    update private.money_tasks t
+    update private.stripe_tasks t
     set
         lease = null, leased_until = null, last_error = left(p_error, 1000),
         -- 2 s, 4 s, 8 s, ... up to an hour, and a part by chance so that many do not come back at once
@@ -193,24 +193,24 @@ begin
     return found;
 end
 $$;
-grant execute on function public.fail_money_task to service_role;
-comment on function public.fail_money_task is
+grant execute on function public.fail_stripe_task to service_role;
+comment on function public.fail_stripe_task is
     'Puts a task back with a growing pause, or lays it aside as dead after ten attempts, or at once when p_is_final. For the function money-worker: service role only. Definer, because no role may write tasks.';
 
-create view public.dead_money_tasks with (security_invoker = on) as
+create view public.dead_stripe_tasks with (security_invoker = on) as
 select t.id, t.kind, t.subject, t.attempts, t.dead_at, t.last_error, t.created_at
-from private.money_tasks t
+from private.stripe_tasks t
 where t.dead_at is not null;
-comment on view public.dead_money_tasks is
-    '@graphql({"primary_key_columns": ["id"]}) Tasks with Stripe that were given up, and why. For operators; replay_money_task tries one again.';
-comment on column public.dead_money_tasks.kind is 'event, charge, capture, cancel, refund, transfer, reversal or detach.';
-comment on column public.dead_money_tasks.subject is 'The id of the event, payment, refund, payout, reversal or card; a charge''s is the payment''s and the number of the try.';
-comment on column public.dead_money_tasks.attempts is 'How often it was tried.';
-comment on column public.dead_money_tasks.dead_at is 'When it was given up.';
-comment on column public.dead_money_tasks.last_error is 'Why, at the last attempt.';
-grant select on public.dead_money_tasks to authenticated, service_role;
+comment on view public.dead_stripe_tasks is
+    '@graphql({"primary_key_columns": ["id"]}) Tasks with Stripe that were given up, and why. For operators; replay_stripe_task tries one again.';
+comment on column public.dead_stripe_tasks.kind is 'event, charge, capture, cancel, refund, transfer, reversal or detach.';
+comment on column public.dead_stripe_tasks.subject is 'The id of the event, payment, refund, payout, reversal or card; a charge''s is the payment''s and the number of the try.';
+comment on column public.dead_stripe_tasks.attempts is 'How often it was tried.';
+comment on column public.dead_stripe_tasks.dead_at is 'When it was given up.';
+comment on column public.dead_stripe_tasks.last_error is 'Why, at the last attempt.';
+grant select on public.dead_stripe_tasks to authenticated, service_role;
 
-create function private.replay_task(p_task_id bigint) returns void
+create function private.replay_stripe_task(p_task_id bigint) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -218,24 +218,24 @@ begin
     if auth.uid() is not null and not private.is_operator() then
         raise sqlstate 'PT403' using message = 'This is for operators.', hint = 'Ask one.';
     end if;
-    update private.money_tasks t
+    update private.stripe_tasks t
     set dead_at = null, done_at = null, attempts = 0, run_at = now(), lease = null, leased_until = null
     where t.id = p_task_id;
     if not found then
-        raise sqlstate 'PT404' using message = 'There is no such task.', hint = 'Read dead_money_tasks.';
+        raise sqlstate 'PT404' using message = 'There is no such task.', hint = 'Read dead_stripe_tasks.';
     end if;
     perform private.wake_worker('money-worker');
 end
 $$;
-grant execute on function private.replay_task to authenticated, service_role;
-comment on function private.replay_task is 'Tries a task again. Called by replay_money_task. Definer, because no role may write tasks; asks whether the caller is an operator.';
+grant execute on function private.replay_stripe_task to authenticated, service_role;
+comment on function private.replay_stripe_task is 'Tries a task again. Called by replay_stripe_task. Definer, because no role may write tasks; asks whether the caller is an operator.';
 
-create function public.replay_money_task(p_task_id bigint) returns void
+create function public.replay_stripe_task(p_task_id bigint) returns void
 language sql
 set search_path = ''
 as $$
-    select private.replay_task(p_task_id)
+    select private.replay_stripe_task(p_task_id)
 $$;
-grant execute on function public.replay_money_task to authenticated, service_role;
-comment on function public.replay_money_task is
+grant execute on function public.replay_stripe_task to authenticated, service_role;
+comment on function public.replay_stripe_task is
     'An operator has a task tried again, dead or done; doing it twice does no harm.';

@@ -1,5 +1,5 @@
 -- Purpose: when a guest pays what of a booking: all at once, or, of 28 nights and more, a part for each 30 nights.
--- Touches: private.instalments, due_by, paid_amount; public.payment_schedule.
+-- Touches: private.instalments, amount_due_by, paid_amount; public.payment_schedule.
 -- Watch: parts are computed from what the booking costs now and never stored, so an alteration needs no new plan.
 
 insert into private.settings (name, value, description) values
@@ -24,7 +24,7 @@ grant execute on function private.instalments to authenticated, service_role;
 comment on function private.instalments is
     'The parts that a stay is paid in, in minor units: the first is due when it is booked (due_at is null), total is what is paid by then in all. Called by payment_schedule and functions of the owner. Definer, because it reads a setting.';
 
-create function private.due_by(p_booking private.bookings, p_at timestamptz) returns bigint
+create function private.amount_due_by(p_booking private.bookings, p_at timestamptz) returns bigint
 language sql stable
 set search_path = ''
 as $$
@@ -32,7 +32,7 @@ as $$
     from private.instalments(p_booking.guest_total, p_booking.nights, p_booking.check_in_at) i
     where i.due_at is null or i.due_at <= p_at
 $$;
-comment on function private.due_by is
+comment on function private.amount_due_by is
     'What a guest should have paid of a booking that stands, by p_at, in minor units. Called by functions of the owner.';
 
 create function private.paid_amount(p_booking_id uuid) returns bigint

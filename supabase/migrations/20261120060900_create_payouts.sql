@@ -1,6 +1,6 @@
 -- Purpose: what hosts get, when, and what keeps it back: connected accounts, payouts, reversals, holds, disputes.
 -- Touches: public.payout_accounts, payouts, payout_holds, disputes; private.payout_reversals; public functions for the workers;
--- private.move_money, balance_booking's part for hosts.
+-- private.move_money, reconcile_booking_money's part for hosts.
 -- Watch: nothing is paid that was not paid in, that a hold or an open dispute keeps, or before its time. What is due is the
 -- ledger's word: the host's share by agreement, less what was transferred. A host who owes of one booking pays it from the next
 -- (offset) before anything is transferred; so a negative balance is carried without being stored.

@@ -1,6 +1,6 @@
 -- Purpose: reviews of a completed stay by guest and host, double blind; and the averages of what is published.
 -- Touches: public.reviews, review_notes, property_ratings, profile_ratings; public.reply_to_review, moderate_review;
--- private.count_reviews, settle_reviews.
+-- private.count_reviews, publish_due_reviews.
 -- Watch: publishes_at alone decides who reads a review: the end of the window, until the other side's comes in and sets both to
 -- that instant. So a review is public the second that its time comes, with no sweep; the averages follow within the sweep's
 -- interval, and is_counted says which reviews they hold. Nothing else may tell of a review before its time: no error of another
@@ -184,7 +184,7 @@ $$;
 comment on function private.review_window_ends_at is
     'The first instant at which it is too late to review: check-out and so many days, by the calendar and clock of the property. Called by functions of the owner.';
 
-create function private.begin_review() returns trigger
+create function private.check_new_review() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -194,7 +194,7 @@ declare
     v_closes_at timestamptz;
     v_now timestamptz;
 begin
-    -- a token outlives its account; the lock meets that of refuse_departure
+    -- a token outlives its account; the lock meets that of refuse_account_deletion
     perform from public.profiles p where p.id = new.author_id and p.deleted_at is null for key share;
     if not found then
         raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
@@ -237,7 +237,7 @@ begin
     return new;
 end
 $$;
-comment on function private.begin_review is
+comment on function private.check_new_review is
     'Trigger: a review is of the caller''s own stay or guest, within the window, one a side; the second publishes both. Definer, because it reads bookings and the other''s review, of which no answer tells before it is published.';
 
 create function private.keep_published_review() returns trigger
@@ -344,7 +344,7 @@ end
 $$;
 comment on function private.publish_review is 'Trigger: the second review of a stay publishes and counts both. Definer, because no role may write these columns.';
 
-create function private.settle_reviews(p_limit integer default 1000) returns integer
+create function private.publish_due_reviews(p_limit integer default 1000) returns integer
 language plpgsql
 set search_path = ''
 as $$
@@ -364,11 +364,11 @@ begin
     return cardinality(v_reviews);
 end
 $$;
-comment on function private.settle_reviews is
-    'Counts reviews whose window has ended in the averages and says how many. Reading a review does not depend on it. Called by run_due_work.';
-insert into private.due_tasks (name, command, every) values ('settle_reviews', 'select private.settle_reviews()', '10 seconds');
+comment on function private.publish_due_reviews is
+    'Counts reviews whose window has ended in the averages and says how many. Reading a review does not depend on it. Called by run_periodic_tasks.';
+insert into private.periodic_tasks (name, command, every) values ('publish_due_reviews', 'select private.publish_due_reviews()', '10 seconds');
 
-create trigger begin_review before insert on public.reviews for each row execute function private.begin_review();
+create trigger check_new_review before insert on public.reviews for each row execute function private.check_new_review();
 create trigger keep_published_review before update of overall, accuracy, cleanliness, check_in, communication, location, value, comment or delete
     on public.reviews for each row execute function private.keep_published_review();
 create trigger publish_review after insert on public.reviews for each row

@@ -1,7 +1,7 @@
 -- Purpose: telling people what happened: one table of it, by person; what each wants by mail, and when; the mails' queue.
 -- Touches: public.notification_kinds, notifications, notification_preferences, notification_settings; unread_notification_count,
 -- mark_notifications_read; private.notify, notify_of_booking; for the worker mail_to_send, finish_mail, record_bounce,
--- unsubscribe; for operators forgive_bounce.
+-- unsubscribe; for operators clear_bounce.
 -- Watch: a notification is written in the transaction of what it tells, and never twice for the same dedupe_key. The mail's text
 -- is made when it is sent: what is no longer so by then (check-in details of a cancelled stay) is not sent.
 
@@ -88,7 +88,7 @@ create table private.bounced_addresses (
     reason text not null,
     at timestamptz not null default now()
 );
-comment on table private.bounced_addresses is 'Addresses that mail servers refused for good; nothing is sent there until the person changes theirs or an operator calls forgive_bounce.';
+comment on table private.bounced_addresses is 'Addresses that mail servers refused for good; nothing is sent there until the person changes theirs or an operator calls clear_bounce.';
 alter table private.bounced_addresses enable row level security;
 
 alter table public.notification_kinds enable row level security;

@@ -66,15 +66,15 @@ comment on table public.thread_reads is 'Until when each person has read a threa
 comment on column public.thread_reads.read_at is 'Messages until then are read.';
 create index thread_reads_profile_id_idx on public.thread_reads (profile_id);
 
-create table public.blocks (
-    blocker_id uuid not null default auth.uid() constraint blocks_blocker_fkey references public.profiles (id) on delete cascade,
-    blocked_id uuid not null constraint blocks_blocked_fkey references public.profiles (id) on delete cascade,
+create table public.blocked_profiles (
+    blocker_id uuid not null default auth.uid() constraint blocked_profiles_blocker_fkey references public.profiles (id) on delete cascade,
+    blocked_id uuid not null constraint blocked_profiles_blocked_fkey references public.profiles (id) on delete cascade,
     created_at timestamptz not null default now(),
-    constraint blocks_pkey primary key (blocker_id, blocked_id),
-    constraint blocks_others check (blocker_id <> blocked_id)
+    constraint blocked_profiles_pkey primary key (blocker_id, blocked_id),
+    constraint blocked_profiles_others check (blocker_id <> blocked_id)
 );
-comment on table public.blocks is 'Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told.';
-create index blocks_blocked_id_idx on public.blocks (blocked_id);
+comment on table public.blocked_profiles is 'Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told.';
+create index blocked_profiles_blocked_id_idx on public.blocked_profiles (blocked_id);
 
 insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)
 values ('message-attachments', 'message-attachments', false, 10 * 1024 * 1024, '{image/jpeg,image/png,image/webp,application/pdf}');
@@ -82,13 +82,13 @@ values ('message-attachments', 'message-attachments', false, 10 * 1024 * 1024, '
 alter table public.threads enable row level security;
 alter table public.messages enable row level security;
 alter table public.thread_reads enable row level security;
-alter table public.blocks enable row level security;
+alter table public.blocked_profiles enable row level security;
 
 grant select on public.threads, public.messages, public.thread_reads to authenticated, service_role;
 grant insert (property_id) on public.threads to authenticated;
 grant insert (thread_id, body, attachment_path) on public.messages to authenticated;
-grant select, delete on public.blocks to authenticated;
-grant insert (blocked_id) on public.blocks to authenticated;
+grant select, delete on public.blocked_profiles to authenticated;
+grant insert (blocked_id) on public.blocked_profiles to authenticated;
 
 create function private.my_threads() returns setof uuid
 language sql stable security definer rows 100
@@ -146,11 +146,11 @@ create policy "Guests and the host's side can write messages" on public.messages
     with check (sender_id = (select auth.uid()) and thread_id in (select private.my_threads()));
 create policy "Guests and the host's side can see who has read" on public.thread_reads for select to authenticated
     using (thread_id in (select private.my_threads()));
-create policy "People can see whom they block" on public.blocks for select to authenticated
+create policy "People can see whom they block" on public.blocked_profiles for select to authenticated
     using (blocker_id = (select auth.uid()));
-create policy "People can block others" on public.blocks for insert to authenticated
+create policy "People can block others" on public.blocked_profiles for insert to authenticated
     with check (blocker_id = (select auth.uid()));
-create policy "People can end a block" on public.blocks for delete to authenticated
+create policy "People can end a block" on public.blocked_profiles for delete to authenticated
     using (blocker_id = (select auth.uid()));
 create policy "Guests and the host's side can see files of their threads" on storage.objects for select to authenticated
     using (bucket_id = 'message-attachments' and (storage.foldername(name))[1] in (select t::text from private.my_threads() as t));
@@ -199,7 +199,7 @@ begin
         raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
     end if;
     if exists (
-        select from public.blocks b
+        select from public.blocked_profiles b
         where
             (b.blocker_id, b.blocked_id) in ((p_thread.guest_id, p_sender), (p_sender, p_thread.guest_id))
             or (b.blocker_id, b.blocked_id) in ((p_thread.guest_id, p_thread.host_id), (p_thread.host_id, p_thread.guest_id))
@@ -213,7 +213,7 @@ $$;
 comment on function private.require_contact is
     'Refuses somebody whose account is gone, and both sides of a block. Called by triggers.';
 
-create function private.begin_thread() returns trigger
+create function private.check_new_thread() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -247,11 +247,11 @@ begin
     return new;
 end
 $$;
-comment on function private.begin_thread is
+comment on function private.check_new_thread is
     'Trigger: an inquiry is about a published place of another, once, and not too often. Definer, because it reads behind the policies.';
-create trigger begin_thread before insert on public.threads for each row execute function private.begin_thread();
+create trigger check_new_thread before insert on public.threads for each row execute function private.check_new_thread();
 
-create function private.begin_message() returns trigger
+create function private.check_new_message() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -289,9 +289,9 @@ begin
     return new;
 end
 $$;
-comment on function private.begin_message is
+comment on function private.check_new_message is
     'Trigger: a message is of somebody in the thread, not too often, between people who may write to each other, and without contact details before confirmation. Definer, because it reads behind the policies.';
-create trigger begin_message before insert on public.messages for each row execute function private.begin_message();
+create trigger check_new_message before insert on public.messages for each row execute function private.check_new_message();
 
 create function private.deliver_message() returns trigger
 language plpgsql security definer
@@ -343,7 +343,7 @@ comment on function private.deliver_message is 'Trigger: notes when the thread w
 create trigger deliver_message after insert on public.messages for each row execute function private.deliver_message();
 create trigger refuse_change before update on public.messages for each row execute function private.refuse_change();
 
-create function private.note_booking_in_thread() returns trigger
+create function private.add_booking_note_to_thread() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -383,9 +383,9 @@ begin
     return null;
 end
 $$;
-comment on function private.note_booking_in_thread is
+comment on function private.add_booking_note_to_thread is
     'Trigger: a booking takes over the guest''s open inquiry, or opens a thread, and each change of it is noted there. Definer, because it runs as whoever acted.';
-create trigger note_booking_in_thread after insert on private.booking_events for each row execute function private.note_booking_in_thread();
+create trigger add_booking_note_to_thread after insert on private.booking_events for each row execute function private.add_booking_note_to_thread();
 
 create function private.mark_thread_read(p_thread_id uuid) returns void
 language plpgsql security definer

@@ -77,7 +77,7 @@ select pgmq.create('webhooks');
 insert into private.job_queues (queue, worker, max_attempts, first_pause, longest_pause)
 values ('webhooks', 'deliver-webhooks', 15, '10 seconds', '12 hours');
 
-create function private.begin_webhook_endpoint() returns trigger
+create function private.check_new_webhook_endpoint() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -90,8 +90,8 @@ begin
     return null;
 end
 $$;
-comment on function private.begin_webhook_endpoint is 'Trigger: so many endpoints a person, each with a secret. Definer, because no role may write secrets.';
-create trigger begin_webhook_endpoint after insert on public.webhook_endpoints for each row execute function private.begin_webhook_endpoint();
+comment on function private.check_new_webhook_endpoint is 'Trigger: so many endpoints a person, each with a secret. Definer, because no role may write secrets.';
+create trigger check_new_webhook_endpoint after insert on public.webhook_endpoints for each row execute function private.check_new_webhook_endpoint();
 create trigger set_updated_at before update on public.webhook_endpoints for each row execute function private.set_updated_at();
 
 create function private.queue_webhooks(p_event text, p_host_id uuid, p_dedupe_key text, p_data jsonb) returns void

@@ -1,5 +1,5 @@
 -- Purpose: what search reads: a narrow row for every published property, with nothing in it that a stranger may not know.
--- Touches: private.plain_letters, place_names, misfit_bits, refused_bits, month_bits, private.property_search, private.price_spans, the views
+-- Touches: private.fold_letters, area_names, lacks_mask, needs_mask, month_mask, private.property_search, private.price_spans, the views
 -- that they are made from, triggers on properties and what hangs on them.
 -- Watch: the view says what a row is, the triggers keep the table equal to it. A refresh locks the properties before it reads
 -- them: of two changes at once the second sees what the first left. Bookings and blocks are not in here: they change too often,
@@ -20,28 +20,28 @@ $$;
 comment on function private.mercator is
     'A point on the web map''s square, in its metres; beyond 85 degrees it stays at the edge. Called by search.';
 
-create function private.plain_letters(p_text text) returns text
+create function private.fold_letters(p_text text) returns text
 language sql stable
 set search_path = ''
 as $$
     select lower(extensions.unaccent(p_text))
 $$;
-comment on function private.plain_letters is
+comment on function private.fold_letters is
     'In lower case and without accents, so that "sao paulo" finds São Paulo. Called by search, of what is looked for and of what is found.';
 
-create function private.place_names(p_place text) returns text[]
+create function private.area_names(p_area text) returns text[]
 language sql stable
 set search_path = ''
 as $$
-    select array_remove(string_to_array(regexp_replace(private.plain_letters(btrim(p_place)), '\s*,\s*', ',', 'g'), ','), '')
+    select array_remove(string_to_array(regexp_replace(private.fold_letters(btrim(p_area)), '\s*,\s*', ',', 'g'), ','), '')
 $$;
-comment on function private.place_names is
+comment on function private.area_names is
     'The parts of a place such as "Alfama, Lisboa, PT", in lower case and without accents; null for null. Called by search, of what is looked for and of what is found: the name of a place may have a comma too.';
 
 -- What most searches filter by is one comparison of bits, because every search makes it for every place on the map:
 -- 0 to 8 parties of 2 to 10, 9 to 14 bedrooms from 1 to 6, 15 to 28 stays of 1 to 14 nights, then kinds of room, of booking and of
 -- place, of which there is room for 28. What is beyond is compared later.
-create function private.misfit_bits(
+create function private.lacks_mask(
     p_max_guests integer, p_bedrooms integer, p_min_nights integer, p_max_nights integer,
     p_room_type public.room_type, p_booking_mode public.booking_mode, p_property_type public.property_type
 ) returns bigint
@@ -67,10 +67,10 @@ begin
     );
 end
 $$;
-comment on function private.misfit_bits is
-    'What a place is not fit for, and of which kinds it is, as bits: it is out of the question when it shares one with refused_bits. Called by search.';
+comment on function private.lacks_mask is
+    'What a place is not fit for, and of which kinds it is, as bits: it is out of the question when it shares one with needs_mask. Called by search.';
 
-create function private.refused_bits(
+create function private.needs_mask(
     p_guests integer, p_bedrooms integer, p_nights integer,
     p_room_types public.room_type[], p_booking_mode public.booking_mode, p_property_types public.property_type[]
 ) returns bigint
@@ -100,10 +100,10 @@ begin
     );
 end
 $$;
-comment on function private.refused_bits is
-    'What a search wants a place to be fit for, and the kinds that it does not want, as bits of misfit_bits; null for no matter. Called by search.';
+comment on function private.needs_mask is
+    'What a search wants a place to be fit for, and the kinds that it does not want, as bits of lacks_mask; null for no matter. Called by search.';
 
-create function private.month_bits(p_from date, p_until date) returns integer
+create function private.month_mask(p_from date, p_until date) returns integer
 language plpgsql immutable
 set search_path = ''
 as $$
@@ -116,7 +116,7 @@ begin
     return (v_bits | (v_bits >> 12)) & 4095;
 end
 $$;
-comment on function private.month_bits is
+comment on function private.month_mask is
     'The months, of any year, that have nights of [p_from, p_until): bit 0 for January; null for null. Called by search, of what is looked for and of what is found.';
 
 -- What sorts and what most searches filter by comes first, and lies in an index that they read alone. It has columns of fixed
@@ -128,7 +128,7 @@ create table private.property_search (
     tile integer not null,
     x double precision not null,
     y double precision not null,
-    misfits bigint not null,
+    lacks bigint not null,
     amenities bigint not null,
     base_price bigint not null,
     weekend_price bigint not null,
@@ -168,7 +168,7 @@ create table private.property_search (
     cancellation_policy_id text not null,
     cover_photo jsonb,
     words tsvector not null,
-    place_names text[] not null
+    area_names text[] not null
 );
 comment on table private.property_search is 'Published properties as search reads them. Kept by triggers; rebuild_property_search makes it anew.';
 comment on column private.property_search.strip is 'The map''s square is cut from west to east into strips of 2,000 of its metres; 0 begins at the equator.';
@@ -176,12 +176,12 @@ comment on column private.property_search.tile is 'The same square cut into tile
 comment on column private.property_search.x is 'The public point on the web map''s square, metres east of Greenwich.';
 comment on column private.property_search.y is 'The same, metres north of the equator.';
 comment on column private.property_search.amenities is 'Bits as in amenities.bit.';
-comment on column private.property_search.misfits is 'What it is not fit for and what it is, as misfit_bits says.';
+comment on column private.property_search.lacks is 'What it is not fit for and what it is, as lacks_mask says.';
 comment on column private.property_search.min_nights is 'The shortest stay that property, seasons and rules ever allow.';
 comment on column private.property_search.max_nights is 'The longest stay that they ever allow.';
 comment on column private.property_search.bedrooms is '-1 where an import did not tell.';
 comment on column private.property_search.own_price is 'Of nights with a price of their own, by season or date, the lowest; base_price where there is none.';
-comment on column private.property_search.priced_months is 'The months, of any year, that have such nights, as month_bits says.';
+comment on column private.property_search.priced_months is 'The months, of any year, that have such nights, as month_mask says.';
 comment on column private.property_search.least_night is
     'What any night of any stay costs at least, in ten-thousandths of a whole unit: its price, or with a discount half a minor unit and a little less, for what is rounded down.';
 comment on column private.property_search.rent_share is
@@ -204,20 +204,20 @@ comment on column private.property_search.fees_per_stay is 'Fees but pets'', in 
 comment on column private.property_search.is_taxed is 'Whether a tax comes on top of its prices.';
 comment on column private.property_search.cover_photo is 'Of the first of its photos: path, external_url and alt_text; null without photos.';
 comment on column private.property_search.words is 'Title, names of the place and description, without accents.';
-comment on column private.property_search.place_names is 'Neighbourhood, city, region and country in lower case, without accents.';
+comment on column private.property_search.area_names is 'Neighbourhood, city, region and country in lower case, without accents.';
 
-create index property_search_place_idx on private.property_search (strip, x) include (
-    y, property_id, misfits, amenities, base_price, weekend_price, own_price,
+create index property_search_tile_idx on private.property_search (strip, x) include (
+    y, property_id, lacks, amenities, base_price, weekend_price, own_price,
     priced_months, rent_share, week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale, rating,
     recommendation
 );
 -- The cheapest of a tile first, so that a search by price looks at those alone that may be among the cheapest.
 create index property_search_price_idx on private.property_search (tile, least_night, property_id) include (
-    x, y, misfits, amenities, base_price, weekend_price, own_price, priced_months, rent_share, week_rent_share,
+    x, y, lacks, amenities, base_price, weekend_price, own_price, priced_months, rent_share, week_rent_share,
     month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale
 );
 create index property_search_words_idx on private.property_search using gin (words);
-create index property_search_place_names_idx on private.property_search using gin (place_names);
+create index property_search_area_names_idx on private.property_search using gin (area_names);
 alter table private.property_search set (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 200);
 
 alter table private.property_search enable row level security;
@@ -238,9 +238,9 @@ select
     floor(m.place[1] / 64000)::integer * 10000 + floor(m.place[0] / 64000)::integer as tile,
     m.place[0] as x,
     m.place[1] as y,
-    private.misfit_bits(
+    private.lacks_mask(
         p.max_guests, coalesce(p.bedrooms, -1), n.shortest, n.longest, p.room_type, p.booking_mode, p.property_type
-    ) as misfits,
+    ) as lacks,
     a.bits as amenities,
     p.base_price,
     coalesce(p.weekend_price, p.base_price) as weekend_price,
@@ -290,10 +290,10 @@ select
         order by o.position, o.id
         limit 1
     ) as cover_photo,
-    to_tsvector('simple', private.plain_letters(
+    to_tsvector('simple', private.fold_letters(
         concat_ws(' ', p.title, p.neighbourhood, p.city, p.region, p.country, p.description)
     )) as words,
-    private.place_names(concat_ws(',', p.neighbourhood, p.city, p.region, p.country)) as place_names
+    private.area_names(concat_ws(',', p.neighbourhood, p.city, p.region, p.country)) as area_names
 from public.properties p
 join public.currencies c on c.code = p.currency
 cross join lateral (select private.mercator(p.public_latitude, p.public_longitude) as place) m
@@ -316,14 +316,14 @@ cross join lateral (
 left join lateral (
     select
         min(s.price) as own_price,
-        bit_or(private.month_bits(s.starts_on, s.ends_on)) filter (where s.price is not null) as priced_months,
+        bit_or(private.month_mask(s.starts_on, s.ends_on)) filter (where s.price is not null) as priced_months,
         min(s.min_nights) as min_nights,
         max(s.max_nights) as max_nights
     from public.property_seasons s
     where s.property_id = p.id
 ) s on true
 left join lateral (
-    select min(o.price) as own_price, bit_or(private.month_bits(o.starts_on, o.ends_on)) as priced_months
+    select min(o.price) as own_price, bit_or(private.month_mask(o.starts_on, o.ends_on)) as priced_months
     from public.property_date_overrides o
     where o.property_id = p.id
 ) o on true
@@ -417,14 +417,14 @@ begin
     where s.property_id = any (p_properties)
     on conflict on constraint property_search_pkey do update set
         (
-            strip, tile, x, y, misfits, amenities, base_price, weekend_price, own_price, priced_months, least_night, rent_share,
+            strip, tile, x, y, lacks, amenities, base_price, weekend_price, own_price, priced_months, least_night, rent_share,
             week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale, rating,
             recommendation, max_guests, bedrooms, min_nights, max_nights, max_infants, max_pets, children_allowed,
             check_in_weekdays, check_out_weekdays, booking_window_days, beds, bathrooms, fees_per_stay, fees_per_night,
             fees_per_guest, fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, currency, cancellation_policy_id,
-            cover_photo, words, place_names
+            cover_photo, words, area_names
         ) = row (
-            excluded.strip, excluded.tile, excluded.x, excluded.y, excluded.misfits, excluded.amenities, excluded.base_price,
+            excluded.strip, excluded.tile, excluded.x, excluded.y, excluded.lacks, excluded.amenities, excluded.base_price,
             excluded.weekend_price, excluded.own_price, excluded.priced_months, excluded.least_night, excluded.rent_share,
             excluded.week_rent_share, excluded.month_rent_share, excluded.least_stay_fees, excluded.least_night_fees,
             excluded.least_tax, excluded.tax_nights, excluded.scale, excluded.rating, excluded.recommendation,
@@ -432,7 +432,7 @@ begin
             excluded.max_pets, excluded.children_allowed, excluded.check_in_weekdays, excluded.check_out_weekdays,
             excluded.booking_window_days, excluded.beds, excluded.bathrooms, excluded.fees_per_stay, excluded.fees_per_night,
             excluded.fees_per_guest, excluded.fees_per_guest_night, excluded.extra_guest_price, excluded.extra_guests_after, excluded.is_taxed,
-            excluded.currency, excluded.cancellation_policy_id, excluded.cover_photo, excluded.words, excluded.place_names
+            excluded.currency, excluded.cancellation_policy_id, excluded.cover_photo, excluded.words, excluded.area_names
         )
     where t is distinct from excluded;
 

@@ -1,9 +1,9 @@
 -- Purpose: search for clients: published places in a part of the map that a party can book for its dates, a page at a time.
--- Touches: private.find_place, private.search_arrivals, private.check_search, public.search_properties, public.count_properties.
+-- Touches: private.find_area, private.search_arrivals, private.check_search, public.search_properties, public.count_properties.
 -- Watch: arguments are checked here and nowhere else; all that is wrong is said at once.
 
-create function private.find_place(
-    p_place text, out west double precision, out south double precision, out east double precision, out north double precision
+create function private.find_area(
+    p_area text, out west double precision, out south double precision, out east double precision, out north double precision
 )
 language sql stable
 set search_path = ''
@@ -11,9 +11,9 @@ as $$
     select min(p.public_longitude), min(p.public_latitude), max(p.public_longitude), max(p.public_latitude)
     from private.property_search s
     join public.properties p on p.id = s.property_id
-    where s.place_names operator(pg_catalog.@>) private.place_names(p_place)
+    where s.area_names operator(pg_catalog.@>) private.area_names(p_area)
 $$;
-comment on function private.find_place is
+comment on function private.find_area is
     'The box around the published places of a neighbourhood, city, region or country; nulls when there is none. Called by check_search.';
 
 create function private.search_arrivals(
@@ -51,7 +51,7 @@ create function private.check_search(
     p_cancellation_policies text[],
     p_bedrooms integer, p_beds integer, p_bathrooms real,
     p_sort text, p_after text, p_limit integer,
-    p_place text, p_text text,
+    p_area text, p_text text,
     p_flexible_days integer, p_month text, p_nights integer, p_weekend boolean
 ) returns private.search
 language plpgsql stable security definer
@@ -70,7 +70,7 @@ declare
     v_east double precision;
     v_north double precision;
 begin
-    v_days := private.read_days(array[p_check_in, p_check_out, p_month || '-01'], array['p_check_in', 'p_check_out', 'p_month']);
+    v_days := private.parse_dates(array[p_check_in, p_check_out, p_month || '-01'], array['p_check_in', 'p_check_out', 'p_month']);
     select
         d.sort,
         a.bits,
@@ -79,7 +79,7 @@ begin
             case when not case num_nonnulls(p_west, p_south, p_east, p_north)
                 when 4 then p_radius is null and num_nulls(p_latitude, p_longitude) in (0, 2)
                 when 0 then num_nulls(p_latitude, p_longitude, p_radius) = 0
-                    or (p_place is not null and p_radius is null and num_nulls(p_latitude, p_longitude) in (0, 2))
+                    or (p_area is not null and p_radius is null and num_nulls(p_latitude, p_longitude) in (0, 2))
                 else false
             end then 'area' end,
             case when
@@ -105,8 +105,8 @@ begin
                 end
             ) then 'flexible' end,
             case when
-                length(btrim(p_text)) not between 1 and 200 or length(btrim(p_place)) not between 1 and 200
-                or private.place_names(p_place) = '{}'
+                length(btrim(p_text)) not between 1 and 200 or length(btrim(p_area)) not between 1 and 200
+                or private.area_names(p_area) = '{}'
             then 'text' end,
             case when
                 num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or p_adults < 1 or least(p_children, p_infants, p_pets) < 0
@@ -152,14 +152,14 @@ begin
             detail = (
                 select jsonb_agg(jsonb_build_object('code', c.code, 'message', c.message))
                 from (values
-                    ('area', 'Give a viewport (p_west, p_south, p_east, p_north), a circle (p_latitude, p_longitude, p_radius) or p_place.'),
+                    ('area', 'Give a viewport (p_west, p_south, p_east, p_north), a circle (p_latitude, p_longitude, p_radius) or p_area.'),
                     ('coordinates', 'Latitudes lie between -90 and 90, longitudes between -180 and 180, south below north.'),
                     ('radius', 'p_radius is more than 0 and at most 500000 metres.'),
                     ('dates', 'Give both days or none, between 2000-01-01 and 2100-01-01.'),
                     ('check_out_before_check_in', 'Check-out is at least a day after check-in.'),
                     ('past_date', 'Those days have passed everywhere on earth.'),
                     ('flexible', 'Give p_flexible_days (1 to 7) with both days; or p_month (YYYY-MM, until 2099) without them, with p_nights (1 to 31) or p_weekend.'),
-                    ('text', 'p_text and p_place have 1 to 200 characters.'),
+                    ('text', 'p_text and p_area have 1 to 200 characters.'),
                     ('invalid_party', 'A party has at least one adult; no number is below 0 or above 1000.'),
                     ('currency', 'A range of prices needs p_currency, an ISO 4217 code.'),
                     ('price', 'Prices are 0 or more and at most 1000000000000, and p_max_price is not below p_min_price.'),
@@ -197,7 +197,7 @@ begin
         v_east := p_east;
         v_north := p_north;
     else
-        select f.west, f.south, f.east, f.north into v_west, v_south, v_east, v_north from private.find_place(p_place) f;
+        select f.west, f.south, f.east, f.north into v_west, v_south, v_east, v_north from private.find_area(p_area) f;
     end if;
     v_arrivals := case
         when num_nonnulls(p_flexible_days, p_month) > 0
@@ -220,17 +220,17 @@ begin
             case when v_sort = 'distance' or p_radius is not null then coalesce(p_radius, 'infinity') end,
             v_arrivals, v_nights,
             private.weekend_nights(v_arrivals[1], v_arrivals[1] + v_nights),
-            private.month_bits(v_arrivals[1], v_arrivals[cardinality(v_arrivals)] + v_nights),
+            private.month_mask(v_arrivals[1], v_arrivals[cardinality(v_arrivals)] + v_nights),
             p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price,
             coalesce((
                 select f.guest_percent from private.platform_fees f where f.valid_from <= now() order by f.valid_from desc limit 1
             ), 0),
             coalesce(p_max_price * 10.0::double precision ^ (4 - v_minor_unit) / coalesce(v_nights, 1), 'infinity'),
             v_amenities,
-            private.refused_bits(p_adults + p_children, p_bedrooms, v_nights, p_room_types, p_booking_mode, p_property_types),
+            private.needs_mask(p_adults + p_children, p_bedrooms, v_nights, p_room_types, p_booking_mode, p_property_types),
             p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms,
-            case when p_place is not null then private.place_names(p_place) end,
-            case when p_text is not null then websearch_to_tsquery('simple', private.plain_letters(p_text)) end,
+            case when p_area is not null then private.area_names(p_area) end,
+            case when p_text is not null then websearch_to_tsquery('simple', private.fold_letters(p_text)) end,
             v_sort, p_after
         )::private.search
         from (
@@ -255,7 +255,7 @@ create function public.search_properties(
     p_cancellation_policies text[] default null,
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
     p_sort text default null, p_after text default null, p_limit integer default 20,
-    p_place text default null, p_text text default null,
+    p_area text default null, p_text text default null,
     p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
 ) returns table (
     property_id uuid, title text, property_type public.property_type, room_type public.room_type, booking_mode public.booking_mode,
@@ -274,7 +274,7 @@ begin
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out, p_adults, p_children, p_infants,
         p_pets, p_currency, p_min_price, p_max_price, p_amenities, p_property_types, p_room_types, p_booking_mode,
         p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, p_sort, p_after, p_limit,
-        p_place, p_text, p_flexible_days, p_month, p_nights, p_weekend
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend
     );
     perform private.allow_caching(10);
     return query
@@ -293,7 +293,7 @@ begin
 end
 $$;
 grant execute on function public.search_properties to anon, authenticated, service_role;
-comment on function public.search_properties is 'Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_place (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place''s currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport or place), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.';
+comment on function public.search_properties is 'Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_area (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place''s currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport or place), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.';
 
 create function public.count_properties(
     p_west double precision default null, p_south double precision default null,
@@ -306,7 +306,7 @@ create function public.count_properties(
     p_room_types public.room_type[] default null, p_booking_mode public.booking_mode default null,
     p_cancellation_policies text[] default null,
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
-    p_place text default null, p_text text default null,
+    p_area text default null, p_text text default null,
     p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
 ) returns table (count integer, is_more boolean)
 language plpgsql stable rows 1
@@ -319,7 +319,7 @@ begin
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out, p_adults, p_children, p_infants,
         p_pets, p_currency, p_min_price, p_max_price, p_amenities, p_property_types, p_room_types, p_booking_mode,
         p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, 'recommended', null, 1,
-        p_place, p_text, p_flexible_days, p_month, p_nights, p_weekend
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend
     );
     perform private.allow_caching(10);
     return query

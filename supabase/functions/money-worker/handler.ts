@@ -1,4 +1,4 @@
-// Does what private.money_tasks asks for: applies events, charges, captures, cancels, refunds, transfers, takes back. Whatever it does is
+// Does what private.stripe_tasks asks for: applies events, charges, captures, cancels, refunds, transfers, takes back. Whatever it does is
 // told to the database as the state of the object at Stripe, so doing it twice, or in another order, does no harm.
 
 import { z } from "npm:zod@4.6.7";

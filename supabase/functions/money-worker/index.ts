@@ -1,4 +1,4 @@
-// Worker of private.money_tasks; the database calls it after a commit that asked for something, and every minute.
+// Worker of private.stripe_tasks; the database calls it after a commit that asked for something, and every minute.
 
 import { createClient } from "npm:@supabase/supabase-js@2.119.0";
 import { z } from "npm:zod@4.6.7";
@@ -70,18 +70,18 @@ const wishSchema = z.object({
 Deno.serve(
   createHandler({
     async takeTasks() {
-      const { data } = await supabase.rpc("take_money_tasks", {}).throwOnError();
+      const { data } = await supabase.rpc("take_stripe_tasks", {}).throwOnError();
       return taskSchema.array().parse(data);
     },
     async finishTask(task, outcome) {
       const { data } = await supabase
-        .rpc("finish_money_task", { p_task_id: task.task_id, p_lease: task.lease, p_outcome: outcome })
+        .rpc("finish_stripe_task", { p_task_id: task.task_id, p_lease: task.lease, p_outcome: outcome })
         .throwOnError();
       return data;
     },
     async failTask(task, error, isLast) {
       await supabase
-        .rpc("fail_money_task", {
+        .rpc("fail_stripe_task", {
           p_task_id: task.task_id,
           p_lease: task.lease,
           p_error: error,

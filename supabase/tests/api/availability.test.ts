@@ -60,7 +60,7 @@ describe("many at once on one property", () => {
       await Promise.all(clients.map((client) => client`select 1`));
       const outcomes = await Promise.all(
         clients.map((client) =>
-          outcome(client`select private.occupy(gen_random_uuid(), ${property}, '2031-06-01', '2031-06-05')`),
+          outcome(client`select private.reserve_nights(gen_random_uuid(), ${property}, '2031-06-01', '2031-06-05')`),
         ),
       );
       expect(tally(outcomes)).toEqual({ ok: 1, PT409: 49 });
@@ -86,14 +86,14 @@ describe("many at once on one property", () => {
             const own = mine[Math.floor(Math.random() * mine.length)];
             if (dice < 0.25 && own !== undefined) {
               outcomes.push(
-                await outcome(client`select private.move_occupancy(${own}, ${from}::date, ${until}::date)`),
+                await outcome(client`select private.move_reserved_nights(${own}, ${from}::date, ${until}::date)`),
               );
             } else if (dice < 0.35 && own !== undefined) {
               mine.splice(mine.indexOf(own), 1);
               taken.delete(own);
-              outcomes.push(await outcome(client`select private.vacate(${own})`));
+              outcomes.push(await outcome(client`select private.release_nights(${own})`));
             } else if (dice < 0.4 && own !== undefined) {
-              outcomes.push(await outcome(client`select private.extend_occupancy(${own}, null)`));
+              outcomes.push(await outcome(client`select private.extend_reserved_nights(${own}, null)`));
             } else if (dice < 0.45) {
               outcomes.push(await outcome(client`select private.remove_expired_occupancies()`));
             } else if (dice < 0.55) {
@@ -106,13 +106,13 @@ describe("many at once on one property", () => {
               // a hold that ends while others are at it
               outcomes.push(
                 await outcome(
-                  client`select private.occupy(gen_random_uuid(), ${property}, ${from}, ${until}, clock_timestamp() + interval '20 ms')`,
+                  client`select private.reserve_nights(gen_random_uuid(), ${property}, ${from}, ${until}, clock_timestamp() + interval '20 ms')`,
                 ),
               );
             } else {
               const id = crypto.randomUUID();
               const result = await outcome(
-                client`select private.occupy(${id}, ${property}, ${from}, ${until})`,
+                client`select private.reserve_nights(${id}, ${property}, ${from}, ${until})`,
               );
               outcomes.push(result);
               if (result === "ok") {
@@ -168,7 +168,7 @@ describe("search, calendar, bookability and the constraint", () => {
     await sql`create or replace function private.tests_accepts(p_property uuid, p_from date, p_until date) returns boolean
       language plpgsql as $$
       begin
-        perform private.occupy(gen_random_uuid(), p_property, p_from, p_until);
+        perform private.reserve_nights(gen_random_uuid(), p_property, p_from, p_until);
         raise sqlstate 'UNDO1';
       exception when sqlstate 'UNDO1' then return true; when sqlstate 'PT409' then return false;
       end $$`;
@@ -180,7 +180,7 @@ describe("search, calendar, bookability and the constraint", () => {
         v_id uuid;
         v_total bigint;
       begin
-        v_id := private.make_booking(
+        v_id := private.create_booking(
           p_guest, p_property, p_from, p_until, p_party[1], p_party[2], p_party[3], p_party[4], null, null, now());
         select b.guest_total into v_total from private.bookings b where b.id = v_id;
         raise sqlstate 'UNDO1';
@@ -392,7 +392,7 @@ describe("search, calendar, bookability and the constraint", () => {
               values (${property}, 'feed', ${crypto.randomUUID()}, ${from}, ${until})`;
           } else {
             const end = { stay: null, "old setting": null, hold: "1 hour", "ended hold": "-1 second" }[kind];
-            await tx`select private.occupy(gen_random_uuid(), ${property}, ${from}, ${until}, clock_timestamp() + ${end}::interval)`;
+            await tx`select private.reserve_nights(gen_random_uuid(), ${property}, ${from}, ${until}, clock_timestamp() + ${end}::interval)`;
           }
         });
         // rows keep the setting they were made under: some were made under another one

@@ -166,12 +166,12 @@ async function perform(
 ): Promise<string | undefined> {
   try {
     await tx.savepoint(async (inner) => {
-      if (act === "sweep") await inner`select private.settle_bookings(${now})`;
+      if (act === "sweep") await inner`select private.expire_and_complete_bookings(${now})`;
       else if (act === "force")
         await inner`update private.bookings set status = ${force}, status_at = ${now} where id = ${id}`;
-      else if (act === "cancel") await inner`select private.end_stay(${id}, false, null, ${now}, false)`;
-      else if (act === "no_show") await inner`select private.end_stay(${id}, true, null, ${now}, false)`;
-      else await inner`select private.perform_action(${id}, ${act}, null, ${now})`;
+      else if (act === "cancel") await inner`select private.end_booking(${id}, false, null, ${now}, false)`;
+      else if (act === "no_show") await inner`select private.end_booking(${id}, true, null, ${now}, false)`;
+      else await inner`select private.change_booking_status(${id}, ${act}, null, ${now})`;
     });
     return undefined;
   } catch (error) {
@@ -192,7 +192,7 @@ it("no sequence of acts reaches a state by an illegal way, and each change is re
             await tx`update public.properties set booking_mode = ${isInstant ? "instant" : "request"} where id = ${home}`;
             let now = begin;
             await actAs(tx, "guest");
-            const [made] = await tx`select private.make_booking(${people.guest ?? ""}, ${home}, '2026-01-20',
+            const [made] = await tx`select private.create_booking(${people.guest ?? ""}, ${home}, '2026-01-20',
               ${`2026-01-${20 + nights}`}, 2, 0, 0, 0, null, null, ${new Date(now)}) as id`;
             const id: string = made?.id;
             const model: Model = isInstant

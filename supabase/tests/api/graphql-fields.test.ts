@@ -86,13 +86,13 @@ it("finds what REST finds, in the same order, and the place with it", async () =
       p_latitude: centre.latitude,
       p_longitude: centre.longitude,
       p_radius: 20_000,
-      p_room_types: ["entire_place"],
+      p_room_types: ["entire_home"],
     })
     .throwOnError();
   expect(found).toHaveLength(2);
   const { data } = await ask(
     `query ($latitude: Float!, $longitude: Float!) {
-      searchProperties(latitude: $latitude, longitude: $longitude, radius: 20000, roomTypes: ["entire_place"]) {
+      searchProperties(latitude: $latitude, longitude: $longitude, radius: 20000, roomTypes: ["entire_home"]) {
         edges { node { distance currency pricePerNight property { id title host { displayName } } } }
       }
     }`,
@@ -114,7 +114,7 @@ it("finds by the name of a place, by words and on flexible dates, as REST does",
   await host.client.from("property_addresses").update({ city }).eq("property_id", id).throwOnError();
   const stay = { p_check_in: day(50), p_check_out: day(52), p_flexible_days: 3 };
   const { data: found } = await anonymous()
-    .rpc("search_properties", { p_place: city, p_text: "glacier", ...stay })
+    .rpc("search_properties", { p_area: city, p_text: "glacier", ...stay })
     .throwOnError();
   const { data } = await ask(
     `query ($city: String!, $in: String!, $out: String!) {
@@ -293,11 +293,11 @@ it("counts what a search could be narrowed to, as REST does", async () => {
     "query ($city: String!) { searchFacets(place: $city) { count isMore roomTypes bookingModes } }",
     { city },
   );
-  const { data: counted } = await anonymous().rpc("search_facets", { p_place: city }).single().throwOnError();
-  expect(counted.room_types).toEqual({ entire_place: 1 });
+  const { data: counted } = await anonymous().rpc("search_facets", { p_area: city }).single().throwOnError();
+  expect(counted.room_types).toEqual({ entire_home: 1 });
   const { roomTypes, bookingModes, ...numbers } = data.searchFacets;
   expect(numbers).toEqual({ count: 1, isMore: false });
-  expect(JSON.parse(roomTypes)).toEqual({ entire_place: 1 });
+  expect(JSON.parse(roomTypes)).toEqual({ entire_home: 1 });
   expect(JSON.parse(bookingModes)).toEqual({ instant: 1 });
 });
 

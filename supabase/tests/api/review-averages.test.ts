@@ -100,7 +100,7 @@ async function perform(step: Step, stays: string[]): Promise<void> {
       });
     }
   }
-  if (step.act === "sweep") await sql`select private.settle_reviews()`;
+  if (step.act === "sweep") await sql`select private.publish_due_reviews()`;
 }
 
 const mean = (values: number[]) =>
@@ -148,7 +148,7 @@ it("are what a recount gives, after any steps", { timeout: 120_000 }, async () =
       await forget();
       const stays = await makeStays(4);
       for (const each of steps) await perform(each, stays);
-      await sql`select private.settle_reviews()`;
+      await sql`select private.publish_due_reviews()`;
       expect(await kept(home)).toEqual(await recount(home));
     }),
     { numRuns: 25 },
@@ -167,7 +167,7 @@ it("are so when 40 people write, sweep and moderate at once", { timeout: 60_000 
         : []),
     ]),
   );
-  await sql`select private.settle_reviews()`;
+  await sql`select private.publish_due_reviews()`;
   const counted = await kept(home);
   expect(counted).toEqual(await recount(home));
   expect(counted.guest).toEqual([20, 3]);

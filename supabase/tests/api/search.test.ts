@@ -62,7 +62,7 @@ describe("search", () => {
     try {
       const [{ ends } = { ends: new Date() }] = await sql<{ ends: Date }[]>`
         with held as materialized (select clock_timestamp() + interval '3 seconds' as ends)
-        select ends, private.occupy(gen_random_uuid(), ${property}, ${day(40)}, ${day(41)}, ends) from held`;
+        select ends, private.reserve_nights(gen_random_uuid(), ${property}, ${day(40)}, ${day(41)}, ends) from held`;
       expect(await search()).toEqual([]);
       await new Promise((resolve) => setTimeout(resolve, ends.getTime() - Date.now() + 20));
       expect(await search()).toHaveLength(1);
@@ -93,7 +93,7 @@ describe("search", () => {
     const total = quote.guest_total ?? 0;
     const price = { from: total, until: total + 1, count: 1 };
     expect(data).toMatchObject([
-      { count: 1, is_more: false, room_types: { entire_place: 1 }, prices: expect.arrayContaining([price]) },
+      { count: 1, is_more: false, room_types: { entire_home: 1 }, prices: expect.arrayContaining([price]) },
     ]);
   });
 

@@ -35,7 +35,7 @@ begin
         id, host_id, title, description, property_type, room_type, max_guests, bedrooms, beds, bathrooms, time_zone, currency, base_price
     ) values (
         v_id, p_host, 'House by the river', repeat('A quiet house with a view of the river. ', 3),
-        'house', 'entire_place', 4, 2, 3, 1.5, 'Europe/Lisbon', 'EUR', 12000
+        'house', 'entire_home', 4, 2, 3, 1.5, 'Europe/Lisbon', 'EUR', 12000
     );
     insert into public.property_addresses (property_id, line1, postal_code, neighbourhood, city, region, country, latitude, longitude)
     values (v_id, 'Rua Augusta 1', '1100-048', 'Baixa', 'Lisboa', 'Lisboa', 'PT', 38.7079, -9.1366);
@@ -94,14 +94,14 @@ declare
     v_begin timestamptz := p_now - case when p_status = 'requested' then interval '0' else interval '2 seconds' end;
 begin
     perform tests.sign_in(p_guest);
-    v_id := private.make_booking(p_guest, p_property, p_check_in, p_check_out, p_adults, 0, 0, 0, null, null, v_begin);
+    v_id := private.create_booking(p_guest, p_property, p_check_in, p_check_out, p_adults, 0, 0, 0, null, null, v_begin);
     if p_status <> 'requested' and (select b.status from private.bookings b where b.id = v_id) = 'requested' then
         perform tests.sign_in((select b.host_id from private.bookings b where b.id = v_id));
-        perform private.perform_action(v_id, 'accept', null, v_begin + interval '1 second');
+        perform private.change_booking_status(v_id, 'accept', null, v_begin + interval '1 second');
     end if;
     if p_status = 'confirmed' then
         perform set_config('request.jwt.claims', '{"role": "service_role"}', true);
-        perform private.perform_action(v_id, 'confirm', null, p_now);
+        perform private.change_booking_status(v_id, 'confirm', null, p_now);
     end if;
     perform set_config('request.jwt.claims', coalesce(v_claims, ''), true);
     return v_id;

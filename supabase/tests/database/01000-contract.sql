@@ -114,7 +114,7 @@ select bag_eq(
         ('authenticated public.accounts SELECT'),
         ('authenticated public.amenities SELECT'),
         ('authenticated public.audit_log SELECT'),
-        ('authenticated public.blocks DELETE,SELECT'),
+        ('authenticated public.blocked_profiles DELETE,SELECT'),
         ('authenticated public.booking_alterations SELECT'),
         ('authenticated public.booking_line_items SELECT'),
         ('authenticated public.cancellation_policies DELETE,SELECT'),
@@ -243,7 +243,7 @@ select is_empty(
     $$select distinct g.grantee || ' ' || g.table_name || ' ' || g.privilege_type from information_schema.column_privileges g
       where g.table_schema = 'private' and g.grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')
           and (g.privilege_type <> 'SELECT' or g.grantee = 'anon' or g.table_name not in (
-              'bookings', 'ledger_accounts', 'ledger_transactions', 'ledger_entries', 'money_tasks', 'reconciliations',
+              'bookings', 'ledger_accounts', 'ledger_transactions', 'ledger_entries', 'stripe_tasks', 'reconciliations',
               'reconciliation_differences'
           ))$$,
     'C17 of private tables views read these alone, and nobody writes any'

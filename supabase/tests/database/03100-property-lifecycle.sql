@@ -139,7 +139,7 @@ select throws_ok('truncate private.property_events', 'PT409', null, 'LC45 or emp
 
 -- an import
 insert into public.properties (id, host_id, title, source, source_id, property_type, room_type, max_guests, time_zone, currency, base_price)
-select '00000000-0000-4000-8000-000000000301', ben, 'Imported', 'inside-airbnb', '108061', 'other', 'entire_place', 2, 'America/New_York', 'USD', 8500 from world;
+select '00000000-0000-4000-8000-000000000301', ben, 'Imported', 'inside-airbnb', '108061', 'other', 'entire_home', 2, 'America/New_York', 'USD', 8500 from world;
 insert into public.property_addresses (property_id, city, country, latitude, longitude)
 values ('00000000-0000-4000-8000-000000000301', 'Asheville', 'US', 35.6, -82.5);
 select lives_ok(

@@ -108,7 +108,7 @@ insert into storage.objects (bucket_id, name, created_at) select 'property-photo
 select tests.act_as('service_role');
 select throws_ok('select public.add_photo(ana, home || ''/old.png'', ''x'') from world', 'PT422', null, 'PH45 an upload is used soon');
 select tests.act_as('postgres');
-select private.sweep_photo_uploads(), private.sweep_photo_uploads();
+select private.remove_stale_photo_uploads(), private.remove_stale_photo_uploads();
 select is(pg_temp.queued(home || '/old.png'), 1::bigint, 'PH46 or swept, once') from world;
 select is(pg_temp.queued(home || '/2.png'), 0::bigint, 'PH47 unlike a photo') from world;
 select tests.act_as('service_role');

@@ -17,7 +17,7 @@ language plpgsql as $$
 declare
     v_id uuid := gen_random_uuid();
 begin
-    perform private.occupy(v_id, (select home from place), p_check_in, p_check_out, p_expires_at);
+    perform private.reserve_nights(v_id, (select home from place), p_check_in, p_check_out, p_expires_at);
     return v_id;
 end
 $$;
@@ -43,7 +43,7 @@ select is(pg_temp.refusal($$select pg_temp.take('2030-06-14', '2030-06-16')$$), 
 select lives_ok($$select pg_temp.take('2030-06-15', '2030-06-16')$$, 'O04 the day of check-out is another guest''s check-in');
 select lives_ok($$select pg_temp.take('2030-06-08', '2030-06-10')$$, 'O05 and the other way round');
 select lives_ok(
-    $$select private.occupy(gen_random_uuid(), other, '2030-06-10', '2030-06-15') from place$$, 'O06 another property is another matter'
+    $$select private.reserve_nights(gen_random_uuid(), other, '2030-06-10', '2030-06-15') from place$$, 'O06 another property is another matter'
 );
 select throws_ok(
     $$insert into public.occupancies (property_id, kind, check_in, check_out, booking_id)
@@ -108,21 +108,21 @@ select is(
 ) from place;
 update public.occupancies set expires_at = clock_timestamp() where booking_id = (select h.id from hold h);
 select is(
-    private.extend_occupancy(id, null), true, 'O22 the nights of a hold that nobody took can still be kept'
+    private.extend_reserved_nights(id, null), true, 'O22 the nights of a hold that nobody took can still be kept'
 ) from hold;
 update public.occupancies set expires_at = clock_timestamp() where booking_id = (select h.id from hold h);
 select lives_ok($$select pg_temp.take('2030-09-04', '2030-09-06')$$, 'O23 the nights of a hold that has ended are free for others');
-select is(private.extend_occupancy(id, null), false, 'O24 and then they are not kept') from hold;
-select is(private.vacate(id), false, 'O25 nor freed a second time') from hold;
+select is(private.extend_reserved_nights(id, null), false, 'O24 and then they are not kept') from hold;
+select is(private.release_nights(id), false, 'O25 nor freed a second time') from hold;
 select pg_temp.take('2030-10-01', '2030-10-02', now() - interval '1 second');
 select is(private.remove_expired_occupancies(), 1, 'O26 the sweep removes what has ended');
 
 -- Moving
 create temporary table stay on commit drop as select pg_temp.take('2030-11-01', '2030-11-05') as id;
-select lives_ok($$select private.move_occupancy(id, '2030-11-03', '2030-11-08') from stay$$, 'O27 a stay moves over its own nights');
+select lives_ok($$select private.move_reserved_nights(id, '2030-11-03', '2030-11-08') from stay$$, 'O27 a stay moves over its own nights');
 select lives_ok($$select pg_temp.take('2030-11-01', '2030-11-03')$$, 'O28 what it left is free');
 select is(
-    pg_temp.refusal($$select private.move_occupancy(id, '2030-11-02', '2030-11-08') from stay$$), 'occupied',
+    pg_temp.refusal($$select private.move_reserved_nights(id, '2030-11-02', '2030-11-08') from stay$$), 'occupied',
     'O29 it does not move over another''s'
 );
 select is(

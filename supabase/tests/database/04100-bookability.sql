@@ -69,7 +69,7 @@ select is(pg_temp.codes('2027-06-06', '2027-06-11'), 'check_in_weekday,check_out
 update public.properties set check_in_weekdays = '{1,2,3,4,5,6,7}', check_out_weekdays = '{1,2,3,4,5,6,7}' where id = (select home from place);
 
 -- Other stays
-select private.occupy('00000000-0000-4000-8000-00000000000a', home, '2027-05-10', '2027-05-15', null) from place;
+select private.reserve_nights('00000000-0000-4000-8000-00000000000a', home, '2027-05-10', '2027-05-15', null) from place;
 update public.properties set preparation_nights_before = 1, preparation_nights_after = 2 where id = (select home from place);
 select is(pg_temp.codes('2027-05-12', '2027-05-20'), 'occupied', 'B31 taken nights');
 select is(pg_temp.reason('occupied', '2027-05-12', '2027-05-20'), '{"nights": [{"from": "2027-05-12", "until": "2027-05-15"}]}', 'B32 of those asked for, no others');
@@ -175,7 +175,7 @@ create function pg_temp.days(p_texts text[]) returns text language plpgsql as $$
 declare
     v_detail text;
 begin
-    return private.read_days(p_texts, array['from', 'until']);
+    return private.parse_dates(p_texts, array['from', 'until']);
 exception when sqlstate 'PT400' then
     get stacked diagnostics v_detail = pg_exception_detail;
     return (select string_agg(d ->> 'argument', ' ') from jsonb_array_elements(v_detail::jsonb) d);

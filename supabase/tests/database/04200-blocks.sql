@@ -11,7 +11,7 @@ create temporary table place on commit drop as
 select tests.create_property(hana) as home, tests.create_property(sam) as other from person;
 grant select on person, place to anon, authenticated, service_role;
 insert into public.co_hosts (property_id, profile_id, level) select home, cora, 'calendar' from person, place;
-select private.occupy('00000000-0000-4000-8000-00000000000a', home, '2030-05-10', '2030-05-15', null) from place;
+select private.reserve_nights('00000000-0000-4000-8000-00000000000a', home, '2030-05-10', '2030-05-15', null) from place;
 create function pg_temp.free(p_check_in date, p_check_out date) returns boolean
 language sql security definer as $$
     select not private.bookability(home, p_check_in, p_check_out, p_at => p_check_in - interval '10 days') @> '[{"code": "occupied"}]' from place
@@ -108,9 +108,9 @@ select is((select count(*)::integer from public.external_blocks), 1, 'H30 its ho
 -- Preparation: beside a stay of another platform, not beside the host's own block
 select tests.act_as('postgres');
 update public.properties set preparation_nights_after = 1 where id = (select home from place);
-select private.occupy(gen_random_uuid(), home, '2030-06-05', '2030-06-06') from place;
+select private.reserve_nights(gen_random_uuid(), home, '2030-06-05', '2030-06-06') from place;
 select throws_ok(
-    $$select private.occupy(gen_random_uuid(), home, '2030-08-30', '2030-09-01') from place$$, 'PT409', null,
+    $$select private.reserve_nights(gen_random_uuid(), home, '2030-08-30', '2030-09-01') from place$$, 'PT409', null,
     'H31 a stay keeps its preparation night before an external block, and needs none beside a host''s'
 );
 

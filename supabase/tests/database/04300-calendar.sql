@@ -18,7 +18,7 @@ insert into public.property_availability_rules (property_id, kind, starts_on, en
 select home, 'closed_to_arrival', date '2027-04-11', date '2027-04-12' from place;
 insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, max_nights)
 select home, 'nights', '2027-04-12', '2027-04-13', 5 from place;
-select private.occupy(gen_random_uuid(), home, '2027-04-13', '2027-04-15') from place;
+select private.reserve_nights(gen_random_uuid(), home, '2027-04-13', '2027-04-15') from place;
 update public.properties set preparation_nights_after = 0, preparation_nights_before = 2 where id = (select home from place);
 insert into public.host_blocks (property_id, check_in, check_out) select home, '2027-04-19', '2027-04-20' from place;
 

@@ -15,7 +15,7 @@ from place where id = property_id;
 update public.properties p
 set
     title = name, time_zone = 'UTC', currency = 'EUR', weekend_price = null, booking_window_days = 1000, max_guests = 4,
-    advance_notice_days = 0, advance_notice_cut_off = '24:00', property_type = 'house', room_type = 'entire_place',
+    advance_notice_days = 0, advance_notice_cut_off = '24:00', property_type = 'house', room_type = 'entire_home',
     base_price = case name when 'A' then 10000 when 'B' then 20000 when 'C' then 20000 when 'D' then 15000 else 30000 end
 from place where place.id = p.id;
 
@@ -92,10 +92,10 @@ select is(pg_temp.found(p_max_price => 10000), 'A', 'F59 and includes its end');
 update public.properties p set monthly_discount_percent = 0 from place where place.id = p.id and name = 'A';
 
 -- Dates
-select private.occupy('00000000-0000-4000-8000-00000000000b', id, current_date + 100, current_date + 103) from place where name = 'D';
+select private.reserve_nights('00000000-0000-4000-8000-00000000000b', id, current_date + 100, current_date + 103) from place where name = 'D';
 select is(position('D' in pg_temp.found((current_date + 102)::text, (current_date + 104)::text)), 0, 'F19 what is taken is not offered');
 select is(position('D' in pg_temp.found((current_date + 103)::text, (current_date + 104)::text)) > 0, true, 'F20 from the day of check-out on it is');
-select private.vacate('00000000-0000-4000-8000-00000000000b');
+select private.release_nights('00000000-0000-4000-8000-00000000000b');
 select is(position('D' in pg_temp.found((current_date + 102)::text, (current_date + 104)::text)) > 0, true, 'F21 and after a cancellation');
 
 -- Prices of the nights: Thursday 2028-06-29 to Monday 2028-07-03, with a season from July and one night of its own
@@ -133,8 +133,8 @@ select is(pg_temp.found('2028-06-29', '2028-07-03', p_min_price => 90000, p_max_
 -- Words and names
 update public.properties p set description = 'A lighthouse above the Whales'' bay, with a stove, three chairs, a table and a view of every ship that ever came by.' from place where place.id = p.id and name = 'C';
 update public.property_addresses a set city = 'Port Nowhere', region = 'Southland' from place where a.property_id = place.id and name in ('B', 'C');
-create function pg_temp.titles(p_place text default null, p_text text default null) returns text
-language sql as $$ select coalesce(string_agg(title, '' order by title), '') from public.search_properties(p_place => p_place, p_text => p_text, p_sort => 'distance') $$;
+create function pg_temp.titles(p_area text default null, p_text text default null) returns text
+language sql as $$ select coalesce(string_agg(title, '' order by title), '') from public.search_properties(p_area => p_area, p_text => p_text, p_sort => 'distance') $$;
 select is(pg_temp.titles('port nowhere'), 'BC', 'F43 a city, however it is written');
 select is(pg_temp.titles('Port Nowhere, Southland', 'lighthouse WHALES'), 'C', 'F44 a city of a region, and words of the description');
 select is(pg_temp.titles('Port Somewhere'), '', 'F45 a place that nobody lets');
@@ -155,11 +155,11 @@ $$;
 select is(pg_temp.best('2028-07-01', '2028-07-03', 2), '2028-06-29 2028-07-01 24200', 'F46 two days earlier it is cheapest: 100.00, 120.00 and 10 %');
 select is(pg_temp.best(p_month => '2028-07', p_weekend => true), '2028-07-07 2028-07-09 39600', 'F47 the first weekend of the month');
 select is(pg_temp.best(p_month => '2028-06', p_nights => 3), '2028-06-04 2028-06-07 33000', 'F48 the first three nights of the month that are no weekend');
-select private.occupy('00000000-0000-4000-8000-00000000000c', id, '2028-07-01', '2028-07-08') from place where name = 'A';
+select private.reserve_nights('00000000-0000-4000-8000-00000000000c', id, '2028-07-01', '2028-07-08') from place where name = 'A';
 select is(pg_temp.best(p_month => '2028-07', p_weekend => true), '2028-07-14 2028-07-16 39600', 'F49 what is taken is passed over');
-select private.vacate('00000000-0000-4000-8000-00000000000c');
-select is(pg_temp.problems('p_place => ''x'', p_month => ''2028-07'', p_nights => 3, p_weekend => true'), 'flexible', 'F50 one of the two');
-select is(pg_temp.problems('p_place => ''x'', p_flexible_days => 3, p_text => '' '''), 'flexible,text', 'F51 days around no day');
+select private.release_nights('00000000-0000-4000-8000-00000000000c');
+select is(pg_temp.problems('p_area => ''x'', p_month => ''2028-07'', p_nights => 3, p_weekend => true'), 'flexible', 'F50 one of the two');
+select is(pg_temp.problems('p_area => ''x'', p_flexible_days => 3, p_text => '' '''), 'flexible,text', 'F51 days around no day');
 
 -- Ratings, as soon as there are any
 create or replace function private.property_rating(p_property_id uuid) returns double precision
@@ -228,7 +228,7 @@ declare
     v_row record;
 begin
     for v_page in 1..6 loop
-        select s.* into v_row from public.search_properties(p_place => 'Farland', p_sort => 'distance', p_after => v_after, p_limit => 1) s;
+        select s.* into v_row from public.search_properties(p_area => 'Farland', p_sort => 'distance', p_after => v_after, p_limit => 1) s;
         exit when v_row is null;
         v_titles := v_titles || v_row.title;
         v_after := v_row.cursor;
@@ -244,7 +244,7 @@ select is(pg_temp.pages_of_farland(), 'DCB', 'F65 pages by distance go on from t
 update public.property_addresses a set city = 'Washington, D.C.' from place where place.id = a.property_id and name = 'B';
 select is(pg_temp.titles('washington, D.C.'), 'B', 'F66 a name with a comma');
 select is(pg_temp.titles('Washington,'), 'B', 'F67 or a part of it');
-select is(pg_temp.problems('p_place => '' , '''), 'text', 'F68 a place without a name');
+select is(pg_temp.problems('p_area => '' , '''), 'text', 'F68 a place without a name');
 
 -- Bad input: everything that is wrong, by its code
 select is(pg_temp.problems(''), 'area', 'F30 no area');
@@ -252,17 +252,17 @@ select is(pg_temp.problems('p_west => 0, p_south => 10, p_east => 1, p_north => 
 select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 600000, p_check_in => ''2027-02-02'''), 'radius,dates', 'F32 a circle too large, half a stay');
 select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_check_in => ''2020-02-02'', p_check_out => ''2020-02-01'''), 'check_out_before_check_in,past_date', 'F33 a stay that was not');
 select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_min_price => 5, p_amenities => ''{gold}'', p_cancellation_policies => ''{firm,soft}'', p_after => ''1; drop'''), 'currency,amenities,cancellation_policies,cursor', 'F34 prices without a currency, what nobody has, a policy and a cursor that are none');
-select is(pg_temp.problems('p_place => ''x'', p_room_types => ''{entire_place,null}'''), 'kinds', 'F60 a kind that is null');
-select is(pg_temp.problems('p_place => ''x'', p_month => ''2020-02'', p_weekend => true'), 'past_date', 'F61 a month that has passed');
+select is(pg_temp.problems('p_area => ''x'', p_room_types => ''{entire_home,null}'''), 'kinds', 'F60 a kind that is null');
+select is(pg_temp.problems('p_area => ''x'', p_month => ''2020-02'', p_weekend => true'), 'past_date', 'F61 a month that has passed');
 select is(
-    pg_temp.problems(format('p_place => ''x'', p_check_in => %L, p_check_out => %L, p_flexible_days => 5', current_date - 2, current_date)),
+    pg_temp.problems(format('p_area => ''x'', p_check_in => %L, p_check_out => %L, p_flexible_days => 5', current_date - 2, current_date)),
     'none', 'F62 days around a day that has passed can be to come'
 );
 select is(
-    pg_temp.problems('p_place => ''x'', p_after => ''price:1e+999:00000000-0000-4000-8000-00000000000b'''), 'cursor', 'F63 a cursor beyond all numbers'
+    pg_temp.problems('p_area => ''x'', p_after => ''price:1e+999:00000000-0000-4000-8000-00000000000b'''), 'cursor', 'F63 a cursor beyond all numbers'
 );
 select is(
-    pg_temp.problems('p_place => ''x'', p_adults => 1000, p_check_in => ''2030-01-01'', p_check_out => ''2099-01-01'', p_currency => ''EUR'', p_max_price => 1'), 'none',
+    pg_temp.problems('p_area => ''x'', p_adults => 1000, p_check_in => ''2030-01-01'', p_check_out => ''2099-01-01'', p_currency => ''EUR'', p_max_price => 1'), 'none',
     'F64 a party and a stay beyond all limits'
 );
 select is(pg_temp.problems('p_latitude => ''NaN'', p_longitude => 0, p_radius => 5'), 'coordinates', 'F35 not a number');

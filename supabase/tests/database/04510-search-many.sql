@@ -45,7 +45,7 @@ declare
     v_after text;
     v_row record;
     v_count integer;
-    v_place bigint := 0;
+    v_area bigint := 0;
 begin
     loop
         v_count := 0;
@@ -54,9 +54,9 @@ begin
             p_limit, v_after, p_arguments
         ) loop
             v_count := v_count + 1;
-            v_place := v_place + 1;
+            v_area := v_area + 1;
             v_after := v_row.cursor;
-            return query select v_row.property_id, v_row.total, v_row.check_in, v_row.rating, v_row.distance, v_place;
+            return query select v_row.property_id, v_row.total, v_row.check_in, v_row.rating, v_row.distance, v_area;
         end loop;
         exit when v_count < p_limit;
     end loop;
@@ -100,7 +100,7 @@ select is(pg_temp.agrees(98, 5, 4, 20), pg_temp.expected(98, 5, 4), 'M04 over it
 select is(pg_temp.agrees(61, 9, 3, 50), pg_temp.expected(61, 9, 3), 'M05 a week and more, some nights of it taxed');
 select is(pg_temp.agrees(55, 3, 2, 7, ', p_text => ''river'''), pg_temp.expected(55, 3, 2), 'M06 by words, which goes strip by strip');
 select is(
-    pg_temp.agrees(55, 3, 2, 50, ', p_amenities => ''{}'', p_room_types => ''{entire_place}'', p_sort => ''price'''),
+    pg_temp.agrees(55, 3, 2, 50, ', p_amenities => ''{}'', p_room_types => ''{entire_home}'', p_sort => ''price'''),
     pg_temp.expected(55, 3, 2), 'M07 with filters that all pass'
 );
 select is(

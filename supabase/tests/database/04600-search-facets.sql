@@ -9,7 +9,7 @@ update public.property_addresses a set latitude = -52, longitude = -150 from pla
 update public.properties p
 set
     title = name, time_zone = 'UTC', currency = 'EUR', weekend_price = null, max_guests = 4, property_type = 'house',
-    room_type = case name when 'C' then 'private_room' else 'entire_place' end::public.room_type,
+    room_type = case name when 'C' then 'private_room' else 'entire_home' end::public.room_type,
     booking_mode = case name when 'A' then 'instant' else 'request' end::public.booking_mode,
     cancellation_policy_id = case name when 'A' then 'firm' else 'flexible' end,
     base_price = case name when 'A' then 10000 when 'B' then 20000 else 30000 end
@@ -28,14 +28,14 @@ language sql as $$
 $$;
 grant execute on function pg_temp.facets(boolean, text, text[]) to anon;
 
-select is(pg_temp.facets() -> 'room_types', '{"entire_place": 2, "private_room": 1}', 'G01 by kind of room');
+select is(pg_temp.facets() -> 'room_types', '{"entire_home": 2, "private_room": 1}', 'G01 by kind of room');
 select is(pg_temp.facets() -> 'property_types', '{"house": 3}', 'G02 by kind of place');
 select is(pg_temp.facets() -> 'booking_modes', '{"instant": 1, "request": 2}', 'G03 instant or not');
 select is(pg_temp.facets() -> 'cancellation_policies', '{"firm": 1, "flexible": 2}', 'G04 by policy');
 select is(pg_temp.facets() -> 'amenities', '{"wifi": 3, "pool": 1}', 'G05 by amenity');
 select is(
     pg_temp.facets(p_amenities => '{pool}') - array['prices', 'is_more', 'property_types'],
-    '{"count": 1, "room_types": {"entire_place": 1}, "booking_modes": {"request": 1}, "cancellation_policies": {"flexible": 1}, "amenities": {"wifi": 1, "pool": 1}}',
+    '{"count": 1, "room_types": {"entire_home": 1}, "booking_modes": {"request": 1}, "cancellation_policies": {"flexible": 1}, "amenities": {"wifi": 1, "pool": 1}}',
     'G06 under the same filters'
 );
 -- two nights: 250.00 with cleaning, 400.00, 600.00; steps of (60000 - 25000) / 20 + 1 = 1751
@@ -44,7 +44,7 @@ select is(
     '[{"from": 25000, "until": 26751, "count": 1}, {"from": 39008, "until": 40759, "count": 1}, {"from": 58269, "until": 60020, "count": 1}]',
     'G07 prices of the stay with fees, spread over 20 steps'
 );
-select private.occupy('00000000-0000-4000-8000-00000000000d', id, current_date + 101, current_date + 103) from place where name = 'A';
+select private.reserve_nights('00000000-0000-4000-8000-00000000000d', id, current_date + 101, current_date + 103) from place where name = 'A';
 select is(pg_temp.facets(true) -> 'booking_modes', '{"request": 2}', 'G08 what is taken does not count');
 select is(pg_temp.facets() ->> 'prices', null, 'G09 without a currency there is no spread of prices');
 select tests.act_as('anon');

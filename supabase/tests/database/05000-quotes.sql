@@ -173,9 +173,9 @@ select is((select expires_at from quote), date_trunc('second', now() + interval 
 select tests.act_as('authenticated', ben) from world;
 select is((select private.quote_stay(home, '2027-04-01', '2027-04-04', 2, 0, 1, 0) from world)::text is not null, true, 'Q40 signed-in people too');
 select tests.act_as('postgres');
-select ok(private.quote_holds(id, terms_hash, ben, now()), 'Q41 what anybody asked for holds for whoever signs in then') from quote, world;
-select ok(not private.quote_holds(id, terms_hash, ben, expires_at), 'Q42 until it ends, to the second') from quote, world;
-select ok(not private.quote_holds(private.quote_id(terms_hash, expires_at, eva), terms_hash, ben, now()), 'Q43 what somebody asked for does not hold for another') from quote, world;
+select ok(private.quote_is_valid(id, terms_hash, ben, now()), 'Q41 what anybody asked for holds for whoever signs in then') from quote, world;
+select ok(not private.quote_is_valid(id, terms_hash, ben, expires_at), 'Q42 until it ends, to the second') from quote, world;
+select ok(not private.quote_is_valid(private.quote_id(terms_hash, expires_at, eva), terms_hash, ben, now()), 'Q43 what somebody asked for does not hold for another') from quote, world;
 select pg_temp.set('base_price = 14501');
 select isnt((private.compute_quote((select p from public.properties p where p.id = home), '2027-04-01', '2027-04-04', 2, 0, 1, 0, null, now())).terms_hash, terms_hash, 'Q44 another price is another offer') from quote, world;
 select pg_temp.set('base_price = 14500');

@@ -321,14 +321,14 @@ select throws_ok('update private.bookings set status = ''confirmed'' where id = 
 select tests.sign_in(ana) from world;
 select throws_ok('update private.bookings set status = ''awaiting_payment'' where id = (select wish from clock)', 'PT409', null, 'BK95 or a request accepted');
 select tests.act_as('postgres');
-select throws_ok($$select private.perform_action(hold, 'confirm', null, '2026-06-01 12:15:00+00') from clock$$, 'PT409', null, 'BK87 the second it ends it is not confirmed');
-select lives_ok($$select private.perform_action(hold, 'confirm', null, '2026-06-01 12:14:59.999999+00') from clock$$, 'BK88 just before it is');
-select cmp_ok(private.settle_bookings(), '>=', 2, 'BK89 the sweep writes down what is due');
+select throws_ok($$select private.change_booking_status(hold, 'confirm', null, '2026-06-01 12:15:00+00') from clock$$, 'PT409', null, 'BK87 the second it ends it is not confirmed');
+select lives_ok($$select private.change_booking_status(hold, 'confirm', null, '2026-06-01 12:14:59.999999+00') from clock$$, 'BK88 just before it is');
+select cmp_ok(private.expire_and_complete_bookings(), '>=', 2, 'BK89 the sweep writes down what is due');
 select results_eq('select b.status, b.status_at from private.bookings b, clock where b.id = wish',
     $$values ('expired'::public.booking_status, '2026-06-02 12:00:00+00'::timestamptz)$$, 'BK90 with the moment that counts');
 select is((select e.actor from private.booking_events e, clock where e.booking_id = wish and to_status = 'expired'), 'clock', 'BK91 as the clock''s doing');
 select is_empty('select from public.occupancies o, clock where o.booking_id = wish', 'BK92 and frees the nights');
-select is(private.settle_bookings(), 0, 'BK93 once');
+select is(private.expire_and_complete_bookings(), 0, 'BK93 once');
 
 -- one that cannot be settled, because somebody switched the rules off, holds up no other
 create temporary table past as
@@ -340,7 +340,7 @@ set constraints all immediate;
 alter table private.bookings disable trigger user;
 update private.bookings b set guest_total = b.guest_total + 1 from past where b.id = torn;
 alter table private.bookings enable trigger user;
-select is(private.settle_bookings(), 1, 'BK104 the sweep goes on past it');
+select is(private.expire_and_complete_bookings(), 1, 'BK104 the sweep goes on past it');
 select results_eq('select (select b.status from private.bookings b where b.id = torn), (select b.status from private.bookings b where b.id = whole) from past',
     $$values ('confirmed'::public.booking_status, 'completed'::public.booking_status)$$, 'BK105 and completes what is over');
 

@@ -23,16 +23,16 @@ declare v_id uuid;
 begin
     update public.properties set cancellation_policy_id = p_policy, time_zone = p_zone where id = (select home from world);
     v_id := (select tests.create_booking(ben, home, p_check_in, p_check_in + p_nights, 'confirmed', p_confirmed) from world);
-    perform private.vacate(v_id);
+    perform private.release_nights(v_id);
     return v_id;
 end $$;
 -- refund to the guest, what the host keeps, nights stayed, nights kept
 create function pg_temp.refund(p_id uuid, p_at timestamptz, p_by public.booking_actor default 'guest') returns text language sql as $$
     select concat_ws(' ', c.refund_amount, c.host_amount, c.nights_stayed, c.nights_kept)
-    from private.bookings b, private.cancellation_of(b, p_by, false, null, p_at) c where b.id = p_id
+    from private.bookings b, private.compute_cancellation(b, p_by, false, null, p_at) c where b.id = p_id
 $$;
 create function pg_temp.fee(p_id uuid, p_at timestamptz) returns bigint language sql as $$
-    select c.host_fee from private.bookings b, private.cancellation_of(b, 'host', false, null, p_at) c where b.id = p_id
+    select c.host_fee from private.bookings b, private.compute_cancellation(b, 'host', false, null, p_at) c where b.id = p_id
 $$;
 
 -- Lisbon, winter time: check-in 2026-02-10 15:00 is 15:00 UTC. Four nights and cleaning: 440.00; the host gets 84.5 %: 371.80
@@ -92,7 +92,7 @@ select is(pg_temp.refund(never, '2026-02-20 12:00:00+00'), '0 510380 10 0', 'CN3
 
 -- until when a preview holds: as long as the same comes out, whichever step says so
 create function pg_temp.holds(p_id uuid, p_at timestamptz) returns timestamptz language sql as $$
-    select c.holds_until from private.bookings b, private.cancellation_of(b, 'guest', false, null, p_at) c where b.id = p_id
+    select c.valid_until from private.bookings b, private.compute_cancellation(b, 'guest', false, null, p_at) c where b.id = p_id
 $$;
 select is(pg_temp.holds(s.moderate, '2026-01-02 13:00:00+00'), '2026-02-05 15:00:00+00', 'CN87 a day to think it over and five days before give the same') from stay s;
 select is(pg_temp.holds(s.firm, '2026-01-11 15:00:01+00'), '2026-02-03 15:00:00+00', 'CN88 half until seven days before') from stay s;
@@ -164,7 +164,7 @@ select is(pg_temp.fee(b1080, '2026-02-12 12:00:00+00'), 27000::bigint, 'CN65 of 
 select is(pg_temp.fee(b180, '2026-01-05 12:00:00+00'), 5000::bigint, 'CN66 10 % of 180 is less than 50') from host;
 select is(pg_temp.fee(b12000, '2026-02-09 12:00:00+00'), 100000::bigint, 'CN67 50 % of 12,000 is more than 1,000') from host;
 select is(pg_temp.refund(b1080, '2026-02-09 12:00:00+00', 'host'), '108000 0 0 0', 'CN68 the guest gets everything back') from host;
-select is((select c.host_fee from private.bookings b, host, private.cancellation_of(b, 'operator', false, null, '2026-02-09 12:00:00+00') c where b.id = b1080), 0::bigint, 'CN69 an operator pays nothing');
+select is((select c.host_fee from private.bookings b, host, private.compute_cancellation(b, 'operator', false, null, '2026-02-09 12:00:00+00') c where b.id = b1080), 0::bigint, 'CN69 an operator pays nothing');
 select results_eq($$select cancellation_fee_minimum, cancellation_fee_maximum from public.currencies where code in ('EUR', 'JPY', 'KWD') order by code$$,
     $$values (5000::bigint, 100000::bigint), (5000, 100000), (50000, 1000000)$$, 'CN70 limits by currency: 50.00 EUR, 5,000 JPY, 50.000 KWD');
 
@@ -172,13 +172,13 @@ select results_eq($$select cancellation_fee_minimum, cancellation_fee_maximum fr
 update public.properties set base_price = 10000;
 create temporary table absent as select pg_temp.stay('flexible', 'Europe/Lisbon', '2026-02-10', 4, '2026-01-02 12:00:00+00') as a, pg_temp.stay('flexible', 'Europe/Lisbon', '2026-02-10', 4, '2026-01-02 12:00:00+00') as b;
 select tests.sign_in(ana) from world;
-select throws_ok($$select private.end_stay(a, true, null, '2026-02-10 14:59:59+00', false) from absent$$, 'PT409', null, 'CN71 nobody is missed before check-in');
-select throws_ok($$select private.end_stay(a, true, null, '2026-02-12 15:00:00+00', false) from absent$$, 'PT409', null, 'CN72 or 48 hours after it');
-select results_eq($$select refund_amount, nights_stayed, nights_kept, is_no_show from absent, private.end_stay(a, true, 'Nobody came', '2026-02-12 14:59:59+00', false)$$,
+select throws_ok($$select private.end_booking(a, true, null, '2026-02-10 14:59:59+00', false) from absent$$, 'PT409', null, 'CN71 nobody is missed before check-in');
+select throws_ok($$select private.end_booking(a, true, null, '2026-02-12 15:00:00+00', false) from absent$$, 'PT409', null, 'CN72 or 48 hours after it');
+select results_eq($$select refund_amount, nights_stayed, nights_kept, is_no_show from absent, private.end_booking(a, true, 'Nobody came', '2026-02-12 14:59:59+00', false)$$,
     $$values (30000::bigint, 0, 1, true)$$, 'CN73 the policy counts as at check-in: one night of four is kept');
 select is((select status from private.bookings x, absent where x.id = a), 'no_show', 'CN74 and that is the end of it');
 select tests.sign_in(ben) from world;
-select throws_ok($$select private.end_stay(b, true, null, '2026-02-11 12:00:00+00', false) from absent$$, 'PT403', null, 'CN75 a guest does not report it');
+select throws_ok($$select private.end_booking(b, true, null, '2026-02-11 12:00:00+00', false) from absent$$, 'PT403', null, 'CN75 a guest does not report it');
 select set_config('request.jwt.claims', '', true);
 
 -- as clients do it: the preview is what happens
@@ -193,7 +193,7 @@ select throws_ok('select public.preview_cancellation(id) from live', 'PT404', nu
 select tests.act_as('authenticated', ben) from world;
 create temporary table preview as select (c).* from (select public.preview_cancellation(id) as c from live) p;
 select is((select status from public.bookings b, live where b.id = live.id), 'confirmed', 'CN80 a preview changes nothing');
-select results_eq('select c.refund_amount, c.host_amount, c.holds_until, c.lines from live, public.cancel_booking(id) c', 'select refund_amount, host_amount, holds_until, lines from preview', 'CN81 cancelling does what it said');
+select results_eq('select c.refund_amount, c.host_amount, c.valid_until, c.lines from live, public.cancel_booking(id) c', 'select refund_amount, host_amount, valid_until, lines from preview', 'CN81 cancelling does what it said');
 select results_eq('select c.cancelled_by, c.refund_amount from public.cancellations c, live where c.booking_id = live.id', $$values ('guest'::public.booking_actor, 40000::bigint)$$, 'CN82 which stays to be read');
 select throws_ok('select public.cancel_booking(id) from live', 'PT409', null, 'CN83 once');
 select isnt_empty($$insert into public.bookings (property_id, check_in, check_out) select soon, to_char(current_date + 20, 'YYYY-MM-DD'), to_char(current_date + 24, 'YYYY-MM-DD') from world returning id$$, 'CN84 the nights are free again');

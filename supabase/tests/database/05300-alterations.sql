@@ -131,8 +131,8 @@ select throws_ok(
 update past set wish = private.propose_alteration(id, '2026-06-10', '2026-06-12', 2, 0, 0, 0, '2026-06-11 09:00:00+00');
 select is((select difference from public.booking_alterations a, past where a.id = wish), -20000::bigint, 'AL38 but may end earlier');
 select tests.sign_in(ana) from world;
-select throws_ok($$select private.decide_alteration(wish, true, '2026-06-12 09:00:00+00') from past$$, 'PT409', null, 'AL39 after 24 hours nobody accepts');
-select throws_ok($$select private.decide_alteration(wish, true, '2026-06-14 10:00:00+00') from past$$, 'PT409', null, 'AL40 nor when it is over');
+select throws_ok($$select private.answer_alteration(wish, true, '2026-06-12 09:00:00+00') from past$$, 'PT409', null, 'AL39 after 24 hours nobody accepts');
+select throws_ok($$select private.answer_alteration(wish, true, '2026-06-14 10:00:00+00') from past$$, 'PT409', null, 'AL40 nor when it is over');
 select tests.act_as('authenticated', ben) from world;
 select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL41 no proposal is open');
 select tests.act_as('postgres');
@@ -146,14 +146,14 @@ select tests.sign_in(ben) from world;
 update begun set later = private.propose_alteration(id, '2026-07-11', '2026-07-14', 2, 0, 0, 0, '2026-07-10 05:00:00+00');
 select tests.sign_in(ana) from world;
 select throws_ok(
-    $$select private.decide_alteration(later, true, '2026-07-10 15:00:00+00') from begun$$, 'PT422', 'The stay has begun: its first day stays.',
+    $$select private.answer_alteration(later, true, '2026-07-10 15:00:00+00') from begun$$, 'PT422', 'The stay has begun: its first day stays.',
     'AL43 what was proposed before a stay began is not accepted after'
 );
 select tests.sign_in(ben) from world;
 update begun set shorter = private.propose_alteration(id, '2026-07-10', '2026-07-12', 2, 0, 0, 0, '2026-07-11 20:00:00+00');
 select tests.sign_in(ana) from world;
 select throws_ok(
-    $$select private.decide_alteration(shorter, true, '2026-07-12 13:00:00+00') from begun$$, 'PT422', 'The stay would already be over.',
+    $$select private.answer_alteration(shorter, true, '2026-07-12 13:00:00+00') from begun$$, 'PT422', 'The stay would already be over.',
     'AL44 nor a stay that would be over'
 );
 select tests.act_as('postgres');

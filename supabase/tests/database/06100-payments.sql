@@ -71,11 +71,11 @@ select is((select amount from public.refunds), (select refund_amount from previe
 select pg_temp.intent('succeeded');
 select is((select count(*) from public.refunds), 1::bigint, 'PY27 once, whatever is heard again');
 
-select is((select count(*) from public.take_money_tasks(10)), 1::bigint, 'PY28 a worker takes the refund');
-select is((select count(*) from public.take_money_tasks(10)), 0::bigint, 'PY29 and no other worker the same');
-select ok(not public.finish_money_task((select id from private.money_tasks), gen_random_uuid()), 'PY30 whoever''s lease it is not cannot end it');
-select public.fail_money_task(id, lease, 'no', true) from private.money_tasks;
-select is((select last_error from public.dead_money_tasks), 'no', 'PY31 what is given up is laid aside with its reason');
+select is((select count(*) from public.take_stripe_tasks(10)), 1::bigint, 'PY28 a worker takes the refund');
+select is((select count(*) from public.take_stripe_tasks(10)), 0::bigint, 'PY29 and no other worker the same');
+select ok(not public.finish_stripe_task((select id from private.stripe_tasks), gen_random_uuid()), 'PY30 whoever''s lease it is not cannot end it');
+select public.fail_stripe_task(id, lease, 'no', true) from private.stripe_tasks;
+select is((select last_error from public.dead_stripe_tasks), 'no', 'PY31 what is given up is laid aside with its reason');
 
 select * from finish();
 rollback;

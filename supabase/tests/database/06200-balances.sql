@@ -73,7 +73,7 @@ select throws_ok(
 select tests.act_as('authenticated', ben) from world;
 delete from public.payment_methods;
 select tests.act_as('postgres');
-select is((select string_agg(subject, ' ') from private.money_tasks where kind = 'detach'), 'pm_bl', 'BL22 a card that is forgotten is forgotten at Stripe');
+select is((select string_agg(subject, ' ') from private.stripe_tasks where kind = 'detach'), 'pm_bl', 'BL22 a card that is forgotten is forgotten at Stripe');
 select private.charge_balance(booking, (select b.check_in_at + interval '27 days' from private.bookings b where b.id = booking)) from world;
 select is(
     (select p.last_error from public.payments p, world where p.booking_id = booking and p.kind = 'balance'), 'There is no card to charge.',

@@ -11,9 +11,9 @@ update world set home = tests.create_property(ana);
 update public.properties set booking_mode = 'instant', base_price = 10000 where id = (select home from world);
 update private.settings set value = '0 days' where name = 'new_host_hold';
 
-select is(private.converted(16900, 'EUR', 'USD', 1.0842), 18323::bigint, 'FX01 169.00 EUR at 1.0842 are 183.23 USD');
-select is(private.converted(16900, 'EUR', 'JPY', 163.5), 27632::bigint, 'FX02 and 27,632 JPY at 163.5: 27,631.5 rounded');
-select is(private.converted(27632, 'JPY', 'KWD', 0.002), 55264::bigint, 'FX03 yen have no minor unit, dinars a thousand');
+select is(private.convert_amount(16900, 'EUR', 'USD', 1.0842), 18323::bigint, 'FX01 169.00 EUR at 1.0842 are 183.23 USD');
+select is(private.convert_amount(16900, 'EUR', 'JPY', 163.5), 27632::bigint, 'FX02 and 27,632 JPY at 163.5: 27,631.5 rounded');
+select is(private.convert_amount(27632, 'JPY', 'KWD', 0.002), 55264::bigint, 'FX03 yen have no minor unit, dinars a thousand');
 
 select tests.act_as('authenticated', ben) from world;
 select throws_ok($$insert into public.exchange_rates (from_currency, to_currency, rate) values ('EUR', 'USD', 9)$$, '42501', null, 'FX04 people set no rates');

@@ -3,7 +3,7 @@ begin;
 select plan(48);
 
 -- the stack's own run of periodic work holds this while it works, and then the run below would do nothing
-select pg_advisory_xact_lock(hashtextextended('private.run_due_work', 0));
+select pg_advisory_xact_lock(hashtextextended('private.run_periodic_tasks', 0));
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Olga') as olga;
@@ -35,7 +35,7 @@ select throws_ok($$select public.fail_job('drills', 1, 1, '')$$, '42501', null, 
 select throws_ok('select public.job_metrics()', 'PT403', null, 'J09 or look at metrics');
 select throws_ok('select public.replay_dead_job(1)', 'PT403', null, 'J10 or replay');
 select throws_ok($$select public.replay_dead_jobs('drills')$$, 'PT403', null, 'J39 or replay all');
-select throws_ok('select public.periodic_work()', 'PT403', null, 'J46 or look at periodic work');
+select throws_ok('select public.periodic_tasks()', 'PT403', null, 'J46 or look at periodic work');
 
 -- leases
 select tests.act_as('service_role');
@@ -110,21 +110,21 @@ select is((select count(*)::integer from public.take_jobs('drills') where messag
 -- periodic work
 select tests.act_as('postgres');
 create temporary table ticks (name text) on commit drop;
-update private.due_tasks set last_run_at = now();
-insert into private.due_tasks (name, command, every) values
+update private.periodic_tasks set last_run_at = now();
+insert into private.periodic_tasks (name, command, every) values
     ('a_broken', 'select 1 / 0', '1 minute'), ('b_good', 'insert into pg_temp.ticks values (''b'')', '1 minute');
-select lives_ok('select private.run_due_work()', 'J34 a task that fails');
+select lives_ok('select private.run_periodic_tasks()', 'J34 a task that fails');
 select results_eq('select name from ticks', $$values ('b')$$, 'J35 holds up no other');
-select is((select last_error from private.due_tasks where name = 'a_broken'), 'division by zero', 'J36 and says why');
+select is((select last_error from private.periodic_tasks where name = 'a_broken'), 'division by zero', 'J36 and says why');
 select tests.act_as('authenticated', olga) from world;
 select results_eq(
-    $$select name, last_error, last_error_at = last_run_at from public.periodic_work() where name like '_\_%'$$,
+    $$select name, last_error, last_error_at = last_run_at from public.periodic_tasks() where name like '_\_%'$$,
     $$values ('a_broken', 'division by zero', true), ('b_good', null, null)$$, 'J47 which an operator reads'
 );
 select tests.act_as('service_role');
-select isnt_empty($$select from public.periodic_work() where name = 'wake_workers' and every = '10 seconds'$$, 'J48 and monitoring');
+select isnt_empty($$select from public.periodic_tasks() where name = 'wake_workers' and every = '10 seconds'$$, 'J48 and monitoring');
 select tests.act_as('postgres');
-select private.run_due_work();
+select private.run_periodic_tasks();
 select results_eq('select name from ticks', $$values ('b')$$, 'J37 a task is not done before it is due');
 select is((select count(*)::integer from cron.job), 1, 'J38 one cron job does all of it');
 

@@ -134,7 +134,7 @@ select is_empty('select from public.reviews', 'R38 nor anon');
 select is_empty('select from public.property_ratings', 'R39 no average tells');
 select is_empty('select from public.profile_ratings', 'R40 nor that of the host');
 select tests.act_as('postgres');
-select is(private.settle_reviews(), 0, 'R41 the sweep does not touch it');
+select is(private.publish_due_reviews(), 0, 'R41 the sweep does not touch it');
 select is_empty('select from pg_statistic s where s.starelid = ''public.reviews''::regclass', 'R42 the planner knows nothing of it');
 select is_empty($$select from pg_attribute where attrelid = 'public.reviews'::regclass and attnum > 0 and attstattarget is distinct from 0$$, 'R43 and will not');
 
@@ -190,8 +190,8 @@ select results_eq('select review_count from public.property_ratings', 'values (1
 select tests.act_as('authenticated', eva) from world;
 select is_empty('update public.reviews set overall = 1 returning id', 'R65 the writer does not change it any more');
 select tests.act_as('postgres');
-select is(private.settle_reviews(), 1, 'R66 which counts one');
-select is(private.settle_reviews(), 0, 'R67 once');
+select is(private.publish_due_reviews(), 1, 'R66 which counts one');
+select is(private.publish_due_reviews(), 0, 'R67 once');
 select results_eq('select review_count, overall from public.property_ratings', 'values (2, 4.00)', 'R68 (3 + 5) / 2 = 4');
 
 -- moderation

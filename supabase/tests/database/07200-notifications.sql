@@ -105,13 +105,13 @@ select private.notify(ana, 'account_suspended', 'a1') from world;
 select public.record_bounce((select u.email from auth.users u, world where u.id = ana), '550');
 select is((select public.mail_to_send(jsonb_build_object('notification_id', n.id)) from public.notifications n where n.dedupe_key = 'a1'), null, 'N44 nothing goes to an address that bounced');
 select tests.act_as('authenticated', ana) from world;
-select throws_ok($$select public.forgive_bounce('ana@example.com')$$, 'PT403', null, 'N51 which nobody but an operator takes back');
+select throws_ok($$select public.clear_bounce('ana@example.com')$$, 'PT403', null, 'N51 which nobody but an operator takes back');
 select tests.act_as('postgres');
 create temporary table bounced on commit drop as select upper(u.email) as email from auth.users u, world where u.id = ana;
 grant select on bounced to authenticated;
 select tests.act_as('authenticated', olga) from world;
-select is((select public.forgive_bounce(email) from bounced), true, 'N52 an operator does');
-select is((select public.forgive_bounce(email) from bounced), false, 'N53 once');
+select is((select public.clear_bounce(email) from bounced), true, 'N52 an operator does');
+select is((select public.clear_bounce(email) from bounced), false, 'N53 once');
 select tests.act_as('postgres');
 select isnt((select public.mail_to_send(jsonb_build_object('notification_id', n.id)) from public.notifications n where n.dedupe_key = 'a1'), null, 'N54 and mails go there again');
 

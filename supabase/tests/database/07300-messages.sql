@@ -110,18 +110,18 @@ select lives_ok('insert into public.threads (property_id) select home from world
 
 -- blocking
 select tests.act_as('authenticated', ana) from world;
-select lives_ok('insert into public.blocks (blocked_id) select ben from world', 'M53 a host blocks a guest');
-select throws_ok('insert into public.blocks (blocked_id) select ana from world', '23514', null, 'M54 another one');
+select lives_ok('insert into public.blocked_profiles (blocked_id) select ben from world', 'M53 a host blocks a guest');
+select throws_ok('insert into public.blocked_profiles (blocked_id) select ana from world', '23514', null, 'M54 another one');
 select tests.act_as('authenticated', ben) from world;
-select is_empty('select from public.blocks', 'M55 who is not told');
+select is_empty('select from public.blocked_profiles', 'M55 who is not told');
 select lives_ok('select pg_temp.say(''When can we arrive?'')', 'M56 during a confirmed booking they write on');
 update world set thread = (select id from public.threads where booking_id is null);
 select throws_ok('select pg_temp.say(''Hello?'')', 'PT403', null, 'M57 elsewhere not');
-select is_empty('delete from public.blocks returning blocker_id', 'M58 nor does he end it');
+select is_empty('delete from public.blocked_profiles returning blocker_id', 'M58 nor does he end it');
 select tests.act_as('authenticated', mia) from world;
 select throws_ok('select pg_temp.say(''Hello?'')', 'PT403', null, 'M59 for the host''s side too');
 select tests.act_as('authenticated', ana) from world;
-select isnt_empty('delete from public.blocks returning blocker_id', 'M60 she ends it');
+select isnt_empty('delete from public.blocked_profiles returning blocker_id', 'M60 she ends it');
 
 -- limits
 select tests.act_as('postgres');

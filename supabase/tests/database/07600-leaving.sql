@@ -7,7 +7,7 @@ select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, nul
 grant select, update on world to anon, authenticated, service_role;
 update world set home = tests.create_property(ana);
 update world set stay = tests.create_booking(ben, home, current_date - 10, current_date - 7, 'confirmed', now() - interval '30 days');
-select private.settle_bookings();
+select private.expire_and_complete_bookings();
 
 select tests.act_as('authenticated', ben) from world;
 insert into public.reviews (booking_id, overall, accuracy, cleanliness, check_in, communication, location, value, comment)

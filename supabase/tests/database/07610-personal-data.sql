@@ -12,8 +12,8 @@ insert into personal values
     ('private.bounced_addresses', 'email', null, true, 'an address, exported with the account; no more is known'),
     ('public.co_host_invitations', 'email', 'id', true, ''),
     ('public.co_host_invitations', 'invited_by', 'id', true, ''),
-    ('public.blocks', 'blocker_id', 'blocked_id', true, ''),
-    ('public.blocks', 'blocked_id', null, true, 'who blocks somebody is not told'),
+    ('public.blocked_profiles', 'blocker_id', 'blocked_id', true, ''),
+    ('public.blocked_profiles', 'blocked_id', null, true, 'who blocks somebody is not told'),
     ('public.booking_alterations', 'answered_by_id', null, false, 'with the booking'),
     ('public.booking_alterations', 'proposed_by_id', null, false, 'with the booking'),
     ('public.cancellation_policies', 'host_id', 'id', false, 'bookings were made by it'),
@@ -80,7 +80,7 @@ update world set home = tests.create_property(ana), other = tests.create_propert
 update auth.users u set email_confirmed_at = now() from world where u.id = ben;
 update world set address = (select lower(u.email) from auth.users u where u.id = ben);
 update world set stay = tests.create_booking(ben, home, current_date - 10, current_date - 7, 'confirmed', now() - interval '30 days');
-select private.settle_bookings();
+select private.expire_and_complete_bookings();
 select private.post_transaction('test:settled', 'correction', 'Paid, and paid out', now(), array[
     row('guest', ben, 'EUR', stay, -b.guest_total)::private.posting, row('host_payable', ana, 'EUR', stay, b.host_total)::private.posting,
     row('stripe_clearing', null, 'EUR', stay, b.guest_total - b.host_total)::private.posting
@@ -105,11 +105,11 @@ update world set token = (select s.token from public.wishlist_shares s);
 insert into public.messages (thread_id, body) select t.id, 'Welcome!' from world, public.threads t where t.booking_id = stay;
 insert into public.reviews (booking_id, overall, cleanliness, communication) select stay, 5, 5, 5 from world;
 select tests.act_as('authenticated', eva) from world;
-insert into public.blocks (blocked_id) select ben from world;
+insert into public.blocked_profiles (blocked_id) select ben from world;
 select tests.act_as('authenticated', ben) from world;
 insert into public.co_host_invitations (property_id, email, level) select closed, 'x@example.com', 'calendar' from world;
 insert into public.host_blocks (property_id, check_in, check_out, note) select p, current_date + 100, current_date + 102, 'My sister comes' from world, unnest(array[other, closed]) as p;
-insert into public.blocks (blocked_id) select eva from world;
+insert into public.blocked_profiles (blocked_id) select eva from world;
 insert into public.messages (thread_id, body) select t.id, 'Thank you!' from world, public.threads t where t.booking_id = stay;
 insert into public.reviews (booking_id, overall, accuracy, cleanliness, check_in, communication, location, value) select stay, 5, 5, 5, 5, 5, 5, 5 from world;
 insert into public.notification_preferences (topic, mail) values ('reviews', 'digest');
@@ -150,7 +150,7 @@ select ok(e.what::jsonb ?& array['payments', 'payouts', 'payout_account', 'ledge
 
 -- money stands in the way
 create function pg_temp.codes(p_person uuid) returns text language sql as $$
-    select coalesce(string_agg(o.code, ' ' order by o.code), '') from private.departure_obstacles(p_person) o
+    select coalesce(string_agg(o.code, ' ' order by o.code), '') from private.account_deletion_blockers(p_person) o
 $$;
 select is(pg_temp.codes(ben), '', 'P12 Ben may leave') from world;
 update public.payments set status = 'processing';

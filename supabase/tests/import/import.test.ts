@@ -84,7 +84,7 @@ describe("a detailed file", () => {
       title: "Casa do Rio 🏠 & garden",
       description: 'Two floors, 1 < mi from the river.\n\nThe bell says "Rio".',
       property_type: "apartment",
-      room_type: "entire_place",
+      room_type: "entire_home",
       max_guests: 4,
       bedrooms: 2,
       beds: 3,

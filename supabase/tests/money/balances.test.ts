@@ -33,7 +33,7 @@ async function begin(bookingId: string, daysAgo: number) {
     await tx`update private.bookings set confirmed_at = now() - interval '100 days',
       check_in_at = now() - make_interval(days => ${daysAgo}, mins => 1) where id = ${bookingId}`;
   });
-  await sql`select private.balance_booking(${bookingId})`;
+  await sql`select private.reconcile_booking_money(${bookingId})`;
 }
 
 const charge = () => sql`select private.charge_balances(now())`;
@@ -179,7 +179,7 @@ describe("a stay of 70 nights", () => {
     await begin(booking.id, 27);
     const attempts = async () => {
       const [row] = await sql`
-        select count(*)::int as tried from private.money_tasks t join public.payments p on t.subject like p.id || ':%'
+        select count(*)::int as tried from private.stripe_tasks t join public.payments p on t.subject like p.id || ':%'
         where p.booking_id = ${booking.id} and t.kind = 'charge' and t.done_at is not null`;
       return Number(row?.tried);
     };

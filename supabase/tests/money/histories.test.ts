@@ -36,7 +36,7 @@ beforeAll(async () => {
   });
   await fetch(((await onboarding.json()) as { url: string }).url, { redirect: "manual" });
   await callFunction("connect", host, { action: "status" });
-  const [row] = await sql`select coalesce(max(id), 0)::int as id from private.money_tasks`;
+  const [row] = await sql`select coalesce(max(id), 0)::int as id from private.stripe_tasks`;
   lastTask = Number(row?.id);
 });
 afterAll(async () => {
@@ -103,8 +103,8 @@ async function live({ card, end, cutOff }: { card: string; end: string; cutOff: 
   const begun = await until(() => beginPayment(guest, booking.id).catch(() => undefined), "a payment");
   await payOnPage(begun, card);
   // a worker that died with what it had taken
-  if (cutOff) await sql`select from public.take_money_tasks(3)`;
-  if (cutOff) await sql`update private.money_tasks set leased_until = now() where done_at is null`;
+  if (cutOff) await sql`select from public.take_stripe_tasks(3)`;
+  if (cutOff) await sql`update private.stripe_tasks set leased_until = now() where done_at is null`;
   await control("release");
   if (end === "keep") return booking.id;
   await until(
@@ -156,7 +156,7 @@ it.skipIf(!isEmulated)(
         await untilBooksAgree(sql);
 
         const [books] = await sql`select
-        (select count(*)::int from private.money_tasks where dead_at is not null and id > ${lastTask}) as dead,
+        (select count(*)::int from private.stripe_tasks where dead_at is not null and id > ${lastTask}) as dead,
         (select count(*)::int from (
           select 1 from private.ledger_entries e join private.ledger_accounts a on a.id = e.account_id
           group by e.transaction_id, a.currency having sum(e.amount) <> 0) x) as unbalanced,

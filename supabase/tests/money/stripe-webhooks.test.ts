@@ -56,7 +56,7 @@ async function countEvents() {
 /** Waits until no task is left to do. */
 async function untilQuiet() {
   await until(async () => {
-    const rows = await sql`select 1 from private.money_tasks where done_at is null and dead_at is null`;
+    const rows = await sql`select 1 from private.stripe_tasks where done_at is null and dead_at is null`;
     return rows.length === 0 ? true : undefined;
   }, "the worker");
 }
@@ -100,7 +100,7 @@ describe.skipIf(!isEmulated)("refusals", () => {
     // what it is about is not at Stripe: it is laid aside, and can be seen
     const { id } = JSON.parse(account) as { id: string };
     await until(async () => {
-      const rows = await sql`select 1 from public.dead_money_tasks where subject = ${id}`;
+      const rows = await sql`select 1 from public.dead_stripe_tasks where subject = ${id}`;
       return rows.length > 0 ? true : undefined;
     }, "the dead letter");
   });
@@ -178,7 +178,7 @@ describe.skipIf(!isEmulated)("repetition and order", () => {
     await payOnPage(begun);
     const again = await until(async () => {
       const [task] = await sql`
-          select t.id, t.last_error from private.money_tasks t join private.stripe_events e on e.id = t.subject
+          select t.id, t.last_error from private.stripe_tasks t join private.stripe_events e on e.id = t.subject
           where t.kind = 'event' and t.attempts > 1 and e.type = 'payment_intent.succeeded' and e.object_id = ${intentOf(begun)}`;
       return task;
     }, "a second attempt");
@@ -187,7 +187,7 @@ describe.skipIf(!isEmulated)("repetition and order", () => {
     await control("faults", []);
     await untilStatus(guest, booking.id, "confirmed");
     await untilQuiet();
-    const [task] = await sql`select done_at, last_error from private.money_tasks where id = ${again.id}`;
+    const [task] = await sql`select done_at, last_error from private.stripe_tasks where id = ${again.id}`;
     expect(task).toEqual({ done_at: expect.any(Date), last_error: null });
   });
 });

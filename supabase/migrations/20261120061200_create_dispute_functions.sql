@@ -49,7 +49,7 @@ begin
         perform private.post_transaction(
             'dispute:' || (v_movement ->> 'id'), case when (v_movement ->> 'amount')::bigint < 0 then 'dispute' else 'dispute_won' end,
             'Dispute', to_timestamp((v_movement ->> 'created')::bigint),
-            private.settled(v_payment.booking_id, v_payment.currency, v_moved, v_movement)
+            private.settlement_postings(v_payment.booking_id, v_payment.currency, v_moved, v_movement)
                 || row('disputed', null, v_payment.currency, v_payment.booking_id, -v_moved)::private.posting,
             v_movement ->> 'id'
         );
@@ -72,7 +72,7 @@ begin
         (select coalesce(sum(d.amount) filter (where d.status not in ('won', 'warning_closed')), 0) from public.disputes d where d.payment_id = p.id)
     )
     where p.id = v_payment.id;
-    perform private.balance_booking(v_payment.booking_id);
+    perform private.reconcile_booking_money(v_payment.booking_id);
     return 'applied';
 end
 $$;

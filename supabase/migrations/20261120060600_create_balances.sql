@@ -1,6 +1,6 @@
 -- Purpose: what a booking means in money, at any moment: what guest, host and platform owe each other by it, and what of the
 -- guest's payments is too much.
--- Touches: private.booking_shares, balance_booking; triggers on private.bookings and public.cancellations; booking_transitions.
+-- Touches: private.booking_shares, reconcile_booking_money; triggers on private.bookings and public.cancellations; booking_transitions.
 -- Watch: nothing here is told what changed. It compares what should stand with what stands, and posts and refunds the
 -- difference, so it may be called at any time and any number of times. It runs at the commit of whatever changed a booking, under
 -- the booking's lock. A refund is exactly cancellations.refund_amount because that is what the booking then costs less.
@@ -80,13 +80,13 @@ begin
         )
         returning id into v_refund;
         update public.payments p set refunded_amount = p.refunded_amount + v_amount where p.id = v_payment.id;
-        perform private.ask_for('refund', v_refund::text);
+        perform private.enqueue_stripe_task('refund', v_refund::text);
         v_surplus := v_surplus - v_amount;
     end loop;
 end
 $$;
 comment on function private.refund_surplus is
-    'Asks for refunds of what was paid above p_due, of the newest payment first; what a dispute took or may take counts as gone, and what failed to go back waits for an operator. Called by balance_booking.';
+    'Asks for refunds of what was paid above p_due, of the newest payment first; what a dispute took or may take counts as gone, and what failed to go back waits for an operator. Called by reconcile_booking_money.';
 
 create function private.end_payments(p_booking private.bookings) returns void
 language plpgsql
@@ -100,24 +100,24 @@ begin
         where p.booking_id = p_booking.id and p.status in ('requires_payment', 'processing', 'authorized')
     loop
         if p_booking.status = 'awaiting_payment' and v_payment.status = 'authorized' then
-            perform private.ask_for('capture', v_payment.id::text);
+            perform private.enqueue_stripe_task('capture', v_payment.id::text);
         elsif v_payment.stripe_payment_intent_id is not null and v_payment.kind = 'booking'
             and p_booking.status in ('declined', 'withdrawn', 'expired', 'cancelled', 'no_show')
         then
-            perform private.ask_for('cancel', v_payment.id::text);
+            perform private.enqueue_stripe_task('cancel', v_payment.id::text);
         elsif v_payment.status = 'requires_payment' and v_payment.kind <> 'booking' and private.guest_due(p_booking, now()) <= 0 then
             update public.payments p set status = 'cancelled' where p.id = v_payment.id;
             if v_payment.stripe_payment_intent_id is not null then
-                perform private.ask_for('cancel', v_payment.id::text);
+                perform private.enqueue_stripe_task('cancel', v_payment.id::text);
             end if;
         end if;
     end loop;
 end
 $$;
 comment on function private.end_payments is
-    'Asks for the capture of what was authorised when the host has accepted, and for the end of payments of a booking that has ended, or of which nothing is due any more. Called by balance_booking.';
+    'Asks for the capture of what was authorised when the host has accepted, and for the end of payments of a booking that has ended, or of which nothing is due any more. Called by reconcile_booking_money.';
 
-create function private.balance_booking(p_booking_id uuid) returns void
+create function private.reconcile_booking_money(p_booking_id uuid) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -161,27 +161,27 @@ begin
     perform private.plan_charge(v_booking, v_shares.guest);
 end
 $$;
-comment on function private.balance_booking is
+comment on function private.reconcile_booking_money is
     'Makes ledger, refunds and payments of a booking what they should be as it stands. Called at the commit of whatever changes a booking, and when Stripe says something. Definer, because no role may write these.';
 
-create function private.balance_changed_booking() returns trigger
+create function private.reconcile_changed_booking_money() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    perform private.balance_booking((case tg_table_name when 'bookings' then to_jsonb(new) ->> 'id' else to_jsonb(new) ->> 'booking_id' end)::uuid);
+    perform private.reconcile_booking_money((case tg_table_name when 'bookings' then to_jsonb(new) ->> 'id' else to_jsonb(new) ->> 'booking_id' end)::uuid);
     return null;
 end
 $$;
-comment on function private.balance_changed_booking is
+comment on function private.reconcile_changed_booking_money is
     'Trigger at commit: balances the booking, with its lines and cancellation in place. Definer, because clients'' changes end here.';
 
-create constraint trigger balance_booking after update on private.bookings
+create constraint trigger reconcile_booking_money after update on private.bookings
     deferrable initially deferred for each row
     when (
         old.status is distinct from new.status or old.guest_total is distinct from new.guest_total
         or old.host_total is distinct from new.host_total
     )
-    execute function private.balance_changed_booking();
-create constraint trigger balance_booking after insert on public.cancellations
-    deferrable initially deferred for each row execute function private.balance_changed_booking();
+    execute function private.reconcile_changed_booking_money();
+create constraint trigger reconcile_booking_money after insert on public.cancellations
+    deferrable initially deferred for each row execute function private.reconcile_changed_booking_money();

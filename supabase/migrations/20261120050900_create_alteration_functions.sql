@@ -120,7 +120,7 @@ $$;
 comment on function private.propose_alteration is
     'Writes down what the caller wishes of a booking, with its price, and returns its id; an earlier proposal gives way. Called by alter_booking.';
 
-create function private.alter_booking(
+create function private.propose_alteration_as_caller(
     p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
 )
 returns uuid
@@ -128,7 +128,7 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    perform private.require_party(p_booking_id);
+    perform private.require_booking_party(p_booking_id);
     for v_attempt in 1..4 loop
         begin
             return private.propose_alteration(
@@ -140,18 +140,18 @@ begin
     end loop;
 end
 $$;
-grant execute on function private.alter_booking to authenticated;
-comment on function private.alter_booking is
+grant execute on function private.propose_alteration_as_caller to authenticated;
+comment on function private.propose_alteration_as_caller is
     'propose_alteration for the caller, now. Called by the trigger of public.bookings. Definer, because no role may write alterations.';
 
-create function private.update_booking() returns trigger
+create function private.bookings_instead_of_update() returns trigger
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_days constant date[] := private.read_days(array[new.check_in, new.check_out], array['check_in', 'check_out']);
+    v_days constant date[] := private.parse_dates(array[new.check_in, new.check_out], array['check_in', 'check_out']);
 begin
-    new.open_alteration_id := private.alter_booking(
+    new.open_alteration_id := private.propose_alteration_as_caller(
         old.id, v_days[1], v_days[2],
         new.adults, new.children, new.infants, new.pets
     );
@@ -165,12 +165,12 @@ begin
     return new;
 end
 $$;
-comment on function private.update_booking is
+comment on function private.bookings_instead_of_update is
     'Trigger: an update of the view proposes an alteration, as the caller, and answers with the booking as it is and the proposal''s id.';
 
-create trigger update_booking instead of update on public.bookings for each row execute function private.update_booking();
+create trigger bookings_instead_of_update instead of update on public.bookings for each row execute function private.bookings_instead_of_update();
 
-create function private.decide_alteration(p_alteration_id uuid, p_accept boolean, p_now timestamptz) returns uuid
+create function private.answer_alteration(p_alteration_id uuid, p_accept boolean, p_now timestamptz) returns uuid
 language plpgsql
 set search_path = ''
 as $$
@@ -210,7 +210,7 @@ begin
                 hint = 'Propose it again.';
         end if;
         if (v_wish.check_in, v_wish.check_out) <> (v_booking.check_in, v_booking.check_out) then
-            perform private.move_occupancy(v_booking.id, v_wish.check_in, v_wish.check_out);
+            perform private.move_reserved_nights(v_booking.id, v_wish.check_in, v_wish.check_out);
         end if;
         update private.bookings
         set
@@ -221,7 +221,7 @@ begin
             check_out_at = (v_wish.check_out + check_out_until) at time zone time_zone
         where id = v_booking.id;
         delete from public.booking_line_items i where i.booking_id = v_booking.id;
-        perform private.copy_lines(v_booking.id, v_quote.lines);
+        perform private.insert_line_items(v_booking.id, v_quote.lines);
     end if;
     update public.booking_alterations
     set
@@ -231,34 +231,34 @@ begin
     return v_booking.id;
 end
 $$;
-comment on function private.decide_alteration is
+comment on function private.answer_alteration is
     'Accepts, declines or withdraws a proposal at p_now and returns the booking''s id. Called by answer_alteration.';
 
-create function private.answer_alteration(p_alteration_id uuid, p_accept boolean) returns uuid
+create function private.answer_alteration_as_caller(p_alteration_id uuid, p_accept boolean) returns uuid
 language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    perform private.require_party((select a.booking_id from public.booking_alterations a where a.id = p_alteration_id));
+    perform private.require_booking_party((select a.booking_id from public.booking_alterations a where a.id = p_alteration_id));
     for v_attempt in 1..4 loop
         begin
-            return private.decide_alteration(p_alteration_id, p_accept, now());
+            return private.answer_alteration(p_alteration_id, p_accept, now());
         exception when deadlock_detected or serialization_failure or lock_not_available then
             perform private.wait_to_retry(v_attempt);
         end;
     end loop;
 end
 $$;
-grant execute on function private.answer_alteration to authenticated;
-comment on function private.answer_alteration is
-    'decide_alteration for the caller, now. Called by the functions below. Definer, because no role may write bookings.';
+grant execute on function private.answer_alteration_as_caller to authenticated;
+comment on function private.answer_alteration_as_caller is
+    'answer_alteration for the caller, now. Called by the functions below. Definer, because no role may write bookings.';
 
 create function public.accept_alteration(p_alteration_id uuid) returns setof public.bookings
 language plpgsql rows 1
 set search_path = ''
 as $$
 declare
-    v_booking uuid := private.answer_alteration(p_alteration_id, true);
+    v_booking uuid := private.answer_alteration_as_caller(p_alteration_id, true);
 begin
     return query select b.* from public.bookings b where b.id = v_booking;
 end
@@ -272,7 +272,7 @@ language plpgsql rows 1
 set search_path = ''
 as $$
 declare
-    v_booking uuid := private.answer_alteration(p_alteration_id, false);
+    v_booking uuid := private.answer_alteration_as_caller(p_alteration_id, false);
 begin
     return query select b.* from public.bookings b where b.id = v_booking;
 end

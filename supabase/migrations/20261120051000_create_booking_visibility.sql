@@ -1,6 +1,6 @@
 -- Purpose: what a booking changes for others: parties of a confirmed one see address and contact data, guests can read what they
 -- booked, what was never booked can be deleted, nobody leaves during a trip, and an export holds bookings.
--- Touches: private.my_visible_addresses, was_ever_booked, record_property, departure_obstacles; the policy of properties;
+-- Touches: private.my_visible_addresses, was_ever_booked, record_property, account_deletion_blockers; the policy of properties;
 -- public.booking_contacts, export_my_data.
 -- Watch: confirmed means confirmed this second: with the cancellation or the end of the stay the data are hidden again.
 
@@ -48,7 +48,7 @@ $$;
 comment on function private.was_ever_booked is
     'Whether somebody ever booked the property, or asked to. Called before a deletion. Definer, because it reads behind the policies.';
 
-create function private.contacts_of(p_booking_id uuid)
+create function private.booking_contacts(p_booking_id uuid)
 returns table (profile_id uuid, side public.booking_actor, display_name text, phone text, email text)
 language plpgsql stable security definer
 set search_path = ''
@@ -56,7 +56,7 @@ as $$
 declare
     v_booking private.bookings;
 begin
-    perform private.require_party(p_booking_id);
+    perform private.require_booking_party(p_booking_id);
     select b.* into v_booking from private.bookings b where b.id = p_booking_id;
     if v_booking.status <> 'confirmed' or v_booking.check_out_at <= now() then
         return;
@@ -73,8 +73,8 @@ begin
         where s.is_other_side or (select private.is_operator());
 end
 $$;
-grant execute on function private.contacts_of to authenticated;
-comment on function private.contacts_of is
+grant execute on function private.booking_contacts to authenticated;
+comment on function private.booking_contacts is
     'The other side''s phone and e-mail while a booking is confirmed. Called by public.booking_contacts. Definer, because no client may read another''s account.';
 
 create function public.booking_contacts(p_booking_id uuid)
@@ -82,7 +82,7 @@ returns table (profile_id uuid, side public.booking_actor, display_name text, ph
 language sql stable
 set search_path = ''
 as $$
-    select * from private.contacts_of(p_booking_id)
+    select * from private.booking_contacts(p_booking_id)
 $$;
 grant execute on function public.booking_contacts to authenticated;
 comment on function public.booking_contacts is

@@ -93,4 +93,4 @@ comment on column public.reconciliation_differences.currency is 'ISO 4217 code o
 comment on column public.reconciliation_differences.source is 'The charge, refund, transfer or other object that it is about.';
 grant select on public.reconciliation_differences to authenticated, service_role;
 
-insert into private.due_tasks (name, command, every) values ('reconcile', $$select private.wake_worker('reconcile')$$, '1 day');
+insert into private.periodic_tasks (name, command, every) values ('reconcile', $$select private.wake_worker('reconcile')$$, '1 day');

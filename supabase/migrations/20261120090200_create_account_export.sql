@@ -230,7 +230,7 @@ as $$
             ), '[]')
             from public.webhook_endpoints e
         ),
-        'blocks', (select coalesce(jsonb_agg(to_jsonb(b) - 'blocker_id' order by b.created_at), '[]') from public.blocks b),
+        'blocked_profiles', (select coalesce(jsonb_agg(to_jsonb(b) - 'blocker_id' order by b.created_at), '[]') from public.blocked_profiles b),
         'reports', (
             select coalesce(jsonb_agg(to_jsonb(r) - 'resolved_by' order by r.created_at, r.id), '[]')
             from public.reports r where r.reporter_id = auth.uid()

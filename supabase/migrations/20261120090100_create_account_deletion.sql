@@ -1,6 +1,6 @@
 -- Purpose: a person leaves.
 
-create function private.open_business(p_person uuid) returns table (code text, message text, id uuid)
+create function private.account_deletion_blockers_of_stays(p_person uuid) returns table (code text, message text, id uuid)
 language sql stable
 set search_path = ''
 as $$
@@ -28,9 +28,9 @@ as $$
     )
 $$;
 
-comment on function private.open_business is 'What of properties and bookings keeps a person from deleting their account. Called by departure_obstacles.';
+comment on function private.account_deletion_blockers_of_stays is 'What of properties and bookings keeps a person from deleting their account. Called by account_deletion_blockers.';
 
-create function private.open_money(p_person uuid) returns table (code text, message text, id uuid)
+create function private.account_deletion_blockers_of_money(p_person uuid) returns table (code text, message text, id uuid)
 language sql stable
 set search_path = ''
 as $$
@@ -67,15 +67,15 @@ as $$
     join private.bookings b on b.id = d.booking_id
     where p_person in (b.guest_id, b.host_id) and d.status not in ('won', 'lost', 'warning_closed')
 $$;
-comment on function private.open_money is 'What of money keeps a person from deleting their account. Called by departure_obstacles.';
+comment on function private.account_deletion_blockers_of_money is 'What of money keeps a person from deleting their account. Called by account_deletion_blockers.';
 
-create function private.departure_obstacles(p_person uuid) returns table (code text, message text, id uuid)
+create function private.account_deletion_blockers(p_person uuid) returns table (code text, message text, id uuid)
 language sql stable
 set search_path = ''
 as $$
-    select o.code, o.message, o.id from private.open_business(p_person) o
+    select o.code, o.message, o.id from private.account_deletion_blockers_of_stays(p_person) o
     union all
-    select o.code, o.message, o.id from private.open_money(p_person) o
+    select o.code, o.message, o.id from private.account_deletion_blockers_of_money(p_person) o
     union all
     (
         select
@@ -92,10 +92,10 @@ as $$
         order by b.check_out, b.id
     )
 $$;
-comment on function private.departure_obstacles is
-    'What keeps a person from deleting their account; no row when nothing does. Called by refuse_departure.';
+comment on function private.account_deletion_blockers is
+    'What keeps a person from deleting their account; no row when nothing does. Called by refuse_account_deletion.';
 
-create function private.refuse_departure() returns trigger
+create function private.refuse_account_deletion() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -105,7 +105,7 @@ begin
     -- whoever makes something for this person at this moment is waited for, and then waits
     perform from public.profiles p where p.id = old.id for update;
     select jsonb_agg(jsonb_build_object('code', o.code, 'message', o.message, 'id', o.id)) into v_obstacles
-    from private.departure_obstacles(old.id) o;
+    from private.account_deletion_blockers(old.id) o;
     if v_obstacles is not null then
         raise sqlstate 'PT409' using
             message = 'This account cannot be deleted yet.',
@@ -115,12 +115,12 @@ begin
     return old;
 end
 $$;
-comment on function private.refuse_departure is
+comment on function private.refuse_account_deletion is
     'Trigger on auth.users: refuses the deletion, an administrator''s too, with the list of what stands in the way as JSON. Definer, because Auth''s own role may not read public.';
 
-create trigger refuse_departure before delete on auth.users for each row execute function private.refuse_departure();
+create trigger refuse_account_deletion before delete on auth.users for each row execute function private.refuse_account_deletion();
 
-create function private.forget_person() returns trigger
+create function private.anonymize_person() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -148,10 +148,10 @@ begin
     return null;
 end
 $$;
-comment on function private.forget_person is
+comment on function private.anonymize_person is
     'Trigger on auth.users: anonymises the profile, removes what archived properties tell of the host, ends co-hosting, and queues the removal of the person''s files. Definer, because it runs as Auth''s role or as the deleting person.';
 
-create function private.forget_correspondence() returns trigger
+create function private.delete_correspondence() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -162,7 +162,7 @@ begin
     delete from public.wishlists w where w.owner_id = old.id;
     delete from public.wishlist_members m where m.profile_id = old.id;
     delete from public.webhook_endpoints e where e.owner_id = old.id;
-    delete from public.blocks b where old.id in (b.blocker_id, b.blocked_id);
+    delete from public.blocked_profiles b where old.id in (b.blocker_id, b.blocked_id);
     delete from public.thread_reads r where r.profile_id = old.id;
     delete from private.bounced_addresses b where b.email = lower(old.email);
     delete from public.payment_methods m where m.profile_id = old.id;
@@ -181,11 +181,11 @@ begin
     return null;
 end
 $$;
-comment on function private.forget_correspondence is
-    'Trigger on auth.users: deletes what only the person used, and their name from what others were told. Ledger, payments, published reviews and messages stay with those who read them, under the name "Deleted account"; files go with forget_person. Definer, because it runs as Auth''s role or as the deleting person.';
-create trigger forget_correspondence after delete on auth.users for each row execute function private.forget_correspondence();
+comment on function private.delete_correspondence is
+    'Trigger on auth.users: deletes what only the person used, and their name from what others were told. Ledger, payments, published reviews and messages stay with those who read them, under the name "Deleted account"; files go with anonymize_person. Definer, because it runs as Auth''s role or as the deleting person.';
+create trigger delete_correspondence after delete on auth.users for each row execute function private.delete_correspondence();
 
-create trigger forget_person after delete on auth.users for each row execute function private.forget_person();
+create trigger anonymize_person after delete on auth.users for each row execute function private.anonymize_person();
 
 create function private.delete_account() returns void
 language plpgsql security definer

@@ -1,7 +1,7 @@
 -- Purpose: what a host is due, when it is sent, and what is taken back.
 -- Touches: private.release_payouts.
 
-create function private.fix_payout_rate() returns trigger
+create function private.payout_rate_of_quote() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -17,9 +17,9 @@ begin
     return new;
 end
 $$;
-comment on function private.fix_payout_rate is
+comment on function private.payout_rate_of_quote is
     'Trigger: a booking keeps the currency of its host''s account and the rate of its quote. Definer, because it reads the host''s account for a guest.';
-create trigger fix_payout_rate before insert on private.bookings for each row execute function private.fix_payout_rate();
+create trigger payout_rate_of_quote before insert on private.bookings for each row execute function private.payout_rate_of_quote();
 
 create function private.host_share(p_booking_id uuid) returns bigint
 language plpgsql stable
@@ -37,7 +37,7 @@ end
 $$;
 comment on function private.host_share is 'What a host is to get of a booking in all, in minor units; below zero for a debt. Called by functions of the owner.';
 
-create function private.paid_part(p_booking private.bookings) returns numeric
+create function private.paid_fraction(p_booking private.bookings) returns numeric
 language sql stable
 set search_path = ''
 as $$
@@ -47,7 +47,7 @@ as $$
     end
     from private.booking_shares(p_booking.id) s
 $$;
-comment on function private.paid_part is
+comment on function private.paid_fraction is
     'Which part of what a guest owes by a booking in all is paid, 0 to 1. Called by released_share.';
 
 create function private.released_share(p_booking private.bookings, p_now timestamptz) returns numeric
@@ -64,17 +64,17 @@ as $$
         ) + private.duration('new_host_hold') then 0
         when p_booking.status in ('confirmed', 'completed') and p_now < p_booking.check_in_at + private.duration('payout_delay') then 0
         when p_booking.status in ('confirmed', 'completed') and p_booking.nights >= 28 then least(
-            private.paid_part(p_booking),
+            private.paid_fraction(p_booking),
             ceil(extract(epoch from p_now - p_booking.check_in_at - private.duration('payout_delay')) / (30 * 86400) + 0.000001)
                 * 30 / p_booking.nights
         )
-        else private.paid_part(p_booking)
+        else private.paid_fraction(p_booking)
     end
 $$;
 comment on function private.released_share is
-    'Which part of a host''s share of a booking may be paid out at p_now, 0 to 1. Called by payout_room.';
+    'Which part of a host''s share of a booking may be paid out at p_now, 0 to 1. Called by payable_amount.';
 
-create function private.payout_room(p_booking private.bookings, p_released numeric) returns bigint
+create function private.payable_amount(p_booking private.bookings, p_released numeric) returns bigint
 language sql stable
 set search_path = ''
 as $$
@@ -91,7 +91,7 @@ as $$
             where p.booking_id = p_booking.id and r.status = 'pending'
         ), 0)::bigint
 $$;
-comment on function private.payout_room is
+comment on function private.payable_amount is
     'What may still be paid out of a booking when p_released of the host''s share, 0 to 1, is released; below zero what is too much. Called by payout_due and begin_transfer.';
 
 create function private.payout_due(p_booking private.bookings, p_now timestamptz) returns bigint
@@ -101,14 +101,14 @@ as $$
     select case
         when r.in_all < 0 then r.in_all
         -- what is held back after it was paid is no debt
-        else greatest(0, private.payout_room(p_booking, private.released_share(p_booking, p_now)))
+        else greatest(0, private.payable_amount(p_booking, private.released_share(p_booking, p_now)))
     end
-    from (select private.payout_room(p_booking, 1) as in_all) r
+    from (select private.payable_amount(p_booking, 1) as in_all) r
 $$;
 comment on function private.payout_due is
     'What is to be paid out of a booking at p_now; below zero what the host has to give back. Called by functions of the owner.';
 
-create function private.take_back(p_booking private.bookings) returns void
+create function private.reverse_excess_payouts(p_booking private.bookings) returns void
 language plpgsql
 set search_path = ''
 as $$
@@ -141,20 +141,20 @@ begin
         )
         returning id into v_reversal;
         update public.payouts p set reversed_amount = p.reversed_amount + v_part where p.id = v_payout.id;
-        perform private.ask_for('reversal', v_reversal::text);
+        perform private.enqueue_stripe_task('reversal', v_reversal::text);
         v_excess := v_excess - v_part;
     end loop;
 end
 $$;
-comment on function private.take_back is
+comment on function private.reverse_excess_payouts is
     'Asks for the reversal of what a host was sent of a booking above their share. Called when a booking is balanced.';
 
-create function private.take_back_from_host() returns trigger
+create function private.reverse_excess_payouts_on_posting() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    perform private.take_back(b) from private.bookings b
+    perform private.reverse_excess_payouts(b) from private.bookings b
     where b.id in (
         select e.booking_id from private.ledger_entries e
         join private.ledger_accounts a on a.id = e.account_id and a.purpose = 'host_payable'
@@ -163,11 +163,11 @@ begin
     return null;
 end
 $$;
-comment on function private.take_back_from_host is
+comment on function private.reverse_excess_payouts_on_posting is
     'Trigger at commit: what changed a host''s share may have made a payout too large. Definer, because it follows what clients do.';
-create constraint trigger take_back_from_host after insert on private.ledger_transactions
+create constraint trigger reverse_excess_payouts_on_posting after insert on private.ledger_transactions
     deferrable initially deferred for each row when (new.kind in ('agreement', 'dispute_lost', 'correction', 'transfer'))
-    execute function private.take_back_from_host();
+    execute function private.reverse_excess_payouts_on_posting();
 
 create function private.release_payout(p_booking_id uuid, p_now timestamptz) returns boolean
 language plpgsql
@@ -204,11 +204,11 @@ begin
         values (
             v_booking.id, v_booking.host_id, v_booking.currency, v_due, coalesce(v_booking.payout_currency, v_booking.currency),
             case when v_booking.payout_currency is null then v_due
-                else private.converted(v_due, v_booking.currency, v_booking.payout_currency, v_booking.payout_rate) end
+                else private.convert_amount(v_due, v_booking.currency, v_booking.payout_currency, v_booking.payout_rate) end
         )
         on conflict do nothing
         returning id into v_payout;
-        perform private.ask_for('transfer', v_payout::text) where v_payout is not null;
+        perform private.enqueue_stripe_task('transfer', v_payout::text) where v_payout is not null;
     end if;
     return v_payout is not null;
 end

@@ -1,9 +1,9 @@
 -- Purpose: a booking, its nights, its lines and its cancellation say the same at every commit, whoever wrote them.
--- Touches: private.refuse_torn_booking, trigger on private.bookings.
+-- Touches: private.refuse_inconsistent_booking, trigger on private.bookings.
 -- Watch: an ordinary `update` of a superuser may make a legal change of status or dates; without this it would leave nights that
 -- end with the hold, or those of the old dates. Functions change one after the other, so it looks at the commit.
 
-create function private.refuse_torn_booking() returns trigger
+create function private.refuse_inconsistent_booking() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -33,22 +33,22 @@ begin
     if v_torn is not null then
         raise sqlstate 'PT409' using
             message = format('This booking and its %s would not say the same.', v_torn),
-            detail = jsonb_build_array(jsonb_build_object('code', 'torn_booking', 'part', v_torn, 'booking_id', new.id))::text,
+            detail = jsonb_build_array(jsonb_build_object('code', 'inconsistent_booking', 'part', v_torn, 'booking_id', new.id))::text,
             hint = 'Use accept_booking, confirm_booking, cancel_booking or an alteration: they change all of it.';
     end if;
     return null;
 end
 $$;
-comment on function private.refuse_torn_booking is
+comment on function private.refuse_inconsistent_booking is
     'Trigger at commit: refuses a booking whose nights, lines or cancellation are not what it says. Definer, because clients'' changes end here.';
 
-create constraint trigger refuse_torn_booking after insert on private.bookings
-    deferrable initially deferred for each row execute function private.refuse_torn_booking();
+create constraint trigger refuse_inconsistent_booking after insert on private.bookings
+    deferrable initially deferred for each row execute function private.refuse_inconsistent_booking();
 -- guard_booking lets expires_at change with the status alone
-create constraint trigger refuse_torn_booking_again after update on private.bookings
+create constraint trigger refuse_inconsistent_booking_on_update after update on private.bookings
     deferrable initially deferred for each row
     when (
         (old.status, old.check_in, old.check_out, old.guest_total, old.host_total)
         is distinct from (new.status, new.check_in, new.check_out, new.guest_total, new.host_total)
     )
-    execute function private.refuse_torn_booking();
+    execute function private.refuse_inconsistent_booking();

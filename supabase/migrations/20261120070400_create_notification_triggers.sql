@@ -122,7 +122,7 @@ begin
 end
 $$;
 comment on function private.send_check_in_details is
-    'Tells guests whose check-in is 48 hours away, or nearer, how to arrive; again when the first night changes. Called by run_due_work.';
+    'Tells guests whose check-in is 48 hours away, or nearer, how to arrive; again when the first night changes. Called by run_periodic_tasks.';
 create index bookings_check_in_at_idx on private.bookings (check_in_at) where status = 'confirmed';
 
 create function private.queue_digests() returns integer
@@ -149,9 +149,9 @@ begin
     return v_count;
 end
 $$;
-comment on function private.queue_digests is 'Queues one mail for everybody who has something unread that they want in a digest. Called by run_due_work every hour.';
+comment on function private.queue_digests is 'Queues one mail for everybody who has something unread that they want in a digest. Called by run_periodic_tasks every hour.';
 
-insert into private.due_tasks (name, command, every) values
+insert into private.periodic_tasks (name, command, every) values
     ('send_check_in_details', 'select private.send_check_in_details()', '1 minute'),
     ('queue_digests', 'select private.queue_digests()', '1 hour');
 

@@ -8,7 +8,7 @@ language sql stable
 set search_path = ''
 as $$
     select case
-            when p_booking.status in ('requested', 'awaiting_payment', 'confirmed', 'completed') then private.due_by(p_booking, p_at)
+            when p_booking.status in ('requested', 'awaiting_payment', 'confirmed', 'completed') then private.amount_due_by(p_booking, p_at)
             else (select s.guest from private.booking_shares(p_booking.id) s)
         end - private.paid_amount(p_booking.id)
 $$;
@@ -29,7 +29,7 @@ begin
     -- an alteration made it dearer or cheaper before it was paid
     if v_payment.id is not null and v_payment.amount <> p_due and v_payment.status = 'requires_payment' then
         update public.payments p set status = 'cancelled' where p.id = v_payment.id;
-        perform private.ask_for('cancel', v_payment.id::text);
+        perform private.enqueue_stripe_task('cancel', v_payment.id::text);
         v_payment := null;
     end if;
     if v_payment.id is null then
@@ -75,7 +75,7 @@ begin
     v_booking := private.lock_booking(p_booking_id, now());
     v_due := private.guest_due(v_booking, now());
     if v_booking.status = 'awaiting_payment' and v_due = 0 then
-        perform private.perform_action(p_booking_id, 'confirm', null, now());
+        perform private.change_booking_status(p_booking_id, 'confirm', null, now());
         return jsonb_build_object('booking_status', 'confirmed', 'amount', 0, 'currency', v_booking.currency);
     elsif v_due <= 0 then
         raise sqlstate 'PT409' using
@@ -123,7 +123,7 @@ begin
         raise sqlstate 'PT409' using message = 'This payment has another PaymentIntent.', hint = 'Read it again.';
     end if;
     -- the booking may have ended while Stripe was asked
-    perform private.balance_booking(v_booking);
+    perform private.reconcile_booking_money(v_booking);
 end
 $$;
 grant execute on function public.attach_payment to service_role;
@@ -136,12 +136,12 @@ set search_path = ''
 as $$
 begin
     if p_booking.status = 'awaiting_payment' then
-        perform private.perform_action(p_booking.id, 'confirm', null, now());
+        perform private.change_booking_status(p_booking.id, 'confirm', null, now());
     elsif p_booking.status = 'expired' and now() < p_booking.check_in_at then
         begin
-            perform private.perform_action(p_booking.id, 'confirm', 'The payment came when the hold had ended; the nights were still free.', now());
+            perform private.change_booking_status(p_booking.id, 'confirm', 'The payment came when the hold had ended; the nights were still free.', now());
         exception when sqlstate 'PT409' or exclusion_violation then
-            -- the nights are somebody else's: balance_booking sends the money back
+            -- the nights are somebody else's: reconcile_booking_money sends the money back
             null;
         end;
     end if;
@@ -202,7 +202,7 @@ begin
     if v_status = 'captured' and v_payment.status <> 'captured' then
         perform private.post_transaction(
             'charge:' || (p_intent ->> 'charge'), 'charge', 'Payment', to_timestamp((p_intent ->> 'created')::bigint),
-            private.settled(
+            private.settlement_postings(
                 v_payment.booking_id, v_payment.currency, (p_intent ->> 'amount_received')::bigint, p_intent -> 'settlement'
             ) || row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, -(p_intent ->> 'amount_received')::bigint)::private.posting,
             p_intent #>> '{settlement,id}'
@@ -223,10 +223,10 @@ begin
             capture_before = to_timestamp((p_intent ->> 'capture_before')::bigint)
         where p.id = v_payment.id;
         if v_status = 'cancelled' and v_payment.kind = 'booking' and v_booking.status in ('requested', 'awaiting_payment') then
-            perform private.perform_action(v_booking.id, 'withdraw', 'The payment was cancelled.', now());
+            perform private.change_booking_status(v_booking.id, 'withdraw', 'The payment was cancelled.', now());
         end if;
     end if;
-    perform private.balance_booking(v_payment.booking_id);
+    perform private.reconcile_booking_money(v_payment.booking_id);
     return 'applied';
 end
 $$;
@@ -269,7 +269,7 @@ begin
         if p_refund #>> '{settlement,id}' is not null then
             perform private.post_transaction(
                 v_key, 'refund', 'Refund', to_timestamp((p_refund ->> 'created')::bigint),
-                private.settled(v_payment.booking_id, v_payment.currency, -v_refund.amount, p_refund -> 'settlement')
+                private.settlement_postings(v_payment.booking_id, v_payment.currency, -v_refund.amount, p_refund -> 'settlement')
                     || row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, v_refund.amount)::private.posting,
                 p_refund #>> '{settlement,id}'
             );
@@ -281,7 +281,7 @@ begin
         if exists (select from private.ledger_transactions t where t.key = v_key) then
             perform private.post_transaction(
                 'refund_failed:' || (p_refund ->> 'id'), 'refund_failed', 'Refund that came back', now(),
-                private.settled(v_payment.booking_id, v_payment.currency, v_refund.amount, p_refund -> 'failure_settlement')
+                private.settlement_postings(v_payment.booking_id, v_payment.currency, v_refund.amount, p_refund -> 'failure_settlement')
                     || row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, -v_refund.amount)::private.posting,
                 p_refund #>> '{failure_settlement,id}'
             );
@@ -291,7 +291,7 @@ begin
         where r.id = v_refund.id;
         update public.payments p set refunded_amount = p.refunded_amount - v_refund.amount where p.id = v_payment.id;
     end if;
-    perform private.balance_booking(v_payment.booking_id);
+    perform private.reconcile_booking_money(v_payment.booking_id);
     return 'applied';
 end
 $$;
@@ -328,7 +328,7 @@ begin
         select p.* from public.payments p where p.status = 'authorized' and p.capture_before < p_now + interval '1 hour'
     loop
         if (private.lock_booking(v_payment.booking_id, p_now)).status = 'requested' then
-            perform private.perform_action(v_payment.booking_id, 'withdraw', 'The card''s authorisation ended before the host answered.', p_now);
+            perform private.change_booking_status(v_payment.booking_id, 'withdraw', 'The card''s authorisation ended before the host answered.', p_now);
         end if;
     end loop;
 end

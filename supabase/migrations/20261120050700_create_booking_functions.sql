@@ -1,5 +1,5 @@
 -- Purpose: booking a stay by POST, giving up an unpaid one by DELETE, and the frame that every act on a booking runs in.
--- Touches: triggers on public.bookings; private.book_stay, make_booking, lock_booking, act_on_booking.
+-- Touches: triggers on public.bookings; private.create_booking_as_caller, create_booking, lock_booking, change_booking_status_as_caller.
 -- Watch: whoever repeats a request with its key gets the booking that the first one made, which only a view's trigger can answer
 -- to an INSERT. Deadlocks and serialization failures, which nothing here should cause, are tried again before a client hears.
 
@@ -17,7 +17,7 @@ begin
         update private.bookings b set status = 'expired', status_at = b.expires_at
         where b.id = p_booking_id
         returning b.* into v_booking;
-        perform private.vacate(p_booking_id);
+        perform private.release_nights(p_booking_id);
     elsif v_booking.status = 'confirmed' and v_booking.check_out_at <= p_now then
         update private.bookings b set status = 'completed', status_at = b.check_out_at
         where b.id = p_booking_id
@@ -29,7 +29,7 @@ $$;
 comment on function private.lock_booking is
     'Waits for the property, then the booking, and returns it as it stands at p_now; null when there is none. Called before anything is done to a booking.';
 
-create function private.make_booking(
+create function private.create_booking(
     p_guest_id uuid, p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer,
     p_infants integer, p_pets integer, p_quote_id uuid, p_idempotency_key text, p_now timestamptz
 )
@@ -66,7 +66,7 @@ begin
         end if;
     end if;
 
-    -- a token outlives its account; the lock meets that of refuse_departure, and of the guest's other requests
+    -- a token outlives its account; the lock meets that of refuse_account_deletion, and of the guest's other requests
     perform from public.profiles g where g.id = p_guest_id and g.deleted_at is null for no key update;
     if not found then
         raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
@@ -91,7 +91,7 @@ begin
     v_quote := private.compute_quote(
         v_property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_guest_id, p_now
     );
-    if not private.quote_holds(p_quote_id, v_quote.terms_hash, p_guest_id, p_now) then
+    if not private.quote_is_valid(p_quote_id, v_quote.terms_hash, p_guest_id, p_now) then
         raise sqlstate 'PT409' using
             message = 'This quote no longer holds.',
             detail = jsonb_build_array(jsonb_build_object('code', 'stale_quote', 'quote', to_jsonb(v_quote)))::text,
@@ -118,15 +118,15 @@ begin
         v_quote.cancellation_steps, v_quote.house_rules_version, p_quote_id, p_idempotency_key, v_request_hash
     )
     returning id into v_id;
-    perform private.occupy(v_id, p_property_id, p_check_in, p_check_out, v_expires_at);
-    perform private.copy_lines(v_id, v_quote.lines);
+    perform private.reserve_nights(v_id, p_property_id, p_check_in, p_check_out, v_expires_at);
+    perform private.insert_line_items(v_id, v_quote.lines);
     return v_id;
 end
 $$;
-comment on function private.make_booking is
-    'Books a stay for p_guest_id at p_now and returns the booking''s id, or that of the booking that the same request with this key made before. 409 when the nights are taken or the quote is stale, 422 with every rule that is broken, 429 when the guest has too many unpaid bookings. Called by book_stay.';
+comment on function private.create_booking is
+    'Books a stay for p_guest_id at p_now and returns the booking''s id, or that of the booking that the same request with this key made before. 409 when the nights are taken or the quote is stale, 422 with every rule that is broken, 429 when the guest has too many unpaid bookings. Called by create_booking_as_caller.';
 
-create function private.copy_lines(p_booking_id uuid, p_lines public.quote_line[]) returns void
+create function private.insert_line_items(p_booking_id uuid, p_lines public.quote_line[]) returns void
 language sql
 set search_path = ''
 as $$
@@ -137,9 +137,9 @@ as $$
     from unnest(p_lines)
         with ordinality as l (kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount, position)
 $$;
-comment on function private.copy_lines is 'Writes the lines of a quote to a booking. Called by booking and alteration.';
+comment on function private.insert_line_items is 'Writes the lines of a quote to a booking. Called by booking and alteration.';
 
-create function private.book_stay(
+create function private.create_booking_as_caller(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
     p_quote_id uuid, p_idempotency_key text
 )
@@ -150,7 +150,7 @@ as $$
 begin
     for v_attempt in 1..4 loop
         begin
-            return private.make_booking(
+            return private.create_booking(
                 auth.uid(), p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_quote_id,
                 p_idempotency_key, now()
             );
@@ -160,16 +160,16 @@ begin
     end loop;
 end
 $$;
-grant execute on function private.book_stay to authenticated;
-comment on function private.book_stay is
+grant execute on function private.create_booking_as_caller to authenticated;
+comment on function private.create_booking_as_caller is
     'Books for the caller, now. Called by the trigger of public.bookings. Definer, because no role may write bookings.';
 
-create function private.insert_booking() returns trigger
+create function private.bookings_instead_of_insert() returns trigger
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_days constant date[] := private.read_days(array[new.check_in, new.check_out], array['check_in', 'check_out']);
+    v_days constant date[] := private.parse_dates(array[new.check_in, new.check_out], array['check_in', 'check_out']);
     v_id uuid;
 begin
     if auth.uid() is null then
@@ -177,7 +177,7 @@ begin
     elsif not exists (select from public.properties p where p.id = new.property_id) then
         raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check property_id.';
     end if;
-    v_id := private.book_stay(
+    v_id := private.create_booking_as_caller(
         new.property_id, v_days[1], v_days[2],
         coalesce(new.adults, 1), coalesce(new.children, 0), coalesce(new.infants, 0), coalesce(new.pets, 0), new.quote_id,
         new.idempotency_key
@@ -186,11 +186,11 @@ begin
     return new;
 end
 $$;
-comment on function private.insert_booking is 'Trigger: an insert into the view books, as the caller, and answers with the booking.';
+comment on function private.bookings_instead_of_insert is 'Trigger: an insert into the view books, as the caller, and answers with the booking.';
 
-create trigger insert_booking instead of insert on public.bookings for each row execute function private.insert_booking();
+create trigger bookings_instead_of_insert instead of insert on public.bookings for each row execute function private.bookings_instead_of_insert();
 
-create function private.perform_action(p_booking_id uuid, p_action text, p_reason text, p_now timestamptz) returns void
+create function private.change_booking_status(p_booking_id uuid, p_action text, p_reason text, p_now timestamptz) returns void
 language plpgsql
 set search_path = ''
 as $$
@@ -205,30 +205,30 @@ begin
     case p_action
         when 'withdraw' then
             update private.bookings set status = 'withdrawn', status_at = p_now, status_reason = p_reason where id = p_booking_id;
-            perform private.vacate(p_booking_id);
+            perform private.release_nights(p_booking_id);
         when 'decline' then
             update private.bookings set status = 'declined', status_at = p_now, status_reason = p_reason where id = p_booking_id;
-            perform private.vacate(p_booking_id);
+            perform private.release_nights(p_booking_id);
         when 'accept' then
             v_expires_at := p_now + private.duration('unpaid_hold');
             update private.bookings
             set status = 'awaiting_payment', status_at = p_now, status_reason = p_reason, expires_at = v_expires_at
             where id = p_booking_id;
-            if not private.extend_occupancy(p_booking_id, v_expires_at) then
-                perform private.occupy(p_booking_id, v_booking.property_id, v_booking.check_in, v_booking.check_out, v_expires_at);
+            if not private.extend_reserved_nights(p_booking_id, v_expires_at) then
+                perform private.reserve_nights(p_booking_id, v_booking.property_id, v_booking.check_in, v_booking.check_out, v_expires_at);
             end if;
         when 'confirm' then
             update private.bookings set status = 'confirmed', status_at = p_now, status_reason = p_reason where id = p_booking_id;
-            if not private.extend_occupancy(p_booking_id) then
-                perform private.occupy(p_booking_id, v_booking.property_id, v_booking.check_in, v_booking.check_out);
+            if not private.extend_reserved_nights(p_booking_id) then
+                perform private.reserve_nights(p_booking_id, v_booking.property_id, v_booking.check_in, v_booking.check_out);
             end if;
     end case;
 end
 $$;
-comment on function private.perform_action is
-    'Moves a booking at p_now, with its nights; the table''s trigger decides whether that may be. Called by act_on_booking.';
+comment on function private.change_booking_status is
+    'Moves a booking at p_now, with its nights; the table''s trigger decides whether that may be. Called by change_booking_status_as_caller.';
 
-create function private.require_party(p_booking_id uuid) returns void
+create function private.require_booking_party(p_booking_id uuid) returns void
 language plpgsql stable security definer
 set search_path = ''
 as $$
@@ -246,18 +246,18 @@ begin
     end if;
 end
 $$;
-comment on function private.require_party is
+comment on function private.require_booking_party is
     'Refuses who may not see a booking with 404, as if there were none. Called by what acts on bookings. Definer, because it reads behind the policies.';
 
-create function private.act_on_booking(p_booking_id uuid, p_action text, p_reason text default null) returns void
+create function private.change_booking_status_as_caller(p_booking_id uuid, p_action text, p_reason text default null) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    perform private.require_party(p_booking_id);
+    perform private.require_booking_party(p_booking_id);
     for v_attempt in 1..4 loop
         begin
-            perform private.perform_action(p_booking_id, p_action, p_reason, now());
+            perform private.change_booking_status(p_booking_id, p_action, p_reason, now());
             return;
         exception when deadlock_detected or serialization_failure or lock_not_available then
             perform private.wait_to_retry(v_attempt);
@@ -265,29 +265,29 @@ begin
     end loop;
 end
 $$;
-grant execute on function private.act_on_booking to authenticated, service_role;
-comment on function private.act_on_booking is
+grant execute on function private.change_booking_status_as_caller to authenticated, service_role;
+comment on function private.change_booking_status_as_caller is
     'Does something to a booking as the caller, now. Called by the functions below and the view''s triggers. Definer, because no role may write bookings.';
 
-create function private.delete_booking() returns trigger
+create function private.bookings_instead_of_delete() returns trigger
 language plpgsql
 set search_path = ''
 as $$
 begin
-    perform private.act_on_booking(old.id, 'withdraw');
+    perform private.change_booking_status_as_caller(old.id, 'withdraw');
     return old;
 end
 $$;
-comment on function private.delete_booking is 'Trigger: a delete from the view gives up an unpaid hold or request, as the caller.';
+comment on function private.bookings_instead_of_delete is 'Trigger: a delete from the view gives up an unpaid hold or request, as the caller.';
 
-create trigger delete_booking instead of delete on public.bookings for each row execute function private.delete_booking();
+create trigger bookings_instead_of_delete instead of delete on public.bookings for each row execute function private.bookings_instead_of_delete();
 
 create function public.accept_booking(p_booking_id uuid, p_reason text default null) returns setof public.bookings
 language plpgsql rows 1
 set search_path = ''
 as $$
 begin
-    perform private.act_on_booking(p_booking_id, 'accept', p_reason);
+    perform private.change_booking_status_as_caller(p_booking_id, 'accept', p_reason);
     return query select b.* from public.bookings b where b.id = p_booking_id;
 end
 $$;
@@ -300,7 +300,7 @@ language plpgsql rows 1
 set search_path = ''
 as $$
 begin
-    perform private.act_on_booking(p_booking_id, 'decline', p_reason);
+    perform private.change_booking_status_as_caller(p_booking_id, 'decline', p_reason);
     return query select b.* from public.bookings b where b.id = p_booking_id;
 end
 $$;
@@ -313,7 +313,7 @@ language plpgsql rows 1
 set search_path = ''
 as $$
 begin
-    perform private.act_on_booking(p_booking_id, 'confirm', p_reason);
+    perform private.change_booking_status_as_caller(p_booking_id, 'confirm', p_reason);
     return query select b.* from public.bookings b where b.id = p_booking_id;
 end
 $$;
@@ -321,7 +321,7 @@ grant execute on function public.confirm_booking to authenticated, service_role;
 comment on function public.confirm_booking is
     'Confirms an unpaid hold: for operators and the service role, until payments do it. Answers with the booking.';
 
-create function private.settle_bookings(p_now timestamptz default now(), p_limit integer default 1000) returns integer
+create function private.expire_and_complete_bookings(p_now timestamptz default now(), p_limit integer default 1000) returns integer
 language plpgsql
 set search_path = ''
 as $$
@@ -352,7 +352,7 @@ begin
     return v_count;
 end
 $$;
-comment on function private.settle_bookings is
-    'Writes down which holds and requests have expired and which stays are completed by p_now, and says how many. Reading does not depend on it. Called every minute by run_due_work.';
+comment on function private.expire_and_complete_bookings is
+    'Writes down which holds and requests have expired and which stays are completed by p_now, and says how many. Reading does not depend on it. Called every minute by run_periodic_tasks.';
 
-insert into private.due_tasks (name, command, every) values ('settle_bookings', 'select private.settle_bookings()', '10 seconds');
+insert into private.periodic_tasks (name, command, every) values ('expire_and_complete_bookings', 'select private.expire_and_complete_bookings()', '10 seconds');

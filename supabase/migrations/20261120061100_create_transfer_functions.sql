@@ -13,7 +13,7 @@ begin
     select p.* into v_payout from public.payouts p where p.id = p_payout_id for update;
     -- once Stripe may have been asked, the same is asked again until it is known
     if v_payout.status = 'pending' and v_payout.asked_at is null
-        and private.payout_room(v_booking, private.released_share(v_booking, now())) < 0
+        and private.payable_amount(v_booking, private.released_share(v_booking, now())) < 0
     then
         update public.payouts p set status = 'cancelled' where p.id = p_payout_id;
         v_payout.status := 'cancelled';
@@ -52,7 +52,7 @@ begin
     end if;
     perform private.post_transaction(
         'transfer:' || (p_transfer ->> 'id'), 'transfer', 'Payout', to_timestamp((p_transfer ->> 'created')::bigint),
-        private.settled(v_payout.booking_id, v_payout.currency, -v_payout.amount, jsonb_build_object(
+        private.settlement_postings(v_payout.booking_id, v_payout.currency, -v_payout.amount, jsonb_build_object(
             'currency', v_payout.sent_currency, 'amount', -v_amount, 'fee', 0, 'net', -v_amount
         )) || row('host_payable', v_payout.host_id, v_payout.currency, v_payout.booking_id, v_payout.amount)::private.posting,
         p_transfer ->> 'balance_transaction'
@@ -66,7 +66,7 @@ begin
         );
         if private.post_transaction(
             'reversal:' || (v_reversal ->> 'id'), 'reversal', 'Payout taken back', to_timestamp((v_reversal ->> 'created')::bigint),
-            private.settled(v_payout.booking_id, v_payout.currency, v_amount, jsonb_build_object(
+            private.settlement_postings(v_payout.booking_id, v_payout.currency, v_amount, jsonb_build_object(
                 'currency', v_payout.sent_currency, 'amount', v_back, 'fee', 0, 'net', v_back
             )) || row('host_payable', v_payout.host_id, v_payout.currency, v_payout.booking_id, -v_amount)::private.posting,
             v_reversal ->> 'balance_transaction'

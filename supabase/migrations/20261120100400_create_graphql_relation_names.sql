@@ -36,9 +36,9 @@ comment on constraint threads_guest_fkey on public.threads is
     '@graphql({"foreign_name": "guest", "local_name": "threadsAsGuestCollection"})';
 comment on constraint threads_host_fkey on public.threads is
     '@graphql({"foreign_name": "host", "local_name": "threadsAsHostCollection"})';
-comment on constraint blocks_blocker_fkey on public.blocks is
+comment on constraint blocked_profiles_blocker_fkey on public.blocked_profiles is
     '@graphql({"foreign_name": "blocker", "local_name": "blocksMadeCollection"})';
-comment on constraint blocks_blocked_fkey on public.blocks is
+comment on constraint blocked_profiles_blocked_fkey on public.blocked_profiles is
     '@graphql({"foreign_name": "blocked", "local_name": "blocksReceivedCollection"})';
 
 comment on constraint wishlist_items_added_by_fkey on public.wishlist_items is

@@ -119,7 +119,7 @@ grant execute on function public.record_bounce to service_role;
 comment on function public.record_bounce is
     'Notes that an address does not exist, so that nothing is sent there any more. For the worker and for a mail provider''s webhook: service role only. Definer, because it writes to schema private.';
 
-create function private.forgive_bounce(p_email text) returns boolean
+create function private.clear_bounce(p_email text) returns boolean
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -129,17 +129,17 @@ begin
     return found;
 end
 $$;
-grant execute on function private.forgive_bounce to authenticated, service_role;
-comment on function private.forgive_bounce is 'See public.forgive_bounce. Definer, because it writes to schema private.';
+grant execute on function private.clear_bounce to authenticated, service_role;
+comment on function private.clear_bounce is 'See public.clear_bounce. Definer, because it writes to schema private.';
 
-create function public.forgive_bounce(p_email text) returns boolean
+create function public.clear_bounce(p_email text) returns boolean
 language sql
 set search_path = ''
 as $$
-    select private.forgive_bounce(p_email)
+    select private.clear_bounce(p_email)
 $$;
-grant execute on function public.forgive_bounce to authenticated, service_role;
-comment on function public.forgive_bounce is
+grant execute on function public.clear_bounce to authenticated, service_role;
+comment on function public.clear_bounce is
     'Lets mails go to an address again that a server had refused; false when none had. For operators.';
 
 create function public.unsubscribe(p_token text) returns text

@@ -55,7 +55,7 @@ begin
 end
 $$;
 comment on function private.plan_charge is
-    'Writes down when a booking''s card is charged next; p_share is what the guest owes by it as it stands. Called by balance_booking.';
+    'Writes down when a booking''s card is charged next; p_share is what the guest owes by it as it stands. Called by reconcile_booking_money.';
 
 create function private.charge_balance(p_booking_id uuid, p_now timestamptz) returns void
 language plpgsql
@@ -83,8 +83,8 @@ begin
         update public.payments p set last_error = 'There is no card to charge.' where p.id = v_payment.id and p.status = 'requires_payment';
     elsif v_payment.status = 'requires_payment' then
         update public.payments p set payment_method_id = v_method where p.id = v_payment.id;
-        perform private.ask_for('charge', format('%s:%s', v_payment.id, 1 + (
-            select count(*) from private.money_tasks t where t.kind = 'charge' and t.subject like v_payment.id || ':%'
+        perform private.enqueue_stripe_task('charge', format('%s:%s', v_payment.id, 1 + (
+            select count(*) from private.stripe_tasks t where t.kind = 'charge' and t.subject like v_payment.id || ':%'
         )));
     end if;
     update private.planned_charges c

@@ -24,7 +24,7 @@ begin
     end;
     perform private.wake_worker('money-worker')
     where exists (
-        select from private.money_tasks t
+        select from private.stripe_tasks t
         where
             t.done_at is null and t.dead_at is null and t.run_at <= now()
             and (t.leased_until is null or t.leased_until <= now())
@@ -33,4 +33,4 @@ end
 $$;
 comment on function private.move_money is 'Everything that is due by the clock. Called every ten seconds.';
 
-insert into private.due_tasks (name, command, every) values ('move_money', 'select private.move_money()', '10 seconds');
+insert into private.periodic_tasks (name, command, every) values ('move_money', 'select private.move_money()', '10 seconds');

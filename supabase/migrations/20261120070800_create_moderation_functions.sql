@@ -187,7 +187,7 @@ comment on function private.notify_of_suspended_property is 'Trigger: tells a ho
 create trigger notify_of_suspended_property after update of status on public.properties for each row
     when (new.status = 'suspended' and old.status <> 'suspended') execute function private.notify_of_suspended_property();
 
-create function private.open_cases_of_property() returns trigger
+create function private.open_cases_for_property() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -207,10 +207,10 @@ begin
     return null;
 end
 $$;
-comment on function private.open_cases_of_property is
+comment on function private.open_cases_for_property is
     'Trigger: running and coming stays at a place that is suspended become cases in the queue. Definer, because it runs as the operator.';
 create trigger open_cases after update of status on public.properties for each row
-    when (new.status = 'suspended' and old.status <> 'suspended') execute function private.open_cases_of_property();
+    when (new.status = 'suspended' and old.status <> 'suspended') execute function private.open_cases_for_property();
 
 create function private.audit_trail(p_id uuid)
 returns table (at timestamptz, source text, event text, actor_id uuid, actor text, reason text, before jsonb, after jsonb)

@@ -14,10 +14,10 @@ create type private.search as (
     arrivals date[], nights integer, weekend_nights integer, months integer, adults integer, children integer, infants integer, pets integer,
     currency text, min_price bigint, max_price bigint, guest_percent numeric, most_a_night double precision,
     amenities bigint, refused bigint, cancellation_policies text[], bedrooms integer, beds integer, bathrooms real,
-    place_names text[], words tsquery, sort text, after text
+    area_names text[], words tsquery, sort text, after text
 );
 comment on type private.search is
-    'What is asked of search, checked, and in the terms of property_search: places in metres of the web map''s square; amenities and refused as bits. middle and radius, in metres, infinity without one: of a circle, or of the order by distance. arrivals: the first days that will do, in their order; null without dates, else nights says how long, weekend_nights how many of the first stay''s are of a weekend, and months, as month_bits says, where all lie. guest_percent: the platform''s fee. most_a_night: what a night may cost, in ten-thousandths of a whole unit; infinity for any.';
+    'What is asked of search, checked, and in the terms of property_search: places in metres of the web map''s square; amenities and refused as bits. middle and radius, in metres, infinity without one: of a circle, or of the order by distance. arrivals: the first days that will do, in their order; null without dates, else nights says how long, weekend_nights how many of the first stay''s are of a weekend, and months, as month_mask says, where all lie. guest_percent: the platform''s fee. most_a_night: what a night may cost, in ten-thousandths of a whole unit; infinity for any.';
 
 create type private.search_candidate as (property_id uuid, sort_key double precision, distance double precision);
 comment on type private.search_candidate is
@@ -58,7 +58,7 @@ declare
     v_easts double precision[];
 begin
     -- Tiles have to be few, and to have enough of themselves in the viewport.
-    if p_search.sort = 'price' and num_nonnulls(p_search.radius, p_search.words, p_search.place_names) = 0
+    if p_search.sort = 'price' and num_nonnulls(p_search.radius, p_search.words, p_search.area_names) = 0
         and least(p_search.east - p_search.west, p_search.north - p_search.south) > 8000
         and ((p_search.east - p_search.west) / 64000 + 1) * ((p_search.north - p_search.south) / 64000 + 1) <= 64 then
         with cheapest as materialized (
@@ -104,7 +104,7 @@ begin
                 where
                     s.tile = t.row * 10000 + u.col and s.least_night <= k.most_a_night
                     and s.x between k.west and k.east and s.y between k.south and k.north
-                    and s.misfits & k.refused = 0 and s.amenities & k.amenities = k.amenities
+                    and s.lacks & k.refused = 0 and s.amenities & k.amenities = k.amenities
                 order by s.least_night, s.property_id
                 limit 2 * p_limit
             ) s
@@ -187,7 +187,7 @@ begin
                             * case when k.is_month then s.month_rent_share when k.is_week then s.week_rent_share else s.rent_share end
                             as rent
                     ) r
-                    where s.y between k.south and k.north and s.misfits & k.refused = 0 and s.amenities & k.amenities = k.amenities
+                    where s.y between k.south and k.north and s.lacks & k.refused = 0 and s.amenities & k.amenities = k.amenities
                     offset 0
                 ) a
                 where
@@ -196,9 +196,9 @@ begin
                     and (p_search.words is null or a.property_id in (
                         select m.property_id from private.property_search m where m.words operator(pg_catalog.@@) p_search.words
                     ))
-                    and (p_search.place_names is null or a.property_id in (
+                    and (p_search.area_names is null or a.property_id in (
                         select m.property_id from private.property_search m
-                        where m.place_names operator(pg_catalog.@>) p_search.place_names
+                        where m.area_names operator(pg_catalog.@>) p_search.area_names
                     ))
             ) b
             where p_after_key is null or (b.sort_key, b.property_id) > (p_after_key, p_after_id)
