@@ -118,8 +118,8 @@ create policy "Operators can grant roles" on public.user_roles for insert to aut
 create policy "Operators can revoke roles" on public.user_roles for delete to authenticated
     using ((select private.is_operator()));
 
-create trigger set_updated_at before update on public.profiles for each row execute function private.set_updated_at();
-create trigger set_updated_at before update on public.accounts for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.profiles for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.accounts for each row execute function private.set_updated_at();
 
 create function private.create_person() returns trigger
 language plpgsql security definer
@@ -172,5 +172,5 @@ $$;
 comment on function private.publish_roles is
     'Trigger: writes a person''s roles to the app_metadata that Auth puts into tokens; the next refresh of the token carries them. Definer, because no API role may write to auth.users.';
 
-create trigger publish_roles after insert or update or delete on public.user_roles
+create trigger _200_publish_roles after insert or update or delete on public.user_roles
     for each row execute function private.publish_roles();

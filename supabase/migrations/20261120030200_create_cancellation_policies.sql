@@ -2,6 +2,11 @@
 -- Touches: public.cancellation_policies, private.is_policy_steps.
 -- Watch: a booking copies the steps when it is made, so a policy may change without changing a promise.
 
+insert into private.errors (code, status, message, hint) values
+    ('name_is_plain', 422, 'A name is one line of 1 to 60 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
+    ('steps_are_valid', 422, 'Steps are a list of 1 to 10 conditions with refund_percent and nights_kept, of which the last, and no other, has no condition.', 'Send a value that meets this rule.'),
+    ('unknown_cancellation_policy', 422, 'There is no cancellation policy "{value}".', 'Send an id of the table cancellation_policies.');
+
 create function private.is_policy_steps(p_steps jsonb) returns boolean
 language sql immutable
 set search_path = ''
@@ -52,10 +57,6 @@ comment on column public.cancellation_policies.host_id is 'Who wrote it and may 
 comment on column public.cancellation_policies.name is 'What guests read.';
 comment on column public.cancellation_policies.steps is
     'Conditions: before_check_in ("5 days" or "24 hours", at least that long before check-in, on the property''s clock), since_confirmation ("48 hours", at most), confirmed_before_check_in ("7 days": the booking was confirmed at least that long before), under_nights (stays shorter than that). Result: the host keeps the nights stayed and nights_kept more; of the others refund_percent goes back.';
-comment on constraint cancellation_policies_name_is_plain on public.cancellation_policies is
-    'A name is one line of 1 to 60 characters of plain text, without HTML and control characters.';
-comment on constraint cancellation_policies_steps_are_valid on public.cancellation_policies is
-    'Steps are a list of 1 to 10 conditions with refund_percent and nights_kept, of which the last, and no other, has no condition.';
 
 create index cancellation_policies_host_id_idx on public.cancellation_policies (host_id);
 
@@ -74,9 +75,8 @@ create policy "People can change their own policies" on public.cancellation_poli
 create policy "People can delete their own policies" on public.cancellation_policies for delete to authenticated
     using (host_id = (select auth.uid()));
 
-create trigger set_updated_at before update on public.cancellation_policies for each row execute function private.set_updated_at();
-create trigger validate_row before insert or update on public.cancellation_policies
-    for each row when (auth.role() is not null) execute function private.validate_row();
+create trigger _800_set_updated_at before update on public.cancellation_policies for each row execute function private.set_updated_at();
+select private.install_row_checks('public.cancellation_policies');
 
 insert into public.cancellation_policies (id, host_id, name, steps)
 select

@@ -3,6 +3,41 @@
 -- Watch: what hangs on a property is readable to whoever can read the property: `exists (select from public.properties ...)`
 -- in a policy applies this table's policies, so that a later reader (a guest with a booking) is let in here, once.
 
+insert into private.errors (code, status, message, hint) values
+    ('status_reason_is_plain', 422, 'A reason is up to 1,000 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
+    ('title_is_plain', 422, 'A title is one line of 1 to 150 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
+    ('description_is_plain', 422, 'A description is up to 10,000 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
+    ('max_guests_range', 422, 'A place takes 1 to 50 guests.', 'Send a value that meets this rule.'),
+    ('bedrooms_range', 422, 'A place has 0 to 50 bedrooms.', 'Send a value that meets this rule.'),
+    ('beds_range', 422, 'A place has 0 to 100 beds.', 'Send a value that meets this rule.'),
+    ('bathrooms_are_halves', 422, 'A place has 0 to 50 bathrooms, in halves, such as 1.5.', 'Send a value that meets this rule.'),
+    ('min_nights_range', 422, 'The shortest stay has 1 to 1,125 nights.', 'Send a value that meets this rule.'),
+    ('properties_max_nights_range', 422, 'The longest stay has 1,125 nights at most, and no fewer than the shortest.', 'Send a value that meets this rule.'),
+    ('check_in_weekdays_are_iso', 422, 'The weekdays of check-in are 1 (Monday) to 7 (Sunday), one at least.', 'Send a value that meets this rule.'),
+    ('check_out_weekdays_are_iso', 422, 'The weekdays of check-out are 1 (Monday) to 7 (Sunday), one at least.', 'Send a value that meets this rule.'),
+    ('check_out_precedes_check_in', 422, 'Guests leave before the next ones arrive: check_out_until is no later than check_in_from.', 'Send a value that meets this rule.'),
+    ('advance_notice_days_range', 422, 'The advance notice is 0 to 90 days.', 'Send a value that meets this rule.'),
+    ('preparation_nights_before_range', 422, '0 to 2 nights are kept free before a stay.', 'Send a value that meets this rule.'),
+    ('preparation_nights_after_range', 422, '0 to 2 nights are kept free after a stay.', 'Send a value that meets this rule.'),
+    ('booking_window_days_range', 422, 'The booking window is 1 to 1,125 days.', 'Send a value that meets this rule.'),
+    ('max_infants_range', 422, 'A place takes 0 to 5 infants.', 'Send a value that meets this rule.'),
+    ('max_pets_range', 422, 'A place takes 0 to 10 pets.', 'Send a value that meets this rule.'),
+    ('prices_have_currency', 422, 'A price needs a currency.', 'Send a value that meets this rule.'),
+    ('base_price_range', 422, 'A base price is 1 to 1,000,000,000,000 minor units of the currency.', 'Send a value that meets this rule.'),
+    ('weekend_price_range', 422, 'A weekend price is 1 to 1,000,000,000,000 minor units of the currency.', 'Send a value that meets this rule.'),
+    ('weekly_discount_range', 422, 'A weekly discount is 0 to 99 per cent.', 'Send a value that meets this rule.'),
+    ('monthly_discount_range', 422, 'A monthly discount is 0 to 99 per cent.', 'Send a value that meets this rule.'),
+    ('early_bird_days_range', 422, 'Early birds book 30 to 730 days ahead.', 'Send a value that meets this rule.'),
+    ('early_bird_discount_range', 422, 'An early-bird discount is 0 to 99 per cent.', 'Send a value that meets this rule.'),
+    ('last_minute_days_range', 422, 'The last minute is 1 to 28 days long.', 'Send a value that meets this rule.'),
+    ('last_minute_discount_range', 422, 'A last-minute discount is 0 to 99 per cent.', 'Send a value that meets this rule.'),
+    ('extra_guest_price_range', 422, 'The price of an extra guest is 0 to 1,000,000,000,000 minor units of the currency.', 'Send a value that meets this rule.'),
+    ('extra_guests_after_range', 422, 'The price of a night includes 1 to 50 guests.', 'Send a value that meets this rule.'),
+    ('source_is_slug', 422, 'A source is 1 to 40 small letters, digits, hyphens and underscores.', 'Send a value that meets this rule.'),
+    ('source_id_is_plain', 422, 'The id in a source is up to 100 characters of plain text.', 'Send a value that meets this rule.'),
+    ('source_is_whole', 422, 'A source and the id in it come together.', 'Send a value that meets this rule.'),
+    ('unknown_amenity', 422, 'There is no amenity "{value}".', 'Send an id of the table amenities.');
+
 create type public.property_status as enum ('draft', 'published', 'paused', 'archived', 'suspended');
 comment on type public.property_status is 'Draft until first published; paused by the host; archived for good; suspended by an operator.';
 create type public.property_type as enum (
@@ -149,53 +184,6 @@ comment on column public.properties.neighbourhood is 'Part of the city. Written 
 comment on column public.properties.public_latitude is 'Degrees north (WGS 84) of a point up to 1 km from the place, always the same one. Written by the address.';
 comment on column public.properties.public_longitude is 'Degrees east (WGS 84) of that point.';
 comment on column public.properties.source is 'Where an import found it, such as inside-airbnb; null for what hosts wrote here.';
-comment on constraint properties_status_reason_is_plain on public.properties is
-    'A reason is up to 1,000 characters of plain text, without HTML and control characters.';
-comment on constraint properties_title_is_plain on public.properties is
-    'A title is one line of 1 to 150 characters of plain text, without HTML and control characters.';
-comment on constraint properties_description_is_plain on public.properties is
-    'A description is up to 10,000 characters of plain text, without HTML and control characters.';
-comment on constraint properties_max_guests_range on public.properties is 'A place takes 1 to 50 guests.';
-comment on constraint properties_bedrooms_range on public.properties is 'A place has 0 to 50 bedrooms.';
-comment on constraint properties_beds_range on public.properties is 'A place has 0 to 100 beds.';
-comment on constraint properties_bathrooms_are_halves on public.properties is
-    'A place has 0 to 50 bathrooms, in halves, such as 1.5.';
-comment on constraint properties_min_nights_range on public.properties is 'The shortest stay has 1 to 1,125 nights.';
-comment on constraint properties_max_nights_range on public.properties is
-    'The longest stay has 1,125 nights at most, and no fewer than the shortest.';
-comment on constraint properties_check_in_weekdays_are_iso on public.properties is
-    'The weekdays of check-in are 1 (Monday) to 7 (Sunday), one at least.';
-comment on constraint properties_check_out_weekdays_are_iso on public.properties is
-    'The weekdays of check-out are 1 (Monday) to 7 (Sunday), one at least.';
-comment on constraint properties_check_out_precedes_check_in on public.properties is
-    'Guests leave before the next ones arrive: check_out_until is no later than check_in_from.';
-comment on constraint properties_advance_notice_days_range on public.properties is 'The advance notice is 0 to 90 days.';
-comment on constraint properties_preparation_nights_before_range on public.properties is
-    '0 to 2 nights are kept free before a stay.';
-comment on constraint properties_preparation_nights_after_range on public.properties is
-    '0 to 2 nights are kept free after a stay.';
-comment on constraint properties_booking_window_days_range on public.properties is 'The booking window is 1 to 1,125 days.';
-comment on constraint properties_max_infants_range on public.properties is 'A place takes 0 to 5 infants.';
-comment on constraint properties_max_pets_range on public.properties is 'A place takes 0 to 10 pets.';
-comment on constraint properties_prices_have_currency on public.properties is 'A price needs a currency.';
-comment on constraint properties_base_price_range on public.properties is
-    'A base price is 1 to 1,000,000,000,000 minor units of the currency.';
-comment on constraint properties_weekend_price_range on public.properties is
-    'A weekend price is 1 to 1,000,000,000,000 minor units of the currency.';
-comment on constraint properties_weekly_discount_range on public.properties is 'A weekly discount is 0 to 99 per cent.';
-comment on constraint properties_monthly_discount_range on public.properties is 'A monthly discount is 0 to 99 per cent.';
-comment on constraint properties_early_bird_days_range on public.properties is 'Early birds book 30 to 730 days ahead.';
-comment on constraint properties_early_bird_discount_range on public.properties is 'An early-bird discount is 0 to 99 per cent.';
-comment on constraint properties_last_minute_days_range on public.properties is 'The last minute is 1 to 28 days long.';
-comment on constraint properties_last_minute_discount_range on public.properties is 'A last-minute discount is 0 to 99 per cent.';
-comment on constraint properties_extra_guest_price_range on public.properties is
-    'The price of an extra guest is 0 to 1,000,000,000,000 minor units of the currency.';
-comment on constraint properties_extra_guests_after_range on public.properties is 'The price of a night includes 1 to 50 guests.';
-comment on constraint properties_source_is_slug on public.properties is
-    'A source is 1 to 40 small letters, digits, hyphens and underscores.';
-comment on constraint properties_source_id_is_plain on public.properties is
-    'The id in a source is up to 100 characters of plain text.';
-comment on constraint properties_source_is_whole on public.properties is 'A source and the id in it come together.';
 
 create index properties_host_id_idx on public.properties (host_id);
 create index properties_time_zone_idx on public.properties (time_zone);
@@ -342,14 +330,12 @@ $$;
 comment on function private.check_property is
     'Trigger: the host still is here; the policy is a common one or the host''s; prices are at or above the currency''s lowest. Definer, because it locks the host''s profile.';
 
-create trigger check_property before insert or update of host_id, cancellation_policy_id, currency, base_price, weekend_price
+create trigger _100_check_property before insert or update of host_id, cancellation_policy_id, currency, base_price, weekend_price
     on public.properties for each row execute function private.check_property();
-create trigger set_updated_at before update on public.properties for each row execute function private.set_updated_at();
-create trigger validate_row before insert or update on public.properties
-    for each row when (auth.role() is not null) execute function private.validate_row();
-create trigger validate_row before insert on public.property_amenities
-    for each row when (auth.role() is not null) execute function private.validate_row();
-create trigger set_updated_at before update on public.co_hosts for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.properties for each row execute function private.set_updated_at();
+select private.install_row_checks('public.properties');
+select private.install_row_checks('public.property_amenities');
+create trigger _800_set_updated_at before update on public.co_hosts for each row execute function private.set_updated_at();
 
 create function private.limit_per_property() returns trigger
 language plpgsql security definer
@@ -376,5 +362,5 @@ $$;
 comment on function private.limit_per_property is
     'Trigger after an insert, with the rows as new_rows and the limit as argument: so many rows of this table at most for a property. Definer, so that it counts every row.';
 
-create trigger limit_per_property after insert on public.co_hosts
+create trigger _100_limit_per_property after insert on public.co_hosts
     referencing new table as new_rows for each statement execute function private.limit_per_property(20);

@@ -5,6 +5,17 @@
 -- cell gives no second sample. Columns have no statistics, because planners' estimates (`Prefer: count=planned`) would tell
 -- a stranger about values that policies hide.
 
+insert into private.errors (code, status, message, hint) values
+    ('line1_is_plain', 422, 'Street and number are one line of 1 to 200 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
+    ('line2_is_plain', 422, 'The second line of an address is one line of 1 to 200 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
+    ('postal_code_is_plain', 422, 'A postal code is up to 16 letters, digits, spaces and hyphens.', 'Send a value that meets this rule.'),
+    ('neighbourhood_is_plain', 422, 'A neighbourhood is one line of 1 to 100 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
+    ('city_is_plain', 422, 'A city is one line of 1 to 100 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
+    ('region_is_plain', 422, 'A region is one line of 1 to 100 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
+    ('country_is_iso', 422, 'A country is an ISO 3166-1 code of two capital letters, such as PT.', 'Send a value that meets this rule.'),
+    ('latitude_is_on_earth', 422, 'A latitude is -90 to 90 degrees.', 'Send a value that meets this rule.'),
+    ('longitude_is_on_earth', 422, 'A longitude is -180 to 180 degrees.', 'Send a value that meets this rule.');
+
 insert into private.settings (name, value, description) values
     ('location_secret', encode(extensions.gen_random_bytes(32), 'hex'),
      'Key of the shift between exact and public points. Whoever knows it can undo the shift; a new one moves every point at its address''s next change.');
@@ -40,23 +51,6 @@ comment on column public.property_addresses.region is 'State, province or region
 comment on column public.property_addresses.country is 'ISO 3166-1 alpha-2 code. Public.';
 comment on column public.property_addresses.latitude is 'Degrees north (WGS 84) of the door.';
 comment on column public.property_addresses.longitude is 'Degrees east (WGS 84) of the door.';
-comment on constraint property_addresses_line1_is_plain on public.property_addresses is
-    'Street and number are one line of 1 to 200 characters of plain text, without HTML and control characters.';
-comment on constraint property_addresses_line2_is_plain on public.property_addresses is
-    'The second line of an address is one line of 1 to 200 characters of plain text, without HTML and control characters.';
-comment on constraint property_addresses_postal_code_is_plain on public.property_addresses is
-    'A postal code is up to 16 letters, digits, spaces and hyphens.';
-comment on constraint property_addresses_neighbourhood_is_plain on public.property_addresses is
-    'A neighbourhood is one line of 1 to 100 characters of plain text, without HTML and control characters.';
-comment on constraint property_addresses_city_is_plain on public.property_addresses is
-    'A city is one line of 1 to 100 characters of plain text, without HTML and control characters.';
-comment on constraint property_addresses_region_is_plain on public.property_addresses is
-    'A region is one line of 1 to 100 characters of plain text, without HTML and control characters.';
-comment on constraint property_addresses_country_is_iso on public.property_addresses is
-    'A country is an ISO 3166-1 code of two capital letters, such as PT.';
-comment on constraint property_addresses_latitude_is_on_earth on public.property_addresses is 'A latitude is -90 to 90 degrees.';
-comment on constraint property_addresses_longitude_is_on_earth on public.property_addresses is
-    'A longitude is -180 to 180 degrees.';
 
 alter table public.property_addresses
     alter column line1 set statistics 0,
@@ -144,9 +138,8 @@ $$;
 comment on function private.publish_location is
     'Trigger: writes city and moved point of an address to its property. Definer, because no API role may write those columns.';
 
-create trigger publish_location after insert or update or delete on public.property_addresses
+create trigger _200_publish_location after insert or update or delete on public.property_addresses
     for each row execute function private.publish_location();
-create trigger set_updated_at before update on public.property_addresses
+create trigger _800_set_updated_at before update on public.property_addresses
     for each row execute function private.set_updated_at();
-create trigger validate_row before insert or update on public.property_addresses
-    for each row when (auth.role() is not null) execute function private.validate_row();
+select private.install_row_checks('public.property_addresses');

@@ -4,6 +4,13 @@
 -- `property-photos`, which reads the first bytes and calls add_photo; clients upload, order, describe and delete. Objects are
 -- never changed or deleted by clients: with its row an object's removal is queued, and unused uploads are swept.
 
+insert into private.errors (code, status, message, hint) values
+    ('path_is_the_propertys', 422, 'A path is the id of the property, a slash and a file name.', 'Send a value that meets this rule.'),
+    ('external_url_is_https', 422, 'The address of a photo elsewhere begins with https:// and has up to 2,000 characters.', 'Send a value that meets this rule.'),
+    ('alt_text_is_plain', 422, 'The words for a photo are one line of 1 to 300 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
+    ('position_range', 422, 'The position of a photo is 0 to 1000.', 'Send a value that meets this rule.'),
+    ('are_somewhere', 422, 'A photo is either in the bucket or elsewhere.', 'Send a value that meets this rule.');
+
 insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)
 values ('property-photos', 'property-photos', true, 10 * 1024 * 1024, '{image/jpeg,image/png,image/webp,image/avif}');
 
@@ -26,14 +33,6 @@ comment on column public.property_photos.path is 'Path in the Storage bucket `pr
 comment on column public.property_photos.external_url is 'Where an import found the photo, when it is not in the bucket.';
 comment on column public.property_photos.alt_text is 'What the photo shows, for those who do not see it.';
 comment on column public.property_photos.position is 'Place in the order; the end when left out.';
-comment on constraint property_photos_path_is_the_propertys on public.property_photos is
-    'A path is the id of the property, a slash and a file name.';
-comment on constraint property_photos_external_url_is_https on public.property_photos is
-    'The address of a photo elsewhere begins with https:// and has up to 2,000 characters.';
-comment on constraint property_photos_alt_text_is_plain on public.property_photos is
-    'The words for a photo are one line of 1 to 300 characters of plain text, without HTML and control characters.';
-comment on constraint property_photos_position_range on public.property_photos is 'The position of a photo is 0 to 1000.';
-comment on constraint property_photos_are_somewhere on public.property_photos is 'A photo is either in the bucket or elsewhere.';
 
 create index property_photos_property_id_idx on public.property_photos (property_id, position, id);
 
@@ -129,16 +128,15 @@ $$;
 comment on function private.remove_photo_objects is
     'Trigger: queues the removal of the objects of deleted photos. Definer, because queues belong to the owner of the database.';
 
-create trigger set_photo_position before insert on public.property_photos for each row execute function private.set_photo_position();
-create trigger check_photo_object after insert on public.property_photos
+create trigger _100_set_photo_position before insert on public.property_photos for each row execute function private.set_photo_position();
+create trigger _100_check_photo_object after insert on public.property_photos
     for each row when (new.path is not null) execute function private.check_photo_object();
-create trigger limit_per_property after insert on public.property_photos
+create trigger _100_limit_per_property after insert on public.property_photos
     referencing new table as new_rows for each statement execute function private.limit_per_property(50);
-create trigger remove_photo_objects after delete on public.property_photos
+create trigger _200_remove_photo_objects after delete on public.property_photos
     referencing old table as old_rows for each statement execute function private.remove_photo_objects();
-create trigger set_updated_at before update on public.property_photos for each row execute function private.set_updated_at();
-create trigger validate_row before insert or update on public.property_photos
-    for each row when (auth.role() is not null) execute function private.validate_row();
+create trigger _800_set_updated_at before update on public.property_photos for each row execute function private.set_updated_at();
+select private.install_row_checks('public.property_photos');
 
 create function public.add_photo(p_actor uuid, p_path text, p_alt_text text) returns public.property_photos
 language plpgsql security definer

@@ -2,6 +2,11 @@
 -- was made under.
 -- Touches: public.house_rules, public.current_house_rules.
 
+insert into private.errors (code, status, message, hint) values
+    ('additional_rules_are_plain', 422, 'Additional rules are up to 5,000 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
+    ('quiet_hours_are_whole', 422, 'Quiet hours have a beginning and an end.', 'Send a value that meets this rule.'),
+    ('version_is_positive', 422, 'A version is a number from 1.', 'Leave the version out: house rules are numbered.');
+
 create table public.house_rules (
     property_id uuid not null constraint house_rules_property_fkey references public.properties (id) on delete cascade,
     version integer not null default 1 constraint house_rules_version_is_positive check (version > 0),
@@ -27,9 +32,6 @@ comment on column public.house_rules.quiet_from is 'Local time from which guests
 comment on column public.house_rules.quiet_until is 'Local time until which guests are quiet.';
 comment on column public.house_rules.additional_rules is 'Plain text of up to 5,000 characters.';
 comment on column public.house_rules.created_by is 'Who wrote this version; null when the service role did.';
-comment on constraint house_rules_additional_rules_are_plain on public.house_rules is
-    'Additional rules are up to 5,000 characters of plain text, without HTML and control characters.';
-comment on constraint house_rules_quiet_hours_are_whole on public.house_rules is 'Quiet hours have a beginning and an end.';
 
 create index house_rules_created_by_idx on public.house_rules (created_by);
 
@@ -71,11 +73,10 @@ end
 $$;
 comment on function private.create_default_house_rules is 'Trigger: a new property has the default house rules. Definer, because the policy cannot see the property yet.';
 
-create trigger number_house_rules before insert on public.house_rules for each row execute function private.number_house_rules();
-create trigger refuse_change before update on public.house_rules for each row execute function private.refuse_change();
-create trigger validate_row before insert or update on public.house_rules
-    for each row when (auth.role() is not null) execute function private.validate_row();
-create trigger create_default_house_rules after insert on public.properties for each row execute function private.create_default_house_rules();
+create trigger _100_number_house_rules before insert on public.house_rules for each row execute function private.number_house_rules();
+create trigger _110_refuse_change before update on public.house_rules for each row execute function private.refuse_change();
+select private.install_row_checks('public.house_rules');
+create trigger _100_create_default_house_rules after insert on public.properties for each row execute function private.create_default_house_rules();
 
 create function public.current_house_rules(p_property public.properties) returns setof public.house_rules
 language sql stable rows 1

@@ -4,6 +4,21 @@
 -- Watch: ranges are half-open, [starts_on, ends_on), as stays are. Every amount stands in the property's currency, held by a
 -- foreign key on (property_id, currency). Order: price override > season > weekend > base; rule > season > property.
 
+insert into private.errors (code, status, message, hint) values
+    ('dates_are_in_order', 422, 'The dates are in order, from 2000 to 2100; ends_on is the day after the last.', 'Send a value that meets this rule.'),
+    ('price_range', 422, 'A price is 1 to 1,000,000,000,000 minor units of the currency.', 'Send a value that meets this rule.'),
+    ('max_nights_range', 422, 'The longest stay has 1 to 1,125 nights.', 'Send a value that meets this rule.'),
+    ('nights_are_in_order', 422, 'The longest stay is no shorter than the shortest.', 'Send a value that meets this rule.'),
+    ('say_something', 422, 'A season has a price, a shortest or a longest stay.', 'Send a value that meets this rule.'),
+    ('nights_belong_to_their_kind', 422, 'A rule of kind nights has a shortest or a longest stay, and no other has.', 'Send a value that meets this rule.'),
+    ('charge_is_flat', 422, 'A fee is an amount and no percentage.', 'Send a value that meets this rule.'),
+    ('amount_range', 422, 'An amount is 1 to 1,000,000,000,000 minor units of the currency.', 'Send a value that meets this rule.'),
+    ('charge_is_whole', 422, 'A percentage has percent and applies_to, any other charge has an amount, and neither has what is the others.', 'Send a value that meets this rule.'),
+    ('percent_range', 422, 'A percentage is above 0 and at most 100.', 'Send a value that meets this rule.'),
+    ('property_taxes_max_nights_range', 422, 'The nights that are taxed are 1 to 1,125.', 'Send a value that meets this rule.'),
+    ('exempt_from_nights_range', 422, 'The stays that are exempt begin at 2 to 1,125 nights.', 'Send a value that meets this rule.'),
+    ('registration_number_is_plain', 422, 'A registration number is one line of 1 to 60 characters of plain text.', 'Send a value that meets this rule.');
+
 create type public.availability_rule_kind as enum ('nights', 'closed_to_arrival', 'closed_to_departure');
 comment on type public.availability_rule_kind is 'What a rule of a range of dates is about.';
 create type public.fee_kind as enum ('cleaning', 'pet', 'linen', 'resort', 'management', 'community', 'other');
@@ -41,18 +56,6 @@ comment on column public.property_seasons.currency is 'The property''s; filled i
 comment on column public.property_seasons.price is 'Of each night, in minor units; null for the usual price.';
 comment on column public.property_seasons.min_nights is 'For stays that begin in the season; null for the property''s.';
 comment on column public.property_seasons.max_nights is 'For stays that begin in the season; null for the property''s.';
-comment on constraint property_seasons_name_is_plain on public.property_seasons is
-    'A name is one line of 1 to 60 characters of plain text, without HTML and control characters.';
-comment on constraint property_seasons_dates_are_in_order on public.property_seasons is
-    'The dates are in order, from 2000 to 2100; ends_on is the day after the last.';
-comment on constraint property_seasons_price_range on public.property_seasons is
-    'A price is 1 to 1,000,000,000,000 minor units of the currency.';
-comment on constraint property_seasons_min_nights_range on public.property_seasons is 'The shortest stay has 1 to 1,125 nights.';
-comment on constraint property_seasons_max_nights_range on public.property_seasons is 'The longest stay has 1 to 1,125 nights.';
-comment on constraint property_seasons_nights_are_in_order on public.property_seasons is
-    'The longest stay is no shorter than the shortest.';
-comment on constraint property_seasons_say_something on public.property_seasons is
-    'A season has a price, a shortest or a longest stay.';
 
 create index property_seasons_property_id_idx on public.property_seasons (property_id, currency);
 create index property_seasons_price_idx on public.property_seasons (property_id, ends_on) include (starts_on, price)
@@ -78,10 +81,6 @@ comment on column public.property_date_overrides.starts_on is 'First night.';
 comment on column public.property_date_overrides.ends_on is 'The day after the last night.';
 comment on column public.property_date_overrides.currency is 'The property''s; filled in when left out.';
 comment on column public.property_date_overrides.price is 'Of each night, in minor units.';
-comment on constraint property_date_overrides_dates_are_in_order on public.property_date_overrides is
-    'The dates are in order, from 2000 to 2100; ends_on is the day after the last.';
-comment on constraint property_date_overrides_price_range on public.property_date_overrides is
-    'A price is 1 to 1,000,000,000,000 minor units of the currency.';
 
 create index property_date_overrides_property_id_idx on public.property_date_overrides (property_id, currency);
 create index property_date_overrides_price_idx on public.property_date_overrides (property_id, ends_on) include (starts_on, price);
@@ -112,16 +111,6 @@ comment on column public.property_availability_rules.starts_on is 'First day.';
 comment on column public.property_availability_rules.ends_on is 'The day after the last.';
 comment on column public.property_availability_rules.min_nights is 'For stays that begin in the range; null for the season''s or property''s.';
 comment on column public.property_availability_rules.max_nights is 'For stays that begin in the range; null for the season''s or property''s.';
-comment on constraint property_availability_rules_dates_are_in_order on public.property_availability_rules is
-    'The dates are in order, from 2000 to 2100; ends_on is the day after the last.';
-comment on constraint property_availability_rules_min_nights_range on public.property_availability_rules is
-    'The shortest stay has 1 to 1,125 nights.';
-comment on constraint property_availability_rules_max_nights_range on public.property_availability_rules is
-    'The longest stay has 1 to 1,125 nights.';
-comment on constraint property_availability_rules_nights_are_in_order on public.property_availability_rules is
-    'The longest stay is no shorter than the shortest.';
-comment on constraint property_availability_rules_nights_belong_to_their_kind on public.property_availability_rules is
-    'A rule of kind nights has a shortest or a longest stay, and no other has.';
 
 create index property_availability_rules_property_id_idx on public.property_availability_rules (property_id, kind, ends_on);
 
@@ -145,11 +134,6 @@ comment on column public.property_fees.name is 'What guests read on the line.';
 comment on column public.property_fees.charge is 'What the amount is multiplied by; guests are adults and children, for a pet fee pets.';
 comment on column public.property_fees.currency is 'The property''s; filled in when left out.';
 comment on column public.property_fees.amount is 'In minor units.';
-comment on constraint property_fees_name_is_plain on public.property_fees is
-    'A name is one line of 1 to 60 characters of plain text, without HTML and control characters.';
-comment on constraint property_fees_charge_is_flat on public.property_fees is 'A fee is an amount and no percentage.';
-comment on constraint property_fees_amount_range on public.property_fees is
-    'An amount is 1 to 1,000,000,000,000 minor units of the currency.';
 
 create index property_fees_property_id_idx on public.property_fees (property_id, currency, kind, created_at, name, id);
 
@@ -189,18 +173,6 @@ comment on column public.property_taxes.is_inclusive is 'Already in the prices, 
 comment on column public.property_taxes.max_nights is 'Nights of a stay that are taxed, the first ones; null for all.';
 comment on column public.property_taxes.exempt_from_nights is 'Stays of so many nights or more are not taxed; null for none.';
 comment on column public.property_taxes.registration_number is 'Under which the host pays the tax.';
-comment on constraint property_taxes_name_is_plain on public.property_taxes is
-    'A name is one line of 1 to 60 characters of plain text, without HTML and control characters.';
-comment on constraint property_taxes_charge_is_whole on public.property_taxes is
-    'A percentage has percent and applies_to, any other charge has an amount, and neither has what is the others.';
-comment on constraint property_taxes_percent_range on public.property_taxes is 'A percentage is above 0 and at most 100.';
-comment on constraint property_taxes_amount_range on public.property_taxes is
-    'An amount is 1 to 1,000,000,000,000 minor units of the currency.';
-comment on constraint property_taxes_max_nights_range on public.property_taxes is 'The nights that are taxed are 1 to 1,125.';
-comment on constraint property_taxes_exempt_from_nights_range on public.property_taxes is
-    'The stays that are exempt begin at 2 to 1,125 nights.';
-comment on constraint property_taxes_registration_number_is_plain on public.property_taxes is
-    'A registration number is one line of 1 to 60 characters of plain text.';
 
 create index property_taxes_property_id_idx on public.property_taxes (property_id, currency, created_at, name, id);
 
@@ -340,7 +312,7 @@ $$;
 comment on function private.keep_currency is
     'Trigger: tells in words why the currency stays while amounts are written in it; the foreign keys hold it.';
 
-create trigger keep_currency before update of currency on public.properties
+create trigger _300_keep_currency before update of currency on public.properties
     for each row when (new.currency is distinct from old.currency) execute function private.keep_currency();
 
 create function private.refuse_overlap() returns trigger
@@ -366,44 +338,39 @@ $$;
 comment on function private.refuse_overlap is
     'Trigger with a condition on rows t beside $1, the new one, as argument: tells a client in words which range is in the way. Two at once meet the exclusion constraint.';
 
-create trigger refuse_overlap before insert or update on public.property_seasons
+create trigger _300_refuse_overlap before insert or update on public.property_seasons
     for each row when (auth.role() is not null) execute function private.refuse_overlap('');
-create trigger refuse_overlap before insert or update on public.property_date_overrides
+create trigger _300_refuse_overlap before insert or update on public.property_date_overrides
     for each row when (auth.role() is not null) execute function private.refuse_overlap('');
-create trigger refuse_overlap before insert or update on public.property_availability_rules
+create trigger _300_refuse_overlap before insert or update on public.property_availability_rules
     for each row when (auth.role() is not null) execute function private.refuse_overlap('and t.kind = $1.kind');
 
-create trigger check_amount before insert or update on public.property_seasons
+create trigger _200_check_amount before insert or update on public.property_seasons
     for each row execute function private.check_amount('night');
-create trigger check_amount before insert or update on public.property_date_overrides
+create trigger _200_check_amount before insert or update on public.property_date_overrides
     for each row execute function private.check_amount('night');
-create trigger check_amount before insert or update on public.property_fees for each row execute function private.check_amount();
-create trigger check_amount before insert or update on public.property_taxes for each row execute function private.check_amount();
+create trigger _200_check_amount before insert or update on public.property_fees for each row execute function private.check_amount();
+create trigger _200_check_amount before insert or update on public.property_taxes for each row execute function private.check_amount();
 
-create trigger limit_per_property after insert on public.property_seasons
+create trigger _100_limit_per_property after insert on public.property_seasons
     referencing new table as new_rows for each statement execute function private.limit_per_property(100);
-create trigger limit_per_property after insert on public.property_date_overrides
+create trigger _100_limit_per_property after insert on public.property_date_overrides
     referencing new table as new_rows for each statement execute function private.limit_per_property(2000);
-create trigger limit_per_property after insert on public.property_availability_rules
+create trigger _100_limit_per_property after insert on public.property_availability_rules
     referencing new table as new_rows for each statement execute function private.limit_per_property(1000);
-create trigger limit_per_property after insert on public.property_fees
+create trigger _100_limit_per_property after insert on public.property_fees
     referencing new table as new_rows for each statement execute function private.limit_per_property(20);
-create trigger limit_per_property after insert on public.property_taxes
+create trigger _100_limit_per_property after insert on public.property_taxes
     referencing new table as new_rows for each statement execute function private.limit_per_property(20);
 
-create trigger set_updated_at before update on public.property_seasons for each row execute function private.set_updated_at();
-create trigger validate_row before insert or update on public.property_seasons
-    for each row when (auth.role() is not null) execute function private.validate_row();
-create trigger set_updated_at before update on public.property_date_overrides for each row execute function private.set_updated_at();
-create trigger validate_row before insert or update on public.property_date_overrides
-    for each row when (auth.role() is not null) execute function private.validate_row();
-create trigger set_updated_at before update on public.property_availability_rules
+create trigger _800_set_updated_at before update on public.property_seasons for each row execute function private.set_updated_at();
+select private.install_row_checks('public.property_seasons');
+create trigger _800_set_updated_at before update on public.property_date_overrides for each row execute function private.set_updated_at();
+select private.install_row_checks('public.property_date_overrides');
+create trigger _800_set_updated_at before update on public.property_availability_rules
     for each row execute function private.set_updated_at();
-create trigger validate_row before insert or update on public.property_availability_rules
-    for each row when (auth.role() is not null) execute function private.validate_row();
-create trigger set_updated_at before update on public.property_fees for each row execute function private.set_updated_at();
-create trigger validate_row before insert or update on public.property_fees
-    for each row when (auth.role() is not null) execute function private.validate_row();
-create trigger set_updated_at before update on public.property_taxes for each row execute function private.set_updated_at();
-create trigger validate_row before insert or update on public.property_taxes
-    for each row when (auth.role() is not null) execute function private.validate_row();
+select private.install_row_checks('public.property_availability_rules');
+create trigger _800_set_updated_at before update on public.property_fees for each row execute function private.set_updated_at();
+select private.install_row_checks('public.property_fees');
+create trigger _800_set_updated_at before update on public.property_taxes for each row execute function private.set_updated_at();
+select private.install_row_checks('public.property_taxes');

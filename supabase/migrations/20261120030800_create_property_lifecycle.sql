@@ -271,15 +271,15 @@ end
 $$;
 comment on function private.record_co_host is 'Trigger: records who became, changed and ceased to be a co-host. Definer, because it writes what no role may.';
 
-create trigger guard_property before insert or update on public.properties
+create trigger _200_guard_property before insert or update on public.properties
     for each row execute function private.guard_property();
-create trigger keep_published_complete after update on public.properties
+create trigger _100_keep_published_complete after update on public.properties
     for each row when (new.status = 'published') execute function private.keep_published_complete();
-create trigger record_creation after insert on public.properties for each row execute function private.record_property();
-create trigger record_deletion before delete on public.properties for each row execute function private.record_property();
-create trigger keep_published_complete after update or delete on public.property_addresses
+create trigger _200_record_creation after insert on public.properties for each row execute function private.record_property();
+create trigger _500_record_deletion before delete on public.properties for each row execute function private.record_property();
+create trigger _100_keep_published_complete after update or delete on public.property_addresses
     for each row execute function private.keep_published_complete();
-create trigger keep_published_complete after update or delete on public.property_photos
+create trigger _100_keep_published_complete after update or delete on public.property_photos
     for each row execute function private.keep_published_complete();
 create trigger record_co_host after insert or update or delete on public.co_hosts
     for each row execute function private.record_co_host();

@@ -2,6 +2,9 @@
 -- Touches: public.co_host_invitations, private.my_confirmed_email, public.accept_co_host_invitation.
 -- Watch: there is no secret token. The confirmed address is what counts, so a forwarded mail lets nobody in.
 
+insert into private.errors (code, status, message, hint) values
+    ('email_is_lower_case', 422, 'That is no e-mail address.', 'Send a value that meets this rule.');
+
 create table public.co_host_invitations (
     id uuid default gen_random_uuid() constraint co_host_invitations_pkey primary key,
     property_id uuid not null constraint co_host_invitations_property_fkey references public.properties (id) on delete cascade,
@@ -21,7 +24,6 @@ comment on column public.co_host_invitations.email is 'Whom it is for; kept in l
 comment on column public.co_host_invitations.level is 'What they will be able to do.';
 comment on column public.co_host_invitations.invited_by is 'The host.';
 comment on column public.co_host_invitations.expires_at is 'Seven days after it was written.';
-comment on constraint co_host_invitations_email_is_lower_case on public.co_host_invitations is 'That is no e-mail address.';
 
 create index co_host_invitations_invited_by_idx on public.co_host_invitations (invited_by);
 create index co_host_invitations_email_idx on public.co_host_invitations (email);
@@ -70,10 +72,9 @@ comment on function private.prepare_co_host_invitation is
 
 create trigger prepare_co_host_invitation before insert on public.co_host_invitations
     for each row execute function private.prepare_co_host_invitation();
-create trigger limit_per_property after insert on public.co_host_invitations
+create trigger _100_limit_per_property after insert on public.co_host_invitations
     referencing new table as new_rows for each statement execute function private.limit_per_property(20);
-create trigger validate_row before insert or update on public.co_host_invitations
-    for each row when (auth.role() is not null) execute function private.validate_row();
+select private.install_row_checks('public.co_host_invitations');
 
 create function private.accept_co_host_invitation(p_invitation_id uuid) returns public.co_hosts
 language plpgsql security definer

@@ -3,6 +3,10 @@
 -- Watch: the row says why, the occupancy beside it takes the nights, by trigger; where they are taken already, the write fails
 -- with 409. A stay on another platform keeps preparation nights like one here, a host's block does not.
 
+insert into private.errors (code, status, message, hint) values
+    ('note_is_plain', 422, 'A note has up to 500 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
+    ('host_blocks_dates_are_in_order', 422, 'The dates are in order, from 2000 to 2100; check_out is the day after the last night.', 'Send a value that meets this rule.');
+
 create type public.occupancy_kind as enum ('booking', 'host_block', 'external_block');
 comment on type public.occupancy_kind is 'What takes the nights: a booking here, the host, a stay on another platform.';
 
@@ -23,10 +27,6 @@ comment on column public.host_blocks.check_in is 'First night.';
 comment on column public.host_blocks.check_out is 'The day after the last night.';
 comment on column public.host_blocks.note is 'For host and co-hosts alone.';
 comment on column public.host_blocks.created_by is 'Who wrote it; null when the service role did.';
-comment on constraint host_blocks_note_is_plain on public.host_blocks is
-    'A note has up to 500 characters of plain text, without HTML and control characters.';
-comment on constraint host_blocks_dates_are_in_order on public.host_blocks is
-    'The dates are in order, from 2000 to 2100; check_out is the day after the last night.';
 
 create index host_blocks_property_id_idx on public.host_blocks (property_id, check_in);
 create index host_blocks_created_by_idx on public.host_blocks (created_by);
@@ -119,22 +119,21 @@ $$;
 comment on function private.reserve_nights_for_block is
     'Trigger of host_blocks and external_blocks, with the kind as argument: takes the nights of a new block, moves those of a changed one, 409 with the reasons when they are taken. Definer, because no role may write occupancies.';
 
-create trigger reserve_nights_for_block after insert on public.host_blocks
+create trigger _100_reserve_nights_for_block after insert on public.host_blocks
     for each row execute function private.reserve_nights_for_block('host_block');
-create trigger reserve_nights_for_block_on_update after update on public.host_blocks for each row
+create trigger _100_reserve_nights_for_block_on_update after update on public.host_blocks for each row
     when ((new.property_id, new.check_in, new.check_out) is distinct from (old.property_id, old.check_in, old.check_out))
     execute function private.reserve_nights_for_block('host_block');
-create trigger reserve_nights_for_block after insert on public.external_blocks
+create trigger _100_reserve_nights_for_block after insert on public.external_blocks
     for each row execute function private.reserve_nights_for_block('external_block');
-create trigger reserve_nights_for_block_on_update after update on public.external_blocks for each row
+create trigger _100_reserve_nights_for_block_on_update after update on public.external_blocks for each row
     when ((new.property_id, new.check_in, new.check_out) is distinct from (old.property_id, old.check_in, old.check_out))
     execute function private.reserve_nights_for_block('external_block');
-create trigger limit_per_property after insert on public.host_blocks
+create trigger _100_limit_per_property after insert on public.host_blocks
     referencing new table as new_rows for each statement execute function private.limit_per_property(1000);
-create trigger validate_row before insert or update on public.host_blocks
-    for each row when (auth.role() is not null) execute function private.validate_row();
-create trigger set_updated_at before update on public.host_blocks for each row execute function private.set_updated_at();
-create trigger set_updated_at before update on public.external_blocks for each row execute function private.set_updated_at();
+select private.install_row_checks('public.host_blocks');
+create trigger _800_set_updated_at before update on public.host_blocks for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.external_blocks for each row execute function private.set_updated_at();
 
 create function private.clear_block_notes() returns trigger
 language plpgsql security definer

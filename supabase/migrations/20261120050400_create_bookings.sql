@@ -376,9 +376,9 @@ end
 $$;
 comment on function private.record_booking is 'Trigger: records that a booking was made. Definer, because it writes what no role may.';
 
-create trigger guard_booking before insert or update or delete on private.bookings
+create trigger _200_guard_booking before insert or update or delete on private.bookings
     for each row execute function private.guard_booking();
 create trigger refuse_truncate before truncate on private.bookings
     for each statement execute function private.refuse_change();
-create trigger record_booking after insert on private.bookings for each row execute function private.record_booking();
-create trigger set_updated_at before update on private.bookings for each row execute function private.set_updated_at();
+create trigger _100_record_booking after insert on private.bookings for each row execute function private.record_booking();
+create trigger _800_set_updated_at before update on private.bookings for each row execute function private.set_updated_at();

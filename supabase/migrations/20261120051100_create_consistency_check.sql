@@ -42,10 +42,10 @@ $$;
 comment on function private.refuse_inconsistent_booking is
     'Trigger at commit: refuses a booking whose nights, lines or cancellation are not what it says. Definer, because clients'' changes end here.';
 
-create constraint trigger refuse_inconsistent_booking after insert on private.bookings
+create constraint trigger _200_refuse_inconsistent_booking after insert on private.bookings
     deferrable initially deferred for each row execute function private.refuse_inconsistent_booking();
 -- guard_booking lets expires_at change with the status alone
-create constraint trigger refuse_inconsistent_booking_on_update after update on private.bookings
+create constraint trigger _200_refuse_inconsistent_booking_on_update after update on private.bookings
     deferrable initially deferred for each row
     when (
         (old.status, old.check_in, old.check_out, old.guest_total, old.host_total)

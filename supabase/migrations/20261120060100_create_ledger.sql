@@ -131,15 +131,15 @@ create trigger refuse_change before update or delete on private.ledger_transacti
     for each row execute function private.refuse_change();
 create trigger refuse_truncate before truncate on private.ledger_transactions
     for each statement execute function private.refuse_change();
-create trigger refuse_change before update or delete on private.ledger_entries
+create trigger _110_refuse_change before update or delete on private.ledger_entries
     for each row execute function private.refuse_change();
 create trigger refuse_truncate before truncate on private.ledger_entries
     for each statement execute function private.refuse_change();
-create trigger refuse_late_entry before insert on private.ledger_entries
+create trigger _100_refuse_late_entry before insert on private.ledger_entries
     for each row execute function private.refuse_late_entry();
 create constraint trigger refuse_unbalanced_entries after insert on private.ledger_entries
     deferrable initially deferred for each row execute function private.refuse_unbalanced_transaction();
-create constraint trigger refuse_unbalanced_transaction after insert on private.ledger_transactions
+create constraint trigger _100_refuse_unbalanced_transaction after insert on private.ledger_transactions
     deferrable initially deferred for each row execute function private.refuse_unbalanced_transaction();
 
 create function private.ledger_account(p_purpose private.ledger_purpose, p_party_id uuid, p_currency text) returns bigint

@@ -140,8 +140,8 @@ create policy "Guests can read their payments, operators any" on public.payments
 create policy "Guests can read their refunds, operators any" on public.refunds for select to authenticated
     using (exists (select from public.payments p where p.id = payment_id));
 
-create trigger set_updated_at before update on public.payments for each row execute function private.set_updated_at();
-create trigger set_updated_at before update on public.refunds for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.payments for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.refunds for each row execute function private.set_updated_at();
 
 insert into private.settings (name, value, description) values
     ('money_task_attempts', '10', 'After how many attempts a task with Stripe is laid aside as dead.');

@@ -176,7 +176,7 @@ $$;
 comment on function private.reconcile_changed_booking_money is
     'Trigger at commit: balances the booking, with its lines and cancellation in place. Definer, because clients'' changes end here.';
 
-create constraint trigger reconcile_booking_money after update on private.bookings
+create constraint trigger _100_reconcile_booking_money after update on private.bookings
     deferrable initially deferred for each row
     when (
         old.status is distinct from new.status or old.guest_total is distinct from new.guest_total

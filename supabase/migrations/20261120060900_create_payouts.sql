@@ -136,6 +136,6 @@ create policy "Operators can hold payouts" on public.payout_holds for insert to 
 create policy "Operators can release payouts" on public.payout_holds for update to authenticated
     using ((select private.is_operator())) with check ((select private.is_operator()));
 
-create trigger set_updated_at before update on public.payout_accounts for each row execute function private.set_updated_at();
-create trigger set_updated_at before update on public.payouts for each row execute function private.set_updated_at();
-create trigger set_updated_at before update on public.disputes for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.payout_accounts for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.payouts for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.disputes for each row execute function private.set_updated_at();

@@ -19,7 +19,7 @@ end
 $$;
 comment on function private.payout_rate_of_quote is
     'Trigger: a booking keeps the currency of its host''s account and the rate of its quote. Definer, because it reads the host''s account for a guest.';
-create trigger payout_rate_of_quote before insert on private.bookings for each row execute function private.payout_rate_of_quote();
+create trigger _150_payout_rate_of_quote before insert on private.bookings for each row execute function private.payout_rate_of_quote();
 
 create function private.host_share(p_booking_id uuid) returns bigint
 language plpgsql stable
@@ -165,7 +165,7 @@ end
 $$;
 comment on function private.reverse_excess_payouts_on_posting is
     'Trigger at commit: what changed a host''s share may have made a payout too large. Definer, because it follows what clients do.';
-create constraint trigger reverse_excess_payouts_on_posting after insert on private.ledger_transactions
+create constraint trigger _200_reverse_excess_payouts_on_posting after insert on private.ledger_transactions
     deferrable initially deferred for each row when (new.kind in ('agreement', 'dispute_lost', 'correction', 'transfer'))
     execute function private.reverse_excess_payouts_on_posting();
 

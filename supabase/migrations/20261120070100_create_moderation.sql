@@ -111,9 +111,9 @@ begin
 end
 $$;
 comment on function private.audit is 'Trigger: writes a change to the audit log. Definer, because no role may write there.';
-create trigger audit after insert or update or delete on public.user_roles for each row execute function private.audit();
+create trigger _100_audit after insert or update or delete on public.user_roles for each row execute function private.audit();
 create trigger audit after insert or update or delete on public.suspensions for each row execute function private.audit();
-create trigger audit after insert or update or delete on public.reports for each row execute function private.audit();
+create trigger _100_audit after insert or update or delete on public.reports for each row execute function private.audit();
 create trigger audit after delete on public.dead_jobs for each row execute function private.audit();
 
 create function private.refuse_suspended() returns trigger

@@ -368,16 +368,16 @@ comment on function private.publish_due_reviews is
     'Counts reviews whose window has ended in the averages and says how many. Reading a review does not depend on it. Called by run_periodic_tasks.';
 insert into private.periodic_tasks (name, command, every) values ('publish_due_reviews', 'select private.publish_due_reviews()', '10 seconds');
 
-create trigger check_new_review before insert on public.reviews for each row execute function private.check_new_review();
-create trigger keep_published_review before update of overall, accuracy, cleanliness, check_in, communication, location, value, comment or delete
+create trigger _100_check_new_review before insert on public.reviews for each row execute function private.check_new_review();
+create trigger _200_keep_published_review before update of overall, accuracy, cleanliness, check_in, communication, location, value, comment or delete
     on public.reviews for each row execute function private.keep_published_review();
-create trigger publish_review after insert on public.reviews for each row
+create trigger _100_publish_review after insert on public.reviews for each row
     when (new.publishes_at <= now()) execute function private.publish_review();
-create trigger set_updated_at before update of overall, accuracy, cleanliness, check_in, communication, location, value, comment
+create trigger _800_set_updated_at before update of overall, accuracy, cleanliness, check_in, communication, location, value, comment
     on public.reviews for each row execute function private.set_updated_at();
-create trigger keep_published_review before insert or update or delete on public.review_notes
+create trigger _200_keep_published_review before insert or update or delete on public.review_notes
     for each row execute function private.keep_published_review();
-create trigger set_updated_at before update on public.review_notes for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.review_notes for each row execute function private.set_updated_at();
 
 create function private.reply_to_review(p_review_id uuid, p_reply text) returns void
 language plpgsql security definer
@@ -466,7 +466,7 @@ begin
 end
 $$;
 comment on function private.void_reviews is 'Trigger: a completed stay that turns out a no-show has no reviews. Definer, because no role may write a review''s state.';
-create trigger void_reviews after update of status on private.bookings for each row
+create trigger _300_void_reviews after update of status on private.bookings for each row
     when (new.status = 'no_show') execute function private.void_reviews();
-create trigger audit after update of state on public.reviews for each row
+create trigger _100_audit after update of state on public.reviews for each row
     when (new.publishes_at <= now()) execute function private.audit();

@@ -133,8 +133,8 @@ create policy "People can change their quiet hours" on public.notification_setti
 create policy "People can end their quiet hours" on public.notification_settings for delete to authenticated
     using (profile_id = (select auth.uid()));
 
-create trigger set_updated_at before update on public.notification_preferences for each row execute function private.set_updated_at();
-create trigger set_updated_at before update on public.notification_settings for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.notification_preferences for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.notification_settings for each row execute function private.set_updated_at();
 
 -- live on stacks that have Realtime, whose policies are these
 do $$

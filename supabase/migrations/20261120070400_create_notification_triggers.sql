@@ -48,7 +48,7 @@ begin
 end
 $$;
 comment on function private.notify_of_booking is 'Trigger: tells both sides what happened to a booking. Definer, because it runs as whoever acted.';
-create trigger notify_of_booking after insert on private.booking_events for each row execute function private.notify_of_booking();
+create trigger _200_notify_of_booking after insert on private.booking_events for each row execute function private.notify_of_booking();
 
 create function private.notify_of_alteration() returns trigger
 language plpgsql security definer
@@ -76,8 +76,8 @@ begin
 end
 $$;
 comment on function private.notify_of_alteration is 'Trigger: tells the other side what one proposed, and that one when it was declined; accepted, it is booking_altered. Definer, because it runs as whoever acts.';
-create trigger notify_of_alteration after insert on public.booking_alterations for each row execute function private.notify_of_alteration();
-create trigger notify_of_answer after update of answer on public.booking_alterations for each row
+create trigger _100_notify_of_alteration after insert on public.booking_alterations for each row execute function private.notify_of_alteration();
+create trigger _100_notify_of_answer after update of answer on public.booking_alterations for each row
     when (new.answer = 'declined' and old.answer is null) execute function private.notify_of_alteration();
 
 create function private.notify_of_review() returns trigger
@@ -94,7 +94,7 @@ begin
 end
 $$;
 comment on function private.notify_of_review is 'Trigger: tells the person whom a review is about once it is published, and not before. Definer, because it runs as its writer or the sweep.';
-create trigger notify_of_review after update of is_counted on public.reviews for each row
+create trigger _200_notify_of_review after update of is_counted on public.reviews for each row
     when (new.is_counted and not old.is_counted and new.state = 'visible') execute function private.notify_of_review();
 
 insert into private.settings (name, value, description) values

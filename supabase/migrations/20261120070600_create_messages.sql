@@ -249,7 +249,7 @@ end
 $$;
 comment on function private.check_new_thread is
     'Trigger: an inquiry is about a published place of another, once, and not too often. Definer, because it reads behind the policies.';
-create trigger check_new_thread before insert on public.threads for each row execute function private.check_new_thread();
+create trigger _100_check_new_thread before insert on public.threads for each row execute function private.check_new_thread();
 
 create function private.check_new_message() returns trigger
 language plpgsql security definer
@@ -291,7 +291,7 @@ end
 $$;
 comment on function private.check_new_message is
     'Trigger: a message is of somebody in the thread, not too often, between people who may write to each other, and without contact details before confirmation. Definer, because it reads behind the policies.';
-create trigger check_new_message before insert on public.messages for each row execute function private.check_new_message();
+create trigger _100_check_new_message before insert on public.messages for each row execute function private.check_new_message();
 
 create function private.deliver_message() returns trigger
 language plpgsql security definer
@@ -341,7 +341,7 @@ end
 $$;
 comment on function private.deliver_message is 'Trigger: notes when the thread was asked, answered and read, and tells the other side. Definer, because it writes what no role may.';
 create trigger deliver_message after insert on public.messages for each row execute function private.deliver_message();
-create trigger refuse_change before update on public.messages for each row execute function private.refuse_change();
+create trigger _110_refuse_change before update on public.messages for each row execute function private.refuse_change();
 
 create function private.add_booking_note_to_thread() returns trigger
 language plpgsql security definer
@@ -385,7 +385,7 @@ end
 $$;
 comment on function private.add_booking_note_to_thread is
     'Trigger: a booking takes over the guest''s open inquiry, or opens a thread, and each change of it is noted there. Definer, because it runs as whoever acted.';
-create trigger add_booking_note_to_thread after insert on private.booking_events for each row execute function private.add_booking_note_to_thread();
+create trigger _100_add_booking_note_to_thread after insert on private.booking_events for each row execute function private.add_booking_note_to_thread();
 
 create function private.mark_thread_read(p_thread_id uuid) returns void
 language plpgsql security definer

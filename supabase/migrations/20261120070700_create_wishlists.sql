@@ -142,9 +142,9 @@ begin
 end
 $$;
 comment on function private.limit_wishlists is 'Trigger: so many lists a person and places a list. Definer, so that it counts every row.';
-create trigger limit_wishlists before insert on public.wishlists for each row execute function private.limit_wishlists();
+create trigger _200_limit_wishlists before insert on public.wishlists for each row execute function private.limit_wishlists();
 create trigger limit_wishlists before insert on public.wishlist_items for each row execute function private.limit_wishlists();
-create trigger set_updated_at before update on public.wishlists for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.wishlists for each row execute function private.set_updated_at();
 
 create function private.join_wishlist(p_token uuid) returns uuid
 language plpgsql security definer

@@ -48,7 +48,7 @@ begin
 end
 $$;
 comment on function private.notify_of_report is 'Trigger: tells a reporter what came of it. Definer, because it runs as the operator.';
-create trigger notify_of_report after update of status on public.reports for each row
+create trigger _200_notify_of_report after update of status on public.reports for each row
     when (new.reporter_id is not null and new.status <> 'open' and old.status = 'open') execute function private.notify_of_report();
 
 create function private.resolve_report(p_report_id uuid, p_resolution text, p_dismiss boolean) returns void
@@ -84,22 +84,22 @@ end
 $$;
 grant execute on function public.resolve_report to authenticated, service_role;
 comment on function public.resolve_report is 'Closes an open report with what was done, or dismisses it. For operators.';
-create trigger refuse_suspended before insert on private.bookings for each row execute function private.refuse_suspended('guest_id');
-create trigger refuse_suspended_host before insert on private.bookings for each row execute function private.refuse_suspended('host_id');
-create trigger refuse_suspended before insert on public.booking_alterations
+create trigger _400_refuse_suspended before insert on private.bookings for each row execute function private.refuse_suspended('guest_id');
+create trigger _410_refuse_suspended_host before insert on private.bookings for each row execute function private.refuse_suspended('host_id');
+create trigger _400_refuse_suspended before insert on public.booking_alterations
     for each row execute function private.refuse_suspended('proposed_by_id');
-create trigger refuse_suspended_proposer before update of answer on public.booking_alterations
+create trigger _410_refuse_suspended_proposer before update of answer on public.booking_alterations
     for each row when (new.answer = 'accepted') execute function private.refuse_suspended('proposed_by_id');
-create trigger refuse_suspended_answer before update of answer on public.booking_alterations
+create trigger _400_refuse_suspended_answer before update of answer on public.booking_alterations
     for each row when (new.answer = 'accepted') execute function private.refuse_suspended('answered_by_id');
-create trigger refuse_suspended before insert on public.properties for each row execute function private.refuse_suspended('host_id');
-create trigger refuse_suspended_status before update of status on public.properties for each row
+create trigger _400_refuse_suspended before insert on public.properties for each row execute function private.refuse_suspended('host_id');
+create trigger _400_refuse_suspended_status before update of status on public.properties for each row
     when (new.status = 'published') execute function private.refuse_suspended('host_id');
-create trigger refuse_suspended before insert on public.threads for each row
+create trigger _400_refuse_suspended before insert on public.threads for each row
     when (new.booking_id is null) execute function private.refuse_suspended('guest_id');
-create trigger refuse_suspended before insert on public.messages for each row
+create trigger _400_refuse_suspended before insert on public.messages for each row
     when (new.sender_id is not null) execute function private.refuse_suspended('sender_id');
-create trigger refuse_suspended before insert on public.reviews for each row execute function private.refuse_suspended('author_id');
+create trigger _400_refuse_suspended before insert on public.reviews for each row execute function private.refuse_suspended('author_id');
 
 create function private.suspend_profile(p_profile_id uuid, p_reason text) returns setof public.reports
 language plpgsql security definer
@@ -184,7 +184,7 @@ begin
 end
 $$;
 comment on function private.notify_of_suspended_property is 'Trigger: tells a host that a place was suspended, and why. Definer, because it runs as the operator.';
-create trigger notify_of_suspended_property after update of status on public.properties for each row
+create trigger _200_notify_of_suspended_property after update of status on public.properties for each row
     when (new.status = 'suspended' and old.status <> 'suspended') execute function private.notify_of_suspended_property();
 
 create function private.open_cases_for_property() returns trigger
@@ -209,7 +209,7 @@ end
 $$;
 comment on function private.open_cases_for_property is
     'Trigger: running and coming stays at a place that is suspended become cases in the queue. Definer, because it runs as the operator.';
-create trigger open_cases after update of status on public.properties for each row
+create trigger _300_open_cases after update of status on public.properties for each row
     when (new.status = 'suspended' and old.status <> 'suspended') execute function private.open_cases_for_property();
 
 create function private.audit_trail(p_id uuid)

@@ -92,7 +92,7 @@ end
 $$;
 comment on function private.check_new_webhook_endpoint is 'Trigger: so many endpoints a person, each with a secret. Definer, because no role may write secrets.';
 create trigger check_new_webhook_endpoint after insert on public.webhook_endpoints for each row execute function private.check_new_webhook_endpoint();
-create trigger set_updated_at before update on public.webhook_endpoints for each row execute function private.set_updated_at();
+create trigger _800_set_updated_at before update on public.webhook_endpoints for each row execute function private.set_updated_at();
 
 create function private.queue_webhooks(p_event text, p_host_id uuid, p_dedupe_key text, p_data jsonb) returns void
 language plpgsql security definer
@@ -142,7 +142,7 @@ begin
 end
 $$;
 comment on function private.webhook_of_booking is 'Trigger: queues what happened to a booking. Definer, because it runs as whoever acted.';
-create trigger webhook_of_booking after insert on private.booking_events for each row execute function private.webhook_of_booking();
+create trigger _300_webhook_of_booking after insert on private.booking_events for each row execute function private.webhook_of_booking();
 
 create function private.webhook_of_review() returns trigger
 language plpgsql security definer
@@ -162,7 +162,7 @@ begin
 end
 $$;
 comment on function private.webhook_of_review is 'Trigger: queues a review once it is published. Definer, because it runs as its writer or the sweep.';
-create trigger webhook_of_review after update of is_counted on public.reviews for each row
+create trigger _300_webhook_of_review after update of is_counted on public.reviews for each row
     when (new.is_counted and not old.is_counted and new.state = 'visible') execute function private.webhook_of_review();
 
 create function private.webhook_secret(p_endpoint_id uuid, p_rotate boolean) returns text

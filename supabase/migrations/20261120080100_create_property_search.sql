@@ -473,9 +473,9 @@ comment on function private.refresh_search is
     'Trigger after a statement, with the column that names the property as argument: keeps property_search equal to its source. Definer, because it runs for whoever changes a property.';
 
 -- A property begins as a draft, so there is nothing to do when it is made; when it is deleted, its row goes with it.
-create trigger refresh_search after update on public.properties
+create trigger _200_refresh_search after update on public.properties
     referencing old table as old_rows new table as new_rows for each statement execute function private.refresh_search('id');
-create trigger refresh_search after insert on public.house_rules
+create trigger _200_refresh_search after insert on public.house_rules
     referencing new table as new_rows for each statement execute function private.refresh_search('property_id');
 do $$
 declare
@@ -486,15 +486,15 @@ begin
         'property_fees', 'property_taxes'
     ] loop
         execute format(
-            'create trigger refresh_search after insert on public.%I referencing new table as new_rows '
+            'create trigger _200_refresh_search after insert on public.%I referencing new table as new_rows '
             'for each statement execute function private.refresh_search(''property_id'')', v_table
         );
         execute format(
-            'create trigger refresh_search_again after update on public.%I referencing old table as old_rows new table as new_rows '
+            'create trigger _200_refresh_search_on_update after update on public.%I referencing old table as old_rows new table as new_rows '
             'for each statement execute function private.refresh_search(''property_id'')', v_table
         );
         execute format(
-            'create trigger refresh_search_after_delete after delete on public.%I referencing old table as old_rows '
+            'create trigger _100_refresh_search_after_delete after delete on public.%I referencing old table as old_rows '
             'for each statement execute function private.refresh_search(''property_id'')', v_table
         );
     end loop;
@@ -532,7 +532,7 @@ $$;
 comment on function private.refresh_search_rating is
     'Trigger: brings a property''s new average to search. Definer, because no role may write the projection.';
 
-create trigger refresh_search after insert or update of overall on public.property_ratings
+create trigger _200_refresh_search after insert or update of overall on public.property_ratings
     for each row execute function private.refresh_search_rating();
 
 -- places that were published before there was a search

@@ -259,10 +259,10 @@ it("a hold that has ended reads as expired without a sweep, and its nights are f
   const { id } = await book(ben.client, home, 120, 122);
   // the one thing that no client can do: let time pass
   await sql.begin(async (tx) => {
-    await tx`alter table private.bookings disable trigger guard_booking`;
+    await tx`alter table private.bookings disable trigger _200_guard_booking`;
     await tx`update private.bookings set expires_at = now() where id = ${id}`;
     await tx`update public.occupancies set expires_at = now() where booking_id = ${id}`;
-    await tx`alter table private.bookings enable trigger guard_booking`;
+    await tx`alter table private.bookings enable trigger _200_guard_booking`;
   });
   const { data } = await ben.client.from("bookings").select("status, expires_at").eq("id", id).single();
   expect(data).toEqual({ status: "expired", expires_at: null });

@@ -76,15 +76,15 @@ select tests.act_as('postgres');
 select is_empty('select * from pg_temp.drift()', 'S19 what hosts do arrives as well');
 
 -- drift, and its cure
-alter table public.properties disable trigger refresh_search;
-alter table public.property_seasons disable trigger refresh_search_after_delete;
+alter table public.properties disable trigger _200_refresh_search;
+alter table public.property_seasons disable trigger _100_refresh_search_after_delete;
 update public.properties set base_price = 1234 where id = (select other from place);
 delete from public.property_seasons;
 select isnt_empty('select * from pg_temp.drift()', 'S20 with triggers off it drifts, and this test sees it');
 select is(private.rebuild_property_search(), 2::bigint, 'S21 a rebuild says how many there are');
 select is_empty('select * from pg_temp.drift()', 'S22 and cures it');
-alter table public.properties enable trigger refresh_search;
-alter table public.property_seasons enable trigger refresh_search_after_delete;
+alter table public.properties enable trigger _200_refresh_search;
+alter table public.property_seasons enable trigger _100_refresh_search_after_delete;
 
 select is(
     (select round((private.mercator(0, 180))[0]::numeric, 2)), 20037508.34, 'S23 the map''s square has the size that EPSG:3857 gives it'

@@ -1,0 +1,190 @@
+-- Purpose: what a table's constraints and policies refuse is refused first with coded errors, every fault of a row at once.
+-- Touches: private.check_problems, private.install_row_checks.
+-- Watch: a migration calls install_row_checks('schema.table') after the table's constraints and policies exist. It writes one trigger
+-- function from the catalogue, so the checks cannot differ from the constraints. Two writers at once can still meet the bare
+-- unique constraint (23505). docs/decisions/errors-as-data.md says what never reaches a trigger.
+
+create function private.row_check_code(p_table regclass, p_constraint name) returns text
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_table text := (select c.relname from pg_catalog.pg_class c where c.oid = p_table);
+    v_code text;
+begin
+    select e.code into v_code
+    from private.errors e
+    where e.code in (p_constraint, regexp_replace(p_constraint, '^' || v_table || '_', ''))
+    order by e.code = p_constraint desc
+    limit 1;
+    if v_code is null then
+        raise exception 'private.errors has no code for the constraint % of %.', p_constraint, p_table;
+    end if;
+    return v_code;
+end
+$$;
+comment on function private.row_check_code is
+    'The error code of a check constraint: its name, or its name without that of the table. Fails when private.errors has neither.';
+
+create function private.is_written_by_api(p_table regclass, p_columns smallint[]) returns boolean
+language sql stable
+set search_path = ''
+as $$
+    select exists (
+        select
+        from unnest(p_columns) as c (number)
+        cross join unnest(array['authenticated', 'service_role']) as r (role)
+        where has_column_privilege(r.role, p_table, c.number, 'insert') or has_column_privilege(r.role, p_table, c.number, 'update')
+    )
+$$;
+comment on function private.is_written_by_api is 'Whether an API role may write one of these columns.';
+
+create function private.row_check_steps(p_table regclass)
+returns table (step integer, problem text, broken text)
+language sql stable
+set search_path = ''
+as $$
+    -- required columns
+    select
+        1, format('private.problem(''value_missing'', ''{"field": "%s"}'')', a.attname), format('new.%I is null', a.attname)
+    from pg_catalog.pg_attribute a
+    where a.attrelid = p_table and a.attnum > 0 and a.attnotnull and private.is_written_by_api(p_table, array[a.attnum])
+    union all
+    -- checks: their text names bare columns, which come from the row in the function's from clause
+    select
+        1,
+        format('private.problem(%L, %L)', private.row_check_code(p_table, c.conname), (
+            select coalesce(jsonb_object_agg('field', a.attname), '{}')
+            from pg_catalog.pg_attribute a
+            where cardinality(c.conkey) = 1 and a.attrelid = p_table and a.attnum = c.conkey[1]
+        )),
+        format('not (%s)', pg_catalog.pg_get_expr(c.conbin, c.conrelid))
+    from pg_catalog.pg_constraint c
+    where c.conrelid = p_table and c.contype = 'c' and private.is_written_by_api(p_table, c.conkey)
+    union all
+    -- foreign keys: to a vocabulary that has a code of its own, or to a row that the caller can see
+    select
+        case when v.code is null then 2 else 1 end,
+        format(
+            'private.problem(%L, jsonb_build_object(''field'', %L, ''value'', left(new.%I::text, 40)))',
+            coalesce(v.code, 'reference_not_found'), k.last_name, k.last_name
+        ),
+        format('%s and not exists (select from %s f where %s)', k.is_set, k.target, k.matches)
+    from pg_catalog.pg_constraint c
+    cross join lateral (
+        select
+            (array_agg(a.attname order by u.position desc))[1] as last_name,
+            string_agg(format('new.%I is not null', a.attname), ' and ') as is_set,
+            string_agg(format('f.%I = new.%I', f.attname, a.attname), ' and ') as matches,
+            -- no API role may read auth.users, and each of them has a profile
+            case c.confrelid::regclass::text when 'auth.users' then 'public.profiles' else c.confrelid::regclass::text end as target
+        from unnest(c.conkey, c.confkey) with ordinality as u (key, foreign_key, position)
+        join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = u.key
+        join pg_catalog.pg_attribute f on f.attrelid = c.confrelid and f.attnum = u.foreign_key
+    ) k
+    left join private.errors v on cardinality(c.conkey) = 1 and v.code = 'unknown_' || regexp_replace(k.last_name, '_id$', '')
+    where c.conrelid = p_table and c.contype = 'f' and private.is_written_by_api(p_table, c.conkey)
+    union all
+    -- policies: one of them must admit the row
+    select
+        3,
+        format('private.problem(%L, %L)', v.action || '_not_allowed', jsonb_build_object('table', r.relname)),
+        format('tg_op = %L and (%s) is not true', upper(v.action), string_agg(
+            format('(%s)', coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), pg_catalog.pg_get_expr(p.polqual, p.polrelid))), ' or '
+        ))
+    from (values ('insert', 'a'), ('update', 'w')) as v (action, command)
+    join pg_catalog.pg_policy p on p.polrelid = p_table and p.polcmd::text in (v.command, '*') and p.polpermissive
+    join pg_catalog.pg_class r on r.oid = p.polrelid
+    where 'authenticated'::regrole = any (p.polroles)
+    group by v.action, r.relname
+    union all
+    -- unique indexes that the caller can violate; an upsert decides for itself what to do with the row that exists
+    select
+        4,
+        format('private.problem(''already_exists'', %L)', jsonb_build_object('fields', k.names)),
+        format(
+            '(%s) is distinct from (%s) and %s and exists (select from %s %I where %s and %s) and not private.is_upsert()',
+            k.old_values, k.new_values, x.condition, p_table, r.relname, k.matches, x.condition
+        )
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_class r on r.oid = i.indrelid
+    cross join lateral (select coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true') as condition) x
+    cross join lateral (
+        select
+            replace(string_agg(a.attname, ' and ' order by u.position), '_', ' ') as names,
+            string_agg(format('old.%I', a.attname), ', ' order by u.position) as old_values,
+            string_agg(format('new.%I', a.attname), ', ' order by u.position) as new_values,
+            string_agg(format('%I.%I = new.%I', r.relname, a.attname, a.attname), ' and ' order by u.position) as matches
+        from unnest(i.indkey::smallint[]) with ordinality as u (key, position)
+        join pg_catalog.pg_attribute a on a.attrelid = p_table and a.attnum = u.key
+    ) k
+    where i.indrelid = p_table and i.indisunique and i.indexprs is null and private.is_written_by_api(p_table, i.indkey::smallint[])
+$$;
+comment on function private.row_check_steps is
+    'What refuses a row of p_table, as expressions over the variables of a trigger. The faults of one step are raised together; a step is looked at when those before it hold.';
+
+create function private.is_upsert() returns boolean
+language sql stable
+set search_path = ''
+as $$
+    select coalesce(nullif(current_setting('request.headers', true), '')::jsonb ->> 'prefer' ~ 'resolution=', false)
+$$;
+grant execute on function private.is_upsert to anon, authenticated, service_role;
+comment on function private.is_upsert is 'Whether the request asks PostgREST for an upsert.';
+
+create function private.install_row_checks(p_table regclass) returns void
+language plpgsql
+set search_path = ''
+as $install$
+declare
+    v_table constant text := (select c.relname from pg_catalog.pg_class c where c.oid = p_table);
+    v_function constant text := format('private.%I', 'check_row_of_' || v_table);
+    v_body text;
+begin
+    select string_agg(format(
+        $step$
+    if %s then
+        select array_remove(array[%s
+        ]::jsonb[], null)
+        into v_problems
+        from (select new.*) as %I;
+        if v_problems <> '{}' then
+            perform private.raise_errors(to_jsonb(v_problems));
+        end if;
+    end if;$step$,
+        -- what a row refers to, and who may write it, is asked where row level security holds
+        case q.step when 1 then 'true' else format('row_security_active(%L)', p_table) end, q.faults, v_table
+    ), '' order by q.step)
+    into v_body
+    from (
+        select s.step, string_agg(format(e'\n            case when %s then %s end', s.broken, s.problem), ',' order by s.problem) as faults
+        from private.row_check_steps(p_table) s
+        group by s.step
+    ) q;
+    execute format(
+        $function$
+create function %s() returns trigger
+language plpgsql
+set search_path = ''
+as $trigger$
+declare
+    v_problems jsonb[];
+begin%s
+    return new;
+end
+$trigger$
+$function$,
+        v_function, v_body
+    );
+    execute format(
+        'comment on function %s is %L', v_function,
+        format('Trigger of %s: refuses with coded errors what its constraints and policies would refuse. Written by private.install_row_checks.', p_table)
+    );
+    execute format(
+        'create trigger _900_check_row before insert or update on %s for each row when (auth.role() is not null) execute function %s()',
+        p_table, v_function
+    );
+end
+$install$;
+comment on function private.install_row_checks is
+    'Creates the trigger _900_check_row of a table that clients write, the last before the write. The owner of the database meets the constraints themselves.';
