@@ -26,8 +26,8 @@ declare
 begin
     for v_name in select m[1] from regexp_matches(p_template, '\{(\w+)\}', 'g') as m loop
         v_text := replace(v_text, '{' || v_name || '}', case
-            -- names of columns and states are shown as words
-            when p_details ->> v_name ~ '^[a-z]+(_[a-z]+)*$' then replace(p_details ->> v_name, '_', ' ')
+            -- columns and states are shown as words, arguments as they are written
+            when v_name <> 'argument' and p_details ->> v_name ~ '^[a-z]+(_[a-z]+)*$' then replace(p_details ->> v_name, '_', ' ')
             else regexp_replace(coalesce(p_details ->> v_name, '?'), '\s+', ' ', 'g')
         end);
     end loop;
@@ -94,4 +94,5 @@ insert into private.errors (code, status, message, hint) values
     ('insert_not_allowed', 403, 'You are not allowed to add {table} here.', 'Check the ids you sent, and that you are signed in as the right person.'),
     ('update_not_allowed', 403, 'You are not allowed to change {table} in this way.', 'Check the ids you sent, and that you are signed in as the right person.'),
     ('unknown_currency', 422, 'There is no currency "{value}".', 'Send an ISO 4217 code of the table currencies.'),
-    ('unknown_time_zone', 422, 'There is no time zone "{value}".', 'Send a name of the table time_zones, such as Europe/Lisbon.');
+    ('unknown_time_zone', 422, 'There is no time zone "{value}".', 'Send a name of the table time_zones, such as Europe/Lisbon.'),
+    ('property_not_found', 404, 'There is no such property.', 'Check the id: the property must exist, and be published or yours.');

@@ -188,3 +188,22 @@ end
 $install$;
 comment on function private.install_row_checks is
     'Creates the trigger _900_check_row of a table that clients write, the last before the write. The owner of the database meets the constraints themselves.';
+
+create function private.require_values(p_row jsonb, p_fields text[]) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_problems jsonb := (
+        select jsonb_agg(private.problem('value_missing', jsonb_build_object('field', u.field)) order by u.position)
+        from unnest(p_fields) with ordinality as u (field, position)
+        where p_row ->> u.field is null
+    );
+begin
+    if v_problems is not null then
+        perform private.raise_errors(v_problems);
+    end if;
+end
+$$;
+grant execute on function private.require_values to anon, authenticated, service_role;
+comment on function private.require_values is 'Refuses a row of a view in which one of these fields is null, naming each.';

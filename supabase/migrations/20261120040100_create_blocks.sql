@@ -1,14 +1,15 @@
--- Purpose: nights that are taken by something that is no booking here: the host's own blocks, and stays on other platforms.
--- Touches: public.host_blocks, public.external_blocks, public.occupancies, a trigger on auth.users.
--- Watch: the row says why, the occupancy beside it takes the nights, by trigger; where they are taken already, the write fails
--- with 409. A stay on another platform keeps preparation nights like one here, a host's block does not.
+-- Purpose: nights that are not available for another reason than a booking here: host blocks, and stays on other platforms.
+-- Touches: public.host_blocks, public.external_blocks, a trigger on auth.users.
+-- Watch: a trigger reserves the nights in public.occupancies and refuses with 409 when they are taken. A stay on another platform
+-- keeps preparation nights; a host's block does not.
 
 insert into private.errors (code, status, message, hint) values
     ('note_is_plain', 422, 'A note has up to 500 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
-    ('host_blocks_dates_are_in_order', 422, 'The dates are in order, from 2000 to 2100; check_out is the day after the last night.', 'Send a value that meets this rule.');
+    ('host_blocks_dates_are_in_order', 422, 'The dates are in order, from 2000 to 2100; check_out is the day after the last night.', 'Send a value that meets this rule.'),
+    ('block_property_is_fixed', 409, 'A block cannot move to another property.', 'Delete it and create another one.');
 
 create type public.occupancy_kind as enum ('booking', 'host_block', 'external_block');
-comment on type public.occupancy_kind is 'What takes the nights: a booking here, the host, a stay on another platform.';
+comment on type public.occupancy_kind is 'What takes the nights: a booking, the host, or a stay on another platform.';
 
 create table public.host_blocks (
     id uuid default gen_random_uuid() constraint host_blocks_pkey primary key,
@@ -22,11 +23,11 @@ create table public.host_blocks (
     constraint host_blocks_dates_are_in_order
         check (check_in >= '2000-01-01' and check_out > check_in and check_out <= '2100-01-01')
 );
-comment on table public.host_blocks is 'Nights that the host keeps for something else. At most 1,000 a property. 409 where they are booked already.';
+comment on table public.host_blocks is 'Nights that the host blocks, at most 1,000 blocks a property. 409 when they are booked already.';
 comment on column public.host_blocks.check_in is 'First night.';
 comment on column public.host_blocks.check_out is 'The day after the last night.';
-comment on column public.host_blocks.note is 'For host and co-hosts alone.';
-comment on column public.host_blocks.created_by is 'Who wrote it; null when the service role did.';
+comment on column public.host_blocks.note is 'Only the host and co-hosts can read it.';
+comment on column public.host_blocks.created_by is 'Who created it; null for the service role.';
 
 create index host_blocks_property_id_idx on public.host_blocks (property_id, check_in);
 create index host_blocks_created_by_idx on public.host_blocks (created_by);
@@ -44,9 +45,9 @@ create table public.external_blocks (
     constraint external_blocks_dates_are_in_order
         check (check_in >= '2000-01-01' and check_out > check_in and check_out <= '2100-01-01')
 );
-comment on table public.external_blocks is 'Stays on other platforms, as their feeds tell. Written by the service that reads feeds.';
-comment on column public.external_blocks.source is 'Which feed, such as airbnb.';
-comment on column public.external_blocks.source_id is 'What the feed calls the stay: its UID.';
+comment on table public.external_blocks is 'Stays on other platforms, from their calendar feeds. Only the service role writes them.';
+comment on column public.external_blocks.source is 'Name of the feed, such as airbnb.';
+comment on column public.external_blocks.source_id is 'The UID of the stay in the feed.';
 comment on column public.external_blocks.check_in is 'First night.';
 comment on column public.external_blocks.check_out is 'The day after the last night.';
 
@@ -81,7 +82,7 @@ declare
     v_done boolean;
 begin
     if tg_op = 'UPDATE' and new.property_id <> old.property_id then
-        raise sqlstate 'PT409' using message = 'A block stays with its property.', hint = 'Delete it and make another.';
+        perform private.raise_error('block_property_is_fixed');
     end if;
     perform private.lock_property(new.property_id);
     begin
@@ -102,10 +103,10 @@ begin
         v_done := false;
     end;
     if not v_done then
-        -- its own nights are not in its way; the refusal brings them back
+        -- its own nights are not in its way; the error brings them back
         delete from public.occupancies o where new.id in (o.host_block_id, o.external_block_id);
-        perform private.refuse_occupancy(v_kind, (
-            select coalesce(jsonb_agg(r.reason), '[]')
+        perform private.raise_errors((
+            select jsonb_agg(r.reason)
             from public.properties p,
                 jsonb_array_elements(private.occupancy_conflicts(
                     p.id, new.check_in, new.check_out, p.preparation_nights_before, p.preparation_nights_after, null, clock_timestamp()
@@ -117,7 +118,7 @@ begin
 end
 $$;
 comment on function private.reserve_nights_for_block is
-    'Trigger of host_blocks and external_blocks, with the kind as argument: takes the nights of a new block, moves those of a changed one, 409 with the reasons when they are taken. Definer, because no role may write occupancies.';
+    'Trigger, with the kind of block as argument: reserves the nights of a new block and moves those of a changed one; 409 with the reasons when they are taken. Definer, because no API role may write occupancies.';
 
 create trigger _100_reserve_nights_for_block after insert on public.host_blocks
     for each row execute function private.reserve_nights_for_block('host_block');
@@ -149,6 +150,6 @@ begin
 end
 $$;
 comment on function private.clear_block_notes is
-    'Trigger on auth.users: empties the notes that a person who leaves wrote, or that stand on their archived properties; the nights stay blocked. Definer, because it runs as Auth''s role or as the deleting person.';
+    'Trigger on auth.users: empties the notes that a deleted person wrote or that belong to their properties; the nights stay blocked. Definer, because it runs as Auth''s role or as the deleting person.';
 
 create trigger clear_block_notes after delete on auth.users for each row execute function private.clear_block_notes();

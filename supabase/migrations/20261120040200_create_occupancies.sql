@@ -1,24 +1,39 @@
--- Purpose: one place that says which nights of a property are taken. Bookings from hold to completion, host blocks and external
--- blocks meet here in one exclusion constraint, preparation nights included.
--- Touches: public.occupancies, private.footprint, functions that take, keep, move and free the nights of a booking, cron job.
--- Watch: whatever writes here locks the property first (the trigger does it for everyone), so writers on one property stand
--- in a line and never deadlock; a transaction that also locks a booking locks the property before it. To end an occupancy,
--- delete the row: a status list would have to be kept in step with the constraint. There is no other unique index that two
--- rivals could meet in, because it would answer before the constraint does.
+-- Purpose: which nights of a property are taken. Bookings, host blocks and external blocks share one exclusion constraint.
+-- Touches: public.occupancies, private.kept_nights, private.footprint, functions that reserve, move and release nights.
+-- Watch: every writer locks the property first (a trigger does it), then a booking; so writers wait in line and never deadlock.
+-- An occupancy ends when its row is deleted. No other unique index may exist here: it would answer before the constraint.
 
--- Two stays conflict when the gap between them is shorter than what either wants kept free: the nights after the earlier or
--- before the later, whichever are more. They may share those nights, so widening the ranges would refuse too much. Instead
--- every day has five slots, and a stay takes those it would quarrel over:
+insert into private.errors (code, status, message, hint) values
+    ('occupied', 409, 'Some of these nights are taken.', 'Choose other dates; property_calendar shows which days are free.'),
+    ('preparation_before', 409, 'The host keeps {needed_nights} night(s) free between stays; the stay before leaves {free_nights}.', 'Choose a later check-in; property_calendar shows which days are free.'),
+    ('preparation_after', 409, 'The host keeps {needed_nights} night(s) free between stays; the stay after leaves {free_nights}.', 'Choose an earlier check-out; property_calendar shows which days are free.'),
+    ('occupancy_is_fixed', 409, 'The property and kind of an occupancy never change.', 'Delete it and create another one.'),
+    ('nights_released', 409, 'This booking has no nights any more.', 'Book again.');
+
+-- The rule about clashing nights, in two forms. kept_nights is the rule: bookability, search, the calendar and every reason for a
+-- refusal use it. A constraint cannot compare two stays by it, so footprint expresses the same rule as slots; the test
+-- 04000-occupancies.sql compares both for every pair of stays and preparation nights.
+create function private.kept_nights(
+    p_kind public.occupancy_kind, p_check_in date, p_check_out date, p_kept_before smallint, p_kept_after smallint,
+    p_before smallint, p_after smallint
+) returns daterange
+language sql immutable parallel safe
+return daterange(
+    p_check_in - case when p_kind = 'host_block' then 0 else greatest(p_kept_before, p_after) end,
+    p_check_out + case when p_kind = 'host_block' then 0 else greatest(p_kept_after, p_before) end
+);
+comment on function private.kept_nights is
+    'The nights that an occupancy keeps from a stay that wants p_before nights free before it and p_after after it: its own, and between two stays the larger number of preparation nights. A host''s block keeps only its own nights.';
+
+-- Two stays clash when they share a slot. Every day has five, and a stay takes these:
 --
---     5d      who arrives on d; who leaves on d and keeps 1 night or more after
---     5d + 1  who leaves on d; who arrives on d and keeps 1 night or more before
---     5d + 2  who leaves on d; who arrives on d + 1 and keeps 2 nights before
---     5d + 3  who stays the night of d
---     5d + 4  who arrives on d + 1; who leaves on d and keeps 2 nights after
+--     5d      arrives on d; leaves on d and keeps 1 night or more after
+--     5d + 1  leaves on d; arrives on d and keeps 1 night or more before
+--     5d + 2  leaves on d; arrives on d + 1 and keeps 2 nights before
+--     5d + 3  stays the night of d
+--     5d + 4  arrives on d + 1; leaves on d and keeps 2 nights after
 --
--- Two who leave on one day, or arrive on one, share a night and conflict anyway; so what two stays share, they quarrel over.
--- Slots inside a stay may all be taken, which keeps it to a few ranges. A host's block takes nights and no slot that the
--- stay beside it may want.
+-- Slots between the first and the last night may all be taken, so a stay needs few ranges. A host's block takes its nights only.
 create function private.footprint(
     p_kind public.occupancy_kind, p_check_in date, p_check_out date, p_before smallint, p_after smallint
 ) returns int4multirange
@@ -49,7 +64,7 @@ begin
 end
 $$;
 comment on function private.footprint is
-    'The slots that an occupancy takes; two that share one cannot both be. Called by the exclusion constraint of occupancies.';
+    'The slots that an occupancy takes, for the exclusion constraint: two occupancies clash when they share one. The same rule as kept_nights.';
 
 create table public.occupancies (
     id bigint generated always as identity constraint occupancies_pkey primary key,
@@ -80,16 +95,16 @@ create table public.occupancies (
     )
 );
 comment on table public.occupancies is
-    'Which nights of a property are taken. Written by the database alone; strangers see availability through property_calendar, bookability and search_properties.';
+    'Which nights of a property are taken. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.';
 comment on column public.occupancies.kind is 'What takes the nights.';
 comment on column public.occupancies.check_in is 'First night.';
-comment on column public.occupancies.check_out is 'The day after the last night; somebody else may arrive on it.';
-comment on column public.occupancies.preparation_before is 'Nights kept free before, as the property asked for when the row was made.';
-comment on column public.occupancies.preparation_after is 'Nights kept free after, as the property asked for when the row was made.';
+comment on column public.occupancies.check_out is 'The day after the last night; another guest may arrive on it.';
+comment on column public.occupancies.preparation_before is 'Nights kept free before it: the property''s setting when the row was written.';
+comment on column public.occupancies.preparation_after is 'Nights kept free after it: the property''s setting when the row was written.';
 comment on column public.occupancies.expires_at is
-    'For a hold or request: from this moment on the nights are free, whether or not the row is still there. Null: for good.';
+    'When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end.';
 
--- All that a probe reads, so that it never looks at the table.
+-- Covers all that bookability reads, so that it needs no look at the table.
 create index occupancies_property_id_idx on public.occupancies (property_id, check_out, check_in)
     include (kind, preparation_before, preparation_after, expires_at, booking_id);
 create unique index occupancies_booking_id_idx on public.occupancies (booking_id) where booking_id is not null;
@@ -98,7 +113,7 @@ create index occupancies_expires_at_idx on public.occupancies (expires_at) where
 create index occupancies_host_block_id_idx on public.occupancies (host_block_id) where host_block_id is not null;
 create index occupancies_external_block_id_idx on public.occupancies (external_block_id) where external_block_id is not null;
 
--- The probe reads the index alone only where vacuum has been.
+-- Index-only scans need a recent vacuum.
 alter table public.occupancies set (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_scale_factor = 0.05);
 
 alter table public.occupancies enable row level security;
@@ -114,14 +129,13 @@ set search_path = ''
 as $$
 begin
     if p_attempt >= 4 then
-        raise sqlstate 'PT503' using
-            message = 'Too much is going on here at this moment.', hint = 'Nothing was changed. Try again, with the same idempotency key.';
+        perform private.raise_error('server_busy');
     end if;
     perform pg_sleep(0.02 * p_attempt * (1 + random()));
 end
 $$;
 comment on function private.wait_to_retry is
-    'After a deadlock, a serialization failure or too long a wait for a lock: waits a moment, or gives up with 503 after the fourth attempt. Called by what clients call.';
+    'After a deadlock, a serialization failure or a lock timeout: waits a moment, or gives up with 503 after the fourth attempt.';
 
 create function private.lock_property(p_property_id uuid) returns public.properties
 language plpgsql
@@ -136,7 +150,7 @@ begin
         select p.* into v_property from public.properties p where p.id = p_property_id for no key update;
         return v_property;
     end if;
-    -- whoever has another one already does not stand in this one's line
+    -- a transaction that holds another property's lock does not wait for long
     for v_attempt in 1..4 loop
         begin
             select p.* into v_property from public.properties p where p.id = p_property_id for no key update nowait;
@@ -148,7 +162,7 @@ begin
 end
 $$;
 comment on function private.lock_property is
-    'Waits for a property and returns it; null when there is none. A request that has locked another one before waits a moment only, then gives up with 503: two that wait for each other''s would stop everybody. Called before nights are changed.';
+    'Locks a property and returns it; null when there is none. A transaction that has locked another property gives up with 503 after a moment, so that two never wait for each other.';
 
 create function private.prepare_occupancy() returns trigger
 language plpgsql security definer
@@ -162,9 +176,7 @@ begin
         return old;
     end if;
     if tg_op = 'UPDATE' and (new.property_id, new.kind) is distinct from (old.property_id, old.kind) then
-        raise sqlstate 'PT409' using
-            message = 'An occupancy stays with its property and what it is.',
-            hint = 'Delete it and make another.';
+        perform private.raise_error('occupancy_is_fixed');
     end if;
 
     v_property := private.lock_property(new.property_id);
@@ -178,7 +190,7 @@ begin
         new.preparation_after := v_property.preparation_nights_after;
     end if;
 
-    -- What has ended is out of the way, by the clock after the wait for the lock.
+    -- holds that have expired make room; the clock is read after the wait for the lock
     delete from public.occupancies o
     where
         o.property_id = new.property_id
@@ -190,59 +202,26 @@ begin
 end
 $$;
 comment on function private.prepare_occupancy is
-    'Trigger: every writer waits for the property; a new row, or one whose dates change, takes over the property''s preparation nights and clears away holds that have ended. Definer, because it writes what no role may.';
+    'Trigger: locks the property, copies its preparation nights to a row with new dates, and deletes expired holds that are in the way. Definer, because no API role may write occupancies.';
 
 create trigger prepare_occupancy before insert or update or delete on public.occupancies
     for each row execute function private.prepare_occupancy();
 
-create function private.refuse_occupancy(p_kind public.occupancy_kind, p_reasons jsonb) returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-    raise sqlstate 'PT409' using
-        message = case when p_kind = 'booking' then 'These nights are no longer free.' else 'Some of these nights are taken.' end,
-        detail = p_reasons::text,
-        hint = 'The details say what is in the way; property_calendar shows which days are free.';
-end
-$$;
-grant execute on function private.refuse_occupancy to anon, authenticated, service_role;
-comment on function private.refuse_occupancy is
-    'Answers 409 with the reasons as JSON in the details. Called by the functions that write occupancies, and by quote.';
-
-create function private.occupancy_conflict(
-    p_kind public.occupancy_kind, p_taken_from date, p_taken_until date, p_taken_before smallint, p_taken_after smallint,
-    p_check_in date, p_check_out date, p_before integer, p_after integer
-) returns text
-language plpgsql immutable
-set search_path = ''
-as $$
-begin
-    return case
-        when p_taken_from < p_check_out and p_taken_until > p_check_in then 'occupied'
-        when p_kind = 'host_block' then null
-        when p_taken_until <= p_check_in then
-            case when p_check_in - p_taken_until < greatest(p_taken_after, p_before) then 'preparation_before' end
-        when p_taken_from - p_check_out < greatest(p_taken_before, p_after) then 'preparation_after'
-    end;
-end
-$$;
-comment on function private.occupancy_conflict is
-    'How an occupancy (its kind, dates and nights kept free) is in the way of a stay that keeps p_before and p_after nights free: occupied, preparation_before, preparation_after; null when it is not. As footprint says it to the constraint. Called by occupancy_conflicts and broken_rules.';
-
 create function private.occupancy_conflicts(
-    p_property_id uuid, p_check_in date, p_check_out date, p_before integer, p_after integer,
+    p_property_id uuid, p_check_in date, p_check_out date, p_before smallint, p_after smallint,
     p_ignore_booking uuid default null, p_at timestamptz default now()
 ) returns jsonb
 language sql stable
 set search_path = ''
 as $$
-    with ways as (
+    with clashes as (
         select
             o.check_in, o.check_out,
-            private.occupancy_conflict(
-                o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after, p_check_in, p_check_out, p_before, p_after
-            ) as code,
+            case
+                when o.check_in < p_check_out and o.check_out > p_check_in then 'occupied'
+                when o.check_out <= p_check_in then 'preparation_before'
+                else 'preparation_after'
+            end as code,
             case when o.check_out <= p_check_in then greatest(o.preparation_after, p_before) else greatest(o.preparation_before, p_after) end as needed,
             case when o.check_out <= p_check_in then p_check_in - o.check_out else o.check_in - p_check_out end as free
         from public.occupancies o
@@ -250,38 +229,31 @@ as $$
             o.property_id = p_property_id and o.check_out > p_check_in - 2 and o.check_in < p_check_out + 2
             and (o.expires_at is null or o.expires_at > p_at)
             and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
+            and private.kept_nights(
+                o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after, p_before, p_after
+            ) && daterange(p_check_in, p_check_out)
     )
-    select coalesce(jsonb_agg(r.reason order by r.position), '[]')
+    select coalesce(jsonb_agg(r.reason order by r.code), '[]')
     from (
-        -- only of the nights asked for: where another stay begins or ends beyond them is not the caller's to know
-        select 1 as position, jsonb_build_object(
-            'code', 'occupied', 'message', 'Some of these nights are taken.',
-            'nights', (
-                select jsonb_agg(jsonb_build_object('from', lower(t.nights), 'until', upper(t.nights)) order by t.nights)
-                from (
-                    select unnest(range_agg(daterange(greatest(w.check_in, p_check_in), least(w.check_out, p_check_out)))) as nights
-                    from ways w
-                    where w.code = 'occupied'
-                ) t
-            )
-        ) as reason
-        where exists (select from ways w where w.code = 'occupied')
+        -- only the nights asked for: the caller may not learn where another stay begins or ends
+        select 'occupied' as code, private.problem('occupied', jsonb_build_object('nights', (
+            select jsonb_agg(jsonb_build_object('from', lower(t.nights), 'until', upper(t.nights)) order by t.nights)
+            from (
+                select unnest(range_agg(daterange(greatest(c.check_in, p_check_in), least(c.check_out, p_check_out)))) as nights
+                from clashes c
+                where c.code = 'occupied'
+            ) t
+        ))) as reason
+        where exists (select from clashes c where c.code = 'occupied')
         union all
-        select 2, jsonb_build_object(
-            'code', w.code, 'needed_nights', max(w.needed), 'free_nights', min(w.free),
-            'message', format('The host keeps %s night(s) free between stays; the one before leaves %s.', max(w.needed), min(w.free))
-        )
-        from ways w where w.code = 'preparation_before' group by w.code
-        union all
-        select 3, jsonb_build_object(
-            'code', w.code, 'needed_nights', max(w.needed), 'free_nights', min(w.free),
-            'message', format('The host keeps %s night(s) free between stays; the one after leaves %s.', max(w.needed), min(w.free))
-        )
-        from ways w where w.code = 'preparation_after' group by w.code
+        select c.code, private.problem(c.code, jsonb_build_object('needed_nights', max(c.needed), 'free_nights', min(c.free)))
+        from clashes c
+        where c.code <> 'occupied'
+        group by c.code
     ) r
 $$;
 comment on function private.occupancy_conflicts is
-    'What would be in the way of a stay that keeps p_before and p_after nights free, as reasons [{code, message, ...}]: occupied, preparation_before, preparation_after. A hold that has ended by p_at is not. Called by bookability and by what writes occupancies.';
+    'What is in the way of a stay that keeps p_before and p_after nights free, as problems: occupied, preparation_before, preparation_after. Holds that have expired by p_at do not count.';
 
 create function private.reserve_nights(
     p_booking_id uuid, p_property_id uuid, p_check_in date, p_check_out date, p_expires_at timestamptz default null
@@ -294,7 +266,7 @@ begin
     values (p_property_id, 'booking', p_check_in, p_check_out, p_expires_at, p_booking_id)
     on conflict on constraint occupancies_do_not_overlap do nothing;
     if not found then
-        perform private.refuse_occupancy('booking', private.occupancy_conflicts(
+        perform private.raise_errors(private.occupancy_conflicts(
             p_property_id, p_check_in, p_check_out, p.preparation_nights_before, p.preparation_nights_after, p_booking_id, clock_timestamp()
         ))
         from public.properties p
@@ -303,17 +275,17 @@ begin
 end
 $$;
 comment on function private.reserve_nights is
-    'Takes the nights for a booking, until p_expires_at or for good; 409 with the reasons when they are not free. Called by functions of bookings. Definer, because no role may write occupancies.';
+    'Reserves nights for a booking, until p_expires_at if it is given; 409 with the reasons when they are not free. Definer, because no API role may write occupancies.';
 
 create function private.lock_property_of(p_booking_id uuid) returns uuid
 language sql
 set search_path = ''
 as $$
-    -- an update locks its row before the trigger can lock the property, which is the wrong order
+    -- an update would lock its row before the trigger locks the property: the wrong order
     select (private.lock_property((select o.property_id from public.occupancies o where o.booking_id = p_booking_id))).id
 $$;
 comment on function private.lock_property_of is
-    'Waits for the property that a booking has nights of and returns its id; null when it has none. Called before nights are changed.';
+    'Locks the property whose nights a booking has reserved, and returns its id; null when it has none.';
 
 create function private.extend_reserved_nights(p_booking_id uuid, p_expires_at timestamptz default null) returns boolean
 language plpgsql security definer
@@ -326,7 +298,7 @@ begin
 end
 $$;
 comment on function private.extend_reserved_nights is
-    'Keeps the nights of a booking until p_expires_at, or for good. False when it has none any more: somebody else may have them, so occupy them again or refund. While the row is there nobody else has the nights, even after its end. Called by functions of bookings. Definer, as occupy.';
+    'Keeps the nights of a booking until p_expires_at, or without an end. False when the booking has no nights any more. Definer, because no API role may write occupancies.';
 
 create function private.move_reserved_nights(p_booking_id uuid, p_check_in date, p_check_out date) returns void
 language plpgsql security definer
@@ -338,10 +310,10 @@ begin
     begin
         update public.occupancies o set check_in = p_check_in, check_out = p_check_out where o.booking_id = p_booking_id;
         if not found then
-            raise sqlstate 'PT409' using message = 'This booking has no nights any more.', hint = 'Book again.';
+            perform private.raise_error('nights_released');
         end if;
     exception when exclusion_violation then
-        perform private.refuse_occupancy('booking', private.occupancy_conflicts(
+        perform private.raise_errors(private.occupancy_conflicts(
             v_property, p_check_in, p_check_out, p.preparation_nights_before, p.preparation_nights_after, p_booking_id, clock_timestamp()
         ))
         from public.properties p
@@ -350,7 +322,7 @@ begin
 end
 $$;
 comment on function private.move_reserved_nights is
-    'Gives a booking other nights for those it has, in one step; 409 with the reasons when they are not free, and then it keeps what it has. Called by functions of bookings. Definer, as occupy.';
+    'Moves a booking to other nights in one step. When they are not free it answers 409 with the reasons, and the booking keeps its nights. Definer, because no API role may write occupancies.';
 
 create function private.release_nights(p_booking_id uuid) returns boolean
 language plpgsql security definer
@@ -363,7 +335,7 @@ begin
 end
 $$;
 comment on function private.release_nights is
-    'Frees the nights of a booking; false when it had none any more. Called by functions of bookings. Definer, as occupy.';
+    'Releases the nights of a booking; false when it has none any more. Definer, because no API role may write occupancies.';
 
 create function private.remove_expired_occupancies() returns integer
 language plpgsql security definer
@@ -372,7 +344,7 @@ as $$
 declare
     v_count integer;
 begin
-    -- Properties that somebody is at work on wait for the next run: taking two locks in a row must not meet who does the same.
+    -- a property that is locked waits for the next run, so that this one never waits while it holds other locks
     with idle as (
         select p.id
         from public.properties p
@@ -385,6 +357,6 @@ begin
 end
 $$;
 comment on function private.remove_expired_occupancies is
-    'Deletes holds that have ended, which count as free already, and says how many. Called every minute. Definer, as occupy.';
+    'Deletes holds that have expired, which count as free already, and returns their number. Definer, because no API role may write occupancies.';
 
 insert into private.periodic_tasks (name, command, every) values ('remove_expired_occupancies', 'select private.remove_expired_occupancies()', '1 minute');

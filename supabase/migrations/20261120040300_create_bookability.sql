@@ -6,8 +6,30 @@
 -- Quote, booking and alteration say why not by private.bookability, which puts its codes into words and numbers. Days are the
 -- property's: today, the cut-off hour and the booking window follow its clock, nights are plain dates.
 
+insert into private.errors (code, status, message, hint) values
+    ('invalid_date', 400, 'The argument {argument} is not a date.', 'Write a date as YYYY-MM-DD, without a time.'),
+    ('not_published', 422, 'This property cannot be booked now.', 'Choose another property.'),
+    ('invalid_party', 422, 'Numbers of people and pets are 0 or more.', 'Send adults, children, infants and pets as whole numbers from 0.'),
+    ('no_adult', 422, 'A party has at least one adult.', 'Send adults as 1 or more.'),
+    ('too_many_guests', 422, 'This property takes up to {max_guests} guest(s), infants not counted.', 'Reduce the party, or choose a larger property.'),
+    ('too_many_infants', 422, 'This property takes up to {max_infants} infant(s).', 'Reduce the party, or choose another property.'),
+    ('too_many_pets', 422, 'This property takes up to {max_pets} pet(s).', 'Bring fewer pets, or choose another property.'),
+    ('pets_not_allowed', 422, 'Pets cannot stay at this property.', 'Come without pets, or choose another property.'),
+    ('children_not_allowed', 422, 'This property is not suitable for children and infants.', 'Choose another property.'),
+    ('dates_out_of_range', 422, 'Dates lie between 2000-01-01 and 2100-01-01.', 'Send check_in and check_out within these years.'),
+    ('check_out_before_check_in', 422, 'Check-out is at least a day after check-in.', 'Choose a later check-out.'),
+    ('past_date', 422, 'These dates have passed: at the property it is already {today}.', 'Choose a later check-in.'),
+    ('advance_notice', 422, 'This stay had to be booked before {book_before}, local time.', 'Choose a later check-in.'),
+    ('booking_window', 422, 'Stays can begin up to {latest_check_in}.', 'Choose an earlier check-in.'),
+    ('check_in_weekday', 422, 'Stays cannot begin on this day of the week.', 'Choose a check-in on an allowed weekday; 1 is Monday.'),
+    ('check_out_weekday', 422, 'Stays cannot end on this day of the week.', 'Choose a check-out on an allowed weekday; 1 is Monday.'),
+    ('closed_to_arrival', 422, 'No arrival is possible on {check_in}.', 'Choose another check-in.'),
+    ('closed_to_departure', 422, 'No departure is possible on {check_out}.', 'Choose another check-out.'),
+    ('min_stay', 422, 'Stays that begin on {check_in} have at least {min_nights} night(s).', 'Choose a longer stay.'),
+    ('max_stay', 422, 'Stays that begin on {check_in} have at most {max_nights} night(s).', 'Choose a shorter stay.');
+
 create function private.parse_dates(p_texts text[], p_names text[]) returns date[]
-language plpgsql immutable
+language plpgsql stable
 set search_path = ''
 as $$
 declare
@@ -17,20 +39,16 @@ begin
     if p_texts::text ~ '^\{((NULL|[0-9]{4}-[0-9]{2}-[0-9]{2})[,}])+$' and pg_input_is_valid(p_texts::text, 'date[]') then
         return p_texts::date[];
     end if;
-    select jsonb_agg(jsonb_build_object(
-        'code', 'invalid_date', 'argument', d.name, 'value', left(d.text, 40), 'message', format('%s is not a date.', d.name)
-    )) into v_problems
+    select jsonb_agg(private.problem('invalid_date', jsonb_build_object('argument', d.name, 'value', left(d.text, 40)))) into v_problems
     from unnest(p_texts, p_names) as d (text, name)
     where not (d.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and pg_input_is_valid(d.text, 'date'));
-    raise sqlstate 'PT400' using
-        message = v_problems -> 0 ->> 'message',
-        detail = v_problems::text,
-        hint = 'Write a day of the calendar as YYYY-MM-DD, without a time.';
+    perform private.raise_errors(v_problems);
+    return null;
 end
 $$;
 grant execute on function private.parse_dates to anon, authenticated, service_role;
 comment on function private.parse_dates is
-    'Days written YYYY-MM-DD; null for null, 400 with all that are anything else. Called by functions that clients give days to.';
+    'Dates written YYYY-MM-DD; null for null, 400 naming every argument that is something else.';
 
 create function private.has_passed(p_local timestamp, p_time_zone text, p_at timestamptz) returns boolean
 language plpgsql stable
@@ -129,7 +147,7 @@ begin
                 case when p_infants > p.max_infants then 'too_many_infants' end,
                 case when p_pets > p.max_pets then 'too_many_pets' end,
                 case when greatest(p_children, p_infants) > 0 and not private.children_allowed(i.property_id) then 'children_not_allowed' end,
-                case when i.check_in is null then 'invalid_date' end,
+                case when i.check_in is null then 'dates_out_of_range' end,
                 case when i.check_out <= i.check_in then 'check_out_before_check_in' end,
                 case
                     when i.check_in < p.today then 'past_date'
@@ -199,11 +217,10 @@ begin
                         o.property_id = c.id and o.check_out > i.check_in - 2 and o.check_in < i.check_out + 2
                         and (o.expires_at is null or o.expires_at > p_at)
                         and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
-                        -- where occupancy_conflict says how
-                        and o.check_in < i.check_out
-                            + case when o.kind = 'host_block' then 0 else greatest(o.preparation_before, c.preparation_nights_after) end
-                        and o.check_out > i.check_in
-                            - case when o.kind = 'host_block' then 0 else greatest(o.preparation_after, c.preparation_nights_before) end
+                        and private.kept_nights(
+                            o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after,
+                            c.preparation_nights_before, c.preparation_nights_after
+                        ) && daterange(i.check_in, i.check_out)
                 ) as is_taken,
                 case when v_is_one then c end as property
             from public.properties c
@@ -257,59 +274,38 @@ begin
             continue;
         end if;
         v_book_before := p_check_in - v.advance_notice_days + v.advance_notice_cut_off;
-        v_reasons := v_reasons || (jsonb_build_object('code', v_code) || case v_code
-            when 'not_published' then jsonb_build_object('message', 'This place cannot be booked now.')
-            when 'invalid_party' then jsonb_build_object('message', 'Numbers of people and pets are 0 or more.')
-            when 'no_adult' then jsonb_build_object('message', 'A party has at least one adult.')
-            when 'too_many_guests' then jsonb_build_object(
-                'guests', p_adults::bigint + p_children, 'max_guests', v.max_guests,
-                'message', format('This place takes up to %s guest(s), infants not counted.', v.max_guests)
-            )
-            when 'too_many_infants' then jsonb_build_object(
-                'infants', p_infants, 'max_infants', v.max_infants,
-                'message', format('This place takes up to %s infant(s).', v.max_infants)
-            )
-            when 'too_many_pets' then jsonb_build_object(
-                'pets', p_pets, 'max_pets', v.max_pets,
-                'message', case when v.max_pets = 0 then 'Pets cannot stay here.' else format('This place takes up to %s pet(s).', v.max_pets) end
-            )
-            when 'children_not_allowed' then jsonb_build_object(
-                'children', p_children + p_infants::bigint, 'message', 'This place is not suitable for children and infants.'
-            )
-            when 'invalid_date' then jsonb_build_object('message', 'Dates lie between 2000-01-01 and 2100-01-01.')
-            when 'check_out_before_check_in' then jsonb_build_object(
-                'check_in', p_check_in, 'check_out', p_check_out, 'message', 'Check-out is at least a day after check-in.'
-            )
-            when 'past_date' then jsonb_build_object(
-                'check_in', p_check_in, 'today', v_broken.today, 'message', format('There it is already %s.', v_broken.today)
-            )
-            when 'advance_notice' then jsonb_build_object(
-                'days', v.advance_notice_days, 'book_before', v_book_before, 'time_zone', v.time_zone,
-                'message', format('The host needs to know before %s, local time.', to_char(v_book_before, 'YYYY-MM-DD HH24:MI'))
-            )
-            when 'booking_window' then jsonb_build_object(
-                'days', v.booking_window_days, 'latest_check_in', v_broken.today + v.booking_window_days,
-                'message', format('Stays may begin up to %s.', v_broken.today + v.booking_window_days)
-            )
-            when 'check_in_weekday' then jsonb_build_object(
-                'weekday', extract(isodow from p_check_in)::integer, 'allowed', to_jsonb(v.check_in_weekdays),
-                'message', 'Stays do not begin on this day of the week.'
-            )
-            when 'check_out_weekday' then jsonb_build_object(
-                'weekday', extract(isodow from p_check_out)::integer, 'allowed', to_jsonb(v.check_out_weekdays),
-                'message', 'Stays do not end on this day of the week.'
-            )
-            when 'closed_to_arrival' then jsonb_build_object('check_in', p_check_in, 'message', format('No arrival on %s.', p_check_in))
-            when 'closed_to_departure' then jsonb_build_object('check_out', p_check_out, 'message', format('No departure on %s.', p_check_out))
-            when 'min_stay' then jsonb_build_object(
-                'nights', p_check_out - p_check_in, 'min_nights', v_broken.min_nights,
-                'message', format('Stays that begin on %s have at least %s night(s).', p_check_in, v_broken.min_nights)
-            )
-            when 'max_stay' then jsonb_build_object(
-                'nights', p_check_out - p_check_in, 'max_nights', v_broken.max_nights,
-                'message', format('Stays that begin on %s have at most %s night(s).', p_check_in, v_broken.max_nights)
-            )
-        end);
+        v_reasons := v_reasons || private.problem(
+            case when v_code = 'too_many_pets' and v.max_pets = 0 then 'pets_not_allowed' else v_code end,
+            case v_code
+                when 'too_many_guests' then jsonb_build_object('guests', p_adults::bigint + p_children, 'max_guests', v.max_guests)
+                when 'too_many_infants' then jsonb_build_object('infants', p_infants, 'max_infants', v.max_infants)
+                when 'too_many_pets' then jsonb_build_object('pets', p_pets, 'max_pets', v.max_pets)
+                when 'children_not_allowed' then jsonb_build_object('children', p_children + p_infants::bigint)
+                when 'check_out_before_check_in' then jsonb_build_object('check_in', p_check_in, 'check_out', p_check_out)
+                when 'past_date' then jsonb_build_object('check_in', p_check_in, 'today', v_broken.today)
+                when 'advance_notice' then jsonb_build_object(
+                    'days', v.advance_notice_days, 'book_before', to_char(v_book_before, 'YYYY-MM-DD HH24:MI'), 'time_zone', v.time_zone
+                )
+                when 'booking_window' then jsonb_build_object(
+                    'days', v.booking_window_days, 'latest_check_in', v_broken.today + v.booking_window_days
+                )
+                when 'check_in_weekday' then jsonb_build_object(
+                    'weekday', extract(isodow from p_check_in)::integer, 'allowed', to_jsonb(v.check_in_weekdays)
+                )
+                when 'check_out_weekday' then jsonb_build_object(
+                    'weekday', extract(isodow from p_check_out)::integer, 'allowed', to_jsonb(v.check_out_weekdays)
+                )
+                when 'closed_to_arrival' then jsonb_build_object('check_in', p_check_in)
+                when 'closed_to_departure' then jsonb_build_object('check_out', p_check_out)
+                when 'min_stay' then jsonb_build_object(
+                    'check_in', p_check_in, 'nights', p_check_out - p_check_in, 'min_nights', v_broken.min_nights
+                )
+                when 'max_stay' then jsonb_build_object(
+                    'check_in', p_check_in, 'nights', p_check_out - p_check_in, 'max_nights', v_broken.max_nights
+                )
+                else '{}'
+            end
+        );
     end loop;
     return v_reasons;
 end
@@ -341,7 +337,7 @@ declare
     v_days constant date[] := private.parse_dates(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
 begin
     if not exists (select from public.properties p where p.id = p_property_id) then
-        raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check the id.';
+        perform private.raise_error('property_not_found');
     end if;
     return private.visible_bookability(
         p_property_id, v_days[1], v_days[2],
@@ -351,4 +347,4 @@ end
 $$;
 grant execute on function public.bookability to anon, authenticated, service_role;
 comment on function public.bookability is
-    'Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, children_not_allowed, invalid_date, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.';
+    'Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.';

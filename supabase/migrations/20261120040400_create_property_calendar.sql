@@ -4,6 +4,9 @@
 -- departure, and whose length is within the first day's min_nights and max_nights can be booked, and no other. It never says
 -- what takes a night. Ranges are spread over days and joined by day; nothing is called once a day.
 
+insert into private.errors (code, status, message, hint) values
+    ('invalid_calendar_range', 400, 'A calendar has 1 to 400 days between 2000 and 2100.', 'Send p_from and p_to; p_to is the day after the last.');
+
 create function private.night_prices(p_property public.properties, p_from date, p_until date) returns bigint[]
 language plpgsql stable
 set search_path = ''
@@ -75,13 +78,10 @@ begin
         v_earliest := v_earliest + 1;
     end loop;
     -- nights that nobody else can sleep: those taken, and those that a new stay would have to keep free beside a stay
-    select range_agg(case
-        when o.kind = 'host_block' then daterange(o.check_in, o.check_out)
-        else daterange(
-            o.check_in - greatest(o.preparation_before, v_property.preparation_nights_after),
-            o.check_out + greatest(o.preparation_after, v_property.preparation_nights_before)
-        )
-    end)
+    select range_agg(private.kept_nights(
+        o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after,
+        v_property.preparation_nights_before, v_property.preparation_nights_after
+    ))
     into v_taken
     from public.occupancies o
     where
@@ -184,16 +184,10 @@ declare
     v_status public.property_status := (select p.status from public.properties p where p.id = p_property_id);
 begin
     if v_status is null then
-        raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check the id.';
+        perform private.raise_error('property_not_found');
     end if;
     if (v_from < v_to and v_to - v_from <= 400 and v_from >= '2000-01-01' and v_to <= '2100-01-01') is not true then
-        raise sqlstate 'PT400' using
-            message = 'A calendar has 1 to 400 days between 2000 and 2100.',
-            detail = jsonb_build_array(jsonb_build_object(
-                'code', 'invalid_range', 'from', v_from, 'to', v_to, 'max_days', 400,
-                'message', 'A calendar has 1 to 400 days between 2000 and 2100.'
-            ))::text,
-            hint = 'p_to is the day after the last.';
+        perform private.raise_error('invalid_calendar_range', jsonb_build_object('from', v_from, 'to', v_to, 'max_days', 400));
     end if;
     -- a draft is for its host alone, not for whoever shares the proxy
     if v_status = 'published' then

@@ -4,6 +4,9 @@
 -- quote again and compares. So quoting writes nothing, can be cached and answered by a replica, and cannot fill a disk; and a
 -- price that has changed is met by a comparison of values, not by remembering what was changed when.
 
+insert into private.errors (code, status, message, hint) values
+    ('amount_too_large', 422, 'The price of this stay is too high to be charged.', 'Choose a shorter stay.');
+
 insert into private.settings (name, value, description) values
     ('quote_validity', '30 minutes', 'How long a quote can be booked.');
 
@@ -123,10 +126,7 @@ begin
     v_price := private.price_stay(p_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now);
     -- what JSON readers can tell apart
     if v_price.guest_total > 9007199254740991 then
-        raise sqlstate 'PT422' using
-            message = 'The price of this stay is too high to be charged.',
-            detail = jsonb_build_array(jsonb_build_object('code', 'amount_too_large', 'message', 'The total is above 2^53 - 1 minor units.'))::text,
-            hint = 'Choose a shorter stay.';
+        perform private.raise_error('amount_too_large');
     end if;
     v_check_in_at := (p_check_in + p_property.check_in_from) at time zone p_property.time_zone;
     v_expires_at := date_trunc('second', p_now + v_terms.validity);
@@ -159,20 +159,14 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-    if p_reasons = '[]' then
-        return;
-    elsif not jsonb_path_exists(p_reasons, '$[*] ? (!(@.code == "occupied" || @.code starts with "preparation_"))') then
-        perform private.refuse_occupancy('booking', p_reasons);
+    if p_reasons <> '[]' then
+        perform private.raise_errors(p_reasons);
     end if;
-    raise sqlstate 'PT422' using
-        message = p_reasons -> 0 ->> 'message',
-        detail = p_reasons::text,
-        hint = 'The details list every reason as JSON [{code, message, ...}].';
 end
 $$;
 grant execute on function private.refuse_stay to anon, authenticated, service_role;
 comment on function private.refuse_stay is
-    'Answers the reasons of bookability: 409 when only other stays are in the way, 422 when a rule is broken, always with all of them. Called by quote, booking and alteration.';
+    'Refuses a stay with every reason: 409 when only the nights are in the way, 422 when a rule is broken; does nothing when there is no reason.';
 
 create function private.quote_stay(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
@@ -216,7 +210,7 @@ begin
     end if;
     -- only what is published can be booked, and everybody sees that; why another cannot be is not for everybody
     if not exists (select from public.properties p where p.id = p_property_id) then
-        raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check the id.';
+        perform private.raise_error('property_not_found');
     end if;
     perform private.refuse_stay(private.visible_bookability(
         p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets

@@ -4,6 +4,19 @@
 -- booking_transitions does not list, whoever asks.
 -- Lock order everywhere: idempotency key, property, booking.
 
+insert into private.errors (code, status, message, hint) values
+    ('booking_is_permanent', 409, 'Bookings are never deleted.', 'Cancel it; DELETE on bookings gives up an unpaid hold or a request.'),
+    ('booking_begins_unpaid', 409, 'A booking begins as a request or an unpaid hold.', 'Create it with POST bookings.'),
+    ('payout_rate_not_of_quote', 409, 'The payout currency and rate of a booking are those of its quote.', 'Create it with POST bookings.'),
+    ('booking_terms_are_fixed', 409, 'The terms of a booking never change.', 'Propose other dates or guests with PATCH bookings, or cancel and book again.'),
+    ('booking_not_alterable', 409, 'A booking that is {status} cannot be altered.', 'Only a confirmed stay that is not over can be altered; give up an unpaid one with DELETE and book again.'),
+    ('reason_is_plain', 422, 'A reason has 1 to 1,000 characters of plain text, without HTML and control characters.', 'Send another reason, or none.'),
+    ('status_time_out_of_order', 409, 'A change of status counts from the present moment.', 'Leave status_at out.'),
+    ('status_and_stay_changed_together', 409, 'Status and stay cannot change in one step.', 'Change one after the other.'),
+    ('illegal_transition', 409, 'A booking that is {from} cannot become {to}.', 'Read the booking again: its status may have changed.'),
+    ('transition_at_wrong_time', 409, 'A booking that is {from} cannot become {to} at this time.', 'Read the booking again: its deadline may have passed.'),
+    ('transition_not_yours', 403, 'You are not allowed to make this booking {to}.', 'Ask the other party or an operator.');
+
 create type public.booking_status as enum (
     'requested', 'awaiting_payment', 'confirmed', 'completed', 'declined', 'withdrawn', 'expired', 'cancelled', 'no_show'
 );
@@ -250,55 +263,80 @@ end
 $$;
 comment on function private.transition_allowed is 'Whether the guard of a transition lets it pass at p_at. Called by guard_booking.';
 
+create function private.agreed_booking_columns() returns text[]
+language sql immutable
+set search_path = ''
+as $$
+    select array[
+        'id', 'property_id', 'host_id', 'guest_id', 'booking_mode', 'currency', 'property_title', 'property_city', 'time_zone',
+        'check_in_from', 'check_out_until', 'cancellation_policy_id', 'cancellation_policy_name', 'cancellation_steps',
+        'house_rules_version', 'quote_id', 'idempotency_key', 'request_hash', 'created_at', 'payout_currency', 'payout_rate'
+    ]
+$$;
+comment on function private.agreed_booking_columns is 'Columns of private.bookings that never change: the terms that guest and host agreed on.';
+
+create function private.actor_of_transition(p_booking private.bookings, p_to public.booking_status, p_at timestamptz)
+returns table (actor public.booking_actor, is_allowed boolean)
+language sql stable
+set search_path = ''
+as $$
+    select t.actor, private.transition_allowed(t.guard, p_booking, p_at)
+    from private.booking_transitions t
+    where t.from_status = p_booking.status and t.to_status = p_to and t.actor in (select private.booking_actors(p_booking))
+    order by private.transition_allowed(t.guard, p_booking, p_at) desc, t.actor
+    limit 1
+$$;
+comment on function private.actor_of_transition is
+    'As whom the caller may move a booking to p_to, and whether the guard of that transition allows it at p_at; no row when the caller is none of its actors.';
+
+create function private.booking_changes(p_old private.bookings, p_new private.bookings, out before jsonb, out after jsonb)
+language sql immutable
+set search_path = ''
+as $$
+    select jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, n.value)
+    from jsonb_each(to_jsonb(p_old)) o
+    join jsonb_each(to_jsonb(p_new)) n on n.key = o.key and n.value <> o.value
+    where o.key not in ('updated_at', 'nights')
+$$;
+comment on function private.booking_changes is 'The columns in which two versions of a booking differ, with both values; null when there are none.';
+
 create function private.guard_booking() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
-    v_actor public.booking_actor;
-    v_allowed public.booking_actor;
-    v_kept constant text[] := array[
-        'id', 'property_id', 'host_id', 'guest_id', 'booking_mode', 'currency', 'property_title', 'property_city', 'time_zone',
-        'check_in_from', 'check_out_until', 'cancellation_policy_id', 'cancellation_policy_name', 'cancellation_steps',
-        'house_rules_version', 'quote_id', 'idempotency_key', 'request_hash', 'created_at', 'payout_currency', 'payout_rate'
-    ];
-    v_before jsonb;
-    v_after jsonb;
+    v_changes record;
+    v_transition record;
 begin
     if tg_op = 'DELETE' then
-        raise sqlstate 'PT409' using message = 'Bookings are never deleted.', hint = 'Cancel it, or give up the request or hold.';
+        perform private.raise_error('booking_is_permanent');
     elsif tg_op = 'INSERT' then
         if new.status not in ('requested', 'awaiting_payment') then
-            raise sqlstate 'PT409' using
-                message = 'A booking begins as a request or an unpaid hold.', hint = 'Insert into public.bookings.';
+            perform private.raise_error('booking_begins_unpaid');
+        end if;
+        perform private.refuse_suspended_party(new.guest_id, new.host_id);
+        if exists (
+            select from private.payout_rate_of(new.host_id, new.currency, new.quote_id) r
+            where (r.payout_currency, r.payout_rate) is distinct from (new.payout_currency, new.payout_rate)
+        ) then
+            perform private.raise_error('payout_rate_not_of_quote');
         end if;
         return new;
     end if;
 
-    select jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, n.value)
-    into v_before, v_after
-    from jsonb_each(to_jsonb(old)) o
-    join jsonb_each(to_jsonb(new)) n on n.key = o.key and n.value <> o.value
-    where o.key not in ('updated_at', 'nights');
-    if v_before is null then
+    v_changes := private.booking_changes(old, new);
+    if v_changes.before is null then
         return new;
-    elsif v_before ?| v_kept then
-        raise sqlstate 'PT409' using
-            message = 'What a booking was made with is not changed.',
-            detail = v_before::text,
-            hint = 'Propose an alteration of dates or guests, or cancel and book again.';
+    elsif v_changes.before ?| private.agreed_booking_columns() then
+        perform private.raise_error('booking_terms_are_fixed', jsonb_build_object('before', v_changes.before));
     end if;
 
     if new.status = old.status then
         if new.expires_at is distinct from old.expires_at or new.confirmed_at is distinct from old.confirmed_at
             or old.status <> 'confirmed' or now() >= old.check_out_at
         then
-            raise sqlstate 'PT409' using
-                message = format('A booking that is %s stays as it is.', old.status), hint = 'Only a confirmed stay that is not over is altered.';
+            perform private.raise_error('booking_not_alterable', jsonb_build_object('status', old.status));
         end if;
-        select a into v_actor from private.booking_actors(new) as a order by a limit 1;
-        insert into private.booking_events (booking_id, event, to_status, actor, actor_id, before, after, at)
-        values (new.id, 'altered', new.status, v_actor, auth.uid(), v_before, v_after, now());
         return new;
     end if;
 
@@ -308,77 +346,84 @@ begin
     if new.status_reason is not distinct from old.status_reason then
         new.status_reason := null;
     elsif not (new.status_reason ~ '\S' and private.is_plain_text(new.status_reason, 1000)) then
-        -- the check would say it with the whole row
-        raise sqlstate 'PT422' using
-            message = 'A reason has 1 to 1,000 characters of plain text, without HTML and control characters.',
-            detail = '[{"code": "reason_is_plain", "message": "A reason has 1 to 1,000 characters of plain text, without HTML and control characters."}]',
-            hint = 'Write it anew, or leave it out.';
+        -- the constraint's own error would show the whole row
+        perform private.raise_error('reason_is_plain');
     end if;
     if new.status_at > clock_timestamp() or new.status_at < old.status_at then
-        raise sqlstate 'PT409' using message = 'A change of status counts from now.', hint = 'Leave status_at out.';
+        perform private.raise_error('status_time_out_of_order');
     end if;
-    if v_before ?| array['check_in', 'check_out', 'adults', 'children', 'infants', 'pets', 'guest_total', 'host_total', 'night_prices'] then
-        raise sqlstate 'PT409' using
-            message = 'Status and stay are not changed in one step.', hint = 'Change one after the other.';
+    if v_changes.before ?| array[
+        'check_in', 'check_out', 'adults', 'children', 'infants', 'pets', 'guest_total', 'host_total', 'night_prices'
+    ] then
+        perform private.raise_error('status_and_stay_changed_together');
     end if;
 
-    select t.actor, case when private.transition_allowed(t.guard, old, new.status_at) then t.actor end
-    into v_actor, v_allowed
-    from private.booking_transitions t
-    where
-        t.from_status = old.status and t.to_status = new.status
-        and t.actor in (select private.booking_actors(old))
-    order by private.transition_allowed(t.guard, old, new.status_at) desc, t.actor
-    limit 1;
-    if v_allowed is null and (v_actor is not null or not exists (
-        select from private.booking_transitions t where t.from_status = old.status and t.to_status = new.status
-    )) then
-        raise sqlstate 'PT409' using
-            message = case when v_actor is null then format('A booking that is %s cannot become %s.', old.status, new.status)
-                else format('A booking that is %s cannot become %s at this time.', old.status, new.status) end,
-            detail = jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-                'code', case when v_actor is null then 'illegal_transition' else 'wrong_time' end,
+    select t.* into v_transition from private.actor_of_transition(old, new.status, new.status_at) t;
+    if v_transition.is_allowed is not true then
+        perform private.raise_error(
+            case
+                when v_transition.actor is not null then 'transition_at_wrong_time'
+                when exists (select from private.booking_transitions t where t.from_status = old.status and t.to_status = new.status)
+                    then 'transition_not_yours'
+                else 'illegal_transition'
+            end,
+            jsonb_strip_nulls(jsonb_build_object(
                 'from', old.status, 'to', new.status, 'expires_at', old.expires_at,
                 'check_in_at', old.check_in_at, 'check_out_at', old.check_out_at
-            )))::text,
-            hint = 'Read the booking again: it may have ended meanwhile.';
-    elsif v_allowed is null then
-        raise sqlstate 'PT403' using
-            message = format('Making this booking %s is not yours to do.', replace(new.status::text, '_', ' ')),
-            hint = 'Ask the other party or an operator.';
+            ))
+        );
     end if;
 
     new.expires_at := case when new.status in ('requested', 'awaiting_payment') then new.expires_at end;
     new.confirmed_at := case when new.status = 'confirmed' then new.status_at else old.confirmed_at end;
-    insert into private.booking_events (booking_id, event, from_status, to_status, actor, actor_id, reason, before, after, at)
-    values (
-        new.id, 'status_changed', old.status, new.status, v_allowed, case when v_allowed <> 'clock' then auth.uid() end,
-        new.status_reason, v_before, to_jsonb(new) - v_kept - array['updated_at', 'nights', 'night_prices'], new.status_at
-    );
     return new;
 end
 $$;
 comment on function private.guard_booking is
-    'Trigger: a booking begins, changes and ends as booking_transitions says, keeps what it was made with, is never deleted, and every change is recorded. Definer, because it writes what no role may.';
+    'Trigger: a booking begins, changes and ends as booking_transitions says, keeps its terms, and is never deleted, whoever writes. Definer, because clients'' changes end here.';
 
-create function private.record_booking() returns trigger
+create function private.record_booking_event() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
+declare
+    v_changes record;
+    v_actor public.booking_actor;
 begin
-    insert into private.booking_events (booking_id, event, to_status, actor, actor_id, after, at)
-    values (
-        new.id, 'created', new.status, case when auth.uid() is null then 'system' else 'guest' end::public.booking_actor, auth.uid(),
-        to_jsonb(new) - array['idempotency_key', 'request_hash'], new.status_at
-    );
+    if tg_op = 'INSERT' then
+        insert into private.booking_events (booking_id, event, to_status, actor, actor_id, after, at)
+        values (
+            new.id, 'created', new.status, case when auth.uid() is null then 'system' else 'guest' end::public.booking_actor, auth.uid(),
+            to_jsonb(new) - array['idempotency_key', 'request_hash'], new.status_at
+        );
+        return null;
+    end if;
+    v_changes := private.booking_changes(old, new);
+    if v_changes.before is null then
+        return null;
+    elsif new.status = old.status then
+        select a into v_actor from private.booking_actors(new) as a order by a limit 1;
+        insert into private.booking_events (booking_id, event, to_status, actor, actor_id, before, after, at)
+        values (new.id, 'altered', new.status, v_actor, auth.uid(), v_changes.before, v_changes.after, now());
+    else
+        select t.actor into v_actor from private.actor_of_transition(old, new.status, new.status_at) t;
+        insert into private.booking_events (booking_id, event, from_status, to_status, actor, actor_id, reason, before, after, at)
+        values (
+            new.id, 'status_changed', old.status, new.status, v_actor, case when v_actor <> 'clock' then auth.uid() end,
+            new.status_reason, v_changes.before,
+            to_jsonb(new) - private.agreed_booking_columns() - array['updated_at', 'nights', 'night_prices'], new.status_at
+        );
+    end if;
     return null;
 end
 $$;
-comment on function private.record_booking is 'Trigger: records that a booking was made. Definer, because it writes what no role may.';
+comment on function private.record_booking_event is
+    'Trigger: records what happened to a booking, who did it, when and why. Definer, because no role may write booking_events.';
 
-create trigger _200_guard_booking before insert or update or delete on private.bookings
+create trigger _100_guard_booking before insert or update or delete on private.bookings
     for each row execute function private.guard_booking();
+create trigger _800_set_updated_at before update on private.bookings for each row execute function private.set_updated_at();
 create trigger refuse_truncate before truncate on private.bookings
     for each statement execute function private.refuse_change();
-create trigger _100_record_booking after insert on private.bookings for each row execute function private.record_booking();
-create trigger _800_set_updated_at before update on private.bookings for each row execute function private.set_updated_at();
+create trigger _100_record_booking_event after insert or update on private.bookings
+    for each row execute function private.record_booking_event();

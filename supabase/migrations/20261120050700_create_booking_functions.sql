@@ -3,6 +3,15 @@
 -- Watch: whoever repeats a request with its key gets the booking that the first one made, which only a view's trigger can answer
 -- to an INSERT. Deadlocks and serialization failures, which nothing here should cause, are tried again before a client hears.
 
+insert into private.errors (code, status, message, hint) values
+    ('idempotency_key_length', 422, 'An idempotency key has 1 to 255 characters.', 'Use a new UUID for each booking.'),
+    ('idempotency_key_reused', 422, 'This idempotency key was used for another booking.', 'Repeat that request, or use a new key.'),
+    ('too_many_unpaid_bookings', 429, 'You have too many bookings that are not paid yet.', 'Pay for one, give one up, or wait until one expires.'),
+    ('own_property', 422, 'You cannot book your own property.', 'Block its nights in the calendar instead: POST host_blocks.'),
+    ('stale_quote', 409, 'This quote is no longer valid.', 'The details contain the new quote: show it, and book with its id.'),
+    ('booking_already_has_status', 409, 'This booking is already {status}.', 'There is nothing left to do.'),
+    ('booking_not_found', 404, 'You have no such booking.', 'Check the id.');
+
 create function private.lock_booking(p_booking_id uuid, p_now timestamptz) returns private.bookings
 language plpgsql
 set search_path = ''
@@ -12,7 +21,7 @@ declare
 begin
     perform private.lock_property((select b.property_id from private.bookings b where b.id = p_booking_id));
     select b.* into v_booking from private.bookings b where b.id = p_booking_id for no key update;
-    -- what the clock has decided is written down before anything else is
+    -- what has expired or ended by the clock is recorded first
     if v_booking.expires_at <= p_now then
         update private.bookings b set status = 'expired', status_at = b.expires_at
         where b.id = p_booking_id
@@ -27,7 +36,7 @@ begin
 end
 $$;
 comment on function private.lock_booking is
-    'Waits for the property, then the booking, and returns it as it stands at p_now; null when there is none. Called before anything is done to a booking.';
+    'Locks the property, then the booking, and returns the booking as it stands at p_now; null when there is none.';
 
 create function private.create_booking(
     p_guest_id uuid, p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer,
@@ -44,13 +53,13 @@ declare
     v_earlier record;
     v_property public.properties;
     v_quote public.quote;
+    v_payout record;
     v_expires_at timestamptz;
     v_id uuid;
 begin
     if p_idempotency_key is not null then
         if char_length(p_idempotency_key) not between 1 and 255 then
-            raise sqlstate 'PT422' using
-                message = 'An idempotency key has 1 to 255 characters.', hint = 'Use a new UUID for each booking that is meant.';
+            perform private.raise_error('idempotency_key_length');
         end if;
         perform pg_advisory_xact_lock(hashtextextended(p_guest_id || p_idempotency_key, 4));
         select b.id, b.request_hash into v_earlier
@@ -59,32 +68,23 @@ begin
         if v_earlier.request_hash = v_request_hash then
             return v_earlier.id;
         elsif found then
-            raise sqlstate 'PT422' using
-                message = 'This idempotency key was used for another booking.',
-                detail = jsonb_build_array(jsonb_build_object('code', 'idempotency_key_reused', 'booking_id', v_earlier.id))::text,
-                hint = 'Send what was sent then, or use a new key.';
+            perform private.raise_error('idempotency_key_reused', jsonb_build_object('booking_id', v_earlier.id));
         end if;
     end if;
 
-    -- a token outlives its account; the lock meets that of refuse_account_deletion, and of the guest's other requests
+    -- an access token outlives its account; this lock waits for the account's deletion and the guest's other requests
     perform from public.profiles g where g.id = p_guest_id and g.deleted_at is null for no key update;
     if not found then
-        raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
+        perform private.raise_error('account_deleted');
     elsif (select count(*) from private.bookings b where b.guest_id = p_guest_id and b.expires_at > p_now)
         >= (select s.value::integer from private.settings s where s.name = 'unpaid_bookings')
     then
-        raise sqlstate 'PT429' using
-            message = 'You have too many bookings that are not paid yet.',
-            detail = '[{"code": "too_many_unpaid"}]',
-            hint = 'Pay for one or give it up, or wait until one ends.';
+        perform private.raise_error('too_many_unpaid_bookings');
     end if;
     v_property := private.lock_property(p_property_id);
+    perform private.refuse_suspended_party(p_guest_id, v_property.host_id);
     perform private.refuse_stay(
-        case
-            when v_property.host_id = p_guest_id
-                then '[{"code": "own_property", "message": "This place is your own: block its nights in the calendar instead."}]'::jsonb
-            else '[]'
-        end
+        case when v_property.host_id = p_guest_id then jsonb_build_array(private.problem('own_property')) else '[]' end
         || private.bookability(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_at => p_now)
     );
 
@@ -92,22 +92,20 @@ begin
         v_property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_guest_id, p_now
     );
     if not private.quote_is_valid(p_quote_id, v_quote.terms_hash, p_guest_id, p_now) then
-        raise sqlstate 'PT409' using
-            message = 'This quote no longer holds.',
-            detail = jsonb_build_array(jsonb_build_object('code', 'stale_quote', 'quote', to_jsonb(v_quote)))::text,
-            hint = 'The details hold the new one: show it, and book by its id.';
+        perform private.raise_error('stale_quote', jsonb_build_object('quote', to_jsonb(v_quote)));
     end if;
+    select r.* into v_payout from private.payout_rate_of(v_property.host_id, v_quote.currency, p_quote_id) r;
 
     v_expires_at := case v_property.booking_mode
         when 'instant' then p_now + private.duration('unpaid_hold')
-        -- nobody is accepted for a night that has passed
+        -- a request ends with its first day
         else least(p_now + private.duration('request_answer'), (p_check_in + 1)::timestamp at time zone v_quote.time_zone)
     end;
     insert into private.bookings (
         property_id, host_id, guest_id, status, status_at, expires_at, check_in, check_out, adults, children, infants, pets,
         booking_mode, currency, guest_total, host_total, night_prices, property_title, property_city, time_zone, check_in_from,
         check_out_until, check_in_at, check_out_at, cancellation_policy_id, cancellation_policy_name, cancellation_steps,
-        house_rules_version, quote_id, idempotency_key, request_hash
+        house_rules_version, quote_id, idempotency_key, request_hash, payout_currency, payout_rate
     ) values (
         p_property_id, v_property.host_id, p_guest_id,
         case v_property.booking_mode when 'instant' then 'awaiting_payment' else 'requested' end::public.booking_status,
@@ -115,7 +113,8 @@ begin
         v_quote.currency, v_quote.guest_total, v_quote.host_total, private.night_prices(v_property, p_check_in, p_check_out),
         v_property.title, v_property.city, v_quote.time_zone, v_property.check_in_from, v_property.check_out_until,
         v_quote.check_in_at, v_quote.check_out_at, v_quote.cancellation_policy_id, v_quote.cancellation_policy_name,
-        v_quote.cancellation_steps, v_quote.house_rules_version, p_quote_id, p_idempotency_key, v_request_hash
+        v_quote.cancellation_steps, v_quote.house_rules_version, p_quote_id, p_idempotency_key, v_request_hash,
+        v_payout.payout_currency, v_payout.payout_rate
     )
     returning id into v_id;
     perform private.reserve_nights(v_id, p_property_id, p_check_in, p_check_out, v_expires_at);
@@ -124,7 +123,7 @@ begin
 end
 $$;
 comment on function private.create_booking is
-    'Books a stay for p_guest_id at p_now and returns the booking''s id, or that of the booking that the same request with this key made before. 409 when the nights are taken or the quote is stale, 422 with every rule that is broken, 429 when the guest has too many unpaid bookings. Called by create_booking_as_caller.';
+    'Books a stay for p_guest_id at p_now and returns the booking''s id; a repeated request with the same key returns the id of its first booking.';
 
 create function private.insert_line_items(p_booking_id uuid, p_lines public.quote_line[]) returns void
 language sql
@@ -137,7 +136,7 @@ as $$
     from unnest(p_lines)
         with ordinality as l (kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount, position)
 $$;
-comment on function private.insert_line_items is 'Writes the lines of a quote to a booking. Called by booking and alteration.';
+comment on function private.insert_line_items is 'Writes the lines of a quote to a booking.';
 
 create function private.create_booking_as_caller(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
@@ -162,7 +161,7 @@ end
 $$;
 grant execute on function private.create_booking_as_caller to authenticated;
 comment on function private.create_booking_as_caller is
-    'Books for the caller, now. Called by the trigger of public.bookings. Definer, because no role may write bookings.';
+    'Runs create_booking for the caller, now. Definer, because no API role may write private.bookings.';
 
 create function private.bookings_instead_of_insert() returns trigger
 language plpgsql
@@ -173,9 +172,11 @@ declare
     v_id uuid;
 begin
     if auth.uid() is null then
-        raise sqlstate 'PT401' using message = 'You are not signed in.', hint = 'Sign in and send the access token.';
-    elsif not exists (select from public.properties p where p.id = new.property_id) then
-        raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check property_id.';
+        perform private.raise_error('not_signed_in');
+    end if;
+    perform private.require_values(to_jsonb(new), array['property_id', 'check_in', 'check_out']);
+    if not exists (select from public.properties p where p.id = new.property_id) then
+        perform private.raise_error('property_not_found');
     end if;
     v_id := private.create_booking_as_caller(
         new.property_id, v_days[1], v_days[2],
@@ -186,7 +187,7 @@ begin
     return new;
 end
 $$;
-comment on function private.bookings_instead_of_insert is 'Trigger: an insert into the view books, as the caller, and answers with the booking.';
+comment on function private.bookings_instead_of_insert is 'Trigger: an insert into the view books a stay as the caller and answers with the booking.';
 
 create trigger bookings_instead_of_insert instead of insert on public.bookings for each row execute function private.bookings_instead_of_insert();
 
@@ -199,8 +200,7 @@ declare
     v_expires_at timestamptz;
 begin
     if p_action = 'accept' and v_booking.status = 'awaiting_payment' or p_action = 'confirm' and v_booking.status = 'confirmed' then
-        raise sqlstate 'PT409' using
-            message = format('This booking is already %s.', replace(v_booking.status::text, '_', ' ')), hint = 'Nothing is left to do.';
+        perform private.raise_error('booking_already_has_status', jsonb_build_object('status', v_booking.status));
     end if;
     case p_action
         when 'withdraw' then
@@ -226,7 +226,7 @@ begin
 end
 $$;
 comment on function private.change_booking_status is
-    'Moves a booking at p_now, with its nights; the table''s trigger decides whether that may be. Called by change_booking_status_as_caller.';
+    'Withdraws, declines, accepts or confirms a booking at p_now, with its nights. The trigger of private.bookings decides whether the caller may.';
 
 create function private.require_booking_party(p_booking_id uuid) returns void
 language plpgsql stable security definer
@@ -242,12 +242,12 @@ begin
                 or b.property_id in (select private.my_properties('calendar'))
             )
     ) then
-        raise sqlstate 'PT404' using message = 'There is no such booking among yours.', hint = 'Check the id.';
+        perform private.raise_error('booking_not_found');
     end if;
 end
 $$;
 comment on function private.require_booking_party is
-    'Refuses who may not see a booking with 404, as if there were none. Called by what acts on bookings. Definer, because it reads behind the policies.';
+    'Refuses with 404 when the caller is not a party of the booking. Definer, because it reads behind the policies.';
 
 create function private.change_booking_status_as_caller(p_booking_id uuid, p_action text, p_reason text default null) returns void
 language plpgsql security definer
@@ -267,7 +267,7 @@ end
 $$;
 grant execute on function private.change_booking_status_as_caller to authenticated, service_role;
 comment on function private.change_booking_status_as_caller is
-    'Does something to a booking as the caller, now. Called by the functions below and the view''s triggers. Definer, because no role may write bookings.';
+    'Runs change_booking_status for the caller, now. Definer, because no API role may write private.bookings.';
 
 create function private.bookings_instead_of_delete() returns trigger
 language plpgsql
@@ -319,7 +319,7 @@ end
 $$;
 grant execute on function public.confirm_booking to authenticated, service_role;
 comment on function public.confirm_booking is
-    'Confirms an unpaid hold: for operators and the service role, until payments do it. Answers with the booking.';
+    'Confirms an unpaid hold without a payment. For operators and the service role. Answers with the booking.';
 
 create function private.expire_and_complete_bookings(p_now timestamptz default now(), p_limit integer default 1000) returns integer
 language plpgsql
@@ -335,10 +335,10 @@ begin
         select b.id, b.property_id from private.bookings b where b.status = 'confirmed' and b.check_out_at <= p_now
         limit p_limit
     loop
-        -- Properties that somebody is at work on wait for the next run, so that many locks in a row never meet another's.
+        -- a property that is locked waits for the next run, so that this run never waits while it holds other locks
         perform from public.properties p where p.id = v_due.property_id for no key update skip locked;
         if found then
-            -- with what waits for the commit, so that a booking that cannot be settled holds up no other
+            -- deferred constraints run here, so that one booking that fails does not stop the others
             begin
                 perform private.lock_booking(v_due.id, p_now);
                 set constraints all immediate;
@@ -353,6 +353,6 @@ begin
 end
 $$;
 comment on function private.expire_and_complete_bookings is
-    'Writes down which holds and requests have expired and which stays are completed by p_now, and says how many. Reading does not depend on it. Called every minute by run_periodic_tasks.';
+    'Records which holds and requests have expired and which stays are completed at p_now, and returns their number. What clients read does not depend on it.';
 
 insert into private.periodic_tasks (name, command, every) values ('expire_and_complete_bookings', 'select private.expire_and_complete_bookings()', '10 seconds');

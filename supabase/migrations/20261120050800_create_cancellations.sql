@@ -4,6 +4,11 @@
 -- Watch: preview and cancellation are one function, private.compute_cancellation; cancelling stores the row that it returns. Who
 -- cancels decides: a guest gets what the booking's copy of the policy gives, a host or operator gives everything back.
 
+insert into private.errors (code, status, message, hint) values
+    ('booking_not_paid_yet', 409, 'An unpaid hold or request is not cancelled.', 'Give it up with DELETE on bookings.'),
+    ('booking_not_cancellable', 409, 'Only a confirmed booking that is not over can be cancelled.', 'Read the booking again: it may have ended meanwhile.'),
+    ('cancellation_not_yours', 403, 'You are not allowed to cancel this booking.', 'Ask the host.');
+
 create table private.host_cancellation_fees (
     within text constraint host_cancellation_fees_pkey primary key
         constraint host_cancellation_fees_within_is_a_length check (within ~ '^[0-9]{1,4} (days|hours)$'),
@@ -239,13 +244,9 @@ begin
     if not p_is_no_show and (v_booking.status <> 'confirmed' or v_booking.check_out_at <= p_now)
         or v_booking.confirmed_at is null
     then
-        raise sqlstate 'PT409' using
-            message = 'Only a confirmed booking that is not over is cancelled.',
-            hint = case when v_booking.expires_at > p_now then 'An unpaid hold or request is given up by DELETE.'
-                else 'Read the booking again: it may have ended meanwhile.' end;
-    end if;
-    if v_actor is null then
-        raise sqlstate 'PT403' using message = 'This booking is not yours to cancel.', hint = 'Ask the host.';
+        perform private.raise_error(case when v_booking.expires_at > p_now then 'booking_not_paid_yet' else 'booking_not_cancellable' end);
+    elsif v_actor is null then
+        perform private.raise_error('cancellation_not_yours');
     end if;
     v_cancellation := private.compute_cancellation(v_booking, v_actor, p_is_no_show, p_reason, p_now);
     if not p_only_preview then

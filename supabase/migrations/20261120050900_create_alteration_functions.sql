@@ -4,6 +4,16 @@
 -- the old nights go as the new ones are taken, in one step, or both stay as they were. Rules about how to begin a stay do not
 -- speak against one that keeps its first day.
 
+insert into private.errors (code, status, message, hint) values
+    ('stay_has_begun', 422, 'The first day of a stay that has begun cannot change.', 'Keep check_in as it is.'),
+    ('stay_would_be_over', 422, 'With these dates the stay would already be over.', 'Choose a later check_out.'),
+    ('alteration_not_yours', 403, 'You are not allowed to alter this booking.', 'Ask the guest or the host.'),
+    ('no_change', 422, 'This proposal would change nothing.', 'Send the dates or numbers that should be different.'),
+    ('currency_changed', 409, 'The prices of this property are now in {currency}.', 'Cancel and book again.'),
+    ('own_proposal', 403, 'Only the other side can answer this proposal.', 'You can withdraw your own proposal with decline_alteration.'),
+    ('proposal_not_open', 409, 'This proposal is {answer}.', 'Make another one with PATCH on bookings.'),
+    ('stale_proposal', 409, 'The price has changed since this proposal.', 'Propose it again; the details contain both totals.');
+
 create function private.alteration_problems(p_booking private.bookings, p_wish public.booking_alterations, p_now timestamptz)
 returns jsonb
 language sql stable
@@ -11,9 +21,9 @@ set search_path = ''
 as $$
     select case
         when p_booking.check_in_at <= p_now and p_wish.check_in <> p_booking.check_in
-            then '[{"code": "stay_begun", "message": "The stay has begun: its first day stays."}]'::jsonb
+            then jsonb_build_array(private.problem('stay_has_begun'))
         when (p_wish.check_out + p_booking.check_out_until) at time zone p_booking.time_zone <= p_now
-            then '[{"code": "past_date", "message": "The stay would already be over."}]'
+            then jsonb_build_array(private.problem('stay_would_be_over'))
         else '[]'
     end || coalesce(jsonb_agg(r.reason), '[]')
     from jsonb_array_elements(private.bookability(
@@ -25,7 +35,7 @@ as $$
         (r.reason ->> 'code' <> 'not_published' or (
             select p.status <> 'paused' from public.properties p where p.id = p_booking.property_id
         ))
-        -- another party in the same nights: how long they are and what is beside them was decided when they were booked
+        -- when only the party changes, length and neighbouring stays were decided when the nights were booked
         and (
             (p_wish.check_in, p_wish.check_out) <> (p_booking.check_in, p_booking.check_out)
             or r.reason ->> 'code' not in ('min_stay', 'max_stay', 'occupied', 'preparation_before', 'preparation_after')
@@ -40,7 +50,7 @@ as $$
         )
 $$;
 comment on function private.alteration_problems is
-    'What speaks against other dates or guests of a booking: what bookability says, its own nights left out, without rules that the booking is past. Called by what proposes and accepts.';
+    'Why other dates or guests of a booking are refused: the reasons of bookability, without the booking''s own nights and without rules that no longer apply to it.';
 
 create function private.alteration_actor(p_booking private.bookings) returns public.booking_actor
 language sql stable
@@ -48,7 +58,7 @@ set search_path = ''
 as $$
     select a from private.booking_actors(p_booking) as a where a in ('guest', 'host', 'co_host') order by a limit 1
 $$;
-comment on function private.alteration_actor is 'As whom the caller proposes or answers; null for who does neither. Called by the functions below.';
+comment on function private.alteration_actor is 'As whom the caller proposes or answers; null when the caller can do neither.';
 
 create function private.propose_alteration(
     p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
@@ -65,11 +75,9 @@ declare
 begin
     v_wish.proposed_by := private.alteration_actor(v_booking);
     if v_wish.proposed_by is null then
-        raise sqlstate 'PT403' using message = 'This booking is not yours to alter.', hint = 'Ask guest or host.';
+        perform private.raise_error('alteration_not_yours');
     elsif v_booking.status <> 'confirmed' then
-        raise sqlstate 'PT409' using
-            message = format('A booking that is %s is not altered.', replace(v_booking.status::text, '_', ' ')),
-            hint = 'Give up an unpaid hold or request by DELETE, and book again.';
+        perform private.raise_error('booking_not_alterable', jsonb_build_object('status', v_booking.status));
     end if;
     v_wish.check_in := p_check_in;
     v_wish.check_out := p_check_out;
@@ -80,9 +88,7 @@ begin
     if (p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets)
         is not distinct from (v_booking.check_in, v_booking.check_out, v_booking.adults, v_booking.children, v_booking.infants, v_booking.pets)
     then
-        raise sqlstate 'PT422' using
-            message = 'Nothing would change.', detail = '[{"code": "no_change", "message": "Nothing would change."}]',
-            hint = 'Send the dates or numbers that should be different.';
+        perform private.raise_error('no_change');
     end if;
     perform private.refuse_stay(private.alteration_problems(v_booking, v_wish, p_now));
     v_quote := private.compute_quote(
@@ -90,8 +96,7 @@ begin
         p_infants, p_pets, v_booking.guest_id, p_now
     );
     if v_quote.currency <> v_booking.currency then
-        raise sqlstate 'PT409' using
-            message = format('This place now has its prices in %s.', v_quote.currency), hint = 'Cancel and book again.';
+        perform private.raise_error('currency_changed', jsonb_build_object('currency', v_quote.currency));
     end if;
 
     update public.booking_alterations
@@ -118,7 +123,7 @@ begin
 end
 $$;
 comment on function private.propose_alteration is
-    'Writes down what the caller wishes of a booking, with its price, and returns its id; an earlier proposal gives way. Called by alter_booking.';
+    'Records which dates and guests the caller proposes, with the price, and returns the proposal''s id. It replaces an open proposal.';
 
 create function private.propose_alteration_as_caller(
     p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
@@ -142,7 +147,7 @@ end
 $$;
 grant execute on function private.propose_alteration_as_caller to authenticated;
 comment on function private.propose_alteration_as_caller is
-    'propose_alteration for the caller, now. Called by the trigger of public.bookings. Definer, because no role may write alterations.';
+    'Runs propose_alteration for the caller, now. Definer, because no API role may write booking_alterations.';
 
 create function private.bookings_instead_of_update() returns trigger
 language plpgsql
@@ -155,7 +160,7 @@ begin
         old.id, v_days[1], v_days[2],
         new.adults, new.children, new.infants, new.pets
     );
-    -- what the booking is, not what is proposed
+    -- the answer shows the booking as it is
     new.check_in := old.check_in;
     new.check_out := old.check_out;
     new.adults := old.adults;
@@ -166,7 +171,7 @@ begin
 end
 $$;
 comment on function private.bookings_instead_of_update is
-    'Trigger: an update of the view proposes an alteration, as the caller, and answers with the booking as it is and the proposal''s id.';
+    'Trigger: an update of the view proposes an alteration as the caller, and answers with the unchanged booking and the proposal''s id.';
 
 create trigger bookings_instead_of_update instead of update on public.bookings for each row execute function private.bookings_instead_of_update();
 
@@ -188,11 +193,9 @@ begin
     -- host and co-host are one side
     v_is_own := (v_actor = 'guest') = (v_wish.proposed_by = 'guest');
     if v_actor is null or p_accept and v_is_own then
-        raise sqlstate 'PT403' using
-            message = 'The other side answers this.', hint = 'Your own proposal you can only decline, which withdraws it.';
+        perform private.raise_error('own_proposal');
     elsif v_wish.answer is not null or v_wish.expires_at <= p_now or v_booking.status <> 'confirmed' then
-        raise sqlstate 'PT409' using
-            message = format('This proposal is %s.', coalesce(v_wish.answer::text, 'no longer open')), hint = 'Propose another.';
+        perform private.raise_error('proposal_not_open', jsonb_build_object('answer', coalesce(v_wish.answer::text, 'expired')));
     end if;
     if p_accept then
         perform private.refuse_stay(private.alteration_problems(v_booking, v_wish, p_now));
@@ -202,12 +205,9 @@ begin
             v_booking.guest_id, v_wish.created_at
         );
         if v_quote.guest_total <> v_wish.guest_total or v_quote.currency <> v_wish.currency then
-            raise sqlstate 'PT409' using
-                message = 'The price is no longer the one that was proposed.',
-                detail = jsonb_build_array(jsonb_build_object(
-                    'code', 'stale_quote', 'guest_total', v_quote.guest_total, 'proposed_guest_total', v_wish.guest_total
-                ))::text,
-                hint = 'Propose it again.';
+            perform private.raise_error('stale_proposal', jsonb_build_object(
+                'guest_total', v_quote.guest_total, 'proposed_guest_total', v_wish.guest_total
+            ));
         end if;
         if (v_wish.check_in, v_wish.check_out) <> (v_booking.check_in, v_booking.check_out) then
             perform private.move_reserved_nights(v_booking.id, v_wish.check_in, v_wish.check_out);
@@ -232,7 +232,7 @@ begin
 end
 $$;
 comment on function private.answer_alteration is
-    'Accepts, declines or withdraws a proposal at p_now and returns the booking''s id. Called by answer_alteration.';
+    'Accepts, declines or withdraws a proposal at p_now and returns the booking''s id.';
 
 create function private.answer_alteration_as_caller(p_alteration_id uuid, p_accept boolean) returns uuid
 language plpgsql security definer
@@ -251,7 +251,7 @@ end
 $$;
 grant execute on function private.answer_alteration_as_caller to authenticated;
 comment on function private.answer_alteration_as_caller is
-    'answer_alteration for the caller, now. Called by the functions below. Definer, because no role may write bookings.';
+    'Runs answer_alteration for the caller, now. Definer, because no API role may write private.bookings.';
 
 create function public.accept_alteration(p_alteration_id uuid) returns setof public.bookings
 language plpgsql rows 1
@@ -265,7 +265,7 @@ end
 $$;
 grant execute on function public.accept_alteration to authenticated;
 comment on function public.accept_alteration is
-    'The other side accepts a proposal: dates, guests, nights and price change together. Answers with the booking. 409 when the nights were taken or the price changed meanwhile.';
+    'Accepts the other side''s proposal: dates, guests, nights and price change together. Answers with the booking.';
 
 create function public.decline_alteration(p_alteration_id uuid) returns setof public.bookings
 language plpgsql rows 1
@@ -278,4 +278,4 @@ begin
 end
 $$;
 grant execute on function public.decline_alteration to authenticated;
-comment on function public.decline_alteration is 'Declines the other side''s proposal, or withdraws one''s own; the booking stays as it is, and is the answer.';
+comment on function public.decline_alteration is 'Declines the other side''s proposal, or withdraws the caller''s own. Answers with the unchanged booking.';

@@ -3,6 +3,9 @@
 -- Watch: an ordinary `update` of a superuser may make a legal change of status or dates; without this it would leave nights that
 -- end with the hold, or those of the old dates. Functions change one after the other, so it looks at the commit.
 
+insert into private.errors (code, status, message, hint) values
+    ('inconsistent_booking', 409, 'The booking''s {part} would not match the booking.', 'Use accept_booking, confirm_booking, cancel_booking or an alteration: they change all parts together.');
+
 create function private.refuse_inconsistent_booking() returns trigger
 language plpgsql security definer
 set search_path = ''
@@ -10,10 +13,10 @@ as $$
 declare
     -- as it stands at the commit, not as this change left it
     v_booking private.bookings;
-    v_torn text;
+    v_part text;
 begin
     select b.* into v_booking from private.bookings b where b.id = new.id;
-    v_torn := case
+    v_part := case
         when (v_booking.guest_total, v_booking.host_total) is distinct from (
             select (sum(i.amount)::bigint, sum(i.host_amount)::bigint) from public.booking_line_items i where i.booking_id = new.id
         ) then 'lines'
@@ -30,11 +33,8 @@ begin
         when v_booking.status in ('cancelled', 'no_show')
             and not exists (select from public.cancellations c where c.booking_id = new.id) then 'cancellation'
     end;
-    if v_torn is not null then
-        raise sqlstate 'PT409' using
-            message = format('This booking and its %s would not say the same.', v_torn),
-            detail = jsonb_build_array(jsonb_build_object('code', 'inconsistent_booking', 'part', v_torn, 'booking_id', new.id))::text,
-            hint = 'Use accept_booking, confirm_booking, cancel_booking or an alteration: they change all of it.';
+    if v_part is not null then
+        perform private.raise_error('inconsistent_booking', jsonb_build_object('part', v_part, 'booking_id', new.id));
     end if;
     return null;
 end

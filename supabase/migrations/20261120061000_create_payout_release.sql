@@ -1,25 +1,25 @@
 -- Purpose: what a host is due, when it is sent, and what is taken back.
 -- Touches: private.release_payouts.
 
-create function private.payout_rate_of_quote() returns trigger
-language plpgsql security definer
+create function private.payout_rate_of(p_host_id uuid, p_currency text, p_quote_id uuid, out payout_currency text, out payout_rate numeric)
+language sql stable
 set search_path = ''
 as $$
-begin
-    select r.to_currency, r.rate into new.payout_currency, new.payout_rate
-    from public.payout_accounts a
-    join public.exchange_rates r on r.from_currency = new.currency and r.to_currency = a.currency
-    where
-        a.profile_id = new.host_id
-        and r.valid_from <= coalesce(private.quote_expires_at(new.quote_id) - private.duration('quote_validity'), now())
-    order by r.valid_from desc
-    limit 1;
-    return new;
-end
+    select r.to_currency, r.rate
+    from (values (p_host_id)) as h (id)
+    left join lateral (
+        select x.to_currency, x.rate
+        from public.payout_accounts a
+        join public.exchange_rates x on x.from_currency = p_currency and x.to_currency = a.currency
+        where
+            a.profile_id = h.id
+            and x.valid_from <= coalesce(private.quote_expires_at(p_quote_id) - private.duration('quote_validity'), now())
+        order by x.valid_from desc
+        limit 1
+    ) r on true
 $$;
-comment on function private.payout_rate_of_quote is
-    'Trigger: a booking keeps the currency of its host''s account and the rate of its quote. Definer, because it reads the host''s account for a guest.';
-create trigger _150_payout_rate_of_quote before insert on private.bookings for each row execute function private.payout_rate_of_quote();
+comment on function private.payout_rate_of is
+    'The currency of a host''s payout account and the rate to it at the time of the quote, or now without one; nulls when the host is paid in the booking''s currency.';
 
 create function private.host_share(p_booking_id uuid) returns bigint
 language plpgsql stable

@@ -4,6 +4,9 @@
 -- Watch: a suspension stops what is new and leaves confirmed stays to operators: each becomes a case in the queue. Operators read
 -- the messages of a thread only while something in it is reported.
 
+insert into private.errors (code, status, message, hint) values
+    ('suspended', 403, 'This account is suspended.', 'Answer the mail about the suspension, or write to support.');
+
 create type public.report_subject as enum ('property', 'profile', 'review', 'message', 'booking');
 comment on type public.report_subject is 'What can be reported.';
 create type public.report_reason as enum ('fraud', 'discrimination', 'harassment', 'safety', 'inaccurate', 'spam', 'party_suspended', 'property_suspended', 'other');
@@ -116,29 +119,40 @@ create trigger audit after insert or update or delete on public.suspensions for 
 create trigger _100_audit after insert or update or delete on public.reports for each row execute function private.audit();
 create trigger audit after delete on public.dead_jobs for each row execute function private.audit();
 
+create function private.refuse_suspended_party(p_first uuid, p_second uuid default null) returns void
+language plpgsql stable security definer
+set search_path = ''
+as $$
+declare
+    v_suspension record;
+begin
+    select s.profile_id, s.reason into v_suspension
+    from public.suspensions s
+    where s.profile_id in (p_first, p_second) and s.ended_at is null
+    order by s.profile_id <> p_first
+    limit 1;
+    if found then
+        perform private.raise_error('suspended', jsonb_strip_nulls(jsonb_build_object(
+            -- why, for that person alone
+            'reason', case when v_suspension.profile_id = auth.uid() then v_suspension.reason end
+        )));
+    end if;
+end
+$$;
+comment on function private.refuse_suspended_party is
+    'Refuses with 403 when one of two people is suspended. Definer, because it reads behind the policies.';
+
 create function private.refuse_suspended() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
-declare
-    v_person constant uuid := case
+begin
+    perform private.refuse_suspended_party(case
         when tg_argv[0] in ('host_id', 'proposed_by_id') then (to_jsonb(new) ->> tg_argv[0])::uuid
         else coalesce(auth.uid(), (to_jsonb(new) ->> tg_argv[0])::uuid)
-    end;
-    v_reason text;
-begin
-    select s.reason into v_reason from public.suspensions s where s.profile_id = v_person and s.ended_at is null;
-    if found then
-        raise sqlstate 'PT403' using
-            message = 'This account is suspended.',
-            -- why, for the person alone
-            detail = jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-                'code', 'suspended', 'reason', case when v_person = auth.uid() then v_reason end
-            )))::text,
-            hint = 'Answer the mail about it, or write to support.';
-    end if;
+    end);
     return new;
 end
 $$;
 comment on function private.refuse_suspended is
-    'Trigger, with the column that names the person: who is suspended begins nothing new. Definer, because it reads behind the policies.';
+    'Trigger, with the column that names the person: a suspended person begins nothing new. Definer, because it reads behind the policies.';

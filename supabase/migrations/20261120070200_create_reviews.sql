@@ -448,25 +448,26 @@ grant execute on function public.moderate_review to authenticated, service_role;
 comment on function public.moderate_review is
     'Hides a published review, with a reason, or shows it again; averages follow at once. For operators.';
 
-create function private.void_reviews() returns trigger
+create function private.remove_reviews_of_no_show(p_event private.booking_events) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
     v_reviews uuid[];
 begin
+    if p_event.event <> 'status_changed' or p_event.to_status <> 'no_show' then
+        return;
+    end if;
     with voided as (
         update public.reviews r set state = 'removed', state_reason = 'The stay did not take place.'
-        where r.booking_id = new.id
+        where r.booking_id = p_event.booking_id
         returning r.id
     )
     select array_agg(id) into v_reviews from voided;
     perform private.count_reviews(v_reviews);
-    return null;
 end
 $$;
-comment on function private.void_reviews is 'Trigger: a completed stay that turns out a no-show has no reviews. Definer, because no role may write a review''s state.';
-create trigger _300_void_reviews after update of status on private.bookings for each row
-    when (new.status = 'no_show') execute function private.void_reviews();
+comment on function private.remove_reviews_of_no_show is
+    'Removes the reviews of a stay that turns out a no-show. Definer, because no API role may write the state of a review.';
 create trigger _100_audit after update of state on public.reviews for each row
     when (new.publishes_at <= now()) execute function private.audit();

@@ -1,6 +1,6 @@
 -- Purpose: which notifications are written when.
 
-create function private.notify_of_booking() returns trigger
+create function private.notify_of_booking_event(p_event private.booking_events) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -11,44 +11,43 @@ declare
     v_to_host boolean := true;
     v_data jsonb;
 begin
-    if new.event = 'altered' then
+    if p_event.event = 'altered' then
         v_kind := 'booking_altered';
-    elsif new.to_status = 'requested' then
+    elsif p_event.to_status = 'requested' then
         v_kind := 'booking_requested';
         v_to_guest := false;
-    elsif new.event = 'created' then
-        return null;
-    elsif new.to_status = 'awaiting_payment' then
+    elsif p_event.event = 'created' then
+        return;
+    elsif p_event.to_status = 'awaiting_payment' then
         v_kind := 'booking_accepted';
         v_to_host := false;
         -- what was authorised with the request is captured now: there is nothing to ask for
-        v_to_guest := not exists (select from public.payments p where p.booking_id = new.booking_id and p.status = 'authorized');
-    elsif new.to_status = 'completed' then
+        v_to_guest := not exists (select from public.payments p where p.booking_id = p_event.booking_id and p.status = 'authorized');
+    elsif p_event.to_status = 'completed' then
         v_kind := 'review_due';
     else
-        v_kind := 'booking_' || new.to_status;
-        v_to_host := new.to_status <> 'declined' and (new.from_status <> 'awaiting_payment' or new.to_status = 'confirmed');
-        v_to_guest := new.to_status <> 'withdrawn';
+        v_kind := 'booking_' || p_event.to_status;
+        v_to_host := p_event.to_status <> 'declined' and (p_event.from_status <> 'awaiting_payment' or p_event.to_status = 'confirmed');
+        v_to_guest := p_event.to_status <> 'withdrawn';
     end if;
-    select b.* into v_booking from private.bookings b where b.id = new.booking_id;
-    v_data := private.booking_summary(new.booking_id) || jsonb_strip_nulls(jsonb_build_object(
-        'actor', new.actor, 'reason', new.reason, 'expires_at', new.after ->> 'expires_at',
+    select b.* into v_booking from private.bookings b where b.id = p_event.booking_id;
+    v_data := private.booking_summary(p_event.booking_id) || jsonb_strip_nulls(jsonb_build_object(
+        'actor', p_event.actor, 'reason', p_event.reason, 'expires_at', p_event.after ->> 'expires_at',
         'review_until', case when v_kind = 'review_due' then private.review_window_ends_at(v_booking) end
     ));
     if v_to_guest then
-        perform private.notify(v_booking.guest_id, v_kind, 'booking_event:' || new.id, v_data || '{"you_are": "guest"}', new.booking_id, v_booking.property_id);
+        perform private.notify(v_booking.guest_id, v_kind, 'booking_event:' || p_event.id, v_data || '{"you_are": "guest"}', p_event.booking_id, v_booking.property_id);
     end if;
     if v_to_host then
-        perform private.notify(h.id, v_kind, 'booking_event:' || new.id, v_data || '{"you_are": "host"}', new.booking_id, v_booking.property_id)
+        perform private.notify(h.id, v_kind, 'booking_event:' || p_event.id, v_data || '{"you_are": "host"}', p_event.booking_id, v_booking.property_id)
         from private.host_side(v_booking.property_id, v_booking.host_id) as h (id)
         -- co-hosts write no reviews
         where v_kind <> 'review_due' or h.id = v_booking.host_id;
     end if;
-    return null;
 end
 $$;
-comment on function private.notify_of_booking is 'Trigger: tells both sides what happened to a booking. Definer, because it runs as whoever acted.';
-create trigger _200_notify_of_booking after insert on private.booking_events for each row execute function private.notify_of_booking();
+comment on function private.notify_of_booking_event is
+    'Writes the notifications of a booking event to the guest, the host and co-hosts. Definer, because no API role may write notifications.';
 
 create function private.notify_of_alteration() returns trigger
 language plpgsql security definer

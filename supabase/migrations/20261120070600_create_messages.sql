@@ -343,7 +343,7 @@ comment on function private.deliver_message is 'Trigger: notes when the thread w
 create trigger deliver_message after insert on public.messages for each row execute function private.deliver_message();
 create trigger _110_refuse_change before update on public.messages for each row execute function private.refuse_change();
 
-create function private.add_booking_note_to_thread() returns trigger
+create function private.add_booking_event_to_thread(p_event private.booking_events) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -352,40 +352,38 @@ declare
     v_thread uuid;
     v_event text;
 begin
-    select b.* into v_booking from private.bookings b where b.id = new.booking_id;
-    if new.event = 'created' then
-        update public.threads t set booking_id = new.booking_id
+    select b.* into v_booking from private.bookings b where b.id = p_event.booking_id;
+    if p_event.event = 'created' then
+        update public.threads t set booking_id = p_event.booking_id
         where t.property_id = v_booking.property_id and t.guest_id = v_booking.guest_id and t.booking_id is null;
         if not found then
             insert into public.threads (property_id, host_id, guest_id, booking_id)
-            values (v_booking.property_id, v_booking.host_id, v_booking.guest_id, new.booking_id);
+            values (v_booking.property_id, v_booking.host_id, v_booking.guest_id, p_event.booking_id);
         end if;
     end if;
-    select t.id into v_thread from public.threads t where t.booking_id = new.booking_id;
+    select t.id into v_thread from public.threads t where t.booking_id = p_event.booking_id;
     if v_thread is null then
-        return null;
+        return;
     end if;
-    if new.to_status = 'requested' then
-        update public.threads t set asked_at = coalesce(t.asked_at, new.at) where t.id = v_thread;
-    elsif new.from_status = 'requested' and new.actor in ('host', 'co_host') then
-        update public.threads t set answered_at = coalesce(t.answered_at, new.at) where t.id = v_thread;
+    if p_event.to_status = 'requested' then
+        update public.threads t set asked_at = coalesce(t.asked_at, p_event.at) where t.id = v_thread;
+    elsif p_event.from_status = 'requested' and p_event.actor in ('host', 'co_host') then
+        update public.threads t set answered_at = coalesce(t.answered_at, p_event.at) where t.id = v_thread;
     end if;
-    v_event := case when new.event = 'altered' then 'booking_altered' else 'booking_' || new.to_status end;
+    v_event := case when p_event.event = 'altered' then 'booking_altered' else 'booking_' || p_event.to_status end;
     insert into public.messages (thread_id, sender_id, event, body)
     values (v_thread, null, v_event, format(
         '%s: %s to %s.',
         case v_event
             when 'booking_awaiting_payment' then 'Held until it is paid' when 'booking_no_show' then 'The guest did not come'
-            when 'booking_altered' then 'Changed' else initcap(replace(new.to_status::text, '_', ' '))
+            when 'booking_altered' then 'Changed' else initcap(replace(p_event.to_status::text, '_', ' '))
         end,
         v_booking.check_in, v_booking.check_out
     ));
-    return null;
 end
 $$;
-comment on function private.add_booking_note_to_thread is
-    'Trigger: a booking takes over the guest''s open inquiry, or opens a thread, and each change of it is noted there. Definer, because it runs as whoever acted.';
-create trigger _100_add_booking_note_to_thread after insert on private.booking_events for each row execute function private.add_booking_note_to_thread();
+comment on function private.add_booking_event_to_thread is
+    'Adds a note about a booking event to the booking''s thread; a new booking takes over the guest''s open inquiry or opens a thread. Definer, because no API role may write such messages.';
 
 create function private.mark_thread_read(p_thread_id uuid) returns void
 language plpgsql security definer

@@ -84,8 +84,6 @@ end
 $$;
 grant execute on function public.resolve_report to authenticated, service_role;
 comment on function public.resolve_report is 'Closes an open report with what was done, or dismisses it. For operators.';
-create trigger _400_refuse_suspended before insert on private.bookings for each row execute function private.refuse_suspended('guest_id');
-create trigger _410_refuse_suspended_host before insert on private.bookings for each row execute function private.refuse_suspended('host_id');
 create trigger _400_refuse_suspended before insert on public.booking_alterations
     for each row execute function private.refuse_suspended('proposed_by_id');
 create trigger _410_refuse_suspended_proposer before update of answer on public.booking_alterations

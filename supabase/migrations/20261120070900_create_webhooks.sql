@@ -121,28 +121,27 @@ $$;
 comment on function private.queue_webhooks is
     'Queues an event for the endpoints of a host and of operators. Called by triggers. Definer, because no role may write deliveries.';
 
-create function private.webhook_of_booking() returns trigger
+create function private.queue_webhooks_of_booking_event(p_event private.booking_events) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
     v_booking private.bookings;
 begin
-    select b.* into v_booking from private.bookings b where b.id = new.booking_id;
+    select b.* into v_booking from private.bookings b where b.id = p_event.booking_id;
     perform private.queue_webhooks(
-        'booking.' || new.event, v_booking.host_id, 'booking_event:' || new.id,
+        'booking.' || p_event.event, v_booking.host_id, 'booking_event:' || p_event.id,
         jsonb_build_object(
-            'booking_id', v_booking.id, 'property_id', v_booking.property_id, 'from_status', new.from_status, 'status', new.to_status,
-            'actor', new.actor, 'at', new.at, 'check_in', v_booking.check_in, 'check_out', v_booking.check_out,
+            'booking_id', v_booking.id, 'property_id', v_booking.property_id, 'from_status', p_event.from_status, 'status', p_event.to_status,
+            'actor', p_event.actor, 'at', p_event.at, 'check_in', v_booking.check_in, 'check_out', v_booking.check_out,
             'adults', v_booking.adults, 'children', v_booking.children, 'infants', v_booking.infants, 'pets', v_booking.pets,
             'currency', v_booking.currency, 'guest_total', v_booking.guest_total, 'host_total', v_booking.host_total
         )
     );
-    return null;
 end
 $$;
-comment on function private.webhook_of_booking is 'Trigger: queues what happened to a booking. Definer, because it runs as whoever acted.';
-create trigger _300_webhook_of_booking after insert on private.booking_events for each row execute function private.webhook_of_booking();
+comment on function private.queue_webhooks_of_booking_event is
+    'Queues a booking event for the webhook endpoints of the host and of operators. Definer, because no API role may write deliveries.';
 
 create function private.webhook_of_review() returns trigger
 language plpgsql security definer

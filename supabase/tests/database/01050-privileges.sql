@@ -177,6 +177,8 @@ select bag_eq(
         ('change_property_status authenticated,service_role'),
         ('check_search anon,authenticated,service_role'),
         ('booking_contacts authenticated'),
+        ('problem anon,authenticated,service_role'),
+        ('raise_errors anon,authenticated,service_role'),
         ('delete_account authenticated'),
         ('find_properties anon,authenticated,service_role'),
         ('clear_bounce authenticated,service_role'),

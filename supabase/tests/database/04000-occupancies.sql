@@ -1,6 +1,6 @@
 -- Occupancies: what conflicts with what, who may read them, holds that end, the functions that bookings use.
 begin;
-select plan(35);
+select plan(36);
 
 create temporary table person on commit drop as
 select
@@ -37,7 +37,7 @@ $$;
 -- Nights
 select lives_ok($$select pg_temp.take('2030-06-10', '2030-06-15')$$, 'O01 free nights are taken');
 select throws_ok(
-    $$select pg_temp.take('2030-06-14', '2030-06-16')$$, 'PT409', 'These nights are no longer free.', 'O02 a night is not taken twice'
+    $$select pg_temp.take('2030-06-14', '2030-06-16')$$, 'PT409', 'Some of these nights are taken.', 'O02 a night is not taken twice'
 );
 select is(pg_temp.refusal($$select pg_temp.take('2030-06-14', '2030-06-16')$$), 'occupied', 'O03 and the refusal says why');
 select lives_ok($$select pg_temp.take('2030-06-15', '2030-06-16')$$, 'O04 the day of check-out is another guest''s check-in');
@@ -72,6 +72,24 @@ select is(
             && private.footprint('booking', date '2031-03-01' + nights + gap, date '2031-03-01' + nights + gap + length, before_second::smallint, after_second::smallint)
         ) is distinct from (gap < greatest(after_first, before_second))
     ), 0, 'O12 stays conflict exactly when the gap is shorter than the larger of after and before'
+);
+-- The rule has two forms: kept_nights, which everything reads, and footprint, which the constraint needs. They are equal.
+select is_empty(
+    $$select *
+    from unnest(array['booking', 'host_block', 'external_block']::public.occupancy_kind[]) as kind,
+        generate_series(0, 2) as kept_before, generate_series(0, 2) as kept_after, generate_series(0, 2) as before, generate_series(0, 2) as after,
+        generate_series(1, 3) as nights, generate_series(1, 3) as length, generate_series(-6, 6) as shift
+    where
+        (kind <> 'host_block' or kept_before + kept_after = 0)
+        and (
+            private.kept_nights(
+                kind, '2031-03-10', date '2031-03-10' + nights, kept_before::smallint, kept_after::smallint, before::smallint, after::smallint
+            ) && daterange(date '2031-03-10' + shift, date '2031-03-10' + shift + length)
+        ) is distinct from (
+            private.footprint(kind, '2031-03-10', date '2031-03-10' + nights, kept_before::smallint, kept_after::smallint)
+            && private.footprint('booking', date '2031-03-10' + shift, date '2031-03-10' + shift + length, before::smallint, after::smallint)
+        )$$,
+    'O12b kept_nights and footprint decide alike for every pair of stays and preparation nights'
 );
 select is(
     (

@@ -58,7 +58,7 @@ select throws_ok(
 );
 select throws_ok(
     $$insert into public.host_blocks (property_id, check_in, check_out) select other, '2030-07-02', '2030-07-03' from place$$,
-    '42501', null, 'H11 nobody blocks another host''s place'
+    'PT403', 'You are not allowed to add host blocks here.', 'H11 a stranger cannot block another host''s property'
 );
 select throws_ok($$update public.host_blocks set property_id = other from place$$, '42501', null, 'H12 nor moves a block there');
 select tests.act_as('authenticated', cora) from person;

@@ -73,7 +73,7 @@ select throws_ok($$select public.property_calendar(home, '2027-01-01', '2028-02-
 select throws_ok($$select public.property_calendar(home, '2027-01-02', '2027-01-02') from place$$, 'PT400', null, 'D08 nor none');
 select throws_ok($$select public.property_calendar(home, 'today', '2027-01-02') from place$$, 'PT400', null, 'D09 whose today?');
 select throws_ok(
-    $$select public.property_calendar(home, '2027-01-01T00:00:00Z', '2027-01-02') from place$$, 'PT400', 'p_from is not a date.', 'D10 a time is no day'
+    $$select public.property_calendar(home, '2027-01-01T00:00:00Z', '2027-01-02') from place$$, 'PT400', 'The argument p_from is not a date.', 'D10 a time is no day'
 );
 select throws_ok($$select public.property_calendar(home, '2027-02-29', '2027-03-02') from place$$, 'PT400', null, 'D11 a day that is not in the calendar');
 select throws_ok($$select public.property_calendar(draft, '2027-01-01', '2027-01-02') from place$$, 'PT404', null, 'D12 a draft has no calendar for strangers');

@@ -70,7 +70,7 @@ select is(
 );
 select throws_ok(
     $$insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(41), pg_temp.day(44) from world$$,
-    'PT409', 'These nights are no longer free.', 'BK14 which is a conflict'
+    'PT409', 'Some of these nights are taken.', 'BK14 which is a conflict'
 );
 select is(
     pg_temp.codes($$insert into public.bookings (property_id, check_in, check_out, adults, children, pets)
@@ -86,12 +86,12 @@ select throws_ok(
 );
 select throws_ok(
     $$insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(50) || 'T00:00:00Z', pg_temp.day(52) from world$$,
-    'PT400', 'check_in is not a date.', 'BK18 a timestamp is not a date'
+    'PT400', 'The argument check_in is not a date.', 'BK18 a timestamp is not a date'
 );
 select is(
     pg_temp.detail($$insert into public.bookings (property_id, check_in, check_out) select home, '2027-02-29', '2027-03-02 11:00' from world$$),
-    '[{"code": "invalid_date", "argument": "check_in", "value": "2027-02-29", "message": "check_in is not a date."},
-      {"code": "invalid_date", "argument": "check_out", "value": "2027-03-02 11:00", "message": "check_out is not a date."}]',
+    '[{"code": "invalid_date", "argument": "check_in", "value": "2027-02-29", "message": "The argument check_in is not a date."},
+      {"code": "invalid_date", "argument": "check_out", "value": "2027-03-02 11:00", "message": "The argument check_out is not a date."}]',
     'BK102 of two both are named'
 );
 select throws_ok('insert into public.bookings (property_id, check_in) select home, pg_temp.day(50) from world', 'PT422', null, 'BK19 no check-out');

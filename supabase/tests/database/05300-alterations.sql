@@ -76,7 +76,7 @@ delete from public.bookings where status = 'awaiting_payment';
 select tests.act_as('postgres');
 update public.properties set base_price = 11000 where id = (select home from world);
 select tests.act_as('authenticated', ana) from world;
-select is(pg_temp.codes('select public.accept_alteration(open_alteration_id) from first'), 'stale_quote', 'AL22 at another price it is another proposal');
+select is(pg_temp.codes('select public.accept_alteration(open_alteration_id) from first'), 'stale_proposal', 'AL22 at another price it is another proposal');
 select tests.act_as('postgres');
 update public.properties set base_price = 10000 where id = (select home from world);
 select tests.act_as('authenticated', ana) from world;
@@ -121,11 +121,11 @@ alter table past add wish uuid;
 grant select on past to authenticated;
 select tests.sign_in(ben) from world;
 select throws_ok(
-    $$select private.propose_alteration(id, '2026-06-11', '2026-06-14', 2, 0, 0, 0, '2026-06-10 15:00:00+00') from past$$, 'PT422', 'The stay has begun: its first day stays.',
+    $$select private.propose_alteration(id, '2026-06-11', '2026-06-14', 2, 0, 0, 0, '2026-06-10 15:00:00+00') from past$$, 'PT422', 'The first day of a stay that has begun cannot change.',
     'AL36 the first day of a stay that has begun stays'
 );
 select throws_ok(
-    $$select private.propose_alteration(id, '2026-06-10', '2026-06-11', 2, 0, 0, 0, '2026-06-11 10:00:00+00') from past$$, 'PT422', 'The stay would already be over.',
+    $$select private.propose_alteration(id, '2026-06-10', '2026-06-11', 2, 0, 0, 0, '2026-06-11 10:00:00+00') from past$$, 'PT422', 'With these dates the stay would already be over.',
     'AL37 it does not end before now'
 );
 update past set wish = private.propose_alteration(id, '2026-06-10', '2026-06-12', 2, 0, 0, 0, '2026-06-11 09:00:00+00');
@@ -146,14 +146,14 @@ select tests.sign_in(ben) from world;
 update begun set later = private.propose_alteration(id, '2026-07-11', '2026-07-14', 2, 0, 0, 0, '2026-07-10 05:00:00+00');
 select tests.sign_in(ana) from world;
 select throws_ok(
-    $$select private.answer_alteration(later, true, '2026-07-10 15:00:00+00') from begun$$, 'PT422', 'The stay has begun: its first day stays.',
+    $$select private.answer_alteration(later, true, '2026-07-10 15:00:00+00') from begun$$, 'PT422', 'The first day of a stay that has begun cannot change.',
     'AL43 what was proposed before a stay began is not accepted after'
 );
 select tests.sign_in(ben) from world;
 update begun set shorter = private.propose_alteration(id, '2026-07-10', '2026-07-12', 2, 0, 0, 0, '2026-07-11 20:00:00+00');
 select tests.sign_in(ana) from world;
 select throws_ok(
-    $$select private.answer_alteration(shorter, true, '2026-07-12 13:00:00+00') from begun$$, 'PT422', 'The stay would already be over.',
+    $$select private.answer_alteration(shorter, true, '2026-07-12 13:00:00+00') from begun$$, 'PT422', 'With these dates the stay would already be over.',
     'AL44 nor a stay that would be over'
 );
 select tests.act_as('postgres');
