@@ -75,7 +75,7 @@ describe.skipIf(!isEmulated)("onboarding", () => {
 });
 
 describe.skipIf(!isEmulated)("payouts", () => {
-  it("pay the host's share once, a day after check-in", async () => {
+  it("pay the host's share once, and not before a day after check-in", async () => {
     const { booking } = await bookAndPay(guest, property, 40);
     await releasePayouts(sql);
     expect(await sql`select 1 from public.payouts where booking_id = ${booking.id}`).toHaveLength(0);
