@@ -6,7 +6,8 @@ export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // A file that needs more than the API that both stacks have, begins with the comment `// @module-tag embedded`.
+    // A file gets a tag from the comment `// @module-tag embedded`, a single test from the option `{ tags: "embedded" }`.
+    // Choose it for tests that need more than the API of Supabase, such as the Stripe emulator; all others run on both stacks.
     tags: [{ name: "embedded", description: "Needs the embedded stack or its Stripe emulator" }],
     projects: [
       {

@@ -171,7 +171,7 @@ describe("a repeated request", () => {
   });
 });
 
-describe("a refused booking", () => {
+describe("the API refuses", () => {
   /** Tries to book two nights in 100 days, with changes. */
   const attempt = (person: Person, changes: Record<string, unknown>) =>
     requestRest(person, "POST", "bookings", {
@@ -198,13 +198,13 @@ describe("a refused booking", () => {
       ["too_many_guests", "too_many_pets", "past_date"],
     ],
     ["an invented quote", { quote_id: crypto.randomUUID() }, 409, ["stale_quote"]],
-  ])("with %s", async (_, changes, status, expected) => {
+  ])("a booking with %s", async (_, changes, status, expected) => {
     const answer = await attempt(ben, changes);
     const { details } = answer.body as { details: string };
     expect([answer.status, errorCodes({ details })]).toEqual([status, expected]);
   });
 
-  it("with another person's quote is answered with a new quote in the details", async () => {
+  it("a booking with another person's quote, and returns a new quote in the details", async () => {
     const { data: quote } = await eva.client
       .rpc("quote_stay", { p_property_id: property, p_check_in: dayAhead(100), p_check_out: dayAhead(102) })
       .throwOnError();
@@ -216,7 +216,7 @@ describe("a refused booking", () => {
     await ben.client.from("bookings").delete().eq("status", "awaiting_payment").throwOnError();
   });
 
-  it("of an archived property, of one's own, of one that does not exist, or without a user", async () => {
+  it("a booking of an archived property, of one's own, of one that does not exist, or without a user", async () => {
     const archived = await createBookable(ana);
     await ana.client.rpc("pause_property", { p_property_id: archived }).throwOnError();
     await ana.client.rpc("archive_property", { p_property_id: archived }).throwOnError();
@@ -227,13 +227,13 @@ describe("a refused booking", () => {
     expect(status).toBe(401);
   });
 
-  it("with columns that a guest cannot write", async () => {
+  it("a booking with columns that a guest cannot write", async () => {
     for (const column of ["status", "guest_total", "guest_id", "confirmed_at", "cancellation_steps"]) {
       expect((await attempt(ben, { [column]: null })).status, column).toBe(403);
     }
   });
 
-  it("is the answer to every action of a stranger, who sees nothing of the booking", async () => {
+  it("every action of a stranger, who sees nothing of the booking", async () => {
     const { id } = await bookConfirmed(ben, property, 110);
     const { data } = await eva.client.from("bookings").select().eq("id", id).throwOnError();
     expect(data).toEqual([]);

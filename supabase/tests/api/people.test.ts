@@ -134,7 +134,7 @@ describe("avatars", () => {
     expect(html.error).toMatchObject({ statusCode: "415" });
   });
 
-  it("leave the privileges as the migrations made them", async () => {
+  it("leave the privileges of tables as the migrations set them", async () => {
     const rows = await sql`select grantee, privilege_type from information_schema.role_table_grants
       where table_schema = 'public' and grantee in ('anon', 'authenticated') and privilege_type in ('TRUNCATE', 'INSERT')`;
     expect([...rows].filter((row) => row.privilege_type === "TRUNCATE" || row.grantee === "anon")).toEqual(

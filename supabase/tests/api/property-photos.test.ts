@@ -155,7 +155,7 @@ describe("a photo is refused", () => {
     expect((await fetch(publicUrl(path))).ok).toBe(true);
   });
 
-  it("when the host tries to replace the file of a checked one", async () => {
+  it("when it would replace the file of an accepted photo", async () => {
     const { path } = (await (await addPhoto(ana, property)).json()) as { path: string };
     const script = "<script>alert(1)</script>";
     const again = await photosOf(ana).upload(path, script, { contentType: "image/png", upsert: true });
