@@ -6,22 +6,25 @@ export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A file gets a tag from the comment `// @module-tag embedded`, a single test from the option `{ tags: "embedded" }`.
+    // Choose it for tests that need more than the API of Supabase, such as the Stripe emulator; all others run on both stacks.
+    tags: [{ name: "embedded", description: "Needs the embedded stack or its Stripe emulator" }],
     projects: [
       {
         extends: true,
         test: {
-          name: "beside each other",
+          name: "in parallel",
           include: ["supabase/tests/**/*.test.ts", "scripts/**/*.test.ts"],
           exclude: [money],
-          // The stack has two cores with everything else; more files at once would only wait for each other.
+          // The stack and the tests share two cores; more workers would only slow each other down.
           maxWorkers: 2,
         },
       },
       {
         extends: true,
         test: {
-          // These tell the one Stripe emulator when to fail and what to lose, so each has it to itself.
-          name: "one after the other",
+          // These tests steer the one Stripe emulator, so only one file runs at a time.
+          name: "one at a time",
           include: [money],
           maxWorkers: 1,
           sequence: { groupOrder: 1 },

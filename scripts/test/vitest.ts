@@ -9,7 +9,7 @@ import type { Result } from "./result.ts";
 
 const require = createRequire(import.meta.url);
 
-/** How tests find the stack; read by supabase/tests/support.ts. */
+/** How tests find the stack; read by supabase/tests/support/stack.ts. */
 export interface TestEnvironment {
   STAYBASE_API_URL: string;
   STAYBASE_MAIL_URL: string;

@@ -1,11 +1,15 @@
-// Availability under load and under any rules: no night is taken twice whoever comes at once, and search, calendar,
-// bookability and the constraint never disagree. Clients are real connections and real requests.
+// Availability under load and under random rules: no night is taken twice, and search, calendar, bookability and the
+// constraint always agree.
 
 import fc from "fast-check";
-import postgres from "postgres";
+import type postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createPublished } from "../property-support.ts";
-import { anonymous, database, type Person, signUp, stack } from "../support.ts";
+import { anonymous } from "../support/clients.ts";
+import { countByValue } from "../support/counts.ts";
+import { database, openConnections } from "../support/database.ts";
+import { type Person, signUp } from "../support/people.ts";
+import { createPublished } from "../support/properties.ts";
+import { addDays, dayAhead } from "../support/time.ts";
 
 const sql = database();
 let host: Person;
@@ -17,8 +21,8 @@ beforeAll(async () => {
 afterAll(() => sql.end());
 
 /**
- * Pairs of occupancies of a property that cannot both be, worked out from dates alone: nights that both have, or fewer free
- * nights between two stays than one of them keeps.
+ * Pairs of occupancies of a property that contradict each other, computed from dates alone: they share nights, or have
+ * fewer nights between them than one of them needs for preparation.
  */
 const overlaps = (tx: postgres.ISql, property: string) => tx<{ a: string; b: string }[]>`
   select a.id::text as a, b.id::text as b
@@ -30,7 +34,7 @@ const overlaps = (tx: postgres.ISql, property: string) => tx<{ a: string; b: str
       else greatest(a.preparation_after, b.preparation_before)
     end`;
 
-/** What became of a write: "ok", or the SQLSTATE or HTTP status it was refused with. */
+/** The outcome of a write: "ok", or the SQLSTATE or HTTP status of its error. */
 async function outcome(write: PromiseLike<unknown>): Promise<string> {
   try {
     const answer = (await write) as { status?: number } | undefined;
@@ -40,22 +44,19 @@ async function outcome(write: PromiseLike<unknown>): Promise<string> {
   }
 }
 
-const tally = (outcomes: string[]) =>
-  Object.fromEntries([...new Set(outcomes)].map((o) => [o, outcomes.filter((other) => other === o).length]));
-
-describe("many at once on one property", () => {
-  it("100 clients of the API block the same nights: one gets them, 99 get 409", async () => {
+describe("simultaneous writes to one property", () => {
+  it("let one of 100 API clients block the same nights, and 99 get 409", async () => {
     const property = await createPublished(host);
     const block = { property_id: property, check_in: "2031-05-01", check_out: "2031-05-08" };
     const outcomes = await Promise.all(
       Array.from({ length: 100 }, () => outcome(host.client.from("host_blocks").insert(block))),
     );
-    expect(tally(outcomes)).toEqual({ ok: 1, 409: 99 });
+    expect(countByValue(outcomes)).toEqual({ ok: 1, 409: 99 });
   });
 
-  it("50 connections take the same nights: one gets them, nobody sees a deadlock", async () => {
+  it("let one of 50 connections take the same nights, without a deadlock", async () => {
     const property = await createPublished(host);
-    const clients = connections(50);
+    const clients = openConnections(50);
     try {
       await Promise.all(clients.map((client) => client`select 1`));
       const outcomes = await Promise.all(
@@ -63,16 +64,16 @@ describe("many at once on one property", () => {
           outcome(client`select private.reserve_nights(gen_random_uuid(), ${property}, '2031-06-01', '2031-06-05')`),
         ),
       );
-      expect(tally(outcomes)).toEqual({ ok: 1, PT409: 49 });
+      expect(countByValue(outcomes)).toEqual({ ok: 1, PT409: 49 });
     } finally {
       await Promise.all(clients.map((client) => client.end()));
     }
   });
 
-  it("1,000 stays, moves, blocks, ends and sweeps at random: no overlap, no lost winner, no error but 409", async () => {
+  it("cause no overlap, no lost stay and no error but 409 in 1,000 random stays, moves, blocks, ends and cleanups", async () => {
     const property = await createPublished(host);
     await sql`update public.properties set preparation_nights_before = 1, preparation_nights_after = 2 where id = ${property}`;
-    const clients = connections(20);
+    const clients = openConnections(20);
     const taken = new Set<string>();
     const outcomes: string[] = [];
     try {
@@ -80,7 +81,7 @@ describe("many at once on one property", () => {
         clients.map(async (client) => {
           const mine: string[] = [];
           for (let n = 0; n < 50; n += 1) {
-            const from = day(Math.floor(Math.random() * 120));
+            const from = dayAhead(Math.floor(Math.random() * 120));
             const until = addDays(from, 1 + Math.floor(Math.random() * 6));
             const dice = Math.random();
             const own = mine[Math.floor(Math.random() * mine.length)];
@@ -103,7 +104,7 @@ describe("many at once on one property", () => {
                 ),
               );
             } else if (dice < 0.65) {
-              // a hold that ends while others are at it
+              // A hold that ends during the test.
               outcomes.push(
                 await outcome(
                   client`select private.reserve_nights(gen_random_uuid(), ${property}, ${from}, ${until}, clock_timestamp() + interval '20 ms')`,
@@ -123,7 +124,7 @@ describe("many at once on one property", () => {
           }
         }),
       );
-      expect(Object.keys(tally(outcomes)).sort()).toEqual(["PT409", "ok"]);
+      expect(Object.keys(countByValue(outcomes)).sort()).toEqual(["PT409", "ok"]);
       expect(await overlaps(sql, property)).toEqual([]);
       const rows = await sql<{ booking_id: string }[]>`
         select booking_id from public.occupancies where property_id = ${property} and kind = 'booking' and expires_at is null`;
@@ -133,7 +134,7 @@ describe("many at once on one property", () => {
     }
   });
 
-  it("can fail: without the constraint the same oracle finds what overlaps", async () => {
+  it("would cause overlaps without the constraint, which the check finds", async () => {
     const property = await createPublished(host);
     await sql`update public.properties set preparation_nights_after = 2 where id = ${property}`;
     const found = await sql
@@ -150,7 +151,7 @@ describe("many at once on one property", () => {
         throw { found: (await overlaps(tx, property)).length };
       })
       .catch((thrown: { found: number }) => thrown.found);
-    // nights taken twice; one free night between the second and the third, and between the first and the third two
+    // The first two share a night; the second and the third have one night between them instead of two.
     expect(found).toBe(2);
   });
 });
@@ -158,12 +159,12 @@ describe("many at once on one property", () => {
 describe("search, calendar, bookability and the constraint", () => {
   const zones = ["Europe/Lisbon", "Australia/Lord_Howe", "Pacific/Kiritimati", "Pacific/Pago_Pago"];
   const properties: string[] = [];
-  const place = { latitude: -77.5 + Math.random() * 5, longitude: 150 + Math.random() * 20 };
+  const centre = { latitude: -77.5 + Math.random() * 5, longitude: 150 + Math.random() * 20 };
 
   beforeAll(async () => {
     for (const _ of zones) properties.push(await createPublished(host));
-    // on the ice, where no other test has a place
-    await sql`update public.property_addresses set latitude = ${place.latitude}, longitude = ${place.longitude} where property_id = any (${properties})`;
+    // In Antarctica, where no other test has properties.
+    await sql`update public.property_addresses set latitude = ${centre.latitude}, longitude = ${centre.longitude} where property_id = any (${properties})`;
     await sql`insert into public.property_amenities (property_id, amenity_id) select unnest(${properties}::uuid[]), 'wifi'`;
     await sql`create or replace function private.tests_accepts(p_property uuid, p_from date, p_until date) returns boolean
       language plpgsql as $$
@@ -173,7 +174,7 @@ describe("search, calendar, bookability and the constraint", () => {
       exception when sqlstate 'UNDO1' then return true; when sqlstate 'PT409' then return false;
       end $$`;
     await sql`revoke execute on function private.tests_accepts(uuid, date, date) from public`;
-    // what a booking would cost, or null where booking it is refused
+    // The total of a booking, or null where the booking is refused.
     await sql`create or replace function private.tests_books(p_guest uuid, p_property uuid, p_from date, p_until date, p_party integer[])
       returns bigint language plpgsql as $$
       declare
@@ -256,8 +257,8 @@ describe("search, calendar, bookability and the constraint", () => {
       { maxLength: 4 },
     ),
   });
-  // mostly what could be booked, so that each rule is met at its edge, too
-  const question = fc.record({
+  // Mostly stays that can be booked, so that the edge of each rule is tested, too.
+  const request = fc.record({
     stay: fc
       .tuple(fc.integer({ min: 0, max: 24 }), fc.integer({ min: 1, max: 7 }))
       .map(([from, nights]) => ({ from, until: from + nights })),
@@ -267,17 +268,17 @@ describe("search, calendar, bookability and the constraint", () => {
     pets: fc.constantFrom(0, 0, 0, 0, 1),
   });
 
-  it("never disagree", { timeout: 600_000 }, async () => {
+  it("always agree", { timeout: 600_000 }, async () => {
     let [offered, refused] = [0, 0];
     await fc.assert(
       fc.asyncProperty(
         fc.tuple(rules, rules, rules, rules),
-        fc.array(question, { minLength: 6, maxLength: 6 }),
-        async (each, questions) => {
+        fc.array(request, { minLength: 6, maxLength: 6 }),
+        async (each, requests) => {
           for (const [index, rule] of each.entries())
-            await furnish(properties[index] as string, zones[index] as string, rule);
-          for (const { stay, adults, children, infants, pets } of questions) {
-            const [checkIn, checkOut] = [day(stay.from - 1), day(stay.until - 1)];
+            await applyRules(properties[index] as string, zones[index] as string, rule);
+          for (const { stay, adults, children, infants, pets } of requests) {
+            const [checkIn, checkOut] = [dayAhead(stay.from - 1), dayAhead(stay.until - 1)];
             const party = { adults, children, infants, pets };
             const found = await searchAll({ p_check_in: checkIn, p_check_out: checkOut }, party);
             await compareFlexible(checkIn, stay.until - stay.from, party);
@@ -311,24 +312,24 @@ describe("search, calendar, bookability and the constraint", () => {
               if (answer === undefined) throw new Error("no answer");
               const codes = answer.reasons.map(({ code }) => code);
               const context = JSON.stringify({ property, checkIn, checkOut, codes });
-              const ofParty = [
+              const partyRules = [
                 "too_many_guests",
                 "too_many_infants",
                 "too_many_pets",
                 "children_not_allowed",
               ];
-              const ofOthers = ["occupied", "preparation_before", "preparation_after"];
-              // what is offered can be booked, and what can be booked is offered
+              const clashes = ["occupied", "preparation_before", "preparation_after"];
+              // Search offers exactly the properties that can be booked.
               expect(found.has(property), `search: ${context}`).toBe(codes.length === 0);
-              // booking it succeeds, at the price that a quote says, or is refused
+              // A booking succeeds at the price of its quote, or is refused.
               expect(answer.booked, `booking: ${context}`).toBe(codes.length === 0 ? answer.total : null);
-              // the constraint refuses exactly what bookability says other stays are in the way of
+              // The constraint refuses exactly the stays that bookability says clash with others.
               expect(answer.accepted, `constraint: ${context}`).toBe(
-                !codes.some((code) => ofOthers.includes(code)),
+                !codes.some((code) => clashes.includes(code)),
               );
-              // the days of the calendar say the same of the dates
+              // The calendar agrees about the dates.
               expect(answer.calendar, `calendar: ${context}`).toBe(
-                codes.every((code) => ofParty.includes(code)),
+                codes.every((code) => partyRules.includes(code)),
               );
               if (codes.length === 0)
                 expect(found.get(property), `price: ${context}`).toEqual({
@@ -344,19 +345,19 @@ describe("search, calendar, bookability and the constraint", () => {
       ),
       { numRuns: 60 },
     );
-    // a test that only ever saw one of them would prove nothing
+    // The test must have seen both outcomes often.
     expect(Math.min(offered, refused)).toBeGreaterThan(100);
   });
 
-  /** Makes a property as the rule says, whatever it was before. */
-  async function furnish(
+  /** Gives a property these rules and occupancies in place of its present ones. */
+  async function applyRules(
     property: string,
     zone: string,
     rule: typeof rules extends fc.Arbitrary<infer T> ? T : never,
   ) {
     const { children, fees, taxes, season, overrides, closed, taken, ...columns } = rule;
     await sql.begin(async (tx) => {
-      // what does not fit beside the rest is left out
+      // Rows that clash with earlier ones are skipped.
       const attempt = (write: (tx: postgres.TransactionSql) => Promise<unknown>) =>
         tx.savepoint(write).catch((error: { code?: string }) => {
           if (error.code !== "PT409" && error.code !== "23P01") throw error;
@@ -383,7 +384,7 @@ describe("search, calendar, bookability and the constraint", () => {
       }
       await tx`insert into public.house_rules (property_id, children_allowed) values (${property}, ${children})`;
       for (const { range, kind } of taken) {
-        const [from, until] = [day(range.from), day(range.until)];
+        const [from, until] = [dayAhead(range.from), dayAhead(range.until)];
         await attempt(async (tx) => {
           if (kind === "block") {
             await tx`insert into public.host_blocks (property_id, check_in, check_out) values (${property}, ${from}, ${until})`;
@@ -395,7 +396,7 @@ describe("search, calendar, bookability and the constraint", () => {
             await tx`select private.reserve_nights(gen_random_uuid(), ${property}, ${from}, ${until}, clock_timestamp() + ${end}::interval)`;
           }
         });
-        // rows keep the setting they were made under: some were made under another one
+        // Occupancies keep the preparation nights of their time, so some are made under other settings.
         if (kind === "old setting") {
           await tx`update public.properties set preparation_nights_before = 2 - preparation_nights_before, preparation_nights_after = 2 - preparation_nights_after where id = ${property}`;
         }
@@ -403,12 +404,12 @@ describe("search, calendar, bookability and the constraint", () => {
       await tx`update public.properties set ${tx({ ...columns, time_zone: zone })} where id = ${property}`;
       if (season !== null) {
         await tx`insert into public.property_seasons (property_id, name, starts_on, ends_on, price, min_nights)
-          values (${property}, 'Season', ${day(season.range.from)}, ${day(season.range.until)}, ${season.price}, ${season.min_nights})`;
+          values (${property}, 'Season', ${dayAhead(season.range.from)}, ${dayAhead(season.range.until)}, ${season.price}, ${season.min_nights})`;
       }
       for (const { range, price } of overrides) {
         await attempt(
           (tx) => tx`insert into public.property_date_overrides (property_id, starts_on, ends_on, price)
-            values (${property}, ${day(range.from)}, ${day(range.until)}, ${price})`,
+            values (${property}, ${dayAhead(range.from)}, ${dayAhead(range.until)}, ${price})`,
         );
       }
       for (const { range, kind } of closed) {
@@ -416,7 +417,7 @@ describe("search, calendar, bookability and the constraint", () => {
           (
             tx,
           ) => tx`insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights, max_nights)
-            values (${property}, ${kind}, ${day(range.from)}, ${day(range.until)}, ${kind === "nights" ? 2 : null}, ${kind === "nights" ? 6 : null})`,
+            values (${property}, ${kind}, ${dayAhead(range.from)}, ${dayAhead(range.until)}, ${kind === "nights" ? 2 : null}, ${kind === "nights" ? 6 : null})`,
         );
       }
     });
@@ -429,16 +430,16 @@ describe("search, calendar, bookability and the constraint", () => {
     pets: number;
   }
 
-  /** Flexible dates find what the dates that they stand for find one by one: of each place the cheapest, of these the first. */
+  /** Expects flexible dates to find for each property the cheapest of the fixed dates, and of these the first. */
   async function compareFlexible(checkIn: string, nights: number, party: Party) {
     const month = checkIn.slice(0, 7);
     const days = Array.from({ length: 31 }, (_, n) => addDays(`${month}-01`, n)).filter((d) =>
       d.startsWith(month),
     );
-    // search refuses as a whole a day that has passed everywhere
+    // Search refuses dates that are past in every time zone.
     const middle = addDays(checkIn, 2);
     const around = [-2, -1, 0, 1, 2].map((n) => addDays(middle, n));
-    const asked = [
+    const searches = [
       {
         dates: { p_check_in: middle, p_check_out: addDays(middle, nights), p_flexible_days: 2 },
         arrivals: around,
@@ -455,7 +456,7 @@ describe("search, calendar, bookability and the constraint", () => {
         nights: 2,
       },
     ];
-    for (const { dates, arrivals, nights: length } of asked) {
+    for (const { dates, arrivals, nights: length } of searches) {
       const expected = await sql<{ property: string; total: string; day: string }[]>`
         select distinct on (p.id) p.id as property, q.guest_total as total, to_char(a, 'YYYY-MM-DD') as day
         from public.properties p
@@ -474,14 +475,14 @@ describe("search, calendar, bookability and the constraint", () => {
     }
   }
 
-  /** Without dates: what takes the party, at its usual price, on a circle and on a map. */
+  /** Expects a search without dates to find properties that take the party, at their base price, in a circle and in a viewport. */
   async function compareDateless({ adults, children, infants, pets }: Party) {
     const expected = await sql<{ id: string; price: number }[]>`
       select p.id, p.base_price::integer as price from public.properties p
       where p.id = any (${properties}) and p.max_guests >= ${adults + children} and p.max_infants >= ${infants} and p.max_pets >= ${pets}
         and (${children + infants} = 0 or private.children_allowed(p.id))
       order by p.id`;
-    const { latitude, longitude } = place;
+    const { latitude, longitude } = centre;
     const areas = [
       { p_latitude: latitude, p_longitude: longitude, p_radius: 5_000, p_sort: "price" },
       {
@@ -514,7 +515,7 @@ describe("search, calendar, bookability and the constraint", () => {
   const byProperty = (a: { property: string }, b: { property: string }) =>
     a.property.localeCompare(b.property);
 
-  /** Every place that search offers, page by page, with its rent and total; by price in the order of totals. */
+  /** Reads every page of a search: each property with its rent, total and check-in. */
   async function searchAll(
     dates: {
       p_check_in?: string;
@@ -533,8 +534,8 @@ describe("search, calendar, bookability and the constraint", () => {
       const { data, error } = await anonymous().rpc(
         "search_properties",
         {
-          p_latitude: place.latitude,
-          p_longitude: place.longitude,
+          p_latitude: centre.latitude,
+          p_longitude: centre.longitude,
           p_radius: 5_000,
           ...dates,
           p_adults: adults,
@@ -549,15 +550,15 @@ describe("search, calendar, bookability and the constraint", () => {
         { get: true },
       );
       if (error !== null) {
-        // the day before yesterday is refused as a whole
+        // A past date is refused.
         if (error.details?.includes("past_date")) return found;
         throw error;
       }
       for (const row of data) {
-        expect(found.has(row.property_id), "no place comes twice").toBe(false);
+        expect(found.has(row.property_id), "each property is found once").toBe(false);
         found.set(row.property_id, { rent: row.rent, total: row.total, checkIn: row.check_in });
         if (adults % 2 === 0) {
-          expect(row.total, "cheap ones first").toBeGreaterThanOrEqual(last);
+          expect(row.total, "the cheapest first").toBeGreaterThanOrEqual(last);
           last = row.total;
         }
       }
@@ -571,17 +572,3 @@ describe("search, calendar, bookability and the constraint", () => {
     await sql`drop function private.tests_books(uuid, uuid, date, date, integer[])`;
   });
 });
-
-/** The day so many days from today, UTC. */
-function day(ahead: number): string {
-  return addDays(new Date().toISOString().slice(0, 10), ahead);
-}
-
-function addDays(from: string, days: number): string {
-  return new Date(Date.parse(from) + days * 86_400_000).toISOString().slice(0, 10);
-}
-
-/** So many connections of their own. */
-function connections(count: number): postgres.Sql[] {
-  return Array.from({ length: count }, () => postgres(stack.databaseUrl, { max: 1, onnotice: () => {} }));
-}

@@ -1,8 +1,13 @@
-// Many at once: one stay has one winner, nobody hears of anything but 409, and no night is sold twice.
+// Simultaneous bookings: one of them wins, the others get 409, and no night is sold twice.
 
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ask, book, bookConfirmed, createBookable, inDays, tally } from "../booking-support.ts";
-import { database, type Person, service, signUp } from "../support.ts";
+import { book, bookConfirmed, proposeCheckOut } from "../support/bookings.ts";
+import { requestRest, service } from "../support/clients.ts";
+import { countByValue } from "../support/counts.ts";
+import { database } from "../support/database.ts";
+import { type Person, signUp } from "../support/people.ts";
+import { createBookable } from "../support/properties.ts";
+import { dayAhead, expireBookingIn, sleepUntil } from "../support/time.ts";
 
 const sql = database();
 let ana: Person;
@@ -22,8 +27,12 @@ const guest = (index: number): Person => {
   return person;
 };
 
-/** Runs `count` attempts, `width` at a time. */
-async function rush<T>(count: number, width: number, attempt: (index: number) => Promise<T>): Promise<T[]> {
+/** Makes `count` attempts, `width` at a time. */
+async function runInBatches<T>(
+  count: number,
+  width: number,
+  attempt: (index: number) => Promise<T>,
+): Promise<T[]> {
   const results: T[] = [];
   for (let from = 0; from < count; from += width) {
     const batch = Array.from({ length: Math.min(width, count - from) }, (_, index) => attempt(from + index));
@@ -32,15 +41,16 @@ async function rush<T>(count: number, width: number, attempt: (index: number) =>
   return results;
 }
 
-const bookStay = (person: Person, property: string, from: number, until: number, key?: string) =>
-  ask(person, "POST", "bookings", {
+/** Books from one day ahead to another, with an idempotency key if there is one; returns status and body. */
+const tryToBook = (person: Person, property: string, from: number, until: number, key?: string) =>
+  requestRest(person, "POST", "bookings", {
     property_id: property,
-    check_in: inDays(from),
-    check_out: inDays(until),
+    check_in: dayAhead(from),
+    check_out: dayAhead(until),
     ...(key === undefined ? {} : { idempotency_key: key }),
   });
 
-/** Nights that two bookings of a property both have, and bookings whose state and occupancy disagree. */
+/** Counts nights sold twice, bookings that do not match their occupancy, unrecorded states and wrong totals. */
 async function faults(property: string) {
   const [row] = await sql`
     select
@@ -60,35 +70,44 @@ async function faults(property: string) {
          select sum(i.amount), sum(i.host_amount) from public.booking_line_items i where i.booking_id = b.id)) as wrong_sums`;
   return row;
 }
-const none = { overlaps: 0, strays: 0, unrecorded: 0, wrong_sums: 0 };
+const noFaults = { overlaps: 0, strays: 0, unrecorded: 0, wrong_sums: 0 };
 
-it("1,000 attempts at one stay have one winner, and the others get 409", async () => {
-  const home = await createBookable(ana);
-  const answers = await rush(1000, 50, (index) => bookStay(guest(index), home, 30, 33));
-  expect(tally(answers.map(({ status }) => status))).toEqual({ 201: 1, 409: 999 });
-  expect(await faults(home)).toEqual(none);
+it("of 1,000 attempts to book the same nights one succeeds, and the others get 409", async () => {
+  const property = await createBookable(ana);
+  const answers = await runInBatches(1000, 50, (index) => tryToBook(guest(index), property, 30, 33));
+  expect(countByValue(answers.map(({ status }) => status))).toEqual({ 201: 1, 409: 999 });
+  expect(await faults(property)).toEqual(noFaults);
 }, 120_000);
 
-it("requests for several places in opposite orders end soon, and none in a deadlock", async () => {
-  const homes = await Promise.all([createBookable(ana), createBookable(ana)]);
+it("requests for several properties in opposite orders end soon and without a deadlock", async () => {
+  const properties = await Promise.all([createBookable(ana), createBookable(ana)]);
   const stays = (from: number) =>
-    homes.map((home) => ({ property_id: home, check_in: inDays(from), check_out: inDays(from + 1) }));
+    properties.map((property) => ({
+      property_id: property,
+      check_in: dayAhead(from),
+      check_out: dayAhead(from + 1),
+    }));
   const began = performance.now();
-  const answers = await rush(24, 4, (index) =>
+  const answers = await runInBatches(24, 4, (index) =>
     index % 4 < 2
-      ? ask(guest(index), "POST", "bookings", index % 2 ? stays(index + 2).reverse() : stays(index + 2))
-      : ask(ana, "POST", "host_blocks", index % 2 ? stays(index + 40).reverse() : stays(index + 40)),
+      ? requestRest(
+          guest(index),
+          "POST",
+          "bookings",
+          index % 2 ? stays(index + 2).reverse() : stays(index + 2),
+        )
+      : requestRest(ana, "POST", "host_blocks", index % 2 ? stays(index + 40).reverse() : stays(index + 40)),
   );
-  const statuses = tally(answers.map(({ status }) => status));
+  const statuses = countByValue(answers.map(({ status }) => status));
   expect(Object.keys(statuses).filter((status) => !["201", "503"].includes(status))).toEqual([]);
   expect(statuses[201]).toBeGreaterThan(0);
-  // A deadlock alone takes Postgres a second to see.
+  // Postgres needs a second to detect a single deadlock.
   expect(performance.now() - began).toBeLessThan(24_000);
-  for (const home of homes) expect(await faults(home)).toEqual(none);
+  for (const property of properties) expect(await faults(property)).toEqual(noFaults);
 });
 
-it("1,000 attempts at stays of one place by chance end without an overlap or a lost winner", async () => {
-  const home = await createBookable(ana);
+it("1,000 random attempts to book one property end without an overlap or a lost booking", async () => {
+  const property = await createBookable(ana);
   let seed = 4;
   const random = (limit: number) => {
     seed = (seed * 48_271) % 2_147_483_647;
@@ -98,69 +117,71 @@ it("1,000 attempts at stays of one place by chance end without an overlap or a l
     const from = 10 + random(120);
     return { from, until: from + 1 + random(7) };
   });
-  const answers = await rush(1000, 50, async (index) => {
+  const answers = await runInBatches(1000, 50, async (index) => {
     const { from, until } = stays[index] ?? { from: 0, until: 0 };
-    return { from, until, ...(await bookStay(guest(index), home, from, until)) };
+    return { from, until, ...(await tryToBook(guest(index), property, from, until)) };
   });
-  const counts = tally(answers.map(({ status }) => status));
+  const counts = countByValue(answers.map(({ status }) => status));
   expect(Object.keys(counts).sort()).toEqual(["201", "409"]);
-  expect(await faults(home)).toEqual(none);
+  expect(await faults(property)).toEqual(noFaults);
   const won = answers.filter(({ status }) => status === 201);
-  const [stored] = await sql`select count(*)::int from private.bookings where property_id = ${home}`;
+  const [stored] = await sql`select count(*)::int from private.bookings where property_id = ${property}`;
   expect(stored?.count).toBe(won.length);
-  // who was refused clashes with somebody who won
+  // Every refused attempt clashes with one that succeeded.
   const lost = answers.filter(({ status }) => status === 409);
   expect(lost.every((l) => won.some((w) => w.from < l.until && l.from < w.until))).toBe(true);
 }, 120_000);
 
-it("one guest holds 20 stays without paying, however many are asked for at once", async () => {
-  const home = await createBookable(ana);
+it("one guest holds at most 20 unpaid bookings, however many are requested at once", async () => {
+  const property = await createBookable(ana);
   const keen = await signUp("Lia");
-  const answers = await rush(40, 40, (index) => bookStay(keen, home, 30 + 2 * index, 31 + 2 * index));
-  expect(tally(answers.map(({ status }) => status))).toEqual({ 201: 20, 429: 20 });
-  expect(await faults(home)).toEqual(none);
-});
-
-it("50 requests with one key make one booking and get it 50 times", async () => {
-  const home = await createBookable(ana);
-  const answers = await rush(50, 50, () => bookStay(guest(0), home, 30, 33, "the-same"));
-  expect(tally(answers.map(({ status }) => status))).toEqual({ 201: 50 });
-  expect(new Set(answers.map(({ body }) => (body as { id: string }[])[0]?.id)).size).toBe(1);
-  const mixed = await rush(20, 20, (index) =>
-    bookStay(guest(0), home, 40 + (index % 2) * 5, 43 + (index % 2) * 5, "two"),
+  const answers = await runInBatches(40, 40, (index) =>
+    tryToBook(keen, property, 30 + 2 * index, 31 + 2 * index),
   );
-  expect(tally(mixed.map(({ status }) => status))).toEqual({ 201: 10, 422: 10 });
-  expect(await faults(home)).toEqual(none);
+  expect(countByValue(answers.map(({ status }) => status))).toEqual({ 201: 20, 429: 20 });
+  expect(await faults(property)).toEqual(noFaults);
 });
 
-it("cancelling while others book gives the nights to one of them", async () => {
-  const home = await createBookable(ana);
+it("50 requests with one idempotency key make one booking, and all return it", async () => {
+  const property = await createBookable(ana);
+  const answers = await runInBatches(50, 50, () => tryToBook(guest(0), property, 30, 33, "the-same"));
+  expect(countByValue(answers.map(({ status }) => status))).toEqual({ 201: 50 });
+  expect(new Set(answers.map(({ body }) => (body as { id: string }[])[0]?.id)).size).toBe(1);
+  const mixed = await runInBatches(20, 20, (index) =>
+    tryToBook(guest(0), property, 40 + (index % 2) * 5, 43 + (index % 2) * 5, "two"),
+  );
+  expect(countByValue(mixed.map(({ status }) => status))).toEqual({ 201: 10, 422: 10 });
+  expect(await faults(property)).toEqual(noFaults);
+});
+
+it("a cancellation while others book gives the nights to at most one of them", async () => {
+  const property = await createBookable(ana);
   for (let round = 0; round < 10; round++) {
-    const { id } = await bookConfirmed(guest(0).client, home, 30, 33);
+    const { id } = await bookConfirmed(guest(0), property, 30, 3);
     const [cancelled, ...rivals] = await Promise.all([
       guest(0).client.rpc("cancel_booking", { p_booking_id: id }),
-      ...Array.from({ length: 8 }, (_, index) => bookStay(guest(index + 1), home, 31, 34)),
+      ...Array.from({ length: 8 }, (_, index) => tryToBook(guest(index + 1), property, 31, 34)),
     ]);
     expect(cancelled.error).toBeNull();
-    const statuses = tally(rivals.map(({ status }) => status));
+    const statuses = countByValue(rivals.map(({ status }) => status));
     expect(statuses[201] ?? 0).toBeLessThanOrEqual(1);
     expect((statuses[201] ?? 0) + (statuses[409] ?? 0)).toBe(8);
-    expect(await faults(home)).toEqual(none);
+    expect(await faults(property)).toEqual(noFaults);
     for (const person of guests) {
       await person.client
         .from("bookings")
         .delete()
-        .eq("property_id", home)
+        .eq("property_id", property)
         .eq("status", "awaiting_payment")
         .throwOnError();
     }
   }
 });
 
-it("acceptance, refusal and withdrawal at once leave one of them", async () => {
-  const home = await createBookable(ana, { booking_mode: "request" });
+it("of a simultaneous acceptance, refusal and withdrawal one succeeds", async () => {
+  const property = await createBookable(ana, { booking_mode: "request" });
   for (let round = 0; round < 10; round++) {
-    const { id } = await book(guest(0).client, home, 30, 33);
+    const { id } = await book(guest(0), property, 30, 3);
     const answers = await Promise.all([
       ana.client.rpc("accept_booking", { p_booking_id: id }),
       ana.client.rpc("decline_booking", { p_booking_id: id }),
@@ -168,55 +189,42 @@ it("acceptance, refusal and withdrawal at once leave one of them", async () => {
     ]);
     const { data } = await service().from("bookings").select("status").eq("id", id).single().throwOnError();
     const won = answers.filter(({ error }) => error === null).length;
-    // a guest may still withdraw what was accepted a moment before
+    // A guest may still withdraw a booking that was accepted a moment before.
     expect([1, data.status === "withdrawn" ? 2 : 1]).toContain(won);
     expect(answers.every(({ status }) => [200, 204, 403, 409].includes(status))).toBe(true);
-    expect(await faults(home)).toEqual(none);
+    expect(await faults(property)).toEqual(noFaults);
     await guest(0).client.from("bookings").delete().eq("id", id);
   }
 });
-
-/** Lets a request or hold end so many milliseconds from now, and answers the moment. */
-async function endIn(id: string, milliseconds: number): Promise<number> {
-  return sql.begin(async (tx) => {
-    await tx`set local session_replication_role = replica`;
-    const [row] = await tx<{ expires_at: Date }[]>`
-      update private.bookings set expires_at = clock_timestamp() + make_interval(secs => ${milliseconds / 1000})
-      where id = ${id} returning expires_at`;
-    if (row === undefined) throw new Error("no such booking");
-    await tx`update public.occupancies o set expires_at = b.expires_at from private.bookings b where o.booking_id = b.id and b.id = ${id}`;
-    return row.expires_at.getTime();
-  });
-}
 
 it.each([
   ["acceptance", "request", "accept_booking"],
   ["confirmation", "instant", "confirm_booking"],
 ] as const)(
-  "%s, withdrawal, the end by the clock, its sweep and a rival at once leave one legal state",
+  "%s, withdrawal, expiry, its cleanup and rival bookings at the same moment leave one legal state",
   async (_, mode, act) => {
-    const home = await createBookable(ana, { booking_mode: mode });
+    const property = await createBookable(ana, { booking_mode: mode });
     const outcomes: string[] = [];
     for (let round = 0; round < 24; round++) {
-      const { id } = await book(guest(0).client, home, 30, 33);
-      const ends = await endIn(id, 150);
-      // each acts some milliseconds before or after the end, in another order every round, and wider apart for slow machines
+      const { id } = await book(guest(0), property, 30, 3);
+      const ends = await expireBookingIn(sql, id, 0.15);
+      // Each acts some milliseconds before or after the end, in a new order and wider apart every round.
       const at = (turn: number) => {
         const offset = (((round * 7 + turn * 11) % 25) - 12) * (1 + round / 4);
-        return new Promise((resolve) => setTimeout(resolve, ends + offset - Date.now()));
+        return sleepUntil(ends + offset);
       };
       const answers = await Promise.all([
         at(0).then(() => (act === "accept_booking" ? ana.client : service()).rpc(act, { p_booking_id: id })),
         at(1).then(() => guest(0).client.from("bookings").delete().eq("id", id).select("id")),
-        at(2).then(() => sql`select private.expire_and_complete_bookings()`.then(() => ({ status: 200 }))),
-        at(3).then(() => bookStay(guest(1), home, 31, 34)),
-        at(4).then(() => bookStay(guest(2), home, 32, 35)),
+        at(2).then(() => sql`select private.settle_bookings()`.then(() => ({ status: 200 }))),
+        at(3).then(() => tryToBook(guest(1), property, 31, 34)),
+        at(4).then(() => tryToBook(guest(2), property, 32, 35)),
       ]);
       expect(
         answers.map(({ status }) => status).filter((status) => ![200, 201, 409].includes(status)),
       ).toEqual([]);
-      await sql`select private.expire_and_complete_bookings()`;
-      expect(await faults(home)).toEqual(none);
+      await sql`select private.settle_bookings()`;
+      expect(await faults(property)).toEqual(noFaults);
       const steps = await sql<{ from: string; to: string; legal: boolean; chained: boolean }[]>`
         select e.from_status as from, e.to_status as to,
           exists (select from private.booking_transitions t
@@ -225,7 +233,7 @@ it.each([
         from private.booking_events e where e.booking_id = ${id} order by e.id offset 1`;
       expect(steps.filter(({ legal, chained }) => !legal || !chained)).toEqual([]);
       const [accepted, , , ...rivals] = answers;
-      // who was told yes is in the record; of the rivals one has the nights, and none while the guest keeps them
+      // The record shows a success, and a rival gets the nights only when the guest has lost them.
       expect(steps.some(({ to }) => to === "awaiting_payment" || to === "confirmed")).toBe(
         accepted.status === 200,
       );
@@ -239,47 +247,41 @@ it.each([
         await person.client
           .from("bookings")
           .delete()
-          .eq("property_id", home)
+          .eq("property_id", property)
           .in("status", ["requested", "awaiting_payment"])
           .throwOnError();
       }
     }
-    // a race that always ends the same way is none
+    // If every round ended the same way, there would be no race.
     expect(new Set(outcomes).size).toBeGreaterThan(1);
   },
 );
 
-it("an alteration and a booking of the same nights end with one of them", async () => {
-  const home = await createBookable(ana);
+it("of a simultaneous alteration and booking of the same nights one succeeds", async () => {
+  const property = await createBookable(ana);
   for (let round = 0; round < 8; round++) {
-    const { id } = await bookConfirmed(guest(0).client, home, 30, 33);
-    const { data: asked } = await guest(0)
-      .client.from("bookings")
-      .update({ check_out: inDays(35) })
-      .eq("id", id)
-      .select("open_alteration_id")
-      .single()
-      .throwOnError();
+    const { id } = await bookConfirmed(guest(0), property, 30, 3);
+    const alterationId = await proposeCheckOut(guest(0), id, dayAhead(35));
     const [accepted, booked] = await Promise.all([
-      ana.client.rpc("accept_alteration", { p_alteration_id: asked.open_alteration_id ?? "" }),
-      bookStay(guest(1), home, 33, 36),
+      ana.client.rpc("accept_alteration", { p_alteration_id: alterationId }),
+      tryToBook(guest(1), property, 33, 36),
     ]);
     expect([accepted.status, booked.status].sort()).toEqual(
       accepted.status === 200 ? [200, 409] : [201, 409],
     );
-    expect(await faults(home)).toEqual(none);
+    expect(await faults(property)).toEqual(noFaults);
     await guest(0).client.rpc("cancel_booking", { p_booking_id: id }).throwOnError();
     await guest(1)
       .client.from("bookings")
       .delete()
-      .eq("property_id", home)
+      .eq("property_id", property)
       .eq("status", "awaiting_payment")
       .throwOnError();
   }
 });
 
-it("deadlocks and serialization failures are tried again before a client hears of them", async () => {
-  const home = await createBookable(ana);
+it("deadlocks and serialization failures are retried before a client gets an error", async () => {
+  const property = await createBookable(ana);
   await sql.unsafe(`
     create sequence private.test_faults;
     create function private.test_fault() returns trigger language plpgsql as $$
@@ -291,17 +293,17 @@ it("deadlocks and serialization failures are tried again before a client hears o
       end case;
     end $$;
     grant usage on sequence private.test_faults to postgres;
-    -- bookings of other tests, which run beside this one, are left alone
+    -- Other tests run at the same time, so only bookings of this property fail.
     create trigger test_fault before insert on private.bookings for each row
-      when (new.property_id = '${home}') execute function private.test_fault();
+      when (new.property_id = '${property}') execute function private.test_fault();
     grant execute on function private.test_fault() to postgres`);
   try {
-    const answers = await rush(12, 4, (index) =>
-      bookStay(guest(index), home, 30 + 2 * index, 32 + 2 * index),
+    const answers = await runInBatches(12, 4, (index) =>
+      tryToBook(guest(index), property, 30 + 2 * index, 32 + 2 * index),
     );
     expect(new Set(answers.map(({ status }) => status)).isSubsetOf(new Set([201, 503]))).toBe(true);
     expect(answers.filter(({ status }) => status === 201).length).toBeGreaterThan(6);
-    expect(await faults(home)).toEqual(none);
+    expect(await faults(property)).toEqual(noFaults);
   } finally {
     await sql.unsafe(`
       drop trigger test_fault on private.bookings;
@@ -310,24 +312,24 @@ it("deadlocks and serialization failures are tried again before a client hears o
   }
 });
 
-it("a booking that runs out of time leaves nothing, and its key can be used again", async () => {
-  const home = await createBookable(ana);
+it("a booking that exceeds the statement timeout leaves nothing, and its key can be used again", async () => {
+  const property = await createBookable(ana);
   const claims = JSON.stringify({ sub: guest(0).id, role: "authenticated" });
   const blocker = await sql.reserve();
   await blocker`begin`;
-  await blocker`select from public.properties where id = ${home} for no key update`;
+  await blocker`select from public.properties where id = ${property} for no key update`;
   const attempt = sql.begin(async (tx) => {
     await tx`select set_config('request.jwt.claims', ${claims}, true)`;
     await tx`set local role authenticated`;
     await tx`set local statement_timeout = '200ms'`;
     await tx`insert into public.bookings (property_id, check_in, check_out, idempotency_key)
-      values (${home}, ${inDays(30)}, ${inDays(33)}, 'late')`;
+      values (${property}, ${dayAhead(30)}, ${dayAhead(33)}, 'late')`;
   });
   await expect(attempt).rejects.toMatchObject({ code: "57014" });
   await blocker`rollback`;
   blocker.release();
-  const [left] = await sql`select count(*)::int from private.bookings where property_id = ${home}`;
+  const [left] = await sql`select count(*)::int from private.bookings where property_id = ${property}`;
   expect(left?.count).toBe(0);
-  expect((await bookStay(guest(0), home, 30, 33, "late")).status).toBe(201);
-  expect(await faults(home)).toEqual(none);
+  expect((await tryToBook(guest(0), property, 30, 33, "late")).status).toBe(201);
+  expect(await faults(property)).toEqual(noFaults);
 });

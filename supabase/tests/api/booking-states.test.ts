@@ -1,15 +1,16 @@
-// Any sequence of acts by anybody at any time, against a model: what may happen happens, nothing else does, and the record holds
-// every change. Runs in the past, on functions that take the time they act at, in transactions that are undone.
+// Random actions on a booking, compared with a model: allowed actions succeed, all others are refused, and every change is recorded.
+// The actions run at moments in the past, in transactions that are rolled back.
 
 import fc from "fast-check";
 import type { TransactionSql } from "postgres";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createBookable } from "../booking-support.ts";
-import { database, signUp, signUpOperator } from "../support.ts";
+import { database } from "../support/database.ts";
+import { signUp, signUpOperator } from "../support/people.ts";
+import { createBookable } from "../support/properties.ts";
 
 const sql = database();
 const people: Record<string, string> = {};
-let home: string;
+let property: string;
 
 beforeAll(async () => {
   const [ana, ben, cal, fay, eva, olga] = await Promise.all([
@@ -28,9 +29,9 @@ beforeAll(async () => {
     stranger: eva.id,
     operator: olga.id,
   });
-  home = await createBookable(ana);
+  property = await createBookable(ana);
   await sql`insert into public.co_hosts (property_id, profile_id, level)
-    values (${home}, ${cal.id}, 'calendar'), (${home}, ${fay.id}, 'full')`;
+    values (${property}, ${cal.id}, 'calendar'), (${property}, ${fay.id}, 'full')`;
 });
 afterAll(() => sql.end());
 
@@ -59,15 +60,15 @@ interface Model {
   checkOut: number;
 }
 
-/** Where an act leads from here, or undefined where it must be refused. */
-function leads(model: Model, act: string, actor: Actor, now: number): Status | undefined {
+/** The status after an action, or undefined where the action must be refused. */
+function statusAfter(model: Model, act: string, actor: Actor, now: number): Status | undefined {
   const { status } = model;
-  const hosts = actor === "host" || actor === "co_host";
+  const isHost = actor === "host" || actor === "co_host";
   switch (act) {
     case "accept":
-      return status === "requested" && hosts ? "awaiting_payment" : undefined;
+      return status === "requested" && isHost ? "awaiting_payment" : undefined;
     case "decline":
-      return status === "requested" && hosts ? "declined" : undefined;
+      return status === "requested" && isHost ? "declined" : undefined;
     case "withdraw":
       return (status === "requested" || status === "awaiting_payment") && actor === "guest"
         ? "withdrawn"
@@ -92,8 +93,8 @@ function leads(model: Model, act: string, actor: Actor, now: number): Status | u
   }
 }
 
-/** What time alone does. */
-function pass(model: Model, now: number): void {
+/** Applies what happens when time passes without an action. */
+function letTimePass(model: Model, now: number): void {
   if ((model.status === "requested" || model.status === "awaiting_payment") && now >= model.expiresAt)
     model.status = "expired";
   if (model.status === "confirmed" && now >= model.checkOut) model.status = "completed";
@@ -123,7 +124,7 @@ const step = fc.record({
     "declined",
     "withdrawn",
   ),
-  // mostly soon, sometimes to the second of a limit, sometimes far
+  // Mostly short, sometimes exactly until a limit, sometimes long.
   wait: fc.oneof(
     { weight: 6, arbitrary: fc.integer({ min: 1, max: 600 }).map((seconds) => seconds * second) },
     { weight: 2, arbitrary: fc.constantFrom(14 * 60 * second, 15 * 60 * second, 23 * hour, 24 * hour) },
@@ -179,7 +180,7 @@ async function perform(
   }
 }
 
-it("no sequence of acts reaches a state by an illegal way, and each change is recorded", async () => {
+it("no sequence of actions reaches a status in a way that is not allowed, and every change is recorded", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.boolean(),
@@ -189,10 +190,11 @@ it("no sequence of acts reaches a state by an illegal way, and each change is re
         const undo = new Error("undo");
         await sql
           .begin(async (tx) => {
-            await tx`update public.properties set booking_mode = ${isInstant ? "instant" : "request"} where id = ${home}`;
+            await tx`update public.properties set booking_mode = ${isInstant ? "instant" : "request"} where id = ${property}`;
             let now = begin;
             await actAs(tx, "guest");
-            const [made] = await tx`select private.create_booking(${people.guest ?? ""}, ${home}, '2026-01-20',
+            const [made] =
+              await tx`select private.make_booking(${people.guest ?? ""}, ${property}, '2026-01-20',
               ${`2026-01-${20 + nights}`}, 2, 0, 0, 0, null, null, ${new Date(now)}) as id`;
             const id: string = made?.id;
             const model: Model = isInstant
@@ -202,23 +204,23 @@ it("no sequence of acts reaches a state by an illegal way, and each change is re
 
             for (const { actor, act, force, wait } of steps) {
               now += wait;
-              pass(model, now);
+              letTimePass(model, now);
               await actAs(tx, actor);
               const code = await perform(tx, id, act, force, new Date(now));
               if (act === "force") {
-                // by hand, as the owner of the database: what it may be is checked by the record below
+                // A direct update as the owner of the database; the record is checked below.
                 expect([undefined, "PT403", "PT409", "23514"]).toContain(code);
                 const [row] = await tx`select status, expires_at from private.bookings where id = ${id}`;
                 if (code === undefined) model.status = row?.status;
                 if (row?.expires_at !== null) model.expiresAt = row?.expires_at.getTime();
               } else if (act !== "sweep") {
-                const to = leads(model, act, actor, now);
+                const to = statusAfter(model, act, actor, now);
                 if (to === undefined) expect(["PT403", "PT409"], `${actor} ${act}`).toContain(code);
                 else expect(code, `${actor} ${act} at ${model.status}`).toBeUndefined();
                 if (to === "awaiting_payment") model.expiresAt = now + hour / 4;
                 model.status = to ?? model.status;
               }
-              pass(model, now);
+              letTimePass(model, now);
               const [row] = await tx`
                 select case when expires_at <= ${new Date(now)} then 'expired'
                   when status = 'confirmed' and check_out_at <= ${new Date(now)} then 'completed' else status::text end as status

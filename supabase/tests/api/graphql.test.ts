@@ -1,10 +1,12 @@
-// GraphQL through the gateway, with the keys and tokens of REST, on the project's own tables.
+// GraphQL over HTTP on the project's own tables, with the same keys and tokens as REST.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Person, signUp, stack } from "../support.ts";
+import { type Person, signUp } from "../support/people.ts";
+import { stack } from "../support/stack.ts";
 
 const url = `${stack.apiUrl}/graphql/v1`;
 
+/** Runs a GraphQL operation; returns the HTTP status, too. */
 async function ask(query: string, headers: Record<string, string> = {}, variables: object = {}) {
   const response = await fetch(url, {
     method: "POST",
@@ -29,7 +31,7 @@ beforeAll(async () => {
 });
 
 describe("GraphQL", () => {
-  it("reads for anon what anon may read", async () => {
+  it("shows visitors the rows that they may read", async () => {
     const { status, body } = await ask(
       "query ($id: UUID!) { profilesCollection(filter: { id: { eq: $id } }) { edges { node { displayName } } } }",
       {},
@@ -41,12 +43,12 @@ describe("GraphQL", () => {
     ]);
   });
 
-  it("does not know what the caller's role may not see", async () => {
+  it("does not know tables that the caller's role may not read", async () => {
     const { body } = await ask("{ accountsCollection { edges { node { phone } } } }");
     expect(body.errors?.[0]?.message).toBe('Unknown field "accountsCollection" on type Query');
   });
 
-  it("reads and writes as the signed-in person, and no further", async () => {
+  it("reads and writes only what the signed-in person may", async () => {
     const update = `mutation ($id: UUID!) {
       updateProfilesCollection(set: { about: "by GraphQL" }, filter: { id: { eq: $id } }) { affectedCount }
     }`;
@@ -58,13 +60,13 @@ describe("GraphQL", () => {
     expect(accounts.body).toEqual({ data: { accountsCollection: { edges: [{ node: { id: ben.id } }] } } });
   });
 
-  it("wants a known key and a valid token", async () => {
+  it("requires a known key and a valid token", async () => {
     expect((await fetch(url, { method: "POST", body: "{}" })).status).toBe(401);
     expect((await ask("{ __typename }", { apikey: "sb_publishable_unknown" })).status).toBe(401);
     expect((await ask("{ __typename }", { authorization: "Bearer nonsense" })).status).toBe(401);
   });
 
-  it("answers as the function graphql_public.graphql, too", async () => {
+  it("can also be called as the function graphql_public.graphql", async () => {
     const { data } = await ana.client
       .schema("graphql_public" as "public")
       .rpc("graphql" as never, { query: "{ accountsCollection { edges { node { id } } } }" } as never)
@@ -72,7 +74,7 @@ describe("GraphQL", () => {
     expect(data).toEqual({ data: { accountsCollection: { edges: [{ node: { id: ana.id } }] } } });
   });
 
-  it("refuses other methods and large bodies, and answers nonsense as PostgREST does", async () => {
+  it("refuses other methods and large bodies, and answers invalid JSON as PostgREST does", async () => {
     expect((await fetch(url, { headers: { apikey: stack.publishableKey } })).status).toBe(405);
     expect((await ask("#".repeat(3 * 1024 * 1024))).status).toBe(413);
     const response = await fetch(url, {

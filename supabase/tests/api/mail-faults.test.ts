@@ -1,9 +1,12 @@
-// Mails when workers die: a worker is killed in the middle of its work, and every mail still arrives, each known by its
-// Message-ID; an address that the server refuses gets nothing more.
+// Mails when things fail: workers that are killed, and addresses that the mail server refuses.
 
 import { execFileSync } from "node:child_process";
 import { afterAll, afterEach, expect, it } from "vitest";
-import { database, type Person, signUp, stack, until } from "../support.ts";
+import { database } from "../support/database.ts";
+import { listMails } from "../support/mails.ts";
+import { type Person, signUp } from "../support/people.ts";
+import { stack } from "../support/stack.ts";
+import { until } from "../support/time.ts";
 
 const sql = database();
 afterEach(
@@ -11,15 +14,18 @@ afterEach(
 );
 afterAll(() => sql.end());
 
-async function tell(person: Person, count: number, kind = "booking_declined"): Promise<void> {
+/** Queues `count` notifications by mail. */
+async function notify(person: Person, count: number, kind = "booking_declined"): Promise<void> {
   const data = { title: "House", check_in: "2027-06-01", check_out: "2027-06-04", nights: 3, guests: 2 };
   await sql`select private.notify(${person.id}, ${kind}, ${kind} || n, ${sql.json(data)}) from generate_series(1, ${count}::integer) n`;
 }
-async function mailedTo(person: Person): Promise<number> {
+/** Counts the notifications that were mailed to a person. */
+async function countMailed(person: Person): Promise<number> {
   const [row] =
     await sql`select count(mailed_at)::integer as mailed from public.notifications where recipient_id = ${person.id}`;
   return row?.mailed ?? 0;
 }
+/** The process ids of mail workers of this project. */
 function workers(): number[] {
   return execFileSync("ps", ["-eo", "pid,args"], { encoding: "utf8" })
     .split("\n")
@@ -27,57 +33,55 @@ function workers(): number[] {
     .map((line) => Number.parseInt(line, 10));
 }
 
-it("loses no mail with a worker that is killed", async () => {
+it("delivers every mail although a worker is killed", async () => {
   const person = await signUp("Ben");
   await sql`update private.job_queues set lease_seconds = 2 where queue = 'mails'`;
-  await tell(person, 300);
-  await until(async () => ((await mailedTo(person)) > 5 ? true : undefined), "the first mails");
-  const before = await mailedTo(person);
+  await notify(person, 300);
+  await until(async () => (await countMailed(person)) > 5, "the first mails");
+  const before = await countMailed(person);
   const killed = workers().filter((pid) => ownedByThisStack(pid));
   for (const pid of killed) process.kill(pid, "SIGKILL");
   expect(killed.length).toBeGreaterThan(0);
   expect(before).toBeLessThan(300);
-  await until(async () => ((await mailedTo(person)) === 300 ? true : undefined), "all mails");
+  await until(async () => (await countMailed(person)) === 300, "all mails");
 
-  const query = encodeURIComponent(`to:"${person.email}" subject:"declined"`);
-  const response = await fetch(`${stack.mailUrl}/api/v1/search?query=${query}&limit=500`);
-  const { messages } = (await response.json()) as { messages: { MessageID: string }[] };
+  const messages = await listMails(person, "declined");
   const ids = await sql`select id from public.notifications where recipient_id = ${person.id}`;
   expect(new Set(messages.map(({ MessageID }) => MessageID.split("@")[0]))).toEqual(
     new Set(ids.map(({ id }) => id)),
   );
-  // at most those that were on their way when it died came twice
+  // Only mails that were being sent when the worker died may arrive twice.
   expect(messages.length - ids.length).toBeLessThanOrEqual(5);
 });
 
-it("notes an address that the server refuses, and gives up no other mail for it", async () => {
+it("records an address that the server refuses, and still delivers all other mails", async () => {
   const [gone, person] = await Promise.all([signUp("Gus"), signUp("Ben")]);
   const address = `${crypto.randomUUID()}@bounce.example`;
   await sql`update auth.users set email = ${address} where id = ${gone.id}`;
-  await tell(gone, 2);
-  await tell(person, 1);
-  await until(async () => ((await mailedTo(person)) === 1 ? true : undefined), "the other's mail");
+  await notify(gone, 2);
+  await notify(person, 1);
+  await until(async () => (await countMailed(person)) === 1, "the mail to the other person");
   const bounces = await until(async () => {
     const rows = await sql`select reason from private.bounced_addresses where email = ${address}`;
-    return rows.length > 0 ? rows : undefined;
+    return rows.length > 0 && rows;
   }, "the bounce");
   expect(bounces).toEqual([{ reason: "refused with 550" }]);
-  expect(await mailedTo(gone)).toBe(0);
+  expect(await countMailed(gone)).toBe(0);
   expect(await sql`select 1 from public.dead_jobs where queue = 'mails'`).toHaveLength(0);
 });
 
-it("sends nothing to an address that bounced", async () => {
+it("sends nothing to an address that bounced before", async () => {
   const person = await signUp("Eva");
   await sql`select public.record_bounce(${person.email}, 'refused with 550')`;
-  await tell(person, 1);
+  await notify(person, 1);
   await until(async () => {
     const [row] = await sql`select count(*)::integer as waiting from pgmq.q_mails`;
-    return row?.waiting === 0 ? true : undefined;
+    return row?.waiting === 0;
   }, "an empty queue");
-  expect(await mailedTo(person)).toBe(0);
+  expect(await countMailed(person)).toBe(0);
 });
 
-/** Other stacks of this folder may run beside the tests': theirs have another port of the API. */
+/** Tells this stack's workers from those of other stacks by the API's address. */
 function ownedByThisStack(pid: number): boolean {
   const environment = execFileSync("cat", [`/proc/${pid}/environ`], { encoding: "utf8" }).split("\0");
   return environment.includes(`SUPABASE_URL=${stack.apiUrl}`);

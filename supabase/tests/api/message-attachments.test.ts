@@ -1,27 +1,20 @@
-// Files in messages, through Storage: uploaded by one side, read by the other, by nobody else, and of kinds and sizes that are allowed.
+// Files in messages: uploaded by one side, read by the other side only, and of allowed types and sizes.
 
 import { beforeAll, expect, it } from "vitest";
-import { png } from "../property-support.ts";
-import { createHome } from "../stay-support.ts";
-import { anonymous, type Person, signUp } from "../support.ts";
+import { anonymous } from "../support/clients.ts";
+import { startThread } from "../support/messages.ts";
+import { type Person, signUp } from "../support/people.ts";
+import { createBookable, png } from "../support/properties.ts";
 
 let host: Person;
 let guest: Person;
 let stranger: Person;
-let home: string;
 let thread: string;
 let path: string;
 
 beforeAll(async () => {
   [host, guest, stranger] = await Promise.all([signUp("Ana"), signUp("Ben"), signUp("Eva")]);
-  home = await createHome(host);
-  const { data } = await guest.client
-    .from("threads")
-    .insert({ property_id: home })
-    .select("id")
-    .single()
-    .throwOnError();
-  thread = data.id;
+  thread = await startThread(guest, await createBookable(host));
   path = `${thread}/door.png`;
 });
 
@@ -31,7 +24,7 @@ const send = (person: Person, attachment: string) =>
     .from("messages")
     .insert({ thread_id: thread, body: "Is it this door?", attachment_path: attachment });
 
-it("goes with a message to the other side, who downloads it", async () => {
+it("an attachment is downloaded by the other side", async () => {
   expect((await files(guest).upload(path, png, { contentType: "image/png" })).error).toBeNull();
   await send(guest, path).throwOnError();
   const { data } = await host.client.from("messages").select("attachment_path").single().throwOnError();
@@ -42,7 +35,7 @@ it("goes with a message to the other side, who downloads it", async () => {
   expect((await fetch(`${link?.signedUrl}x`)).status).toBeGreaterThanOrEqual(400);
 });
 
-it("is nobody else's to read, list, replace or remove", async () => {
+it("an attachment cannot be read, listed, replaced or removed by anyone else", async () => {
   for (const person of [stranger, { client: anonymous() }]) {
     expect((await files(person).download(path)).error).not.toBeNull();
     expect((await files(person).createSignedUrl(path, 60)).error).not.toBeNull();
@@ -61,7 +54,7 @@ it("is nobody else's to read, list, replace or remove", async () => {
   expect((await fetch(data.publicUrl)).status).toBeGreaterThanOrEqual(400);
 });
 
-it("is a picture or a PDF, of up to 10 MB, of the sender, in the thread's folder", async () => {
+it("an attachment is a picture or a PDF of up to 10 MB, uploaded by the sender to the folder of the conversation", async () => {
   const page = await files(guest).upload(`${thread}/x.html`, "<script>alert(1)</script>", {
     contentType: "text/html",
   });

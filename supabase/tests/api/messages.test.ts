@@ -1,46 +1,43 @@
-// Messages and webhooks through the running stack: an inquiry that becomes a stay, with mails; what others see; where webhooks go.
+// Messages from a question to a booking, their mails and who can read them; and webhooks to addresses that are not public.
 
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { bookStay, confirmStay, createHome, mailAbout } from "../stay-support.ts";
-import { anonymous, database, type Person, signUp, until } from "../support.ts";
+import { bookConfirmed } from "../support/bookings.ts";
+import { anonymous } from "../support/clients.ts";
+import { database } from "../support/database.ts";
+import { mailAbout } from "../support/mails.ts";
+import { sendMessage, startThread } from "../support/messages.ts";
+import { type Person, signUp } from "../support/people.ts";
+import { createBookable } from "../support/properties.ts";
+import { until } from "../support/time.ts";
 
 const sql = database();
 let host: Person;
 let guest: Person;
 let stranger: Person;
-let home: string;
+let property: string;
 let thread: string;
 
 beforeAll(async () => {
   [host, guest, stranger] = await Promise.all([signUp("Ana"), signUp("Ben"), signUp("Eva")]);
-  home = await createHome(host);
+  property = await createBookable(host);
 });
 afterAll(() => sql.end());
 
-it("carries a question to the host by mail, without the guest's number", async () => {
-  const { data } = await guest.client
-    .from("threads")
-    .insert({ property_id: home })
-    .select("id")
-    .single()
-    .throwOnError();
-  thread = data.id;
-  await guest.client
-    .from("messages")
-    .insert({ thread_id: thread, body: "Is there a lift? Call +351 912 345 678" })
-    .throwOnError();
+it("a question reaches the host by mail, without the guest's phone number", async () => {
+  thread = await startThread(guest, property);
+  await sendMessage(guest, thread, "Is there a lift? Call +351 912 345 678");
   const mail = await mailAbout(host, "Ben wrote to you: House by the river");
   expect(mail.Text).toContain("Is there a lift? Call [hidden]");
   expect(mail.Text).toContain(`/messages/${thread}`);
-  // links hold random digits
+  // Links contain random digits.
   expect((mail.Text + mail.HTML).replaceAll(/https?:[^\s"<]+/g, "")).not.toContain("912");
 });
 
-it("shows the host what is unread, and the guest what was read", async () => {
+it("both sides see how many messages they have not read", async () => {
   const { data: threads } = await host.client.from("threads").select("id, unread_count").throwOnError();
   expect(threads).toEqual([{ id: thread, unread_count: 1 }]);
   await host.client.rpc("mark_thread_read", { p_thread_id: thread }).throwOnError();
-  await host.client.from("messages").insert({ thread_id: thread, body: "Yes." }).throwOnError();
+  await sendMessage(host, thread, "Yes.");
   expect((await host.client.from("threads").select("unread_count")).data).toEqual([{ unread_count: 0 }]);
   expect((await guest.client.from("threads").select("unread_count")).data).toEqual([{ unread_count: 1 }]);
   const { data: reads } = await guest.client.from("thread_reads").select("profile_id").throwOnError();
@@ -49,7 +46,7 @@ it("shows the host what is unread, and the guest what was read", async () => {
   expect(response).toMatchObject([{ response_rate: 100, threads: 1 }]);
 });
 
-it("shows strangers nothing", async () => {
+it("strangers cannot read or write messages", async () => {
   for (const table of ["threads", "messages", "thread_reads"] as const) {
     expect((await stranger.client.from(table).select("*", { count: "exact" })).count).toBe(0);
     expect((await anonymous().from(table).select("*")).error?.code).toBe("42501");
@@ -58,12 +55,9 @@ it("shows strangers nothing", async () => {
   expect(written.status).toBe(404);
 });
 
-it("notes the booking in the thread, and hides nothing once it is confirmed", async () => {
-  await confirmStay(await bookStay(guest, home, 30, 33));
-  await guest.client
-    .from("messages")
-    .insert({ thread_id: thread, body: "Call +351 912 345 678" })
-    .throwOnError();
+it("the conversation records the booking, and shows phone numbers once it is confirmed", async () => {
+  await bookConfirmed(guest, property, 30, 3);
+  await sendMessage(guest, thread, "Call +351 912 345 678");
   const { data } = await host.client
     .from("messages")
     .select("event, body")
@@ -79,16 +73,16 @@ it("notes the booking in the thread, and hides nothing once it is confirmed", as
   ]);
 });
 
-it("sends no webhook into our own network, and says so in the log", async () => {
+it("webhooks are not sent to addresses that are not public, and the log says so", async () => {
   const urls = ["https://127.0.0.1:9/x", "https://localhost:9/x", "https://2130706433/x"];
   for (const url of urls) await host.client.from("webhook_endpoints").insert({ url }).throwOnError();
-  await confirmStay(await bookStay(guest, home, 40, 43));
+  await bookConfirmed(guest, property, 40, 3);
   const log = await until(async () => {
     const { data } = await host.client
       .from("webhook_deliveries")
       .select("event, attempts, error, delivered_at")
       .throwOnError();
-    return data.length === 6 && data.every(({ attempts }) => attempts > 0) ? data : undefined;
+    return data.length === 6 && data.every(({ attempts }) => attempts > 0) && data;
   }, "a first attempt at each delivery");
   expect(new Set(log.map(({ error }) => error))).toEqual(new Set(["the address is not public"]));
   expect(log.every(({ delivered_at }) => delivered_at === null)).toBe(true);

@@ -1,21 +1,13 @@
-// Profiles, accounts, roles, avatars, export and deletion, as owner, stranger, operator and anon.
+// Profiles, accounts, roles, avatars, export and deletion, as owner, stranger, operator and visitor.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  anonymous,
-  database,
-  type Person,
-  service,
-  signUp,
-  signUpOperator,
-  stack,
-  until,
-} from "../support.ts";
+import { anonymous, service } from "../support/clients.ts";
+import { database } from "../support/database.ts";
+import { type Person, signUp, signUpOperator } from "../support/people.ts";
+import { png } from "../support/properties.ts";
+import { stack } from "../support/stack.ts";
+import { until } from "../support/time.ts";
 
-const png = Buffer.from(
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
-  "base64",
-);
 const sql = database();
 let ana: Person;
 let ben: Person;
@@ -26,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => sql.end());
 
 describe("profiles", () => {
-  it("are read by anyone and written by their owner", async () => {
+  it("are read by everyone and written by their owner", async () => {
     await ana.client
       .from("profiles")
       .update({ about: "I host in Lisbon.", languages: ["en", "pt"] })
@@ -51,12 +43,12 @@ describe("profiles", () => {
     expect(data).toEqual([]);
   });
 
-  it("refuse what only the database may set, with 403", async () => {
+  it("refuse columns that only the database may set, with 403", async () => {
     const { status } = await ana.client.from("profiles").update({ identity_verified: true }).eq("id", ana.id);
     expect(status).toBe(403);
   });
 
-  it("refuse a broken value with 400 and the name of the rule", async () => {
+  it("refuse a value that breaks a rule, with 400 and the name of the rule", async () => {
     const { status, error } = await ana.client
       .from("profiles")
       .update({ display_name: "<img src=x>" })
@@ -67,7 +59,7 @@ describe("profiles", () => {
 });
 
 describe("accounts", () => {
-  it("are seen by their person alone", async () => {
+  it("are read by their owner only", async () => {
     await ana.client.from("accounts").update({ phone: "+351912345678" }).eq("id", ana.id).throwOnError();
     const own = await ana.client.from("accounts").select("phone").throwOnError();
     expect(own.data).toEqual([{ phone: "+351912345678" }]);
@@ -76,14 +68,14 @@ describe("accounts", () => {
     expect((await anonymous().from("accounts").select()).status).toBe(401);
   });
 
-  it("are not embedded into what others may see", async () => {
+  it("cannot be embedded into profiles", async () => {
     const { error } = await ben.client.from("profiles").select("id, accounts(phone)").eq("id", ana.id);
     expect(error?.code).toBe("PGRST200");
   });
 });
 
 describe("operators", () => {
-  it("grant and revoke the role; the next token carries it", async () => {
+  it("grant and revoke the role, which the next token carries", async () => {
     const olga = await signUpOperator();
     await olga.client.from("user_roles").insert({ user_id: ben.id, role: "operator" }).throwOnError();
     const { data } = await ben.client.auth.refreshSession();
@@ -96,7 +88,7 @@ describe("operators", () => {
     expect(after.data).toEqual([]);
   });
 
-  it("are not made by anybody else", async () => {
+  it("are made by operators only", async () => {
     const { status } = await ana.client.from("user_roles").insert({ user_id: ana.id, role: "operator" });
     expect(status).toBe(403);
   });
@@ -105,7 +97,7 @@ describe("operators", () => {
 describe("avatars", () => {
   const avatars = (person: Person) => person.client.storage.from("avatars");
 
-  it("are uploaded by their owner and shown to anyone", async () => {
+  it("are uploaded by their owner and shown to everyone", async () => {
     const path = `${ana.id}/me.png`;
     const { error } = await avatars(ana).upload(path, png, { contentType: "image/png" });
     expect(error).toBeNull();
@@ -115,7 +107,7 @@ describe("avatars", () => {
     expect(Buffer.from(await response.arrayBuffer())).toEqual(png);
   });
 
-  it("are not uploaded into another's folder, nor replaced, nor deleted", async () => {
+  it("of another person cannot be added, replaced or deleted", async () => {
     const { error } = await avatars(ben).upload(`${ana.id}/evil.png`, png, { contentType: "image/png" });
     expect(error?.message).toMatch(/row-level security/);
     expect(
@@ -126,14 +118,14 @@ describe("avatars", () => {
     expect(data?.map((file) => file.name)).toEqual(["me.png"]);
   });
 
-  it("are not uploaded by anon", async () => {
+  it("cannot be uploaded without a user", async () => {
     const { error } = await anonymous()
       .storage.from("avatars")
       .upload(`${ana.id}/anon.png`, png, { contentType: "image/png" });
     expect(error).not.toBeNull();
   });
 
-  it("are refused when they are too large or no image", async () => {
+  it("are refused when they are too large or not an image", async () => {
     const large = await avatars(ana).upload(`${ana.id}/large.png`, Buffer.alloc(2 * 1024 * 1024 + 1), {
       contentType: "image/png",
     });
@@ -142,7 +134,7 @@ describe("avatars", () => {
     expect(html.error).toMatchObject({ statusCode: "415" });
   });
 
-  it("leave the privileges as the migrations made them", async () => {
+  it("leave the privileges of tables as the migrations set them", async () => {
     const rows = await sql`select grantee, privilege_type from information_schema.role_table_grants
       where table_schema = 'public' and grantee in ('anon', 'authenticated') and privilege_type in ('TRUNCATE', 'INSERT')`;
     expect([...rows].filter((row) => row.privilege_type === "TRUNCATE" || row.grantee === "anon")).toEqual(
@@ -151,8 +143,8 @@ describe("avatars", () => {
   });
 });
 
-describe("leaving", () => {
-  it("exports everything about the person", async () => {
+describe("personal data", () => {
+  it("is exported as one document", async () => {
     const { data } = await ana.client.rpc("export_my_data").throwOnError();
     expect(data).toMatchObject({
       identity: { email: ana.email },
@@ -162,7 +154,7 @@ describe("leaving", () => {
     });
   });
 
-  it("deletes the account: sign-in, private data and files", async () => {
+  it("is deleted with the account: sign-in, profile, private data and files", async () => {
     const carla = await signUp("Carla");
     const path = `${carla.id}/me.png`;
     await carla.client.storage.from("avatars").upload(path, png, { contentType: "image/png" });
@@ -179,7 +171,7 @@ describe("leaving", () => {
     expect(data).toEqual({ display_name: "Deleted account", avatar_path: null });
     expect((await service().from("accounts").select().eq("id", carla.id).throwOnError()).data).toEqual([]);
 
-    // The token lives for an hour; what it could still write is gone.
+    // The token is valid for an hour, but finds no rows to write.
     const { data: written } = await carla.client
       .from("profiles")
       .update({ about: "I am back" })
@@ -188,15 +180,15 @@ describe("leaving", () => {
       .throwOnError();
     expect(written).toEqual([]);
 
-    // Queued by the trigger, done by the Edge Function that the database called.
+    // A trigger queues the removal, which an Edge Function does.
     await until(async () => {
       const rows = await sql`select 1 from storage.objects where name = ${path}`;
-      return rows.length === 0 ? true : undefined;
+      return rows.length === 0;
     }, "the removal of the files");
     expect((await fetch(`${stack.apiUrl}/storage/v1/object/public/avatars/${path}`)).status).toBe(400);
     await until(async () => {
       const rows = await sql`select 1 from pgmq.q_object_removals`;
-      return rows.length === 0 ? true : undefined;
+      return rows.length === 0;
     }, "an empty queue");
   });
 });

@@ -1,17 +1,19 @@
-// A host's property from draft to archive through supabase-js; a stranger, who can do none of it; input that is refused.
+// Properties from draft to archive through supabase-js, what strangers cannot do, and input that is refused.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { book } from "../booking-support.ts";
+import { book } from "../support/bookings.ts";
+import { anonymous, queryGraphql, request } from "../support/clients.ts";
+import { errorCodes } from "../support/errors.ts";
+import { type Person, signUp, signUpOperator } from "../support/people.ts";
 import {
   addPhoto,
   createCompleteDraft,
   createDraft,
   createPublished,
-  door,
+  exactAddress,
   house,
   type PropertyUpdate,
-} from "../property-support.ts";
-import { anonymous, type Person, signUp, signUpOperator, stack } from "../support.ts";
+} from "../support/properties.ts";
 
 let ana: Person;
 let ben: Person;
@@ -21,7 +23,7 @@ beforeAll(async () => {
 });
 
 describe("a host", () => {
-  it("begins with a title alone", async () => {
+  it("creates a draft with a title only", async () => {
     const { data } = await ana.client
       .from("properties")
       .insert({ title: "Tree house" })
@@ -31,12 +33,12 @@ describe("a host", () => {
     expect(data).toMatchObject({ host_id: ana.id, status: "draft", time_zone: null, max_nights: 31 });
   });
 
-  it("is told all that is missing, fills it in, publishes, pauses and archives", async () => {
+  it("learns everything that is missing, adds it, publishes, pauses and archives", async () => {
     const id = await createDraft(ana.client, { title: "House by the river" });
     const refused = await ana.client.rpc("publish_property", { p_property_id: id });
     expect(refused.status).toBe(422);
-    const missing = JSON.parse(refused.error?.details ?? "") as { code: string; message: string }[];
-    expect(missing.map(({ code }) => code).sort()).toEqual([
+    const missing = JSON.parse(refused.error?.details ?? "") as { message: string }[];
+    expect(errorCodes(refused.error).sort()).toEqual([
       "address",
       "base_price",
       "bathrooms",
@@ -55,7 +57,7 @@ describe("a host", () => {
     expect(refused.error?.hint).toMatch(/publish again/);
 
     await ana.client.from("properties").update(house).eq("id", id).throwOnError();
-    const address = { property_id: id, ...door };
+    const address = { property_id: id, ...exactAddress };
     await ana.client.from("property_addresses").upsert(address).throwOnError();
     await ana.client
       .from("property_addresses")
@@ -74,7 +76,7 @@ describe("a host", () => {
     const published = await ana.client.rpc("publish_property", { p_property_id: id }).throwOnError();
     expect(published.data.status).toBe("published");
     expect(await statusAsSeenBy(anonymous(), id)).toBe("published");
-    await book(ben.client, id, 30, 32);
+    await book(ben, id, 30);
     await ana.client.rpc("pause_property", { p_property_id: id }).throwOnError();
     expect(await statusAsSeenBy(anonymous(), id)).toBeUndefined();
     expect(await statusAsSeenBy(ana.client, id)).toBe("paused");
@@ -86,14 +88,14 @@ describe("a host", () => {
     expect(await statusAsSeenBy(ana.client, id)).toBe("archived");
   });
 
-  it("deletes what nobody ever booked", async () => {
+  it("can delete a property that was never booked", async () => {
     const draft = await createCompleteDraft(ana);
     expect((await ana.client.from("properties").delete().eq("id", draft)).status).toBe(204);
     const published = await createPublished(ana);
     expect((await ana.client.from("properties").delete().eq("id", published)).status).toBe(204);
   });
 
-  it("cannot delete the account while a property is not archived, and is told which", async () => {
+  it("cannot delete the account while a property is not archived, and learns which", async () => {
     const person = await signUp("Hugo");
     const id = await createDraft(person.client);
     const { status, error } = await person.client.rpc("delete_account");
@@ -104,7 +106,7 @@ describe("a host", () => {
   });
 });
 
-describe("everyone", () => {
+describe("a visitor", () => {
   it("reads a published property with host, amenities, photos and rules in one request", async () => {
     const id = await createPublished(ana);
     await ana.client
@@ -136,7 +138,7 @@ describe("everyone", () => {
 });
 
 describe("a stranger", () => {
-  it("can do none of it", async () => {
+  it("can do nothing with a property of another host", async () => {
     const draft = await createCompleteDraft(ana);
     const id = await createPublished(ana);
     const verbs = ["publish_property", "pause_property", "archive_property", "unsuspend_property"] as const;
@@ -155,8 +157,8 @@ describe("a stranger", () => {
       expect((await ben.client.from("properties").delete().eq("id", property).select()).data).toEqual([]);
       const row = { property_id: property };
       const refused = [
-        await ben.client.from("property_addresses").insert({ ...row, ...door }),
-        await ben.client.from("property_addresses").upsert({ ...row, ...door }),
+        await ben.client.from("property_addresses").insert({ ...row, ...exactAddress }),
+        await ben.client.from("property_addresses").upsert({ ...row, ...exactAddress }),
         await ben.client.from("property_amenities").insert({ ...row, amenity_id: "wifi" }),
         await ben.client.from("house_rules").insert(row),
         await ben.client.from("property_fees").insert({ ...row, kind: "other", name: "x", amount: 1 }),
@@ -171,7 +173,7 @@ describe("a stranger", () => {
 });
 
 describe("an operator", () => {
-  it("suspends with a reason that the host reads, and ends it", async () => {
+  it("suspends a property with a reason that the host reads, and ends the suspension", async () => {
     const olga = await signUpOperator();
     const id = await createPublished(ana);
     const without = await olga.client.rpc("suspend_property", { p_property_id: id, p_reason: "" });
@@ -219,8 +221,8 @@ describe("a co-host", () => {
   });
 });
 
-describe("bad input", () => {
-  /** What is sent, and the rules that it breaks, in the words that a person reads. */
+describe("invalid input", () => {
+  /** A title, the changes that are sent, and the code and message of each rule that they break. */
   const rules: [string, PropertyUpdate, Record<string, string>][] = [
     [
       "a wrong time zone",
@@ -229,7 +231,7 @@ describe("bad input", () => {
     ],
     ["a wrong currency", { currency: "XXX" }, { unknown_currency: 'There is no currency "XXX".' }],
     [
-      "another host's policy",
+      "an unknown cancellation policy",
       { cancellation_policy_id: "none" },
       { unknown_cancellation_policy: 'There is no cancellation policy "none".' },
     ],
@@ -259,7 +261,7 @@ describe("bad input", () => {
     ],
     ["no title", { title: null as unknown as string }, { title_is_missing: "Title is missing." }],
     [
-      "all of it at once, and more",
+      "several broken rules at once",
       { beds: -1, bathrooms: 1.2, extra_guest_price: -5, currency: "EURO" },
       {
         bathrooms_are_halves: "A place has 0 to 50 bathrooms, in halves, such as 1.5.",
@@ -271,7 +273,7 @@ describe("bad input", () => {
     ],
   ];
 
-  it.each(rules)("%s is refused in words, and changes nothing", async (_, change, broken) => {
+  it.each(rules)("%s is refused with every broken rule, and changes nothing", async (_, change, broken) => {
     const id = await createDraft(ana.client, change.currency === "EURO" ? { title: house.title } : house);
     const { status, error } = await ana.client.from("properties").update(change).eq("id", id).select();
     const expected = Object.entries(broken).map(([code, message]) => ({ code, message }));
@@ -282,26 +284,26 @@ describe("bad input", () => {
     expect(data).toMatchObject({ title: house.title, currency: change.currency === "EURO" ? null : "EUR" });
   });
 
-  it.each(rules.slice(0, 2))("%s is refused in the same words by GraphQL", async (_, change, broken) => {
+  it.each(rules.slice(0, 2))("%s is refused by GraphQL with the same message", async (_, change, broken) => {
     const id = await createDraft(ana.client);
     const set = Object.fromEntries(
       Object.entries(change).map(([name, value]) => [name === "time_zone" ? "timeZone" : name, value]),
     );
-    const { data, errors } = await graphql(ana, mutation, { id, set });
+    const { data, errors } = await update(ana, { id, set });
     expect([data, errors.map(({ message }) => message)]).toEqual([null, Object.values(broken)]);
     const row = await ana.client.from("properties").select().eq("id", id).single().throwOnError();
     expect(row.data).toMatchObject(house);
   });
 
-  it("HTML, money below zero, a computed column and a stranger's property are refused by GraphQL", async () => {
+  it("HTML, a negative amount, a computed column and another host's property are refused by GraphQL", async () => {
     const id = await createDraft(ana.client);
     const answers = [
-      await graphql(ana, mutation, { id, set: { title: "<b>Cheap</b>" } }),
-      await graphql(ana, mutation, { id, set: { basePrice: "-1" } }),
-      await graphql(ana, mutation, { id, set: { publicLatitude: 1 } }),
+      await update(ana, { id, set: { title: "<b>Cheap</b>" } }),
+      await update(ana, { id, set: { basePrice: "-1" } }),
+      await update(ana, { id, set: { publicLatitude: 1 } }),
     ];
     for (const { data, errors } of answers) expect([data ?? null, errors.length]).toEqual([null, 1]);
-    const strangers = await graphql(ben, mutation, { id, set: { title: "Mine now" } });
+    const strangers = await update(ben, { id, set: { title: "Mine now" } });
     expect(strangers).toEqual({ data: { updatePropertiesCollection: { affectedCount: 0 } }, errors: [] });
     const row = await ana.client.from("properties").select().eq("id", id).single().throwOnError();
     expect(row.data).toMatchObject({ ...house, public_latitude: null });
@@ -328,14 +330,8 @@ describe("bad input", () => {
   });
 
   it("more than 10 MB is refused before it is read", async () => {
-    const session = (await ana.client.auth.getSession()).data.session;
-    const response = await fetch(`${stack.apiUrl}/rest/v1/properties`, {
+    const response = await request(ana, "/rest/v1/properties", {
       method: "POST",
-      headers: {
-        apikey: stack.publishableKey,
-        authorization: `Bearer ${session?.access_token}`,
-        "content-type": "application/json",
-      },
       body: JSON.stringify({ title: "Big", description: "x".repeat(10 * 2 ** 20) }),
     });
     expect(response.status).toBe(413);
@@ -351,7 +347,7 @@ describe("bad input", () => {
     ] as const) {
       const { status, error } = await ana.client
         .from("property_addresses")
-        .insert({ property_id: id, ...door, ...change });
+        .insert({ property_id: id, ...exactAddress, ...change });
       expect([status, error?.code, error?.message]).toEqual([422, "PT422", message]);
     }
     expect((await ana.client.from("property_addresses").select().eq("property_id", id)).data).toEqual([]);
@@ -385,18 +381,8 @@ const mutation = `mutation ($id: UUID!, $set: PropertiesUpdateInput!) {
   updatePropertiesCollection(filter: { id: { eq: $id } }, set: $set) { affectedCount }
 }`;
 
-async function graphql(person: Person, query: string, variables: Record<string, unknown>) {
-  const session = (await person.client.auth.getSession()).data.session;
-  const response = await fetch(`${stack.apiUrl}/graphql/v1`, {
-    method: "POST",
-    headers: {
-      apikey: stack.publishableKey,
-      authorization: `Bearer ${session?.access_token}`,
-      "content-type": "application/json",
-    },
-    body: JSON.stringify({ query, variables }),
-  });
-  const { data, errors = [] } = (await response.json()) as { data: unknown; errors?: { message: string }[] };
+async function update(person: Person, variables: { id: string; set: object }) {
+  const { data, errors = [] } = await queryGraphql(mutation, variables, person);
   return { data, errors };
 }
 

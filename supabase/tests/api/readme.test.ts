@@ -1,11 +1,14 @@
 // The README's snippets, run as they stand but for the stack's addresses.
 
+// @module-tag embedded
+
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { createBookable } from "../booking-support.ts";
 import { node, root, runAsWritten, snippet as snippetFor, withFiles } from "../readme-support.ts";
-import { signUp, stack } from "../support.ts";
+import { signUp } from "../support/people.ts";
+import { createBookable } from "../support/properties.ts";
+import { stack } from "../support/stack.ts";
 
 const snippet = (heading: string) => snippetFor(heading, stack);
 

@@ -1,29 +1,31 @@
-// Averages under any order of reviews, edits, windows that end, sweeps and moderation, at the same time too: always what a
-// recount of the published ones by hand gives.
+// Averages of reviews after any order of reviews, edits, ended review windows, cleanups and moderation: they always equal an
+// independent count of the published reviews.
 
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { bookStay, confirmStay, createHome, letDaysPass } from "../stay-support.ts";
-import { database, type Person, signUp, signUpOperator } from "../support.ts";
+import { bookConfirmed } from "../support/bookings.ts";
+import { database, withoutTriggers } from "../support/database.ts";
+import { type Person, signUp, signUpOperator } from "../support/people.ts";
+import { createBookable } from "../support/properties.ts";
+import { letDaysPass } from "../support/time.ts";
 
 const sql = database();
 let host: Person;
 let guest: Person;
 let operator: Person;
-let home: string;
+let property: string;
 let template: string;
 
 beforeAll(async () => {
   [host, guest, operator] = await Promise.all([signUp("Ana"), signUp("Ben"), signUpOperator()]);
-  home = await createHome(host);
-  template = await bookStay(guest, home, 30, 33);
-  await confirmStay(template);
+  property = await createBookable(host);
+  template = (await bookConfirmed(guest, property, 30, 3)).id;
   await letDaysPass(sql, template, 36);
 });
 afterAll(() => sql.end());
 
-/** So many stays like the first, over for three days. */
-async function makeStays(count: number): Promise<string[]> {
+/** Copies the first stay, which ended three days ago, `count` times and returns the ids. */
+async function copyStay(count: number): Promise<string[]> {
   return sql.begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
     const [{ names = "" } = {}] = await tx<{ names: string }[]>`
@@ -82,7 +84,7 @@ async function perform(step: Step, stays: string[]): Promise<void> {
       .eq("side", "guest");
   }
   if (step.act === "end") {
-    // the window ends now
+    // The review window ends now.
     await sql`update public.reviews set publishes_at = now() where booking_id = ${booking} and publishes_at > now()`;
   }
   if (step.act === "hide" || step.act === "show") {
@@ -108,10 +110,10 @@ const mean = (values: number[]) =>
     ? null
     : Math.round((values.reduce((sum, value) => sum + value, 0) / values.length) * 100) / 100;
 
-/** What is published and visible, counted here and not by the database. */
-async function recount(property: string) {
+/** Counts and averages the published reviews, independently of the database. */
+async function countReviews(propertyId: string) {
   const rows = await sql`select side, overall, value from public.reviews
-    where property_id = ${property} and publishes_at <= now() and state = 'visible'`;
+    where property_id = ${propertyId} and publishes_at <= now() and state = 'visible'`;
   const guests = rows.filter(({ side }) => side === "guest");
   const hosts = rows.filter(({ side }) => side === "host");
   return {
@@ -120,9 +122,10 @@ async function recount(property: string) {
     guest: [hosts.length, mean(hosts.map((r) => r.overall))],
   };
 }
-async function kept(property: string) {
+/** The counts and averages that the database stores. */
+async function storedRatings(propertyId: string) {
   const number = (value: string | null | undefined) => (value == null ? null : Number(value));
-  const [p] = await sql`select * from public.property_ratings where property_id = ${property}`;
+  const [p] = await sql`select * from public.property_ratings where property_id = ${propertyId}`;
   const [h] =
     await sql`select * from public.profile_ratings where profile_id = ${host.id} and rated_as = 'host'`;
   const [g] =
@@ -133,31 +136,32 @@ async function kept(property: string) {
     guest: [g?.review_count ?? 0, number(g?.overall)],
   };
 }
-async function forget(): Promise<void> {
-  await sql.begin(async (tx) => {
-    await tx`set local session_replication_role = replica`;
-    await tx`delete from public.reviews where property_id = ${home}`;
-    await tx`delete from public.property_ratings where property_id = ${home}`;
+async function deleteReviews(): Promise<void> {
+  await withoutTriggers(sql, async (tx) => {
+    await tx`delete from public.reviews where property_id = ${property}`;
+    await tx`delete from public.property_ratings where property_id = ${property}`;
     await tx`delete from public.profile_ratings where profile_id in (${host.id}, ${guest.id})`;
   });
 }
 
-it("are what a recount gives, after any steps", { timeout: 120_000 }, async () => {
+it("averages are correct after any sequence of steps", { timeout: 120_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 14 }), async (steps) => {
-      await forget();
-      const stays = await makeStays(4);
+      await deleteReviews();
+      const stays = await copyStay(4);
       for (const each of steps) await perform(each, stays);
-      await sql`select private.publish_due_reviews()`;
-      expect(await kept(home)).toEqual(await recount(home));
+      await sql`select private.settle_reviews()`;
+      expect(await storedRatings(property)).toEqual(await countReviews(property));
     }),
     { numRuns: 25 },
   );
 });
 
-it("are so when 40 people write, sweep and moderate at once", { timeout: 60_000 }, async () => {
-  await forget();
-  const stays = await makeStays(20);
+it("averages are correct when reviews, cleanups and moderation happen at once", {
+  timeout: 60_000,
+}, async () => {
+  await deleteReviews();
+  const stays = await copyStay(20);
   await Promise.all(
     stays.flatMap((_, index) => [
       perform({ act: "guest", stay: index, stars: 1 + (index % 5) }, stays),
@@ -167,15 +171,15 @@ it("are so when 40 people write, sweep and moderate at once", { timeout: 60_000 
         : []),
     ]),
   );
-  await sql`select private.publish_due_reviews()`;
-  const counted = await kept(home);
-  expect(counted).toEqual(await recount(home));
+  await sql`select private.settle_reviews()`;
+  const counted = await storedRatings(property);
+  expect(counted).toEqual(await countReviews(property));
   expect(counted.guest).toEqual([20, 3]);
 });
 
-it("publish both sides at one instant, however close the two come in", async () => {
-  await forget();
-  const [id = ""] = await makeStays(1);
+it("two simultaneous reviews of one stay are published at the same moment", async () => {
+  await deleteReviews();
+  const [id = ""] = await copyStay(1);
   await Promise.all([
     perform({ act: "guest", stay: 0, stars: 4 }, [id]),
     perform({ act: "host", stay: 0, stars: 5 }, [id]),

@@ -1,31 +1,31 @@
-// Search, calendar and bookability as an app meets them: over HTTP, without a user.
+// Search, calendar, bookability and blocks as an app uses them, mostly without a user.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { createPublished } from "../property-support.ts";
-import { anonymous, database, type Person, signUp, stack } from "../support.ts";
+import { anonymous, request } from "../support/clients.ts";
+import { database } from "../support/database.ts";
+import { errorCodes } from "../support/errors.ts";
+import { type Person, signUp } from "../support/people.ts";
+import { changeAddress, createPublished } from "../support/properties.ts";
+import { dayAhead, sleepUntil } from "../support/time.ts";
 
 const guest = anonymous();
 let host: Person;
 let property: string;
-// in the southern ocean, where no other test has a place
+// In the Southern Ocean, where no other test has properties.
 const here = { p_latitude: -60 + Math.random(), p_longitude: 60 + Math.random() * 20, p_radius: 3_000 };
 
 beforeAll(async () => {
   host = await signUp("Hana");
   property = await createPublished(host);
-  await host.client
-    .from("property_addresses")
-    .update({ latitude: here.p_latitude, longitude: here.p_longitude })
-    .eq("property_id", property)
-    .throwOnError();
+  await changeAddress(host, property, { latitude: here.p_latitude, longitude: here.p_longitude });
 });
 
-const stay = { p_check_in: day(40), p_check_out: day(43) };
+const stay = { p_check_in: dayAhead(40), p_check_out: dayAhead(43) };
 const search = async (more = {}) =>
   (await guest.rpc("search_properties", { ...here, ...stay, ...more }, { get: true }).throwOnError()).data;
 
 describe("search", () => {
-  it("answers what a card on a page shows, and not where the door is", async () => {
+  it("returns what a search result shows, and not the exact location", async () => {
     const [found] = await search();
     expect(found).toMatchObject({
       property_id: property,
@@ -35,8 +35,8 @@ describe("search", () => {
       price_per_night: 12_000,
       rent: 36_000,
       total: 36_000,
-      check_in: day(40),
-      check_out: day(43),
+      check_in: dayAhead(40),
+      check_out: dayAhead(43),
       rating: null,
       cover_photo: { alt_text: "The front door" },
     });
@@ -44,46 +44,49 @@ describe("search", () => {
     expect(found?.distance).toBeLessThan(1_000);
   });
 
-  it("stops offering what the host blocks, and offers it again when the block is gone", async () => {
+  it("does not offer nights that the host blocks, until the block is deleted", async () => {
     const { data: block } = await host.client
       .from("host_blocks")
-      .insert({ property_id: property, check_in: day(42), check_out: day(50), note: "Mother comes" })
+      .insert({
+        property_id: property,
+        check_in: dayAhead(42),
+        check_out: dayAhead(50),
+        note: "Mother comes",
+      })
       .select("id")
       .single()
       .throwOnError();
     expect(await search()).toEqual([]);
-    expect(await search({ p_check_out: day(42) })).toHaveLength(1);
+    expect(await search({ p_check_out: dayAhead(42) })).toHaveLength(1);
     await host.client.from("host_blocks").delete().eq("id", block.id).throwOnError();
     expect(await search()).toHaveLength(1);
   });
 
-  it("stops offering a hold's nights, and offers them the moment it ends", async () => {
+  it("does not offer the nights of a hold, until the moment it ends", async () => {
     const sql = database();
     try {
       const [{ ends } = { ends: new Date() }] = await sql<{ ends: Date }[]>`
         with held as materialized (select clock_timestamp() + interval '3 seconds' as ends)
-        select ends, private.reserve_nights(gen_random_uuid(), ${property}, ${day(40)}, ${day(41)}, ends) from held`;
+        select ends, private.occupy(gen_random_uuid(), ${property}, ${dayAhead(40)}, ${dayAhead(41)}, ends) from held`;
       expect(await search()).toEqual([]);
-      await new Promise((resolve) => setTimeout(resolve, ends.getTime() - Date.now() + 20));
+      await sleepUntil(ends.getTime() + 20);
       expect(await search()).toHaveLength(1);
     } finally {
       await sql.end();
     }
   });
 
-  it("is a GET that may be cached for a moment", async () => {
+  it("is a GET that may be cached for ten seconds", async () => {
     const query = new URLSearchParams(
       Object.entries({ ...here, ...stay }).map(([k, v]): [string, string] => [k, String(v)]),
     );
-    const response = await fetch(`${stack.apiUrl}/rest/v1/rpc/search_properties?${query}`, {
-      headers: { apikey: stack.publishableKey },
-    });
+    const response = await request(undefined, `/rest/v1/rpc/search_properties?${query}`);
     expect(response.status).toBe(200);
     expect(response.headers.get("cache-control")).toBe("public, max-age=10");
     expect(response.headers.get("vary")).toBe("Accept, Prefer, Range");
   });
 
-  it("tells what it could be narrowed to, with prices as quotes say", async () => {
+  it("counts the values of its filters, with the prices of quotes", async () => {
     const { data } = await guest
       .rpc("search_facets", { ...here, ...stay, p_currency: "EUR" }, { get: true })
       .throwOnError();
@@ -97,40 +100,44 @@ describe("search", () => {
     ]);
   });
 
-  it("counts under the same filters", async () => {
+  it("counts results with the same filters", async () => {
     const { data } = await guest.rpc("count_properties", { ...here, ...stay }, { get: true }).throwOnError();
     expect(data).toEqual([{ count: 1, is_more: false }]);
   });
 
   it.each([
-    ["a day without a number", { p_check_in: "tomorrow" }, "invalid_date"],
-    ["a time for a day", { p_check_in: `${day(40)}T15:00:00Z` }, "invalid_date"],
+    ["a word instead of a date", { p_check_in: "tomorrow" }, "invalid_date"],
+    ["a timestamp instead of a date", { p_check_in: `${dayAhead(40)}T15:00:00Z` }, "invalid_date"],
     ["the year 9999", { p_check_in: "9999-01-01", p_check_out: "9999-01-03" }, "dates"],
-    ["check-out before check-in", { p_check_out: day(39) }, "check_out_before_check_in"],
+    ["check-out before check-in", { p_check_out: dayAhead(39) }, "check_out_before_check_in"],
     ["negative children", { p_children: -1 }, "invalid_party"],
-    ["a page of a thousand", { p_limit: 1000 }, "limit"],
-    ["a cursor of another order", { p_after: `price:1:${crypto.randomUUID()}` }, "cursor"],
+    ["a page of 1,000", { p_limit: 1000 }, "limit"],
+    ["a cursor of another sort order", { p_after: `price:1:${crypto.randomUUID()}` }, "cursor"],
   ])("refuses %s with 400 and a code", async (_, wrong, code) => {
     const { status, error } = await guest.rpc("search_properties", { ...here, ...stay, ...wrong });
     expect(status).toBe(400);
-    expect((JSON.parse(error?.details ?? "[]") as { code: string }[]).map((r) => r.code)).toContain(code);
+    expect(errorCodes(error)).toContain(code);
   });
 });
 
 describe("calendar, bookability and blocks", () => {
-  it("shows a stranger the days, and lists every reason against a stay", async () => {
+  it("show visitors the days, and list every reason why a stay cannot be booked", async () => {
     const { data: days } = await guest
-      .rpc("property_calendar", { p_property_id: property, p_from: day(40), p_to: day(42) }, { get: true })
+      .rpc(
+        "property_calendar",
+        { p_property_id: property, p_from: dayAhead(40), p_to: dayAhead(42) },
+        { get: true },
+      )
       .throwOnError();
     expect(days).toMatchObject([
-      { day: day(40), free: true, reason: null, price: 12_000, currency: "EUR", arrival_allowed: true },
-      { day: day(41), free: true, reason: null },
+      { day: dayAhead(40), free: true, reason: null, price: 12_000, currency: "EUR", arrival_allowed: true },
+      { day: dayAhead(41), free: true, reason: null },
     ]);
     const { data: reasons } = await guest
       .rpc("bookability", {
         p_property_id: property,
-        p_check_in: day(40),
-        p_check_out: day(100),
+        p_check_in: dayAhead(40),
+        p_check_out: dayAhead(100),
         p_adults: 40,
         p_pets: 2,
       })
@@ -142,21 +149,21 @@ describe("calendar, bookability and blocks", () => {
     ]);
   });
 
-  it("answers 409 and the nights that are in the way to a block of taken nights", async () => {
+  it("answer a block of occupied nights with 409 and those nights", async () => {
     await host.client
       .from("host_blocks")
-      .insert({ property_id: property, check_in: day(60), check_out: day(65) })
+      .insert({ property_id: property, check_in: dayAhead(60), check_out: dayAhead(65) })
       .throwOnError();
     const { status, error } = await host.client
       .from("host_blocks")
-      .insert({ property_id: property, check_in: day(63), check_out: day(70) });
+      .insert({ property_id: property, check_in: dayAhead(63), check_out: dayAhead(70) });
     expect(status).toBe(409);
     expect(JSON.parse(error?.details ?? "")).toMatchObject([
-      { code: "occupied", nights: [{ from: day(63), until: day(65) }] },
+      { code: "occupied", nights: [{ from: dayAhead(63), until: dayAhead(65) }] },
     ]);
   });
 
-  it("keeps occupancies and notes from strangers", async () => {
+  it("keep occupancies and notes from strangers", async () => {
     expect((await guest.from("occupancies").select()).status).toBe(401);
     expect((await guest.from("host_blocks").select()).status).toBe(401);
     const stranger = await signUp("Sam");
@@ -164,8 +171,3 @@ describe("calendar, bookability and blocks", () => {
     expect((await stranger.client.from("host_blocks").select().throwOnError()).data).toEqual([]);
   });
 });
-
-/** The day so many days from today, UTC. */
-function day(ahead: number): string {
-  return new Date(Date.now() + ahead * 86_400_000).toISOString().slice(0, 10);
-}

@@ -1,9 +1,11 @@
-// Prices of stays by chance against an oracle of their own: fractions of whole numbers, rounded once a line, in the order
-// that docs/bookings.md gives. And what must hold of every price: lines sum, nothing is negative, more costs no less.
+// Prices of random stays, compared with an independent calculation in the order of docs/bookings.md, and rules that hold for
+// every price: lines add up, no total is negative, and more guests or nights do not cost less.
 
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { database, signUp } from "../support.ts";
+import { database } from "../support/database.ts";
+import { signUp } from "../support/people.ts";
+import { addDays } from "../support/time.ts";
 
 const sql = database();
 let host: string;
@@ -18,7 +20,7 @@ interface Fee {
   amount: number;
 }
 interface Tax {
-  /** Hundredths of a per cent; or an amount when `charge` is not percent. */
+  /** Hundredths of a per cent, or an amount in minor units when `charge` is not percent. */
   charge: "percent" | "per_booking" | "per_night" | "per_guest" | "per_guest_night";
   value: number;
   base: "all" | "rent" | "fees";
@@ -26,7 +28,7 @@ interface Tax {
   maxNights: number | null;
   exemptFrom: number | null;
 }
-interface Place {
+interface Property {
   currency: "JPY" | "EUR" | "KWD";
   base: number;
   weekend: number | null;
@@ -40,7 +42,7 @@ interface Place {
   override: { from: number; nights: number; price: number } | null;
   fees: Fee[];
   taxes: Tax[];
-  /** Of the platform, in hundredths of a per cent. */
+  /** The platform's fees, in hundredths of a per cent. */
   guestFee: number;
   hostFee: number;
 }
@@ -72,7 +74,7 @@ const tax: fc.Arbitrary<Tax> = fc.record({
   maxNights: fc.option(fc.integer({ min: 1, max: 14 })),
   exemptFrom: fc.option(fc.integer({ min: 2, max: 30 })),
 });
-const place: fc.Arbitrary<Place> = fc.record({
+const property: fc.Arbitrary<Property> = fc.record({
   currency: fc.constantFrom("JPY" as const, "EUR" as const, "KWD" as const),
   base: price,
   weekend: fc.option(price),
@@ -103,23 +105,23 @@ const stay: fc.Arbitrary<Stay> = fc.record({
   daysAhead: fc.constantFrom(0, 6, 7, 30, 59, 60, 200),
 });
 
-/** 2027-03-01, a Monday; night 4 is a Friday. */
-const firstNight = Date.UTC(2027, 2, 1);
-const day = (offset: number) => new Date(firstNight + offset * 86_400_000).toISOString().slice(0, 10);
+/** The date of a night; night 0 is a Monday, night 4 a Friday. */
+const night = (number: number) => addDays("2027-03-01", number);
 
-/** Half up, of a fraction of whole numbers that is not negative. */
+/** Rounds a fraction that is not negative, half up. */
 const round = (part: bigint, whole: bigint) => (2n * part + whole) / (2n * whole);
 
-/** What a line is, by the oracle: its kind and what it adds for guest and host, and what of it prices include. */
+/** A line of a price: what it adds for guest and host, and what prices already include, in minor units. */
 type Line = [kind: string, guest: bigint, host: bigint, included: bigint];
 
-function oracle(p: Place, s: Stay): Line[] {
-  const prices = Array.from({ length: s.nights }, (_, night) => {
+/** Calculates the lines of a stay independently of the database. */
+function expectedLines(p: Property, s: Stay): Line[] {
+  const prices = Array.from({ length: s.nights }, (_, index) => {
     const within = (r: { from: number; nights: number } | null) =>
-      r !== null && night >= r.from && night < r.from + r.nights;
+      r !== null && index >= r.from && index < r.from + r.nights;
     if (within(p.override)) return BigInt(p.override?.price ?? 0);
     if (within(p.season)) return BigInt(p.season?.price ?? 0);
-    return BigInt(night % 7 === 4 || night % 7 === 5 ? (p.weekend ?? p.base) : p.base);
+    return BigInt(index % 7 === 4 || index % 7 === 5 ? (p.weekend ?? p.base) : p.base);
   });
   const sum = (values: bigint[]) => values.reduce((total, value) => total + value, 0n);
   const lines: Line[] = [...new Set(prices)].map((each) => {
@@ -177,7 +179,7 @@ function oracle(p: Place, s: Stay): Line[] {
     const nights = Math.min(s.nights, t.maxNights ?? s.nights);
     let amount: bigint;
     if (t.charge === "percent") {
-      // rent of the taxed nights over `full`, what nights add over `s.nights`: one fraction over both
+      // The taxed share of the rent and of nightly fees, as one fraction over `full` and `s.nights`.
       const n = BigInt(s.nights);
       const rentPart = t.base === "fees" ? 0n : sum(prices.slice(0, nights)) * rent * n;
       const feePart = t.base === "rent" ? 0n : (flat * n + nightly * BigInt(nights)) * full;
@@ -202,31 +204,31 @@ function oracle(p: Place, s: Stay): Line[] {
   return lines;
 }
 
-/** Makes the place, asks the database for the lines of each stay, and undoes it all. */
-async function priced(p: Place, stays: Stay[]): Promise<Line[][]> {
+/** Creates the property, asks the database for the lines of each stay, and rolls everything back. */
+async function priceStays(p: Property, stays: Stay[]): Promise<Line[][]> {
   const results: Line[][] = [];
   await sql
     .begin(async (tx) => {
       await tx`delete from private.platform_fees`;
       await tx`insert into private.platform_fees values ('2000-01-01', ${p.guestFee / 100}, ${p.hostFee / 100})`;
-      const [property] = await tx`
+      const [created] = await tx`
         insert into public.properties (host_id, title, time_zone, currency, base_price, weekend_price, weekly_discount_percent,
           monthly_discount_percent, early_bird_discount_percent, last_minute_discount_percent, extra_guest_price, extra_guests_after)
-        values (${host}, 'Place', 'UTC', ${p.currency}, ${p.base}, ${p.weekend}, ${p.weekly}, ${p.monthly}, ${p.early}, ${p.last},
+        values (${host}, 'House', 'UTC', ${p.currency}, ${p.base}, ${p.weekend}, ${p.weekly}, ${p.monthly}, ${p.early}, ${p.last},
           ${p.extraGuest}, ${p.extraAfter})
         returning id`;
-      const id: string = property?.id;
+      const id: string = created?.id;
       if (p.season !== null) {
         const { from, nights, price: amount } = p.season;
         await tx`insert into public.property_seasons (property_id, name, starts_on, ends_on, price)
-          values (${id}, 'Season', ${day(from)}, ${day(from + nights)}, ${amount})`;
+          values (${id}, 'Season', ${night(from)}, ${night(from + nights)}, ${amount})`;
       }
       if (p.override !== null) {
         const { from, nights, price: amount } = p.override;
         await tx`insert into public.property_date_overrides (property_id, starts_on, ends_on, price)
-          values (${id}, ${day(from)}, ${day(from + nights)}, ${amount})`;
+          values (${id}, ${night(from)}, ${night(from + nights)}, ${amount})`;
       }
-      // names in order, because lines of one kind are in the order of names when they were made at once
+      // Lines of one kind that were created at once are sorted by name.
       for (const [index, fee] of p.fees.entries()) {
         await tx`insert into public.property_fees (property_id, kind, name, charge, amount)
           values (${id}, ${fee.kind}, ${`Fee ${index}`}, ${fee.charge}, ${fee.amount})`;
@@ -243,8 +245,8 @@ async function priced(p: Place, stays: Stay[]): Promise<Line[][]> {
           select l.kind, l.amount, l.host_amount, l.included_amount, l.quantity, l.unit_amount,
             array[s.rent, s.discount, s.fees, s.taxes, s.guest_platform_fee, s.host_platform_fee,
               s.guest_total, s.host_total] as sums
-          from public.properties p, private.price_stay(p, ${day(0)}, private.night_prices(p, ${day(0)}, ${day(s.nights)}), ${s.guests}, ${s.pets},
-            ${day(-s.daysAhead)}::timestamptz + interval '12 hours') s, unnest(s.lines) l
+          from public.properties p, private.price_stay(p, ${night(0)}, private.night_prices(p, ${night(0)}, ${night(s.nights)}), ${s.guests}, ${s.pets},
+            ${night(-s.daysAhead)}::timestamptz + interval '12 hours') s, unnest(s.lines) l
           where p.id = ${id}`;
         const sum = (...kinds: string[]) =>
           rows
@@ -283,11 +285,11 @@ class Undo extends Error {}
 
 const total = (lines: Line[], side: 1 | 2) => lines.reduce((sum, line) => sum + line[side], 0n);
 
-it("lines are those of the oracle, sum, and leave nobody below zero", async () => {
+it("prices have the expected lines, which add up, and no total is negative", async () => {
   await fc.assert(
-    fc.asyncProperty(place, stay, async (p, s) => {
-      const [lines = []] = await priced(p, [s]);
-      expect(lines).toEqual(oracle(p, s));
+    fc.asyncProperty(property, stay, async (p, s) => {
+      const [lines = []] = await priceStays(p, [s]);
+      expect(lines).toEqual(expectedLines(p, s));
       expect(total(lines, 1)).toBeGreaterThanOrEqual(0n);
       expect(total(lines, 2)).toBeGreaterThanOrEqual(0n);
       expect(total(lines, 1)).toBeGreaterThanOrEqual(total(lines, 2));
@@ -296,8 +298,8 @@ it("lines are those of the oracle, sum, and leave nobody below zero", async () =
   );
 }, 120_000);
 
-it("another guest costs no less, nor another night where no rule gives longer stays less", async () => {
-  const steady = place.map((p) => ({
+it("one more guest costs no less, nor one more night where longer stays have no discount", async () => {
+  const steady = property.map((p) => ({
     ...p,
     weekly: 0,
     monthly: 0,
@@ -305,15 +307,15 @@ it("another guest costs no less, nor another night where no rule gives longer st
   }));
   await fc.assert(
     fc.asyncProperty(steady, stay, async (p, s) => {
-      const [base = [], guest = [], night = []] = await priced(p, [
+      const [base = [], moreGuests = [], longer = []] = await priceStays(p, [
         s,
         { ...s, guests: s.guests + 1 },
         { ...s, nights: s.nights + 1 },
       ]);
-      expect(total(guest, 1)).toBeGreaterThanOrEqual(total(base, 1));
-      expect(total(night, 1)).toBeGreaterThanOrEqual(total(base, 1));
-      expect(total(guest, 2)).toBeGreaterThanOrEqual(total(base, 2));
-      expect(total(night, 2)).toBeGreaterThanOrEqual(total(base, 2));
+      expect(total(moreGuests, 1)).toBeGreaterThanOrEqual(total(base, 1));
+      expect(total(longer, 1)).toBeGreaterThanOrEqual(total(base, 1));
+      expect(total(moreGuests, 2)).toBeGreaterThanOrEqual(total(base, 2));
+      expect(total(longer, 2)).toBeGreaterThanOrEqual(total(base, 2));
     }),
     { numRuns: 80 },
   );

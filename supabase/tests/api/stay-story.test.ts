@@ -1,20 +1,19 @@
-// A stay from the first question to published reviews. At every step what each person sees and is told: guest, host, a co-host of
-// each level, a stranger, an operator, nobody at all. Every mail is read.
+// A stay from the first question to published reviews. Every step checks what guest, host, co-hosts of each level, a stranger,
+// an operator and a visitor see, which notifications they get, and every mail.
+
+// @module-tag embedded
 
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { beginPayment, callFunction, payOnPage, untilStatus } from "../payment-support.ts";
-import { bookStay, createHome, letDaysPass, mailAbout, runDueWork } from "../stay-support.ts";
-import { mailbox, seenBy, toldTo } from "../story-support.ts";
-import {
-  anonymous,
-  type Client,
-  database,
-  type Person,
-  service,
-  signUp,
-  signUpOperator,
-  until,
-} from "../support.ts";
+import { book, untilStatus } from "../support/bookings.ts";
+import { anonymous, type Client, service } from "../support/clients.ts";
+import { database } from "../support/database.ts";
+import { mailAbout, mailbox } from "../support/mails.ts";
+import { sendMessage, startThread } from "../support/messages.ts";
+import { beginPayment, cards, onboardHost, payOnPage, releasePayouts } from "../support/money.ts";
+import { type Person, signUp, signUpOperator } from "../support/people.ts";
+import { createBookable, exactAddress } from "../support/properties.ts";
+import { dayAhead, letDaysPass, runPeriodicWork, until } from "../support/time.ts";
+import { notificationKinds, visibleTo } from "../support/views.ts";
 
 const sql = database();
 const mails = mailbox();
@@ -25,8 +24,9 @@ let messagesCoHost: Person;
 let fullCoHost: Person;
 let stranger: Person;
 let operator: Person;
-let home: string;
+let property: string;
 let thread: string;
+/** The id of the booking, once it is made. */
 let stay: string | undefined;
 
 beforeAll(async () => {
@@ -39,10 +39,8 @@ beforeAll(async () => {
     signUp("Eva"),
     signUpOperator(),
   ]);
-  home = await createHome(host, { booking_mode: "request" });
-  const wish = { action: "onboard", return_url: "https://example.com/back", country: "PT" };
-  const { url } = (await (await callFunction("connect", host, wish)).json()) as { url: string };
-  await fetch(url, { redirect: "manual" });
+  property = await createBookable(host, { booking_mode: "request" });
+  await onboardHost(host);
 });
 afterAll(() => sql.end());
 
@@ -60,27 +58,27 @@ const everyone = (): Record<string, Client> => ({
 async function views(): Promise<Record<string, string[]>> {
   const entries = Object.entries(everyone()).map(async ([name, client]) => [
     name,
-    await seenBy(client, home, stay),
+    await visibleTo(client, property, stay),
   ]);
   return Object.fromEntries(await Promise.all(entries));
 }
-const toldBefore: Record<string, number> = {};
-/** What each person was told since this was asked the last time; whoever was told nothing is left out. */
-async function news(): Promise<Record<string, string[]>> {
+const seenBefore: Record<string, number> = {};
+/** The kinds of each person's notifications since the last call, without people who got none. */
+async function newNotifications(): Promise<Record<string, string[]>> {
   const found: Record<string, string[]> = {};
   for (const [name, client] of Object.entries(everyone())) {
-    const told = await toldTo(client);
-    const fresh = told.slice(toldBefore[name] ?? 0).sort();
+    const kinds = await notificationKinds(client);
+    const fresh = kinds.slice(seenBefore[name] ?? 0).sort();
     if (fresh.length > 0) found[name] = fresh;
-    toldBefore[name] = told.length;
+    seenBefore[name] = kinds.length;
   }
   return found;
 }
 
-const door = "Rua Secreta 77";
-const onlyThePlace = { stranger: [], anonymous: [] };
+const address = exactAddress.line1;
+const othersSeeNothing = { stranger: [], anonymous: [] };
 
-it("invites co-hosts of each level by mail, who accept", async () => {
+it("co-hosts of each level are invited by mail and accept", async () => {
   for (const [person, level, words] of [
     [calendarCoHost, "calendar", "You would see and keep its calendar."],
     [messagesCoHost, "calendar_and_messages", "You would keep its calendar and answer its guests."],
@@ -88,40 +86,31 @@ it("invites co-hosts of each level by mail, who accept", async () => {
   ] as const) {
     await host.client
       .from("co_host_invitations")
-      .insert({ property_id: home, email: person.email, level })
+      .insert({ property_id: property, email: person.email, level })
       .throwOnError();
     const mail = await mails.read(person, "Ana invites you to help host House by the river", words);
     const invitation = /invitations\/([0-9a-f-]{36})/.exec(mail.Text)?.[1] ?? "";
     await person.client.rpc("accept_co_host_invitation", { p_invitation_id: invitation }).throwOnError();
   }
   expect(await views()).toEqual({
-    ...onlyThePlace,
+    ...othersSeeNothing,
     guest: [],
-    host: [door],
-    calendar: [door],
-    messages: [door],
-    full: [door],
-    operator: [door],
+    host: [address],
+    calendar: [address],
+    messages: [address],
+    full: [address],
+    operator: [address],
   });
-  expect(await news()).toEqual({});
+  expect(await newNotifications()).toEqual({});
 });
 
-it("carries a question to those who talk with guests, at once or in a digest, without the guest's number", async () => {
+it("a question reaches everyone who answers guests, at once or in a digest, without the guest's phone number", async () => {
   await fullCoHost.client
     .from("notification_preferences")
     .insert({ topic: "messages", mail: "digest" })
     .throwOnError();
-  const { data } = await guest.client
-    .from("threads")
-    .insert({ property_id: home })
-    .select("id")
-    .single()
-    .throwOnError();
-  thread = data.id;
-  await guest.client
-    .from("messages")
-    .insert({ thread_id: thread, body: "Is there a lift? Call +351 912 345 678" })
-    .throwOnError();
+  thread = await startThread(guest, property);
+  await sendMessage(guest, thread, "Is there a lift? Call +351 912 345 678");
   for (const person of [host, messagesCoHost]) {
     await mails.read(
       person,
@@ -131,37 +120,34 @@ it("carries a question to those who talk with guests, at once or in a digest, wi
     );
   }
   await sql`select private.queue_digests()`;
-  await runDueWork(sql);
+  await runPeriodicWork(sql);
   const digest = await mails.read(fullCoHost, "Ben wrote to you: House by the river", "/notifications");
   expect(digest.Text).toContain("• Ben wrote to you: House by the river");
-  const oneMessage = ["1 messages", door];
+  const oneMessage = ["1 messages", address];
   expect(await views()).toEqual({
-    ...onlyThePlace,
+    ...othersSeeNothing,
     guest: ["1 messages"],
     host: oneMessage,
-    calendar: [door],
+    calendar: [address],
     messages: oneMessage,
     full: oneMessage,
-    operator: [door],
+    operator: [address],
   });
-  expect(await news()).toEqual({
+  expect(await newNotifications()).toEqual({
     host: ["message_received"],
     messages: ["message_received"],
     full: ["message_received"],
   });
 });
 
-it("carries the answer back", async () => {
-  await messagesCoHost.client
-    .from("messages")
-    .insert({ thread_id: thread, body: "Yes, there is." })
-    .throwOnError();
+it("the answer reaches the guest", async () => {
+  await sendMessage(messagesCoHost, thread, "Yes, there is.");
   await mails.read(guest, "Mia wrote to you: House by the river", "Yes, there is.");
-  expect(await news()).toEqual({ guest: ["message_received"] });
+  expect(await newNotifications()).toEqual({ guest: ["message_received"] });
 });
 
-it("tells the host's side of a request", async () => {
-  stay = await bookStay(guest, home, 30, 33);
+it("a booking request notifies the host and the co-hosts who may accept it", async () => {
+  stay = (await book(guest, property, 30, 3)).id;
   for (const person of [host, messagesCoHost, fullCoHost]) {
     await mails.read(
       person,
@@ -171,47 +157,47 @@ it("tells the host's side of a request", async () => {
       "Accept or decline",
     );
   }
-  const requested = ["3 messages", "booking requested", door];
+  const requested = ["3 messages", "booking requested", address];
   expect(await views()).toEqual({
-    ...onlyThePlace,
+    ...othersSeeNothing,
     guest: ["3 messages", "booking requested"],
     host: requested,
-    calendar: ["booking requested", door],
+    calendar: ["booking requested", address],
     messages: requested,
     full: requested,
-    operator: ["booking requested", door],
+    operator: ["booking requested", address],
   });
-  expect(await news()).toEqual({
+  expect(await newNotifications()).toEqual({
     host: ["booking_requested"],
     messages: ["booking_requested"],
     full: ["booking_requested"],
   });
 });
 
-it("tells the guest of a declined card, and takes another", async () => {
+it("a declined card notifies the guest, who pays with another", async () => {
   const begun = await beginPayment(guest, stay ?? "");
-  expect((await payOnPage(begun, "4000 0000 0000 0002")).status).toBe(402);
+  expect((await payOnPage(begun, cards.declined)).status).toBe(402);
   await mails.read(
     guest,
     "Payment failed: House by the river",
     "€360.00 could not be charged. Your card was declined.",
     "Try again, or with another card, by",
   );
-  expect(await news()).toEqual({ guest: ["payment_failed"] });
+  expect(await newNotifications()).toEqual({ guest: ["payment_failed"] });
   expect((await payOnPage(begun)).status).toBe(200);
   await until(async () => {
     const { data } = await guest.client.from("payments").select("status").throwOnError();
-    return data[0]?.status === "authorized" ? true : undefined;
+    return data[0]?.status === "authorized";
   }, "the authorisation");
   expect(await views()).toMatchObject({
     guest: ["3 messages", "booking requested", "payment authorized"],
-    host: ["3 messages", "booking requested", door],
-    operator: ["booking requested", door, "payment authorized"],
+    host: ["3 messages", "booking requested", address],
+    operator: ["booking requested", address, "payment authorized"],
   });
-  expect(await news()).toEqual({});
+  expect(await newNotifications()).toEqual({});
 });
 
-it("confirms when the host accepts, and opens address and contacts to the two sides alone", async () => {
+it("the host accepts, which confirms the booking and opens contacts to the two sides only", async () => {
   await host.client.rpc("accept_booking", { p_booking_id: stay ?? "" }).throwOnError();
   await untilStatus(guest, stay ?? "", "confirmed");
   const toGuest = await mails.read(
@@ -220,7 +206,7 @@ it("confirms when the host accepts, and opens address and contacts to the two si
     "You paid €360.00.",
     "48 hours before check-in",
   );
-  expect(toGuest.Text).not.toContain(door);
+  expect(toGuest.Text).not.toContain(address);
   for (const person of [host, messagesCoHost, fullCoHost]) {
     await mails.read(
       person,
@@ -228,17 +214,17 @@ it("confirms when the host accepts, and opens address and contacts to the two si
       "You can now see each other's phone number and e-mail address.",
     );
   }
-  const confirmed = ["5 messages", "booking confirmed", door, "how to reach Ben"];
+  const confirmed = ["5 messages", "booking confirmed", address, "contact of Ben"];
   expect(await views()).toEqual({
-    ...onlyThePlace,
-    guest: ["5 messages", "booking confirmed", door, "how to reach Ana", "payment captured"],
+    ...othersSeeNothing,
+    guest: ["5 messages", "booking confirmed", address, "contact of Ana", "payment captured"],
     host: confirmed,
-    calendar: ["booking confirmed", door],
+    calendar: ["booking confirmed", address],
     messages: confirmed,
     full: confirmed,
-    operator: ["booking confirmed", door, "how to reach Ana", "how to reach Ben", "payment captured"],
+    operator: ["booking confirmed", address, "contact of Ana", "contact of Ben", "payment captured"],
   });
-  expect(await news()).toEqual({
+  expect(await newNotifications()).toEqual({
     guest: ["booking_confirmed"],
     host: ["booking_confirmed"],
     messages: ["booking_confirmed"],
@@ -247,33 +233,33 @@ it("confirms when the host accepts, and opens address and contacts to the two si
   expect((await anonymous().from("notifications").select("id")).error?.code).toBe("42501");
 });
 
-it("counts and marks what is unread", async () => {
+it("unread notifications are counted and marked as read", async () => {
   expect((await host.client.rpc("unread_notification_count").throwOnError()).data).toBe(3);
   expect((await host.client.rpc("mark_notifications_read").throwOnError()).data).toBe(3);
   expect((await host.client.rpc("unread_notification_count").throwOnError()).data).toBe(0);
   expect((await stranger.client.rpc("unread_notification_count").throwOnError()).data).toBe(0);
 });
 
-it("sends the address 48 hours before check-in, once, and to the guest alone", async () => {
+it("the address is sent 48 hours before check-in, once, and to the guest only", async () => {
   await letDaysPass(sql, stay ?? "", 26);
-  await runDueWork(sql);
-  expect(await news()).toEqual({});
-  // a day before, at whatever hour this runs
+  await runPeriodicWork(sql);
+  expect(await newNotifications()).toEqual({});
+  // One day before check-in, at any hour of the day.
   await letDaysPass(sql, stay ?? "", 3);
-  await runDueWork(sql);
-  await runDueWork(sql);
+  await runPeriodicWork(sql);
+  await runPeriodicWork(sql);
   await mails.read(
     guest,
     "Your arrival at House by the river",
     "Address: Rua Secreta 77, 1100-048, Lisboa, PT",
     "Check-in from 15:00, check-out until 11:00, local time.",
   );
-  expect(await news()).toEqual({ guest: ["check_in_details"] });
+  expect(await newNotifications()).toEqual({ guest: ["check_in_details"] });
 });
 
-it("pays the host a day after check-in, and tells the host alone", async () => {
+it("the host is paid a day after check-in, and only the host is notified", async () => {
   await letDaysPass(sql, stay ?? "", 3);
-  await sql`select private.release_payouts(now())`;
+  await releasePayouts(sql);
   const { data } = await host.client
     .from("bookings")
     .select("host_total")
@@ -284,19 +270,19 @@ it("pays the host a day after check-in, and tells the host alone", async () => {
     Number(data.host_total) / 100,
   );
   await mails.read(host, `On its way to you: ${share}`, "For House by the river");
-  expect(await news()).toEqual({ host: ["payout_sent"] });
+  expect(await newNotifications()).toEqual({ host: ["payout_sent"] });
   expect(await views()).toEqual({
-    ...onlyThePlace,
-    guest: ["5 messages", "booking confirmed", door, "how to reach Ana", "payment captured"],
-    host: ["5 messages", "booking confirmed", door, "how to reach Ben", "payout paid"],
-    calendar: ["booking confirmed", door],
-    messages: ["5 messages", "booking confirmed", door, "how to reach Ben"],
-    full: ["5 messages", "booking confirmed", door, "how to reach Ben"],
+    ...othersSeeNothing,
+    guest: ["5 messages", "booking confirmed", address, "contact of Ana", "payment captured"],
+    host: ["5 messages", "booking confirmed", address, "contact of Ben", "payout paid"],
+    calendar: ["booking confirmed", address],
+    messages: ["5 messages", "booking confirmed", address, "contact of Ben"],
+    full: ["5 messages", "booking confirmed", address, "contact of Ben"],
     operator: [
       "booking confirmed",
-      door,
-      "how to reach Ana",
-      "how to reach Ben",
+      address,
+      "contact of Ana",
+      "contact of Ben",
       "payment captured",
       "payout paid",
     ],
@@ -313,32 +299,32 @@ const stars = {
   value: 4,
 };
 
-it("asks guest and host for a review after check-out, and closes address and contacts", async () => {
+it("after check-out both sides are asked for a review, and contacts are closed", async () => {
   expect(
     (await guest.client.from("reviews").insert({ booking_id: stay ?? "", ...stars })).error?.message,
   ).toBe("A stay is reviewed after check-out.");
   await letDaysPass(sql, stay ?? "", 2);
-  await runDueWork(sql);
+  await runPeriodicWork(sql);
   await mails.read(
     guest,
     "How was your stay at House by the river?",
     "Nobody reads it before both of you have written or the time is over.",
   );
   await mails.read(host, "How was Ben?", "Write your review by");
-  expect(await news()).toEqual({ guest: ["review_due"], host: ["review_due"] });
-  const completed = ["6 messages", "booking completed", door];
+  expect(await newNotifications()).toEqual({ guest: ["review_due"], host: ["review_due"] });
+  const completed = ["6 messages", "booking completed", address];
   expect(await views()).toEqual({
-    ...onlyThePlace,
+    ...othersSeeNothing,
     guest: ["6 messages", "booking completed", "payment captured"],
     host: [...completed, "payout paid"],
-    calendar: ["booking completed", door],
+    calendar: ["booking completed", address],
     messages: completed,
     full: completed,
-    operator: ["booking completed", door, "payment captured", "payout paid"],
+    operator: ["booking completed", address, "payment captured", "payout paid"],
   });
 });
 
-it("keeps the first review from everybody but its writer, in lists, counts, averages, estimates and news", async () => {
+it("only its author can see the first review, in lists, counts, averages, estimates and notifications", async () => {
   const before = await views();
   const { data: review } = await guest.client
     .from("reviews")
@@ -355,7 +341,7 @@ it("keeps the first review from everybody but its writer, in lists, counts, aver
     .update({ comment: "Quiet and clean." })
     .eq("id", review.id)
     .throwOnError();
-  await runDueWork(sql);
+  await runPeriodicWork(sql);
   expect(await views()).toEqual({
     ...before,
     guest: [...(before.guest ?? []), "review by guest", 'note "The tap drips."'],
@@ -368,14 +354,14 @@ it("keeps the first review from everybody but its writer, in lists, counts, aver
     const { count } = await client
       .from("reviews")
       .select("id", { count: "exact", head: true })
-      .eq("property_id", home);
+      .eq("property_id", property);
     expect(count).toBe(0);
   }
-  expect((await service().from("property_ratings").select().eq("property_id", home)).data).toEqual([]);
-  expect(await news()).toEqual({});
+  expect((await service().from("property_ratings").select().eq("property_id", property)).data).toEqual([]);
+  expect(await newNotifications()).toEqual({});
 });
 
-it("publishes both with the second", async () => {
+it("the second review publishes both", async () => {
   await host.client
     .from("reviews")
     .insert({
@@ -387,7 +373,7 @@ it("publishes both with the second", async () => {
     })
     .throwOnError();
   const published = ["review by guest", "review by host"];
-  const completed = ["6 messages", "booking completed", door];
+  const completed = ["6 messages", "booking completed", address];
   expect(await views()).toEqual({
     guest: [
       "6 messages",
@@ -398,13 +384,13 @@ it("publishes both with the second", async () => {
       "rating 4",
     ],
     host: [...completed, "payout paid", ...published, 'note "The tap drips."', "rating 4"],
-    calendar: ["booking completed", door, ...published, "rating 4"],
+    calendar: ["booking completed", address, ...published, "rating 4"],
     messages: [...completed, ...published, "rating 4"],
     full: [...completed, ...published, "rating 4"],
     stranger: [...published, "rating 4"],
     operator: [
       "booking completed",
-      door,
+      address,
       "payment captured",
       "payout paid",
       ...published,
@@ -415,10 +401,10 @@ it("publishes both with the second", async () => {
   });
   await mails.read(host, "Ben's review is published", "You can answer it once, in public.");
   await mails.read(guest, "Ana's review is published", "It is about your stay at House by the river.");
-  expect(await news()).toEqual({ guest: ["review_published"], host: ["review_published"] });
+  expect(await newNotifications()).toEqual({ guest: ["review_published"], host: ["review_published"] });
 });
 
-it("lets the host answer once, and the reader see it", async () => {
+it("the host replies to a review once, in public", async () => {
   const { data: review } = await host.client
     .from("reviews")
     .select("id")
@@ -443,7 +429,7 @@ it("lets the host answer once, and the reader see it", async () => {
   expect(data.reply).toBe("The tap is new.");
 });
 
-it("ends mails of a topic by one click in the mail, and only those", async () => {
+it("one click in a mail ends the mails of its topic, and no others", async () => {
   const mail = await mailAbout(guest, "Ana's review is published");
   const header = mail.Headers["list-unsubscribe"]?.[0] ?? "";
   expect(mail.Headers["list-unsubscribe-post"]).toEqual(["List-Unsubscribe=One-Click"]);
@@ -459,9 +445,9 @@ it("ends mails of a topic by one click in the mail, and only those", async () =>
   expect((await fetch(url.replace("reviews", "bookings"), post)).status).toBe(404);
 });
 
-it("tells both of a cancellation, the guest of the refund, and nobody of what is over", async () => {
-  await news();
-  stay = await bookStay(guest, home, 60, 62);
+it("a cancellation notifies both sides, a refund notifies the guest, and later nobody is notified", async () => {
+  await newNotifications();
+  stay = (await book(guest, property, 60)).id;
   await host.client.rpc("accept_booking", { p_booking_id: stay }).throwOnError();
   await mails.read(guest, "Your request was accepted: House by the river", "Pay €240.00 by");
   const begun = await beginPayment(guest, stay);
@@ -473,8 +459,9 @@ it("tells both of a cancellation, the guest of the refund, and nobody of what is
     .select("amount")
     .eq("booking_id", stay)
     .throwOnError();
-  const [day = ""] = new Date(Date.now() + 60 * 86_400_000).toISOString().split("T");
-  const date = new Intl.DateTimeFormat("en", { dateStyle: "full", timeZone: "UTC" }).format(new Date(day));
+  const date = new Intl.DateTimeFormat("en", { dateStyle: "full", timeZone: "UTC" }).format(
+    new Date(dayAhead(60)),
+  );
   const subject = `Cancelled: House by the river, ${date}`;
   for (const person of [host, messagesCoHost, fullCoHost])
     await mails.read(person, subject, "Cancelled by Ben.");
@@ -482,8 +469,8 @@ it("tells both of a cancellation, the guest of the refund, and nobody of what is
   expect(refunds).toEqual([{ amount: 24_000 }]);
   await mails.read(guest, "Refunded: €240.00", "For House by the river", "the way you paid");
   await letDaysPass(sql, stay, 59);
-  await runDueWork(sql);
-  expect(await news()).toEqual({
+  await runPeriodicWork(sql);
+  expect(await newNotifications()).toEqual({
     guest: ["booking_accepted", "booking_cancelled", "booking_confirmed", "refund_sent"],
     host: ["booking_cancelled", "booking_confirmed", "booking_requested"],
     messages: ["booking_cancelled", "booking_confirmed", "booking_requested"],
@@ -497,10 +484,10 @@ it("tells both of a cancellation, the guest of the refund, and nobody of what is
   });
 });
 
-it("sent no mail but those read above, and the second stay's like the first's", async () => {
+it("no other mail was sent than those above, but for the same mails about the second stay", async () => {
   await until(async () => {
     const [row] = await sql`select count(*)::integer as waiting from pgmq.q_mails where vt <= now()`;
-    return row?.waiting === 0 ? true : undefined;
+    return row?.waiting === 0;
   }, "an empty queue");
   const second = [
     "Ben would like to stay at House by the river",

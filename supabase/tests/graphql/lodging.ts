@@ -1,4 +1,4 @@
-// A small lodging business to ask GraphQL about. It lives in a transaction that is never committed, and each question is undone.
+// Tables of a small lodging business for tests of GraphQL. They exist in a transaction that is never committed.
 
 import postgres from "postgres";
 import { loadCatalogue } from "../../../scripts/stack/graphql/catalogue.ts";
@@ -7,14 +7,14 @@ import { DocumentError, GraphqlError } from "../../../scripts/stack/graphql/erro
 import { Schema } from "../../../scripts/stack/graphql/schema.ts";
 import type { Run } from "../../../scripts/stack/graphql/sql.ts";
 
-/** Test files may run side by side, so each process has its own. */
+/** Test files may run in parallel, so each process has a schema of its own. */
 export const SCHEMA = `lodging_${process.pid}`;
 
-/** Guests who may see their own stays. */
+/** The ids of two guests, who may only see their own stays. */
 export const ANA = "aaaaaaaa-0000-4000-8000-000000000001";
 export const BO = "bbbbbbbb-0000-4000-8000-000000000002";
 
-/** The tables, in `search_path`; see the statements for the rows that cases expect. */
+/** The tables, their rows and functions. Test cases expect these rows. */
 export const TABLES = `
   create type room_kind as enum ('entire place', 'private-room', 'shared');
   comment on type room_kind is '@graphql({"mappings": {"entire place": "ENTIRE_PLACE", "private-room": "PRIVATE_ROOM"}})';
@@ -127,13 +127,13 @@ const GRANTS = `
 export interface Question {
   variables?: unknown;
   operationName?: string | null;
-  /** Who asks; a signed-in guest unless told. */
+  /** The role of the request; `authenticated` by default. */
   role?: "anon" | "authenticated" | "service_role";
-  /** The guest's id. */
+  /** The id of the signed-in guest. */
   user?: string;
-  /** SQL that changes the lodging business before this question. */
+  /** SQL that runs before this operation. */
   given?: string;
-  /** SQL whose first value is read after the answer, in the same transaction. */
+  /** SQL whose first value is read after this operation, in the same transaction. */
   then?: string;
 }
 
@@ -143,14 +143,14 @@ export interface Reply {
 }
 
 export interface Lodging {
-  /** Asks, and undoes what the question changed. */
+  /** Runs an operation and rolls its changes back. */
   ask(query: string, question?: Question): Promise<Reply>;
-  /** Asks, and reads a value after it. */
+  /** Runs an operation, reads a value and rolls the changes back. */
   askThen(query: string, question: Question & { then: string }): Promise<[Reply, unknown]>;
   close(): Promise<void>;
 }
 
-/** Opens the lodging business; close it in `afterAll`. */
+/** Creates the tables. Close the lodging in `afterAll`, which removes them. */
 export async function openLodging(): Promise<Lodging> {
   const sql = postgres(process.env.STAYBASE_DB_URL ?? "", { max: 1, prepare: false, onnotice: () => {} });
   const connection = await sql.reserve();
@@ -187,7 +187,7 @@ export async function openLodging(): Promise<Lodging> {
       answer = await resolve({ query, operationName, variables }, await schemaOf(role, given !== ""), run);
     } catch (error) {
       await connection.unsafe("rollback to savepoint question");
-      answer = voidAnswer(error);
+      answer = errorAnswer(error);
     }
     const [row] =
       question.then === undefined ? [] : await connection.unsafe(`reset role; ${question.then}`).then(last);
@@ -206,8 +206,8 @@ export async function openLodging(): Promise<Lodging> {
   };
 }
 
-/** What the endpoint answers when the engine gives up: anything but an error of GraphQL or Postgres is a crash, and fails the test. */
-function voidAnswer(error: unknown): string {
+/** The answer of the endpoint to an error of GraphQL or Postgres. Any other error is a crash, which fails the test. */
+function errorAnswer(error: unknown): string {
   if (error instanceof DocumentError) return JSON.stringify({ errors: [{ message: error.message }] });
   if (error instanceof GraphqlError) return failed(error.message);
   if (error instanceof Error && error.name === "PostgresError") return failed(error.message);
@@ -217,23 +217,23 @@ function voidAnswer(error: unknown): string {
 const last = (results: unknown): Record<string, unknown>[] =>
   (results as Record<string, unknown>[][]).at(-1) ?? [];
 
-/** An opaque token, as nodes and cursors have them. `text` is JSON as Postgres writes it. */
+/** The opaque token of a node or cursor; `text` is JSON as Postgres formats it. */
 export const token = (text: string): string => Buffer.from(text).toString("base64");
 
-/** The node id of a row. */
+/** The node id of a row with this primary key. */
 export const nodeId = (table: string, ...key: (string | number)[]): string =>
   token(`["${SCHEMA}", "${table}", ${key.map((value) => JSON.stringify(value)).join(", ")}]`);
 
-/** A page of nodes, as most answers have it. */
+/** A connection with these nodes. */
 export const edges = (...nodes: unknown[]): { edges: { node: unknown }[] } => ({
   edges: nodes.map((node) => ({ node })),
 });
 
-/** The reply of a request that came to nothing. */
+/** The reply to an operation that failed. */
 export const refused = (message: string): Reply => ({ data: null, errors: [{ message }] });
 
-/** The reply to a document that cannot be run. */
+/** The reply to an invalid document. */
 export const invalid = (message: string): Reply => ({ errors: [{ message }] });
 
-/** One row of a table of cases. */
+/** A test case of `it.each`. */
 export type Case = [title: string, query: string, expected: Reply, question?: Question];

@@ -1,19 +1,25 @@
-// What is paid later, and by a card that is kept: the parts of a long stay, what an alteration made dearer, and a second booking.
+// Later payments and saved cards: the instalments of a long stay, the price difference of an alteration, and further bookings.
+
+// @module-tag embedded
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { alterCheckOut, book, untilStatus } from "../support/bookings.ts";
+import { callFunction } from "../support/clients.ts";
+import { database, withoutTriggers } from "../support/database.ts";
 import {
   beginPayment,
-  book,
   bookAndPay,
-  callFunction,
+  cards,
+  chargeBalances,
   createMarket,
-  day,
+  guestOwes,
   intentOf,
   payOnPage,
   stripe,
-  untilStatus,
-} from "../payment-support.ts";
-import { database, type Person, signUp, until } from "../support.ts";
+  untilRefunded,
+} from "../support/money.ts";
+import { type Person, signUp } from "../support/people.ts";
+import { dayAhead, millisecondsPerDay, until } from "../support/time.ts";
 
 const sql = database();
 let guest: Person;
@@ -26,18 +32,17 @@ beforeAll(async () => {
 });
 afterAll(() => sql.end());
 
-/** Says that a stay began so many days ago, of a host who is no longer new, and plans its charges by that. */
-async function begin(bookingId: string, daysAgo: number) {
-  await sql.begin(async (tx) => {
-    await tx`set local session_replication_role = replica`;
-    await tx`update private.bookings set confirmed_at = now() - interval '100 days',
-      check_in_at = now() - make_interval(days => ${daysAgo}, mins => 1) where id = ${bookingId}`;
-  });
-  await sql`select private.reconcile_booking_money(${bookingId})`;
+/** Makes a stay begin `daysAgo` days ago and plans its charges again. */
+async function beginDaysAgo(bookingId: string, daysAgo: number) {
+  await withoutTriggers(
+    sql,
+    (tx) => tx`update private.bookings set confirmed_at = now() - interval '100 days',
+      check_in_at = now() - make_interval(days => ${daysAgo}, mins => 1) where id = ${bookingId}`,
+  );
+  await sql`select private.balance_booking(${bookingId})`;
 }
 
-const charge = () => sql`select private.charge_balances(now())`;
-/** What the clock would do to one booking in so many days. */
+/** Charges one booking as if `days` more days had passed. */
 const chargeLater = (bookingId: string, days: number) =>
   sql`select private.charge_balance(${bookingId}, now() + make_interval(days => ${days}))`;
 
@@ -51,26 +56,18 @@ async function payments(bookingId: string) {
   return data;
 }
 
-/** The latest payment of a booking, once it is as it should be; charges what is due meanwhile, as the clock does. */
-const untilPayment = (bookingId: string, is: (payment: Payment) => boolean, what: string) =>
+/** Charges what is due until a payment of the booking matches, and returns the latest that does. */
+const untilPayment = (bookingId: string, matches: (payment: Payment) => boolean, what: string) =>
   until(async () => {
-    await charge();
-    return (await payments(bookingId)).findLast(is);
+    await chargeBalances(sql);
+    return (await payments(bookingId)).findLast(matches);
   }, what);
 type Payment = Awaited<ReturnType<typeof payments>>[number];
 
-/** From now on a person's card is one of Stripe's that decline. */
-async function becomes(person: Person, method: string) {
+/** Replaces a person's saved card by one of Stripe's test cards. */
+async function replaceCard(person: Person, method: string) {
   await sql`delete from public.payment_methods where stripe_payment_method_id = ${method}`;
   await sql`update public.payment_methods set stripe_payment_method_id = ${method} where profile_id = ${person.id}`;
-}
-
-/** What a booking's guest owes by the ledger. */
-async function owed(bookingId: string): Promise<number> {
-  const [row] = await sql`
-    select coalesce(sum(e.amount), 0)::int as sum from private.ledger_entries e
-    join private.ledger_accounts a on a.id = e.account_id where a.purpose = 'guest' and e.booking_id = ${bookingId}`;
-  return Number(row?.sum);
 }
 
 async function payoutDue(bookingId: string): Promise<number> {
@@ -80,7 +77,7 @@ async function payoutDue(bookingId: string): Promise<number> {
 }
 
 describe("a stay of 70 nights", () => {
-  it("is paid in parts of 30 nights, the further ones by the card of the first", async () => {
+  it("is paid in instalments of 30 nights, the later ones with the card of the first", async () => {
     const { booking, begun } = await bookAndPay(guest, property, 40, 70);
     expect([booking.guest_total, booking.host_total]).toEqual([840_000, 709_800]);
     expect(begun.amount).toBe(360_000);
@@ -93,52 +90,53 @@ describe("a stay of 70 nights", () => {
       [3, 120_000, "EUR"],
     ]);
     expect(schedule[0]?.due_at).toBeNull();
-    // check-in is in 40 days; 30 days on, less three
+    // The second 30 nights begin 30 days after check-in, and are charged three days before.
     expect(Date.parse(schedule[1]?.due_at ?? "") - Date.parse(booking.check_in_at ?? "")).toBe(
-      27 * 86_400_000,
+      27 * millisecondsPerDay,
     );
-    expect(await owed(booking.id)).toBe(480_000);
+    expect(await guestOwes(sql, booking.id)).toBe(480_000);
 
-    await charge();
+    await chargeBalances(sql);
     expect(await payments(booking.id)).toHaveLength(1);
-    await begin(booking.id, 26);
-    await charge();
+    await beginDaysAgo(booking.id, 26);
+    await chargeBalances(sql);
     expect(await payments(booking.id)).toHaveLength(1);
-    await begin(booking.id, 27);
-    await Promise.all([charge(), charge(), charge()]);
-    const second = await untilPayment(booking.id, ({ kind }) => kind === "balance", "the second part");
+    await beginDaysAgo(booking.id, 27);
+    await Promise.all([chargeBalances(sql), chargeBalances(sql), chargeBalances(sql)]);
+    const second = await untilPayment(booking.id, ({ kind }) => kind === "balance", "the second instalment");
     await untilPayment(
       booking.id,
       ({ id, status }) => id === second.id && status === "captured",
       "its capture",
     );
     expect(second.amount).toBe(360_000);
-    expect(await owed(booking.id)).toBe(120_000);
-    await charge();
+    expect(await guestOwes(sql, booking.id)).toBe(120_000);
+    await chargeBalances(sql);
     expect(await payments(booking.id)).toHaveLength(2);
-    await begin(booking.id, 57);
-    await charge();
+    await beginDaysAgo(booking.id, 57);
+    await chargeBalances(sql);
     await untilPayment(
       booking.id,
       ({ amount, status }) => amount === 120_000 && status === "captured",
-      "the third part",
+      "the third instalment",
     );
-    expect(await owed(booking.id)).toBe(0);
+    expect(await guestOwes(sql, booking.id)).toBe(0);
     await chargeLater(booking.id, 90);
     expect(await payments(booking.id)).toHaveLength(3);
   });
 
   it("pays the host no more than the guest has paid", async () => {
     const { booking } = await bookAndPay(guest, property, 120, 60);
-    await begin(booking.id, 2);
+    await beginDaysAgo(booking.id, 2);
     expect(await payoutDue(booking.id)).toBe(304_200); // 30 of 60 nights
-    await sql.begin(async (tx) => {
-      await tx`set local session_replication_role = replica`;
-      await tx`update private.bookings set check_in_at = now() - interval '45 days' where id = ${booking.id}`;
-    });
-    expect(await payoutDue(booking.id)).toBe(304_200); // the second half is due, and not paid
-    await begin(booking.id, 45);
-    await charge();
+    await withoutTriggers(
+      sql,
+      (tx) =>
+        tx`update private.bookings set check_in_at = now() - interval '45 days' where id = ${booking.id}`,
+    );
+    expect(await payoutDue(booking.id)).toBe(304_200); // The guest has not paid the second half yet.
+    await beginDaysAgo(booking.id, 45);
+    await chargeBalances(sql);
     await untilPayment(
       booking.id,
       ({ kind, status }) => kind === "balance" && status === "captured",
@@ -148,35 +146,28 @@ describe("a stay of 70 nights", () => {
     await guest.client.rpc("cancel_booking", { p_booking_id: booking.id }).throwOnError();
   });
 
-  it("gives back what was paid of it when it is cancelled, as the preview says", async () => {
+  it("is refunded on cancellation up to what the guest has paid, as the preview says", async () => {
     const { booking } = await bookAndPay(guest, property, 200, 60);
     const { data: preview } = await guest.client
       .rpc("preview_cancellation", { p_booking_id: booking.id })
       .throwOnError();
     expect([preview.refund_amount, preview.unpaid_amount]).toEqual([720_000, 360_000]);
     await guest.client.rpc("cancel_booking", { p_booking_id: booking.id }).throwOnError();
-    const refund = await until(async () => {
-      const { data } = await guest.client
-        .from("refunds")
-        .select()
-        .eq("booking_id", booking.id)
-        .throwOnError();
-      return data[0]?.status === "succeeded" ? data[0] : undefined;
-    }, "the refund");
-    expect(refund.amount).toBe(360_000);
-    expect(await owed(booking.id)).toBe(0);
+    const [refund] = await untilRefunded(guest, booking.id);
+    expect(refund?.amount).toBe(360_000);
+    expect(await guestOwes(sql, booking.id)).toBe(0);
     await chargeLater(booking.id, 90);
     expect(await payments(booking.id)).toHaveLength(1);
   });
 
-  it("is tried three days when the card is refused, and then left to the guest, who pays with another", async () => {
+  it("is charged on three days when the card is declined, and then waits for the guest to pay with another card", async () => {
     const other = await signUp("Eva");
     const long = await createMarket();
     await sql`update public.properties set max_nights = 90 where id = ${long.property}`;
     const { booking } = await bookAndPay(other, long.property, 40, 60);
-    // the card of the first part, by now empty
-    await becomes(other, "pm_card_visa_chargeDeclined");
-    await begin(booking.id, 27);
+    // The saved card has no money left.
+    await replaceCard(other, "pm_card_visa_chargeDeclined");
+    await beginDaysAgo(booking.id, 27);
     const attempts = async () => {
       const [row] = await sql`
         select count(*)::int as tried from private.stripe_tasks t join public.payments p on t.subject like p.id || ':%'
@@ -187,9 +178,9 @@ describe("a stay of 70 nights", () => {
       await until(
         async () => {
           await chargeLater(booking.id, days);
-          return (await attempts()) === index + 1 ? true : undefined;
+          return (await attempts()) === index + 1;
         },
-        `try ${index + 1}`,
+        `attempt ${index + 1}`,
       );
     }
     await chargeLater(booking.id, 90);
@@ -200,139 +191,121 @@ describe("a stay of 70 nights", () => {
       status: "requires_payment",
       last_error: expect.stringContaining("declined"),
     });
-    const { data: told } = await other.client
+    const { data: notifications } = await other.client
       .from("notifications")
       .select("kind, data")
       .eq("booking_id", booking.id)
       .eq("kind", "payment_failed")
       .throwOnError();
-    expect(told).toHaveLength(1);
-    expect(told[0]?.data).toMatchObject({ amount: 360_000, currency: "EUR", you_are: "guest" });
+    expect(notifications).toHaveLength(1);
+    expect(notifications[0]?.data).toMatchObject({ amount: 360_000, currency: "EUR", you_are: "guest" });
     const begun = await beginPayment(other, booking.id);
     expect(begun.amount).toBe(360_000);
-    await payOnPage(begun, "5555 5555 5555 4444");
-    await until(async () => ((await owed(booking.id)) === 0 ? true : undefined), "the balance");
-    const { data: cards } = await other.client.from("payment_methods").select("brand, last4").throwOnError();
-    expect(cards).toContainEqual({ brand: "mastercard", last4: "4444" });
+    await payOnPage(begun, cards.mastercard);
+    await until(async () => (await guestOwes(sql, booking.id)) === 0, "the balance");
+    const { data: methods } = await other.client
+      .from("payment_methods")
+      .select("brand, last4")
+      .throwOnError();
+    expect(methods).toContainEqual({ brand: "mastercard", last4: "4444" });
   });
 });
 
 describe("an alteration", () => {
-  async function alter(bookingId: string, checkOut: string, by = guest) {
-    const { data } = await by.client
-      .from("bookings")
-      .update({ check_out: checkOut })
-      .eq("id", bookingId)
-      .select("open_alteration_id")
-      .single()
-      .throwOnError();
-    await host.client
-      .rpc("accept_alteration", { p_alteration_id: data.open_alteration_id ?? "" })
-      .throwOnError();
-  }
-
-  it("charges what is dearer to the card that paid, and gives back what is cheaper", async () => {
+  it("charges a higher price to the saved card, and refunds the difference to a lower one", async () => {
     const { booking } = await bookAndPay(guest, property, 300, 2);
-    await alter(booking.id, day(303));
-    expect(await owed(booking.id)).toBe(12_000);
-    await charge();
-    const dearer = await untilPayment(
+    await alterCheckOut(guest, host, booking.id, dayAhead(303));
+    expect(await guestOwes(sql, booking.id)).toBe(12_000);
+    await chargeBalances(sql);
+    const extra = await untilPayment(
       booking.id,
       ({ status, kind }) => kind === "alteration" && status === "captured",
       "the difference",
     );
-    expect(dearer.captured_amount).toBe(12_000);
-    expect(await owed(booking.id)).toBe(0);
+    expect(extra.captured_amount).toBe(12_000);
+    expect(await guestOwes(sql, booking.id)).toBe(0);
 
-    await alter(booking.id, day(301));
-    const refunds = await until(async () => {
-      const { data } = await guest.client
-        .from("refunds")
-        .select("amount, reason, status")
-        .eq("booking_id", booking.id)
-        .order("amount")
-        .throwOnError();
-      return data.length > 0 && data.every(({ status }) => status === "succeeded") ? data : undefined;
-    }, "the refunds");
+    await alterCheckOut(guest, host, booking.id, dayAhead(301));
+    const refunds = await untilRefunded(guest, booking.id);
     expect(refunds.map(({ amount, reason }) => [amount, reason])).toEqual([
       [12_000, "alteration"],
       [12_000, "alteration"],
     ]);
-    expect(await owed(booking.id)).toBe(0);
+    expect(await guestOwes(sql, booking.id)).toBe(0);
   });
 
-  it("that was never paid is not to be paid once nothing of it is due", async () => {
+  it("ends its unpaid payment when the price falls again or the booking is cancelled", async () => {
     const eva = await signUp("Eva");
-    const open = async (bookingId: string) =>
+    const statuses = async (bookingId: string) =>
       (
         await sql`select status from public.payments where booking_id = ${bookingId} and kind = 'alteration' order by created_at`
       ).map(({ status }) => status);
     const { booking } = await bookAndPay(eva, property, 340, 2);
-    // without a card nothing is charged by itself
+    // Without a saved card, nothing is charged automatically.
     await eva.client.from("payment_methods").delete().eq("profile_id", eva.id).throwOnError();
-    await alter(booking.id, day(343), eva);
+    await alterCheckOut(eva, host, booking.id, dayAhead(343));
     await beginPayment(eva, booking.id);
-    await alter(booking.id, day(342), eva);
-    expect(await open(booking.id)).toEqual(["cancelled"]);
+    await alterCheckOut(eva, host, booking.id, dayAhead(342));
+    expect(await statuses(booking.id)).toEqual(["cancelled"]);
 
-    await alter(booking.id, day(343), eva);
+    await alterCheckOut(eva, host, booking.id, dayAhead(343));
     const begun = await beginPayment(eva, booking.id);
     await eva.client.rpc("cancel_booking", { p_booking_id: booking.id }).throwOnError();
-    expect(await open(booking.id)).toEqual(["cancelled", "cancelled"]);
+    expect(await statuses(booking.id)).toEqual(["cancelled", "cancelled"]);
     await until(
-      async () => (await stripe.paymentIntents.retrieve(intentOf(begun))).status === "canceled" || undefined,
-      "the end of the intent",
+      async () => (await stripe.paymentIntents.retrieve(intentOf(begun))).status === "canceled",
+      "the PaymentIntent to be cancelled",
     );
     expect((await payOnPage(begun)).status).toBeGreaterThanOrEqual(400);
   });
 });
 
-describe("a kept card", () => {
-  const card = async (person: Person) => {
+describe("a saved card", () => {
+  const savedCards = async (person: Person) => {
     const { data } = await person.client.from("payment_methods").select().order("created_at").throwOnError();
     return data;
   };
 
-  it("pays a further booking at once, for nobody but its owner, until it is forgotten", async () => {
+  it("pays further bookings of its owner, and of nobody else, until it is deleted", async () => {
     const ben = await signUp("Ben");
     await bookAndPay(ben, property, 320);
-    const [kept] = await card(ben);
-    expect(kept).toMatchObject({ brand: "visa", last4: "4242", profile_id: ben.id });
-    const id = kept?.id ?? "";
+    const [saved] = await savedCards(ben);
+    expect(saved).toMatchObject({ brand: "visa", last4: "4242", profile_id: ben.id });
+    const id = saved?.id ?? "";
 
     const booking = await book(ben, property, 330);
     const paid = await callFunction("payments", ben, { booking_id: booking.id, payment_method_id: id });
     expect(await paid.json()).toMatchObject({ status: "succeeded", amount: 24_000 });
     await untilStatus(ben, booking.id, "confirmed");
-    expect(await card(ben)).toHaveLength(1);
+    expect(await savedCards(ben)).toHaveLength(1);
 
     const others = await book(guest, property, 340);
     const stolen = await callFunction("payments", guest, { booking_id: others.id, payment_method_id: id });
     expect(stolen.status).toBe(404);
-    expect(await card(await signUp("Eva"))).toEqual([]);
+    expect(await savedCards(await signUp("Eva"))).toEqual([]);
     await guest.client.from("payment_methods").delete().eq("id", id).throwOnError();
-    expect(await card(ben)).toHaveLength(1);
+    expect(await savedCards(ben)).toHaveLength(1);
 
     await ben.client.from("payment_methods").delete().eq("id", id).throwOnError();
-    expect(await card(ben)).toEqual([]);
+    expect(await savedCards(ben)).toEqual([]);
     await until(async () => {
-      const method = await stripe.paymentMethods.retrieve(kept?.stripe_payment_method_id ?? "");
-      return method.customer === null ? true : undefined;
-    }, "Stripe to forget it");
+      const method = await stripe.paymentMethods.retrieve(saved?.stripe_payment_method_id ?? "");
+      return method.customer === null;
+    }, "Stripe to detach the card");
     const last = await book(ben, property, 350);
-    const gone = await callFunction("payments", ben, { booking_id: last.id, payment_method_id: id });
-    expect(gone.status).toBe(404);
+    const deleted = await callFunction("payments", ben, { booking_id: last.id, payment_method_id: id });
+    expect(deleted.status).toBe(404);
   });
 
-  it("that is declined leaves the hold, and says why", async () => {
+  it("keeps the hold when it is declined, and the error says why", async () => {
     const ben = await signUp("Ben");
     await bookAndPay(ben, property, 360);
-    await becomes(ben, "pm_card_chargeDeclinedInsufficientFunds");
-    const [kept] = await card(ben);
+    await replaceCard(ben, "pm_card_chargeDeclinedInsufficientFunds");
+    const [saved] = await savedCards(ben);
     const booking = await book(ben, property, 370);
     const response = await callFunction("payments", ben, {
       booking_id: booking.id,
-      payment_method_id: kept?.id,
+      payment_method_id: saved?.id,
     });
     expect(response.status).toBe(402);
     expect(await response.json()).toMatchObject({

@@ -1,20 +1,26 @@
-// Paying as an app does: book, pay with a test card, confirmed; cancel, and get back what the preview said.
+// Payments as an app makes them: book, pay with a test card, cancel, and receive the refund that the preview promised.
+
+// @module-tag embedded
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { book, untilStatus } from "../support/bookings.ts";
+import { callFunction } from "../support/clients.ts";
+import { database } from "../support/database.ts";
 import {
   beginPayment,
-  book,
   bookAndPay,
-  callFunction,
-  control,
+  cards,
   createMarket,
+  guestOwes,
   intentOf,
   isEmulated,
   payOnPage,
+  steerEmulator,
   stripe,
-  untilStatus,
-} from "../payment-support.ts";
-import { database, type Person, signUp, until } from "../support.ts";
+  untilRefunded,
+} from "../support/money.ts";
+import { type Person, signUp } from "../support/people.ts";
+import { expireBookingIn, until } from "../support/time.ts";
 
 const sql = database();
 let guest: Person;
@@ -25,45 +31,30 @@ beforeAll(async () => {
 });
 afterAll(() => sql.end());
 
-/** What stands on an account of the ledger for a booking; debits above zero. */
-async function balance(purpose: string, bookingId: string): Promise<number> {
-  const [row] = await sql`
-    select coalesce(sum(e.amount), 0)::int as sum from private.ledger_entries e
-    join private.ledger_accounts a on a.id = e.account_id where a.purpose = ${purpose} and e.booking_id = ${bookingId}`;
-  return Number(row?.sum);
-}
-
 describe("paying", () => {
-  it("confirms the booking, and cancelling gives back exactly what the preview says", async () => {
+  it("confirms the booking, and cancelling refunds exactly what the preview says", async () => {
     const booking = await book(guest, property, 40);
     const begun = await beginPayment(guest, booking.id);
     expect([begun.amount, begun.currency]).toEqual([booking.guest_total, "EUR"]);
     expect((await payOnPage(begun)).status).toBe(200);
     await untilStatus(guest, booking.id, "confirmed");
-    expect(await balance("guest", booking.id)).toBe(0);
+    expect(await guestOwes(sql, booking.id)).toBe(0);
 
     const { data: preview } = await guest.client
       .rpc("preview_cancellation", { p_booking_id: booking.id })
       .throwOnError();
     await guest.client.rpc("cancel_booking", { p_booking_id: booking.id }).throwOnError();
-    const refund = await until(async () => {
-      const { data } = await guest.client
-        .from("refunds")
-        .select()
-        .eq("booking_id", booking.id)
-        .throwOnError();
-      return data[0]?.status === "succeeded" ? data[0] : undefined;
-    }, "the refund");
-    expect(refund.amount).toBe(preview.refund_amount);
-    expect(refund.reason).toBe("cancellation");
+    const [refund] = await untilRefunded(guest, booking.id);
+    expect(refund?.amount).toBe(preview.refund_amount);
+    expect(refund?.reason).toBe("cancellation");
     const { latest_charge } = await stripe.paymentIntents.retrieve(intentOf(begun), {
       expand: ["latest_charge"],
     });
     expect(latest_charge).toMatchObject({ amount_refunded: preview.refund_amount });
-    expect(await balance("guest", booking.id)).toBe(0);
+    expect(await guestOwes(sql, booking.id)).toBe(0);
   });
 
-  it("gives the same PaymentIntent however often it is asked, also at once", async () => {
+  it("returns the same PaymentIntent to repeated and simultaneous requests", async () => {
     const booking = await book(guest, property, 50);
     const begun = await Promise.all(Array.from({ length: 8 }, () => beginPayment(guest, booking.id)));
     expect(new Set(begun.map(intentOf)).size).toBe(1);
@@ -71,10 +62,10 @@ describe("paying", () => {
     expect(data.filter(({ metadata }) => metadata.booking_id === booking.id)).toHaveLength(1);
   });
 
-  it("keeps the hold after a declined card, and takes the next card", async () => {
+  it("keeps the hold after a declined card, and accepts the next card", async () => {
     const booking = await book(guest, property, 60);
     const begun = await beginPayment(guest, booking.id);
-    expect((await payOnPage(begun, "4000 0000 0000 0002")).status).toBe(402);
+    expect((await payOnPage(begun, cards.declined)).status).toBe(402);
     const declined = await until(async () => {
       const { data } = await guest.client
         .from("payments")
@@ -82,7 +73,7 @@ describe("paying", () => {
         .eq("id", begun.payment_id)
         .single()
         .throwOnError();
-      return data.last_error === null ? undefined : data;
+      return data.last_error !== null && data;
     }, "the reason");
     expect(declined).toMatchObject({
       status: "requires_payment",
@@ -93,7 +84,7 @@ describe("paying", () => {
     await untilStatus(guest, booking.id, "confirmed");
   });
 
-  it("takes neither an amount nor a currency from a client, nor another's booking", async () => {
+  it("accepts no amount, no currency and no booking of another person from a client", async () => {
     const booking = await book(guest, property, 70);
     const other = await signUp("Eva");
     const send = async (person: Person | undefined, body: unknown) =>
@@ -109,12 +100,12 @@ describe("paying", () => {
     expect(data).toEqual([]);
   });
 
-  it.skipIf(!isEmulated)("makes one intent also when Stripe's answer is lost", async () => {
+  it.skipIf(!isEmulated)("creates one PaymentIntent even when Stripe's answer is lost", async () => {
     const booking = await book(guest, property, 80);
-    await control("faults", [{ match: "POST /v1/payment_intents", kind: "error_after", times: 4 }]);
+    await steerEmulator("faults", [{ match: "POST /v1/payment_intents", kind: "error_after", times: 4 }]);
     const lost = await callFunction("payments", guest, { booking_id: booking.id });
     expect(lost.status).toBe(502);
-    await control("faults", []);
+    await steerEmulator("faults", []);
     const begun = await beginPayment(guest, booking.id);
     const { data } = await stripe.paymentIntents.list({ limit: 100 });
     expect(data.filter(({ metadata }) => metadata.booking_id === booking.id).map(({ id }) => id)).toEqual([
@@ -123,8 +114,8 @@ describe("paying", () => {
   });
 });
 
-describe("a request", () => {
-  it("is authorised, captured when the host accepts, and let go when the host declines", async () => {
+describe("the payment of a booking request", () => {
+  it("is authorised, captured when the host accepts, and cancelled when the host declines", async () => {
     await sql`update public.properties set booking_mode = 'request' where id = ${property}`;
     try {
       const accepted = await book(guest, property, 90);
@@ -132,7 +123,7 @@ describe("a request", () => {
       await payOnPage(first);
       await until(async () => {
         const [row] = await sql`select status from public.payments where id = ${first.payment_id}`;
-        return row?.status === "authorized" ? true : undefined;
+        return row?.status === "authorized";
       }, "the authorisation");
       expect((await stripe.paymentIntents.retrieve(intentOf(first))).amount_received).toBe(0);
       await host.client.rpc("accept_booking", { p_booking_id: accepted.id }).throwOnError();
@@ -147,7 +138,7 @@ describe("a request", () => {
       await host.client.rpc("decline_booking", { p_booking_id: declined.id }).throwOnError();
       await until(async () => {
         const { status } = await stripe.paymentIntents.retrieve(intentOf(second));
-        return status === "canceled" ? true : undefined;
+        return status === "canceled";
       }, "the end of the authorisation");
     } finally {
       await sql`update public.properties set booking_mode = 'instant' where id = ${property}`;
@@ -155,57 +146,41 @@ describe("a request", () => {
   });
 });
 
-describe("a payment that comes too late", () => {
-  /** Ends the hold of a booking now, as the clock would. */
-  async function expire(bookingId: string) {
-    await sql.begin(async (tx) => {
-      await tx`set local session_replication_role = replica`;
-      await tx`update private.bookings set expires_at = now() where id = ${bookingId}`;
-      await tx`update public.occupancies set expires_at = now() where booking_id = ${bookingId}`;
-    });
-  }
-
-  it("books again when the nights are still free", async () => {
+describe("a payment after the hold has expired", () => {
+  it("confirms the booking when the nights are still free", async () => {
     const booking = await book(guest, property, 110);
     const begun = await beginPayment(guest, booking.id);
-    await expire(booking.id);
+    await expireBookingIn(sql, booking.id, 0);
     await untilStatus(guest, booking.id, "expired");
     await payOnPage(begun);
     await untilStatus(guest, booking.id, "confirmed");
     expect(await sql`select 1 from public.occupancies where booking_id = ${booking.id}`).toHaveLength(1);
   });
 
-  it.skipIf(!isEmulated)("goes back by itself when they are somebody else's", async () => {
+  it.skipIf(!isEmulated)("is refunded automatically when another guest has the nights", async () => {
     const booking = await book(guest, property, 120);
     const begun = await beginPayment(guest, booking.id);
-    // the guest is faster than the end of the PaymentIntent, which follows that of the hold
+    // Without this fault, the PaymentIntent would be cancelled before the guest pays.
     const match = `POST /v1/payment_intents/${intentOf(begun)}/cancel`;
-    await control("faults", [{ match, kind: "refuse_before", status: 503, times: 100 }]);
-    await expire(booking.id);
+    await steerEmulator("faults", [{ match, kind: "refuse_before", status: 503, times: 100 }]);
+    await expireBookingIn(sql, booking.id, 0);
     const other = await signUp("Eva");
     await bookAndPay(other, property, 120);
     expect((await payOnPage(begun)).status).toBe(200);
-    const refund = await until(async () => {
-      const { data } = await guest.client
-        .from("refunds")
-        .select()
-        .eq("booking_id", booking.id)
-        .throwOnError();
-      return data[0]?.status === "succeeded" ? data[0] : undefined;
-    }, "the refund");
-    await control("faults", []);
-    expect([refund.amount, refund.reason]).toEqual([booking.guest_total, "late_payment"]);
-    expect(await balance("guest", booking.id)).toBe(0);
+    const [refund] = await untilRefunded(guest, booking.id);
+    await steerEmulator("faults", []);
+    expect([refund?.amount, refund?.reason]).toEqual([booking.guest_total, "late_payment"]);
+    expect(await guestOwes(sql, booking.id)).toBe(0);
     await untilStatus(guest, booking.id, "expired");
-    const told = await until(async () => {
+    const notification = await until(async () => {
       const { data } = await guest.client
         .from("notifications")
         .select("data, mailed_at")
         .eq("booking_id", booking.id)
         .eq("kind", "refund_sent")
         .throwOnError();
-      return data[0]?.mailed_at === null ? undefined : data[0];
+      return data[0]?.mailed_at !== null && data[0];
     }, "the mail");
-    expect(told.data).toMatchObject({ amount: booking.guest_total, refund_reason: "late_payment" });
+    expect(notification.data).toMatchObject({ amount: booking.guest_total, refund_reason: "late_payment" });
   });
 });

@@ -1,19 +1,24 @@
-// Webhooks as they come in life: twice, late, in any order, forged, or never. However they come, the money ends up the same.
+// Stripe's webhooks when they are repeated, late, out of order, forged or lost: the money must end up the same.
+
+// @module-tag embedded
 
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { book, untilStatus } from "../support/bookings.ts";
+import { database } from "../support/database.ts";
 import {
   beginPayment,
-  book,
-  control,
   createMarket,
   intentOf,
   isEmulated,
   payOnPage,
+  restoreWebhooks,
+  steerEmulator,
   stripe,
-  untilStatus,
-} from "../payment-support.ts";
-import { database, type Person, stack, until } from "../support.ts";
+} from "../support/money.ts";
+import type { Person } from "../support/people.ts";
+import { stack } from "../support/stack.ts";
+import { until } from "../support/time.ts";
 
 const sql = database();
 let guest: Person;
@@ -22,7 +27,7 @@ beforeAll(async () => {
   ({ guest, property } = await createMarket());
 });
 afterAll(async () => {
-  await control("webhooks", { copies: 1, hold: false, shuffle: false, lose: false });
+  await restoreWebhooks();
   await sql.end();
 });
 
@@ -53,15 +58,16 @@ async function countEvents() {
   return row?.count;
 }
 
-/** Waits until no task is left to do. */
-async function untilQuiet() {
+/** Waits until no task of Stripe is open. */
+async function untilTasksDone() {
   await until(async () => {
-    const rows = await sql`select 1 from private.stripe_tasks where done_at is null and dead_at is null`;
-    return rows.length === 0 ? true : undefined;
-  }, "the worker");
+    const rows = await sql`select 1 from private.money_tasks where done_at is null and dead_at is null`;
+    return rows.length === 0;
+  }, "the tasks to be done");
 }
 
-async function books(bookingId: string) {
+/** The ledger accounts of a booking: purpose, balance in minor units, number of entries. */
+async function ledger(bookingId: string) {
   const rows = await sql`
     select a.purpose, sum(e.amount)::int as sum, count(*)::int as entries
     from private.ledger_entries e join private.ledger_accounts a on a.id = e.account_id
@@ -69,8 +75,8 @@ async function books(bookingId: string) {
   return rows.map(({ purpose, sum, entries }) => [purpose, sum, entries]);
 }
 
-describe.skipIf(!isEmulated)("refusals", () => {
-  it("refuses wrong, old and future signatures, what is no event, and too much; nothing is kept", async () => {
+describe.skipIf(!isEmulated)("the webhook", () => {
+  it("refuses wrong, old and future signatures, bodies that are not events or are too large, and keeps none of them", async () => {
     const body = forged();
     expect((await send(body, seconds(), "whsec_wrong")).status).toBe(400);
     expect((await send(body, seconds() - 310)).status).toBe(400);
@@ -82,7 +88,7 @@ describe.skipIf(!isEmulated)("refusals", () => {
     expect(await countEvents()).toBe(0);
   });
 
-  it("keeps and ignores a signed event about what is not ours, and one of a type that nobody reads", async () => {
+  it("stores signed events of unknown types and accounts without applying them", async () => {
     const unread = forged({ type: "invoice.paid" });
     const account = forged({
       type: "account.updated",
@@ -97,22 +103,22 @@ describe.skipIf(!isEmulated)("refusals", () => {
       return found;
     }, "the outcome");
     expect(row.outcome).toBe("ignored: nothing depends on it");
-    // what it is about is not at Stripe: it is laid aside, and can be seen
+    // Stripe does not know the account, so the task is listed as dead.
     const { id } = JSON.parse(account) as { id: string };
     await until(async () => {
-      const rows = await sql`select 1 from public.dead_stripe_tasks where subject = ${id}`;
-      return rows.length > 0 ? true : undefined;
-    }, "the dead letter");
+      const rows = await sql`select 1 from public.dead_money_tasks where subject = ${id}`;
+      return rows.length > 0;
+    }, "the dead task");
   });
 });
 
-describe.skipIf(!isEmulated)("repetition and order", () => {
-  it("applies an event once that arrives a hundred times at once", async () => {
+describe.skipIf(!isEmulated)("an event", () => {
+  it("is applied once when it arrives a hundred times at once", async () => {
     const booking = await book(guest, property, 40);
     const begun = await beginPayment(guest, booking.id);
-    await control("webhooks", { lose: true });
+    await steerEmulator("webhooks", { lose: true });
     await payOnPage(begun);
-    await control("webhooks", { lose: false });
+    await steerEmulator("webhooks", { lose: false });
     const { data } = await stripe.events.list({ limit: 5 });
     const event = data.find(
       ({ type, data: { object } }) =>
@@ -122,15 +128,15 @@ describe.skipIf(!isEmulated)("repetition and order", () => {
     const answers = await Promise.all(Array.from({ length: 100 }, () => send(body)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     await untilStatus(guest, booking.id, "confirmed");
-    await untilQuiet();
+    await untilTasksDone();
     const [stored] =
       await sql`select count(*)::int as count from private.stripe_events where id = ${event?.id ?? ""}`;
     expect(stored?.count).toBe(1);
-    // agreed and paid: one entry each
-    expect((await books(booking.id)).find(([purpose]) => purpose === "guest")).toEqual(["guest", 0, 2]);
+    // One entry for the price and one for the payment.
+    expect((await ledger(booking.id)).find(([purpose]) => purpose === "guest")).toEqual(["guest", 0, 2]);
   });
 
-  it("ends the same for every order of created, succeeded and refunded", async () => {
+  it("has the same result in every order of created, succeeded and refunded", async () => {
     const orders = [
       [0, 1, 2],
       [0, 2, 1],
@@ -142,12 +148,12 @@ describe.skipIf(!isEmulated)("repetition and order", () => {
     const results = new Set<string>();
     for (const [index, order] of orders.entries()) {
       const booking = await book(guest, property, 60 + index * 10);
-      await control("webhooks", { lose: true });
+      await steerEmulator("webhooks", { lose: true });
       const begun = await beginPayment(guest, booking.id);
       await payOnPage(begun);
       const intent = intentOf(begun);
       await stripe.refunds.create({ payment_intent: intent, amount: 1_000 });
-      await control("webhooks", { lose: false });
+      await steerEmulator("webhooks", { lose: false });
       const { data } = await stripe.events.list({ limit: 20 });
       const about = (type: string) =>
         data.find((event) => {
@@ -157,22 +163,22 @@ describe.skipIf(!isEmulated)("repetition and order", () => {
       const events = ["payment_intent.created", "payment_intent.succeeded", "refund.created"].map(about);
       for (const position of order) {
         expect((await send(JSON.stringify(events[position]))).status).toBe(200);
-        await untilQuiet();
+        await untilTasksDone();
       }
       await untilStatus(guest, booking.id, "confirmed");
       const [payment] = await sql`
         select status, captured_amount::int, refunded_amount::int from public.payments where id = ${begun.payment_id}`;
-      results.add(JSON.stringify([payment, await books(booking.id)]));
+      results.add(JSON.stringify([payment, await ledger(booking.id)]));
     }
-    expect([...results]).toEqual([...results].slice(0, 1)); // a length would not say what differs
+    expect([...results]).toEqual([...results].slice(0, 1)); // A comparison of sizes would not show the difference.
     expect([...results][0]).toContain('"refunded_amount":1000');
   });
 
-  it("tries again with pauses while Stripe is out of order, and applies in the end", async () => {
+  it("is tried again with pauses while Stripe does not answer, and is applied in the end", async () => {
     const booking = await book(guest, property, 140);
     const begun = await beginPayment(guest, booking.id);
-    await untilQuiet();
-    await control("faults", [
+    await untilTasksDone();
+    await steerEmulator("faults", [
       { match: "GET /v1/payment_intents", kind: "refuse_before", status: 503, times: 1_000 },
     ]);
     await payOnPage(begun);
@@ -184,10 +190,10 @@ describe.skipIf(!isEmulated)("repetition and order", () => {
     }, "a second attempt");
     expect(again.last_error).toMatch(/StripeAPIError/);
     await untilStatus(guest, booking.id, "awaiting_payment");
-    await control("faults", []);
+    await steerEmulator("faults", []);
     await untilStatus(guest, booking.id, "confirmed");
-    await untilQuiet();
-    const [task] = await sql`select done_at, last_error from private.stripe_tasks where id = ${again.id}`;
+    await untilTasksDone();
+    const [task] = await sql`select done_at, last_error from private.money_tasks where id = ${again.id}`;
     expect(task).toEqual({ done_at: expect.any(Date), last_error: null });
   });
 });

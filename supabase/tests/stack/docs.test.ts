@@ -6,7 +6,7 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
 import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
-import { openBrowser, watch } from "../browser.ts";
+import { openBrowser, watch } from "../support/browser.ts";
 
 const config = await testConfig({ seed: true });
 let stack: Stack;

@@ -3,7 +3,8 @@
 import { Agent, request } from "node:http";
 import { SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
-import { signUp, stack } from "../support.ts";
+import { signUp } from "../support/people.ts";
+import { stack } from "../support/stack.ts";
 
 const rest = `${stack.apiUrl}/rest/v1`;
 

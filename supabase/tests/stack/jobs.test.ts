@@ -3,7 +3,8 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
-import { database, until } from "../support.ts";
+import { database } from "../support/database.ts";
+import { until } from "../support/time.ts";
 
 const sql = database();
 afterAll(() => sql.end());

@@ -20,7 +20,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectRoot, type StackConfig } from "../../../scripts/stack/config.ts";
 import { listens } from "../../../scripts/stack/ports.ts";
 import { testPorts } from "../../../scripts/test/config.ts";
-import { stack, until } from "../support.ts";
+import { stack } from "../support/stack.ts";
+import { until } from "../support/time.ts";
 
 interface Project {
   root: string;

@@ -1,18 +1,19 @@
-// A headless browser for tests of pages: the one from npm on Linux, elsewhere the Chrome that is installed.
+// A headless browser for tests of pages.
 
 import chromium from "@sparticuz/chromium";
 import { type Browser, type Page, chromium as playwright } from "playwright-core";
 
+/** Starts Chromium from npm on Linux, and the installed Chrome elsewhere. Close it when the test ends. */
 export async function openBrowser(): Promise<Browser> {
   if (process.platform !== "linux") return playwright.launch({ channel: "chrome" });
   return playwright.launch({
-    // In a single process, the end of one page would be the end of all.
+    // In single-process mode, closing one page would close all pages.
     args: chromium.args.filter((argument) => argument !== "--single-process"),
     executablePath: await chromium.executablePath(),
   });
 }
 
-/** Adds to `faults` what a page does that it should not: errors on its console, and requests to other places than `origin`. */
+/** Adds the errors and warnings of a page, and its requests to other origins than `origin`, to `faults`. */
 export function watch(page: Page, origin: string, faults: string[]): void {
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") faults.push(message.text());

@@ -1,8 +1,9 @@
-// Privacy of place, from outside: one public point however often it is asked for, and no way to the exact one.
+// Privacy of a property's location: visitors get one public point, and no request reveals the exact one.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { createPublished, door } from "../property-support.ts";
-import { anonymous, type Person, signUp, stack } from "../support.ts";
+import { anonymous, type Caller, request } from "../support/clients.ts";
+import { type Person, signUp } from "../support/people.ts";
+import { changeAddress, createPublished, exactAddress } from "../support/properties.ts";
 
 let ana: Person;
 let ben: Person;
@@ -13,30 +14,23 @@ beforeAll(async () => {
   property = await createPublished(ana);
 });
 
-/** What nobody but Ana may find in an answer. */
-const secrets = [door.line1, "38.7079", "9.1366", door.postal_code];
+/** Parts of the exact address, which only Ana may read. */
+const secrets = [exactAddress.line1, "38.7079", "9.1366", exactAddress.postal_code];
 
-const distance = (lat: number, lng: number, from: { latitude: number; longitude: number } = door) => {
+/** Metres between two points. */
+const distance = (lat: number, lng: number, from: { latitude: number; longitude: number } = exactAddress) => {
   const radians = Math.PI / 180;
   const x = (lng - from.longitude) * radians * Math.cos(from.latitude * radians);
   return 6_371_000 * Math.hypot(x, (lat - from.latitude) * radians);
 };
 
-async function ask(person: Person | undefined, path: string, init: RequestInit = {}): Promise<string> {
-  const token = (await person?.client.auth.getSession())?.data.session?.access_token;
-  const response = await fetch(`${stack.apiUrl}/rest/v1/${path}`, {
-    ...init,
-    headers: {
-      apikey: stack.publishableKey,
-      "content-type": "application/json",
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...init.headers,
-    },
-  });
+/** Sends a request to REST and returns status, headers and body as text. */
+async function ask(caller: Caller, path: string, init: RequestInit = {}): Promise<string> {
+  const response = await request(caller, `/rest/v1/${path}`, init);
   return `${response.status} ${JSON.stringify([...response.headers])} ${await response.text()}`;
 }
 
-it("a thousand reads give one point, 200 m to 1 km away", async () => {
+it("a thousand reads return one public point, 200 m to 1 km away", async () => {
   const points = new Set<string>();
   for (let round = 0; round < 50; round++) {
     const answers = await Promise.all(
@@ -55,8 +49,8 @@ it("a thousand reads give one point, 200 m to 1 km away", async () => {
   expect(distance(lat ?? 0, lng ?? 0)).toBeLessThan(1000);
 });
 
-it("the exact place is in no answer that a stranger can get", async () => {
-  const address = JSON.stringify({ property_id: property, ...door, latitude: 1, longitude: 1 });
+it("no answer to a stranger contains the exact location", async () => {
+  const address = JSON.stringify({ property_id: property, ...exactAddress, latitude: 1, longitude: 1 });
   const requests: [string, RequestInit?][] = [
     [`properties?id=eq.${property}&select=*,property_addresses(*)`],
     [`properties?select=*,property_addresses!inner(latitude)&property_addresses.latitude=gt.0`],
@@ -85,20 +79,20 @@ it("the exact place is in no answer that a stranger can get", async () => {
   ];
   for (const person of [undefined, ben]) {
     for (const [path, init] of requests) {
-      // the public point may by chance begin with the same digits
+      // The public point may begin with the same digits by chance.
       const answer = (await ask(person, path, init)).replaceAll(/"public_\w+":[-\d.]+/g, "");
       for (const secret of secrets) expect(answer, `${init?.method ?? "GET"} ${path}`).not.toContain(secret);
     }
   }
   const { data } = await ana.client.from("property_addresses").select().eq("property_id", property).single();
-  expect(data).toMatchObject(door);
+  expect(data).toMatchObject(exactAddress);
 });
 
-it("no filter, order or count tells more about it than about a place that does not exist", async () => {
+it("no filter, order or count reveals where the property is", async () => {
   const ranges = [
     "latitude=gt.38&latitude=lt.39",
     "latitude=gt.-10&latitude=lt.-9",
-    `line1=eq.${door.line1}`,
+    `line1=eq.${exactAddress.line1}`,
   ];
   for (const count of ["exact", "planned", "estimated"]) {
     const answers = await Promise.all(
@@ -118,7 +112,7 @@ it("no filter, order or count tells more about it than about a place that does n
   expect(up).toBe(down);
 });
 
-it("edits that do not move the place do not move the point; the host and a guest to come see the city", async () => {
+it("edits that do not move the property do not move its public point", async () => {
   const read = async () =>
     (
       await anonymous()
@@ -129,23 +123,19 @@ it("edits that do not move the place do not move the point; the host and a guest
         .throwOnError()
     ).data;
   const before = await read();
-  await ana.client
-    .from("property_addresses")
-    .update({ line2: "Back door", neighbourhood: "Alfama" })
-    .eq("property_id", property)
-    .throwOnError();
+  await changeAddress(ana, property, { line2: "Back door", neighbourhood: "Alfama" });
   await ana.client.from("properties").update({ title: "Another title" }).eq("id", property).throwOnError();
   expect(await read()).toEqual({ ...before, neighbourhood: "Alfama" });
 });
 
 describe("search", () => {
-  /** A rock in the Atlantic, where no other test has a place. */
+  /** A rock in the Atlantic, where no other test has properties. */
   const rock = { latitude: 0.9169, longitude: -29.3453 };
   let lodge: string;
 
   beforeAll(async () => {
     lodge = await createPublished(ana);
-    await ana.client.from("property_addresses").update(rock).eq("property_id", lodge).throwOnError();
+    await changeAddress(ana, lodge, rock);
   });
 
   const search = async (area: Record<string, unknown>) => {
@@ -169,7 +159,7 @@ describe("search", () => {
     return { latitude: Number(data.latitude), longitude: Number(data.longitude) };
   };
 
-  it("does not find it where it is, in a circle or a viewport, but where the public point is", async () => {
+  it("finds a property at its public point, and not at its exact location", async () => {
     expect(await search(around(rock, 190))).toBeUndefined();
     const { latitude, longitude } = rock;
     const box = { p_west: longitude - 1e-3, p_south: latitude - 1e-3, p_east: longitude + 1e-3 };
@@ -178,7 +168,7 @@ describe("search", () => {
     expect(found?.distance).toBeLessThanOrEqual(1);
   });
 
-  it("measures from the public point, so that distances from many places lead there", async () => {
+  it("measures distances to the public point, so that they cannot reveal the exact location", async () => {
     const there = await publicPoint();
     for (const [north, east] of [
       [0.02, 0],
@@ -188,10 +178,10 @@ describe("search", () => {
     ] as const) {
       const centre = { latitude: rock.latitude + north, longitude: rock.longitude + east };
       const expected = distance(there.latitude, there.longitude, centre);
-      const rest = await search({ ...around(centre, 10_000), p_sort: "distance" });
-      expect(rest?.distance).toBeGreaterThan(expected - 2);
-      expect(rest?.distance).toBeLessThan(expected + 2);
-      // the circle too: a binary search over radii meets the same number
+      const found = await search({ ...around(centre, 10_000), p_sort: "distance" });
+      expect(found?.distance).toBeGreaterThan(expected - 2);
+      expect(found?.distance).toBeLessThan(expected + 2);
+      // A radius reveals the same distance.
       expect(await search(around(centre, expected - 3))).toBeUndefined();
       expect(await search(around(centre, expected + 3))).toBeDefined();
     }

@@ -1,0 +1,103 @@
+// Properties, from a draft to one that guests can book, made by the calls that an app makes.
+
+import type { Database } from "../../../types/database.ts";
+import { type Client, callFunction } from "./clients.ts";
+import type { Person } from "./people.ts";
+
+export type PropertyUpdate = Database["public"]["Tables"]["properties"]["Update"];
+
+/** A PNG of one pixel. */
+export const png = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+
+/** A house in Lisbon for 120.00 EUR a night; only its address and a photo are missing. */
+export const house = {
+  title: "House by the river",
+  description: "A quiet house with a view of the river, ten minutes from the centre.",
+  property_type: "house",
+  room_type: "entire_place",
+  max_guests: 4,
+  bedrooms: 2,
+  beds: 3,
+  bathrooms: 1.5,
+  time_zone: "Europe/Lisbon",
+  currency: "EUR",
+  base_price: 12_000,
+} as const satisfies PropertyUpdate;
+
+/** The exact address of the house, which strangers must never learn. */
+export const exactAddress = {
+  line1: "Rua Secreta 77",
+  postal_code: "1100-048",
+  city: "Lisboa",
+  country: "PT",
+  latitude: 38.7079123,
+  longitude: -9.1366456,
+} as const;
+
+/** Creates a draft and returns its id. */
+export async function createDraft(
+  host: Client,
+  values: PropertyUpdate & { title: string } = house,
+): Promise<string> {
+  const { data } = await host.from("properties").insert(values).select("id").single().throwOnError();
+  return data.id;
+}
+
+/** Uploads a photo and adds it to a property; returns the answer of the Edge Function `property-photos`. */
+export async function addPhoto(
+  person: Person,
+  propertyId: string,
+  {
+    bytes = png,
+    contentType = "image/png",
+    name = `${crypto.randomUUID()}.png`,
+    alt = "The front door",
+  } = {},
+): Promise<Response> {
+  const path = `${propertyId}/${name}`;
+  const { error } = await person.client.storage.from("property-photos").upload(path, bytes, { contentType });
+  if (error !== null) throw error;
+  return callFunction("property-photos", person, { path, alt_text: alt });
+}
+
+/** Creates a draft that can be published, and returns its id. */
+export async function createCompleteDraft(host: Person): Promise<string> {
+  const id = await createDraft(host.client);
+  await host.client
+    .from("property_addresses")
+    .insert({ property_id: id, ...exactAddress })
+    .throwOnError();
+  const response = await addPhoto(host, id);
+  if (response.status !== 201) throw new Error(`photo: ${response.status} ${await response.text()}`);
+  return id;
+}
+
+/** Creates a published property, which takes requests to book, and returns its id. */
+export async function createPublished(host: Person): Promise<string> {
+  const id = await createCompleteDraft(host);
+  await host.client.rpc("publish_property", { p_property_id: id }).throwOnError();
+  return id;
+}
+
+/** Creates a published property that is booked instantly unless `changes` say otherwise, and returns its id. */
+export async function createBookable(host: Person, changes: PropertyUpdate = {}): Promise<string> {
+  const id = await createPublished(host);
+  await host.client
+    .from("properties")
+    .update({ booking_mode: "instant", ...changes })
+    .eq("id", id)
+    .throwOnError();
+  return id;
+}
+
+/** Changes the address of a property, for example to a region where no other test has one. */
+export async function changeAddress(
+  host: Person,
+  propertyId: string,
+  changes: Database["public"]["Tables"]["property_addresses"]["Update"],
+): Promise<void> {
+  await host.client.from("property_addresses").update(changes).eq("property_id", propertyId).throwOnError();
+}
