@@ -1,4 +1,4 @@
-// The snippets of README and guides, and how to run them where a reader would. docs/guide/README.md describes the rules.
+// The snippets of README and guides, and how to run them where a reader would. docs/guide/README.md has the rules.
 
 import { exec, execFile } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -42,12 +42,13 @@ export function readPage(page: string): string {
 
 /** The code blocks of a page, without those that show an output. */
 export function snippetsOf(page: string): Snippet[] {
+  const source = readPage(page);
   const snippets: Snippet[] = [];
   let end = 0;
-  for (const block of readPage(page).matchAll(/^```(\w*)([^\n]*)\n([\s\S]*?)^```$/gm)) {
+  for (const block of source.matchAll(/^```(\w*)([^\n]*)\n([\s\S]*?)^```$/gm)) {
     const [whole, language = "", info = "", text = ""] = block;
     const before = snippets.at(-1);
-    const follows = readPage(page).slice(end, block.index).trim() === "";
+    const follows = source.slice(end, block.index).trim() === "";
     end = block.index + whole.length;
     if (language === "text" && follows && before !== undefined) before.output = text;
     else if (language !== "text" && language !== "mermaid") {

@@ -1,5 +1,6 @@
 // Runs every snippet of README and docs/guide against a stack that begins with the seed, as a reader's does.
 
+import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createClient } from "@supabase/supabase-js";
@@ -130,16 +131,18 @@ async function run(script: Script & { index: number }): Promise<string[]> {
   });
 }
 
-describe.each(pages)("%s", (page) => {
+describe.each(pages.filter((page) => scriptsOf(page).length > 0))("%s", (page) => {
   beforeAll(() => prepare[page]?.());
-  const own = scripts.filter((script) => script.page === page);
-  if (own.length === 0) it("has nothing to run", () => {});
-  it.each(own)("runs $name", { timeout: 120_000 }, async (script) => {
-    const printed = await run(script);
-    for (const [index, { output }] of script.snippets.entries()) {
-      if (output !== undefined) expect(printed[index]).toMatch(outputPattern(output));
-    }
-  });
+  it.each(scripts.filter((script) => script.page === page))(
+    "runs $name",
+    { timeout: 120_000 },
+    async (script) => {
+      const printed = await run(script);
+      for (const [index, { output }] of script.snippets.entries()) {
+        if (output !== undefined) expect(printed[index]).toMatch(outputPattern(output));
+      }
+    },
+  );
 });
 
 it("compiles every TypeScript program, and refuses what is not in the schema", {
@@ -170,23 +173,32 @@ it("counts the snippets that are not run, each with its reason", () => {
   ]);
 });
 
-it("links to files that exist", async () => {
-  const { existsSync, readdirSync } = await import("node:fs");
-  const folders = ["docs", "docs/guide", "docs/decisions"];
-  const documents = folders.flatMap((folder) =>
+/** The anchor that GitHub gives a heading. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-");
+
+it("links to files and headings that exist", () => {
+  const documents = ["docs", "docs/guide", "docs/decisions"].flatMap((folder) =>
     readdirSync(join(root, folder))
       .filter((name) => name.endsWith(".md"))
       .map((name) => `${folder}/${name}`),
   );
   const broken = ["README.md", ...documents].flatMap((page) =>
-    [...readPage(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)]
-      .map(([, target = ""]) => target)
-      .filter((target) => !existsSync(join(root, page, "..", target)))
-      .map((target) => `${page}: ${target}`),
+    [...readPage(page).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)]
+      .filter(([, target = "", anchor]) => {
+        const file = target === "" ? page : join(page, "..", target);
+        if (!existsSync(join(root, file))) return true;
+        const headings = [...readPage(file).matchAll(/^#+ (.*)$/gm)].map(([, text = ""]) => anchorOf(text));
+        return anchor !== undefined && !headings.includes(anchor);
+      })
+      .map(([link]) => `${page}: ${link}`),
   );
   expect(broken).toEqual([]);
 });
 
-it("shows the README in a page that can be read in one sitting", () => {
+it("keeps the README within 150 lines", () => {
   expect(readPage("README.md").trimEnd().split("\n").length).toBeLessThanOrEqual(150);
 });
