@@ -180,13 +180,30 @@ const anchorOf = (heading: string) =>
     .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
     .replaceAll(" ", "-");
 
-it("links to files and headings that exist", () => {
-  const documents = ["docs", "docs/guide", "docs/decisions"].flatMap((folder) =>
+const documents = [
+  "README.md",
+  ...["docs", "docs/guide", "docs/decisions"].flatMap((folder) =>
     readdirSync(join(root, folder))
       .filter((name) => name.endsWith(".md"))
       .map((name) => `${folder}/${name}`),
+  ),
+];
+
+it("names functions and tables that the database has", async () => {
+  const rows = await sql<{ name: string }[]>`
+    select c.relnamespace::regnamespace || '.' || c.relname as name from pg_class c
+    union select p.pronamespace::regnamespace || '.' || p.proname from pg_proc p`;
+  const known = new Set(rows.map(({ name }) => name));
+  const unknown = documents.flatMap((page) =>
+    [...readPage(page).matchAll(/\b(?:private\.|public\.|rpc\/)[a-z][a-z_]+/g)]
+      .filter(([name]) => !known.has(name.replace("rpc/", "public.")))
+      .map(([name]) => `${page}: ${name}`),
   );
-  const broken = ["README.md", ...documents].flatMap((page) =>
+  expect(unknown).toEqual([]);
+});
+
+it("links to files and headings that exist", () => {
+  const broken = documents.flatMap((page) =>
     [...readPage(page).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)]
       .filter(([, target = "", anchor]) => {
         const file = target === "" ? page : join(page, "..", target);

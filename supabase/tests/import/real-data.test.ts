@@ -103,7 +103,7 @@ it("is searched, booked, paid and given back as the guide does it", { timeout: 6
   }
   const file = `try-import-${process.pid}.ts`;
   const { stdout } = await withFiles({ [file]: script }, () => node([join(root, file)]));
-  expect(stdout).toContain("true still offered: false");
+  expect(stdout).toContain("awaiting_payment true\nstill offered: false");
   expect(stdout).toContain("true offered again: true");
   expect(stdout).toMatch(/^refunded [1-9]\d*$/m);
 });
