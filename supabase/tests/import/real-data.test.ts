@@ -9,7 +9,7 @@ import { projectRoot } from "../../../scripts/stack/config.ts";
 import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
 import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
 import type { Database } from "../../../types/database.ts";
-import { node, root, snippet, withFiles } from "../readme-support.ts";
+import { node, program, root, withFiles } from "../readme-support.ts";
 import { counts, fixture, runImport } from "./command.ts";
 
 const folder = join(process.env.STAYBASE_DATA ?? join(projectRoot, "../shared/data"), "inside-airbnb");
@@ -95,15 +95,15 @@ it("is read by anyone, with host, amenities and photos in one request", async ()
   }
 });
 
-it("is searched, booked, paid and given back as the README does it", { timeout: 60_000 }, async () => {
-  let script = snippet("Book a stay", { apiUrl: config.apiUrl, mailUrl: config.mailUrl });
+it("is searched, booked, paid and given back as the guide does it", { timeout: 60_000 }, async () => {
+  let script = program("docs/guide/book.md", "book.ts", config);
   for (const [name, corner] of Object.entries(data.corners)) {
     expect(script).toContain(`${name}: `);
     script = script.replace(new RegExp(`${name}: [-.\\d]+`), `${name}: ${corner}`);
   }
   const file = `try-import-${process.pid}.ts`;
   const { stdout } = await withFiles({ [file]: script }, () => node([join(root, file)]));
-  expect(stdout).toContain("true still offered: false");
+  expect(stdout).toContain("awaiting_payment true\nstill offered: false");
   expect(stdout).toContain("true offered again: true");
   expect(stdout).toMatch(/^refunded [1-9]\d*$/m);
 });
