@@ -1,6 +1,6 @@
 // `npm run catalogue`: prints what the migrations made in the running stack's database, one line for each thing.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import postgres from "postgres";
@@ -42,7 +42,7 @@ async function read(url: string): Promise<string[]> {
   try {
     return await readCatalogue(sql);
   } catch (error) {
-    throw explainDatabase(error);
+    throw explainDatabase(error, new URL(url).host);
   } finally {
     await sql.end({ timeout: 5 });
   }
@@ -52,6 +52,7 @@ async function read(url: string): Promise<string[]> {
 function linesOf(file: string): string[] {
   // npm runs scripts in the project's folder; the path is relative to the folder of the caller
   const path = resolve(process.env.INIT_CWD ?? process.cwd(), file);
+  if (!existsSync(path)) throw new StackError(`There is no file ${path}.`, usage);
   return readFileSync(path, "utf8")
     .split("\n")
     .filter((line) => /^[A-Z] /.test(line));
