@@ -34,7 +34,7 @@ export async function generateTypes(config: StackConfig): Promise<Record<string,
   const formatted = Object.entries(sources).map(async ([path, source]) => [path, await format(path, source)]);
   return {
     ...Object.fromEntries(await Promise.all(formatted)),
-    // Biome formats no Markdown
+    // Biome would pad the cells of its tables, and one new row would then change them all.
     "docs/data-model.md": `<!-- ${note.trim()} -->\n\n${model}`,
   };
 }

@@ -91,6 +91,7 @@ it("draws the tables of each domain, and lists their triggers and the chain of b
 
 \`\`\`mermaid
 erDiagram
+    direction LR
     "bookings" {
         uuid id PK
         uuid guest_id FK "profiles"

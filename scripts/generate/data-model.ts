@@ -140,7 +140,7 @@ function diagram(relations: Relation[]): string {
     "    }",
     ...foreignKeys.filter(({ table }) => names.has(table)).map((key) => relationship(name, key)),
   ]);
-  return ["```mermaid", "erDiagram", ...lines, "```"].join("\n");
+  return ["```mermaid", "erDiagram", "    direction LR", ...lines, "```"].join("\n");
 }
 
 function relationship(name: string, { table, columns, required, one }: ForeignKey): string {
