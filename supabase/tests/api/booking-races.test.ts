@@ -216,14 +216,14 @@ it.each([
       const answers = await Promise.all([
         at(0).then(() => (act === "accept_booking" ? ana.client : service()).rpc(act, { p_booking_id: id })),
         at(1).then(() => guest(0).client.from("bookings").delete().eq("id", id).select("id")),
-        at(2).then(() => sql`select private.settle_bookings()`.then(() => ({ status: 200 }))),
+        at(2).then(() => sql`select private.expire_and_complete_bookings()`.then(() => ({ status: 200 }))),
         at(3).then(() => tryToBook(guest(1), property, 31, 34)),
         at(4).then(() => tryToBook(guest(2), property, 32, 35)),
       ]);
       expect(
         answers.map(({ status }) => status).filter((status) => ![200, 201, 409].includes(status)),
       ).toEqual([]);
-      await sql`select private.settle_bookings()`;
+      await sql`select private.expire_and_complete_bookings()`;
       expect(await faults(property)).toEqual(noFaults);
       const steps = await sql<{ from: string; to: string; legal: boolean; chained: boolean }[]>`
         select e.from_status as from, e.to_status as to,

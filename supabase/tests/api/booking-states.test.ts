@@ -194,7 +194,7 @@ it("no sequence of actions reaches a status in a way that is not allowed, and ev
             let now = begin;
             await actAs(tx, "guest");
             const [made] =
-              await tx`select private.make_booking(${people.guest ?? ""}, ${property}, '2026-01-20',
+              await tx`select private.create_booking(${people.guest ?? ""}, ${property}, '2026-01-20',
               ${`2026-01-${20 + nights}`}, 2, 0, 0, 0, null, null, ${new Date(now)}) as id`;
             const id: string = made?.id;
             const model: Model = isInstant

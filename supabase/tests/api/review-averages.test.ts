@@ -150,7 +150,7 @@ it("averages are correct after any sequence of steps", { timeout: 120_000 }, asy
       await deleteReviews();
       const stays = await copyStay(4);
       for (const each of steps) await perform(each, stays);
-      await sql`select private.settle_reviews()`;
+      await sql`select private.publish_due_reviews()`;
       expect(await storedRatings(property)).toEqual(await countReviews(property));
     }),
     { numRuns: 25 },
@@ -171,7 +171,7 @@ it("averages are correct when reviews, cleanups and moderation happen at once", 
         : []),
     ]),
   );
-  await sql`select private.settle_reviews()`;
+  await sql`select private.publish_due_reviews()`;
   const counted = await storedRatings(property);
   expect(counted).toEqual(await countReviews(property));
   expect(counted.guest).toEqual([20, 3]);

@@ -67,7 +67,7 @@ describe("search", () => {
     try {
       const [{ ends } = { ends: new Date() }] = await sql<{ ends: Date }[]>`
         with held as materialized (select clock_timestamp() + interval '3 seconds' as ends)
-        select ends, private.occupy(gen_random_uuid(), ${property}, ${dayAhead(40)}, ${dayAhead(41)}, ends) from held`;
+        select ends, private.reserve_nights(gen_random_uuid(), ${property}, ${dayAhead(40)}, ${dayAhead(41)}, ends) from held`;
       expect(await search()).toEqual([]);
       await sleepUntil(ends.getTime() + 20);
       expect(await search()).toHaveLength(1);

@@ -39,7 +39,7 @@ async function beginDaysAgo(bookingId: string, daysAgo: number) {
     (tx) => tx`update private.bookings set confirmed_at = now() - interval '100 days',
       check_in_at = now() - make_interval(days => ${daysAgo}, mins => 1) where id = ${bookingId}`,
   );
-  await sql`select private.balance_booking(${bookingId})`;
+  await sql`select private.reconcile_booking_money(${bookingId})`;
 }
 
 /** Charges one booking as if `days` more days had passed. */

@@ -39,7 +39,7 @@ beforeAll(async () => {
   // Declined cards leave unpaid bookings, and one guest makes all of them.
   await sql`update private.settings set value = '100' where name = 'unpaid_bookings'`;
   await onboardHost(host);
-  const [row] = await sql`select coalesce(max(id), 0)::int as id from private.money_tasks`;
+  const [row] = await sql`select coalesce(max(id), 0)::int as id from private.stripe_tasks`;
   lastTask = Number(row?.id);
 });
 afterAll(async () => {
@@ -109,8 +109,8 @@ async function actOut({
   const begun = await until(() => beginPayment(guest, booking.id).catch(() => undefined), "a payment");
   await payOnPage(begun, card);
   // A worker takes tasks and dies with them.
-  if (workerDies) await sql`select from public.take_money_tasks(3)`;
-  if (workerDies) await sql`update private.money_tasks set leased_until = now() where done_at is null`;
+  if (workerDies) await sql`select from public.take_stripe_tasks(3)`;
+  if (workerDies) await sql`update private.stripe_tasks set leased_until = now() where done_at is null`;
   await steerEmulator("release");
   if (ending === "keep") return booking.id;
   await until(

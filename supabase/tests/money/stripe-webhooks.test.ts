@@ -61,7 +61,7 @@ async function countEvents() {
 /** Waits until no task of Stripe is open. */
 async function untilTasksDone() {
   await until(async () => {
-    const rows = await sql`select 1 from private.money_tasks where done_at is null and dead_at is null`;
+    const rows = await sql`select 1 from private.stripe_tasks where done_at is null and dead_at is null`;
     return rows.length === 0;
   }, "the tasks to be done");
 }
@@ -106,7 +106,7 @@ describe.skipIf(!isEmulated)("the webhook", () => {
     // Stripe does not know the account, so the task is listed as dead.
     const { id } = JSON.parse(account) as { id: string };
     await until(async () => {
-      const rows = await sql`select 1 from public.dead_money_tasks where subject = ${id}`;
+      const rows = await sql`select 1 from public.dead_stripe_tasks where subject = ${id}`;
       return rows.length > 0;
     }, "the dead task");
   });
@@ -193,7 +193,7 @@ describe.skipIf(!isEmulated)("an event", () => {
     await steerEmulator("faults", []);
     await untilStatus(guest, booking.id, "confirmed");
     await untilTasksDone();
-    const [task] = await sql`select done_at, last_error from private.money_tasks where id = ${again.id}`;
+    const [task] = await sql`select done_at, last_error from private.stripe_tasks where id = ${again.id}`;
     expect(task).toEqual({ done_at: expect.any(Date), last_error: null });
   });
 });

@@ -166,7 +166,7 @@ export async function untilBooksAgree(sql: Sql, timeout = 30_000) {
   let left: unknown;
   return until(
     async () => {
-      await sql`update private.money_tasks set run_at = now() where done_at is null and dead_at is null and lease is null`;
+      await sql`update private.stripe_tasks set run_at = now() where done_at is null and dead_at is null and lease is null`;
       await chargeBalances(sql);
       await releasePayouts(sql);
       const answer = await reconcile();
@@ -174,7 +174,7 @@ export async function untilBooksAgree(sql: Sql, timeout = 30_000) {
         select problem, source, stripe_net, ledger_net from public.reconciliation_differences
         where reconciliation_id = (select max(id) from private.reconciliations)`;
       const tasks = await sql`
-        select kind, subject, attempts, leased_until, last_error from private.money_tasks
+        select kind, subject, attempts, leased_until, last_error from private.stripe_tasks
         where done_at is null and dead_at is null`;
       left = { differences: [...differences], tasks: [...tasks] };
       return differences.length === 0 && tasks.length === 0 && answer;

@@ -17,7 +17,7 @@ export const house = {
   title: "House by the river",
   description: "A quiet house with a view of the river, ten minutes from the centre.",
   property_type: "house",
-  room_type: "entire_place",
+  room_type: "entire_home",
   max_guests: 4,
   bedrooms: 2,
   beds: 3,

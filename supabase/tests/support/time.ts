@@ -75,8 +75,8 @@ export async function expireBookingIn(sql: Sql, bookingId: string, seconds: numb
 export async function runPeriodicWork(sql: Sql): Promise<void> {
   await sql.begin(async (tx) => {
     await tx`set local session authorization postgres`;
-    await tx`select private.settle_bookings()`;
-    await tx`select private.settle_reviews()`;
+    await tx`select private.expire_and_complete_bookings()`;
+    await tx`select private.publish_due_reviews()`;
     await tx`select private.send_check_in_details()`;
     await tx`select private.wake_workers()`;
   });
