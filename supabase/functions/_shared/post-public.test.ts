@@ -38,7 +38,7 @@ async function listen(status: number, headers: Record<string, string> = {}) {
     request.on("end", () => {
       const { method, url, headers: sent } = request;
       received.push({ method, host: sent.host, path: url, body: new TextDecoder().decode(chunks[0]) });
-      response.writeHead(status, headers).end("what it says is not read");
+      response.writeHead(status, headers).end("the body is not read");
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,5 +1,6 @@
 // property-photos without a stack: which bytes are an image, and what happens with those that are not.
 
+import { ApiError } from "../_shared/errors.ts";
 import { createHandler, type Dependencies } from "./handler.ts";
 import { imageType } from "./image.ts";
 
@@ -35,7 +36,7 @@ const path = "00000000-0000-4000-8000-000000000001/a.png";
 function world(overrides: Partial<Dependencies> = {}) {
   const calls: string[] = [];
   const handler = createHandler({
-    userOf: async (authorization) => (authorization === "Bearer ana" ? "ana" : undefined),
+    userOf: async (authorization) => (authorization === "Bearer ana" ? { id: "ana" } : undefined),
     readObject: async () => ({ bytes: png, contentType: "image/png" }),
     replaceObject: async (_path, clean, contentType) => {
       calls.push(`replace by ${clean.length} bytes of ${contentType}`);
@@ -43,12 +44,12 @@ function world(overrides: Partial<Dependencies> = {}) {
     },
     addPhoto: async (actor) => {
       calls.push(`add by ${actor}`);
-      return { photo: { id: 1 } };
+      return { id: 1 };
     },
     discardUpload: async (actor) => {
       calls.push(`discard by ${actor}`);
-      return undefined;
     },
+    log: (message) => void calls.push(message),
     ...overrides,
   });
   const post = (body: unknown, authorization = "Bearer ana") =>
@@ -125,7 +126,7 @@ Deno.test("paths lead nowhere else", async () => {
 
 Deno.test("what the database refuses is passed on", async () => {
   const { post } = world({
-    addPhoto: async () => ({ refusal: { status: 404, code: "PT404", message: "no", hint: "check" } }),
+    addPhoto: () => Promise.reject(new ApiError(404, { code: "PT404", message: "no", hint: "check" })),
   });
   const response = await post({ path, alt_text: "Door" });
   equal(response.status, 404);

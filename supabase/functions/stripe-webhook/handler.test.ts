@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import Stripe from "npm:stripe@23.1.0";
-import { createHandler, largestBody, type StripeEvent, tolerance } from "./handler.ts";
+import Stripe from "stripe";
+import { largestBody, tolerance } from "../_shared/authenticate.ts";
+import { createHandler, type StripeEvent } from "./handler.ts";
 
 const secret = "whsec_test";
 const now = 1_800_000_000;

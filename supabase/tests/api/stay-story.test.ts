@@ -82,9 +82,9 @@ const onlyThePlace = { stranger: [], anonymous: [] };
 
 it("invites co-hosts of each level by mail, who accept", async () => {
   for (const [person, level, words] of [
-    [calendarCoHost, "calendar", "You would see and keep its calendar."],
-    [messagesCoHost, "calendar_and_messages", "You would keep its calendar and answer its guests."],
-    [fullCoHost, "full", "You would manage everything but payouts and taxes."],
+    [calendarCoHost, "calendar", "You would see and edit its calendar."],
+    [messagesCoHost, "calendar_and_messages", "You would edit its calendar and answer its guests."],
+    [fullCoHost, "full", "You would manage everything except payouts and taxes."],
   ] as const) {
     await host.client
       .from("co_host_invitations")
@@ -283,7 +283,7 @@ it("pays the host a day after check-in, and tells the host alone", async () => {
   const share = new Intl.NumberFormat("en", { style: "currency", currency: "EUR" }).format(
     Number(data.host_total) / 100,
   );
-  await mails.read(host, `On its way to you: ${share}`, "For House by the river");
+  await mails.read(host, `Payout sent: ${share}`, "For House by the river");
   expect(await news()).toEqual({ host: ["payout_sent"] });
   expect(await views()).toEqual({
     ...onlyThePlace,
@@ -322,7 +322,7 @@ it("asks guest and host for a review after check-out, and closes address and con
   await mails.read(
     guest,
     "How was your stay at House by the river?",
-    "Nobody reads it before both of you have written or the time is over.",
+    "Both reviews are published when both of you have written one, or when the time is over.",
   );
   await mails.read(host, "How was Ben?", "Write your review by");
   expect(await news()).toEqual({ guest: ["review_due"], host: ["review_due"] });
@@ -474,8 +474,10 @@ it("tells both of a cancellation, the guest of the refund, and nobody of what is
     .eq("booking_id", stay)
     .throwOnError();
   const [day = ""] = new Date(Date.now() + 60 * 86_400_000).toISOString().split("T");
-  const date = new Intl.DateTimeFormat("en", { dateStyle: "full", timeZone: "UTC" }).format(new Date(day));
-  const subject = `Cancelled: House by the river, ${date}`;
+  const [weekday, date] = [{ weekday: "long" } as const, { dateStyle: "long" } as const].map((options) =>
+    new Intl.DateTimeFormat("en-GB", { ...options, timeZone: "UTC" }).format(new Date(day)),
+  );
+  const subject = `Cancelled: House by the river, ${weekday} ${date}`;
   for (const person of [host, messagesCoHost, fullCoHost])
     await mails.read(person, subject, "Cancelled by Ben.");
   await mails.read(guest, subject, "Cancelled by you.");
