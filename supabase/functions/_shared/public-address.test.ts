@@ -21,7 +21,7 @@ Deno.test("addresses of the public internet are public", () => {
   }
 });
 
-Deno.test("addresses of our own networks, and what is none, are not", () => {
+Deno.test("special addresses, and strings that are not addresses, are not public", () => {
   const own = [
     ...[
       "127.0.0.1",
@@ -69,7 +69,7 @@ Deno.test("addresses of our own networks, and what is none, are not", () => {
   for (const address of own) assert.equal(isPublicAddress(address), false, address);
 });
 
-Deno.test("a name that leads to a private address, even among others, is refused before anything is sent", async () => {
+Deno.test("a name with a private address among its addresses is refused before anything is sent", async () => {
   const to = (addresses: string[]) => ({ resolve: async () => addresses });
   const refused = { message: "the address is not public" };
   await assert.rejects(postPublic("https://hooks.example/x", {}, "{}", to(["127.0.0.1"])), refused);

@@ -1,4 +1,4 @@
-// money-worker without a network: what each task calls, what is tried again, and what is left to people.
+// money-worker without a network: the calls of each task, its retries and its permanent failures.
 
 import assert from "node:assert/strict";
 import { createHandler, type Dependencies } from "./handler.ts";
@@ -34,7 +34,7 @@ function setUp(
       return true;
     },
     failTask: async (task, error, isFinal) =>
-      void calls.push(`fail ${task.task_id}: ${error}${isFinal ? " for good" : ""}`),
+      void calls.push(`fail ${task.task_id}: ${error}${isFinal ? " (final)" : ""}`),
     sync: {
       paymentIntent: sync("intent"),
       refund: sync("refund"),
@@ -73,7 +73,7 @@ function setUp(
 
 const event = (type: string, object: object) => ({ kind: "event", message: { type, object } });
 
-Deno.test("an event says only which object is looked at, a refund's and a dispute's payment first", async () => {
+Deno.test("an event only names the object to read; for refunds and disputes, the payment is read first", async () => {
   const { run, calls } = setUp([
     event("payment_intent.succeeded", { id: "pi_1", status: "canceled" }),
     event("transfer.reversed", { id: "tr_1" }),
@@ -94,7 +94,7 @@ Deno.test("an event says only which object is looked at, a refund's and a disput
   }
 });
 
-Deno.test("what may become better is tried again, what cannot is laid aside, and neither holds up the others", async () => {
+Deno.test("a temporary failure is retried, a permanent one is not, and neither blocks other tasks", async () => {
   const { run, calls } = setUp(
     [
       event("payment_intent.succeeded", { id: "pi_1" }),
@@ -105,10 +105,10 @@ Deno.test("what may become better is tried again, what cannot is laid aside, and
   );
   assert.deepEqual(await (await run()).json(), { done: 1, failed: 2 });
   assert.ok(calls.includes("fail 3: 429"));
-  assert.match(calls.find((call) => call.startsWith("fail 2")) ?? "", / for good$/);
+  assert.match(calls.find((call) => call.startsWith("fail 2")) ?? "", / \(final\)$/);
 });
 
-Deno.test("a capture or cancellation that Stripe refuses for good is whatever the intent is now", async () => {
+Deno.test("a capture or cancellation that Stripe refuses permanently saves the actual state of the intent", async () => {
   const { run, calls } = setUp([{ kind: "capture", message: { payment_intent: "pi_1" } }], {
     capture: () => Promise.reject(new FinalError("already captured")),
   });
@@ -132,7 +132,7 @@ const balance = {
   },
 };
 
-Deno.test("a balance is charged to the kept card, with a key for each try", async () => {
+Deno.test("a balance is charged to the saved card, with one idempotency key per attempt", async () => {
   const { run, calls } = setUp([balance]);
   await run();
   assert.deepEqual(calls, [
@@ -142,7 +142,7 @@ Deno.test("a balance is charged to the kept card, with a key for each try", asyn
   ]);
 });
 
-Deno.test("a card that declines is told of, one that was removed is not asked, and what was paid meanwhile is left", async () => {
+Deno.test("a declined or removed card is recorded as a failed charge; a payment that was paid meanwhile is skipped", async () => {
   const declined = setUp([balance], { charge: () => Promise.reject(new FinalError("declined")) });
   await declined.run();
   assert.deepEqual(declined.calls, [
@@ -158,7 +158,7 @@ Deno.test("a card that declines is told of, one that was removed is not asked, a
   assert.deepEqual(paid.calls, ["finish 1: ignored: captured"]);
 });
 
-Deno.test("a refund that Stripe refuses for good waits for an operator; any other trouble is tried again", async () => {
+Deno.test("a refund that Stripe refuses permanently is recorded as failed; after any other error it is retried", async () => {
   const refund = {
     kind: "refund",
     message: { refund_id: payment_id, payment_intent: "pi_1", amount: 100, booking_id },

@@ -1,4 +1,4 @@
-// payments without a network: whose word counts, and what is found again after a process was killed between two steps.
+// payments without a network: the booking decides the amount, and a repeated call finds the existing PaymentIntent.
 
 import assert from "node:assert/strict";
 import type { PaymentIntentRequest } from "../_shared/payment-intent.ts";
@@ -45,7 +45,7 @@ function setUp(overrides: Partial<Dependencies> = {}) {
   return { post, requests, calls };
 }
 
-Deno.test("asks Stripe for what the booking costs", async () => {
+Deno.test("creates a PaymentIntent with the amount of the booking", async () => {
   const { post, requests, calls } = setUp();
   const response = await post({ booking_id });
   assert.equal(response.status, 200);
@@ -57,13 +57,13 @@ Deno.test("asks Stripe for what the booking costs", async () => {
   assert.deepEqual(calls, [`${begun.payment_id} is pi_1`]);
 });
 
-Deno.test("reads the intent that is there, and makes none", async () => {
+Deno.test("returns the existing PaymentIntent", async () => {
   const { post, requests } = setUp({ beginPayment: async () => ({ ...begun, payment_intent: "pi_old" }) });
   assert.equal((await (await post({ booking_id })).json()).client_secret, "pi_old_secret_x");
   assert.equal(requests.length, 0);
 });
 
-Deno.test("refuses any amount or currency of a client's, and strangers", async () => {
+Deno.test("refuses an amount or currency from the client, and callers without a valid token", async () => {
   const { post, requests } = setUp();
   for (const body of [
     { booking_id, amount: 1 },
@@ -77,14 +77,14 @@ Deno.test("refuses any amount or currency of a client's, and strangers", async (
   assert.equal(requests.length, 0);
 });
 
-Deno.test("says nothing of what Stripe said", async () => {
+Deno.test("hides the error of Stripe", async () => {
   const { post } = setUp({ createIntent: () => Promise.reject(new Error("sk_test_secret is wrong")) });
   const response = await post({ booking_id });
   assert.equal(response.status, 502);
   assert.ok(!(await response.text()).includes("sk_test"));
 });
 
-Deno.test("charges a kept card that the guest names, once, and says why it was declined", async () => {
+Deno.test("charges the saved card that the guest chose once, and answers why it was declined", async () => {
   const payment_method_id = "00000000-0000-4000-8000-000000000003";
   const kept = { ...begun, payment_method: "pm_1" };
   const first = setUp({ beginPayment: async () => kept });

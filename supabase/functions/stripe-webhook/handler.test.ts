@@ -44,7 +44,7 @@ const send = (text: string, signature?: string) =>
   });
 const body = JSON.stringify(event);
 
-Deno.test("stores what Stripe signed, and says when it had it before", async () => {
+Deno.test("stores a signed event, and marks a duplicate", async () => {
   const { handle, stored } = setUp(async () => false);
   const response = await handle(send(body, sign(body)));
   assert.equal(response.status, 200);
@@ -73,14 +73,14 @@ for (const [name, request] of refused) {
   });
 }
 
-Deno.test("takes either of two signatures, as during a change of secrets", async () => {
+Deno.test("accepts either of two signatures, as during a change of secrets", async () => {
   const { handle, stored } = setUp();
   const both = `t=${now},v1=${digest(body, now, "whsec_old")},v1=${digest(body, now)}`;
   assert.equal((await handle(send(body, both))).status, 200);
   assert.equal(stored.length, 1);
 });
 
-Deno.test("does not read more than an event can be", async () => {
+Deno.test("refuses a body over the limit", async () => {
   const { handle, stored } = setUp();
   const large = "x".repeat(largestBody + 1);
   assert.equal((await handle(send(large, sign(large)))).status, 413);

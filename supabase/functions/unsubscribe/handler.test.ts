@@ -25,7 +25,7 @@ Deno.test("a POST turns the topic off", async () => {
   assert.match(await response.text(), /no more e-mails about messages/);
 });
 
-Deno.test("a link that is not ours is refused", async () => {
+Deno.test("an invalid link is refused", async () => {
   assert.equal((await call("POST", "bad")).status, 404);
   assert.equal((await call("DELETE", "good")).status, 405);
 });
