@@ -1,21 +1,33 @@
-// What a function promises: who calls it, what it takes and what it answers. Each function's schema.ts exports one as
-// `contract`; docs/openapi.json is generated from it.
+// The contract of an Edge Function: who calls it, its input, its answers and its errors. Each schema.ts exports one as
+// `contract`, and docs/openapi.json is generated from them.
 
-/** What is used of a zod schema. */
+import { type ErrorCode, errorOf } from "./errors.ts";
+
+/** The part of a zod schema that the generator uses. */
 export interface JsonSchemaSource {
   toJSONSchema(parameters?: { io?: "input" | "output" }): object;
 }
 
 export interface Contract {
-  /** A line for lists. */
+  /** One line, for lists. */
   summary: string;
   description: string;
-  /** `person`: somebody who is signed in. `worker`: the database's own jobs; anybody may, and it does no harm. */
+  /** `person`: a signed-in user. `worker`: the database; anyone may call a worker, because a call does no harm. */
   caller: "person" | "worker";
   /** The JSON body; left out when there is none. */
   input?: JsonSchemaSource;
   /** By status. */
   answers: Record<number, { description: string; schema: JsonSchemaSource }>;
-  /** By status: the errors' codes and messages. */
+  /** By status. */
   errors: Record<number, { code: string; message: string; hint?: string }>;
+}
+
+/** The errors of a contract, from the table in errors.ts. */
+export function contractErrors(...codes: ErrorCode[]): Contract["errors"] {
+  return Object.fromEntries(
+    codes.map((code) => {
+      const { status, ...error } = errorOf(code);
+      return [status, { code, ...error }];
+    }),
+  );
 }

@@ -1,9 +1,8 @@
-// The PaymentIntent of a payment. Whoever makes it, the guest's app or the worker that charges a balance, makes the same one: its
-// idempotency key is the payment's.
+// Creates the PaymentIntent of a payment. The guest's app and money-worker both use it, with the same idempotency key.
 
-import type Stripe from "npm:stripe@23.1.0";
+import type Stripe from "stripe";
 
-export interface IntentWish {
+export interface PaymentIntentRequest {
   paymentId: string;
   bookingId: string;
   /** In minor units. */
@@ -15,20 +14,24 @@ export interface IntentWish {
   description: string;
 }
 
-/** Makes the PaymentIntent of a payment, or finds the one that was made. Its card is kept for the parts that are paid later. */
-export function createIntent(stripe: Stripe, wish: IntentWish): Promise<Stripe.PaymentIntent> {
+/** Creates the PaymentIntent, or returns the existing one. The card is saved for later payments of the same booking. */
+export function createPaymentIntent(
+  stripe: Stripe,
+  request: PaymentIntentRequest,
+): Promise<Stripe.PaymentIntent> {
+  const { paymentId, bookingId, amount, currency, isManual, customer, description } = request;
   return stripe.paymentIntents.create(
     {
-      amount: wish.amount,
-      currency: wish.currency.toLowerCase(),
-      capture_method: wish.isManual ? "manual" : "automatic",
+      amount,
+      currency: currency.toLowerCase(),
+      capture_method: isManual ? "manual" : "automatic",
       automatic_payment_methods: { enabled: true, allow_redirects: "never" },
-      customer: wish.customer,
-      description: wish.description,
+      customer,
+      description,
       setup_future_usage: "off_session",
-      transfer_group: wish.bookingId,
-      metadata: { payment_id: wish.paymentId, booking_id: wish.bookingId },
+      transfer_group: bookingId,
+      metadata: { payment_id: paymentId, booking_id: bookingId },
     },
-    { idempotencyKey: `payment:${wish.paymentId}` },
+    { idempotencyKey: `payment:${paymentId}` },
   );
 }

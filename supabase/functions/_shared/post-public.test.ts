@@ -1,11 +1,11 @@
-// Deliveries over real TLS, to a server of this machine that stands in for the public one a name leads to.
+// Deliveries over real TLS, to a local server in place of a public one.
 
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type PostOptions, postPublic } from "./post-public.ts";
 
-/** Signed by itself, for hooks.example alone, until 2126. */
+/** Self-signed, for hooks.example, until 2126. */
 const cert = `-----BEGIN CERTIFICATE-----
 MIIBojCCAUegAwIBAgIUIkqp1X0H1QTujJ1TNAgnJZ5vK8kwCgYIKoZIzj0EAwIw
 GDEWMBQGA1UEAwwNaG9va3MuZXhhbXBsZTAgFw0yNjExMjQxNTQxMzBaGA8yMTI2
@@ -38,7 +38,7 @@ async function listen(status: number, headers: Record<string, string> = {}) {
     request.on("end", () => {
       const { method, url, headers: sent } = request;
       received.push({ method, host: sent.host, path: url, body: new TextDecoder().decode(chunks[0]) });
-      response.writeHead(status, headers).end("what it says is not read");
+      response.writeHead(status, headers).end("the body is not read");
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -46,7 +46,7 @@ async function listen(status: number, headers: Record<string, string> = {}) {
   return { received, port, close: () => new Promise((resolve) => server.close(resolve)) };
 }
 
-/** A resolver that leads every name to this machine, which counts as public here. */
+/** Resolves every name to this machine, and allows it. */
 const here = (options: PostOptions = {}): PostOptions => ({
   resolve: async () => ["127.0.0.1"],
   isAllowed: () => true,
@@ -55,7 +55,7 @@ const here = (options: PostOptions = {}): PostOptions => ({
 });
 const options = { sanitizeResources: false, sanitizeOps: false };
 
-Deno.test("posts over TLS to the address it checked, by the name it was given", options, async () => {
+Deno.test("posts over TLS to the checked address, with the name of the URL", options, async () => {
   const { received, port, close } = await listen(200);
   const status = await postPublic(
     `https://hooks.example:${port}/x?y=1`,
@@ -70,18 +70,14 @@ Deno.test("posts over TLS to the address it checked, by the name it was given", 
   await close();
 });
 
-Deno.test(
-  "asks for the address once, so that a name that leads elsewhere a moment later leads nowhere",
-  options,
-  async () => {
-    const { received, port, close } = await listen(200);
-    let asked = 0;
-    const resolve = async () => (++asked === 1 ? ["127.0.0.1"] : ["169.254.169.254"]);
-    assert.equal(await postPublic(`https://hooks.example:${port}/`, {}, "{}", here({ resolve })), 200);
-    assert.deepEqual([asked, received.length], [1, 1]);
-    await close();
-  },
-);
+Deno.test("resolves the name once, so that DNS rebinding has no effect", options, async () => {
+  const { received, port, close } = await listen(200);
+  let asked = 0;
+  const resolve = async () => (++asked === 1 ? ["127.0.0.1"] : ["169.254.169.254"]);
+  assert.equal(await postPublic(`https://hooks.example:${port}/`, {}, "{}", here({ resolve })), 200);
+  assert.deepEqual([asked, received.length], [1, 1]);
+  await close();
+});
 
 Deno.test("follows no redirect", options, async () => {
   const inside = await listen(200);
@@ -91,7 +87,7 @@ Deno.test("follows no redirect", options, async () => {
   await Promise.all([close(), inside.close()]);
 });
 
-Deno.test("sends nothing to a server whose certificate is for another name", options, async () => {
+Deno.test("sends nothing to a server with a certificate for another name", options, async () => {
   const { received, port, close } = await listen(200);
   await assert.rejects(
     postPublic(`https://other.example:${port}/`, {}, "{}", here()),

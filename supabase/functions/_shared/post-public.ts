@@ -1,28 +1,31 @@
-// POST to a URL that somebody else chose: https, a public address, no redirect, little time, and none of the answer but its status.
+// POST requests to URLs that users chose: https only, to public addresses only, without redirects, with a short timeout, and
+// without reading the response body.
 
 import { lookup } from "node:dns/promises";
 import { request } from "node:https";
 import { isIP } from "node:net";
 import { isPublicAddress } from "./public-address.ts";
+import { timeouts, within } from "./timeout.ts";
 
 export interface PostOptions {
-  /** Addresses of a name; the system's resolver when not given. */
+  /** Returns the addresses of a name; the system's resolver by default. */
   resolve?: (name: string) => Promise<string[]>;
   isAllowed?: (address: string) => boolean;
+  /** In milliseconds. */
   timeout?: number;
-  /** Certificates to trust beside the system's, PEM. */
+  /** Certificates to trust in addition to the system's, as PEM. */
   ca?: string;
 }
 
-async function resolveBySystem(name: string): Promise<string[]> {
-  return (await lookup(name, { all: true })).map(({ address }) => address);
-}
+/** The reason of a failed delivery; safe to show to the owner of the webhook. */
+class DeliveryError extends Error {}
 
 /**
- * Resolves the name once, refuses unless every address of it is public, and connects to the first of those, so that a name
- * which leads elsewhere a moment later leads nowhere. The certificate is checked against the name.
+ * Resolves the name once, checks that every address is public, and connects to the first address. Resolving only once prevents
+ * DNS rebinding. The certificate is checked against the name.
  *
- * @throws when the address is not public, or there is no answer in time
+ * @returns the HTTP status of the response
+ * @throws when the URL is not allowed, or the server does not answer in time
  */
 export async function postPublic(
   url: string,
@@ -30,15 +33,16 @@ export async function postPublic(
   body: string,
   options: PostOptions = {},
 ): Promise<number> {
-  const { resolve = resolveBySystem, isAllowed = isPublicAddress, timeout = 10_000, ca } = options;
+  const { resolve = resolveBySystem, isAllowed = isPublicAddress, timeout = timeouts.webhook, ca } = options;
   const { protocol, hostname, port, pathname, search, host, username, password } = new URL(url);
-  if (protocol !== "https:" || username !== "" || password !== "")
-    throw new Error("the URL is not plain https");
+  if (protocol !== "https:" || username !== "" || password !== "") {
+    throw new DeliveryError("the URL is not plain https");
+  }
   const name = hostname.replace(/^\[|\]$/g, "");
-  const addresses = isIP(name) === 0 ? await resolve(name).catch(() => []) : [name];
+  const addresses = isIP(name) === 0 ? await within(timeout, resolve(name)).catch(() => []) : [name];
   const [address] = addresses;
-  if (address === undefined) throw new Error("the name does not resolve");
-  if (!addresses.every(isAllowed)) throw new Error("the address is not public");
+  if (address === undefined) throw new DeliveryError("the name does not resolve");
+  if (!addresses.every(isAllowed)) throw new DeliveryError("the address is not public");
   return new Promise<number>((done, fail) => {
     const sending = request(
       {
@@ -58,17 +62,16 @@ export async function postPublic(
         response.destroy();
       },
     );
-    const timer = setTimeout(() => sending.destroy(new Error("no answer in time")), timeout);
+    const timer = setTimeout(() => sending.destroy(new DeliveryError("no answer in time")), timeout);
     sending.on("error", (error: Error & { code?: string }) => {
       clearTimeout(timer);
-      fail(
-        new Error(
-          error.message === "no answer in time"
-            ? error.message
-            : `no connection (${error.code ?? "refused"})`,
-        ),
-      );
+      const reason = new DeliveryError(`no connection (${error.code ?? "refused"})`);
+      fail(error instanceof DeliveryError ? error : reason);
     });
     sending.end(body);
   });
+}
+
+async function resolveBySystem(name: string): Promise<string[]> {
+  return (await lookup(name, { all: true })).map(({ address }) => address);
 }

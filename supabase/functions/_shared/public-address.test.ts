@@ -9,6 +9,11 @@ Deno.test("addresses of the public internet are public", () => {
     "172.15.255.255",
     "172.32.0.1",
     "192.167.1.1",
+    "100.63.255.255",
+    "100.128.0.1",
+    "223.255.255.255",
+    "2001:200::1",
+    "2400:cb00::1",
     "2606:4700::1111",
     "2a00:1450:4001:81b::200e",
   ]) {
@@ -16,7 +21,7 @@ Deno.test("addresses of the public internet are public", () => {
   }
 });
 
-Deno.test("addresses of our own networks, and what is none, are not", () => {
+Deno.test("special addresses, and strings that are not addresses, are not public", () => {
   const own = [
     ...[
       "127.0.0.1",
@@ -50,12 +55,21 @@ Deno.test("addresses of our own networks, and what is none, are not", () => {
       "ff02::1",
     ],
     ...["2001:db8::1", "2001::1", "2002:7f00:1::", "3fff::1", "100::1"],
+    // IPv4-mapped, IPv4-compatible, IPv4-translated, NAT64 (both prefixes), 6to4 of 10.0.0.1
+    ...["::ffff:10.0.0.1", "::ffff:7f00:1", "::127.0.0.1", "::ffff:0:8.8.8.8"],
+    ...["64:ff9b::a9fe:a9fe", "64:ff9b::8.8.8.8", "64:ff9b:1::a00:1", "2002:a00:1::1"],
+    // carrier-grade NAT, link-local, unique local, site-local and multicast at the ends of their ranges
+    ...["100.64.0.0", "100.127.255.255", "169.254.0.0", "fe80::", "febf::1", "fc00::", "fdff:ffff::1"],
+    ...["fec0::1", "239.255.255.255", "ff00::", "ff0e::1"],
+    // reserved, 6to4 relays, benchmarking, ORCHID, segment routing, unassigned
+    ...["240.0.0.1", "192.88.99.1", "198.19.255.255", "2001:2::1", "2001:20::1", "2001:1ff::1"],
+    ...["5f00::1", "4000::1", "1fff::1", "200::1"],
     ...["", "localhost", "2130706433", "0x7f.1", "127.1", "example.com"],
   ];
   for (const address of own) assert.equal(isPublicAddress(address), false, address);
 });
 
-Deno.test("a name that leads to a private address, even among others, is refused before anything is sent", async () => {
+Deno.test("a name with a private address among its addresses is refused before anything is sent", async () => {
   const to = (addresses: string[]) => ({ resolve: async () => addresses });
   const refused = { message: "the address is not public" };
   await assert.rejects(postPublic("https://hooks.example/x", {}, "{}", to(["127.0.0.1"])), refused);

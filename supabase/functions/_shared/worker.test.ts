@@ -24,7 +24,7 @@ Deno.test("works until the queue is empty", async () => {
   assert.deepEqual(queue.finished, [1, 2, 3, 4, 5]);
 });
 
-Deno.test("answers a call that comes meanwhile at once, and looks again for it", async () => {
+Deno.test("answers 202 while it is running, and checks the queue again", async () => {
   const waiting = jobs(1);
   const queue = queueOf(waiting);
   const [release, released] = (() => {
@@ -39,7 +39,7 @@ Deno.test("answers a call that comes meanwhile at once, and looks again for it",
   assert.deepEqual(await (await first).json(), { done: 2, failed: 0 });
 });
 
-Deno.test("does so many jobs at a time and no more", async () => {
+Deno.test("runs at most `concurrency` jobs at the same time", async () => {
   let now = 0;
   let most = 0;
   const work = async () => {
@@ -51,7 +51,7 @@ Deno.test("does so many jobs at a time and no more", async () => {
   assert.equal(most, 3);
 });
 
-Deno.test("takes nothing more when its time is up", async () => {
+Deno.test("takes no further batch after its time budget", async () => {
   let time = 0;
   const work = async () => {
     time += 10;
@@ -61,14 +61,14 @@ Deno.test("takes nothing more when its time is up", async () => {
   assert.deepEqual(queue.finished, [1, 2, 3]);
 });
 
-Deno.test("says when a job was another's by the time it was done", async () => {
+Deno.test("logs a job that another worker took in the meantime", async () => {
   const logged: string[] = [];
   const queue = { ...queueOf(jobs(1)), finish: async () => false };
   await createWorker({ queue, work: async () => {}, log: (message) => logged.push(message) })(call());
   assert.deepEqual(logged, ["job 1: taken by another worker meanwhile"]);
 });
 
-Deno.test("fails a job that hangs, and does the others", async () => {
+Deno.test("fails a job that hangs, and runs the others", async () => {
   const queue = queueOf(jobs(3), 3);
   const work = (job: Job) => (job.job_id === 2 ? new Promise<void>(() => {}) : Promise.resolve());
   const worker = createWorker({ queue, work, log: () => {}, patience: 20 });
@@ -76,7 +76,7 @@ Deno.test("fails a job that hangs, and does the others", async () => {
   assert.deepEqual([queue.finished, queue.failed], [[1, 3], ["2: took too long"]]);
 });
 
-Deno.test("answers at once who asks for that, and works on", async () => {
+Deno.test("answers 202 at once for `Prefer: respond-async`, and continues", async () => {
   const queue = queueOf(jobs(3));
   const waited: Promise<unknown>[] = [];
   const worker = createWorker({
@@ -92,7 +92,7 @@ Deno.test("answers at once who asks for that, and works on", async () => {
   assert.deepEqual(queue.finished, [1, 2, 3]);
 });
 
-Deno.test("logs a queue that cannot be reached, and works at the next call", async () => {
+Deno.test("logs a queue that cannot be reached, and recovers at the next call", async () => {
   const logged: string[] = [];
   const waited: Promise<unknown>[] = [];
   const queue = queueOf(jobs(1));
@@ -111,7 +111,7 @@ Deno.test("logs a queue that cannot be reached, and works at the next call", asy
   assert.deepEqual(await (await worker(call())).json(), { done: 1, failed: 0 });
 });
 
-Deno.test("answers POST alone", async () => {
+Deno.test("refuses other methods than POST", async () => {
   const worker = createWorker({ queue: queueOf([]), work: async () => {}, log: () => {} });
   assert.equal((await worker(new Request("http://functions/worker"))).status, 405);
 });

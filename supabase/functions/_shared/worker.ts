@@ -1,38 +1,42 @@
-// What every worker does: take jobs, do them, end or fail them. A queue is work in the database: see
-// supabase/migrations/20261124000100_extend_jobs.sql.
+// Workers: each takes jobs from a queue in the database, performs them, and reports success or failure.
 
-/** A job as take_jobs returns it; `attempt` is the fencing token that ends it. */
+import { anyone } from "./authenticate.ts";
+import { describeError } from "./describe-error.ts";
+import { serve } from "./serve.ts";
+import { within } from "./timeout.ts";
+
+/** A job as `take_jobs` returns it. `attempt` is the fencing token: only the latest attempt can finish the job. */
 export interface Job {
   job_id: number;
   attempt: number;
   message: unknown;
 }
 
-/** A queue as a worker sees it; queue.ts gives the real ones. */
+/** The queue of a worker; queue.ts implements it. */
 export interface Queue {
   take(): Promise<Job[]>;
-  /** False when another worker has taken the job since. */
+  /** False when another worker has taken the job in the meantime. */
   finish(job: Job): Promise<boolean>;
-  /** @param final it can never be done: no further attempt */
-  fail(job: Job, error: string, final: boolean): Promise<void>;
+  /** @param isFinal whether the job must not be retried */
+  fail(job: Job, error: string, isFinal: boolean): Promise<void>;
 }
 
-/** Thrown for a job that no further attempt can do. */
-export class HopelessError extends Error {}
+/** Thrown for a job that would fail on every further attempt. */
+export class PermanentError extends Error {}
 
 export interface WorkerOptions {
   queue: Queue;
-  /** Does one job. It may be done again after a crash, so doing it twice must have the effect of once. */
+  /** Performs one job. After a crash the job runs again, so it must be idempotent. */
   work(job: Job): Promise<void>;
   log(message: string): void;
-  /** Jobs of a batch that are done at the same time. */
+  /** How many jobs of a batch run at the same time. */
   concurrency?: number;
-  /** Milliseconds after which no further batch is taken, so that the platform's limit meets no job; what is left is taken at the next call. */
+  /** Milliseconds after which the worker takes no further batch, to end before the platform's time limit. */
   budget?: number;
-  /** Milliseconds after which a job that has not ended counts as failed, so that one that hangs holds up no other: a batch must end within its lease. */
+  /** Milliseconds after which a running job counts as failed. A batch must end before its lease expires. */
   patience?: number;
   now?: () => number;
-  /** Keeps the function alive for work that goes on after the answer; the platform's when not given. */
+  /** Keeps the function alive for work after the response; by default the platform's `waitUntil`. */
   waitUntil?: (work: Promise<unknown>) => void;
 }
 
@@ -41,9 +45,8 @@ declare global {
 }
 
 /**
- * Answers a call with how many jobs were done and how many failed, once the queue is empty; with 202 at once when it asks for that
- * (`Prefer: respond-async`, RFC 7240), as the database does, which sends no other request while it waits for an answer. Calls that
- * come meanwhile are answered with 202 too: the one that works looks again before it ends.
+ * Answers a call with the numbers of finished and failed jobs once the queue is empty. It answers 202 at once when the caller
+ * sends `Prefer: respond-async` (RFC 7240), or when the worker is already running; it then checks the queue again before it ends.
  */
 export function createWorker(options: WorkerOptions): (request: Request) => Promise<Response> {
   const { queue, work, log, concurrency = 1, budget = 60_000, patience = 25_000, now = Date.now } = options;
@@ -57,9 +60,9 @@ export function createWorker(options: WorkerOptions): (request: Request) => Prom
       if (!(await queue.finish(job))) log(`job ${job.job_id}: taken by another worker meanwhile`);
       return true;
     } catch (error) {
-      const message = error instanceof Error ? error.message : "failed";
-      log(`job ${job.job_id}: ${message}`);
-      await queue.fail(job, message, error instanceof HopelessError).catch(() => {});
+      const reason = describeError(error);
+      log(`job ${job.job_id}: ${reason}`);
+      await queue.fail(job, reason, error instanceof PermanentError).catch(() => {});
       return false;
     }
   }
@@ -82,33 +85,27 @@ export function createWorker(options: WorkerOptions): (request: Request) => Prom
     return count;
   }
 
-  return async (request) => {
-    if (request.method !== "POST") {
-      return Response.json({ code: "method_not_allowed", message: "Use POST." }, { status: 405 });
-    }
-    if (running) {
-      calledAgain = true;
-      return Response.json({ busy: true }, { status: 202 });
-    }
-    running = true;
-    const drained = drain().finally(() => {
-      running = false;
-    });
-    if (waitUntil !== undefined && request.headers.get("prefer") === "respond-async") {
-      waitUntil(
-        drained.catch((error) => log(`worker: ${error instanceof Error ? error.message : "failed"}`)),
-      );
-      return Response.json({ busy: true }, { status: 202 });
-    }
-    return Response.json(await drained);
-  };
+  return serve({
+    authenticate: anyone,
+    log,
+    async handle(request) {
+      if (running) {
+        calledAgain = true;
+        return busy();
+      }
+      running = true;
+      const drained = drain().finally(() => {
+        running = false;
+      });
+      if (waitUntil === undefined || request.headers.get("prefer") !== "respond-async") {
+        return Response.json(await drained);
+      }
+      waitUntil(drained.catch((error) => log(`worker: ${describeError(error)}`)));
+      return busy();
+    },
+  });
 }
 
-/** @throws when the work has not ended after so many milliseconds */
-export function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("took too long")), milliseconds);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+function busy(): Response {
+  return Response.json({ busy: true }, { status: 202 });
 }

@@ -1,4 +1,4 @@
-// connect without a network: everything is for the caller, and a host without an account is told so.
+// connect without a network: it acts on the caller's account only.
 
 import assert from "node:assert/strict";
 import { createHandler, type Dependencies } from "./handler.ts";
@@ -39,7 +39,7 @@ function setUp(account: string | undefined, overrides: Partial<Dependencies> = {
 
 const onboard = { action: "onboard", return_url: "https://app.example/back" };
 
-Deno.test("makes an account once, for the caller", async () => {
+Deno.test("creates an account for the caller, once", async () => {
   const first = setUp(undefined);
   assert.deepEqual((await first.post({ ...onboard, country: "PT" })).body, {
     url: "https://stripe.example/acct_new?https://app.example/back",
@@ -50,7 +50,7 @@ Deno.test("makes an account once, for the caller", async () => {
   assert.deepEqual(again.calls, ["account of ana"]);
 });
 
-Deno.test("refuses whoever is not signed in, and a body that names somebody else", async () => {
+Deno.test("refuses callers without a valid token, and a body that names another account", async () => {
   const { post, calls } = setUp("acct_1");
   assert.equal((await post(onboard, "Bearer mallory")).status, 401);
   for (const body of [
@@ -65,7 +65,7 @@ Deno.test("refuses whoever is not signed in, and a body that names somebody else
   assert.deepEqual(calls, []);
 });
 
-Deno.test("says where onboarding stands, and leads to Stripe's dashboard once it is done", async () => {
+Deno.test("answers the status of onboarding, and the link to Stripe's dashboard after it", async () => {
   assert.deepEqual((await setUp(undefined).post({ action: "status" })).body, {
     status: "none",
     payouts_enabled: false,
@@ -82,7 +82,7 @@ Deno.test("says where onboarding stands, and leads to Stripe's dashboard once it
   });
 });
 
-Deno.test("says nothing of what Stripe said", async () => {
+Deno.test("hides the error of Stripe", async () => {
   const { post } = setUp("acct_1", { loginLink: () => Promise.reject(new Error("sk_test_secret is wrong")) });
   const { status, body } = await post({ action: "login" });
   assert.equal(status, 502);

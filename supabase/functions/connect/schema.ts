@@ -1,15 +1,15 @@
-// What connect takes and answers.
+// Input and output of connect.
 
-import { z } from "npm:zod@4.6.7";
-import type { Contract } from "../_shared/contract.ts";
+import { z } from "zod";
+import { type Contract, contractErrors } from "../_shared/contract.ts";
 
 export const bodySchema = z.discriminatedUnion("action", [
   z.strictObject({ action: z.literal("status") }),
   z.strictObject({
     action: z.literal("onboard"),
-    /** Where Stripe sends the host back to. */
+    /** The page to which Stripe sends the host back. */
     return_url: z.url({ protocol: /^https?$/ }),
-    /** ISO 3166-1 alpha-2; only the first time counts. */
+    /** ISO 3166-1 alpha-2; used only when the account is created. */
     country: z
       .string()
       .regex(/^[A-Z]{2}$/)
@@ -28,19 +28,17 @@ const answerSchema = z.union([
 ]);
 
 export const contract = {
-  summary: "Onboard a host at Stripe, and say where that stands",
-  description: "onboard and login answer a url, to be opened at once; status answers the account's state.",
+  summary: "Set up payouts at Stripe, or get their status",
+  description:
+    "onboard and login answer a url to open at once; status answers the state of the host's payout account.",
   caller: "person",
   input: bodySchema,
   answers: { 200: { description: "A url, or the state of the account.", schema: answerSchema } },
-  errors: {
-    400: {
-      code: "bad_request",
-      message: "✖ Invalid input",
-      hint: "Send JSON: { action: status | onboard | login }.",
-    },
-    401: { code: "not_signed_in", message: "You are not signed in." },
-    405: { code: "method_not_allowed", message: "Use POST." },
-    409: { code: "not_onboarded", message: "There is no payout account yet." },
-  },
+  errors: contractErrors(
+    "bad_request",
+    "not_signed_in",
+    "method_not_allowed",
+    "not_onboarded",
+    "payments_unavailable",
+  ),
 } satisfies Contract;

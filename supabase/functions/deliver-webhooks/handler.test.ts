@@ -49,7 +49,7 @@ Deno.test("the signature is HMAC-SHA256 of time and body", () => {
   );
 });
 
-Deno.test("posts the payload, signed, and notes the answer", async () => {
+Deno.test("posts the signed payload and records the attempt", async () => {
   const { run, posted, attempts, ended } = setUp(async () => 200);
   await run();
   const [url, headers, body] = posted[0] ?? [];
@@ -59,7 +59,7 @@ Deno.test("posts the payload, signed, and notes the answer", async () => {
   assert.deepEqual([attempts, ended], [[[id, 200, null]], ["finished"]]);
 });
 
-Deno.test("tries again what is answered otherwise, a redirect too", async () => {
+Deno.test("retries after any status but 2xx, including a redirect", async () => {
   for (const status of [302, 404, 410, 500]) {
     const { run, attempts, ended } = setUp(async () => status);
     await run();
@@ -70,14 +70,14 @@ Deno.test("tries again what is answered otherwise, a redirect too", async () => 
   }
 });
 
-Deno.test("tries again what cannot be reached", async () => {
+Deno.test("retries when the receiver cannot be reached", async () => {
   const { run, attempts, ended } = setUp(() => Promise.reject(new Error("the address is not public")));
   await run();
   assert.deepEqual(attempts, [[id, null, "the address is not public"]]);
   assert.deepEqual(ended, ["again: the address is not public"]);
 });
 
-Deno.test("does nothing for what was delivered, and gives up what it cannot read", async () => {
+Deno.test("skips a delivery that is done, and fails an invalid message permanently", async () => {
   const done = setUp(async () => 200, undefined, null);
   await done.run();
   assert.deepEqual([done.posted, done.ended], [[], ["finished"]]);

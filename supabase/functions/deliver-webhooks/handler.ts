@@ -1,7 +1,9 @@
-// Delivers webhooks. Jobs: queue `webhooks`, message { delivery_id }. Signed as Stripe signs: https://docs.stripe.com/webhooks/signature
+// Delivers webhooks. Jobs: queue `webhooks`, message { delivery_id }. The signature has the form of Stripe's:
+// https://docs.stripe.com/webhooks/signature
 
 import { createHmac } from "node:crypto";
-import { createWorker, HopelessError, type Queue } from "../_shared/worker.ts";
+import { describeError } from "../_shared/describe-error.ts";
+import { createWorker, PermanentError, type Queue } from "../_shared/worker.ts";
 import { messageSchema } from "./schema.ts";
 
 export interface Delivery {
@@ -10,12 +12,12 @@ export interface Delivery {
   payload: unknown;
 }
 
-/** What the worker needs of the outside; index.ts gives the real ones. */
+/** What the worker needs; index.ts provides it. */
 export interface Dependencies {
   queue: Queue;
-  /** Null when there is nothing to deliver any more. */
+  /** Null when there is nothing left to deliver. */
   deliveryToSend(id: string): Promise<Delivery | null>;
-  /** Posts to a public address and no other, follows no redirect, and returns the status. */
+  /** Posts to a public address, follows no redirect, and returns the status. */
   post(url: string, headers: Record<string, string>, body: string): Promise<number>;
   recordAttempt(id: string, status: number | null, error: string | null): Promise<void>;
   /** Milliseconds since 1970. */
@@ -23,13 +25,16 @@ export interface Dependencies {
   log(message: string): void;
 }
 
-/** The header by which the receiver knows that a body is ours, and new: HMAC-SHA256 of `t.body`, t in unix seconds. */
+/**
+ * The value of the header `staybase-signature`: HMAC-SHA256 of `t.body`, with t in seconds since 1970. It proves to the receiver
+ * that the body is authentic and recent.
+ */
 export function sign(secret: string, body: string, milliseconds: number): string {
   const t = Math.floor(milliseconds / 1000);
   return `t=${t},v1=${createHmac("sha256", secret).update(`${t}.${body}`).digest("hex")}`;
 }
 
-/** Works until the queue is empty. Anything but 2xx is tried again, signed afresh, with the same body and id. */
+/** Retries every delivery that does not answer 2xx, with the same body and id and a new signature. */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
   const { queue, deliveryToSend, post, recordAttempt, now, log } = dependencies;
   return createWorker({
@@ -38,7 +43,7 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
     concurrency: 5,
     async work(job) {
       const message = messageSchema.safeParse(job.message);
-      if (!message.success) throw new HopelessError("the message is not { delivery_id }");
+      if (!message.success) throw new PermanentError("the message is not { delivery_id }");
       const id = message.data.delivery_id;
       const delivery = await deliveryToSend(id);
       if (delivery === null) return;
@@ -52,9 +57,8 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       try {
         status = await post(delivery.url, headers, body);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : "failed";
-        await recordAttempt(id, null, reason);
-        throw new Error(reason);
+        await recordAttempt(id, null, describeError(error));
+        throw error;
       }
       const isDelivered = status >= 200 && status < 300;
       await recordAttempt(id, status, isDelivered ? null : `answered ${status}`);

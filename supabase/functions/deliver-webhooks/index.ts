@@ -1,10 +1,11 @@
-// Worker of the queue `webhooks`; the database calls it after a commit that queued something, and for what was left.
+// deliver-webhooks: the database calls it after it queued a job, and again for jobs that are left.
 
 import { postPublic } from "../_shared/post-public.ts";
-import { createQueue, serviceClient } from "../_shared/queue.ts";
+import { createQueue } from "../_shared/queue.ts";
+import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler, type Delivery } from "./handler.ts";
 
-const supabase = serviceClient();
+const supabase = createServiceClient();
 
 Deno.serve(
   createHandler({
@@ -13,7 +14,7 @@ Deno.serve(
       const { data } = await supabase.rpc("webhook_to_send", { p_delivery_id: id }).throwOnError();
       return data as Delivery | null;
     },
-    post: (url, headers, body) => postPublic(url, headers, body),
+    post: postPublic,
     async recordAttempt(id, status, error) {
       const attempt = { p_delivery_id: id, p_status: status as number, p_error: error as string };
       await supabase.rpc("record_webhook_attempt", attempt).throwOnError();

@@ -1,9 +1,9 @@
-// What deliver-webhooks reads and answers.
+// Messages and answers of deliver-webhooks.
 
-import { z } from "npm:zod@4.6.7";
+import { z } from "zod";
 import { workerContract } from "../_shared/worker-contract.ts";
 
-/** A job of the queue. */
+/** The message of a job. */
 export const messageSchema = z.object({ delivery_id: z.uuid() });
 
 export const contract = workerContract("Deliver webhooks to integrators", "webhooks");

@@ -1,7 +1,8 @@
-// money-worker without a network: what each task calls, what is tried again, and what is left to people.
+// money-worker without a network: the calls of each task, its retries and its permanent failures.
 
 import assert from "node:assert/strict";
-import { createHandler, type Dependencies, type Task } from "./handler.ts";
+import { createHandler, type Dependencies } from "./handler.ts";
+import type { Task } from "./tasks.ts";
 
 const payment_id = "00000000-0000-4000-8000-000000000001";
 const booking_id = "00000000-0000-4000-8000-000000000002";
@@ -33,7 +34,7 @@ function setUp(
       return true;
     },
     failTask: async (task, error, isFinal) =>
-      void calls.push(`fail ${task.task_id}: ${error}${isFinal ? " for good" : ""}`),
+      void calls.push(`fail ${task.task_id}: ${error}${isFinal ? " (final)" : ""}`),
     sync: {
       paymentIntent: sync("intent"),
       refund: sync("refund"),
@@ -41,7 +42,7 @@ function setUp(
       dispute: sync("dispute"),
       account: sync("account"),
     },
-    intentOf: async () => "pi_new",
+    createIntent: async () => "pi_new",
     charge: async (intent, method, key) => void calls.push(`charge ${intent} ${method} ${key}`),
     failCharge: async (id, error) => void calls.push(`charge of ${id} failed: ${error}`),
     detach: async (method) => void calls.push(`detach ${method}`),
@@ -52,10 +53,17 @@ function setUp(
       return "re_1";
     },
     failRefund: async (id, error) => void calls.push(`refund ${id} failed: ${error}`),
-    transfer: async (id) => `transferred ${id}`,
-    reverse: async (id) => `reversed ${id}`,
+    beginTransfer: async () => ({ status: "pending", amount: 100, currency: "EUR", destination: "acct_1" }),
+    createTransfer: async (id, { amount, destination }) => {
+      calls.push(`transfer ${amount} to ${destination} for ${id}`);
+      return "tr_1";
+    },
+    failTransfer: async (id, error) => void calls.push(`transfer of ${id} failed: ${error}`),
+    beginReversal: async () => ({ status: "pending", amount: 50, transfer: "tr_1" }),
+    createReversal: async (id, transfer, amount) =>
+      void calls.push(`reverse ${amount} of ${transfer} for ${id}`),
+    failReversal: async (id) => void calls.push(`reversal ${id} failed`),
     isFinal: (error) => error instanceof FinalError,
-    describe: (error) => (error instanceof Error ? error.message : "failed"),
     reasonOf: () => "The card was declined.",
     log: () => {},
     ...overrides,
@@ -65,7 +73,7 @@ function setUp(
 
 const event = (type: string, object: object) => ({ kind: "event", message: { type, object } });
 
-Deno.test("an event says only which object is looked at, a refund's and a dispute's payment first", async () => {
+Deno.test("an event only names the object to read; for refunds and disputes, the payment is read first", async () => {
   const { run, calls } = setUp([
     event("payment_intent.succeeded", { id: "pi_1", status: "canceled" }),
     event("transfer.reversed", { id: "tr_1" }),
@@ -86,7 +94,7 @@ Deno.test("an event says only which object is looked at, a refund's and a disput
   }
 });
 
-Deno.test("what may become better is tried again, what cannot is laid aside, and neither holds up the others", async () => {
+Deno.test("a temporary failure is retried, a permanent one is not, and neither blocks other tasks", async () => {
   const { run, calls } = setUp(
     [
       event("payment_intent.succeeded", { id: "pi_1" }),
@@ -97,10 +105,10 @@ Deno.test("what may become better is tried again, what cannot is laid aside, and
   );
   assert.deepEqual(await (await run()).json(), { done: 1, failed: 2 });
   assert.ok(calls.includes("fail 3: 429"));
-  assert.match(calls.find((call) => call.startsWith("fail 2")) ?? "", / for good$/);
+  assert.match(calls.find((call) => call.startsWith("fail 2")) ?? "", / \(final\)$/);
 });
 
-Deno.test("a capture or cancellation that Stripe refuses for good is whatever the intent is now", async () => {
+Deno.test("a capture or cancellation that Stripe refuses permanently saves the actual state of the intent", async () => {
   const { run, calls } = setUp([{ kind: "capture", message: { payment_intent: "pi_1" } }], {
     capture: () => Promise.reject(new FinalError("already captured")),
   });
@@ -124,7 +132,7 @@ const balance = {
   },
 };
 
-Deno.test("a balance is charged to the kept card, with a key for each try", async () => {
+Deno.test("a balance is charged to the saved card, with one idempotency key per attempt", async () => {
   const { run, calls } = setUp([balance]);
   await run();
   assert.deepEqual(calls, [
@@ -134,7 +142,7 @@ Deno.test("a balance is charged to the kept card, with a key for each try", asyn
   ]);
 });
 
-Deno.test("a card that declines is told of, one that was removed is not asked, and what was paid meanwhile is left", async () => {
+Deno.test("a declined or removed card is recorded as a failed charge; a payment that was paid meanwhile is skipped", async () => {
   const declined = setUp([balance], { charge: () => Promise.reject(new FinalError("declined")) });
   await declined.run();
   assert.deepEqual(declined.calls, [
@@ -150,7 +158,7 @@ Deno.test("a card that declines is told of, one that was removed is not asked, a
   assert.deepEqual(paid.calls, ["finish 1: ignored: captured"]);
 });
 
-Deno.test("a refund that Stripe refuses for good waits for an operator; any other trouble is tried again", async () => {
+Deno.test("a refund that Stripe refuses permanently is recorded as failed; after any other error it is retried", async () => {
   const refund = {
     kind: "refund",
     message: { refund_id: payment_id, payment_intent: "pi_1", amount: 100, booking_id },
@@ -164,4 +172,54 @@ Deno.test("a refund that Stripe refuses for good waits for an operator; any othe
   const down = setUp([refund], { createRefund: () => Promise.reject(new Error("503")) });
   await down.run();
   assert.deepEqual(down.calls, ["fail 1: 503"]);
+});
+
+Deno.test("a payout is transferred once, and a refused transfer is recorded", async () => {
+  const { run, calls } = setUp([{ kind: "transfer", subject: "po_1" }]);
+  await run();
+  assert.deepEqual(calls, ["transfer 100 to acct_1 for po_1", "sync transfer tr_1", "finish 1: applied"]);
+  const refused = setUp([{ kind: "transfer", subject: "po_1" }], {
+    createTransfer: () => Promise.reject(new FinalError("insufficient capabilities")),
+  });
+  await refused.run();
+  assert.deepEqual(refused.calls, [
+    "transfer of po_1 failed: insufficient capabilities",
+    "finish 1: failed: insufficient capabilities",
+  ]);
+  const paid = setUp([{ kind: "transfer", subject: "po_1" }], {
+    beginTransfer: async () => ({ status: "paid", amount: 100 }),
+  });
+  await paid.run();
+  assert.deepEqual(paid.calls, ["finish 1: ignored: paid"]);
+});
+
+Deno.test("a transfer that exists is never recorded as failed, even when it cannot be read", async () => {
+  const unreadable = setUp([{ kind: "transfer", subject: "po_1" }], {
+    createTransfer: async () => "tr_1",
+    sync: {
+      paymentIntent: async () => "",
+      refund: async () => "",
+      transfer: () => Promise.reject(new Error("503")),
+      dispute: async () => "",
+      account: async () => "",
+    },
+  });
+  await unreadable.run();
+  assert.deepEqual(unreadable.calls, ["fail 1: 503"]);
+});
+
+Deno.test("a transfer is reversed by the amount that the database names, and a refused reversal is recorded", async () => {
+  const { run, calls } = setUp([{ kind: "reversal", subject: "rv_1" }]);
+  await run();
+  assert.deepEqual(calls, ["reverse 50 of tr_1 for rv_1", "sync transfer tr_1", "finish 1: applied"]);
+  const refused = setUp([{ kind: "reversal", subject: "rv_1" }], {
+    createReversal: () => Promise.reject(new FinalError("already reversed")),
+  });
+  await refused.run();
+  assert.deepEqual(refused.calls, ["reversal rv_1 failed", "finish 1: failed: already reversed"]);
+  const unknown = setUp([{ kind: "reversal", subject: "rv_1" }], {
+    beginReversal: async () => ({ status: "pending", amount: 50, transfer: null }),
+  });
+  await unknown.run();
+  assert.deepEqual(unknown.calls, ["finish 1: ignored: pending"]);
 });

@@ -1,45 +1,25 @@
-// Does what private.stripe_tasks asks for: applies events, charges, captures, cancels, refunds, transfers, takes back. Whatever it does is
-// told to the database as the state of the object at Stripe, so doing it twice, or in another order, does no harm.
+// Performs the tasks of private.money_tasks: applies events, charges, captures, cancels, refunds, transfers, reverses transfers. After
+// each change it saves the state of the object at Stripe in the database, so the order and repetition of tasks do not matter.
 
-import { z } from "npm:zod@4.6.7";
+import { z } from "zod";
+import { anyone } from "../_shared/authenticate.ts";
+import { describeError } from "../_shared/describe-error.ts";
+import { serve } from "../_shared/serve.ts";
+import {
+  type ChargeTask,
+  chargeTaskSchema,
+  detachTaskSchema,
+  type EventTask,
+  eventSchema,
+  intentTaskSchema,
+  type RefundTask,
+  type ReversalRequest,
+  refundTaskSchema,
+  type Task,
+  type TransferRequest,
+} from "./tasks.ts";
 
-export const taskSchema = z.object({
-  task_id: z.number(),
-  lease: z.uuid(),
-  kind: z.string(),
-  subject: z.string(),
-  attempt: z.number(),
-  message: z.unknown(),
-});
-export type Task = z.infer<typeof taskSchema>;
-
-const eventSchema = z.object({
-  type: z.string(),
-  object: z.looseObject({ id: z.string().optional(), payment_intent: z.string().nullish() }),
-});
-const intentTaskSchema = z.object({ payment_intent: z.string() });
-const refundTaskSchema = z.object({
-  refund_id: z.uuid(),
-  payment_intent: z.string(),
-  amount: z.number().int().positive(),
-  booking_id: z.uuid(),
-});
-const chargeTaskSchema = z.object({
-  payment_id: z.uuid(),
-  status: z.string(),
-  payment_intent: z.string().nullable(),
-  booking_id: z.uuid(),
-  amount: z.number().int().positive(),
-  currency: z.string(),
-  customer: z.string(),
-  payment_method: z.string().nullable(),
-  description: z.string(),
-});
-export type ChargeTask = z.infer<typeof chargeTaskSchema> & { payment_method: string };
-const detachTaskSchema = z.object({ payment_method: z.string() });
-export type RefundTask = z.infer<typeof refundTaskSchema>;
-
-/** Objects of Stripe that the database takes over, each read afresh and told to it; the answer is what came of it. */
+/** Each reads an object from Stripe, saves its state in the database, and returns the outcome. */
 export interface Syncs {
   paymentIntent(id: string): Promise<string>;
   refund(id: string): Promise<string>;
@@ -48,64 +28,75 @@ export interface Syncs {
   account(id: string): Promise<string>;
 }
 
-/** What the worker needs of the outside; index.ts gives the real ones. */
-export interface Dependencies {
+/** The queue in the database; queue.ts implements it. */
+export interface TaskQueue {
   takeTasks(): Promise<Task[]>;
-  /** False when the lease has gone to another worker. */
+  /** False when another worker holds the lease by now. */
   finishTask(task: Task, outcome: string): Promise<boolean>;
   failTask(task: Task, error: string, isFinal: boolean): Promise<void>;
-  sync: Syncs;
-  /** Makes the PaymentIntent of a payment at Stripe, or finds it, and answers its id. */
-  intentOf(charge: ChargeTask): Promise<string>;
-  /** Charges a kept card while the guest is away. */
+}
+
+/** Changes at Stripe, and their preparation in the database; services.ts implements them. */
+export interface MoneyServices {
+  /** Creates the PaymentIntent of a payment at Stripe, or returns the id of the existing one. */
+  createIntent(charge: ChargeTask): Promise<string>;
+  /** Charges a saved card without the guest. */
   charge(paymentIntent: string, paymentMethod: string, key: string): Promise<void>;
   failCharge(paymentId: string, error: string): Promise<void>;
   detach(paymentMethod: string): Promise<void>;
   capture(paymentIntent: string): Promise<void>;
   cancel(paymentIntent: string): Promise<void>;
-  /** Makes the refund at Stripe, or finds the one that was made for this row, and answers its id. */
+  /** Creates the refund at Stripe, or returns the id of the existing one. */
   createRefund(refund: RefundTask): Promise<string>;
   failRefund(refundId: string, error: string): Promise<void>;
-  transfer(payoutId: string): Promise<string>;
-  reverse(reversalId: string): Promise<string>;
-  /** Whether Stripe will say the same for ever. */
+  beginTransfer(payoutId: string): Promise<TransferRequest>;
+  /** Creates the transfer at Stripe, or returns the id of the existing one. */
+  createTransfer(payoutId: string, request: TransferRequest): Promise<string>;
+  failTransfer(payoutId: string, error: string): Promise<void>;
+  beginReversal(reversalId: string): Promise<ReversalRequest>;
+  createReversal(reversalId: string, transfer: string, amount: number): Promise<void>;
+  failReversal(reversalId: string): Promise<void>;
+}
+
+/** What the worker needs; index.ts provides it. */
+export interface Dependencies extends TaskQueue, MoneyServices {
+  sync: Syncs;
+  /** Whether Stripe will give the same answer every time. */
   isFinal(error: unknown): boolean;
-  describe(error: unknown): string;
-  /** Why a charge failed, for the guest to read. */
+  /** The reason of a failed charge, for the guest to read. */
   reasonOf(error: unknown): string;
   log(message: string): void;
 }
 
-/** Works until nothing is due and answers how many tasks were done and how many failed. */
+/** Works until no task is due, and answers the numbers of finished and failed tasks. */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
-  return async (request) => {
-    if (request.method !== "POST") {
-      return Response.json({ code: "method_not_allowed", message: "Use POST." }, { status: 405 });
-    }
-    let done = 0;
-    let failed = 0;
-    for (;;) {
-      const tasks = await dependencies.takeTasks();
-      if (tasks.length === 0) return Response.json({ done, failed });
-      const outcomes = await Promise.all(tasks.map(attempt));
-      done += outcomes.filter((ok) => ok).length;
-      failed += outcomes.filter((ok) => !ok).length;
-    }
-  };
+  const { takeTasks, finishTask, failTask, sync, isFinal, reasonOf, log } = dependencies;
+
+  return serve({
+    authenticate: anyone,
+    log,
+    async handle() {
+      let done = 0;
+      let failed = 0;
+      for (let tasks = await takeTasks(); tasks.length > 0; tasks = await takeTasks()) {
+        const outcomes = await Promise.all(tasks.map(attempt));
+        done += outcomes.filter((isDone) => isDone).length;
+        failed += outcomes.filter((isDone) => !isDone).length;
+      }
+      return Response.json({ done, failed });
+    },
+  });
 
   async function attempt(task: Task): Promise<boolean> {
     try {
       const outcome = await perform(task);
-      if (!(await dependencies.finishTask(task, outcome))) {
-        dependencies.log(`task ${task.task_id}: another worker has it by now`);
-      }
+      if (!(await finishTask(task, outcome))) log(`task ${task.task_id}: taken by another worker meanwhile`);
       return true;
     } catch (error) {
-      const reason = dependencies.describe(error);
-      dependencies.log(`task ${task.task_id} (${task.kind}, attempt ${task.attempt}): ${reason}`);
-      // what cannot become better by waiting is laid aside at once, for somebody to look at
-      const isFinal = error instanceof z.ZodError || dependencies.isFinal(error);
-      await dependencies.failTask(task, reason, isFinal).catch(() => undefined);
+      const reason = describeError(error);
+      log(`task ${task.task_id} (${task.kind}, attempt ${task.attempt}): ${reason}`);
+      // A task that cannot succeed later is left to an operator.
+      await failTask(task, reason, error instanceof z.ZodError || isFinal(error)).catch(() => undefined);
       return false;
     }
   }
@@ -123,23 +114,22 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       case "refund":
         return refund(refundTaskSchema.parse(task.message));
       case "transfer":
-        return dependencies.transfer(task.subject);
+        return transfer(task.subject);
       case "reversal":
-        return dependencies.reverse(task.subject);
+        return reverse(task.subject);
       case "detach":
         return detach(detachTaskSchema.parse(task.message).payment_method);
       default:
-        throw new Error(`no such kind of task: ${task.kind}`);
+        throw new Error(`unknown kind of task: ${task.kind}`);
     }
   }
 
-  /** What an event says is not used but for what it is about. */
-  async function applyEvent({ type, object }: z.infer<typeof eventSchema>): Promise<string> {
-    const { sync } = dependencies;
+  /** An event only names the object to read from Stripe; its content is not used. */
+  async function applyEvent({ type, object }: EventTask): Promise<string> {
     const id = object.id ?? "";
     if (type.startsWith("payment_intent.")) return sync.paymentIntent(id);
     if (type.startsWith("refund.") || type === "charge.refund.updated") {
-      // a refund may be heard of before its payment
+      // The event of a refund can arrive before the event of its payment.
       if (typeof object.payment_intent === "string") await sync.paymentIntent(object.payment_intent);
       return sync.refund(id);
     }
@@ -152,37 +142,33 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
     return "ignored: nothing depends on it";
   }
 
-  /** A change that Stripe refuses for good was made before, or something else was: what counts is what the intent is now. */
+  /** When Stripe refuses the change, it was made before or is no longer possible. The database gets the actual state. */
   async function change(intent: string, make: (intent: string) => Promise<void>): Promise<string> {
-    await make(intent).catch((error: unknown) => {
-      if (!dependencies.isFinal(error)) throw error;
-    });
-    return dependencies.sync.paymentIntent(intent);
+    await make(intent).catch(ignoreFinal);
+    return sync.paymentIntent(intent);
   }
 
-  /** What the bank refuses is the guest's to pay; when it is tried again says the database. */
-  async function charge(task: z.infer<typeof chargeTaskSchema>, subject: string): Promise<string> {
+  /** Charges the saved card. After a decline, the database decides about the next attempt. */
+  async function charge(task: ChargeTask, subject: string): Promise<string> {
     const { payment_id, status, payment_method } = task;
     if (status !== "requires_payment") return `ignored: ${status}`;
     if (payment_method === null) {
       await dependencies.failCharge(payment_id, "The card was removed.");
       return "failed: the card was removed";
     }
-    const intent = await dependencies.intentOf({ ...task, payment_method });
+    const intent = task.payment_intent ?? (await dependencies.createIntent(task));
     try {
       await dependencies.charge(intent, payment_method, `charge:${subject}`);
     } catch (error) {
-      if (!dependencies.isFinal(error)) throw error;
-      await dependencies.failCharge(payment_id, dependencies.reasonOf(error));
+      if (!isFinal(error)) throw error;
+      await dependencies.failCharge(payment_id, reasonOf(error));
     }
-    return dependencies.sync.paymentIntent(intent);
+    return sync.paymentIntent(intent);
   }
 
-  /** A card that Stripe does not know any more is what was asked for. */
+  /** Removes a saved card. A card that Stripe does not have counts as removed. */
   async function detach(paymentMethod: string): Promise<string> {
-    await dependencies.detach(paymentMethod).catch((error: unknown) => {
-      if (!dependencies.isFinal(error)) throw error;
-    });
+    await dependencies.detach(paymentMethod).catch(ignoreFinal);
     return "applied";
   }
 
@@ -191,10 +177,41 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
     try {
       id = await dependencies.createRefund(task);
     } catch (error) {
-      if (!dependencies.isFinal(error)) throw error;
-      await dependencies.failRefund(task.refund_id, dependencies.describe(error));
-      return `failed: ${dependencies.describe(error)}`;
+      if (!isFinal(error)) throw error;
+      await dependencies.failRefund(task.refund_id, describeError(error));
+      return `failed: ${describeError(error)}`;
     }
-    return dependencies.sync.refund(id);
+    return sync.refund(id);
+  }
+
+  async function transfer(payoutId: string): Promise<string> {
+    const request = await dependencies.beginTransfer(payoutId);
+    if (request.status !== "pending") return `ignored: ${request.status}`;
+    let id: string;
+    try {
+      id = await dependencies.createTransfer(payoutId, request);
+    } catch (error) {
+      if (!isFinal(error)) throw error;
+      await dependencies.failTransfer(payoutId, describeError(error));
+      return `failed: ${describeError(error)}`;
+    }
+    return sync.transfer(id);
+  }
+
+  async function reverse(reversalId: string): Promise<string> {
+    const { status, transfer, amount } = await dependencies.beginReversal(reversalId);
+    if (status !== "pending" || typeof transfer !== "string") return `ignored: ${status}`;
+    try {
+      await dependencies.createReversal(reversalId, transfer, amount);
+    } catch (error) {
+      if (!isFinal(error)) throw error;
+      await dependencies.failReversal(reversalId);
+      return `failed: ${describeError(error)}`;
+    }
+    return sync.transfer(transfer);
+  }
+
+  function ignoreFinal(error: unknown): void {
+    if (!isFinal(error)) throw error;
   }
 }

@@ -1,98 +1,52 @@
-// Reads objects of Stripe and puts them as the database takes them over.
+// Reads objects from Stripe and saves their state in the database.
 
-import type Stripe from "npm:stripe@23.1.0";
-import { idOf } from "../_shared/stripe.ts";
+import type Stripe from "stripe";
+import { accountState } from "../_shared/stripe.ts";
+import type { Json, ServiceClient } from "../_shared/supabase.ts";
+import type { Syncs } from "./handler.ts";
+import { disputeState, intentState, refundState, transferState } from "./state.ts";
 
-/** What an object did to the platform's balance, in the balance's own currency. */
-function settlement(transaction: string | Stripe.BalanceTransaction | null | undefined) {
-  if (typeof transaction !== "object" || transaction === null) return null;
-  const { id, currency, amount, fee, net } = transaction;
-  return { id, currency, amount, fee, net };
-}
-
-/** A PaymentIntent with latest_charge.balance_transaction expanded. */
-export function intentState(intent: Stripe.PaymentIntent) {
-  const charge = typeof intent.latest_charge === "object" ? intent.latest_charge : null;
-  const settled = settlement(charge?.balance_transaction);
-  if (intent.status === "succeeded" && settled === null) {
-    throw new Error("the charge has no balance transaction yet");
-  }
+export function createSyncs(supabase: ServiceClient, stripe: Stripe): Syncs {
   return {
-    id: intent.id,
-    payment_id: intent.metadata.payment_id ?? null,
-    status: intent.status,
-    amount: intent.amount,
-    amount_received: intent.amount_received,
-    currency: intent.currency,
-    created: charge?.created ?? intent.created,
-    charge: charge?.id ?? null,
-    settlement: settled,
-    capture_before: charge?.payment_method_details?.card?.capture_before ?? null,
-    error: intent.last_payment_error?.message ?? null,
-    payment_method: methodState(intent, charge),
-  };
-}
-
-/** The card that was charged, and whether it may be charged again. */
-function methodState(intent: Stripe.PaymentIntent, charge: Stripe.Charge | null) {
-  const card = charge?.payment_method_details?.card;
-  const id = charge?.payment_method ?? null;
-  if (card === undefined || id === null) return null;
-  return {
-    id,
-    brand: card.brand ?? "card",
-    last4: card.last4 ?? "",
-    is_reusable: intent.customer !== null && intent.setup_future_usage === "off_session",
-  };
-}
-
-/** A refund with both balance transactions expanded. */
-export function refundState(refund: Stripe.Refund) {
-  return {
-    id: refund.id,
-    refund_id: refund.metadata?.refund_id ?? null,
-    payment_intent: idOf(refund.payment_intent),
-    status: refund.status,
-    amount: refund.amount,
-    created: refund.created,
-    settlement: settlement(refund.balance_transaction),
-    failure_settlement: settlement(refund.failure_balance_transaction),
-    failure_reason: refund.failure_reason ?? null,
-  };
-}
-
-export function transferState(transfer: Stripe.Transfer, reversals: Stripe.TransferReversal[]) {
-  return {
-    id: transfer.id,
-    payout_id: transfer.metadata.payout_id ?? null,
-    amount: transfer.amount,
-    currency: transfer.currency,
-    created: transfer.created,
-    balance_transaction: idOf(transfer.balance_transaction),
-    reversals: reversals.map((reversal) => ({
-      id: reversal.id,
-      reversal_id: reversal.metadata?.reversal_id ?? null,
-      amount: reversal.amount,
-      created: reversal.created,
-      balance_transaction: idOf(reversal.balance_transaction),
-    })),
-  };
-}
-
-export function disputeState(dispute: Stripe.Dispute) {
-  return {
-    id: dispute.id,
-    payment_intent: idOf(dispute.payment_intent),
-    status: dispute.status,
-    reason: dispute.reason,
-    amount: dispute.amount,
-    movements: dispute.balance_transactions.map(({ id, currency, amount, fee, net, created }) => ({
-      id,
-      currency,
-      amount,
-      fee,
-      net,
-      created,
-    })),
+    async paymentIntent(id) {
+      const intent = await stripe.paymentIntents.retrieve(id, {
+        expand: ["latest_charge.balance_transaction"],
+      });
+      const { data } = await supabase
+        .rpc("apply_payment_intent", { p_intent: intentState(intent) as Json })
+        .throwOnError();
+      return data;
+    },
+    async refund(id) {
+      const refund = await stripe.refunds.retrieve(id, {
+        expand: ["balance_transaction", "failure_balance_transaction"],
+      });
+      const { data } = await supabase
+        .rpc("apply_refund", { p_refund: refundState(refund) as Json })
+        .throwOnError();
+      return data;
+    },
+    async transfer(id) {
+      const transfer = await stripe.transfers.retrieve(id);
+      const reversals = await stripe.transfers.listReversals(id, { limit: 100 });
+      const { data } = await supabase
+        .rpc("apply_transfer", { p_transfer: transferState(transfer, reversals.data) as Json })
+        .throwOnError();
+      return data;
+    },
+    async dispute(id) {
+      const dispute = await stripe.disputes.retrieve(id);
+      const { data } = await supabase
+        .rpc("apply_dispute", { p_dispute: disputeState(dispute) as Json })
+        .throwOnError();
+      return data;
+    },
+    async account(id) {
+      const account = await stripe.accounts.retrieve(id);
+      const { data } = await supabase
+        .rpc("apply_account", { p_account: accountState(account) as Json })
+        .throwOnError();
+      return data;
+    },
   };
 }

@@ -1,11 +1,11 @@
-// payments without a network: whose word counts, and what is found again after a process was killed between two steps.
+// payments without a network: the booking decides the amount, and a repeated call finds the existing PaymentIntent.
 
 import assert from "node:assert/strict";
-import type { IntentWish } from "../_shared/payment-intent.ts";
-import { type Begun, createHandler, type Dependencies } from "./handler.ts";
+import type { PaymentIntentRequest } from "../_shared/payment-intent.ts";
+import { type BegunPayment, createHandler, type Dependencies } from "./handler.ts";
 
 const booking_id = "00000000-0000-4000-8000-000000000001";
-const begun: Begun = {
+const begun: BegunPayment = {
   booking_status: "requested",
   payment_id: "00000000-0000-4000-8000-000000000002",
   amount: 26_000,
@@ -17,14 +17,14 @@ const begun: Begun = {
 };
 
 function setUp(overrides: Partial<Dependencies> = {}) {
-  const wishes: IntentWish[] = [];
+  const requests: PaymentIntentRequest[] = [];
   const calls: string[] = [];
   const handle = createHandler({
-    userOf: async (authorization) => (authorization === "Bearer ben" ? "ben" : undefined),
+    userOf: async (authorization) => (authorization === "Bearer ben" ? { id: "ben" } : undefined),
     beginPayment: async () => begun,
     createCustomer: async () => "cus_new",
-    createIntent: async (wish) => {
-      wishes.push(wish);
+    createIntent: async (request) => {
+      requests.push(request);
       return { id: "pi_1", status: "requires_payment_method", client_secret: "pi_1_secret_x" };
     },
     retrieveIntent: async (id) => ({ id, status: "requires_capture", client_secret: `${id}_secret_x` }),
@@ -42,29 +42,29 @@ function setUp(overrides: Partial<Dependencies> = {}) {
     handle(
       new Request("http://f/", { method: "POST", headers: { authorization }, body: JSON.stringify(body) }),
     );
-  return { post, wishes, calls };
+  return { post, requests, calls };
 }
 
-Deno.test("asks Stripe for what the booking costs", async () => {
-  const { post, wishes, calls } = setUp();
+Deno.test("creates a PaymentIntent with the amount of the booking", async () => {
+  const { post, requests, calls } = setUp();
   const response = await post({ booking_id });
   assert.equal(response.status, 200);
   assert.equal((await response.json()).client_secret, "pi_1_secret_x");
   assert.deepEqual(
-    wishes.map(({ amount, currency, isManual, customer }) => [amount, currency, isManual, customer]),
+    requests.map(({ amount, currency, isManual, customer }) => [amount, currency, isManual, customer]),
     [[26_000, "EUR", true, "cus_1"]],
   );
   assert.deepEqual(calls, [`${begun.payment_id} is pi_1`]);
 });
 
-Deno.test("reads the intent that is there, and makes none", async () => {
-  const { post, wishes } = setUp({ beginPayment: async () => ({ ...begun, payment_intent: "pi_old" }) });
+Deno.test("returns the existing PaymentIntent", async () => {
+  const { post, requests } = setUp({ beginPayment: async () => ({ ...begun, payment_intent: "pi_old" }) });
   assert.equal((await (await post({ booking_id })).json()).client_secret, "pi_old_secret_x");
-  assert.equal(wishes.length, 0);
+  assert.equal(requests.length, 0);
 });
 
-Deno.test("refuses any amount or currency of a client's, and strangers", async () => {
-  const { post, wishes } = setUp();
+Deno.test("refuses an amount or currency from the client, and callers without a valid token", async () => {
+  const { post, requests } = setUp();
   for (const body of [
     { booking_id, amount: 1 },
     { booking_id, currency: "jpy" },
@@ -74,17 +74,17 @@ Deno.test("refuses any amount or currency of a client's, and strangers", async (
     assert.equal((await post(body)).status, 400);
   }
   assert.equal((await post({ booking_id }, "Bearer mallory")).status, 401);
-  assert.equal(wishes.length, 0);
+  assert.equal(requests.length, 0);
 });
 
-Deno.test("says nothing of what Stripe said", async () => {
+Deno.test("hides the error of Stripe", async () => {
   const { post } = setUp({ createIntent: () => Promise.reject(new Error("sk_test_secret is wrong")) });
   const response = await post({ booking_id });
   assert.equal(response.status, 502);
   assert.ok(!(await response.text()).includes("sk_test"));
 });
 
-Deno.test("charges a kept card that the guest names, once, and says why it was declined", async () => {
+Deno.test("charges the saved card that the guest chose once, and answers why it was declined", async () => {
   const payment_method_id = "00000000-0000-4000-8000-000000000003";
   const kept = { ...begun, payment_method: "pm_1" };
   const first = setUp({ beginPayment: async () => kept });

@@ -1,13 +1,16 @@
-// Begins the payment of a booking. Amount, currency and way of capture are the booking's; a client names the booking and nothing
-// else, and what else it sends is refused.
+// Begins the payment of a booking. The database decides amount, currency and capture method; the client names only the booking, and
+// optionally a saved card.
 
-import { z } from "npm:zod@4.6.7";
-import { answer, headers, notSignedIn, type Refusal, refuse, stripeUnavailable } from "../_shared/http.ts";
-import type { IntentWish } from "../_shared/payment-intent.ts";
+import { z } from "zod";
+import { signedIn, type UserOf } from "../_shared/authenticate.ts";
+import { apiError } from "../_shared/errors.ts";
+import { readJson } from "../_shared/json-body.ts";
+import type { PaymentIntentRequest } from "../_shared/payment-intent.ts";
+import { serve } from "../_shared/serve.ts";
 import { bodySchema } from "./schema.ts";
 
-/** What the database says of a payment; payment_id is absent when there is nothing to pay any more. */
-export const begunSchema = z.object({
+/** The answer of `begin_payment`. Without a payment_id, there is nothing to pay. */
+export const begunPaymentSchema = z.object({
   booking_status: z.string(),
   payment_id: z.uuid().optional(),
   amount: z.number(),
@@ -19,7 +22,7 @@ export const begunSchema = z.object({
   payment_method: z.string().nullish(),
   description: z.string().optional(),
 });
-export type Begun = z.infer<typeof begunSchema>;
+export type BegunPayment = z.infer<typeof begunPaymentSchema>;
 
 export interface Intent {
   id: string;
@@ -27,97 +30,75 @@ export interface Intent {
   client_secret: string | null;
 }
 
-/** What the function needs of the outside; index.ts gives the real ones. */
+/** What the handler needs; services.ts implements it. */
 export interface Dependencies {
-  /** The id of the user whose access token this is; undefined when it is nobody's. */
-  userOf(authorization: string): Promise<string | undefined>;
-  beginPayment(
-    actor: string,
-    bookingId: string,
-    paymentMethodId: string | undefined,
-  ): Promise<Begun | { refusal: Refusal }>;
-  /** Makes the guest known to Stripe, once, and answers who they are there. */
+  userOf: UserOf;
+  /** @throws `ApiError` when the database refuses */
+  beginPayment(actor: string, bookingId: string, paymentMethodId: string | undefined): Promise<BegunPayment>;
+  /** Creates the guest as a customer at Stripe, or returns the id of the existing customer. */
   createCustomer(actor: string, email: string | undefined): Promise<string>;
-  createIntent(wish: IntentWish): Promise<Intent>;
+  createIntent(request: PaymentIntentRequest): Promise<Intent>;
   retrieveIntent(id: string): Promise<Intent>;
-  /** Charges a kept card, or says why it was declined. */
+  /** Charges a saved card, or returns why it was declined. */
   confirmIntent(id: string, paymentMethod: string): Promise<Intent | { decline: string }>;
   attachIntent(paymentId: string, intentId: string): Promise<void>;
   publishableKey: string;
-  /** Where the emulator lets a person pay; undefined with Stripe itself. */
+  /** The emulator's page for the payment; undefined with Stripe itself. */
   payPage(intent: Intent): string | undefined;
   log(message: string): void;
 }
 
 /**
- * `POST { booking_id, payment_method_id? }` answers 200 with `{ payment_id, status, amount (minor units), currency, client_secret, publishable_key,
- * pay_url }`: Stripe.js confirms the client secret; `pay_url` is a page to try it on, null with a real key. The same booking
- * again gives the same PaymentIntent. With a payment_method_id that card of the guest's is charged at once: 402 when it declines.
- * 404 for another's booking or card, 409 when nothing is due, 502 when Stripe cannot be had.
+ * `POST { booking_id, payment_method_id? }` answers `{ payment_id, status, amount, currency, client_secret, publishable_key,
+ * pay_url }`, with the amount in minor units. Another call for the same booking returns the same PaymentIntent.
+ *
+ * Errors: `card_declined` for the saved card; `payments_unavailable`; 404 for a booking or card of another guest and 409 when
+ * nothing is due, from the database.
  */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
-  return async (request) => {
-    if (request.method === "OPTIONS") return new Response(null, { status: 204, headers });
-    if (request.method !== "POST")
-      return refuse({ status: 405, code: "method_not_allowed", message: "Use POST." });
-    const actor = await dependencies.userOf(request.headers.get("authorization") ?? "");
-    if (actor === undefined) return refuse(notSignedIn);
-    const body = bodySchema.safeParse(await request.json().catch(() => undefined));
-    if (!body.success) {
-      const message = z.prettifyError(body.error);
-      return refuse({
-        status: 400,
-        code: "bad_request",
-        message,
-        hint: "Send JSON: { booking_id, payment_method_id? }. Amount and currency are the booking's.",
-      });
-    }
-    const begun = await dependencies.beginPayment(actor, body.data.booking_id, body.data.payment_method_id);
-    if ("refusal" in begun) return refuse(begun.refusal);
-    const { payment_id, amount, currency } = begun;
-    if (payment_id === undefined) return answer({ payment_id: null, status: "not_needed", amount, currency });
-    try {
-      const intent = await chargedOf(
-        await intentOf(actor, body.data.booking_id, { ...begun, payment_id }),
-        begun.payment_method,
-      );
-      if ("decline" in intent) {
-        return refuse({
-          status: 402,
-          code: "card_declined",
-          message: intent.decline,
-          hint: "Try another card.",
-        });
+  const { userOf, beginPayment, publishableKey, payPage, log } = dependencies;
+  return serve({
+    cors: true,
+    authenticate: signedIn(userOf),
+    unexpected: "payments_unavailable",
+    log,
+    async handle(request, actor) {
+      const hint =
+        "Send JSON: { booking_id, payment_method_id? }. The booking has the amount and the currency.";
+      const { booking_id, payment_method_id } = await readJson(request, bodySchema, hint);
+      const begun = await beginPayment(actor.id, booking_id, payment_method_id);
+      const { payment_id, amount, currency } = begun;
+      if (payment_id === undefined) {
+        return Response.json({ payment_id: null, status: "not_needed", amount, currency });
       }
-      return answer({
+      const opened = await openIntent(actor.id, booking_id, { ...begun, payment_id });
+      const intent = await chargeSavedCard(opened, begun.payment_method);
+      return Response.json({
         payment_id,
         status: intent.status,
         amount,
         currency,
         client_secret: intent.client_secret,
-        publishable_key: dependencies.publishableKey,
-        pay_url: dependencies.payPage(intent) ?? null,
+        publishable_key: publishableKey,
+        pay_url: payPage(intent) ?? null,
       });
-    } catch (error) {
-      dependencies.log(`payment ${payment_id}: ${error instanceof Error ? error.message : "failed"}`);
-      return refuse(stripeUnavailable);
-    }
-  };
+    },
+  });
 
-  /** The intent after the card that the guest named was charged, when it still needs one. */
-  async function chargedOf(
-    intent: Intent,
-    method: string | null | undefined,
-  ): Promise<Intent | { decline: string }> {
+  /** Charges the saved card that the guest chose, if the intent still waits for a card. */
+  async function chargeSavedCard(intent: Intent, method: string | null | undefined): Promise<Intent> {
     const isOpen = intent.status === "requires_payment_method" || intent.status === "requires_confirmation";
-    return typeof method === "string" && isOpen ? dependencies.confirmIntent(intent.id, method) : intent;
+    if (typeof method !== "string" || !isOpen) return intent;
+    const charged = await dependencies.confirmIntent(intent.id, method);
+    if ("decline" in charged) throw apiError("card_declined", { message: charged.decline });
+    return charged;
   }
 
-  /** Each step may be the last one of a process that is killed: the next call finds what was made, by row and by key. */
-  async function intentOf(
+  /** Each step can be repeated after a crash: the database row and the idempotency keys lead to the same objects at Stripe. */
+  async function openIntent(
     actor: string,
     bookingId: string,
-    begun: Begun & { payment_id: string },
+    begun: BegunPayment & { payment_id: string },
   ): Promise<Intent> {
     if (typeof begun.payment_intent === "string") return dependencies.retrieveIntent(begun.payment_intent);
     const customer = begun.customer ?? (await dependencies.createCustomer(actor, begun.email ?? undefined));

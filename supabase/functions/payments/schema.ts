@@ -1,12 +1,12 @@
-// What payments takes and answers.
+// Input and output of payments.
 
-import { z } from "npm:zod@4.6.7";
-import type { Contract } from "../_shared/contract.ts";
+import { z } from "zod";
+import { type Contract, contractErrors } from "../_shared/contract.ts";
 
 export const bodySchema = z
   .strictObject({
     booking_id: z.uuid(),
-    /** One of the guest's payment_methods, to be charged at once. */
+    /** One of the guest's payment_methods, to charge at once. */
     payment_method_id: z.uuid().optional(),
   })
   .meta({ examples: [{ booking_id: "5eed0000-0000-4000-8000-000000000201" }] });
@@ -25,14 +25,17 @@ const answerSchema = z.object({
 export const contract = {
   summary: "Begin the payment of a booking",
   description:
-    "Stripe.js confirms the client_secret; pay_url is a page to try it on, null with a real key. The same booking again gives the same PaymentIntent. With payment_method_id a kept card is charged at once.",
+    "Confirm the client_secret with Stripe.js. With the Stripe emulator, pay_url is a page where you can try the payment; otherwise it is null. Another call for the same booking returns the same PaymentIntent. With payment_method_id, the saved card is charged at once.",
   caller: "person",
   input: bodySchema,
-  answers: { 200: { description: "The PaymentIntent, or status not_needed.", schema: answerSchema } },
-  errors: {
-    400: { code: "bad_request", message: "✖ Invalid input", hint: "Send JSON: { booking_id }." },
-    401: { code: "not_signed_in", message: "You are not signed in." },
-    402: { code: "card_declined", message: "Your card was declined.", hint: "Try another card." },
-    405: { code: "method_not_allowed", message: "Use POST." },
+  answers: {
+    200: { description: "The PaymentIntent, or the status not_needed.", schema: answerSchema },
   },
+  errors: contractErrors(
+    "bad_request",
+    "not_signed_in",
+    "card_declined",
+    "method_not_allowed",
+    "payments_unavailable",
+  ),
 } satisfies Contract;

@@ -1,5 +1,6 @@
-// property-photos without a stack: which bytes are an image, and what happens with those that are not.
+// property-photos without a stack: which bytes are an image, and what happens to a file that is not.
 
+import { ApiError, apiError } from "../_shared/errors.ts";
 import { createHandler, type Dependencies } from "./handler.ts";
 import { imageType } from "./image.ts";
 
@@ -35,7 +36,7 @@ const path = "00000000-0000-4000-8000-000000000001/a.png";
 function world(overrides: Partial<Dependencies> = {}) {
   const calls: string[] = [];
   const handler = createHandler({
-    userOf: async (authorization) => (authorization === "Bearer ana" ? "ana" : undefined),
+    userOf: async (authorization) => (authorization === "Bearer ana" ? { id: "ana" } : undefined),
     readObject: async () => ({ bytes: png, contentType: "image/png" }),
     replaceObject: async (_path, clean, contentType) => {
       calls.push(`replace by ${clean.length} bytes of ${contentType}`);
@@ -43,12 +44,12 @@ function world(overrides: Partial<Dependencies> = {}) {
     },
     addPhoto: async (actor) => {
       calls.push(`add by ${actor}`);
-      return { photo: { id: 1 } };
+      return { id: 1 };
     },
     discardUpload: async (actor) => {
       calls.push(`discard by ${actor}`);
-      return undefined;
     },
+    log: (message) => void calls.push(message),
     ...overrides,
   });
   const post = (body: unknown, authorization = "Bearer ana") =>
@@ -64,7 +65,7 @@ Deno.test("an image becomes a photo on behalf of the caller", async () => {
   equal(calls.join(), "add by ana");
 });
 
-Deno.test("what it tells beside the picture is taken out before it becomes a photo", async () => {
+Deno.test("metadata is removed before the image becomes a photo", async () => {
   const { calls, post } = world({
     readObject: async () => ({ bytes: commented, contentType: "image/png" }),
   });
@@ -72,7 +73,7 @@ Deno.test("what it tells beside the picture is taken out before it becomes a pho
   equal(calls.join(), "replace by 70 bytes of image/png,add by ana");
 });
 
-Deno.test("what Storage does not clean becomes no photo", async () => {
+Deno.test("an image that Storage did not replace does not become a photo", async () => {
   const { calls, post } = world({
     readObject: async () => ({ bytes: commented, contentType: "image/png" }),
     replaceObject: async () => false,
@@ -83,7 +84,14 @@ Deno.test("what Storage does not clean becomes no photo", async () => {
   equal(calls.length, 0);
 });
 
-Deno.test("what cannot be taken out is refused with the image", async () => {
+Deno.test("a photo is not added when Storage cannot read it", async () => {
+  const { calls, post } = world({ readObject: () => Promise.reject(apiError("storage_unavailable")) });
+  const response = await post({ path, alt_text: "Door" });
+  equal(response.status, 502);
+  equal(calls.length, 0);
+});
+
+Deno.test("an image whose metadata cannot be removed is refused and deleted", async () => {
   const avif = bytes("\0\0\0\x14ftypavif\0\0\0\0avif\0\0\0\x09uuid?");
   const { calls, post } = world({ readObject: async () => ({ bytes: avif, contentType: "image/avif" }) });
   const response = await post({ path, alt_text: "Door" });
@@ -92,7 +100,7 @@ Deno.test("what cannot be taken out is refused with the image", async () => {
   equal(calls.join(), "discard by ana");
 });
 
-Deno.test("what is no image is thrown away and refused", async () => {
+Deno.test("a file that is not an image is refused and deleted", async () => {
   const { calls, post } = world({
     readObject: async () => ({ bytes: bytes("<html>"), contentType: "image/png" }),
   });
@@ -102,20 +110,20 @@ Deno.test("what is no image is thrown away and refused", async () => {
   equal(calls.join(), "discard by ana");
 });
 
-Deno.test("an image of another kind than declared is no better", async () => {
+Deno.test("an image of another type than declared is refused", async () => {
   const { post } = world({
     readObject: async () => ({ bytes: png, contentType: "image/jpeg" }),
   });
   equal((await post({ path, alt_text: "Door" })).status, 415);
 });
 
-Deno.test("nobody is refused before anything is looked at", async () => {
+Deno.test("a caller without a valid token is refused before the object is read", async () => {
   const { calls, post } = world();
   equal((await post({ path, alt_text: "Door" }, "Bearer mallory")).status, 401);
   equal(calls.length, 0);
 });
 
-Deno.test("paths lead nowhere else", async () => {
+Deno.test("paths outside the property's folder are refused", async () => {
   const { calls, post } = world();
   for (const bad of ["../avatars/x.png", `${path}/../../x`, "x.png", `${path}?x=1`]) {
     equal((await post({ path: bad, alt_text: "Door" })).status, 400);
@@ -123,9 +131,9 @@ Deno.test("paths lead nowhere else", async () => {
   equal(calls.length, 0);
 });
 
-Deno.test("what the database refuses is passed on", async () => {
+Deno.test("an error of the database is passed on", async () => {
   const { post } = world({
-    addPhoto: async () => ({ refusal: { status: 404, code: "PT404", message: "no", hint: "check" } }),
+    addPhoto: () => Promise.reject(new ApiError(404, { code: "PT404", message: "no", hint: "check" })),
   });
   const response = await post({ path, alt_text: "Door" });
   equal(response.status, 404);

@@ -1,10 +1,10 @@
-// What kind of image some bytes are, by their first ones.
+// Detects the format of an image by its first bytes.
 
-/** Among so many first bytes stand the brands of an AVIF. */
+/** How many bytes are searched for the brands of an AVIF image. */
 const headLength = 32;
 
 /**
- * The MIME type of an image in one of the formats that photos may have; undefined for anything else.
+ * Returns the MIME type of a JPEG, PNG, WebP or AVIF image; undefined for anything else.
  *
  * Signatures: PNG (W3C PNG, 5.2), JPEG (ITU-T T.81, SOI and a marker), WebP (RFC 9649, 2.4), AVIF (ISO 14496-12 `ftyp` box with
  * the brand `avif` or `avis`, as major or compatible brand).

@@ -1,4 +1,4 @@
-// What is taken out of an image and what stays, by bytes put together here.
+// Which parts of an image are removed and which are kept.
 
 import assert from "node:assert/strict";
 import { withoutMetadata } from "./metadata.ts";
@@ -28,7 +28,7 @@ const adobe = segment(0xee, "Adobe\0d");
 const tables = segment(0xdb, "quantisation");
 const picture = join(segment(0xda, "scan"), bytes("pixels", [0xff, 0x00, 0xff, 0xd0], "more"));
 
-Deno.test("a JPEG loses where it was taken and keeps which side is up", () => {
+Deno.test("a JPEG loses its location and keeps its orientation", () => {
   const photo = join(
     start,
     jfif,
@@ -45,7 +45,7 @@ Deno.test("a JPEG loses where it was taken and keeps which side is up", () => {
     segment(0xc4, "tables of the second scan"),
     picture,
     end,
-    bytes("a second image, with Exif of its own"),
+    bytes("a second image with Exif data"),
   );
   assert.deepEqual(
     withoutMetadata(photo, "image/jpeg"),
@@ -64,7 +64,7 @@ Deno.test("a JPEG loses where it was taken and keeps which side is up", () => {
   );
 });
 
-Deno.test("a JPEG without metadata, or cleaned before, stays as it is", () => {
+Deno.test("a JPEG without metadata does not change, nor does one that was cleaned before", () => {
   for (const photo of [
     join(start, jfif, tables, picture, end),
     join(start, segment(0xe1, upright), tables, picture, end),
@@ -73,7 +73,7 @@ Deno.test("a JPEG without metadata, or cleaned before, stays as it is", () => {
   }
 });
 
-Deno.test("a JPEG that ends too early, or whose segments do not fit, is broken", () => {
+Deno.test("a truncated JPEG and a JPEG with invalid segments are broken", () => {
   for (const photo of [
     join(start, jfif),
     join(start, tables, picture),
@@ -84,7 +84,7 @@ Deno.test("a JPEG that ends too early, or whose segments do not fit, is broken",
   }
 });
 
-Deno.test("Exif that leads nowhere does no harm", () => {
+Deno.test("Exif with invalid offsets is removed", () => {
   for (const content of [
     "",
     "II*\0\xff\xff\xff\xff\0\0\0\0\0\0",
@@ -98,7 +98,7 @@ Deno.test("Exif that leads nowhere does no harm", () => {
 const chunk = (name: string, data: string) => bytes([0, 0, 0, data.length], name, data, "CRC!");
 const signature = bytes("\x89PNG\r\n\x1a\n");
 
-Deno.test("a PNG loses Exif, texts, the time and what follows its end", () => {
+Deno.test("a PNG loses Exif, texts, the time and the bytes after its end", () => {
   const kept = [chunk("IHDR", "size"), chunk("pHYs", "dpi"), chunk("IDAT", "pixels"), chunk("IEND", "")];
   const [head = start, dpi = start, pixels = start, iend = start] = kept;
   const photo = join(
@@ -117,7 +117,7 @@ Deno.test("a PNG loses Exif, texts, the time and what follows its end", () => {
   assert.equal(withoutMetadata(join(signature, head, pixels), "image/png"), "broken");
 });
 
-Deno.test("a WebP loses Exif and XMP, and no longer says that it has them", () => {
+Deno.test("a WebP loses Exif and XMP, and their bits in the header", () => {
   const riff = (size: number, ...chunks: Uint8Array[]) =>
     join(bytes("RIFF", [size, 0, 0, 0], "WEBP"), ...chunks);
   const part = (name: string, data: string) =>
@@ -137,7 +137,7 @@ Deno.test("a WebP loses Exif and XMP, and no longer says that it has them", () =
   assert.equal(withoutMetadata(photo.subarray(0, 40), "image/webp"), "broken");
 });
 
-Deno.test("an AVIF with metadata cannot be cleaned; one without stays as it is", () => {
+Deno.test("an AVIF with metadata cannot be cleaned; one without metadata does not change", () => {
   const box = (name: string, data: string) => bytes([0, 0, 0, data.length + 8], name, data);
   const item = (type: string) => `\0\0\0\x15infe\x02\0\0\0\0\x01\0\0${type}\0`;
   const avif = (...types: string[]) =>

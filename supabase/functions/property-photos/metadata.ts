@@ -1,14 +1,14 @@
-// Takes out of an image what it says beside the picture: where and when it was taken, by whom, with which device. A phone
-// writes the point of the front door into every photo. Kept are the pixels, their colours and which side is up.
+// Removes the metadata of an image, such as location, time, author and device: phones store the coordinates of the front door in every
+// photo. Pixels, colours and orientation are kept.
 
-/** Why an image cannot be cleaned: it is not built as its type says, or its metadata cannot be taken out. */
+/** Why an image is refused: it does not follow the format of its type, or its metadata cannot be removed. */
 export type Problem = "broken" | "metadata";
 
 /**
- * The image without metadata; the same bytes when it has none. An AVIF with metadata is a problem: offsets run through the
- * whole file, so that nothing can be taken out of its middle.
+ * Returns the image without metadata, or the same array when it has none. Metadata of AVIF cannot be removed, because offsets refer
+ * to positions in the whole file.
  *
- * @param type as `imageType` answers
+ * @param type as returned by `imageType`
  */
 export function withoutMetadata(bytes: Uint8Array, type: string): Uint8Array | Problem {
   const parts = partsOf(bytes, type);
@@ -32,8 +32,8 @@ function partsOf(bytes: Uint8Array, type: string): Uint8Array[] | Problem {
 }
 
 /**
- * JPEG (ITU-T T.81, B.1): segments up to the end of the image. Of those for applications stay JFIF, the colour profile and
- * Adobe's note on colours. What follows the end goes: phones put further images there, each with a place of its own.
+ * JPEG (ITU-T T.81, B.1): segments up to the end of the image. Of the application segments, JFIF, the colour profile and Adobe's
+ * colour transform are kept; further images after the end, which phones add with their own location, are dropped.
  */
 function jpegParts(bytes: Uint8Array): Uint8Array[] | undefined {
   const view = viewOf(bytes);
@@ -58,7 +58,7 @@ function jpegParts(bytes: Uint8Array): Uint8Array[] | undefined {
     if (!isApplication || /^(e0 JFIF\0|e2 ICC_PROFILE\0|ee Adobe)/.test(name)) parts.push(segment);
     at = end;
     if (marker !== 0xda) continue;
-    // the picture itself, up to a marker that is no restart and no escaped FF
+    // The image data ends at a marker that is neither a restart nor an escaped FF.
     while (at + 1 < bytes.length && !(bytes[at] === 0xff && !/^(0|d[0-7]|ff)$/.test(hex(bytes[at + 1]))))
       at++;
     parts.push(bytes.subarray(end, at));
@@ -72,7 +72,7 @@ function jpegOrientation(orientation: number): Uint8Array {
   return Uint8Array.of(0xff, 0xe1, 0, content.length + 2, ...content);
 }
 
-/** PNG (W3C PNG, 11): chunks of the picture, its colours, its size in the world and its animation. */
+/** PNG (W3C PNG, 11): keeps the chunks of image data, colours, physical size and animation. */
 function pngParts(bytes: Uint8Array): Uint8Array[] | undefined {
   const view = viewOf(bytes);
   const kept =
@@ -89,7 +89,7 @@ function pngParts(bytes: Uint8Array): Uint8Array[] | undefined {
   return undefined;
 }
 
-/** WebP (RFC 9649, 2.7): chunks of the picture; two bits of the first say whether there is Exif and XMP. */
+/** WebP (RFC 9649, 2.7): keeps the chunks of image data, and clears the Exif and XMP bits of the VP8X chunk. */
 function webpParts(bytes: Uint8Array): Uint8Array[] | undefined {
   const view = viewOf(bytes);
   const parts = [bytes.slice(0, 12)];
@@ -108,7 +108,7 @@ function webpParts(bytes: Uint8Array): Uint8Array[] | undefined {
   return parts.length > 1 ? parts : undefined;
 }
 
-/** AVIF (ISO 14496-12): whether `meta` lists items of Exif or XMP (`mime`), or a box is there for what anybody likes. */
+/** AVIF (ISO 14496-12): whether `meta` lists Exif or XMP (`mime`) items, or the file contains boxes with free content. */
 function avifHasMetadata(bytes: Uint8Array): boolean {
   const view = viewOf(bytes);
   for (let at = 0; at + 8 <= bytes.length; ) {
@@ -123,7 +123,7 @@ function avifHasMetadata(bytes: Uint8Array): boolean {
   return false;
 }
 
-/** The value of the tag Orientation (0x0112) in the first directory of Exif's TIFF (CIPA DC-008, 4.6), 1 where there is none. */
+/** The tag Orientation (0x0112) in the first directory of the Exif TIFF (CIPA DC-008, 4.6); 1 when there is none. */
 function orientationOf(tiff: Uint8Array): number {
   const view = viewOf(tiff);
   if (tiff.length < 14) return 1;
@@ -140,7 +140,7 @@ function orientationOf(tiff: Uint8Array): number {
   return 1;
 }
 
-/** A TIFF that says nothing but which side is up. */
+/** A TIFF that contains only the orientation. */
 function tiffOf(orientation: number): number[] {
   const header = [...codes("MM"), 0, 42, 0, 0, 0, 8];
   const entry = [0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0];

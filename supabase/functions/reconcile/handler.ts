@@ -1,7 +1,10 @@
-// Compares the ledger with Stripe's balance transactions, and fetches events that never arrived: those of the last days are
-// listed and kept like webhooks, once.
+// Compares the ledger with Stripe's balance transactions. Before that, it fetches the events of the last days that never arrived
+// and stores them.
 
-/** A line of Stripe's books. */
+import { anyone } from "../_shared/authenticate.ts";
+import { serve } from "../_shared/serve.ts";
+
+/** A balance transaction of Stripe. */
 export interface Line {
   id: string;
   net: number;
@@ -10,14 +13,14 @@ export interface Line {
   type: string;
 }
 
-/** What the function needs of the outside; index.ts gives the real ones. */
+/** What the handler needs; services.ts implements it. */
 export interface Dependencies {
-  /** Keeps the events that Stripe has had since then (seconds); answers how many were new. */
+  /** Stores the events that Stripe created since then (in seconds), and returns how many were new. */
   recoverEvents(since: number): Promise<number>;
-  /** Works off what is due, so that lines are not missing that are only late. */
+  /** Runs money-worker, so that the comparison does not report tasks that are only waiting. */
   work(): Promise<void>;
   lines(since: number): Promise<Line[]>;
-  compare(lines: Line[], since: number): Promise<unknown>;
+  compare(lines: Line[], since: number): Promise<object>;
   /** Milliseconds since 1970. */
   now(): number;
   log(message: string): void;
@@ -26,25 +29,19 @@ export interface Dependencies {
 const recoverySeconds = 3 * 86_400;
 const comparisonSeconds = 35 * 86_400;
 
-/** Answers what was compared and how many differences there are. */
+/** Answers the number of recovered events, of compared lines, and of differences. */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
-  return async (request) => {
-    if (request.method !== "POST") {
-      return Response.json({ code: "method_not_allowed", message: "Use POST." }, { status: 405 });
-    }
-    try {
+  const { recoverEvents, work, lines, compare, log } = dependencies;
+  return serve({
+    authenticate: anyone,
+    unexpected: "reconciliation_failed",
+    log,
+    async handle() {
       const now = Math.floor(dependencies.now() / 1000);
-      const recovered = await dependencies.recoverEvents(now - recoverySeconds);
-      await dependencies.work();
+      const recovered = await recoverEvents(now - recoverySeconds);
+      await work();
       const since = now - comparisonSeconds;
-      const result = await dependencies.compare(await dependencies.lines(since), since);
-      return Response.json({ recovered, ...(result as object) });
-    } catch (error) {
-      dependencies.log(`reconcile: ${error instanceof Error ? error.message : "failed"}`);
-      return Response.json(
-        { code: "not_reconciled", message: "Stripe or the database does not answer as it should." },
-        { status: 502 },
-      );
-    }
-  };
+      return Response.json({ recovered, ...(await compare(await lines(since), since)) });
+    },
+  });
 }

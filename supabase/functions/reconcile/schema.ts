@@ -1,3 +1,3 @@
-// The database calls it, so the description of the API leaves it out.
+// Only the database calls this function, so docs/openapi.json does not list it.
 
 export const contract = "unlisted";

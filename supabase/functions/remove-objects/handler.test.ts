@@ -13,7 +13,7 @@ function setUp(jobs: Job[], broken: string[] = []) {
       take: async () => waiting.splice(0, 2),
       finish: async ({ job_id }) => finished.push(job_id) > 0,
       fail: async ({ job_id }, error, final) =>
-        void failed.push(`${job_id}: ${error}${final ? ", for good" : ""}`),
+        void failed.push(`${job_id}: ${error}${final ? ", final" : ""}`),
     },
     removeObject: async (bucket, path) => {
       if (broken.includes(path)) throw new Error("storage is down");
@@ -31,7 +31,7 @@ const job = (job_id: number, path: string): Job => ({
   message: { bucket: "avatars", path },
 });
 
-Deno.test("removes what the jobs name", async () => {
+Deno.test("removes the objects of its jobs", async () => {
   const { handle, removed, finished } = setUp([job(1, "a/1.png"), job(2, "a/2.png"), job(3, "b/1.png")]);
   const response = await handle(post.clone());
   assert.deepEqual(await response.json(), { done: 3, failed: 0 });
@@ -39,14 +39,14 @@ Deno.test("removes what the jobs name", async () => {
   assert.deepEqual(finished, [1, 2, 3]);
 });
 
-Deno.test("fails a job that Storage refuses, and goes on with the others", async () => {
+Deno.test("fails a job that Storage refuses, and continues with the others", async () => {
   const { handle, finished, failed } = setUp([job(1, "a/1.png"), job(2, "a/2.png")], ["a/1.png"]);
   assert.deepEqual(await (await handle(post.clone())).json(), { done: 1, failed: 1 });
   assert.deepEqual([finished, failed], [[2], ["1: storage is down"]]);
 });
 
-Deno.test("gives up at once a message that it cannot read", async () => {
+Deno.test("fails a job with an invalid message permanently", async () => {
   const { handle, removed, failed } = setUp([{ job_id: 1, attempt: 1, message: { bucket: "avatars" } }]);
   assert.deepEqual(await (await handle(post.clone())).json(), { done: 0, failed: 1 });
-  assert.deepEqual([removed, failed], [[], ["1: the message is not { bucket, path }, for good"]]);
+  assert.deepEqual([removed, failed], [[], ["1: the message is not { bucket, path }, final"]]);
 });

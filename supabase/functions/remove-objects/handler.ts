@@ -1,17 +1,16 @@
-// Removes objects from Storage whose owner or row is gone. Jobs: queue `object_removals`, message { bucket, path }.
+// Removes objects from Storage after their owner or row was deleted. Jobs: queue `object_removals`, message { bucket, path }.
 
-import { createWorker, HopelessError, type Queue } from "../_shared/worker.ts";
+import { createWorker, PermanentError, type Queue } from "../_shared/worker.ts";
 import { messageSchema } from "./schema.ts";
 
-/** What the worker needs of the outside; index.ts gives the real ones. */
+/** What the worker needs; index.ts provides it. */
 export interface Dependencies {
   queue: Queue;
-  /** Removes one object; succeeds too when it is already gone. */
+  /** Removes one object. Succeeds when the object does not exist. */
   removeObject(bucket: string, path: string): Promise<void>;
   log(message: string): void;
 }
 
-/** Works until the queue is empty. Removing twice does no harm; a message that cannot be read is given up at once. */
 export function createHandler({
   queue,
   removeObject,
@@ -22,7 +21,7 @@ export function createHandler({
     log,
     async work(job) {
       const message = messageSchema.safeParse(job.message);
-      if (!message.success) throw new HopelessError("the message is not { bucket, path }");
+      if (!message.success) throw new PermanentError("the message is not { bucket, path }");
       await removeObject(message.data.bucket, message.data.path);
     },
   });

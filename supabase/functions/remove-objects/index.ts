@@ -1,9 +1,10 @@
-// Worker of the queue `object_removals`; the database calls it after a commit that queued something, and for what was left.
+// remove-objects: the database calls it after it queued a job, and again for jobs that are left.
 
-import { createQueue, serviceClient } from "../_shared/queue.ts";
+import { createQueue } from "../_shared/queue.ts";
+import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
 
-const supabase = serviceClient();
+const supabase = createServiceClient();
 
 Deno.serve(
   createHandler({

@@ -1,9 +1,9 @@
-// What remove-objects reads and answers.
+// Messages and answers of remove-objects.
 
-import { z } from "npm:zod@4.6.7";
+import { z } from "zod";
 import { workerContract } from "../_shared/worker-contract.ts";
 
-/** A job of the queue. */
+/** The message of a job. */
 export const messageSchema = z.object({ bucket: z.string(), path: z.string() });
 
-export const contract = workerContract("Remove objects whose owner or row is gone", "object_removals");
+export const contract = workerContract("Remove objects whose owner or row was deleted", "object_removals");

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Job } from "../_shared/worker.ts";
 import { createHandler, type Envelope } from "./handler.ts";
-import { kinds, type MailRequest, writeMail } from "./templates.ts";
+import { type MailRequest, writeMail } from "./mail.ts";
+import { templates } from "./templates.ts";
 
 const stay = {
   title: "House <by> the river",
@@ -45,7 +46,6 @@ const request = (kind: string, data: Record<string, unknown> = {}): MailRequest 
   name: "Ben",
   kind,
   message_id: "n1",
-  locale: "en",
   data: { ...stay, you_are: "guest", ...data },
   unsubscribe_token: "p.bookings.abc",
   app_url: "https://app.example",
@@ -83,7 +83,7 @@ function setUp(requests: (MailRequest | null)[], fail?: unknown) {
   };
 }
 
-Deno.test("sends a mail with what mail programs need to show it once and to unsubscribe", async () => {
+Deno.test("sends an e-mail with Message-ID and unsubscribe headers", async () => {
   const { run, sent, noted } = setUp([request("booking_confirmed")]);
   await run();
   assert.equal(sent[0]?.subject, "Confirmed: your stay at House <by> the river");
@@ -96,13 +96,13 @@ Deno.test("sends a mail with what mail programs need to show it once and to unsu
   assert.deepEqual(noted, [[]]);
 });
 
-Deno.test("sends nothing when there is nothing to send any more", async () => {
+Deno.test("sends nothing when there is nothing left to send", async () => {
   const { run, sent, noted } = setUp([null]);
   assert.deepEqual(await (await run()).json(), { done: 1, failed: 0 });
   assert.deepEqual([sent, noted], [[], []]);
 });
 
-Deno.test("notes an address that does not exist, and tries nothing again", async () => {
+Deno.test("records an address that does not exist, and does not retry", async () => {
   const { run, bounced, failed } = setUp([request("booking_confirmed")], {
     code: "EENVELOPE",
     responseCode: 550,
@@ -112,7 +112,7 @@ Deno.test("notes an address that does not exist, and tries nothing again", async
   assert.deepEqual([bounced, failed], [["ben@example.com: refused with 550"], []]);
 });
 
-Deno.test("takes a refusal of the sender for no word about the address", async () => {
+Deno.test("does not record the address when the server rejects the sender", async () => {
   const { run, bounced, failed } = setUp([request("booking_confirmed")], {
     code: "EENVELOPE",
     responseCode: 550,
@@ -123,7 +123,7 @@ Deno.test("takes a refusal of the sender for no word about the address", async (
   assert.deepEqual([bounced, failed], [[], ["the mail server: 550"]]);
 });
 
-Deno.test("tries again when the server is busy, and says nothing of the address", async () => {
+Deno.test("retries when the server is busy, without the address in the error", async () => {
   const { run, bounced, failed } = setUp([request("booking_confirmed")], {
     responseCode: 451,
     message: "451 ben@example.com: try again",
@@ -132,8 +132,8 @@ Deno.test("tries again when the server is busy, and says nothing of the address"
   assert.deepEqual([bounced, failed], [[], ["the mail server: 451"]]);
 });
 
-Deno.test("every kind has a subject and a text without gaps", () => {
-  for (const kind of kinds) {
+Deno.test("every kind has a subject and a complete text", () => {
+  for (const kind of Object.keys(templates)) {
     for (const you_are of ["guest", "host"]) {
       const mail = writeMail(request(kind, { you_are }));
       assert.doesNotMatch(`${mail.subject}${mail.text}${mail.html}`, /undefined|null|NaN|Invalid/, kind);
@@ -142,29 +142,45 @@ Deno.test("every kind has a subject and a text without gaps", () => {
   }
 });
 
-Deno.test("what people wrote is text in the HTML", () => {
+Deno.test("texts of users are escaped in the HTML", () => {
   const { html } = writeMail(request("booking_declined", { reason: '<img src="x" onerror="alert(1)">' }));
   assert.doesNotMatch(html, /<img/);
   assert.match(html, /House &lt;by&gt; the river/);
 });
 
-Deno.test("amounts are of the currency's own minor unit, times on the property's clock", () => {
-  assert.match(writeMail(request("booking_accepted")).text, /Pay €360\.00 by May 1, 2027 at 11:30/);
+Deno.test("amounts use the minor unit of their currency, times use the time zone of the property", () => {
+  assert.match(writeMail(request("booking_accepted")).text, /Pay €360\.00 by 1 May 2027 at 11:30/);
   assert.match(writeMail(request("booking_accepted", { currency: "JPY" })).text, /Pay ¥36,000 by/);
   assert.match(writeMail(request("booking_accepted", { currency: "KWD" })).text, /Pay KWD\s36\.000 by/);
 });
 
-Deno.test("money is told by what it is: a part, a refused charge of it, a payment that goes back", () => {
+Deno.test("partial payments, failed charges and refunds have texts of their own", () => {
   const text = (kind: string, data: Record<string, unknown>) => writeMail(request(kind, data)).text;
   assert.match(text("booking_confirmed", {}), /You paid €360\.00\./);
-  assert.match(text("booking_confirmed", { nights: 60 }), /You pay €360\.00 in parts: 30 nights now/);
+  assert.match(
+    text("booking_confirmed", { nights: 60 }),
+    /You pay €360\.00 in parts: the first 30 nights now/,
+  );
   assert.match(
     text("payment_failed", { amount: 1_200, expires_at: null }),
     /€12\.00 .*\n\nTry again, or with another card\./,
   );
   assert.match(
     text("refund_sent", { amount: 1_200, refund_reason: "late_payment" }),
-    /came when the booking had ended/,
+    /arrived after the booking had ended/,
   );
   assert.doesNotMatch(text("refund_sent", { amount: 1_200, refund_reason: "cancellation" }), /had ended/);
+});
+
+Deno.test("dates and amounts are English, for a reader in Portugal and a property in Lisbon too", () => {
+  const dates = { check_in: "2026-12-04", check_out: "2026-12-06", nights: 2 };
+  const accepted = request("booking_accepted", { ...dates, expires_at: "2026-06-30T23:30:00Z" });
+  const { text, html } = writeMail({ ...accepted, locale: "pt-PT" } as MailRequest);
+  for (const words of [
+    "Friday 4 December 2026 to Sunday 6 December 2026, 2 nights, 2 guests",
+    "Pay €360.00 by 1 July 2026 at 00:30 to confirm your booking.",
+  ]) {
+    assert.ok(text.includes(words), text);
+    assert.ok(html.includes(words), html);
+  }
 });

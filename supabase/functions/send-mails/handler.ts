@@ -1,9 +1,9 @@
-// Sends mails of notifications and invitations. Jobs: queue `mails`, message { notification_id }, { invitation_id } or { digest_of }.
+// Sends the e-mails of notifications and invitations. Jobs: queue `mails`, message { notification_id }, { invitation_id } or { digest_of }.
 
 import { createWorker, type Queue } from "../_shared/worker.ts";
-import { type MailRequest, unsubscribeUrl, writeMail } from "./templates.ts";
+import { type MailRequest, unsubscribeUrl, writeMail } from "./mail.ts";
 
-/** A mail as it goes to the server. */
+/** An e-mail as the mail server gets it. */
 export interface Envelope {
   from: string;
   to: string;
@@ -14,12 +14,12 @@ export interface Envelope {
   headers: Record<string, string>;
 }
 
-/** What the worker needs of the outside; index.ts gives the real ones. */
+/** What the worker needs; index.ts provides it. */
 export interface Dependencies {
   queue: Queue;
-  /** Null when there is nothing to send any more. */
+  /** Null when there is nothing left to send. */
   mailToSend(message: unknown): Promise<MailRequest | null>;
-  /** Resolves once the mail server has the mail. */
+  /** Resolves once the mail server has accepted the e-mail. */
   send(envelope: Envelope): Promise<void>;
   mailSent(message: unknown, ids: string[]): Promise<void>;
   addressBounced(email: string, reason: string): Promise<void>;
@@ -29,9 +29,8 @@ export interface Dependencies {
 }
 
 /**
- * Works until the queue is empty. A worker that dies after the server took a mail and before that was noted sends it again,
- * with the same Message-ID, by which mail programs show it once. An address that the server refuses for good is noted and the
- * job is done; every other failure is tried again.
+ * Sends every e-mail at least once; a repetition after a crash has the same Message-ID, so mail programs show it once. An address
+ * that the server rejects permanently is recorded, and the job counts as done; any other failure is retried.
  */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
   const { queue, mailToSend, send, mailSent, addressBounced, from, log } = dependencies;
@@ -61,8 +60,8 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
           },
         });
       } catch (error) {
-        const reason = refusal(error);
-        // the address must not get into a log
+        const reason = bounceReason(error);
+        // The error of the server may contain the address, which must not be logged.
         if (reason === undefined) throw new Error(`the mail server: ${codeOf(error)}`);
         await addressBounced(request.to, reason);
         return;
@@ -74,10 +73,10 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
 }
 
 /**
- * What the server said when there is no such mailbox (RFC 5321: 550, 551, 553 after RCPT); undefined for any other error, a
- * refusal of the sender too (RFC 3463: x.7.y, as "550 5.7.1 relaying denied"), which says nothing of the address.
+ * The reason when the mailbox does not exist (RFC 5321: 550, 551, 553 after RCPT); undefined for any other error. A rejection of
+ * the sender (RFC 3463: x.7.y, as in "550 5.7.1 relaying denied") does not concern the address.
  */
-function refusal(error: unknown): string | undefined {
+function bounceReason(error: unknown): string | undefined {
   const { responseCode, response, command, code } = error as Record<string, string | number | undefined>;
   const permanent =
     [550, 551, 553].includes(Number(responseCode)) &&

@@ -1,28 +1,14 @@
-// Worker of the queue `mails`. Needs SMTP_HOST and SMTP_PORT; SMTP_USER, SMTP_PASS, SMTP_SECURE and SMTP_FROM where the server asks.
+// send-mails: the database calls it after it queued a job, and again for jobs that are left. SMTP_FROM is the sender.
 
-import nodemailer from "npm:nodemailer@10.6.0";
-import { createQueue, serviceClient } from "../_shared/queue.ts";
+import { environment } from "../_shared/environment.ts";
+import { createMailTransport } from "../_shared/mail-transport.ts";
+import { createQueue } from "../_shared/queue.ts";
+import { createServiceClient, type Json } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
-import type { MailRequest } from "./templates.ts";
+import type { MailRequest } from "./mail.ts";
 
-const supabase = serviceClient();
-const env = (name: string): string | undefined => Deno.env.get(name) || undefined;
-
-const transport = nodemailer.createTransport({
-  host: env("SMTP_HOST") ?? "127.0.0.1",
-  port: Number(env("SMTP_PORT") ?? 587),
-  secure: env("SMTP_SECURE") === "true",
-  pool: true,
-  maxConnections: 5,
-  connectionTimeout: 10_000,
-  greetingTimeout: 10_000,
-  socketTimeout: 20_000,
-  ...(env("SMTP_USER") === undefined
-    ? {}
-    : { auth: { user: env("SMTP_USER") ?? "", pass: env("SMTP_PASS") ?? "" } }),
-});
-
-type Json = NonNullable<Parameters<typeof supabase.rpc<"mail_to_send">>[1]>["p_message"];
+const supabase = createServiceClient();
+const transport = createMailTransport();
 
 Deno.serve(
   createHandler({
@@ -40,7 +26,7 @@ Deno.serve(
     async addressBounced(email, reason) {
       await supabase.rpc("record_bounce", { p_email: email, p_reason: reason }).throwOnError();
     },
-    from: env("SMTP_FROM") ?? "Staybase <noreply@staybase.local>",
+    from: environment("SMTP_FROM") ?? "Staybase <noreply@staybase.local>",
     log: console.error,
   }),
 );

@@ -1,5 +1,5 @@
-// What send-mails answers.
+// Answers of send-mails.
 
 import { workerContract } from "../_shared/worker-contract.ts";
 
-export const contract = workerContract("Send mails of notifications and invitations", "mails");
+export const contract = workerContract("Send the e-mails of notifications and invitations", "mails");

@@ -1,204 +1,199 @@
-// What mails say: subject, paragraphs and one button for each kind of notification; as plain text and as HTML. English; dates
-// and amounts in the reader's locale.
+// The texts of all e-mails: subject, paragraphs and one button for each kind of notification. E-mails are in English, with English
+// dates and amounts, whatever the locale of the reader.
 
-/** What public.mail_to_send returns. */
-export interface MailRequest {
-  to: string;
-  name?: string;
-  kind: string;
-  message_id: string;
-  locale: string;
-  data: Record<string, unknown>;
-  unsubscribe_token?: string;
-  app_url: string;
-  public_api_url: string;
-}
-
-export interface Mail {
-  subject: string;
-  text: string;
-  html: string;
-}
-
-interface Content {
+export interface Content {
   subject: string;
   paragraphs: string[];
   action?: { label: string; path: string };
 }
 
-type Data = Record<string, unknown>;
-type Template = (data: Data, locale: string) => Content;
+export type Data = Record<string, unknown>;
+export type Template = (data: Data) => Content;
 
 const text = (data: Data, name: string): string => String(data[name] ?? "");
 const isHost = (data: Data): boolean => data.you_are === "host";
 
-/** A day (YYYY-MM-DD), in words. */
-function day(data: Data, name: string, locale: string): string {
+/** English words for a part of a date. Joining the parts here keeps the commas of different ICU versions out. */
+const words = (date: Date, options: Intl.DateTimeFormatOptions): string =>
+  new Intl.DateTimeFormat("en-GB", options).format(date);
+
+/** A date (YYYY-MM-DD), as in "Friday 4 December 2026". */
+function day(data: Data, name: string): string {
   const date = new Date(`${text(data, name)}T12:00:00Z`);
-  return new Intl.DateTimeFormat(locale, { dateStyle: "full", timeZone: "UTC" }).format(date);
+  const weekday = words(date, { weekday: "long", timeZone: "UTC" });
+  return `${weekday} ${words(date, { dateStyle: "long", timeZone: "UTC" })}`;
 }
 
-/** An instant, in words, on the clock of the property. */
-function moment(data: Data, name: string, locale: string): string {
-  const options = {
-    dateStyle: "long",
-    timeStyle: "short",
-    timeZone: text(data, "time_zone") || "UTC",
-  } as const;
-  return new Intl.DateTimeFormat(locale, options).format(new Date(text(data, name)));
+/** An instant in the time zone of the property, as in "4 December 2026 at 11:30". */
+function moment(data: Data, name: string): string {
+  const date = new Date(text(data, name));
+  const timeZone = text(data, "time_zone") || "UTC";
+  return `${words(date, { dateStyle: "long", timeZone })} at ${words(date, { timeStyle: "short", timeZone })}`;
 }
 
-/** An amount in minor units. */
-function amount(data: Data, name: string, locale: string): string {
-  const format = new Intl.NumberFormat(locale, {
-    style: "currency",
-    currency: text(data, "currency") || "USD",
-  });
+/** An amount in minor units, with its currency. */
+function amount(data: Data, name: string): string {
+  const currency = text(data, "currency") || "USD";
+  const format = new Intl.NumberFormat("en", { style: "currency", currency });
   return format.format(Number(data[name]) / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
 
-const stay = (data: Data, locale: string): string =>
-  `${day(data, "check_in", locale)} to ${day(data, "check_out", locale)}, ${text(data, "nights")} night${data.nights === 1 ? "" : "s"}, ${text(data, "guests")} guest${data.guests === 1 ? "" : "s"}`;
-/** What was paid to confirm: a stay of more than 30 nights is paid in parts. */
-const paid = (data: Data, locale: string): string => {
-  const total = amount(data, "guest_total", locale);
+const count = (data: Data, name: string, noun: string): string =>
+  `${text(data, name)} ${noun}${data[name] === 1 ? "" : "s"}`;
+const stay = (data: Data): string =>
+  `${day(data, "check_in")} to ${day(data, "check_out")}, ${count(data, "nights", "night")}, ${count(data, "guests", "guest")}`;
+
+/** The payment that confirmed a booking. A stay of more than 30 nights is paid in parts. */
+const paid = (data: Data): string => {
+  const total = amount(data, "guest_total");
   return Number(data.nights) > 30
-    ? `You pay ${total} in parts: 30 nights now, and each 30 further ones before they begin.`
+    ? `You pay ${total} in parts: the first 30 nights now, and every further 30 nights before they begin.`
     : `You paid ${total}.`;
 };
 const reason = (data: Data): string[] =>
   text(data, "reason") === "" ? [] : [`They wrote: “${text(data, "reason")}”`];
 const booking = (label: string, data: Data) => ({ label, path: `/bookings/${text(data, "booking_id")}` });
+/** The name of the other person of the booking. */
 const other = (data: Data): string => text(data, isHost(data) ? "guest_name" : "host_name");
+const canceller = (data: Data): string => {
+  if (data.actor === data.you_are) return "you";
+  return data.actor === "guest" || data.actor === "host" ? other(data) : "support";
+};
+const until = (time: string): string => (time === "" ? "" : ` until ${time}`);
+const duties: Record<string, string> = {
+  calendar: "You would see and edit its calendar.",
+  calendar_and_messages: "You would edit its calendar and answer its guests.",
+  full: "You would manage everything except payouts and taxes.",
+};
 
-const templates: Record<string, Template> = {
-  booking_requested: (data, locale) => ({
+export const templates: Record<string, Template> = {
+  booking_requested: (data) => ({
     subject: `${text(data, "guest_name")} would like to stay at ${text(data, "title")}`,
     paragraphs: [
-      stay(data, locale),
-      `Please answer by ${moment(data, "expires_at", locale)}; after that the request ends and the nights are free again.`,
+      stay(data),
+      `Please answer by ${moment(data, "expires_at")}. After that, the request expires and the nights become available again.`,
     ],
     action: booking("Accept or decline", data),
   }),
-  booking_accepted: (data, locale) => ({
+  booking_accepted: (data) => ({
     subject: `Your request was accepted: ${text(data, "title")}`,
     paragraphs: [
-      stay(data, locale),
-      `Pay ${amount(data, "guest_total", locale)} by ${moment(data, "expires_at", locale)} to confirm; the nights are held for you until then.`,
+      stay(data),
+      `Pay ${amount(data, "guest_total")} by ${moment(data, "expires_at")} to confirm your booking. The nights are reserved for you until then.`,
     ],
     action: booking("Pay and confirm", data),
   }),
-  booking_declined: (data, locale) => ({
+  booking_declined: (data) => ({
     subject: `Your request was declined: ${text(data, "title")}`,
-    paragraphs: [stay(data, locale), ...reason(data), "You have not been charged."],
+    paragraphs: [stay(data), ...reason(data), "You have not been charged."],
   }),
-  booking_withdrawn: (data, locale) => ({
+  booking_withdrawn: (data) => ({
     subject: `${text(data, "guest_name")} withdrew the request for ${text(data, "title")}`,
-    paragraphs: [stay(data, locale), "The nights are free again."],
+    paragraphs: [stay(data), "The nights are available again."],
   }),
-  booking_expired: (data, locale) => ({
+  booking_expired: (data) => ({
     subject: `Expired: ${text(data, "title")}`,
     paragraphs: [
-      stay(data, locale),
+      stay(data),
       isHost(data)
         ? "The request was not answered in time."
-        : "It was not confirmed in time. You have not been charged.",
+        : "The booking was not confirmed in time. You have not been charged.",
     ],
   }),
-  booking_confirmed: (data, locale) => ({
+  booking_confirmed: (data) => ({
     subject: isHost(data)
       ? `Confirmed: ${text(data, "guest_name")} stays at ${text(data, "title")}`
       : `Confirmed: your stay at ${text(data, "title")}`,
     paragraphs: [
-      stay(data, locale),
+      stay(data),
       isHost(data)
         ? "You can now see each other's phone number and e-mail address."
-        : `${paid(data, locale)} The exact address is in the booking; we send the arrival details 48 hours before check-in.`,
+        : `${paid(data)} Your booking shows the exact address. We will send you the arrival details 48 hours before check-in.`,
     ],
     action: booking("See the booking", data),
   }),
-  booking_cancelled: (data, locale) => ({
-    subject: `Cancelled: ${text(data, "title")}, ${day(data, "check_in", locale)}`,
+  booking_cancelled: (data) => ({
+    subject: `Cancelled: ${text(data, "title")}, ${day(data, "check_in")}`,
     paragraphs: [
-      stay(data, locale),
-      `Cancelled by ${data.actor === data.you_are ? "you" : data.actor === "guest" || data.actor === "host" ? other(data) : "support"}.`,
+      stay(data),
+      `Cancelled by ${canceller(data)}.`,
       ...reason(data),
-      "The booking says what is refunded.",
+      "The booking shows the refund.",
     ],
     action: booking("See the booking", data),
   }),
-  booking_no_show: (data, locale) => ({
+  booking_no_show: (data) => ({
     subject: `Reported as not arrived: ${text(data, "title")}`,
-    paragraphs: [stay(data, locale), "Tell support if this is wrong."],
+    paragraphs: [stay(data), "Contact support if this is wrong."],
     action: booking("See the booking", data),
   }),
-  booking_altered: (data, locale) => ({
+  booking_altered: (data) => ({
     subject: `Changed: ${text(data, "title")}`,
-    paragraphs: [`Now: ${stay(data, locale)}`, `Total: ${amount(data, "guest_total", locale)}`],
+    paragraphs: [`New dates: ${stay(data)}`, `Total: ${amount(data, "guest_total")}`],
     action: booking("See the booking", data),
   }),
-  alteration_proposed: (data, locale) => ({
+  alteration_proposed: (data) => ({
     subject: `${other(data)} proposes a change: ${text(data, "title")}`,
     paragraphs: [
-      `Now: ${stay(data, locale)}`,
-      `Proposed: ${day(data, "new_check_in", locale)} to ${day(data, "new_check_out", locale)}, ${amount(data, "new_guest_total", locale)}`,
-      `Please answer by ${moment(data, "expires_at", locale)}.`,
+      `Current: ${stay(data)}`,
+      `Proposed: ${day(data, "new_check_in")} to ${day(data, "new_check_out")}, ${amount(data, "new_guest_total")}`,
+      `Please answer by ${moment(data, "expires_at")}.`,
     ],
     action: booking("Accept or decline", data),
   }),
-  alteration_declined: (data, locale) => ({
+  alteration_declined: (data) => ({
     subject: `${other(data)} declined the change: ${text(data, "title")}`,
-    paragraphs: [`The booking stays as it is: ${stay(data, locale)}`],
+    paragraphs: [`The booking does not change: ${stay(data)}`],
     action: booking("See the booking", data),
   }),
-  payment_failed: (data, locale) => ({
+  payment_failed: (data) => ({
     subject: `Payment failed: ${text(data, "title")}`,
     paragraphs: [
-      stay(data, locale),
-      `${amount(data, "amount", locale)} could not be charged. ${text(data, "reason")}`.trim(),
+      stay(data),
+      `${amount(data, "amount")} could not be charged. ${text(data, "reason")}`.trim(),
       text(data, "expires_at") === ""
         ? "Try again, or with another card."
-        : `Try again, or with another card, by ${moment(data, "expires_at", locale)}.`,
+        : `Try again, or with another card, by ${moment(data, "expires_at")}.`,
     ],
     action: booking("Pay", data),
   }),
-  refund_sent: (data, locale) => ({
-    subject: `Refunded: ${amount(data, "amount", locale)}`,
+  refund_sent: (data) => ({
+    subject: `Refunded: ${amount(data, "amount")}`,
     paragraphs: [
-      `For ${text(data, "title")}, ${day(data, "check_in", locale)}.`,
+      `For ${text(data, "title")}, ${day(data, "check_in")}.`,
       ...(data.refund_reason === "late_payment"
-        ? ["Your payment came when the booking had ended, and the nights were not free any more."]
+        ? ["Your payment arrived after the booking had ended, and the nights were no longer available."]
         : []),
-      "It goes back the way you paid; your bank may take some days to show it.",
+      "The money goes back the way you paid. Your bank may take a few days to show it.",
     ],
     action: booking("See the booking", data),
   }),
-  payout_sent: (data, locale) => ({
-    subject: `On its way to you: ${amount(data, "amount", locale)}`,
-    paragraphs: [`For ${text(data, "title")}, ${day(data, "check_in", locale)}.`],
+  payout_sent: (data) => ({
+    subject: `Payout sent: ${amount(data, "amount")}`,
+    paragraphs: [`For ${text(data, "title")}, ${day(data, "check_in")}.`],
     action: booking("See the booking", data),
   }),
-  check_in_details: (data, locale) => ({
+  check_in_details: (data) => ({
     subject: `Your arrival at ${text(data, "title")}`,
     paragraphs: [
-      stay(data, locale),
+      stay(data),
       `Address: ${["line1", "line2", "postal_code", "address_city", "country"]
         .map((name) => text(data, name))
         .filter(Boolean)
         .join(", ")}`,
-      `Check-in from ${text(data, "check_in_from")}${text(data, "check_in_until") === "" ? "" : ` until ${text(data, "check_in_until")}`}, check-out until ${text(data, "check_out_until")}, local time.`,
+      `Check-in from ${text(data, "check_in_from")}${until(text(data, "check_in_until"))}, check-out until ${text(data, "check_out_until")}, local time.`,
       ...(text(data, "host_phone") === ""
         ? []
         : [`${text(data, "host_name")}'s phone: ${text(data, "host_phone")}`]),
     ],
     action: booking("See the booking", data),
   }),
-  review_due: (data, locale) => ({
+  review_due: (data) => ({
     subject: isHost(data)
       ? `How was ${text(data, "guest_name")}?`
       : `How was your stay at ${text(data, "title")}?`,
     paragraphs: [
-      `Write your review by ${moment(data, "review_until", locale)}. Nobody reads it before both of you have written or the time is over.`,
+      `Write your review by ${moment(data, "review_until")}. Both reviews are published when both of you have written one, or when the time is over.`,
     ],
     action: booking("Write a review", data),
   }),
@@ -207,7 +202,7 @@ const templates: Record<string, Template> = {
     paragraphs: [
       `It is about ${isHost(data) ? text(data, "title") : `your stay at ${text(data, "title")}`}. You can answer it once, in public.`,
     ],
-    action: booking("Read it", data),
+    action: booking("Read the review", data),
   }),
   message_received: (data) => ({
     subject: `${text(data, "sender_name")} wrote to you: ${text(data, "title")}`,
@@ -217,98 +212,37 @@ const templates: Record<string, Template> = {
   property_suspended: (data) => ({
     subject: `Suspended: ${text(data, "title")}`,
     paragraphs: [
-      ...(text(data, "reason") === "" ? [] : [text(data, "reason")]),
-      "Nobody can book it until support ends this. Confirmed bookings stay.",
+      text(data, "reason"),
+      "Guests cannot book this property until support ends the suspension. Confirmed bookings remain valid.",
     ],
   }),
   account_suspended: (data) => ({
     subject: "Your account was suspended",
     paragraphs: [
-      ...(text(data, "reason") === "" ? [] : [text(data, "reason")]),
-      "Confirmed bookings stay. Answer this mail if it is a mistake.",
+      text(data, "reason"),
+      "Confirmed bookings remain valid. Reply to this e-mail if you think this is a mistake.",
     ],
   }),
   report_closed: (data) => ({
-    subject: "Your report was looked into",
+    subject: "Your report was reviewed",
     paragraphs: [text(data, "resolution")],
   }),
-  co_host_invited: (data, locale) => ({
+  co_host_invited: (data) => ({
     subject: `${text(data, "host_name")} invites you to help host ${text(data, "title")}`,
     paragraphs: [
-      {
-        calendar: "You would see and keep its calendar.",
-        calendar_and_messages: "You would keep its calendar and answer its guests.",
-        full: "You would manage everything but payouts and taxes.",
-      }[text(data, "level")] ?? "",
-      `Sign in, or sign up, with this e-mail address to accept, by ${moment(data, "expires_at", locale)}. Ignore this mail to decline.`,
+      duties[text(data, "level")] ?? "",
+      `To accept, sign in or sign up with this e-mail address by ${moment(data, "expires_at")}. To decline, ignore this e-mail.`,
     ],
     action: { label: "See the invitation", path: `/invitations/${text(data, "invitation_id")}` },
   }),
-  digest: (data, locale) => {
+  digest: (data) => {
     const items = (data.items as (Data & { kind: string })[]).map(
-      (item) => templates[item.kind]?.(item, locale).subject ?? item.kind,
+      (item) => templates[item.kind]?.(item).subject ?? item.kind,
     );
     return {
       subject: items.length === 1 ? (items[0] ?? "") : `${items.length} new notifications`,
       paragraphs: items.map((item) => `• ${item}`),
-      action: { label: "Read them", path: "/notifications" },
+      action: { label: "See your notifications", path: "/notifications" },
     };
   },
 };
-
-const escapes: Record<string, string> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-const asHtml = (value: string): string =>
-  value.replaceAll(/[&<>"']/g, (character) => escapes[character] ?? "");
-
-/** Where a reader, or their mail program (RFC 8058), ends mails of this topic; undefined for mails that cannot be turned off. */
-export function unsubscribeUrl(request: MailRequest): string | undefined {
-  const { public_api_url, unsubscribe_token } = request;
-  return unsubscribe_token === undefined
-    ? undefined
-    : `${public_api_url}/functions/v1/unsubscribe?token=${encodeURIComponent(unsubscribe_token)}`;
-}
-
-/**
- * Writes the mail of a request.
- *
- * @throws when there is no template for its kind
- */
-export function writeMail(request: MailRequest): Mail {
-  const template = templates[request.kind];
-  if (template === undefined) throw new Error(`no template for ${request.kind}`);
-  const { subject, paragraphs, action } = template(request.data, request.locale);
-  const link = action === undefined ? undefined : { ...action, url: `${request.app_url}${action.path}` };
-  const greeting = request.name === undefined ? "Hello," : `Hello ${request.name},`;
-  const unsubscribe = unsubscribeUrl(request);
-  const lines = [greeting, ...paragraphs.filter((paragraph) => paragraph !== "")];
-  return {
-    subject: subject.replaceAll(/\s+/g, " "),
-    text: [
-      ...lines,
-      ...(link === undefined ? [] : [`${link.label}: ${link.url}`]),
-      ...(unsubscribe === undefined ? [] : [`-- \nNo more mails like this: ${unsubscribe}`]),
-    ].join("\n\n"),
-    html: `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8" />
-    <meta name="color-scheme" content="light dark" />
-    <title>${asHtml(subject)}</title>
-  </head>
-  <body style="font: 16px/1.6 system-ui, sans-serif; max-width: 32rem; margin: 2rem auto; padding: 0 1rem">
-    <h1 style="font-size: 1.4rem">${asHtml(subject)}</h1>
-${lines.map((line) => `    <p>${asHtml(line).replaceAll("\n", "<br />")}</p>`).join("\n")}
-${link === undefined ? "" : `    <p><a href="${asHtml(link.url)}" style="display: inline-block; padding: 0.7rem 1.2rem; border-radius: 0.4rem; background: #14532d; color: #fff; text-decoration: none">${asHtml(link.label)}</a></p>\n`}${unsubscribe === undefined ? "" : `    <p style="opacity: 0.7; font-size: 0.85rem"><a href="${asHtml(unsubscribe)}" style="color: inherit">No more mails like this</a></p>\n`}  </body>
-</html>
-`,
-  };
-}
-
-/** The kinds that there are templates for. */
-export const kinds: string[] = Object.keys(templates);

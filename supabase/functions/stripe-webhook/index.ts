@@ -1,19 +1,16 @@
-// Stripe's events arrive here. Its address goes into the endpoint in Stripe's dashboard, its secret into STRIPE_WEBHOOK_SECRET.
+// stripe-webhook: Stripe sends its events here. Enter its address as an endpoint in Stripe's dashboard, and set
+// STRIPE_WEBHOOK_SECRET to the endpoint's secret.
 
-import { createClient } from "npm:@supabase/supabase-js@2.119.0";
-import Stripe from "npm:stripe@23.1.0";
-import type { Database, Json } from "../../../types/database.ts";
+import Stripe from "stripe";
+import { tolerance } from "../_shared/authenticate.ts";
+import { environment, required } from "../_shared/environment.ts";
 import { createStripe } from "../_shared/stripe.ts";
-import { createHandler, tolerance } from "./handler.ts";
+import { createServiceClient, type Json } from "../_shared/supabase.ts";
+import { createHandler } from "./handler.ts";
 
-const supabase = createClient<Database>(
-  Deno.env.get("SUPABASE_URL") ?? "",
-  Deno.env.get("SUPABASE_SERVICE_ROLE_KEY") ?? "",
-  { auth: { persistSession: false } },
-);
-const stripe = createStripe((name) => Deno.env.get(name));
-const secret = Deno.env.get("STRIPE_WEBHOOK_SECRET") ?? "";
-if (secret === "") throw new Error("STRIPE_WEBHOOK_SECRET is not set: see supabase/functions/.env.example");
+const supabase = createServiceClient();
+const stripe = createStripe();
+const secret = required(environment, "STRIPE_WEBHOOK_SECRET");
 const cryptography = Stripe.createSubtleCryptoProvider();
 
 Deno.serve(

@@ -1,3 +1,3 @@
-// Stripe calls it, so the description of the API leaves it out.
+// Only Stripe calls this function, so docs/openapi.json does not list it.
 
 export const contract = "unlisted";

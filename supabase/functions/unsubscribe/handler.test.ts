@@ -7,6 +7,7 @@ const handle = createHandler({
     asked.push(token);
     return token === "good" ? "messages" : null;
   },
+  log: () => {},
 });
 const call = (method: string, token: string) =>
   handle(new Request(`http://functions/unsubscribe?token=${token}`, { method }));
@@ -21,10 +22,10 @@ Deno.test("opening the link changes nothing", async () => {
 Deno.test("a POST turns the topic off", async () => {
   const response = await call("POST", "good");
   assert.equal(response.status, 200);
-  assert.match(await response.text(), /no more mails about messages/);
+  assert.match(await response.text(), /no more e-mails about messages/);
 });
 
-Deno.test("a link that is not ours is refused", async () => {
+Deno.test("an invalid link is refused", async () => {
   assert.equal((await call("POST", "bad")).status, 404);
   assert.equal((await call("DELETE", "good")).status, 405);
 });

@@ -1,32 +1,38 @@
-// The link at the end of mails. GET shows a page with a button, because programs that look through mails open links; POST, from
-// that button or from a mail program (RFC 8058, one click), turns the mails off.
+// The unsubscribe link of e-mails. GET only shows a button, because mail scanners open links; POST, from that button or from a mail
+// program (RFC 8058, one click), turns the e-mails off.
 
-/** What the function needs of the outside; index.ts gives the real ones. */
+import { anyone } from "../_shared/authenticate.ts";
+import { functionErrors } from "../_shared/errors.ts";
+import { serve } from "../_shared/serve.ts";
+
+/** What the handler needs; index.ts provides it. */
 export interface Dependencies {
-  /** Turns off the topic that a token is for, or `digest`, and returns it; null when the token is not ours. */
+  /** Turns off the topic of the token, or `digest`, and returns it; null when the token is not valid. */
   unsubscribe(token: string): Promise<string | null>;
+  log(message: string): void;
 }
 
-export function createHandler({ unsubscribe }: Dependencies): (request: Request) => Promise<Response> {
-  return async (request) => {
-    const token = new URL(request.url).searchParams.get("token") ?? "";
-    if (request.method === "GET" || request.method === "HEAD") {
+export function createHandler({ unsubscribe, log }: Dependencies): (request: Request) => Promise<Response> {
+  return serve({
+    methods: ["GET", "HEAD", "POST"],
+    authenticate: anyone,
+    log,
+    async handle(request) {
+      if (request.method !== "POST") {
+        return page(200, "Turn off these e-mails?", '<form method="post"><button>Turn off</button></form>');
+      }
+      const topic = await unsubscribe(new URL(request.url).searchParams.get("token") ?? "");
+      if (topic === null) {
+        const { status, message, hint } = functionErrors.invalid_link;
+        return page(status, message, `<p>${hint}</p>`);
+      }
       return page(
         200,
-        "No more mails like this?",
-        '<form method="post"><button>Turn them off</button></form>',
+        topic === "digest" ? "You will get no more digests." : `You will get no more e-mails about ${topic}.`,
+        "<p>You can turn them on again in the settings of the app.</p>",
       );
-    }
-    if (request.method !== "POST") return page(405, "Use the link in the mail.", "");
-    const topic = await unsubscribe(token);
-    return topic === null
-      ? page(404, "This link is not valid.", "<p>You can choose your mails in the settings of the app.</p>")
-      : page(
-          200,
-          topic === "digest" ? "You get no more digests." : `You get no more mails about ${topic}.`,
-          "<p>You can turn them on again in the settings of the app.</p>",
-        );
-  };
+    },
+  });
 }
 
 function page(status: number, title: string, body: string): Response {

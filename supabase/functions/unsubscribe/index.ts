@@ -1,9 +1,9 @@
-// The unsubscribe link of mails: see handler.ts.
+// unsubscribe: the link at the end of e-mails.
 
-import { serviceClient } from "../_shared/queue.ts";
+import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
 
-const supabase = serviceClient();
+const supabase = createServiceClient();
 
 Deno.serve(
   createHandler({
@@ -11,5 +11,6 @@ Deno.serve(
       const { data } = await supabase.rpc("unsubscribe", { p_token: token }).throwOnError();
       return data;
     },
+    log: console.error,
   }),
 );

@@ -1,3 +1,3 @@
-// The pages behind the link in mails are for people, so the description of the API leaves it out.
+// People open these pages from e-mails, so docs/openapi.json does not list them.
 
 export const contract = "unlisted";

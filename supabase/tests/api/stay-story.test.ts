@@ -80,9 +80,9 @@ const othersSeeNothing = { stranger: [], anonymous: [] };
 
 it("co-hosts of each level are invited by mail and accept", async () => {
   for (const [person, level, words] of [
-    [calendarCoHost, "calendar", "You would see and keep its calendar."],
-    [messagesCoHost, "calendar_and_messages", "You would keep its calendar and answer its guests."],
-    [fullCoHost, "full", "You would manage everything but payouts and taxes."],
+    [calendarCoHost, "calendar", "You would see and edit its calendar."],
+    [messagesCoHost, "calendar_and_messages", "You would edit its calendar and answer its guests."],
+    [fullCoHost, "full", "You would manage everything except payouts and taxes."],
   ] as const) {
     await host.client
       .from("co_host_invitations")
@@ -269,8 +269,8 @@ it("the host is paid a day after check-in, and only the host is notified", async
   const share = new Intl.NumberFormat("en", { style: "currency", currency: "EUR" }).format(
     Number(data.host_total) / 100,
   );
-  await mails.read(host, `On its way to you: ${share}`, "For House by the river");
-  expect(await newNotifications()).toEqual({ host: ["payout_sent"] });
+  await mails.read(host, `Payout sent: ${share}`, "For House by the river");
+  expect(await news()).toEqual({ host: ["payout_sent"] });
   expect(await views()).toEqual({
     ...othersSeeNothing,
     guest: ["5 messages", "booking confirmed", address, "contact of Ana", "payment captured"],
@@ -308,7 +308,7 @@ it("after check-out both sides are asked for a review, and contacts are closed",
   await mails.read(
     guest,
     "How was your stay at House by the river?",
-    "Nobody reads it before both of you have written or the time is over.",
+    "Both reviews are published when both of you have written one, or when the time is over.",
   );
   await mails.read(host, "How was Ben?", "Write your review by");
   expect(await newNotifications()).toEqual({ guest: ["review_due"], host: ["review_due"] });
@@ -459,10 +459,11 @@ it("a cancellation notifies both sides, a refund notifies the guest, and later n
     .select("amount")
     .eq("booking_id", stay)
     .throwOnError();
-  const date = new Intl.DateTimeFormat("en", { dateStyle: "full", timeZone: "UTC" }).format(
-    new Date(dayAhead(60)),
+  const [day = ""] = new Date(Date.now() + 60 * 86_400_000).toISOString().split("T");
+  const [weekday, date] = [{ weekday: "long" } as const, { dateStyle: "long" } as const].map((options) =>
+    new Intl.DateTimeFormat("en-GB", { ...options, timeZone: "UTC" }).format(new Date(day)),
   );
-  const subject = `Cancelled: House by the river, ${date}`;
+  const subject = `Cancelled: House by the river, ${weekday} ${date}`;
   for (const person of [host, messagesCoHost, fullCoHost])
     await mails.read(person, subject, "Cancelled by Ben.");
   await mails.read(guest, subject, "Cancelled by you.");

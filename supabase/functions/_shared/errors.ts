@@ -1,0 +1,106 @@
+// Every error code that Edge Functions define. Errors of the database keep the code that the database gave them.
+
+interface ErrorDefinition {
+  status: number;
+  message: string;
+  hint?: string;
+}
+
+export const functionErrors = {
+  bad_request: { status: 400, message: "The request body is not valid." },
+  bad_signature: { status: 400, message: "The Stripe signature is missing, wrong or expired." },
+  not_an_event: { status: 400, message: "The request body is not a Stripe event." },
+  not_signed_in: {
+    status: 401,
+    message: "You are not signed in.",
+    hint: "Send the access token as Authorization: Bearer ...",
+  },
+  card_declined: { status: 402, message: "Your card was declined.", hint: "Try another card." },
+  invalid_link: {
+    status: 404,
+    message: "This link is not valid.",
+    hint: "You can choose which e-mails you receive in the settings of the app.",
+  },
+  method_not_allowed: { status: 405, message: "This function does not support this HTTP method." },
+  not_onboarded: {
+    status: 409,
+    message: "You do not have a payout account yet.",
+    hint: "Send { action: onboard, return_url } first.",
+  },
+  body_too_large: { status: 413, message: "The request body is too large." },
+  not_an_image: {
+    status: 415,
+    message: "The file is not an image of its declared content type.",
+    hint: "Upload a JPEG, PNG, WebP or AVIF file with the matching content type to a new path.",
+  },
+  image_has_metadata: {
+    status: 415,
+    message: "The AVIF image contains metadata, which may include its location.",
+    hint: "Save the image without metadata, or as JPEG, PNG or WebP, and upload it to a new path.",
+  },
+  internal_error: {
+    status: 500,
+    message: "The server could not process the request.",
+    hint: "Try again. If the error persists, contact support.",
+  },
+  event_not_stored: { status: 500, message: "The event could not be stored.", hint: "Send the event again." },
+  payments_unavailable: {
+    status: 502,
+    message: "The payment service is not available.",
+    hint: "It is safe to try again.",
+  },
+  storage_unavailable: {
+    status: 502,
+    message: "The photo storage is not available.",
+    hint: "It is safe to try again.",
+  },
+  reconciliation_failed: {
+    status: 502,
+    message: "The ledger could not be compared with Stripe.",
+    hint: "It is safe to try again.",
+  },
+} as const satisfies Record<string, ErrorDefinition>;
+
+export type ErrorCode = keyof typeof functionErrors;
+
+/** The JSON body of every error, with the same fields as errors of PostgREST. */
+export interface ErrorBody {
+  code: string;
+  message: string;
+  details?: string | null;
+  hint?: string | null;
+}
+
+/** An error that the caller may read. `serve` hides every other error. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly body: ErrorBody;
+
+  constructor(status: number, body: ErrorBody) {
+    super(body.message);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/** The definition of an error, with an optional hint. */
+export function errorOf(code: ErrorCode): ErrorDefinition {
+  return functionErrors[code];
+}
+
+/** @param changes replace fields of the table, for example with the reason for a declined card */
+export function apiError(code: ErrorCode, changes: Partial<Omit<ErrorBody, "code">> = {}): ApiError {
+  const { status, ...body } = errorOf(code);
+  return new ApiError(status, { code, ...body, ...changes });
+}
+
+/** An error that a database function raised for the caller. A failure of the database itself stays hidden from the caller. */
+export function databaseError(
+  error: { code: string; message: string; details: string; hint: string },
+  status: number,
+): Error {
+  const { code, message, details, hint } = error;
+  return status >= 400 && status < 500
+    ? new ApiError(status, { code, message, details, hint })
+    : new Error(`database error ${code}: ${message}`);
+}

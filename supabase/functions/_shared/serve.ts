@@ -1,0 +1,60 @@
+// The outer layer of every Edge Function: it checks the method, answers CORS preflights, authenticates the caller and turns
+// errors into responses.
+
+import { describeError } from "./describe-error.ts";
+import { ApiError, apiError, type ErrorCode } from "./errors.ts";
+
+/** Identifies the caller, or throws an `ApiError`. See authenticate.ts. */
+export type Authenticate<Caller> = (request: Request) => Promise<Caller>;
+
+export interface ServeOptions<Caller> {
+  /** `POST` by default. */
+  methods?: string[];
+  /** Whether browsers may call the function from any origin. */
+  cors?: boolean;
+  authenticate: Authenticate<Caller>;
+  /** The code of the response to an unexpected error; `internal_error` by default. */
+  unexpected?: ErrorCode;
+  log(message: string): void;
+  handle(request: Request, caller: Caller): Promise<Response>;
+}
+
+const corsHeaders = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-headers": "authorization, apikey, content-type, x-client-info",
+};
+
+/**
+ * @returns a request handler for `Deno.serve`. It sends an `ApiError` to the caller, logs any other error without secrets, and
+ * answers with the code `unexpected` instead.
+ */
+export function serve<Caller>(options: ServeOptions<Caller>): (request: Request) => Promise<Response> {
+  const { methods = ["POST"], cors = false, authenticate, unexpected = "internal_error", log } = options;
+
+  async function respond(request: Request): Promise<Response> {
+    if (cors && request.method === "OPTIONS") {
+      const allowed = [...methods, "OPTIONS"].join(", ");
+      return new Response(null, { status: 204, headers: { "access-control-allow-methods": allowed } });
+    }
+    try {
+      if (!methods.includes(request.method)) {
+        throw apiError("method_not_allowed", { hint: `Use ${methods.join(" or ")}.` });
+      }
+      return await options.handle(request, await authenticate(request));
+    } catch (error) {
+      if (error instanceof ApiError) return errorResponse(error);
+      log(`unexpected error: ${describeError(error)}`);
+      return errorResponse(apiError(unexpected));
+    }
+  }
+
+  return async (request) => {
+    const response = await respond(request);
+    if (cors) for (const [name, value] of Object.entries(corsHeaders)) response.headers.set(name, value);
+    return response;
+  };
+}
+
+function errorResponse({ status, body }: ApiError): Response {
+  return Response.json(body, { status });
+}

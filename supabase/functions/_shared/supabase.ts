@@ -1,0 +1,35 @@
+// The Supabase client of Edge Functions, and the types of the database. No other file imports anything from outside
+// supabase/functions: the deployed function needs no file of the rest of the repository at run time.
+
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import type { Database, Json } from "../../../types/database.ts";
+import type { UserOf } from "./authenticate.ts";
+import { type Environment, environment, required } from "./environment.ts";
+import { fetchWithin, timeouts } from "./timeout.ts";
+
+export type { Json };
+export type ServiceClient = SupabaseClient<Database>;
+
+/** A client with the role `service_role`. */
+export function createServiceClient(
+  env: Environment = environment,
+  timeout = timeouts.supabase,
+): ServiceClient {
+  return createClient<Database>(required(env, "SUPABASE_URL"), required(env, "SUPABASE_SERVICE_ROLE_KEY"), {
+    auth: { persistSession: false, autoRefreshToken: false },
+    global: { fetch: fetchWithin(timeout) },
+  });
+}
+
+/** @throws when Auth does not answer, so that an outage does not look like an invalid token */
+export function createUserOf(supabase: ServiceClient): UserOf {
+  return async (authorization) => {
+    const token = authorization.replace(/^Bearer /i, "");
+    if (token === "") return undefined;
+    const { data, error } = await supabase.auth.getUser(token);
+    if (error !== null && !isClientError(error.status)) throw error;
+    return data.user === null ? undefined : { id: data.user.id, email: data.user.email };
+  };
+}
+
+const isClientError = (status = 0): boolean => status >= 400 && status < 500;
