@@ -1,4 +1,4 @@
-// Performs the tasks of private.money_tasks: applies events, charges, captures, cancels, refunds, transfers, reverses transfers. After
+// Performs the tasks of private.stripe_tasks: applies events, charges, captures, cancels, refunds, transfers, reverses transfers. After
 // each change it saves the state of the object at Stripe in the database, so the order and repetition of tasks do not matter.
 
 import { z } from "zod";

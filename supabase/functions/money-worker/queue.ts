@@ -7,18 +7,18 @@ import { taskSchema } from "./tasks.ts";
 export function createTaskQueue(supabase: ServiceClient): TaskQueue {
   return {
     async takeTasks() {
-      const { data } = await supabase.rpc("take_money_tasks", {}).throwOnError();
+      const { data } = await supabase.rpc("take_stripe_tasks", {}).throwOnError();
       return taskSchema.array().parse(data);
     },
     async finishTask(task, outcome) {
       const { data } = await supabase
-        .rpc("finish_money_task", { p_task_id: task.task_id, p_lease: task.lease, p_outcome: outcome })
+        .rpc("finish_stripe_task", { p_task_id: task.task_id, p_lease: task.lease, p_outcome: outcome })
         .throwOnError();
       return data;
     },
     async failTask(task, error, isFinal) {
       await supabase
-        .rpc("fail_money_task", {
+        .rpc("fail_stripe_task", {
           p_task_id: task.task_id,
           p_lease: task.lease,
           p_error: error,
