@@ -989,8 +989,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * The other side accepts a proposal: dates, guests, nights and price change together.
-     * @description The other side accepts a proposal: dates, guests, nights and price change together. Answers with the booking. 409 when the nights were taken or the price changed meanwhile.
+     * Accepts the other side's proposal: dates, guests, nights and price change together.
+     * @description Accepts the other side's proposal: dates, guests, nights and price change together. Answers with the booking.
      */
     post: operations["call_accept_alteration"];
     delete?: never;
@@ -1292,13 +1292,13 @@ export interface paths {
     };
     /**
      * Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}].
-     * @description Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, children_not_allowed, invalid_date, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
+     * @description Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
      */
     get: operations["get_bookability"];
     put?: never;
     /**
      * Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}].
-     * @description Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, children_not_allowed, invalid_date, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
+     * @description Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
      */
     post: operations["call_bookability"];
     delete?: never;
@@ -1381,8 +1381,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Confirms an unpaid hold: for operators and the service role, until payments do it.
-     * @description Confirms an unpaid hold: for operators and the service role, until payments do it. Answers with the booking.
+     * Confirms an unpaid hold without a payment.
+     * @description Confirms an unpaid hold without a payment. For operators and the service role. Answers with the booking.
      */
     post: operations["call_confirm_booking"];
     delete?: never;
@@ -1418,7 +1418,10 @@ export interface paths {
     };
     get?: never;
     put?: never;
-    /** Declines the other side's proposal, or withdraws one's own; the booking stays as it is, and is the answer. */
+    /**
+     * Declines the other side's proposal, or withdraws the caller's own.
+     * @description Declines the other side's proposal, or withdraws the caller's own. Answers with the unchanged booking.
+     */
     post: operations["call_decline_alteration"];
     delete?: never;
     options?: never;
@@ -2724,8 +2727,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Onboard a host at Stripe, and say where that stands
-     * @description onboard and login answer a url, to be opened at once; status answers the account's state.
+     * Set up payouts at Stripe, or get their status
+     * @description onboard and login answer a url to open at once; status answers the state of the host's payout account.
      */
     post: operations["connect"];
     delete?: never;
@@ -2745,7 +2748,7 @@ export interface paths {
     put?: never;
     /**
      * Deliver webhooks to integrators
-     * @description Works until the queue `webhooks` is empty. The database calls it; calling it twice does no harm.
+     * @description Processes the queue `webhooks` until it is empty. The database calls it; an additional call does no harm.
      */
     post: operations["deliver-webhooks"];
     delete?: never;
@@ -2765,7 +2768,7 @@ export interface paths {
     put?: never;
     /**
      * Begin the payment of a booking
-     * @description Stripe.js confirms the client_secret; pay_url is a page to try it on, null with a real key. The same booking again gives the same PaymentIntent. With payment_method_id a kept card is charged at once.
+     * @description Confirm the client_secret with Stripe.js. With the Stripe emulator, pay_url is a page where you can try the payment; otherwise it is null. Another call for the same booking returns the same PaymentIntent. With payment_method_id, the saved card is charged at once.
      */
     post: operations["payments"];
     delete?: never;
@@ -2784,8 +2787,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Make an upload a photo of its property
-     * @description Upload to the bucket `property-photos` first. The function looks at the bytes: what is no image is thrown away, and what a photo tells beside the picture, such as where it was taken, is taken out.
+     * Add an uploaded photo to its property
+     * @description Upload the file to the bucket `property-photos` first. The function checks that the file is an image, deletes it otherwise, and removes its metadata, such as the location.
      */
     post: operations["property-photos"];
     delete?: never;
@@ -2804,8 +2807,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Remove objects whose owner or row is gone
-     * @description Works until the queue `object_removals` is empty. The database calls it; calling it twice does no harm.
+     * Remove objects whose owner or row was deleted
+     * @description Processes the queue `object_removals` until it is empty. The database calls it; an additional call does no harm.
      */
     post: operations["remove-objects"];
     delete?: never;
@@ -2824,8 +2827,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Send mails of notifications and invitations
-     * @description Works until the queue `mails` is empty. The database calls it; calling it twice does no harm.
+     * Send the e-mails of notifications and invitations
+     * @description Processes the queue `mails` until it is empty. The database calls it; an additional call does no harm.
      */
     post: operations["send-mails"];
     delete?: never;
@@ -3811,7 +3814,7 @@ export interface components {
       /** @description Units of to_currency for one of from_currency: 1.0842 dollars for a euro. */
       rate: number;
     };
-    /** @description Stays on other platforms, as their feeds tell. Written by the service that reads feeds. */
+    /** @description Stays on other platforms, from their calendar feeds. Only the service role writes them. */
     external_blocks: {
       /**
        * Format: uuid
@@ -3823,9 +3826,9 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
-      /** @description Which feed, such as airbnb. */
+      /** @description Name of the feed, such as airbnb. */
       source: string;
-      /** @description What the feed calls the stay: its UID. */
+      /** @description The UID of the stay in the feed. */
       source_id: string;
       /**
        * Format: date
@@ -3853,9 +3856,9 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
-      /** @description Which feed, such as airbnb. */
+      /** @description Name of the feed, such as airbnb. */
       source: string;
-      /** @description What the feed calls the stay: its UID. */
+      /** @description The UID of the stay in the feed. */
       source_id: string;
       /**
        * Format: date
@@ -3883,9 +3886,9 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id?: string;
-      /** @description Which feed, such as airbnb. */
+      /** @description Name of the feed, such as airbnb. */
       source?: string;
-      /** @description What the feed calls the stay: its UID. */
+      /** @description The UID of the stay in the feed. */
       source_id?: string;
       /**
        * Format: date
@@ -3902,7 +3905,7 @@ export interface components {
       /** Format: date-time */
       updated_at?: string;
     };
-    /** @description Nights that the host keeps for something else. At most 1,000 a property. 409 where they are booked already. */
+    /** @description Nights that the host blocks, at most 1,000 blocks a property. 409 when they are booked already. */
     host_blocks: {
       /**
        * Format: uuid
@@ -3924,11 +3927,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
-      /** @description For host and co-hosts alone. */
+      /** @description Only the host and co-hosts can read it. */
       note: string;
       /**
        * Format: uuid
-       * @description Who wrote it; null when the service role did. This is a Foreign Key to `profiles.id`.
+       * @description Who created it; null for the service role. This is a Foreign Key to `profiles.id`.
        */
       created_by?: string | null;
       /** Format: date-time */
@@ -3952,7 +3955,7 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
-      /** @description For host and co-hosts alone. */
+      /** @description Only the host and co-hosts can read it. */
       note?: string;
     };
     "host_blocks.update": {
@@ -3966,7 +3969,7 @@ export interface components {
        * @description The day after the last night.
        */
       check_out?: string;
-      /** @description For host and co-hosts alone. */
+      /** @description Only the host and co-hosts can read it. */
       note?: string;
     };
     /** @description Every line of a host's account, in order, with the balance after it. For the host and operators; amounts in minor units. */
@@ -4299,7 +4302,7 @@ export interface components {
        */
       read_at?: string | null;
     };
-    /** @description Which nights of a property are taken. Written by the database alone; strangers see availability through property_calendar, bookability and search_properties. */
+    /** @description Which nights of a property are taken. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
     occupancies: {
       /**
        * Format: int64
@@ -4323,22 +4326,22 @@ export interface components {
       check_in: string;
       /**
        * Format: date
-       * @description The day after the last night; somebody else may arrive on it.
+       * @description The day after the last night; another guest may arrive on it.
        */
       check_out: string;
       /**
        * Format: int32
-       * @description Nights kept free before, as the property asked for when the row was made.
+       * @description Nights kept free before it: the property's setting when the row was written.
        */
       preparation_before: number;
       /**
        * Format: int32
-       * @description Nights kept free after, as the property asked for when the row was made.
+       * @description Nights kept free after it: the property's setting when the row was written.
        */
       preparation_after: number;
       /**
        * Format: date-time
-       * @description For a hold or request: from this moment on the nights are free, whether or not the row is still there. Null: for good.
+       * @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end.
        */
       expires_at?: string | null;
       /** Format: uuid */
@@ -7017,9 +7020,9 @@ export interface components {
     "rowFilter.host_blocks.check_in": string;
     /** @description The day after the last night. */
     "rowFilter.host_blocks.check_out": string;
-    /** @description For host and co-hosts alone. */
+    /** @description Only the host and co-hosts can read it. */
     "rowFilter.host_blocks.note": string;
-    /** @description Who wrote it; null when the service role did. */
+    /** @description Who created it; null for the service role. */
     "rowFilter.host_blocks.created_by": string;
     "rowFilter.host_blocks.created_at": string;
     "rowFilter.host_blocks.updated_at": string;
@@ -7360,13 +7363,13 @@ export interface components {
     "rowFilter.occupancies.kind": string;
     /** @description First night. */
     "rowFilter.occupancies.check_in": string;
-    /** @description The day after the last night; somebody else may arrive on it. */
+    /** @description The day after the last night; another guest may arrive on it. */
     "rowFilter.occupancies.check_out": string;
-    /** @description Nights kept free before, as the property asked for when the row was made. */
+    /** @description Nights kept free before it: the property's setting when the row was written. */
     "rowFilter.occupancies.preparation_before": string;
-    /** @description Nights kept free after, as the property asked for when the row was made. */
+    /** @description Nights kept free after it: the property's setting when the row was written. */
     "rowFilter.occupancies.preparation_after": string;
-    /** @description For a hold or request: from this moment on the nights are free, whether or not the row is still there. Null: for good. */
+    /** @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end. */
     "rowFilter.occupancies.expires_at": string;
     "rowFilter.occupancies.booking_id": string;
     "rowFilter.occupancies.created_at": string;
@@ -7582,9 +7585,9 @@ export interface components {
     "rowFilter.reconciliation_differences.source": string;
     "rowFilter.external_blocks.id": string;
     "rowFilter.external_blocks.property_id": string;
-    /** @description Which feed, such as airbnb. */
+    /** @description Name of the feed, such as airbnb. */
     "rowFilter.external_blocks.source": string;
-    /** @description What the feed calls the stay: its UID. */
+    /** @description The UID of the stay in the feed. */
     "rowFilter.external_blocks.source_id": string;
     /** @description First night. */
     "rowFilter.external_blocks.check_in": string;
@@ -9728,9 +9731,9 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.external_blocks.id"];
         property_id?: components["parameters"]["rowFilter.external_blocks.property_id"];
-        /** @description Which feed, such as airbnb. */
+        /** @description Name of the feed, such as airbnb. */
         source?: components["parameters"]["rowFilter.external_blocks.source"];
-        /** @description What the feed calls the stay: its UID. */
+        /** @description The UID of the stay in the feed. */
         source_id?: components["parameters"]["rowFilter.external_blocks.source_id"];
         /** @description First night. */
         check_in?: components["parameters"]["rowFilter.external_blocks.check_in"];
@@ -9823,9 +9826,9 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.external_blocks.id"];
         property_id?: components["parameters"]["rowFilter.external_blocks.property_id"];
-        /** @description Which feed, such as airbnb. */
+        /** @description Name of the feed, such as airbnb. */
         source?: components["parameters"]["rowFilter.external_blocks.source"];
-        /** @description What the feed calls the stay: its UID. */
+        /** @description The UID of the stay in the feed. */
         source_id?: components["parameters"]["rowFilter.external_blocks.source_id"];
         /** @description First night. */
         check_in?: components["parameters"]["rowFilter.external_blocks.check_in"];
@@ -9870,9 +9873,9 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.external_blocks.id"];
         property_id?: components["parameters"]["rowFilter.external_blocks.property_id"];
-        /** @description Which feed, such as airbnb. */
+        /** @description Name of the feed, such as airbnb. */
         source?: components["parameters"]["rowFilter.external_blocks.source"];
-        /** @description What the feed calls the stay: its UID. */
+        /** @description The UID of the stay in the feed. */
         source_id?: components["parameters"]["rowFilter.external_blocks.source_id"];
         /** @description First night. */
         check_in?: components["parameters"]["rowFilter.external_blocks.check_in"];
@@ -9925,9 +9928,9 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.host_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.host_blocks.check_out"];
-        /** @description For host and co-hosts alone. */
+        /** @description Only the host and co-hosts can read it. */
         note?: components["parameters"]["rowFilter.host_blocks.note"];
-        /** @description Who wrote it; null when the service role did. */
+        /** @description Who created it; null for the service role. */
         created_by?: components["parameters"]["rowFilter.host_blocks.created_by"];
         created_at?: components["parameters"]["rowFilter.host_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.host_blocks.updated_at"];
@@ -10020,9 +10023,9 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.host_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.host_blocks.check_out"];
-        /** @description For host and co-hosts alone. */
+        /** @description Only the host and co-hosts can read it. */
         note?: components["parameters"]["rowFilter.host_blocks.note"];
-        /** @description Who wrote it; null when the service role did. */
+        /** @description Who created it; null for the service role. */
         created_by?: components["parameters"]["rowFilter.host_blocks.created_by"];
         created_at?: components["parameters"]["rowFilter.host_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.host_blocks.updated_at"];
@@ -10067,9 +10070,9 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.host_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.host_blocks.check_out"];
-        /** @description For host and co-hosts alone. */
+        /** @description Only the host and co-hosts can read it. */
         note?: components["parameters"]["rowFilter.host_blocks.note"];
-        /** @description Who wrote it; null when the service role did. */
+        /** @description Who created it; null for the service role. */
         created_by?: components["parameters"]["rowFilter.host_blocks.created_by"];
         created_at?: components["parameters"]["rowFilter.host_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.host_blocks.updated_at"];
@@ -10954,13 +10957,13 @@ export interface operations {
         kind?: components["parameters"]["rowFilter.occupancies.kind"];
         /** @description First night. */
         check_in?: components["parameters"]["rowFilter.occupancies.check_in"];
-        /** @description The day after the last night; somebody else may arrive on it. */
+        /** @description The day after the last night; another guest may arrive on it. */
         check_out?: components["parameters"]["rowFilter.occupancies.check_out"];
-        /** @description Nights kept free before, as the property asked for when the row was made. */
+        /** @description Nights kept free before it: the property's setting when the row was written. */
         preparation_before?: components["parameters"]["rowFilter.occupancies.preparation_before"];
-        /** @description Nights kept free after, as the property asked for when the row was made. */
+        /** @description Nights kept free after it: the property's setting when the row was written. */
         preparation_after?: components["parameters"]["rowFilter.occupancies.preparation_after"];
-        /** @description For a hold or request: from this moment on the nights are free, whether or not the row is still there. Null: for good. */
+        /** @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end. */
         expires_at?: components["parameters"]["rowFilter.occupancies.expires_at"];
         booking_id?: components["parameters"]["rowFilter.occupancies.booking_id"];
         created_at?: components["parameters"]["rowFilter.occupancies.created_at"];
@@ -14394,7 +14397,6 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      409: components["responses"]["409"];
       default: components["responses"]["default"];
     };
   };
@@ -19199,7 +19201,7 @@ export interface operations {
               };
         };
       };
-      /** @description ✖ Invalid input */
+      /** @description The request body is not valid. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -19217,7 +19219,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Use POST. */
+      /** @description This function does not support this HTTP method. */
       405: {
         headers: {
           [name: string]: unknown;
@@ -19226,8 +19228,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There is no payout account yet. */
+      /** @description You do not have a payout account yet. */
       409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The payment service is not available. */
+      502: {
         headers: {
           [name: string]: unknown;
         };
@@ -19246,7 +19257,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description How many jobs were done, and how many failed and will be taken again. */
+      /** @description The number of finished jobs, and the number of failed jobs, which are retried later. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19258,7 +19269,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
+      /** @description The worker is already running and will check the queue again, or the caller sent `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -19270,8 +19281,17 @@ export interface operations {
           };
         };
       };
-      /** @description Use POST. */
+      /** @description This function does not support this HTTP method. */
       405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server could not process the request. */
+      500: {
         headers: {
           [name: string]: unknown;
         };
@@ -19299,7 +19319,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The PaymentIntent, or status not_needed. */
+      /** @description The PaymentIntent, or the status not_needed. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19316,7 +19336,7 @@ export interface operations {
           };
         };
       };
-      /** @description ✖ Invalid input */
+      /** @description The request body is not valid. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -19343,8 +19363,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Use POST. */
+      /** @description This function does not support this HTTP method. */
       405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The payment service is not available. */
+      502: {
         headers: {
           [name: string]: unknown;
         };
@@ -19392,7 +19421,7 @@ export interface operations {
           };
         };
       };
-      /** @description ✖ Invalid input */
+      /** @description The request body is not valid. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -19419,7 +19448,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Use POST. */
+      /** @description This function does not support this HTTP method. */
       405: {
         headers: {
           [name: string]: unknown;
@@ -19428,7 +19457,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description That file is not an image of the kind it says it is. */
+      /** @description The file is not an image of its declared content type. */
       415: {
         headers: {
           [name: string]: unknown;
@@ -19446,7 +19475,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The photo could not be stored. */
+      /** @description The server could not process the request. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The photo storage is not available. */
       502: {
         headers: {
           [name: string]: unknown;
@@ -19466,7 +19504,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description How many jobs were done, and how many failed and will be taken again. */
+      /** @description The number of finished jobs, and the number of failed jobs, which are retried later. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19478,7 +19516,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
+      /** @description The worker is already running and will check the queue again, or the caller sent `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -19490,8 +19528,17 @@ export interface operations {
           };
         };
       };
-      /** @description Use POST. */
+      /** @description This function does not support this HTTP method. */
       405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server could not process the request. */
+      500: {
         headers: {
           [name: string]: unknown;
         };
@@ -19510,7 +19557,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description How many jobs were done, and how many failed and will be taken again. */
+      /** @description The number of finished jobs, and the number of failed jobs, which are retried later. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19522,7 +19569,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
+      /** @description The worker is already running and will check the queue again, or the caller sent `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -19534,8 +19581,17 @@ export interface operations {
           };
         };
       };
-      /** @description Use POST. */
+      /** @description This function does not support this HTTP method. */
       405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server could not process the request. */
+      500: {
         headers: {
           [name: string]: unknown;
         };

@@ -270,7 +270,7 @@ it("the host is paid a day after check-in, and only the host is notified", async
     Number(data.host_total) / 100,
   );
   await mails.read(host, `Payout sent: ${share}`, "For House by the river");
-  expect(await news()).toEqual({ host: ["payout_sent"] });
+  expect(await newNotifications()).toEqual({ host: ["payout_sent"] });
   expect(await views()).toEqual({
     ...othersSeeNothing,
     guest: ["5 messages", "booking confirmed", address, "contact of Ana", "payment captured"],

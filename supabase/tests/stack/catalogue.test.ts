@@ -4,7 +4,7 @@
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { differences, readCatalogue } from "../../../scripts/generate/catalogue.ts";
-import { stack } from "../support.ts";
+import { stack } from "../support/stack.ts";
 
 const objects = `
   create schema catalogue_test authorization postgres;
