@@ -1,0 +1,42 @@
+-- Purpose: a request that the caller has no privilege for is refused with a coded error before Postgres refuses it without one.
+-- Touches: private.check_request, which PostgREST runs before each request; setting pgrst.db_pre_request of the role authenticator.
+-- Watch: it decides nothing that privileges do not decide again. A column without a privilege still answers 42501.
+
+insert into private.errors (code, status, message, hint) values
+    ('operation_not_allowed', 403, '{method} is not allowed on {target}.', 'The API documentation lists what each role can do.');
+
+create function private.check_request() returns void
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_method constant text := current_setting('request.method', true);
+    v_path constant text[] := string_to_array(trim(both '/' from current_setting('request.path', true)), '/');
+    v_target constant text := case when v_path[1] = 'rpc' then v_path[2] else v_path[1] end;
+    v_relation constant regclass := case when v_path[1] <> 'rpc' then to_regclass(format('public.%I', v_target)) end;
+    v_is_denied constant boolean := case
+        when v_path[1] = 'rpc' then (
+            select bool_and(not has_function_privilege(p.oid, 'execute'))
+            from pg_catalog.pg_proc p
+            where p.pronamespace = 'public'::regnamespace and p.proname = v_target
+        )
+        when v_method in ('GET', 'HEAD') then not has_any_column_privilege(v_relation, 'select')
+        when v_method = 'POST' then not has_any_column_privilege(v_relation, 'insert')
+        when v_method in ('PATCH', 'PUT') then not has_any_column_privilege(v_relation, 'update')
+        when v_method = 'DELETE' then not has_table_privilege(v_relation, 'delete')
+    end;
+begin
+    if v_is_denied then
+        perform private.raise_error(
+            case current_user when 'anon' then 'not_signed_in' else 'operation_not_allowed' end,
+            jsonb_build_object('method', v_method, 'target', v_target)
+        );
+    end if;
+end
+$$;
+grant execute on function private.check_request to anon, authenticated, service_role;
+comment on function private.check_request is
+    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for.';
+
+alter role authenticator set pgrst.db_pre_request = 'private.check_request';
+notify pgrst, 'reload config';
