@@ -1,6 +1,6 @@
 -- The contract of schemas public and private, read from the catalogue, so that a new table or function cannot escape it.
 begin;
-select plan(17);
+select plan(21);
 
 create temporary view our_tables as
 select c.oid, n.nspname as schema, c.relname as name, format('%I.%I', n.nspname, c.relname) as label, c.relrowsecurity
@@ -9,7 +9,7 @@ join pg_namespace n on n.oid = c.relnamespace
 where n.nspname in ('public', 'private', 'graphql_shapes') and c.relkind in ('r', 'p');
 
 create temporary view our_functions as
-select p.oid, n.nspname as schema, p.proname as name, p.oid::regprocedure::text as label, p.prosecdef, p.proconfig, p.proacl
+select p.oid, n.nspname as schema, p.proname as name, p.oid::regprocedure::text as label, p.prosecdef, p.proconfig, p.proacl, p.prosqlbody, p.prosrc
 from pg_proc p
 join pg_namespace n on n.oid = p.pronamespace
 where n.nspname in ('public', 'private', 'graphql_shapes')
@@ -248,6 +248,34 @@ select is_empty(
               'reconciliation_differences'
           ))$$,
     'C17 of private tables views read these alone, and nobody writes any'
+);
+
+select is_empty(
+    $$select label from our_functions
+      where prosrc ~* '\mraise\s+(sqlstate|exception|using|''|unique_|check_|foreign_)'
+          and label not in ('private.raise_errors(jsonb)', 'private.row_check_code(regclass,name)')$$,
+    'C18 only private.raise_errors raises; row_check_code does it while migrations run'
+);
+select is_empty(
+    $$select distinct m[1] from our_functions, regexp_matches(prosrc, '(?:raise_error|problem)\(\s*''(\w+)''', 'g') as m
+      except select code from private.errors$$,
+    'C19 every code that a function names is in private.errors'
+);
+select is_empty(
+    $$select t.label from our_tables t
+      where t.schema = 'public' and has_any_column_privilege('authenticated', t.oid, 'insert, update')
+          and not exists (select from pg_trigger g where g.tgrelid = t.oid and g.tgname = '_900_check_row')$$,
+    'C20 every table that people write checks its rows with coded errors'
+);
+select is_empty(
+    $$select c.oid::regclass || ': ' || string_agg(distinct g.tgname, ', ')
+      from pg_trigger g
+      join pg_class c on c.oid = g.tgrelid
+      join (values (4), (8), (16), (32)) as e (bit) on g.tgtype & e.bit <> 0
+      where not g.tgisinternal and c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+      group by c.oid, g.tgtype & 67, e.bit -- row or statement, before, instead of
+      having count(*) > 1 and bool_or(g.tgname !~ '^_[0-9]{3}_')$$,
+    'C21 where a table has more than one trigger of one timing, their names carry their order'
 );
 
 select * from finish();
