@@ -26,18 +26,16 @@ $$;
 comment on function private.row_check_code is
     'The error code of a check constraint: its name, or its name without that of the table. Fails when private.errors has neither.';
 
-create function private.is_written_by_api(p_table regclass, p_columns smallint[]) returns boolean
+create function private.is_written_by(p_role name, p_table regclass, p_columns smallint[]) returns boolean
 language sql stable
 set search_path = ''
 as $$
     select exists (
-        select
-        from unnest(p_columns) as c (number)
-        cross join unnest(array['authenticated', 'service_role']) as r (role)
-        where has_column_privilege(r.role, p_table, c.number, 'insert') or has_column_privilege(r.role, p_table, c.number, 'update')
+        select from unnest(p_columns) as c (number)
+        where has_column_privilege(p_role, p_table, c.number, 'insert') or has_column_privilege(p_role, p_table, c.number, 'update')
     )
 $$;
-comment on function private.is_written_by_api is 'Whether an API role may write one of these columns.';
+comment on function private.is_written_by is 'Whether a role may write one of these columns.';
 
 create function private.row_check_steps(p_table regclass)
 returns table (step integer, problem text, broken text)
@@ -48,9 +46,9 @@ as $$
     select
         1, format('private.problem(''value_missing'', ''{"field": "%s"}'')', a.attname), format('new.%I is null', a.attname)
     from pg_catalog.pg_attribute a
-    where a.attrelid = p_table and a.attnum > 0 and a.attnotnull and private.is_written_by_api(p_table, array[a.attnum])
+    where a.attrelid = p_table and a.attnum > 0 and a.attnotnull and private.is_written_by('authenticated', p_table, array[a.attnum])
     union all
-    -- checks: their text names bare columns, which come from the row in the function's from clause
+    -- checks, the service role's too: their text names bare columns, which come from the row in the function's from clause
     select
         1,
         format('private.problem(%L, %L)', private.row_check_code(p_table, c.conname), (
@@ -60,7 +58,8 @@ as $$
         )),
         format('not (%s)', pg_catalog.pg_get_expr(c.conbin, c.conrelid))
     from pg_catalog.pg_constraint c
-    where c.conrelid = p_table and c.contype = 'c' and private.is_written_by_api(p_table, c.conkey)
+    where c.conrelid = p_table and c.contype = 'c'
+        and (private.is_written_by('authenticated', p_table, c.conkey) or private.is_written_by('service_role', p_table, c.conkey))
     union all
     -- foreign keys: to a vocabulary that has a code of its own, or to a row that the caller can see
     select
@@ -83,7 +82,7 @@ as $$
         join pg_catalog.pg_attribute f on f.attrelid = c.confrelid and f.attnum = u.foreign_key
     ) k
     left join private.errors v on cardinality(c.conkey) = 1 and v.code = 'unknown_' || regexp_replace(k.last_name, '_id$', '')
-    where c.conrelid = p_table and c.contype = 'f' and private.is_written_by_api(p_table, c.conkey)
+    where c.conrelid = p_table and c.contype = 'f' and private.is_written_by('authenticated', p_table, c.conkey)
     union all
     -- policies: one of them must admit the row
     select
@@ -118,7 +117,8 @@ as $$
         from unnest(i.indkey::smallint[]) with ordinality as u (key, position)
         join pg_catalog.pg_attribute a on a.attrelid = p_table and a.attnum = u.key
     ) k
-    where i.indrelid = p_table and i.indisunique and i.indexprs is null and private.is_written_by_api(p_table, i.indkey::smallint[])
+    where i.indrelid = p_table and i.indisunique and i.indexprs is null
+        and private.is_written_by('authenticated', p_table, i.indkey::smallint[])
 $$;
 comment on function private.row_check_steps is
     'What refuses a row of p_table, as expressions over the variables of a trigger. The faults of one step are raised together; a step is looked at when those before it hold.';
@@ -132,6 +132,20 @@ $$;
 grant execute on function private.is_upsert to anon, authenticated, service_role;
 comment on function private.is_upsert is 'Whether the request asks PostgREST for an upsert.';
 
+create function private.raise_problems(p_problems jsonb[]) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    p_problems := array_remove(p_problems, null);
+    if p_problems <> '{}' then
+        perform private.raise_errors(to_jsonb(p_problems));
+    end if;
+end
+$$;
+grant execute on function private.raise_problems to anon, authenticated, service_role;
+comment on function private.raise_problems is 'Raises the problems of a list that are not null, all at once; does nothing when every one is null.';
+
 create function private.install_row_checks(p_table regclass) returns void
 language plpgsql
 set search_path = ''
@@ -139,25 +153,18 @@ as $install$
 declare
     v_table constant text := (select c.relname from pg_catalog.pg_class c where c.oid = p_table);
     v_function constant text := format('private.%I', 'check_row_of_' || v_table);
-    v_body text;
+    v_rows text;
+    v_references text;
 begin
-    select string_agg(format(
-        $step$
-    if %s then
-        select array_remove(array[%s
-        ]::jsonb[], null)
-        into v_problems
-        from (select new.*) as %I;
-        if v_problems <> '{}' then
-            perform private.raise_errors(to_jsonb(v_problems));
-        end if;
-    end if;$step$,
-        -- what a row refers to, and who may write it, is asked where row level security holds
-        case q.step when 1 then 'true' else format('row_security_active(%L)', p_table) end, q.faults, v_table
-    ), '' order by q.step)
-    into v_body
+    select
+        string_agg(q.statement, '') filter (where q.step = 1),
+        string_agg(replace(q.statement, e'\n', e'\n    '), '' order by q.step) filter (where q.step > 1)
+    into v_rows, v_references
     from (
-        select s.step, string_agg(format(e'\n            case when %s then %s end', s.broken, s.problem), ',' order by s.problem) as faults
+        select s.step, format(
+            e'\n    perform private.raise_problems(array[%s\n    ])\n    from (select new.*) as %I;',
+            string_agg(format(e'\n        case when %s then %s end', s.broken, s.problem), ',' order by s.problem), v_table
+        ) as statement
         from private.row_check_steps(p_table) s
         group by s.step
     ) q;
@@ -167,18 +174,19 @@ create function %s() returns trigger
 language plpgsql
 set search_path = ''
 as $trigger$
-declare
-    v_problems jsonb[];
 begin%s
+    -- what the row refers to, and who may write it, is asked of callers whom row level security restricts
+    if row_security_active(%L) then%s
+    end if;
     return new;
 end
 $trigger$
 $function$,
-        v_function, v_body
+        v_function, v_rows, p_table, v_references
     );
     execute format(
         'comment on function %s is %L', v_function,
-        format('Trigger of %s: refuses with coded errors what its constraints and policies would refuse. Written by private.install_row_checks.', p_table)
+        format('Trigger: refuses with coded errors what the constraints and policies of %s would refuse. Written by private.install_row_checks.', p_table)
     );
     execute format(
         'create trigger _900_check_row before insert or update on %s for each row when (auth.role() is not null) execute function %s()',
