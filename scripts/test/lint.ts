@@ -2,7 +2,7 @@
 
 import { globSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { StackConfig } from "../stack/config.ts";
 import { check, type Result } from "./result.ts";
 import { problems } from "./tool.ts";
@@ -13,7 +13,7 @@ const require = createRequire(import.meta.url);
 export async function runLint(config: StackConfig): Promise<Result[]> {
   const biome = require.resolve("@biomejs/biome/bin/biome");
   const squawk = require.resolve("squawk-cli/js/bin/squawk");
-  const cspell = join(require.resolve("cspell/package.json"), "../bin.mjs");
+  const cspell = fileURLToPath(import.meta.resolve("cspell/bin"));
   const migrations = globSync("supabase/migrations/*.sql", { cwd: config.root });
   return [
     await check("format and code rules", () =>
@@ -22,9 +22,15 @@ export async function runLint(config: StackConfig): Promise<Result[]> {
     await check("rules for migrations", () =>
       problems(config, process.execPath, [squawk, "--reporter=gcc", ...migrations]),
     ),
-    await check("spelling", () =>
-      problems(config, process.execPath, [cspell, "lint", "--no-progress", "--no-summary"]),
-    ),
+    await check("spelling", async () => {
+      const found = await problems(config, process.execPath, [
+        cspell,
+        "lint",
+        "--no-progress",
+        "--no-summary",
+      ]);
+      return found && `${found}\n\nCorrect these words, or add the terms among them to .cspell/terms.txt.`;
+    }),
     await check("wording", async () => findWording(config.root).map(inWords).join("\n") || undefined),
   ];
 }
