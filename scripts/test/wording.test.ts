@@ -21,6 +21,7 @@ describe("wording", () => {
     "a string in place of null",
     "the check takes place before the insert",
     "two decimal places",
+    "Decimal places: 2 for EUR",
     "the misplaced comma",
   ])("leaves %j alone", (text) => {
     expect(found(text)).toEqual([]);

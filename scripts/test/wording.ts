@@ -23,10 +23,10 @@ const rules: Rule[] = [
   {
     // Also inside names such as `p_place` and `findPlace`. "in place of", "takes place" and "decimal places" are fine.
     pattern:
-      /(?<!\b(?:in|one|first|takes?|took|taken|taking|decimal|its|their) )(?:(?<![A-Za-z])place|(?<![A-Z])Place|PLACE)s?(?![A-Za-z])|(?<=[a-z])Places?(?=[A-Z_])/g,
-    better: "property (area for a region on the map)",
+      /(?<!\b(?:in|one|first|[Tt]akes?|took|taken|taking|[Dd]ecimal|its|their) )(?:(?<![A-Za-z])place|(?<![A-Z])Place|PLACE)s?(?![A-Za-z])|(?<=[a-z])Places?(?=[A-Z_])/g,
+    better: "property (area on the map, position in a list)",
   },
-  { pattern: /\bsome(?:body|one)\b/gi, better: "the role (a guest, a host, a developer), or a person" },
+  { pattern: /\bsomebody\b/gi, better: "the role (a guest, a host, a developer), or a person" },
   { pattern: /(?<!["'`])\bnobody\b/gi, better: "no one, no user, no <role>" },
   { pattern: /\beverybody\b/gi, better: "everyone, all users" },
   { pattern: /\bwhoever\b/gi, better: "the user who, anyone who" },
