@@ -1,40 +1,45 @@
-// `npm test`: every check and every test, on a stack of its own. `npm test -- <runner> [filter]` runs one: static, pgtap, api.
+// `npm test` runs every check and every test, on a stack of its own. `npm test -- <part> [filter]` runs one part.
 
+import { globSync } from "node:fs";
 import { join } from "node:path";
 import { outdatedTypes } from "./generated-types.ts";
 import { explain } from "./stack/errors.ts";
 import { runCli } from "./stack/migrations.ts";
 import { logToFile, say } from "./stack/output.ts";
 import { removeTestData, testConfig } from "./test/config.ts";
+import { runFunctionTests } from "./test/functions.ts";
+import { runLint } from "./test/lint.ts";
 import { runPgtap } from "./test/pgtap.ts";
 import { check, type Result } from "./test/result.ts";
 import { withStack } from "./test/stack.ts";
-import { runStaticChecks } from "./test/static.ts";
+import { runTypecheck } from "./test/typecheck.ts";
 import { runVitest, testEnvironment } from "./test/vitest.ts";
 
+const partsWithoutStack = ["lint", "typecheck", "functions"];
+const partsWithStack = ["db", "api", "stack"];
+const vitestFiles: Record<string, string> = {
+  api: "supabase/tests/{api,graphql,import,money}/**/*.test.ts",
+  stack: "{scripts,supabase/tests/stack}/**/*.test.ts",
+};
+
 const [only, ...filters] = process.argv.slice(2);
+const chosen = chooseParts(only);
 const config = await testConfig();
 logToFile(config);
 const results: Result[] = [];
-const runners = ["static", "database", "pgtap", "api"];
-if (only !== undefined && !runners.includes(only)) {
-  say(`There is no runner ${only}. Run: npm test -- ${runners.join("|")} [filter]`);
-  process.exit(1);
-}
-const wants = (runner: string) => only === undefined || only === runner;
 
 try {
-  if (wants("static")) results.push(...(await runStaticChecks(config)));
-  if (only !== "static") {
+  if (chosen.includes("lint")) results.push(...(await runLint(config)));
+  if (chosen.includes("typecheck")) results.push(...(await runTypecheck(config)));
+  if (chosen.includes("functions")) results.push(await runFunctionTests(config, filters[0]));
+  if (partsWithStack.some((part) => chosen.includes(part))) {
     const since = performance.now();
     await withStack(config, async () => {
-      say(`ok      the stack starts from nothing (${((performance.now() - since) / 1000).toFixed(1)} s)`);
-      if (wants("database")) results.push(await checkTypes(), await checkAdvisors());
-      if (wants("pgtap")) results.push(await runPgtap(config, filters[0]));
-      if (wants("api")) {
-        const report = join(config.dataDir, "vitest.json");
-        results.push(await runVitest(config.root, testEnvironment(config), report, filters));
-      }
+      const seconds = ((performance.now() - since) / 1000).toFixed(1);
+      say(`ok      the stack starts with an empty database (${seconds} s)`);
+      if (chosen.includes("db")) results.push(...(await runDatabaseTests()));
+      const patterns = chosen.flatMap((part) => vitestFiles[part] ?? []);
+      if (patterns.length > 0) results.push(await runTestFiles(patterns));
     });
   }
 } catch (error) {
@@ -48,6 +53,33 @@ try {
 const sum = (key: keyof Result) => results.reduce((total, result) => total + result[key], 0);
 say(`\n${sum("passed")} passed, ${sum("failed")} failed`);
 process.exit(sum("failed") > 0 || sum("passed") === 0 ? 1 : 0);
+
+function chooseParts(name: string | undefined): string[] {
+  const all = [...partsWithoutStack, ...partsWithStack];
+  if (name === undefined) return all;
+  if (name === "static") return partsWithoutStack;
+  if (all.includes(name)) return [name];
+  say(`There is no part "${name}". Run: npm test -- static|${all.join("|")} [filter]`);
+  process.exit(1);
+}
+
+/** With a filter, only the pgTAP files whose name contains it. */
+async function runDatabaseTests(): Promise<Result[]> {
+  const checks = filters.length === 0 ? [await checkTypes(), await checkAdvisors()] : [];
+  return [...checks, await runPgtap(config, filters[0])];
+}
+
+/** With filters, only the files whose path contains one of them. */
+async function runTestFiles(patterns: string[]): Promise<Result> {
+  const files = globSync(patterns, { cwd: config.root }).filter(
+    (file) => filters.length === 0 || filters.some((filter) => file.includes(filter)),
+  );
+  if (files.length === 0) {
+    say(`No test file of this part has ${filters.join(" or ")} in its path.`);
+    return { passed: 0, failed: 1 };
+  }
+  return runVitest(config.root, testEnvironment(config), join(config.dataDir, "vitest.json"), files);
+}
 
 function checkTypes(): Promise<Result> {
   return check("types/ and docs/ are up to date", async () => {
