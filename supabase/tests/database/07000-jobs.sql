@@ -1,8 +1,8 @@
--- Background work: leases and their tokens, growing pauses, dead jobs and who may touch them, periodic tasks.
+-- Background jobs: leases and their tokens, growing pauses, dead jobs and who may read and delete them, periodic tasks.
 begin;
-select plan(48);
+select plan(49);
 
--- the stack's own run of periodic work holds this while it works, and then the run below would do nothing
+-- the stack runs periodic tasks under this lock; while it does, the run below would do nothing
 select pg_advisory_xact_lock(hashtextextended('private.run_periodic_tasks', 0));
 
 create temporary table world on commit drop as
@@ -26,16 +26,16 @@ select is((select count(*)::integer from net.http_request_queue where url like '
 -- who may
 select tests.act_as('anon');
 select throws_ok($$select public.take_jobs('drills')$$, '42501', null, 'J03 anon takes no job');
-select throws_ok('select public.job_metrics()', '42501', null, 'J04 or looks at metrics');
+select throws_ok('select public.job_metrics()', '42501', null, 'J04 or reads metrics');
 select throws_ok('select from public.dead_jobs', '42501', null, 'J05 or dead jobs');
 select tests.act_as('authenticated', ana) from world;
 select throws_ok($$select public.take_jobs('drills')$$, '42501', null, 'J06 nor does a person');
 select throws_ok($$select public.finish_job('drills', 1, 1)$$, '42501', null, 'J07 or finish one');
 select throws_ok($$select public.fail_job('drills', 1, 1, '')$$, '42501', null, 'J08 or fail one');
-select throws_ok('select public.job_metrics()', 'PT403', null, 'J09 or look at metrics');
-select throws_ok('select public.replay_dead_job(1)', 'PT403', null, 'J10 or replay');
-select throws_ok($$select public.replay_dead_jobs('drills')$$, 'PT403', null, 'J39 or replay all');
-select throws_ok('select public.periodic_tasks()', 'PT403', null, 'J46 or look at periodic work');
+select tests.throws_code('select public.job_metrics()', 'operators_only', 'J09 or read metrics');
+select tests.throws_code('select public.replay_dead_job(1)', 'operators_only', 'J10 or replay one');
+select tests.throws_code($$select public.replay_dead_jobs('drills')$$, 'operators_only', 'J39 or replay all');
+select tests.throws_code('select public.periodic_tasks()', 'operators_only', 'J46 or read periodic tasks');
 
 -- leases
 select tests.act_as('service_role');
@@ -50,8 +50,8 @@ select is((select public.finish_job('drills', job_id, 1) from taken where messag
 select is((select public.fail_job('drills', job_id, 1, 'late') from taken where message = '{"n": 1}'), null, 'J15 or fail it');
 select is((select public.finish_job('drills', job_id, 2) from taken where message = '{"n": 1}'), true, 'J16 the second can');
 select is((select public.finish_job('drills', job_id, 2) from taken where message = '{"n": 1}'), false, 'J17 once');
-select is(public.finish_job('none"; drop table x; --', 1, 1), false, 'J18 a queue that is not there has no jobs');
-select throws_ok($$select public.take_jobs('none')$$, 'PT404', null, 'J19 and none to take');
+select is(public.finish_job('none"; drop table x; --', 1, 1), false, 'J18 an unknown queue has no jobs');
+select throws_ok($$select public.take_jobs('none')$$, 'PT404', 'There is no queue none.', 'J19 and none to take');
 
 -- pauses and death
 select ok(
@@ -72,8 +72,8 @@ select tests.act_as('postgres');
 select private.enqueue_job_at('drills', '{"n": 4}');
 update pgmq.q_drills set read_ct = 3 where message = '{"n": 4}';
 select tests.act_as('service_role');
-select is((select count(*)::integer from public.take_jobs('drills') where message = '{"n": 4}'), 0, 'J25 what killed its workers is not taken for ever');
-select is((select error from public.dead_jobs where message = '{"n": 4}'), 'Its workers died or ran out of time.', 'J26 but dead too');
+select is((select count(*)::integer from public.take_jobs('drills') where message = '{"n": 4}'), 0, 'J25 a job that stops its workers is not taken again and again');
+select is((select error from public.dead_jobs where message = '{"n": 4}'), 'Its workers died or ran out of time.', 'J26 but becomes a dead job');
 
 -- operators
 select tests.act_as('authenticated', ana) from world;
@@ -87,6 +87,7 @@ select results_eq(
 select lives_ok($$select public.replay_dead_job(id) from public.dead_jobs where message = '{"n": 3}'$$, 'J30 replays one');
 select isnt_empty($$delete from public.dead_jobs where message = '{"n": 4}' returning id$$, 'J31 deletes the other');
 select is_empty('select from public.dead_jobs', 'J32 and none is left');
+select tests.throws_code('select public.replay_dead_job(-1)', 'dead_job_not_found', 'J49 there is nothing to replay without a dead job');
 select tests.act_as('service_role');
 select is((select attempt from public.take_jobs('drills') where message = '{"n": 3}'), 1, 'J33 what was replayed is new');
 
@@ -114,8 +115,8 @@ update private.periodic_tasks set last_run_at = now();
 insert into private.periodic_tasks (name, command, every) values
     ('a_broken', 'select 1 / 0', '1 minute'), ('b_good', 'insert into pg_temp.ticks values (''b'')', '1 minute');
 select lives_ok('select private.run_periodic_tasks()', 'J34 a task that fails');
-select results_eq('select name from ticks', $$values ('b')$$, 'J35 holds up no other');
-select is((select last_error from private.periodic_tasks where name = 'a_broken'), 'division by zero', 'J36 and says why');
+select results_eq('select name from ticks', $$values ('b')$$, 'J35 does not stop the others');
+select is((select last_error from private.periodic_tasks where name = 'a_broken'), 'division by zero', 'J36 and its error is recorded');
 select tests.act_as('authenticated', olga) from world;
 select results_eq(
     $$select name, last_error, last_error_at = last_run_at from public.periodic_tasks() where name like '_\_%'$$,
@@ -126,7 +127,7 @@ select isnt_empty($$select from public.periodic_tasks() where name = 'wake_worke
 select tests.act_as('postgres');
 select private.run_periodic_tasks();
 select results_eq('select name from ticks', $$values ('b')$$, 'J37 a task is not done before it is due');
-select is((select count(*)::integer from cron.job), 1, 'J38 one cron job does all of it');
+select is((select count(*)::integer from cron.job), 1, 'J38 one cron job runs all tasks');
 
 select * from finish();
 rollback;
