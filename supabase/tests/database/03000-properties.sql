@@ -1,6 +1,6 @@
 -- Properties: every verb as host, stranger, anon, co-host of each level, operator and service role; bad input.
 begin;
-select plan(105);
+select plan(114);
 
 create temporary table world on commit drop as
 select
@@ -90,14 +90,14 @@ select is_empty('delete from public.properties where id = (select draft from wor
 select tests.act_as('authenticated', fay) from world;
 select is_empty('delete from public.properties where id = (select draft from world) returning id', 'PR32 nor a full co-host');
 select tests.act_as('authenticated', ana) from world;
-select throws_like('delete from public.properties where id = (select home from world)', '%not deleted%', 'PR33 a host does not delete what was ever booked');
+select tests.throws_code('delete from public.properties where id = (select home from world)', 'property_was_booked', 'PR33 a host does not delete what was ever booked');
 select isnt_empty('delete from public.properties where id = (select draft from world) returning id', 'PR34 but a draft');
 select tests.act_as('service_role');
-select throws_ok(
-    'delete from public.properties where id = (select home from world)', 'PT409', null, 'PR35 the service role is told to archive too'
+select tests.throws_code(
+    'delete from public.properties where id = (select home from world)', 'property_was_booked', 'PR35 the service role is told to archive too'
 );
 select tests.act_as('postgres');
-select throws_ok('delete from public.properties where id = (select home from world)', 'PT409', null, 'PR36 and so is plain SQL');
+select tests.throws_code('delete from public.properties where id = (select home from world)', 'property_was_booked', 'PR36 and so is plain SQL');
 select is(
     (select array_agg(event order by id) from private.property_events, world where property_id = draft and event in ('created', 'deleted')),
     array['created', 'deleted'], 'PR37 creation and deletion are recorded'
@@ -107,13 +107,13 @@ select is(
 select is((select count(*)::integer from public.amenities), 63, 'PR38 a bit of the mask each: 63 amenities');
 select tests.act_as('authenticated', ana) from world;
 select lives_ok('insert into public.property_amenities select home, a from world, unnest(array[''wifi'', ''pool'']) a', 'PR39 a host adds amenities');
-select throws_ok('insert into public.property_amenities select home, ''helipad'' from world', 'PT422', null, 'PR40 of the vocabulary');
-select throws_ok(
-    'insert into public.property_amenities select home, ''amenity_'' || n from world, generate_series(1, 1000) n', 'PT422', null, 'PR41 not a thousand'
+select tests.throws_code('insert into public.property_amenities select home, ''helipad'' from world', 'unknown_amenity', 'PR40 of the vocabulary');
+select tests.throws_code(
+    'insert into public.property_amenities select home, ''amenity_'' || n from world, generate_series(1, 1000) n', 'unknown_amenity', 'PR41 not a thousand'
 );
-select throws_ok('insert into public.property_amenities select bens, ''wifi'' from world', '42501', null, 'PR42 not to a stranger''s');
+select tests.throws_code('insert into public.property_amenities select bens, ''wifi'' from world', 'insert_not_allowed', 'PR42 not to a stranger''s');
 select tests.act_as('authenticated', mia) from world;
-select throws_ok('insert into public.property_amenities select home, ''gym'' from world', '42501', null, 'PR43 nor does a co-host for messages');
+select tests.throws_code('insert into public.property_amenities select home, ''gym'' from world', 'insert_not_allowed', 'PR43 nor does a co-host for messages');
 select is_empty('delete from public.property_amenities returning property_id', 'PR44 or remove any');
 select tests.act_as('authenticated', fay) from world;
 select isnt_empty('delete from public.property_amenities where amenity_id = ''pool'' returning property_id', 'PR45 a full co-host does');
@@ -133,12 +133,12 @@ select results_eq(
 select is((select count(*)::integer from public.house_rules, world where property_id = home), 2, 'PR50 the old one stays');
 select throws_ok('update public.house_rules set smoking_allowed = true', '42501', null, 'PR51 nobody changes a version');
 select throws_ok('delete from public.house_rules', '42501', null, 'PR52 or deletes it');
-select throws_ok('insert into public.house_rules (property_id) select bens from world', '42501', null, 'PR53 or writes a stranger''s');
-select throws_ok(
-    'insert into public.house_rules (property_id, quiet_from) select home, ''22:00'' from world', 'PT422', null, 'PR54 quiet hours have an end'
+select tests.throws_code('insert into public.house_rules (property_id) select bens from world', 'insert_not_allowed', 'PR53 or writes a stranger''s');
+select tests.throws_code(
+    'insert into public.house_rules (property_id, quiet_from) select home, ''22:00'' from world', 'quiet_hours_are_whole', 'PR54 quiet hours have an end'
 );
 select tests.act_as('postgres');
-select throws_ok('update public.house_rules set smoking_allowed = true', 'PT409', null, 'PR55 not even plain SQL changes a version');
+select tests.throws_code('update public.house_rules set smoking_allowed = true', 'row_is_permanent', 'PR55 not even plain SQL changes a version');
 
 -- cancellation policies
 select tests.act_as('authenticated', ben) from world;
@@ -152,18 +152,18 @@ select lives_ok(
       where id = (select bens from world)$$,
     'PR57 and uses it'
 );
-select throws_ok('delete from public.cancellation_policies where name = ''Ben''''s''', '23503', null, 'PR58 and keeps it while it is used');
+select tests.throws_code('delete from public.cancellation_policies where name = ''Ben''''s''', 'cancellation_policy_in_use', 'PR58 and keeps it while it is used');
 select is_empty('update public.cancellation_policies set name = ''x'' where id = ''flexible'' returning id', 'PR59 the common ones stay');
 select tests.act_as('authenticated', ana) from world;
-select throws_ok(
+select tests.throws_code(
     $$update public.properties set cancellation_policy_id = (select id from public.cancellation_policies where name = 'Ben''s')
       where id = (select home from world)$$,
-    'PT422', null, 'PR60 another host''s is not for use'
+    'cancellation_policy_of_another_host', 'PR60 another host''s is not for use'
 );
 select is_empty('delete from public.cancellation_policies where name = ''Ben''''s'' returning id', 'PR61 or for deletion');
-select throws_ok('update public.properties set cancellation_policy_id = ''lenient''', 'PT422', null, 'PR62 policies exist');
-select throws_ok(
-    format('insert into public.cancellation_policies (name, steps) values (''x'', %L)', s.steps), 'PT422', null, 'PR63 no policy with ' || s.what
+select tests.throws_code('update public.properties set cancellation_policy_id = ''lenient''', 'unknown_cancellation_policy', 'PR62 policies exist');
+select tests.throws_code(
+    format('insert into public.cancellation_policies (name, steps) values (''x'', %L)', s.steps), 'steps_are_valid', 'PR63 no policy with ' || s.what
 )
 from (values
     ('no step', '[]'),
@@ -185,60 +185,81 @@ select results_eq(
 );
 
 -- bad input
-select throws_ok(format('update public.properties set %s where id = (select home from world)', b.change), b.code, null, 'PR65 refused: ' || b.what)
+select tests.throws_code(format('update public.properties set %s where id = (select home from world)', b.change), b.code, 'PR65 refused: ' || b.what)
 from (values
-    ('a time zone that is none', 'time_zone = ''Mars/Olympus''', 'PT422'),
-    ('an abbreviation of a time zone', 'time_zone = ''EST''', 'PT422'),
-    ('an offset for a time zone', 'time_zone = ''UTC+3''', 'PT422'),
-    ('a currency that is none', 'currency = ''XXX''', 'PT422'),
-    ('a negative price', 'base_price = -1', 'PT422'),
-    ('a price below the currency''s lowest', 'base_price = 99', 'PT422'),
-    ('a weekend price of nothing', 'weekend_price = 0', 'PT422'),
-    ('a price beyond reason', 'base_price = 9000000000000000', 'PT422'),
-    ('a negative price of extra guests', 'extra_guest_price = -1', 'PT422'),
-    ('a discount of all', 'weekly_discount_percent = 100', 'PT422'),
-    ('10 MB of description', 'description = repeat(''x'', 10485760)', 'PT422'),
-    ('HTML in the description', 'description = ''<img src=x>''', 'PT422'),
-    ('control characters', 'description = E''a\u0007b''', 'PT422'),
-    ('text that reverses its neighbours', 'title = E''a\u202eb''', 'PT422'),
-    ('a title of two lines', 'title = E''a\nb''', 'PT422'),
-    ('an empty title', 'title = '' ''', 'PT422'),
-    ('a third of a bathroom', 'bathrooms = 1.3', 'PT422'),
-    ('no guests', 'max_guests = 0', 'PT422'),
-    ('minimum above maximum', 'min_nights = 40', 'PT422'),
-    ('a day that no week has', 'check_in_weekdays = ''{1,8}''', 'PT422'),
-    ('no day of arrival', 'check_in_weekdays = ''{}''', 'PT422'),
-    ('three nights of preparation', 'preparation_nights_after = 3', 'PT422'),
-    ('six infants', 'max_infants = 6', 'PT422'),
-    ('check-out after check-in', 'check_out_until = ''16:00''', 'PT422')
+    ('a time zone that is none', 'time_zone = ''Mars/Olympus''', 'unknown_time_zone'),
+    ('an abbreviation of a time zone', 'time_zone = ''EST''', 'unknown_time_zone'),
+    ('an offset for a time zone', 'time_zone = ''UTC+3''', 'unknown_time_zone'),
+    ('a currency that is none', 'currency = ''XXX''', 'unknown_currency'),
+    ('a negative price', 'base_price = -1', 'price_below_minimum'),
+    ('a price below the currency''s lowest', 'base_price = 99', 'price_below_minimum'),
+    ('a weekend price of nothing', 'weekend_price = 0', 'price_below_minimum'),
+    ('a price beyond reason', 'base_price = 9000000000000000', 'base_price_range'),
+    ('a negative price of extra guests', 'extra_guest_price = -1', 'extra_guest_price_range'),
+    ('a discount of all', 'weekly_discount_percent = 100', 'weekly_discount_range'),
+    ('10 MB of description', 'description = repeat(''x'', 10485760)', 'description_is_plain'),
+    ('HTML in the description', 'description = ''<img src=x>''', 'description_is_plain'),
+    ('control characters', 'description = E''a\u0007b''', 'description_is_plain'),
+    ('text that reverses its neighbours', 'title = E''a\u202eb''', 'title_is_plain'),
+    ('a title of two lines', 'title = E''a\nb''', 'title_is_plain'),
+    ('an empty title', 'title = '' ''', 'title_is_plain'),
+    ('a third of a bathroom', 'bathrooms = 1.3', 'bathrooms_are_halves'),
+    ('no guests', 'max_guests = 0', 'max_guests_range'),
+    ('minimum above maximum', 'min_nights = 40', 'properties_max_nights_range'),
+    ('a day that no week has', 'check_in_weekdays = ''{1,8}''', 'check_in_weekdays_are_iso'),
+    ('no day of arrival', 'check_in_weekdays = ''{}''', 'check_in_weekdays_are_iso'),
+    ('three nights of preparation', 'preparation_nights_after = 3', 'preparation_nights_after_range'),
+    ('six infants', 'max_infants = 6', 'max_infants_range'),
+    ('check-out after check-in', 'check_out_until = ''16:00''', 'check_out_precedes_check_in')
 ) as b (what, change, code);
-select throws_ok(
-    'insert into public.properties (title, base_price) values (''x'', 5000)', 'PT422', null, 'PR66 a price has a currency'
+select tests.throws_code(
+    'insert into public.properties (title, base_price) values (''x'', 5000)', 'prices_have_currency', 'PR66 a price has a currency'
 );
 
 select throws_ok(
     'insert into public.properties (title, beds, bedrooms, currency) values ('''', -1, 51, ''XXX'')', 'PT422',
-    'A place has 0 to 50 bedrooms. A place has 0 to 100 beds. A title is one line of 1 to 150 characters of plain text, without HTML and control characters. There is no currency "XXX".',
-    'PR67 all that is wrong is said at once, in words'
+    E'A property has 0 to 50 bedrooms.\nA property has 0 to 100 beds.\nA title is one line of 1 to 150 characters of plain text.\nThere is no currency "XXX".',
+    'PR67 every fault is listed, each on a line'
 );
 select throws_ok('insert into public.properties (beds) values (2)', 'PT422', 'Title is missing.', 'PR68 and what is missing');
+select tests.throws_code(c.sql, c.code, 'PR72 refused: ' || c.sql)
+from (values
+    ('insert into public.property_amenities (property_id) select home from world', 'value_missing'),
+    ('insert into public.property_amenities (amenity_id) values (''wifi'')', 'value_missing'),
+    ('insert into public.property_amenities (property_id, amenity_id) values (gen_random_uuid(), ''wifi'')', 'reference_not_found'),
+    ('insert into public.property_amenities (property_id, amenity_id) select home, ''wifi'' from world', 'already_exists'),
+    ('insert into public.house_rules (smoking_allowed) values (true)', 'value_missing'),
+    ('insert into public.cancellation_policies (name) values (''x'')', 'value_missing')
+) as c (sql, code);
+select tests.act_as('service_role');
+select tests.throws_code(c.sql, c.code, 'PR73 refused for the service role: ' || c.sql)
+from (values
+    ('insert into public.properties (title) values (''x'')', 'value_missing'),
+    ('insert into public.properties (title, host_id) values (''x'', gen_random_uuid())', 'reference_not_found'),
+    ('update public.properties set status = null', 'value_missing')
+) as c (sql, code);
+select tests.act_as('postgres');
 select is_empty(
     $$select c.conrelid::regclass, c.conname from pg_trigger t join pg_constraint c on c.conrelid = t.tgrelid and c.contype = 'c'
-      where t.tgname = 'validate_row' and obj_description(c.oid, 'pg_constraint') is null
-        and c.conname <> 'house_rules_version_is_positive'$$, -- nobody sends a version
-    'PR69 every check of such a table has its words'
+      where t.tgname = '_900_check_row' and private.is_written_by_api(c.conrelid, c.conkey)
+        and not exists (
+            select from private.errors e
+            where e.code in (c.conname, regexp_replace(c.conname, '^' || (select relname from pg_class where oid = c.conrelid) || '_', ''))
+        )$$,
+    'PR69 every check of a table with row checks has a code'
 );
 select set_has(
-    $$select tgrelid from pg_trigger where tgname = 'validate_row'$$,
+    $$select tgrelid from pg_trigger where tgname = '_900_check_row'$$,
     $$select t::regclass::oid from unnest(array[
         'public.properties', 'public.property_addresses', 'public.property_amenities', 'public.property_photos', 'public.house_rules',
         'public.property_seasons', 'public.property_date_overrides', 'public.property_availability_rules', 'public.property_fees',
-        'public.property_taxes', 'public.cancellation_policies', 'public.co_host_invitations']) t$$,
-    'PR70 and those are what hosts write'
+        'public.property_taxes', 'public.cancellation_policies', 'public.co_hosts', 'public.co_host_invitations',
+        'public.profiles', 'public.accounts', 'public.user_roles']) t$$,
+    'PR70 the tables that people and hosts write have row checks'
 );
 select tests.act_as('postgres');
 select set_config('request.jwt.claims', '', true);
-select throws_ok(format('update public.properties set %s where id = (select home from world)', b.change), b.code, null, 'PR71 plain SQL meets the checks: ' || b.what)
+select throws_ok(format('update public.properties set %s where id = (select home from world)', b.change), b.code, null, 'PR71 plain SQL meets the constraints: ' || b.what)
 from (values
     ('a time zone that is none', 'time_zone = ''Mars/Olympus''', '23503'),
     ('HTML in the description', 'description = ''<img src=x>''', '23514'),

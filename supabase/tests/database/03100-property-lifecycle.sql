@@ -31,9 +31,10 @@ with made as (insert into public.properties (title) values ('Empty') returning i
 update world set empty = made.id from made;
 select is(
     pg_temp.problems('select public.publish_property(empty) from world'),
-    array['address', 'base_price', 'bathrooms', 'bedrooms', 'beds', 'currency', 'description', 'max_guests', 'photos',
-        'property_type', 'room_type', 'street', 'time_zone'],
-    'LC01 publishing answers all that is missing at once'
+    array['address_missing', 'base_price_missing', 'bathrooms_missing', 'bedrooms_missing', 'beds_missing', 'currency_missing',
+        'description_too_short', 'max_guests_missing', 'photo_missing', 'property_type_missing', 'room_type_missing', 'street_missing',
+        'time_zone_missing'],
+    'LC01 publishing lists all that is missing at once'
 );
 select is((select status from public.properties where id = (select empty from world)), 'draft', 'LC02 and the draft stays one');
 select is((select is_host from public.profiles, world where id = ana), false, 'LC03 with a draft one is no host yet');
@@ -44,40 +45,40 @@ select is((select status from world, public.publish_property(home)), 'published'
 -- staying complete
 select is(
     pg_temp.problems('update public.properties set description = ''short'', room_type = null where id = (select home from world)'),
-    array['description', 'room_type'], 'LC07 a published property keeps what publishing asks for'
+    array['description_too_short', 'room_type_missing'], 'LC07 a published property keeps what publishing asks for'
 );
-select is(pg_temp.problems('delete from public.property_photos'), array['photos'], 'LC08 its last photo too');
-select is(pg_temp.problems('delete from public.property_addresses'), array['address', 'street'], 'LC09 and its address');
-select is(pg_temp.problems('update public.property_addresses set line1 = null'), array['street'], 'LC10 and the street in it');
+select is(pg_temp.problems('delete from public.property_photos'), array['photo_missing'], 'LC08 its last photo too');
+select is(pg_temp.problems('delete from public.property_addresses'), array['address_missing', 'street_missing'], 'LC09 and its address');
+select is(pg_temp.problems('update public.property_addresses set line1 = null'), array['street_missing'], 'LC10 and the street in it');
 select lives_ok('select public.pause_property(home) from world', 'LC11 paused');
 select lives_ok('delete from public.property_photos', 'LC12 it may be taken apart');
-select is(pg_temp.problems('select public.publish_property(home) from world'), array['photos'], 'LC13 and is not published before it is whole');
+select is(pg_temp.problems('select public.publish_property(home) from world'), array['photo_missing'], 'LC13 and is not published before it is whole');
 select tests.act_as('postgres');
 insert into public.property_photos (property_id, external_url, alt_text) select home, 'https://example.com/1.jpg', 'Door' from world;
-select throws_ok(
+select tests.throws_code(
     'update public.properties set status = ''published'', beds = null where id = (select home from world)',
-    'PT422', null, 'LC14 plain SQL meets the same'
+    'beds_missing', 'LC14 plain SQL meets the same'
 );
 
 -- who may
 select tests.act_as('anon');
 select throws_ok('select public.publish_property(home) from world', '42501', null, 'LC15 anon publishes nothing');
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('select public.publish_property(home) from world', 'PT404', null, 'LC16 a stranger is told of nothing');
-select throws_ok('select public.suspend_property(home, ''I want it'') from world', 'PT404', null, 'LC17 whatever he asks');
+select tests.throws_code('select public.publish_property(home) from world', 'own_property_not_found', 'LC16 a stranger is told of nothing');
+select tests.throws_code('select public.suspend_property(home, ''I want it'') from world', 'own_property_not_found', 'LC17 whatever he asks');
 select tests.act_as('authenticated', cal) from world;
-select throws_ok('select public.publish_property(home) from world', 'PT403', null, 'LC18 a co-host for the calendar may not');
+select tests.throws_code('select public.publish_property(home) from world', 'property_status_change_not_allowed', 'LC18 a co-host for the calendar may not');
 select tests.act_as('authenticated', fay) from world;
 select is((select status from world, public.publish_property(home)), 'published', 'LC19 a full co-host may');
-select throws_ok('select public.suspend_property(home, ''x'') from world', 'PT403', null, 'LC20 suspending is for operators');
-select throws_ok('select public.archive_property(home) from world', 'PT409', null, 'LC21 archiving begins with a pause');
+select tests.throws_code('select public.suspend_property(home, ''x'') from world', 'property_status_change_not_allowed', 'LC20 suspending is for operators');
+select tests.throws_code('select public.archive_property(home) from world', 'property_status_change_impossible', 'LC21 archiving begins with a pause');
 select lives_ok('select public.pause_property(home) from world', 'LC22 which she may');
-select throws_ok('select public.archive_property(home) from world', 'PT403', null, 'LC23 archiving is the host''s');
+select tests.throws_code('select public.archive_property(home) from world', 'property_status_change_not_allowed', 'LC23 archiving is the host''s');
 select is((select status from world, public.publish_property(home)), 'published', 'LC24 published again');
 
 -- suspending
 select tests.act_as('authenticated', olga) from world;
-select throws_ok('select public.suspend_property(home, '' '') from world', 'PT422', null, 'LC25 a suspension has a reason');
+select tests.throws_code('select public.suspend_property(home, '' '') from world', 'suspension_reason_missing', 'LC25 a suspension has a reason');
 select is((select status from world, public.suspend_property(home, 'The photos show another house.')), 'suspended', 'LC26 an operator suspends');
 select tests.act_as('anon');
 select is_empty('select from public.properties, world where id = home', 'LC27 nobody else sees it now');
@@ -85,35 +86,35 @@ select tests.act_as('authenticated', ana) from world;
 select is(
     (select status_reason from public.properties, world where id = home), 'The photos show another house.', 'LC28 the host reads why'
 );
-select throws_ok('select public.publish_property(home) from world', 'PT409', null, 'LC29 and does not publish it past the operator');
-select throws_ok('select public.pause_property(home) from world', 'PT403', null, 'LC30 or pause it');
+select tests.throws_code('select public.publish_property(home) from world', 'property_status_change_impossible', 'LC29 and does not publish it past the operator');
+select tests.throws_code('select public.pause_property(home) from world', 'property_status_change_not_allowed', 'LC30 or pause it');
 select is(
     (select status_reason from world, public.suspend_property(home, 'Nothing.')), 'The photos show another house.', 'LC31 or write the reason'
 );
-select throws_ok('select public.unsuspend_property(home) from world', 'PT403', null, 'LC32 or end it');
+select tests.throws_code('select public.unsuspend_property(home) from world', 'property_status_change_not_allowed', 'LC32 or end it');
 select tests.act_as('authenticated', olga) from world;
 select is((select status from world, public.unsuspend_property(home, 'New photos.')), 'paused', 'LC33 an operator ends it: paused');
-select throws_ok('select public.publish_property(home) from world', 'PT403', null, 'LC34 publishing is not an operator''s');
+select tests.throws_code('select public.publish_property(home) from world', 'property_status_change_not_allowed', 'LC34 publishing is not an operator''s');
 
 -- legal for nobody
 select tests.act_as('service_role');
-select throws_ok('update public.properties set status = ''draft'' where id = (select home from world)', 'PT409', null, 'LC35 nothing becomes a draft again');
-select throws_ok(
+select tests.throws_code('update public.properties set status = ''draft'' where id = (select home from world)', 'property_status_change_impossible', 'LC35 nothing becomes a draft again');
+select tests.throws_code(
     'insert into public.properties (title, host_id) select ''x'', ana from world; update public.properties set status = ''archived'' where title = ''x''',
-    'PT409', null, 'LC36 a draft is deleted and not archived'
+    'property_status_change_impossible', 'LC36 a draft is deleted and not archived'
 );
 select tests.act_as('postgres');
-select throws_ok(
-    'insert into public.properties (title, host_id, status) select ''x'', ana, ''published'' from world', 'PT409', null, 'LC37 nothing begins published'
+select tests.throws_code(
+    'insert into public.properties (title, host_id, status) select ''x'', ana, ''published'' from world', 'property_starts_as_draft', 'LC37 nothing begins published'
 );
 update public.properties set published_at = null where id = (select home from world);
 select isnt((select published_at from public.properties, world where id = home), null, 'LC38 what was published was published');
 select tests.act_as('authenticated', ana) from world;
 select is((select status from world, public.archive_property(home)), 'archived', 'LC39 the host archives');
-select throws_ok('select public.publish_property(home) from world', 'PT409', null, 'LC40 for good');
+select tests.throws_code('select public.publish_property(home) from world', 'property_status_change_impossible', 'LC40 for good');
 select tests.act_as('postgres');
-select throws_ok(
-    format('update public.properties set status = %L where id = (select home from world)', s), 'PT409', null, 'LC41 archived never becomes ' || s
+select tests.throws_code(
+    format('update public.properties set status = %L where id = (select home from world)', s), 'property_status_change_impossible', 'LC41 archived never becomes ' || s
 )
 from unnest(array['draft', 'published', 'paused', 'suspended']) s;
 
@@ -133,9 +134,9 @@ select results_eq(
         ('paused', 'archived', 'host', 'Ana', null)$$,
     'LC42 every change has an actor and, where one was given, a reason'
 );
-select throws_ok('update private.property_events set reason = ''x''', 'PT409', null, 'LC43 the record is not changed');
-select throws_ok('delete from private.property_events', 'PT409', null, 'LC44 or deleted');
-select throws_ok('truncate private.property_events', 'PT409', null, 'LC45 or emptied');
+select tests.throws_code('update private.property_events set reason = ''x''', 'row_is_permanent', 'LC43 the record is not changed');
+select tests.throws_code('delete from private.property_events', 'row_is_permanent', 'LC44 or deleted');
+select tests.throws_code('truncate private.property_events', 'row_is_permanent', 'LC45 or emptied');
 
 -- an import
 insert into public.properties (id, host_id, title, source, source_id, property_type, room_type, max_guests, time_zone, currency, base_price)
@@ -172,7 +173,7 @@ select results_eq(
 select tests.act_as('postgres');
 select set_config('request.jwt.claims', jsonb_build_object('sub', ana, 'role', 'authenticated')::text, true) from world;
 set local role authenticated;
-select throws_ok('insert into public.properties (title) values (''Back again'')', 'PT403', null, 'LC56 a token that outlives the account makes nothing');
+select tests.throws_code('insert into public.properties (title) values (''Back again'')', 'account_deleted', 'LC56 a token that outlives the account makes nothing');
 select tests.act_as('postgres');
 insert into public.co_hosts (property_id, profile_id, level) select '00000000-0000-4000-8000-000000000301', fay, 'full' from world;
 select tests.act_as('authenticated', fay) from world;
@@ -186,7 +187,7 @@ update world set empty = tests.create_booking(ben, home, current_date + 40, curr
 select tests.act_as('authenticated', hugo) from world;
 select lives_ok('select public.pause_property(home) from world', 'LC57 a property with a stay to come is paused');
 select throws_ok(
-    'delete from public.properties where id = (select home from world)', 'PT409', 'A property that guests may have booked is not deleted.',
+    'delete from public.properties where id = (select home from world)', 'PT409', 'A property that guests may have booked cannot be deleted.',
     'LC58 and not deleted'
 );
 select lives_ok('select public.archive_property(home) from world', 'LC59 but archived');
@@ -197,7 +198,7 @@ select tests.act_as('postgres');
 select isnt_empty('select from public.occupancies, world where property_id = home', 'LC62 its nights are taken');
 select tests.act_as('service_role');
 select throws_ok(
-    'delete from public.properties where id = (select home from world)', 'PT409', 'A property that guests may have booked is not deleted.',
+    'delete from public.properties where id = (select home from world)', 'PT409', 'A property that guests may have booked cannot be deleted.',
     'LC63 the service deletes it no more than its host'
 );
 

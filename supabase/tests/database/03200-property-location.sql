@@ -1,6 +1,6 @@
 -- Privacy of place: who reads the exact address, where the public point lies, and that it says no more.
 begin;
-select plan(34);
+select plan(37);
 
 create temporary table world on commit drop as
 select
@@ -25,14 +25,14 @@ select tests.act_as('authenticated', ben) from world;
 select is_empty('select from public.property_addresses', 'PL02 a stranger reads no address');
 select is_empty('update public.property_addresses set line2 = ''x'' returning property_id', 'PL03 changes none');
 select is_empty('delete from public.property_addresses returning property_id', 'PL04 deletes none');
-select throws_ok(
+select tests.throws_code(
     'insert into public.property_addresses (property_id, city, country, latitude, longitude) select draft, ''x'', ''PT'', 0, 0 from world',
-    '42501', null, 'PL05 writes none'
+    'reference_not_found', 'PL05 writes none'
 );
-select throws_ok(
+select tests.throws_code(
     'insert into public.property_addresses (property_id, city, country, latitude, longitude) select home, ''x'', ''PT'', 0, 0 from world
      on conflict (property_id) do update set latitude = excluded.latitude returning latitude',
-    '42501', null, 'PL06 not by an upsert either'
+    'insert_not_allowed', 'PL06 not by an upsert either'
 );
 select throws_ok('select private.public_point(home, 38.7, -9.1) from world', '42501', null, 'PL07 nobody asks for the shift');
 select throws_ok('select value from private.settings', '42501', null, 'PL08 or for its key');
@@ -94,19 +94,26 @@ select ok(
 
 -- bad input
 select tests.act_as('authenticated', ana) from world;
-select throws_ok(format('update public.property_addresses set %s', b.change), b.code, null, 'PL26 refused: ' || b.what)
+select tests.throws_code(format('update public.property_addresses set %s', b.change), b.code, 'PL26 refused: ' || b.what)
 from (values
-    ('a latitude outside the earth', 'latitude = 90.1', 'PT422'),
-    ('a longitude outside the earth', 'longitude = -180.1', 'PT422'),
-    ('a latitude that is no number', 'latitude = ''NaN''', 'PT422'),
-    ('an endless longitude', 'longitude = ''Infinity''', 'PT422'),
-    ('a country in words', 'country = ''Portugal''', 'PT422'),
-    ('HTML in the street', 'line1 = ''<script>''', 'PT422'),
-    ('no city', 'city = null', 'PT422'),
-    ('a property that is not hers', 'property_id = ''00000000-0000-4000-8000-000000000009''', '42501')
+    ('a latitude outside the earth', 'latitude = 90.1', 'latitude_is_on_earth'),
+    ('a longitude outside the earth', 'longitude = -180.1', 'longitude_is_on_earth'),
+    ('a latitude that is no number', 'latitude = ''NaN''', 'latitude_is_on_earth'),
+    ('an endless longitude', 'longitude = ''Infinity''', 'longitude_is_on_earth'),
+    ('a country in words', 'country = ''Portugal''', 'country_is_iso'),
+    ('HTML in the street', 'line1 = ''<script>''', 'line1_is_plain'),
+    ('no city', 'city = null', 'value_missing'),
+    ('a property that is not hers', 'property_id = ''00000000-0000-4000-8000-000000000009''', 'reference_not_found')
 ) as b (what, change, code);
 
--- side doors
+select tests.throws_code(c.sql, c.code, 'PL28 refused: ' || c.sql)
+from (values
+    ('insert into public.property_addresses (property_id, city, country) select home, ''x'', ''PT'' from world', 'value_missing'),
+    ('insert into public.property_addresses (city, country, latitude, longitude) values (''x'', ''PT'', 0, 0)', 'value_missing'),
+    ('update public.property_addresses set property_id = (select draft from world) where property_id = (select home from world)', 'already_exists')
+) as c (sql, code);
+
+-- estimates of the planner
 select tests.act_as('postgres');
 analyze public.property_addresses;
 select is_empty(

@@ -1,6 +1,6 @@
 -- Photos: uploads to the bucket, rows by the service alone, order and cover, removal of objects.
 begin;
-select plan(49);
+select plan(52);
 
 create temporary table world on commit drop as
 select
@@ -51,24 +51,24 @@ select throws_ok('select public.add_photo(fay, home || ''/2.png'', ''x'') from w
 select tests.act_as('service_role');
 select is((select position from world, public.add_photo(ana, home || '/1.png', 'Kitchen')), 2::smallint, 'PH17 the service does, last in order');
 select is((select position from world, public.add_photo(fay, home || '/2.png', 'Bath')), 3::smallint, 'PH18 for a full co-host too');
-select throws_ok('select public.add_photo(mia, home || ''/3.png'', ''x'') from world', 'PT404', null, 'PH19 not for one for messages');
-select throws_ok('select public.add_photo(ben, home || ''/3.png'', ''x'') from world', 'PT404', null, 'PH20 or a stranger');
-select throws_ok('select public.add_photo(ana, home || ''/3.png'', ''x'') from world', 'PT422', null, 'PH21 not without an upload');
+select tests.throws_code('select public.add_photo(mia, home || ''/3.png'', ''x'') from world', 'own_property_not_found', 'PH19 not for one for messages');
+select tests.throws_code('select public.add_photo(ben, home || ''/3.png'', ''x'') from world', 'own_property_not_found', 'PH20 or a stranger');
+select tests.throws_code('select public.add_photo(ana, home || ''/3.png'', ''x'') from world', 'photo_upload_not_found', 'PH21 not without an upload');
 select results_eq(
     'select alt_text, position, (select count(*)::integer from public.property_photos f where f.path = p.path) from world, public.add_photo(ana, home || ''/1.png'', ''x'') p',
     $$values ('Kitchen', 2::smallint, 1)$$, 'PH22 asked again it is the photo that it is'
 );
 select throws_ok(
     'select public.add_photo(ana, home || ''/3.png'', '' '') from world', 'PT422',
-    'The words for a photo are one line of 1 to 300 characters of plain text, without HTML and control characters.', 'PH23 not without words'
+    'The description of a photo is one line of 1 to 300 characters of plain text.', 'PH23 not without words'
 );
-select throws_ok(
-    'insert into public.property_photos (property_id, path, alt_text) select home, draft || ''/front.png'', ''x'' from world', 'PT422', null,
+select tests.throws_code(
+    'insert into public.property_photos (property_id, path, alt_text) select home, draft || ''/front.png'', ''x'' from world', 'path_is_the_propertys',
     'PH24 not with another property''s object'
 );
-select throws_ok(
+select tests.throws_code(
     'insert into public.property_photos (property_id, external_url, alt_text) select home, ''http://example.com/1.jpg'', ''x'' from world',
-    'PT422', null, 'PH25 not from a place without encryption'
+    'external_url_is_https', 'PH25 not from a place without encryption'
 );
 
 -- order
@@ -88,33 +88,41 @@ select lives_ok(
 );
 select is((select f.alt_text from public.properties p, world, public.cover_photo(p) f where p.id = home), 'Bath', 'PH34 and so chooses the cover');
 select throws_ok('update public.property_photos set path = null', '42501', null, 'PH35 but not what they point to');
+select tests.throws_code('update public.property_photos set alt_text = null', 'value_missing', 'PH50 a photo keeps its description');
+select tests.throws_code('update public.property_photos set position = 1001', 'position_range', 'PH51 a position is 1,000 at most');
+update public.property_photos set position = 1000 where property_id = (select home from world) and alt_text = 'Kitchen';
+select pg_temp.upload(home || '/last.png') from world;
+select tests.act_as('service_role');
+select is((select position from world, public.add_photo(ana, home || '/last.png', 'Garden')), 1000::smallint, 'PH52 a photo can still be added after position 1000');
+delete from public.property_photos where alt_text = 'Garden';
+select tests.act_as('authenticated', ana) from world;
 
 -- removal
 select lives_ok('delete from public.property_photos where property_id = (select home from world) and alt_text <> ''Bath''', 'PH36 she deletes two of three');
 select is(pg_temp.queued(home || '/1.png'), 1::bigint, 'PH37 whose objects are queued for removal') from world;
 select is(pg_temp.queued(home || '/2.png'), 0::bigint, 'PH38 the third stays') from world;
 select tests.act_as('service_role');
-select throws_ok(
-    'select public.add_photo(ana, home || ''/1.png'', ''x'') from world', 'PT422', null, 'PH39 what is about to be removed is no photo again'
+select tests.throws_code(
+    'select public.add_photo(ana, home || ''/1.png'', ''x'') from world', 'photo_upload_not_found', 'PH39 what is about to be removed is no photo again'
 );
 select lives_ok('select public.discard_photo_upload(ana, home || ''/2.png'') from world', 'PH40 to discard a photo''s object');
 select is(pg_temp.queued(home || '/2.png'), 0::bigint, 'PH41 does nothing') from world;
-select throws_ok('select public.discard_photo_upload(ben, home || ''/9.png'') from world', 'PT404', null, 'PH42 and strangers discard nothing');
+select tests.throws_code('select public.discard_photo_upload(ben, home || ''/9.png'') from world', 'own_property_not_found', 'PH42 and strangers discard nothing');
 select tests.act_as('authenticated', ana) from world;
 select lives_ok('delete from public.properties where id = (select draft from world)', 'PH43 with a draft');
 select is(pg_temp.queued(draft || '/front.png'), 1::bigint, 'PH44 go its photos') from world;
 select tests.act_as('postgres');
 insert into storage.objects (bucket_id, name, created_at) select 'property-photos', home || '/old.png', now() - interval '2 days' from world;
 select tests.act_as('service_role');
-select throws_ok('select public.add_photo(ana, home || ''/old.png'', ''x'') from world', 'PT422', null, 'PH45 an upload is used soon');
+select tests.throws_code('select public.add_photo(ana, home || ''/old.png'', ''x'') from world', 'photo_upload_not_found', 'PH45 an upload is used soon');
 select tests.act_as('postgres');
 select private.remove_stale_photo_uploads(), private.remove_stale_photo_uploads();
 select is(pg_temp.queued(home || '/old.png'), 1::bigint, 'PH46 or swept, once') from world;
 select is(pg_temp.queued(home || '/2.png'), 0::bigint, 'PH47 unlike a photo') from world;
 select tests.act_as('service_role');
-select throws_ok(
+select tests.throws_code(
     'insert into public.property_photos (property_id, external_url, alt_text) select home, ''https://example.com/'' || n, ''x'' from world, generate_series(1, 50) n',
-    'PT422', null, 'PH48 51 photos are too many'
+    'property_row_limit_exceeded', 'PH48 51 photos are too many'
 );
 
 -- a co-host leaves

@@ -1,6 +1,6 @@
 -- Co-hosts: invitation by e-mail, acceptance, decline, revocation, levels, leaving.
 begin;
-select plan(38);
+select plan(45);
 
 create temporary table world on commit drop as
 select
@@ -15,8 +15,8 @@ update auth.users set email_confirmed_at = now() where id = (select ana from wor
 select tests.act_as('anon');
 select throws_ok('select from public.co_host_invitations', '42501', null, 'CO01 anon reads no invitation');
 select tests.act_as('authenticated', ben) from world;
-select throws_ok(
-    'insert into public.co_host_invitations (property_id, email, level) select home, ''ben@example.org'', ''full'' from world', '42501', null,
+select tests.throws_code(
+    'insert into public.co_host_invitations (property_id, email, level) select home, ''ben@example.org'', ''full'' from world', 'reference_not_found',
     'CO02 nobody invites himself'
 );
 select tests.act_as('authenticated', ana) from world;
@@ -25,11 +25,11 @@ select results_eq(
      returning email, property_title, invited_by, expires_at - created_at',
     'select ''fay@example.org'', ''House by the river'', ana, interval ''7 days'' from world', 'CO03 a host invites an address, in lower case'
 );
-select throws_ok(
-    'insert into public.co_host_invitations (property_id, email, level) select home, ''fay@example.org'', ''calendar'' from world', '23505', null, 'CO04 once'
+select tests.throws_code(
+    'insert into public.co_host_invitations (property_id, email, level) select home, ''fay@example.org'', ''calendar'' from world', 'already_exists', 'CO04 once'
 );
-select throws_ok(
-    'insert into public.co_host_invitations (property_id, email, level) select home, ''fay'', ''calendar'' from world', 'PT422', null, 'CO05 an address is one'
+select tests.throws_code(
+    'insert into public.co_host_invitations (property_id, email, level) select home, ''fay'', ''calendar'' from world', 'email_is_lower_case', 'CO05 an address is one'
 );
 select throws_ok(
     'insert into public.co_host_invitations (property_id, email, level, expires_at) select home, ''x@example.org'', ''full'', ''2099-01-01'' from world',
@@ -42,7 +42,7 @@ update world set invitation = i.id from public.co_host_invitations i where i.pro
 -- whose it is
 select tests.act_as('authenticated', ben) from world;
 select is_empty('select from public.co_host_invitations', 'CO08 a stranger reads no invitation');
-select throws_ok('select public.accept_co_host_invitation(invitation) from world', 'PT404', null, 'CO09 and accepts none');
+select tests.throws_code('select public.accept_co_host_invitation(invitation) from world', 'invitation_not_found', 'CO09 and accepts none');
 select is_empty('delete from public.co_host_invitations returning id', 'CO10 and deletes none');
 select tests.act_as('postgres');
 select set_config('request.jwt.claims', jsonb_build_object('sub', eve, 'role', 'authenticated', 'email', 'fay@example.org')::text, true) from world;
@@ -53,7 +53,7 @@ update auth.users set email = 'eve@example.org' where id = (select eve from worl
 insert into public.co_host_invitations (property_id, email, level, invited_by) select home, 'eve@example.org', 'full', ana from world;
 update world set invitation = i.id from public.co_host_invitations i where i.email = 'eve@example.org';
 select tests.act_as('authenticated', eve) from world;
-select throws_ok('select public.accept_co_host_invitation(invitation) from world', 'PT404', null, 'CO12 nor an address that is not confirmed');
+select tests.throws_code('select public.accept_co_host_invitation(invitation) from world', 'invitation_not_found', 'CO12 nor an address that is not confirmed');
 select is_empty('select from public.co_host_invitations', 'CO13 which reads nothing');
 
 -- accepting
@@ -65,10 +65,10 @@ select is_empty('select from public.properties, world where id = home', 'CO15 an
 select is((select level::text from world, public.accept_co_host_invitation(invitation)), 'full', 'CO16 she accepts');
 select isnt_empty('select from public.properties, world where id = home', 'CO17 and reads the draft');
 select isnt_empty('update public.properties set title = ''House'' where id = (select home from world) returning id', 'CO18 and changes it');
-select throws_ok('select public.accept_co_host_invitation(invitation) from world', 'PT404', null, 'CO19 an invitation is good for one time');
+select tests.throws_code('select public.accept_co_host_invitation(invitation) from world', 'invitation_not_found', 'CO19 an invitation is good for one time');
 select is_empty('select from public.co_host_invitations', 'CO20 a co-host does not see who else is invited');
-select throws_ok(
-    'insert into public.co_host_invitations (property_id, email, level) select home, ''x@example.org'', ''full'' from world', '42501', null, 'CO21 or invite'
+select tests.throws_code(
+    'insert into public.co_host_invitations (property_id, email, level) select home, ''x@example.org'', ''full'' from world', 'insert_not_allowed', 'CO21 or invite'
 );
 select is_empty('update public.co_hosts set level = ''calendar'' returning profile_id', 'CO22 or change levels');
 select isnt_empty('select from public.co_hosts', 'CO23 she sees the co-hosts');
@@ -80,6 +80,16 @@ select is_empty('delete from public.co_hosts returning profile_id', 'CO25 or rem
 select tests.act_as('authenticated', ana) from world;
 select isnt_empty('update public.co_hosts set level = ''calendar'' returning profile_id', 'CO26 the host changes the level');
 select throws_ok('update public.co_hosts set profile_id = (select ben from world)', '42501', null, 'CO27 not the person');
+select tests.throws_code('update public.co_hosts set level = null', 'value_missing', 'CO39 a co-host has a level');
+select tests.throws_code(c.sql, c.code, 'CO40 refused: ' || c.sql)
+from (values
+    ('insert into public.co_host_invitations (property_id, email) select home, ''x@example.org'' from world', 'value_missing'),
+    ('insert into public.co_host_invitations (property_id, level) select home, ''full'' from world', 'value_missing'),
+    ('insert into public.co_host_invitations (email, level) values (''x@example.org'', ''full'')', 'value_missing'),
+    ('insert into public.co_host_invitations (property_id, email, level) values (gen_random_uuid(), ''x@example.org'', ''full'')', 'reference_not_found'),
+    ('insert into public.co_host_invitations (property_id, email, level) select bens, ''x@example.org'', ''full'' from world', 'insert_not_allowed'),
+    ('insert into public.co_host_invitations (property_id, email, level) select home, ''<b>@example.org'', ''full'' from world', 'email_is_lower_case')
+) as c (sql, code);
 select tests.act_as('authenticated', fay) from world;
 select is_empty('update public.properties set title = ''x'' where id = (select home from world) returning id', 'CO28 which counts at once');
 select isnt_empty('delete from public.co_hosts returning profile_id', 'CO29 a co-host leaves');
@@ -91,15 +101,15 @@ select tests.act_as('postgres');
 update public.co_host_invitations set expires_at = now() where email = 'fay@example.org';
 update world set invitation = i.id from public.co_host_invitations i where i.email = 'fay@example.org';
 select tests.act_as('authenticated', fay) from world;
-select throws_ok('select public.accept_co_host_invitation(invitation) from world', 'PT410', null, 'CO33 an old one is refused');
+select tests.throws_code('select public.accept_co_host_invitation(invitation) from world', 'invitation_expired', 'CO33 an old one is refused');
 select tests.act_as('authenticated', ana) from world;
 select lives_ok('insert into public.co_host_invitations (property_id, email, level) select home, ''fay@example.org'', ''calendar'' from world', 'CO34 and replaced by a new one');
 select tests.act_as('authenticated', fay) from world;
 select isnt_empty('delete from public.co_host_invitations returning id', 'CO35 which the invited declines');
 select tests.act_as('authenticated', ana) from world;
 insert into public.co_host_invitations (property_id, email, level) select home, u, 'full' from world, private.my_confirmed_email() u;
-select throws_ok(
-    'select public.accept_co_host_invitation(i.id) from public.co_host_invitations i', 'PT409', null, 'CO36 a host is no co-host of her own'
+select tests.throws_code(
+    'select public.accept_co_host_invitation(i.id) from public.co_host_invitations i', 'host_cannot_be_co_host', 'CO36 a host is no co-host of her own'
 );
 select tests.act_as('postgres');
 select is(
