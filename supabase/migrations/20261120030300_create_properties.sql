@@ -1,7 +1,7 @@
 -- Purpose: properties, their co-hosts and amenities, and the functions that say which properties a person manages.
 -- Touches: public.properties, public.co_hosts, public.property_amenities, private.my_properties, private.limit_per_property.
 -- Watch: who can read a property can read its amenities, photos, prices and so on, because their policies ask
--- `exists (select from public.properties ...)`. A new kind of reader, such as a guest with a booking, is therefore added here alone.
+-- `exists (select from public.properties ...)`. A new kind of reader needs a policy of properties alone.
 
 insert into private.errors (code, status, message, hint) values
     ('status_reason_is_plain', 422, 'The reason of a suspension is 1 to 1,000 characters of plain text.', 'Shorten the reason, and remove HTML and control characters.'),

@@ -1,9 +1,8 @@
 -- Purpose: prices and limits of stays that go beyond the columns of a property: seasons, prices of single dates, availability
 -- rules, fees and taxes.
 -- Touches: public.property_seasons, property_date_overrides, property_availability_rules, property_fees, property_taxes.
--- Watch: ranges are half-open, [starts_on, ends_on), like stays. A foreign key on (property_id, currency) keeps amounts in the
--- currency of the property. Precedence of prices: override, season, weekend, base; of minimum and maximum stays: rule, season,
--- property.
+-- Watch: ranges are half-open, [starts_on, ends_on), like stays. A foreign key keeps amounts in the currency of the property.
+-- Precedence of prices: override, season, weekend, base; of minimum and maximum stays: rule, season, property.
 
 insert into private.errors (code, status, message, hint) values
     ('dates_are_in_order', 422, 'A range of dates ends after it begins, between the years 2000 and 2100.', 'Send ends_on as the day after the last.'),

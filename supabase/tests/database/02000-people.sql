@@ -23,7 +23,7 @@ select is(display_name, 'New member', 'P04 and is not copied to the profile')
 from public.profiles where id = '00000000-0000-4000-8000-000000000001';
 select is_empty(
     $$select from public.user_roles where user_id = '00000000-0000-4000-8000-000000000001'$$,
-    'P05 and gives no role'
+    'P05 and grants no role'
 );
 select lives_ok(
     $$insert into auth.users (id, email, raw_user_meta_data) values
@@ -43,8 +43,8 @@ select isnt_empty('select from public.profiles, person where id = ana', 'P08 ano
 select throws_ok('select from public.accounts', '42501', null, 'P09 anon reads no account');
 select throws_ok('select from public.user_roles', '42501', null, 'P10 anon reads no role');
 select throws_ok('update public.profiles set about = ''x''', '42501', null, 'P11 anon writes no profile');
-select throws_ok('select public.export_my_data()', '42501', null, 'P12 anon has nothing to export');
-select throws_ok('select public.delete_account()', '42501', null, 'P13 anon has nothing to delete');
+select throws_ok('select public.export_my_data()', '42501', null, 'P12 anon cannot export data');
+select throws_ok('select public.delete_account()', '42501', null, 'P13 anon cannot delete an account');
 
 -- the person
 select tests.act_as('authenticated', ana) from person;
@@ -52,9 +52,9 @@ select results_eq(
     'update public.profiles set about = ''Hello'', languages = ''{en,pt-BR}'' where id = (select ana from person) returning about',
     array['Hello'], 'P14 people write their own profile'
 );
-select is_empty('update public.profiles set about = ''x'' where id = (select ben from person) returning id', 'P15 and nobody else''s');
+select is_empty('update public.profiles set about = ''x'' where id = (select ben from person) returning id', 'P15 people cannot change other profiles');
 select is((select count(*)::integer from public.accounts), 1, 'P16 people read one account');
-select is((select id from public.accounts), (select ana from person), 'P17 their own');
+select is((select id from public.accounts), (select ana from person), 'P17 people read their own account');
 select results_eq(
     'update public.accounts set phone = ''+351912345678'', birth_date = ''1990-02-28'' returning phone',
     array['+351912345678'], 'P18 people write their own account'
@@ -67,16 +67,16 @@ select tests.throws_code(
     'insert into public.user_roles (user_id, role) select ana, ''operator'' from person', 'insert_not_allowed',
     'P23 people cannot grant themselves the role of an operator'
 );
-select tests.throws_code('update public.profiles set about = ''<b>x</b>''', 'about_is_plain', 'P24 no HTML');
-select tests.throws_code('update public.profiles set about = E''a\u202eb''', 'about_is_plain', 'P25 no text that reverses the text around it');
-select tests.throws_code('update public.profiles set display_name = ''   ''', 'display_name_is_plain', 'P26 no empty name');
-select tests.throws_code('update public.profiles set languages = ''{english}''', 'languages_are_tags', 'P27 languages are tags');
+select tests.throws_code('update public.profiles set about = ''<b>x</b>''', 'about_is_plain', 'P24 about cannot have HTML');
+select tests.throws_code('update public.profiles set about = E''a\u202eb''', 'about_is_plain', 'P25 about cannot have characters that reverse text');
+select tests.throws_code('update public.profiles set display_name = ''   ''', 'display_name_is_plain', 'P26 a display name cannot be empty');
+select tests.throws_code('update public.profiles set languages = ''{english}''', 'languages_are_tags', 'P27 languages must be tags');
 select tests.throws_code(
     'update public.profiles set avatar_path = (select ben from person) || ''/a.png''', 'avatar_path_is_own',
     'P28 an avatar is in the folder of its owner'
 );
-select tests.throws_code('update public.accounts set birth_date = current_date - 6000', 'birth_date_is_adult', 'P29 adults only');
-select tests.throws_code('update public.accounts set currency = ''XXX''', 'unknown_currency', 'P30 only known currencies');
+select tests.throws_code('update public.accounts set birth_date = current_date - 6000', 'birth_date_is_adult', 'P29 people under 18 are refused');
+select tests.throws_code('update public.accounts set currency = ''XXX''', 'unknown_currency', 'P30 a currency must be known');
 select tests.throws_code(format('update public.%s', c.change), c.code, 'P39 refused: ' || c.change)
 from (values
     ('profiles set display_name = null', 'value_missing'),
