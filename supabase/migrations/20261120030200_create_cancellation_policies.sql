@@ -4,7 +4,7 @@
 
 insert into private.errors (code, status, message, hint) values
     ('name_is_plain', 422, 'A name is one line of 1 to 60 characters of plain text.', 'Shorten the name, and remove HTML and control characters.'),
-    ('steps_are_valid', 422, 'Steps are a list of 1 to 10 objects with refund_percent and nights_kept; only the last has no condition.', 'Compare with the steps of a common policy, such as flexible.'),
+    ('cancellation_steps_are_valid', 422, 'Steps are a list of 1 to 10 objects with refund_percent and nights_kept; only the last has no condition.', 'Compare with the steps of a common policy, such as flexible.'),
     ('unknown_cancellation_policy', 422, 'There is no cancellation policy "{value}".', 'Send an id of the table cancellation_policies.'),
     ('cancellation_policy_in_use', 409, 'This cancellation policy is used by a property.', 'Choose another policy for your properties before you delete this one.');
 
@@ -47,7 +47,7 @@ create table public.cancellation_policies (
         constraint cancellation_policies_host_fkey references public.profiles (id) on delete cascade,
     name text not null constraint cancellation_policies_name_is_plain
         check (name ~ '\S' and private.is_plain_text(name, 60) and name !~ '[\n\t]'),
-    steps jsonb not null constraint cancellation_policies_steps_are_valid check (private.is_policy_steps(steps)),
+    steps jsonb not null constraint cancellation_policies_cancellation_steps_are_valid check (private.is_policy_steps(steps)),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );

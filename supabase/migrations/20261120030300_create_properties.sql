@@ -35,7 +35,7 @@ insert into private.errors (code, status, message, hint) values
     ('extra_guests_after_range', 422, 'The price of a night includes 1 to 50 guests.', 'Send extra_guests_after in this range.'),
     ('source_is_slug', 422, 'A source is 1 to 40 lower-case letters, digits, hyphens and underscores.', 'Send a name such as inside-airbnb.'),
     ('source_id_is_plain', 422, 'The id in a source is 1 to 100 characters of plain text.', 'Send the id that the source uses.'),
-    ('source_is_whole', 422, 'A source needs an id in it, and the id needs a source.', 'Send both source and source_id, or neither.'),
+    ('source_has_id', 422, 'A source needs an id in it, and the id needs a source.', 'Send both source and source_id, or neither.'),
     ('unknown_amenity', 422, 'There is no amenity "{value}".', 'Send an id of the table amenities.'),
     ('cancellation_policy_of_another_host', 422, 'This cancellation policy belongs to another host.', 'Choose a common policy, or one that the host of this property wrote.'),
     ('price_below_minimum', 422, 'A night costs at least {minimum} minor units of {currency}.', 'Send prices in minor units: 12000 is 120.00 EUR.'),
@@ -136,7 +136,7 @@ create table public.properties (
     constraint properties_max_nights_range check (max_nights between min_nights and 1125),
     constraint properties_prices_have_currency
         check (currency is not null or (base_price is null and weekend_price is null and extra_guest_price = 0)),
-    constraint properties_source_is_whole check ((source is null) = (source_id is null)),
+    constraint properties_source_has_id check ((source is null) = (source_id is null)),
     constraint properties_source_is_unique unique (source, source_id),
     -- amounts in other tables refer to this, so that they stay in the currency of the property
     constraint properties_currency_is_referable unique (id, currency)

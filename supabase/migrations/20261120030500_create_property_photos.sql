@@ -5,11 +5,11 @@
 -- removal of its object, and a periodic task removes unused uploads.
 
 insert into private.errors (code, status, message, hint) values
-    ('path_is_the_propertys', 422, 'The path of a photo is the id of its property, a slash and a file name.', 'Upload the photo to that path of the bucket property-photos, then send the path.'),
+    ('photo_path_is_of_property', 422, 'The path of a photo is the id of its property, a slash and a file name.', 'Upload the photo to that path of the bucket property-photos, then send the path.'),
     ('external_url_is_https', 422, 'The URL of an external photo begins with https:// and has up to 2,000 characters.', 'Send an absolute URL without spaces.'),
     ('alt_text_is_plain', 422, 'The description of a photo is one line of 1 to 300 characters of plain text.', 'Say in alt_text what the photo shows, without HTML.'),
-    ('position_range', 422, 'The position of a photo is 0 to 1,000.', 'Send a position in this range; the lowest comes first.'),
-    ('are_somewhere', 422, 'A photo has either a path in the bucket or an external URL.', 'Send path or external_url, and not both.'),
+    ('photo_position_range', 422, 'The position of a photo is 0 to 1,000.', 'Send a position in this range; the lowest comes first.'),
+    ('photo_has_one_location', 422, 'A photo has either a path in the bucket or an external URL.', 'Send path or external_url, and not both.'),
     ('photo_upload_not_found', 422, 'There is no recent upload at this path.', 'Upload the photo to a new path of the bucket property-photos first.'),
     ('own_property_not_found', 404, 'You manage no property with this id.', 'Send the id of a property that you host or co-host; the path of a photo begins with it.');
 
@@ -19,16 +19,16 @@ values ('property-photos', 'property-photos', true, 10 * 1024 * 1024, '{image/jp
 create table public.property_photos (
     id uuid default gen_random_uuid() constraint property_photos_pkey primary key,
     property_id uuid not null constraint property_photos_property_fkey references public.properties (id) on delete cascade,
-    path text constraint property_photos_path_is_unique unique constraint property_photos_path_is_the_propertys
+    path text constraint property_photos_path_is_unique unique constraint property_photos_photo_path_is_of_property
         check (path ~ '^[0-9a-f-]{36}/\w[\w.-]{0,99}$' and split_part(path, '/', 1) = property_id::text),
     external_url text constraint property_photos_external_url_is_https
         check (external_url ~ '^https://[^\s<>"\\]+$' and length(external_url) <= 2000),
     alt_text text not null constraint property_photos_alt_text_is_plain
         check (alt_text ~ '\S' and private.is_plain_text(alt_text, 300) and alt_text !~ '[\n\t]'),
-    position smallint not null constraint property_photos_position_range check (position between 0 and 1000),
+    position smallint not null constraint property_photos_photo_position_range check (position between 0 and 1000),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    constraint property_photos_are_somewhere check (num_nonnulls(path, external_url) = 1)
+    constraint property_photos_photo_has_one_location check (num_nonnulls(path, external_url) = 1)
 );
 comment on table public.property_photos is 'Photos of properties in the order of position, then id; the first is the cover. A property has at most 50.';
 comment on column public.property_photos.path is 'Path in the Storage bucket `property-photos`, in the folder with the id of the property.';

@@ -4,7 +4,7 @@
 insert into private.errors (code, status, message, hint) values
     ('additional_rules_are_plain', 422, 'Additional rules are up to 5,000 characters of plain text.', 'Shorten the text, and remove HTML and control characters.'),
     ('quiet_hours_are_whole', 422, 'Quiet hours need a beginning and an end.', 'Send both quiet_from and quiet_until, or neither.'),
-    ('version_is_positive', 422, 'The version of house rules is 1 or higher.', 'Leave the version out: the database numbers house rules.');
+    ('house_rules_version_is_positive', 422, 'The version of house rules is 1 or higher.', 'Leave the version out: the database numbers house rules.');
 
 create table public.house_rules (
     property_id uuid not null constraint house_rules_property_fkey references public.properties (id) on delete cascade,

@@ -9,11 +9,11 @@ insert into private.errors (code, status, message, hint) values
     ('price_range', 422, 'A price is 1 to 1,000,000,000,000 minor units.', 'Send a whole number of minor units, such as 12000 for 120.00 EUR.'),
     ('max_nights_range', 422, 'The maximum stay is 1 to 1,125 nights.', 'Send max_nights in this range, or null.'),
     ('nights_are_in_order', 422, 'The maximum stay cannot be shorter than the minimum stay.', 'Send max_nights of at least min_nights, or leave one out.'),
-    ('say_something', 422, 'A season needs a price, a minimum stay or a maximum stay.', 'Send price, min_nights or max_nights.'),
+    ('season_has_price_or_nights', 422, 'A season needs a price, a minimum stay or a maximum stay.', 'Send price, min_nights or max_nights.'),
     ('nights_belong_to_their_kind', 422, 'A rule of the kind nights needs min_nights or max_nights, and other kinds have neither.', 'Send min_nights or max_nights, or choose another kind.'),
-    ('charge_is_flat', 422, 'A fee cannot be a percentage.', 'Send another charge, such as per_booking.'),
+    ('fee_is_not_percent', 422, 'A fee cannot be a percentage.', 'Send another charge, such as per_booking.'),
     ('amount_range', 422, 'An amount is 1 to 1,000,000,000,000 minor units.', 'Send amounts as whole numbers of minor units: 4500 is 45.00 EUR.'),
-    ('charge_is_whole', 422, 'A tax has either percent and applies_to (charge percent) or an amount (other charges).', 'Send the columns of your charge and leave out the others.'),
+    ('tax_has_percent_or_amount', 422, 'A tax has either percent and applies_to (charge percent) or an amount (other charges).', 'Send the columns of your charge and leave out the others.'),
     ('percent_range', 422, 'A percentage is above 0 and at most 100.', 'Send percent such as 15.5.'),
     ('property_taxes_max_nights_range', 422, 'The number of taxed nights is 1 to 1,125.', 'Send max_nights in this range, or null to tax all nights.'),
     ('exempt_from_nights_range', 422, 'The exemption from a tax begins at 2 to 1,125 nights.', 'Send exempt_from_nights in this range, or null for no exemption.'),
@@ -49,7 +49,7 @@ create table public.property_seasons (
         foreign key (property_id, currency) references public.properties (id, currency) on delete cascade,
     constraint property_seasons_dates_are_in_order check (starts_on >= '2000-01-01' and ends_on > starts_on and ends_on <= '2100-01-01'),
     constraint property_seasons_nights_are_in_order check (min_nights <= max_nights),
-    constraint property_seasons_say_something check (num_nonnulls(price, min_nights, max_nights) > 0),
+    constraint property_seasons_season_has_price_or_nights check (num_nonnulls(price, min_nights, max_nights) > 0),
     constraint property_seasons_do_not_overlap exclude using gist (property_id with =, daterange(starts_on, ends_on) with &&)
 );
 comment on table public.property_seasons is 'Prices, minimum stays and maximum stays for part of the year. Seasons of a property do not overlap.';
@@ -124,7 +124,7 @@ create table public.property_fees (
     kind public.fee_kind not null,
     name text not null constraint property_fees_name_is_plain
         check (name ~ '\S' and private.is_plain_text(name, 60) and name !~ '[\n\t]'),
-    charge public.charge_kind not null default 'per_booking' constraint property_fees_charge_is_flat check (charge <> 'percent'),
+    charge public.charge_kind not null default 'per_booking' constraint property_fees_fee_is_not_percent check (charge <> 'percent'),
     currency text not null default '', -- filled in by the trigger
     amount bigint not null constraint property_fees_amount_range check (amount between 1 and 1000000000000),
     created_at timestamptz not null default now(),
@@ -160,7 +160,7 @@ create table public.property_taxes (
     updated_at timestamptz not null default now(),
     constraint property_taxes_currency_is_the_propertys
         foreign key (property_id, currency) references public.properties (id, currency) on delete cascade,
-    constraint property_taxes_charge_is_whole check (
+    constraint property_taxes_tax_has_percent_or_amount check (
         case when charge = 'percent' then percent is not null and applies_to is not null and amount is null
         else percent is null and applies_to is null and amount is not null end
     )

@@ -3,7 +3,7 @@
 -- Watch: there is no secret token. Only the confirmed address counts, so a forwarded mail is of no use to others.
 
 insert into private.errors (code, status, message, hint) values
-    ('email_is_lower_case', 422, 'This is not a valid e-mail address.', 'Send an address such as ana@example.com.'),
+    ('email_is_valid', 422, 'This is not a valid e-mail address.', 'Send an address such as ana@example.com.'),
     ('invitation_not_found', 404, 'There is no such invitation for you.', 'Sign in with the invited address and confirm it. The host may have revoked the invitation.'),
     ('invitation_expired', 410, 'This invitation has expired.', 'Ask the host for a new one.'),
     ('host_cannot_be_co_host', 409, 'You are the host of this property.', 'Invite another person.');
@@ -12,7 +12,7 @@ create table public.co_host_invitations (
     id uuid default gen_random_uuid() constraint co_host_invitations_pkey primary key,
     property_id uuid not null constraint co_host_invitations_property_fkey references public.properties (id) on delete cascade,
     property_title text not null default '',
-    email text not null constraint co_host_invitations_email_is_lower_case
+    email text not null constraint co_host_invitations_email_is_valid
         check (email = lower(email) and email ~ '^[^\s@<>"]{1,64}@[^\s@<>"]{1,190}$'),
     level public.co_host_level not null,
     invited_by uuid not null default auth.uid()

@@ -163,7 +163,7 @@ select tests.throws_code(
 select is_empty('delete from public.cancellation_policies where name = ''Ben''''s'' returning id', 'PR61 a policy of another host cannot be deleted');
 select tests.throws_code('update public.properties set cancellation_policy_id = ''lenient''', 'unknown_cancellation_policy', 'PR62 an unknown policy is refused');
 select tests.throws_code(
-    format('insert into public.cancellation_policies (name, steps) values (''x'', %L)', s.steps), 'steps_are_valid', 'PR63 no policy with ' || s.what
+    format('insert into public.cancellation_policies (name, steps) values (''x'', %L)', s.steps), 'cancellation_steps_are_valid', 'PR63 no policy with ' || s.what
 )
 from (values
     ('no step', '[]'),

@@ -63,7 +63,7 @@ select throws_ok(
     'The description of a photo is one line of 1 to 300 characters of plain text.', 'PH23 a photo needs a description'
 );
 select tests.throws_code(
-    'insert into public.property_photos (property_id, path, alt_text) select home, draft || ''/front.png'', ''x'' from world', 'path_is_the_propertys',
+    'insert into public.property_photos (property_id, path, alt_text) select home, draft || ''/front.png'', ''x'' from world', 'photo_path_is_of_property',
     'PH24 a photo cannot use the object of another property'
 );
 select tests.throws_code(
@@ -89,7 +89,7 @@ select lives_ok(
 select is((select f.alt_text from public.properties p, world, public.cover_photo(p) f where p.id = home), 'Bath', 'PH34 the first photo in the new order is the cover');
 select throws_ok('update public.property_photos set path = null', '42501', null, 'PH35 a host cannot change the path of a photo');
 select tests.throws_code('update public.property_photos set alt_text = null', 'value_missing', 'PH50 a photo keeps its description');
-select tests.throws_code('update public.property_photos set position = 1001', 'position_range', 'PH51 a position is 1,000 at most');
+select tests.throws_code('update public.property_photos set position = 1001', 'photo_position_range', 'PH51 a position is 1,000 at most');
 update public.property_photos set position = 1000 where property_id = (select home from world) and alt_text = 'Kitchen';
 select pg_temp.upload(home || '/last.png') from world;
 select tests.act_as('service_role');

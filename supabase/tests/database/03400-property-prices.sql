@@ -95,7 +95,7 @@ from (values
     ('a negative price', 'price = -100', 'price_below_minimum'),
     ('a price below the currency''s lowest', 'price = 99', 'price_below_minimum'),
     ('another currency', 'currency = ''USD''', 'currency_differs_from_property'),
-    ('a season that says nothing', 'price = null', 'say_something'),
+    ('a season that says nothing', 'price = null', 'season_has_price_or_nights'),
     ('minimum above maximum', 'min_nights = 5, max_nights = 4', 'nights_are_in_order'),
     ('no beginning', 'starts_on = null', 'value_missing'),
     ('no end', 'ends_on = null', 'value_missing'),
@@ -142,7 +142,7 @@ select tests.throws_code(
 
 -- fees and taxes
 select tests.throws_code(
-    'insert into public.property_fees (property_id, kind, name, charge, amount) select home, ''other'', ''x'', ''percent'', 10 from world', 'charge_is_flat',
+    'insert into public.property_fees (property_id, kind, name, charge, amount) select home, ''other'', ''x'', ''percent'', 10 from world', 'fee_is_not_percent',
     'PP35 a fee cannot be a percentage'
 );
 select tests.throws_code(
@@ -154,9 +154,9 @@ select tests.throws_code(
 );
 select tests.throws_code(format('insert into public.property_taxes (property_id, name, %s from world', b.rest), b.code, 'PP38 refused: ' || b.what)
 from (values
-    ('a percentage of nothing named', 'charge, percent) select home, ''x'', ''percent'', 5', 'charge_is_whole'),
-    ('a percentage and an amount', 'charge, percent, applies_to, amount) select home, ''x'', ''percent'', 5, ''all'', 100', 'charge_is_whole'),
-    ('an amount per night without one', 'charge) select home, ''x'', ''per_night''', 'charge_is_whole'),
+    ('a percentage of nothing named', 'charge, percent) select home, ''x'', ''percent'', 5', 'tax_has_percent_or_amount'),
+    ('a percentage and an amount', 'charge, percent, applies_to, amount) select home, ''x'', ''percent'', 5, ''all'', 100', 'tax_has_percent_or_amount'),
+    ('an amount per night without one', 'charge) select home, ''x'', ''per_night''', 'tax_has_percent_or_amount'),
     ('more than everything', 'charge, percent, applies_to) select home, ''x'', ''percent'', 101, ''all''', 'percent_range'),
     ('a negative percentage', 'charge, percent, applies_to) select home, ''x'', ''percent'', -1, ''all''', 'percent_range')
 ) as b (what, rest, code);

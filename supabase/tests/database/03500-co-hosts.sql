@@ -29,7 +29,7 @@ select tests.throws_code(
     'insert into public.co_host_invitations (property_id, email, level) select home, ''fay@example.org'', ''calendar'' from world', 'already_exists', 'CO04 an address is invited once'
 );
 select tests.throws_code(
-    'insert into public.co_host_invitations (property_id, email, level) select home, ''fay'', ''calendar'' from world', 'email_is_lower_case', 'CO05 an invitation needs a valid address'
+    'insert into public.co_host_invitations (property_id, email, level) select home, ''fay'', ''calendar'' from world', 'email_is_valid', 'CO05 an invitation needs a valid address'
 );
 select throws_ok(
     'insert into public.co_host_invitations (property_id, email, level, expires_at) select home, ''x@example.org'', ''full'', ''2099-01-01'' from world',
@@ -88,7 +88,7 @@ from (values
     ('insert into public.co_host_invitations (email, level) values (''x@example.org'', ''full'')', 'value_missing'),
     ('insert into public.co_host_invitations (property_id, email, level) values (gen_random_uuid(), ''x@example.org'', ''full'')', 'reference_not_found'),
     ('insert into public.co_host_invitations (property_id, email, level) select bens, ''x@example.org'', ''full'' from world', 'insert_not_allowed'),
-    ('insert into public.co_host_invitations (property_id, email, level) select home, ''<b>@example.org'', ''full'' from world', 'email_is_lower_case')
+    ('insert into public.co_host_invitations (property_id, email, level) select home, ''<b>@example.org'', ''full'' from world', 'email_is_valid')
 ) as c (sql, code);
 select tests.act_as('authenticated', fay) from world;
 select is_empty('update public.properties set title = ''x'' where id = (select home from world) returning id', 'CO28 a lower level applies at once');
