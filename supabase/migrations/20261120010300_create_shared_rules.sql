@@ -1,4 +1,4 @@
--- Purpose: rules that more than one table uses: what plain text is, ISO codes, the time of the last change; and the settings
+-- Purpose: rules that several tables share (plain text, the time of the last change, rows that never change), and the settings
 -- of an installation.
 -- Touches: private.is_plain_text, private.set_updated_at, private.refuse_change, private.settings, private.duration.
 
@@ -8,13 +8,13 @@ set search_path = ''
 as $$
     select
         char_length(p_text) <= p_max
-        -- control characters except tab and line feed; marks that reverse or hide the text around them; HTML tags
+        -- control characters except tab and line feed; characters that reverse or hide the text around them; HTML tags
         and p_text !~ '[\u0001-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]'
         and p_text !~ '<[a-zA-Z/!]'
 $$;
 grant execute on function private.is_plain_text to authenticated, service_role;
 comment on function private.is_plain_text is
-    'True for text of at most p_max characters without control characters, direction overrides and HTML tags. Called by checks of tables that clients write.';
+    'True for text of at most p_max characters without control characters, direction overrides and HTML tags.';
 
 create function private.set_updated_at() returns trigger
 language plpgsql
@@ -25,30 +25,28 @@ begin
     return new;
 end
 $$;
-comment on function private.set_updated_at is 'Trigger: the time of the last change, whatever the client sent.';
+comment on function private.set_updated_at is 'Trigger: sets updated_at to the current time and ignores what the client sent.';
 
 create function private.refuse_change() returns trigger
 language plpgsql
 set search_path = ''
 as $$
 begin
-    raise sqlstate 'PT409' using
-        message = format('Rows of %I are never changed.', tg_table_name),
-        hint = 'Insert a new row.';
+    perform private.raise_error('row_is_permanent', jsonb_build_object('table', tg_table_name));
 end
 $$;
-comment on function private.refuse_change is 'Trigger of tables that only grow: refuses every update, delete and truncate, whoever asks.';
+comment on function private.refuse_change is 'Trigger of append-only tables: refuses every update, delete and truncate, from any role.';
 
 create table private.settings (
     name text constraint settings_pkey primary key,
     value text not null,
     description text not null
 );
-comment on table private.settings is 'What differs between installations. The owner of the database changes it; no API role can.';
+comment on table private.settings is 'Values that differ between installations. Only the owner of the database can read and change them.';
 alter table private.settings enable row level security;
 
 insert into private.settings (name, value, description) values
-    ('functions_url', 'http://api.supabase.internal:8000/functions/v1', 'Base URL of the Edge Functions as the database reaches it; the default is that of `supabase start`.');
+    ('functions_url', 'http://api.supabase.internal:8000/functions/v1', 'Base URL under which the database reaches the Edge Functions. The default works with `supabase start`.');
 
 create function private.duration(p_setting text) returns interval
 language plpgsql stable
@@ -58,4 +56,4 @@ begin
     return (select s.value::interval from private.settings s where s.name = p_setting);
 end
 $$;
-comment on function private.duration is 'A setting that is a length of time. Called by functions of the owner.';
+comment on function private.duration is 'The value of a setting as an interval.';

@@ -1,4 +1,4 @@
--- Purpose: data of the world that other tables refer to: currencies with their limits, and time zones.
+-- Purpose: reference data: currencies with their limits, and time zones.
 -- Touches: public.currencies, public.time_zones.
 
 create table public.currencies (
@@ -9,20 +9,20 @@ create table public.currencies (
     cancellation_fee_maximum bigint not null,
     constraint currencies_cancellation_fees_are_in_order check (cancellation_fee_maximum >= cancellation_fee_minimum)
 );
-comment on table public.currencies is 'ISO 4217 currencies in use. Amounts everywhere are whole numbers of the minor unit.';
+comment on table public.currencies is 'ISO 4217 currencies in use. Every amount is a whole number of minor units.';
 comment on column public.currencies.code is 'ISO 4217 alphabetic code.';
 comment on column public.currencies.minor_unit is 'Decimal places: 2 for EUR, 0 for JPY, 3 for KWD.';
 
 comment on column public.currencies.minimum_price is
-    'Lowest price of a night, in minor units; one whole unit until the owner of the installation sets another.';
+    'Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it.';
 comment on column public.currencies.cancellation_fee_minimum is
-    'Least that a host pays for cancelling, in minor units: 50 units where one is worth about a dollar, else 50 times the nearest power of ten.';
-comment on column public.currencies.cancellation_fee_maximum is 'Most that a host pays for cancelling, in minor units: twenty times the least.';
+    'Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten.';
+comment on column public.currencies.cancellation_fee_maximum is 'Highest fee of a host who cancels, in minor units: twenty times the lowest.';
 alter table public.currencies enable row level security;
 grant select on public.currencies to anon, authenticated, service_role;
 create policy "Anyone can read currencies" on public.currencies for select to anon, authenticated using (true);
 
--- Minor units by ISO 4217. The fee limits are 50 and 1,000 units where one is worth about a dollar, else as many powers of ten more.
+-- Minor units by ISO 4217. The fee limits are 50 and 1,000 units of a currency worth about a dollar, otherwise powers of ten more.
 insert into public.currencies (code, minor_unit, minimum_price, cancellation_fee_minimum, cancellation_fee_maximum)
 select
     c.code, c.minor_unit, (10 ^ c.minor_unit)::bigint,
@@ -49,7 +49,7 @@ left join (values
 create table public.time_zones (
     name text constraint time_zones_pkey primary key
 );
-comment on table public.time_zones is 'IANA time zones that the database knows, such as Europe/Lisbon.';
+comment on table public.time_zones is 'IANA time zones that the database supports, such as Europe/Lisbon.';
 alter table public.time_zones enable row level security;
 grant select on public.time_zones to anon, authenticated, service_role;
 create policy "Anyone can read time zones" on public.time_zones for select to anon, authenticated using (true);

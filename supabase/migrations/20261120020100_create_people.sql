@@ -1,7 +1,19 @@
--- Purpose: people. The public profile, the private account beside it (split where the permission boundary runs), roles.
--- Touches: public.profiles, public.accounts, public.user_roles, triggers on auth.users.
--- Watch: rows are made by the trigger on auth.users alone. A profile outlives its user, anonymised, because bookings and the
--- ledger point to it; so profiles.id has no foreign key to auth.users.
+-- Purpose: people. The public profile, the private account (a table of its own, because other people may not read it) and roles.
+-- Touches: public.profiles, public.accounts, public.user_roles, private.is_operator, triggers on auth.users.
+-- Watch: only the trigger on auth.users creates profiles and accounts. A profile outlives its user, anonymised, because bookings
+-- and the ledger refer to it; so profiles.id has no foreign key to auth.users.
+
+insert into private.errors (code, status, message, hint) values
+    ('display_name_is_plain', 422, 'A display name is one line of 1 to 50 characters of plain text.', 'Send a first name or nickname without HTML and control characters.'),
+    ('avatar_path_is_own', 422, 'The path of an avatar is your own id, a slash and a file name.', 'Upload the picture to that path of the bucket avatars, then send the path.'),
+    ('about_is_plain', 422, 'The text about you is up to 2,000 characters of plain text.', 'Shorten it, and remove HTML and control characters.'),
+    ('languages_are_tags', 422, 'Languages are up to 20 BCP 47 tags, such as en or pt-BR.', 'Send a list of tags: {en,pt-BR}.'),
+    ('legal_name_is_plain', 422, 'A legal name is one line of 1 to 200 characters of plain text.', 'Send the name on your identity document.'),
+    ('phone_is_e164', 422, 'A phone number is a plus sign and 7 to 15 digits.', 'Send it with its country code and without spaces, such as +351912345678.'),
+    ('locale_is_tag', 422, 'A locale is a BCP 47 tag, such as en or pt-BR.', 'Send a language of two or three small letters, with or without a country.'),
+    ('birth_date_is_adult', 422, 'You must be at least 18 years old.', 'Send your date of birth, such as 1990-02-28.'),
+    ('payout_country_is_iso', 422, 'The country of payouts is an ISO 3166-1 code of two capital letters.', 'Send a code such as PT.'),
+    ('user_was_deleted', 409, 'The account of this user was deleted.', 'Choose a user who still has an account.');
 
 create table public.profiles (
     id uuid constraint profiles_pkey primary key,
@@ -19,16 +31,16 @@ create table public.profiles (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
-comment on table public.profiles is 'What everyone may see of a person. One row per account; it stays, anonymised, after the account is deleted.';
+comment on table public.profiles is 'Public profiles, one for each account. A profile stays, anonymised, after its account is deleted.';
 comment on column public.profiles.id is 'The same as auth.users.id.';
 comment on column public.profiles.display_name is 'First name or nickname, 1 to 50 characters.';
-comment on column public.profiles.avatar_path is 'Path in the Storage bucket `avatars`, in the folder named by the profile''s id.';
+comment on column public.profiles.avatar_path is 'Path in the Storage bucket `avatars`, in the folder with the id of the profile.';
 comment on column public.profiles.about is 'Plain text of up to 2,000 characters.';
 comment on column public.profiles.languages is 'BCP 47 tags of the languages the person speaks, such as {en,pt-BR}.';
-comment on column public.profiles.is_host is 'Has, or has had, a published property. Kept by the database.';
-comment on column public.profiles.identity_verified is 'Set by the service that verifies identities.';
-comment on column public.profiles.member_since is 'Date of sign-up, UTC.';
-comment on column public.profiles.deleted_at is 'Set when the account was deleted and this row anonymised.';
+comment on column public.profiles.is_host is 'Whether the person has ever published a property. Set by the database.';
+comment on column public.profiles.identity_verified is 'Whether the identity was verified. Set by the service role.';
+comment on column public.profiles.member_since is 'Date of sign-up in UTC.';
+comment on column public.profiles.deleted_at is 'When the account was deleted and this row anonymised; null while the account exists.';
 
 create table public.accounts (
     id uuid constraint accounts_pkey primary key
@@ -39,25 +51,25 @@ create table public.accounts (
     locale text not null default 'en' constraint accounts_locale_is_tag check (locale ~ '^[a-z]{2,3}(-[A-Z]{2})?$'),
     currency text not null default 'USD'
         constraint accounts_currency_fkey references public.currencies (code) on delete restrict,
-    -- Adults only. The rule uses today's date and stays true once it was.
+    -- Adults only. The rule depends on today's date; a row that satisfied it once always will.
     birth_date date constraint accounts_birth_date_is_adult
         check (birth_date between '1900-01-01' and (current_date - interval '18 years')::date),
     payout_country text constraint accounts_payout_country_is_iso check (payout_country ~ '^[A-Z]{2}$'),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
-comment on table public.accounts is 'What only the person and operators may see. Deleted with the account.';
-comment on column public.accounts.legal_name is 'Name as on the identity document.';
-comment on column public.accounts.phone is 'E.164, such as +351912345678.';
-comment on column public.accounts.locale is 'BCP 47 tag for mails and formats.';
-comment on column public.accounts.currency is 'ISO 4217 code that prices are shown in.';
-comment on column public.accounts.birth_date is 'At least 18 years ago.';
-comment on column public.accounts.payout_country is 'ISO 3166-1 alpha-2 code of the country that payouts go to.';
+comment on table public.accounts is 'Private data of a person, readable by that person and operators. Deleted with the account.';
+comment on column public.accounts.legal_name is 'Name on the identity document.';
+comment on column public.accounts.phone is 'Phone number in E.164 format, such as +351912345678.';
+comment on column public.accounts.locale is 'BCP 47 tag that mails and formats use.';
+comment on column public.accounts.currency is 'ISO 4217 code of the currency in which prices are shown.';
+comment on column public.accounts.birth_date is 'Date of birth, at least 18 years ago.';
+comment on column public.accounts.payout_country is 'ISO 3166-1 alpha-2 code of the country that receives the payouts.';
 
 create index accounts_currency_idx on public.accounts (currency);
 
 create type public.user_role as enum ('operator');
-comment on type public.user_role is 'Roles beyond that of any signed-in person. Operators moderate and resolve.';
+comment on type public.user_role is 'Roles with more rights than any signed-in user has. Operators moderate content and help with problems.';
 
 create table public.user_roles (
     user_id uuid not null constraint user_roles_user_fkey references auth.users (id) on delete cascade,
@@ -66,9 +78,9 @@ create table public.user_roles (
     granted_at timestamptz not null default now(),
     constraint user_roles_pkey primary key (user_id, role)
 );
-comment on table public.user_roles is 'Who holds which role. Written by operators and the service role; carried in tokens as app_metadata.roles.';
-comment on column public.user_roles.granted_by is 'The operator who granted it; null when the service role did.';
-comment on column public.user_roles.granted_at is 'When it was granted.';
+comment on table public.user_roles is 'Roles of users. Operators and the service role grant and revoke them; access tokens carry them as app_metadata.roles.';
+comment on column public.user_roles.granted_by is 'The operator who granted the role; null when the service role did.';
+comment on column public.user_roles.granted_at is 'When the role was granted.';
 
 create index user_roles_granted_by_idx on public.user_roles (granted_by);
 
@@ -98,7 +110,7 @@ as $$
 $$;
 grant execute on function private.is_operator to anon, authenticated, service_role;
 comment on function private.is_operator is
-    'Whether the caller is an operator. For anyone else the token alone decides, without a look at a table; for an operator the role is read too, once a statement when wrapped in (select ...), so that a revoked role ends at once and not with the token. Definer, because policies of user_roles call it.';
+    'Whether the caller is an operator: the token says so and user_roles still confirms it, so a revoked role ends at once. Definer, because policies of user_roles call it.';
 
 create policy "Anyone can read profiles" on public.profiles for select to anon, authenticated using (true);
 create policy "People can update their own profile" on public.profiles for update to authenticated
@@ -118,8 +130,25 @@ create policy "Operators can grant roles" on public.user_roles for insert to aut
 create policy "Operators can revoke roles" on public.user_roles for delete to authenticated
     using ((select private.is_operator()));
 
+create function private.check_new_role() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if exists (select from public.profiles p where p.id = new.user_id and p.deleted_at is not null) then
+        perform private.raise_error('user_was_deleted');
+    end if;
+    return new;
+end
+$$;
+comment on function private.check_new_role is 'Trigger: refuses a role for a user whose account was deleted, because only the profile still exists.';
+
 create trigger _800_set_updated_at before update on public.profiles for each row execute function private.set_updated_at();
+select private.install_row_checks('public.profiles');
 create trigger _800_set_updated_at before update on public.accounts for each row execute function private.set_updated_at();
+select private.install_row_checks('public.accounts');
+create trigger _200_check_new_role before insert on public.user_roles for each row execute function private.check_new_role();
+select private.install_row_checks('public.user_roles');
 
 create function private.create_person() returns trigger
 language plpgsql security definer
@@ -148,7 +177,7 @@ begin
 end
 $$;
 comment on function private.create_person is
-    'Trigger on auth.users: makes profile and account. Takes a name, a locale and a currency from the metadata that the client sent, when they are well-formed, and nothing else; whatever it holds, it never stops a sign-up. Definer, because Auth''s own role may not write to public.';
+    'Trigger: creates the profile and account of a new user, with the name, locale and currency of the sign-up metadata where they are valid; bad metadata never stops a sign-up. Definer, because the role of Auth may not write to public.';
 
 create trigger create_person after insert on auth.users for each row execute function private.create_person();
 
@@ -156,21 +185,19 @@ create function private.publish_roles() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
-declare
-    v_user uuid := coalesce(new.user_id, old.user_id);
 begin
     update auth.users u
     set raw_app_meta_data = jsonb_set(
         coalesce(u.raw_app_meta_data, '{}'),
         '{roles}',
-        (select coalesce(jsonb_agg(r.role order by r.role), '[]') from public.user_roles r where r.user_id = v_user)
+        (select coalesce(jsonb_agg(r.role order by r.role), '[]') from public.user_roles r where r.user_id = u.id)
     )
-    where u.id = v_user;
+    where u.id in (old.user_id, new.user_id);
     return null;
 end
 $$;
 comment on function private.publish_roles is
-    'Trigger: writes a person''s roles to the app_metadata that Auth puts into tokens; the next refresh of the token carries them. Definer, because no API role may write to auth.users.';
+    'Trigger: copies the roles of a user to the app_metadata that Auth puts into the next access token. Definer, because no API role may write to auth.users.';
 
 create trigger _200_publish_roles after insert or update or delete on public.user_roles
     for each row execute function private.publish_roles();

@@ -1,4 +1,4 @@
--- Purpose: pictures of people. A public bucket; each person writes only in the folder named by their id.
+-- Purpose: avatars, in a public bucket where people write only to the folder with their own id.
 -- Touches: storage.buckets, policies on storage.objects.
 
 insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)

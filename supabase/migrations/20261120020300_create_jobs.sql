@@ -1,9 +1,13 @@
--- Purpose: background work that can be depended on. Workers take jobs under a lease and a fencing token, failures pause longer
--- and longer, what cannot be done ends where an operator reads, replays or deletes it, and one cron job does all periodic work.
--- Touches: private.job_queues, job_failures, periodic_tasks; public.dead_jobs; take_jobs, finish_job, fail_job, replay_dead_job,
--- replay_dead_jobs, job_metrics, periodic_tasks; private.enqueue_job_at, wake_worker, run_periodic_tasks.
--- Watch: the attempt that take_jobs returns is the fencing token: a worker that outlived its lease, after which another took the
--- job, can neither finish nor fail it. New periodic work is a row of private.periodic_tasks, a new queue a row of private.job_queues.
+-- Purpose: reliable background jobs. Workers take jobs under a lease, failed jobs are retried after growing pauses, and jobs that
+-- failed too often become dead jobs, which operators replay or delete.
+-- Touches: private.job_queues, job_failures, enqueue_job, enqueue_job_at, wake_worker, require_operator; public.dead_jobs,
+-- take_jobs, finish_job, fail_job, replay_dead_job, replay_dead_jobs, job_metrics.
+-- Watch: the attempt that take_jobs returns is the fencing token: once another worker has taken the job, the first can neither
+-- finish nor fail it. To add a queue, create it with pgmq.create and insert a row into private.job_queues.
+
+insert into private.errors (code, status, message, hint) values
+    ('queue_not_found', 404, 'There is no queue {queue}.', 'Send a queue that job_metrics lists.'),
+    ('dead_job_not_found', 404, 'There is no dead job with this id.', 'Read dead_jobs again: it may have been replayed or deleted.');
 
 create table private.job_queues (
     queue text constraint job_queues_pkey primary key,
@@ -15,8 +19,8 @@ create table private.job_queues (
     constraint job_queues_pauses_grow check (first_pause > '0' and longest_pause >= first_pause)
 );
 comment on table private.job_queues is
-    'Every queue: the Edge Function that works on it, how long a worker may hold a job, and how often and how patiently it is tried.';
-comment on column private.job_queues.first_pause is 'After the first failure; doubled after each one more, up to longest_pause, give or take a quarter.';
+    'All queues: the Edge Function that works on each, the length of a lease, the number of attempts and the pauses between them.';
+comment on column private.job_queues.first_pause is 'Pause after the first failure. It doubles after each further failure, up to longest_pause, and varies by a quarter.';
 alter table private.job_queues enable row level security;
 
 select pgmq.create('object_removals');
@@ -30,7 +34,7 @@ create table private.job_failures (
     error text not null,
     at timestamptz not null default clock_timestamp()
 );
-comment on table private.job_failures is 'Attempts that failed, for 30 days.';
+comment on table private.job_failures is 'Failed attempts of the last 30 days.';
 create index job_failures_queue_idx on private.job_failures (queue, at);
 alter table private.job_failures enable row level security;
 
@@ -45,13 +49,13 @@ create table public.dead_jobs (
     died_at timestamptz not null default clock_timestamp()
 );
 comment on table public.dead_jobs is
-    'Jobs that were given up. Operators read them, put one back with replay_dead_job or a queue''s with replay_dead_jobs, or delete what need not be done.';
-comment on column public.dead_jobs.queue is 'Where it was, and where it goes back to.';
-comment on column public.dead_jobs.message is 'What was to be done.';
-comment on column public.dead_jobs.attempts is 'How often it was tried.';
-comment on column public.dead_jobs.error is 'What the last attempt said.';
-comment on column public.dead_jobs.enqueued_at is 'When it was queued.';
-comment on column public.dead_jobs.died_at is 'When it was given up.';
+    'Jobs that failed too often. Operators replay one with replay_dead_job or a whole queue with replay_dead_jobs, or delete what is no longer needed.';
+comment on column public.dead_jobs.queue is 'Queue of the job; a replay puts the job back into it.';
+comment on column public.dead_jobs.message is 'Content of the job.';
+comment on column public.dead_jobs.attempts is 'Number of attempts.';
+comment on column public.dead_jobs.error is 'Error of the last attempt.';
+comment on column public.dead_jobs.enqueued_at is 'When the job was queued.';
+comment on column public.dead_jobs.died_at is 'When the job was moved here.';
 
 create index dead_jobs_queue_idx on public.dead_jobs (queue, died_at);
 
@@ -71,12 +75,12 @@ as $$
 declare
     v_key constant text := 'staybase.woken_' || replace(p_worker, '-', '_');
 begin
-    -- once a transaction, however much it queues; a rollback takes back both
+    -- once a transaction, however many jobs it queues; a rollback undoes both the flag and the request
     if coalesce(current_setting(v_key, true), '') = '' then
         perform set_config(v_key, 'yes', true);
         perform net.http_post(
             url := (select s.value from private.settings s where s.name = 'functions_url') || '/' || p_worker,
-            -- answered before the work is done: while an answer is awaited, no other request is sent
+            -- the worker answers before it works, because pg_net sends no other request while it waits for an answer
             headers := '{"content-type": "application/json", "prefer": "respond-async"}',
             timeout_milliseconds := 30000
         );
@@ -84,7 +88,7 @@ begin
 end
 $$;
 comment on function private.wake_worker is
-    'Calls the Edge Function of that name after the commit of this transaction, once. Definer, because triggers of any role end here and only the owner may use net.';
+    'Calls the Edge Function p_worker once, after this transaction commits. Definer, because triggers that fire for any role call it and only the owner may use schema net.';
 
 create function private.enqueue_job(p_queue text, p_message jsonb, p_worker text) returns void
 language plpgsql security definer
@@ -96,7 +100,7 @@ begin
 end
 $$;
 comment on function private.enqueue_job is
-    'Queues a job in this transaction and wakes its worker after the commit. Called by trigger functions only.';
+    'Queues a job in this transaction and wakes its worker after the commit. Definer, because queues belong to the owner of the database.';
 
 create function private.enqueue_job_at(p_queue text, p_message jsonb, p_at timestamptz default now()) returns void
 language plpgsql security definer
@@ -112,7 +116,7 @@ begin
 end
 $$;
 comment on function private.enqueue_job_at is
-    'Queues a job in this transaction, to be done not before p_at. Called by trigger functions only. Definer, as enqueue_job.';
+    'Queues a job in this transaction, to be done at p_at or later. Definer, because queues belong to the owner of the database.';
 
 create function private.move_to_dead_jobs(p_queue text, p_job_id bigint, p_attempt integer, p_error text) returns boolean
 language plpgsql
@@ -132,7 +136,7 @@ begin
 end
 $$;
 comment on function private.move_to_dead_jobs is
-    'Moves a job to dead_jobs; false when p_attempt is no longer the one that holds it. Called by take_jobs and fail_job.';
+    'Moves a job to dead_jobs. Returns false when another attempt than p_attempt holds it.';
 
 create function public.take_jobs(p_queue text, p_limit integer default 10)
 returns table (job_id bigint, attempt integer, message jsonb)
@@ -145,7 +149,7 @@ declare
 begin
     select q.* into v_queue from private.job_queues q where q.queue = p_queue;
     if not found then
-        raise sqlstate 'PT404' using message = 'There is no such queue.', hint = 'private.job_queues lists them.';
+        perform private.raise_error('queue_not_found', jsonb_build_object('queue', p_queue));
     end if;
     for v_job in select * from pgmq.read(p_queue, v_queue.lease_seconds, least(greatest(p_limit, 1), 100)) loop
         if v_job.read_ct > v_queue.max_attempts then
@@ -161,7 +165,7 @@ end
 $$;
 grant execute on function public.take_jobs to service_role;
 comment on function public.take_jobs is
-    'Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; a job that is neither finished nor failed by then is taken again, and one that was taken too often is dead. For workers: service role only. Definer, because queues belong to the owner of the database.';
+    'Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; later, a job that was neither finished nor failed can be taken again, until it was taken too often. For workers: service role only; definer, because queues belong to the owner of the database.';
 create function public.finish_job(p_queue text, p_job_id bigint, p_attempt integer) returns boolean
 language plpgsql security definer
 set search_path = ''
@@ -179,7 +183,7 @@ end
 $$;
 grant execute on function public.finish_job(text, bigint, integer) to service_role;
 comment on function public.finish_job(text, bigint, integer) is
-    'Ends a job that was done. False when it had been ended before, or when somebody else has taken it since p_attempt. For workers: service role only. Definer, because queues belong to the owner of the database.';
+    'Removes a job that is done; returns false when it was removed before or another worker has taken it since p_attempt. For workers: service role only; definer, because queues belong to the owner of the database.';
 
 create function public.fail_job(p_queue text, p_job_id bigint, p_attempt integer, p_error text, p_final boolean default false)
 returns timestamptz
@@ -212,7 +216,7 @@ end
 $$;
 grant execute on function public.fail_job to service_role;
 comment on function public.fail_job is
-    'Says that an attempt failed and returns when the job is tried again; null when it is dead (tried often enough, or p_final: it can never be done) or somebody else has taken it since. For workers: service role only. Definer, because queues belong to the owner of the database.';
+    'Records a failed attempt and returns the time of the next; null when the job is dead (too many attempts, or p_final: a retry cannot help) or another worker has taken it since. For workers: service role only; definer, because queues belong to the owner of the database.';
 
 create function private.require_operator() returns void
 language plpgsql stable
@@ -220,12 +224,12 @@ set search_path = ''
 as $$
 begin
     if auth.uid() is not null and not (select private.is_operator()) then
-        raise sqlstate 'PT403' using message = 'This is for operators.', hint = 'Ask an operator.';
+        perform private.raise_error('operators_only');
     end if;
 end
 $$;
 comment on function private.require_operator is
-    'Refuses a user who is no operator with 403; whoever acts without a user (service role, the owner) passes. Called by functions that anon cannot reach.';
+    'Refuses signed-in users who are not operators. Callers without a user (the service role, the owner) pass, so a function that anon can call must not rely on it.';
 
 create function private.replay_dead_job(p_id bigint) returns void
 language plpgsql security definer
@@ -237,14 +241,14 @@ begin
     perform private.require_operator();
     delete from public.dead_jobs d where d.id = p_id returning d.* into v_job;
     if v_job.id is null then
-        raise sqlstate 'PT404' using message = 'There is no such dead job.', hint = 'Somebody may have replayed or deleted it.';
+        perform private.raise_error('dead_job_not_found');
     end if;
     perform private.enqueue_job_at(v_job.queue, v_job.message);
 end
 $$;
 grant execute on function private.replay_dead_job to authenticated, service_role;
 comment on function private.replay_dead_job is
-    'Puts a dead job back into its queue. Called by public.replay_dead_job. Definer, because queues belong to the owner of the database.';
+    'See public.replay_dead_job. Definer, because queues belong to the owner of the database.';
 
 create function public.replay_dead_job(p_id bigint) returns void
 language sql
@@ -253,7 +257,7 @@ as $$
     select private.replay_dead_job(p_id)
 $$;
 grant execute on function public.replay_dead_job to authenticated, service_role;
-comment on function public.replay_dead_job is 'Puts a dead job back into its queue, to be tried as if it were new. For operators.';
+comment on function public.replay_dead_job is 'Puts a dead job back into its queue as a new job. For operators.';
 
 create function private.replay_dead_jobs(p_queue text) returns bigint
 language plpgsql security definer
@@ -281,7 +285,7 @@ as $$
 $$;
 grant execute on function public.replay_dead_jobs to authenticated, service_role;
 comment on function public.replay_dead_jobs is
-    'Puts every dead job of a queue back into it, as after an outage that is over, and says how many. For operators.';
+    'Puts all dead jobs of a queue back into it, for example after an outage, and returns their number. For operators.';
 
 create function private.job_metrics()
 returns table (queue text, depth bigint, ready bigint, oldest_seconds integer, failures_last_hour bigint, dead bigint)
@@ -312,4 +316,4 @@ as $$
 $$;
 grant execute on function public.job_metrics to authenticated, service_role;
 comment on function public.job_metrics is
-    'Of each queue: jobs in it, those that can be taken now, seconds since the oldest was queued, failed attempts in the last hour, dead jobs. For operators and monitoring.';
+    'Returns for each queue: its jobs, the jobs that can be taken now, seconds since the oldest was queued, failed attempts of the last hour, dead jobs. For operators and monitoring.';

@@ -1,6 +1,6 @@
--- Purpose: periodic work: one cron job, and a table that says what is due when.
--- Touches: private.periodic_tasks, run_periodic_tasks, wake_workers, remove_old_records; public.periodic_tasks.
--- Watch: new periodic work is a row of private.periodic_tasks, inserted by the migration that creates its function.
+-- Purpose: periodic tasks, run by one cron job from a table.
+-- Touches: private.periodic_tasks, run_periodic_tasks, wake_workers, remove_old_records; public.periodic_tasks; one cron job.
+-- Watch: to add a task, insert a row into private.periodic_tasks in the migration that creates its function.
 
 create function private.wake_workers() returns integer
 language plpgsql
@@ -22,7 +22,7 @@ begin
 end
 $$;
 comment on function private.wake_workers is
-    'Wakes the workers of queues in which something can be taken: what was delayed, what failed, what a worker that died left behind. Called by run_periodic_tasks.';
+    'Wakes the workers of all queues with jobs that can be taken now, and returns their number. This picks up delayed and failed jobs, and those of a worker that stopped.';
 
 create function private.remove_old_records() returns void
 language sql
@@ -31,7 +31,7 @@ as $$
     delete from private.job_failures f where f.at < now() - interval '30 days';
     delete from cron.job_run_details d where d.end_time < now() - interval '7 days';
 $$;
-comment on function private.remove_old_records is 'Deletes records of background work that nobody reads any more. Called by run_periodic_tasks.';
+comment on function private.remove_old_records is 'Deletes failed attempts after 30 days and records of cron runs after 7 days.';
 
 create table private.periodic_tasks (
     name text constraint periodic_tasks_pkey primary key,
@@ -41,9 +41,9 @@ create table private.periodic_tasks (
     last_error text,
     last_error_at timestamptz
 );
-comment on table private.periodic_tasks is 'All periodic work: a row each, done by run_periodic_tasks. A migration that adds some inserts a row.';
-comment on column private.periodic_tasks.command is 'One SQL command; it runs as the owner, alone in a subtransaction.';
-comment on column private.periodic_tasks.last_error is 'What the last run that failed said.';
+comment on table private.periodic_tasks is 'All periodic tasks. run_periodic_tasks runs those that are due.';
+comment on column private.periodic_tasks.command is 'One SQL command. It runs as the owner, in a subtransaction of its own.';
+comment on column private.periodic_tasks.last_error is 'Error of the last run that failed.';
 alter table private.periodic_tasks enable row level security;
 
 insert into private.periodic_tasks (name, command, every) values
@@ -61,7 +61,7 @@ begin
 end
 $$;
 grant execute on function private.periodic_tasks to authenticated, service_role;
-comment on function private.periodic_tasks is 'See public.periodic_tasks. Definer, because no role may read schema private.';
+comment on function private.periodic_tasks is 'See public.periodic_tasks. Definer, because no API role may read private.periodic_tasks.';
 
 create function public.periodic_tasks()
 returns table (name text, every interval, last_run_at timestamptz, last_error text, last_error_at timestamptz)
@@ -72,7 +72,7 @@ as $$
 $$;
 grant execute on function public.periodic_tasks to authenticated, service_role;
 comment on function public.periodic_tasks is
-    'All periodic work: how often it is due, when it ran last, and what its last failure said and when. For operators and monitoring.';
+    'Returns all periodic tasks: how often each is due, when it ran last, and its last error. For operators and monitoring.';
 
 create function private.run_periodic_tasks() returns void
 language plpgsql
@@ -82,19 +82,19 @@ declare
     v_task record;
     v_error text;
 begin
-    -- one at a time: a run that takes long is not overtaken
+    -- one run at a time: a long run is not overtaken by the next
     if not pg_try_advisory_xact_lock(hashtextextended('private.run_periodic_tasks', 0)) then
         return;
     end if;
     for v_task in
         select t.name, t.command from private.periodic_tasks t
-        -- a second's grace, because the clock that calls is not exact
+        -- one second early is on time, because cron is not exact
         where t.last_run_at is null or t.last_run_at + t.every <= now() + interval '1 second'
         order by t.name = 'wake_workers', t.name
     loop
         begin
             execute v_task.command;
-            -- what waits for the commit would fail for all of them there
+            -- a deferred constraint that fails at the commit would undo all tasks
             set constraints all immediate;
             v_error := null;
         exception when others then
@@ -112,5 +112,5 @@ begin
 end
 $$;
 comment on function private.run_periodic_tasks is
-    'Does what private.periodic_tasks has due, each task by itself, so that one that fails holds up no other. The one cron job for periodic work.';
+    'Runs the tasks of private.periodic_tasks that are due, each in a subtransaction, so that a failed task does not stop the others. The only cron job calls it.';
 select cron.schedule('run-periodic-tasks', '10 seconds', 'select private.run_periodic_tasks()');

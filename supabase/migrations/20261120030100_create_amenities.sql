@@ -5,7 +5,7 @@ create type public.amenity_category as enum (
     'essentials', 'bathroom', 'bedroom', 'kitchen', 'heating_and_cooling', 'entertainment', 'work', 'family', 'safety',
     'outdoor', 'parking', 'facilities', 'location', 'accessibility', 'services'
 );
-comment on type public.amenity_category is 'Headings that amenities are shown under.';
+comment on type public.amenity_category is 'Headings under which amenities are shown.';
 
 create table public.amenities (
     id text constraint amenities_pkey primary key constraint amenities_id_is_slug check (id ~ '^[a-z]+(_[a-z]+)*$'),
@@ -15,10 +15,10 @@ create table public.amenities (
     bit smallint not null constraint amenities_bit_is_unique unique
         constraint amenities_bit_range check (bit between 0 and 62)
 );
-comment on table public.amenities is 'What a place can have: a controlled vocabulary of at most 63.';
-comment on column public.amenities.category is 'Heading it is shown under.';
+comment on table public.amenities is 'Amenities that a property can have: a fixed vocabulary of at most 63.';
+comment on column public.amenities.category is 'Heading under which the amenity is shown.';
 comment on column public.amenities.name is 'English name.';
-comment on column public.amenities.bit is 'Position in the mask that search compares. Never reused for another meaning.';
+comment on column public.amenities.bit is 'Bit in the mask that search compares. A bit never gets another meaning.';
 alter table public.amenities enable row level security;
 grant select on public.amenities to anon, authenticated, service_role;
 create policy "Anyone can read amenities" on public.amenities for select to anon, authenticated using (true);

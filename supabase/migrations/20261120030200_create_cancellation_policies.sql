@@ -1,14 +1,15 @@
--- Purpose: what a guest gets back who cancels, as data: the six common policies, and any that a host writes.
--- Touches: public.cancellation_policies, private.is_policy_steps.
--- Watch: a booking copies the steps when it is made, so a policy may change without changing a promise.
+-- Purpose: cancellation policies, which say what a guest who cancels gets back: six common ones, and those that hosts write.
+-- Touches: public.cancellation_policies, private.is_policy_steps, private.keep_used_policy.
+-- Watch: a booking copies the steps when it is created, so a changed policy affects only later bookings.
 
 insert into private.errors (code, status, message, hint) values
-    ('name_is_plain', 422, 'A name is one line of 1 to 60 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
-    ('steps_are_valid', 422, 'Steps are a list of 1 to 10 conditions with refund_percent and nights_kept, of which the last, and no other, has no condition.', 'Send a value that meets this rule.'),
-    ('unknown_cancellation_policy', 422, 'There is no cancellation policy "{value}".', 'Send an id of the table cancellation_policies.');
+    ('name_is_plain', 422, 'A name is one line of 1 to 60 characters of plain text.', 'Shorten the name, and remove HTML and control characters.'),
+    ('cancellation_steps_are_valid', 422, 'Steps are a list of 1 to 10 objects with refund_percent and nights_kept; only the last has no condition.', 'Compare with the steps of a common policy, such as flexible.'),
+    ('unknown_cancellation_policy', 422, 'There is no cancellation policy "{value}".', 'Send an id of the table cancellation_policies.'),
+    ('cancellation_policy_in_use', 409, 'This cancellation policy is used by a property.', 'Choose another policy for your properties before you delete this one.');
 
 create function private.is_policy_steps(p_steps jsonb) returns boolean
-language sql immutable
+language sql immutable strict
 set search_path = ''
 as $$
     select case when jsonb_typeof(p_steps) = 'array' and jsonb_array_length(p_steps) between 1 and 10 then (
@@ -28,7 +29,7 @@ as $$
                 and coalesce(s.step ->> 'nights_kept' ~ '^[0-9]{1,2}$', false)
                 and jsonb_typeof(s.step -> 'refund_percent') = 'number' and jsonb_typeof(s.step -> 'nights_kept') = 'number'
             )
-            -- the last step has no condition, so that there is always an answer; no other is like that
+            -- only the last step has no condition, so that a step always applies
             and bool_and(
                 (s.step ?| array['before_check_in', 'since_confirmation', 'confirmed_before_check_in', 'under_nights'])
                 = (s.position < jsonb_array_length(p_steps))
@@ -38,7 +39,7 @@ as $$
 $$;
 grant execute on function private.is_policy_steps to authenticated, service_role;
 comment on function private.is_policy_steps is
-    'True for one to ten well-formed steps of which the last, and no other, is without a condition. Called by the check of cancellation_policies.';
+    'True for one to ten well-formed steps of which only the last has no condition.';
 
 create table public.cancellation_policies (
     id text default gen_random_uuid()::text constraint cancellation_policies_pkey primary key,
@@ -46,17 +47,17 @@ create table public.cancellation_policies (
         constraint cancellation_policies_host_fkey references public.profiles (id) on delete cascade,
     name text not null constraint cancellation_policies_name_is_plain
         check (name ~ '\S' and private.is_plain_text(name, 60) and name !~ '[\n\t]'),
-    steps jsonb not null constraint cancellation_policies_steps_are_valid check (private.is_policy_steps(steps)),
+    steps jsonb not null constraint cancellation_policies_cancellation_steps_are_valid check (private.is_policy_steps(steps)),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
 comment on table public.cancellation_policies is
-    'What a guest gets back, as steps. The first step whose every condition holds decides. A property names one of the common policies or one of its host''s.';
-comment on column public.cancellation_policies.id is 'A name such as `flexible` for the common policies, a UUID for others.';
-comment on column public.cancellation_policies.host_id is 'Who wrote it and may use it; null for the common policies.';
-comment on column public.cancellation_policies.name is 'What guests read.';
+    'What a guest who cancels gets back, as steps: the first step whose conditions all hold applies. A property uses a common policy or one of its host.';
+comment on column public.cancellation_policies.id is 'A word such as `flexible` for common policies, a UUID for others.';
+comment on column public.cancellation_policies.host_id is 'Host who wrote the policy and may use it; null for common policies.';
+comment on column public.cancellation_policies.name is 'Name that guests see.';
 comment on column public.cancellation_policies.steps is
-    'Conditions: before_check_in ("5 days" or "24 hours", at least that long before check-in, on the property''s clock), since_confirmation ("48 hours", at most), confirmed_before_check_in ("7 days": the booking was confirmed at least that long before), under_nights (stays shorter than that). Result: the host keeps the nights stayed and nights_kept more; of the others refund_percent goes back.';
+    'Conditions: before_check_in ("5 days" or "24 hours": at least that long before check-in, in local time), since_confirmation ("48 hours": at most that long after the confirmation), confirmed_before_check_in ("7 days": confirmed at least that long before check-in), under_nights (the stay has fewer nights). Result: the host keeps the nights stayed and nights_kept more; the guest gets back refund_percent of the others.';
 
 create index cancellation_policies_host_id_idx on public.cancellation_policies (host_id);
 
@@ -67,21 +68,36 @@ grant insert (name, steps), update (name, steps), delete on public.cancellation_
 grant select, insert, update, delete on public.cancellation_policies to service_role;
 
 create policy "Anyone can read cancellation policies" on public.cancellation_policies for select to anon, authenticated using (true);
-create policy "People can write policies of their own" on public.cancellation_policies for insert to authenticated
+create policy "People can add their own policies" on public.cancellation_policies for insert to authenticated
     with check (host_id = (select auth.uid()));
-create policy "People can change their own policies" on public.cancellation_policies for update to authenticated
+create policy "People can update their own policies" on public.cancellation_policies for update to authenticated
     using (host_id = (select auth.uid()))
     with check (host_id = (select auth.uid()));
 create policy "People can delete their own policies" on public.cancellation_policies for delete to authenticated
     using (host_id = (select auth.uid()));
 
+create function private.keep_used_policy() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if exists (select from public.properties p where p.cancellation_policy_id = old.id) then
+        perform private.raise_error('cancellation_policy_in_use');
+    end if;
+    return old;
+end
+$$;
+comment on function private.keep_used_policy is 'Trigger: refuses to delete a policy that a property uses.';
+
+create trigger keep_used_policy before delete on public.cancellation_policies
+    for each row execute function private.keep_used_policy();
 create trigger _800_set_updated_at before update on public.cancellation_policies for each row execute function private.set_updated_at();
 select private.install_row_checks('public.cancellation_policies');
 
 insert into public.cancellation_policies (id, host_id, name, steps)
 select
     p.id, null, p.name,
-    -- a stay under 28 nights can be given back within 24 hours of a confirmation that was a week or more ahead
+    -- stays under 28 nights get a full refund within 24 hours of a confirmation at least a week before check-in
     case when p.id = 'non_refundable' then '[]'
         else '[{"since_confirmation": "24 hours", "confirmed_before_check_in": "7 days", "under_nights": 28, "refund_percent": 100, "nights_kept": 0}]'
     end::jsonb || p.steps::jsonb

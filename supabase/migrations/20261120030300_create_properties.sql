@@ -1,57 +1,60 @@
--- Purpose: properties, the co-hosts who help with them, and the one function that says whose a property is.
--- Touches: public.properties, public.co_hosts, public.property_amenities, private.my_properties.
--- Watch: what hangs on a property is readable to whoever can read the property: `exists (select from public.properties ...)`
--- in a policy applies this table's policies, so that a later reader (a guest with a booking) is let in here, once.
+-- Purpose: properties, their co-hosts and amenities, and the functions that say which properties a person manages.
+-- Touches: public.properties, public.co_hosts, public.property_amenities, private.my_properties, private.limit_per_property.
+-- Watch: who can read a property can read its amenities, photos, prices and so on, because their policies ask
+-- `exists (select from public.properties ...)`. A new kind of reader needs a policy of properties alone.
 
 insert into private.errors (code, status, message, hint) values
-    ('status_reason_is_plain', 422, 'A reason is up to 1,000 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
-    ('title_is_plain', 422, 'A title is one line of 1 to 150 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
-    ('description_is_plain', 422, 'A description is up to 10,000 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
-    ('max_guests_range', 422, 'A place takes 1 to 50 guests.', 'Send a value that meets this rule.'),
-    ('bedrooms_range', 422, 'A place has 0 to 50 bedrooms.', 'Send a value that meets this rule.'),
-    ('beds_range', 422, 'A place has 0 to 100 beds.', 'Send a value that meets this rule.'),
-    ('bathrooms_are_halves', 422, 'A place has 0 to 50 bathrooms, in halves, such as 1.5.', 'Send a value that meets this rule.'),
-    ('min_nights_range', 422, 'The shortest stay has 1 to 1,125 nights.', 'Send a value that meets this rule.'),
-    ('properties_max_nights_range', 422, 'The longest stay has 1,125 nights at most, and no fewer than the shortest.', 'Send a value that meets this rule.'),
-    ('check_in_weekdays_are_iso', 422, 'The weekdays of check-in are 1 (Monday) to 7 (Sunday), one at least.', 'Send a value that meets this rule.'),
-    ('check_out_weekdays_are_iso', 422, 'The weekdays of check-out are 1 (Monday) to 7 (Sunday), one at least.', 'Send a value that meets this rule.'),
-    ('check_out_precedes_check_in', 422, 'Guests leave before the next ones arrive: check_out_until is no later than check_in_from.', 'Send a value that meets this rule.'),
-    ('advance_notice_days_range', 422, 'The advance notice is 0 to 90 days.', 'Send a value that meets this rule.'),
-    ('preparation_nights_before_range', 422, '0 to 2 nights are kept free before a stay.', 'Send a value that meets this rule.'),
-    ('preparation_nights_after_range', 422, '0 to 2 nights are kept free after a stay.', 'Send a value that meets this rule.'),
-    ('booking_window_days_range', 422, 'The booking window is 1 to 1,125 days.', 'Send a value that meets this rule.'),
-    ('max_infants_range', 422, 'A place takes 0 to 5 infants.', 'Send a value that meets this rule.'),
-    ('max_pets_range', 422, 'A place takes 0 to 10 pets.', 'Send a value that meets this rule.'),
-    ('prices_have_currency', 422, 'A price needs a currency.', 'Send a value that meets this rule.'),
-    ('base_price_range', 422, 'A base price is 1 to 1,000,000,000,000 minor units of the currency.', 'Send a value that meets this rule.'),
-    ('weekend_price_range', 422, 'A weekend price is 1 to 1,000,000,000,000 minor units of the currency.', 'Send a value that meets this rule.'),
-    ('weekly_discount_range', 422, 'A weekly discount is 0 to 99 per cent.', 'Send a value that meets this rule.'),
-    ('monthly_discount_range', 422, 'A monthly discount is 0 to 99 per cent.', 'Send a value that meets this rule.'),
-    ('early_bird_days_range', 422, 'Early birds book 30 to 730 days ahead.', 'Send a value that meets this rule.'),
-    ('early_bird_discount_range', 422, 'An early-bird discount is 0 to 99 per cent.', 'Send a value that meets this rule.'),
-    ('last_minute_days_range', 422, 'The last minute is 1 to 28 days long.', 'Send a value that meets this rule.'),
-    ('last_minute_discount_range', 422, 'A last-minute discount is 0 to 99 per cent.', 'Send a value that meets this rule.'),
-    ('extra_guest_price_range', 422, 'The price of an extra guest is 0 to 1,000,000,000,000 minor units of the currency.', 'Send a value that meets this rule.'),
-    ('extra_guests_after_range', 422, 'The price of a night includes 1 to 50 guests.', 'Send a value that meets this rule.'),
-    ('source_is_slug', 422, 'A source is 1 to 40 small letters, digits, hyphens and underscores.', 'Send a value that meets this rule.'),
-    ('source_id_is_plain', 422, 'The id in a source is up to 100 characters of plain text.', 'Send a value that meets this rule.'),
-    ('source_is_whole', 422, 'A source and the id in it come together.', 'Send a value that meets this rule.'),
-    ('unknown_amenity', 422, 'There is no amenity "{value}".', 'Send an id of the table amenities.');
+    ('status_reason_is_plain', 422, 'The reason of a suspension is 1 to 1,000 characters of plain text.', 'Shorten the reason, and remove HTML and control characters.'),
+    ('title_is_plain', 422, 'A title is one line of 1 to 150 characters of plain text.', 'Shorten the title, and remove HTML and control characters.'),
+    ('description_is_plain', 422, 'A description is up to 10,000 characters of plain text.', 'Shorten the description, and remove HTML and control characters.'),
+    ('max_guests_range', 422, 'A property takes 1 to 50 guests.', 'Send max_guests in this range.'),
+    ('bedrooms_range', 422, 'A property has 0 to 50 bedrooms.', 'Send bedrooms in this range; a studio has 0.'),
+    ('beds_range', 422, 'A property has 0 to 100 beds.', 'Send beds in this range.'),
+    ('bathrooms_are_halves', 422, 'A property has 0 to 50 bathrooms, in steps of a half.', 'Send bathrooms such as 1 or 1.5.'),
+    ('min_nights_range', 422, 'The minimum stay is 1 to 1,125 nights.', 'Send min_nights in this range.'),
+    ('properties_max_nights_range', 422, 'The maximum stay of a property is at least its minimum stay and at most 1,125 nights.', 'Send max_nights of at least min_nights.'),
+    ('check_in_weekdays_are_iso', 422, 'The weekdays of check-in are one or more of 1 (Monday) to 7 (Sunday).', 'Send a list such as {5,6,7}.'),
+    ('check_out_weekdays_are_iso', 422, 'The weekdays of check-out are one or more of 1 (Monday) to 7 (Sunday).', 'Send a list such as {1,7}.'),
+    ('check_out_precedes_check_in', 422, 'The latest check-out cannot be after the earliest check-in.', 'Send check_out_until no later than check_in_from.'),
+    ('advance_notice_days_range', 422, 'The advance notice is 0 to 90 days.', 'Send advance_notice_days in this range.'),
+    ('preparation_nights_before_range', 422, 'A property keeps 0 to 2 nights free before a stay.', 'Send preparation_nights_before in this range.'),
+    ('preparation_nights_after_range', 422, 'A property keeps 0 to 2 nights free after a stay.', 'Send preparation_nights_after in this range.'),
+    ('booking_window_days_range', 422, 'The booking window is 1 to 1,125 days.', 'Send booking_window_days in this range.'),
+    ('max_infants_range', 422, 'A property takes 0 to 5 infants.', 'Send max_infants in this range.'),
+    ('max_pets_range', 422, 'A property takes 0 to 10 pets.', 'Send max_pets in this range.'),
+    ('prices_have_currency', 422, 'A price needs a currency.', 'Send the currency together with the price.'),
+    ('base_price_range', 422, 'A base price is 1 to 1,000,000,000,000 minor units.', 'Send a whole number of minor units: 12000 is 120.00 EUR.'),
+    ('weekend_price_range', 422, 'A weekend price is 1 to 1,000,000,000,000 minor units.', 'Send a whole number of minor units, or null for the base price.'),
+    ('weekly_discount_range', 422, 'A weekly discount is 0 to 99 per cent.', 'Send weekly_discount_percent in this range.'),
+    ('monthly_discount_range', 422, 'A monthly discount is 0 to 99 per cent.', 'Send monthly_discount_percent in this range.'),
+    ('early_bird_days_range', 422, 'The early-bird discount applies 30 to 730 days before check-in.', 'Send early_bird_days in this range.'),
+    ('early_bird_discount_range', 422, 'An early-bird discount is 0 to 99 per cent.', 'Send early_bird_discount_percent in this range.'),
+    ('last_minute_days_range', 422, 'The last-minute discount applies in the last 1 to 28 days before check-in.', 'Send last_minute_days in this range.'),
+    ('last_minute_discount_range', 422, 'A last-minute discount is 0 to 99 per cent.', 'Send last_minute_discount_percent in this range.'),
+    ('extra_guest_price_range', 422, 'The price of an extra guest is 0 to 1,000,000,000,000 minor units.', 'Send a whole number of minor units, or 0.'),
+    ('extra_guests_after_range', 422, 'The price of a night includes 1 to 50 guests.', 'Send extra_guests_after in this range.'),
+    ('source_is_slug', 422, 'A source is 1 to 40 lower-case letters, digits, hyphens and underscores.', 'Send a name such as inside-airbnb.'),
+    ('source_id_is_plain', 422, 'The id in a source is 1 to 100 characters of plain text.', 'Send the id that the source uses.'),
+    ('source_has_id', 422, 'A source needs an id in it, and the id needs a source.', 'Send both source and source_id, or neither.'),
+    ('unknown_amenity', 422, 'There is no amenity "{value}".', 'Send an id of the table amenities.'),
+    ('cancellation_policy_of_another_host', 422, 'This cancellation policy belongs to another host.', 'Choose a common policy, or one that the host of this property wrote.'),
+    ('price_below_minimum', 422, 'A night costs at least {minimum} minor units of {currency}.', 'Send prices in minor units: 12000 is 120.00 EUR.'),
+    ('property_row_limit_exceeded', 422, 'A property has at most {maximum} {table}.', 'Delete some before you add others.');
 
 create type public.property_status as enum ('draft', 'published', 'paused', 'archived', 'suspended');
-comment on type public.property_status is 'Draft until first published; paused by the host; archived for good; suspended by an operator.';
+comment on type public.property_status is 'Draft before the first publication; published; paused by the host; archived, which is final; suspended by an operator.';
 create type public.property_type as enum (
     'apartment', 'house', 'condominium', 'townhouse', 'loft', 'villa', 'bungalow', 'cabin', 'cottage', 'chalet', 'guesthouse',
     'guest_suite', 'serviced_apartment', 'aparthotel', 'hotel', 'hostel', 'bed_and_breakfast', 'farm_stay', 'tiny_house',
     'treehouse', 'boat', 'camper', 'tent', 'castle', 'other'
 );
-comment on type public.property_type is 'Kind of place.';
+comment on type public.property_type is 'Kinds of property.';
 create type public.room_type as enum ('entire_home', 'private_room', 'hotel_room', 'shared_room');
-comment on type public.room_type is 'What of the place is the guest''s own.';
+comment on type public.room_type is 'The part of the property that the guest does not share.';
 create type public.booking_mode as enum ('instant', 'request');
-comment on type public.booking_mode is 'Whether a booking holds at once or needs the host''s word.';
+comment on type public.booking_mode is 'Whether guests book at once (instant) or ask the host, who accepts or declines (request).';
 create type public.co_host_level as enum ('calendar', 'calendar_and_messages', 'full');
-comment on type public.co_host_level is 'What a co-host may do; each level includes those before it.';
+comment on type public.co_host_level is 'Rights of a co-host; each level includes the levels before it.';
 
 create table public.properties (
     id uuid default gen_random_uuid() constraint properties_pkey primary key,
@@ -133,57 +136,57 @@ create table public.properties (
     constraint properties_max_nights_range check (max_nights between min_nights and 1125),
     constraint properties_prices_have_currency
         check (currency is not null or (base_price is null and weekend_price is null and extra_guest_price = 0)),
-    constraint properties_source_is_whole check ((source is null) = (source_id is null)),
+    constraint properties_source_has_id check ((source is null) = (source_id is null)),
     constraint properties_source_is_unique unique (source, source_id),
-    -- what amounts elsewhere refer to, so that they stay in the property's currency
+    -- amounts in other tables refer to this, so that they stay in the currency of the property
     constraint properties_currency_is_referable unique (id, currency)
 );
-comment on table public.properties is 'Bookable places. A title makes a draft; publish_property says what else is needed.';
+comment on table public.properties is 'Properties that guests can book. A new property needs only a title; publish_property lists what else is missing.';
 comment on column public.properties.status is 'Changed by publish_property, pause_property, archive_property, suspend_property, unsuspend_property.';
-comment on column public.properties.status_reason is 'Why an operator suspended it; null otherwise.';
-comment on column public.properties.published_at is 'When it was first published; null when it never was.';
+comment on column public.properties.status_reason is 'Why an operator suspended the property; null while it is not suspended.';
+comment on column public.properties.published_at is 'When the property was first published; null before that.';
 comment on column public.properties.title is 'One line of up to 150 characters.';
 comment on column public.properties.description is 'Plain text of up to 10,000 characters.';
-comment on column public.properties.property_type is 'Kind of place.';
-comment on column public.properties.room_type is 'What of the place is the guest''s own.';
-comment on column public.properties.max_guests is 'Adults and children; infants under 2 are not counted.';
+comment on column public.properties.property_type is 'Kind of property.';
+comment on column public.properties.room_type is 'The part of the property that the guest does not share.';
+comment on column public.properties.max_guests is 'Highest number of adults and children together; infants under 2 do not count.';
 comment on column public.properties.bedrooms is 'Number of bedrooms; 0 for a studio.';
 comment on column public.properties.beds is 'Number of beds.';
 comment on column public.properties.bathrooms is 'Number of bathrooms in halves, such as 1.5.';
-comment on column public.properties.time_zone is 'IANA time zone; every rule about hours and days is computed in it.';
+comment on column public.properties.time_zone is 'IANA time zone in which all rules about days and hours are computed.';
 comment on column public.properties.check_in_from is 'Earliest arrival on the first day, local time.';
-comment on column public.properties.check_in_until is 'Latest arrival, local time, after midnight when it is before check_in_from; null for any time.';
+comment on column public.properties.check_in_until is 'Latest arrival, local time; after midnight when it is before check_in_from; null for no limit.';
 comment on column public.properties.check_out_until is 'Latest departure on the last day, local time.';
-comment on column public.properties.booking_mode is 'Whether a booking holds at once or needs the host''s word.';
-comment on column public.properties.min_nights is 'Shortest stay.';
-comment on column public.properties.max_nights is 'Longest stay.';
+comment on column public.properties.booking_mode is 'Whether guests book at once (instant) or ask the host (request).';
+comment on column public.properties.min_nights is 'Minimum stay in nights.';
+comment on column public.properties.max_nights is 'Maximum stay in nights.';
 comment on column public.properties.check_in_weekdays is 'ISO weekdays (1 is Monday) on which stays may begin.';
 comment on column public.properties.check_out_weekdays is 'ISO weekdays (1 is Monday) on which stays may end.';
-comment on column public.properties.advance_notice_days is 'A stay is booked at least so many days before its first; 0 allows the same day.';
-comment on column public.properties.advance_notice_cut_off is 'Local time until which the last day that advance_notice_days allows counts.';
-comment on column public.properties.preparation_nights_before is 'Nights kept free before a stay. Between two stays the larger of after and before counts.';
+comment on column public.properties.advance_notice_days is 'Guests book at least this many days before check-in; 0 allows the same day.';
+comment on column public.properties.advance_notice_cut_off is 'Local time until which guests can book on the last day that advance_notice_days allows.';
+comment on column public.properties.preparation_nights_before is 'Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts.';
 comment on column public.properties.preparation_nights_after is 'Nights kept free after a stay.';
-comment on column public.properties.booking_window_days is 'How many days ahead a stay may begin.';
-comment on column public.properties.max_infants is 'Children under 2, beyond max_guests.';
-comment on column public.properties.max_pets is 'Number of pets; 0 for none.';
-comment on column public.properties.currency is 'ISO 4217 code of every price of this property.';
+comment on column public.properties.booking_window_days is 'How many days from today check-in may be at most.';
+comment on column public.properties.max_infants is 'Highest number of infants under 2, in addition to max_guests.';
+comment on column public.properties.max_pets is 'Highest number of pets; 0 for none.';
+comment on column public.properties.currency is 'ISO 4217 code of all prices of this property.';
 comment on column public.properties.base_price is 'Price of a night in minor units.';
 comment on column public.properties.weekend_price is 'Price of a Friday or Saturday night in minor units; null for the base price.';
-comment on column public.properties.weekly_discount_percent is 'Off each night of a stay of 7 nights or more.';
-comment on column public.properties.monthly_discount_percent is 'Off each night of a stay of 28 nights or more, instead of the weekly one.';
-comment on column public.properties.early_bird_days is 'Booked at least so many days before check-in, the early-bird discount counts.';
-comment on column public.properties.early_bird_discount_percent is 'Off each night, where no discount for the length of stay counts.';
-comment on column public.properties.last_minute_days is 'Booked less than so many days before check-in, the last-minute discount counts.';
-comment on column public.properties.last_minute_discount_percent is 'Off each night, where no other discount counts.';
-comment on column public.properties.extra_guest_price is 'For each guest above extra_guests_after, a night, in minor units.';
-comment on column public.properties.extra_guests_after is 'Guests that the price of a night includes.';
+comment on column public.properties.weekly_discount_percent is 'Discount on each night of a stay of 7 nights or more.';
+comment on column public.properties.monthly_discount_percent is 'Discount on each night of a stay of 28 nights or more; replaces the weekly discount.';
+comment on column public.properties.early_bird_days is 'The early-bird discount applies to bookings at least this many days before check-in.';
+comment on column public.properties.early_bird_discount_percent is 'Early-bird discount on each night; applies when no discount for the length of the stay does.';
+comment on column public.properties.last_minute_days is 'The last-minute discount applies to bookings less than this many days before check-in.';
+comment on column public.properties.last_minute_discount_percent is 'Last-minute discount on each night; applies when no other discount does.';
+comment on column public.properties.extra_guest_price is 'Price per night of each guest above extra_guests_after, in minor units.';
+comment on column public.properties.extra_guests_after is 'Number of guests that the price of a night includes.';
 comment on column public.properties.country is 'ISO 3166-1 alpha-2 code. Written by the address.';
 comment on column public.properties.region is 'State, province or region. Written by the address.';
 comment on column public.properties.city is 'City or village. Written by the address.';
 comment on column public.properties.neighbourhood is 'Part of the city. Written by the address.';
-comment on column public.properties.public_latitude is 'Degrees north (WGS 84) of a point up to 1 km from the place, always the same one. Written by the address.';
-comment on column public.properties.public_longitude is 'Degrees east (WGS 84) of that point.';
-comment on column public.properties.source is 'Where an import found it, such as inside-airbnb; null for what hosts wrote here.';
+comment on column public.properties.public_latitude is 'Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address.';
+comment on column public.properties.public_longitude is 'Degrees east (WGS 84) of the public point. Written by the address.';
+comment on column public.properties.source is 'Source of an imported property, such as inside-airbnb; null for the others.';
 
 create index properties_host_id_idx on public.properties (host_id);
 create index properties_time_zone_idx on public.properties (time_zone);
@@ -199,9 +202,9 @@ create table public.co_hosts (
     updated_at timestamptz not null default now(),
     constraint co_hosts_pkey primary key (property_id, profile_id)
 );
-comment on table public.co_hosts is 'People who help with a property. A row is made when an invitation is accepted.';
+comment on table public.co_hosts is 'People who help a host with a property. Accepting an invitation creates the row.';
 comment on column public.co_hosts.level is
-    'calendar: sees the property, its address and its calendar, writes availability. calendar_and_messages: also talks with guests. full: also edits, prices, publishes. None sees taxes and payouts, invites, archives or deletes.';
+    'calendar: reads the property, its address and calendar, and changes availability; calendar_and_messages: also writes to guests; full: also edits, prices and publishes. No co-host reads taxes and payouts, invites, archives or deletes.';
 
 create index co_hosts_profile_id_idx on public.co_hosts (profile_id);
 
@@ -210,7 +213,7 @@ create table public.property_amenities (
     amenity_id text not null constraint property_amenities_amenity_fkey references public.amenities (id) on delete restrict,
     constraint property_amenities_pkey primary key (property_id, amenity_id)
 );
-comment on table public.property_amenities is 'What a property has.';
+comment on table public.property_amenities is 'Amenities of properties.';
 
 create index property_amenities_amenity_id_idx on public.property_amenities (amenity_id);
 
@@ -254,7 +257,7 @@ as $$
     select c.property_id from public.co_hosts c where c.profile_id = p_person and c.level >= p_level
 $$;
 comment on function private.properties_of is
-    'Properties that a person hosts or co-hosts at that level or above. Called by functions of the owner. Definer, because it answers what the policies of both tables ask.';
+    'Properties that a person hosts, or co-hosts at level p_level or higher. Definer, because the policies of properties and co_hosts ask it.';
 
 create function private.my_properties(p_level public.co_host_level default 'calendar') returns setof uuid
 language sql stable security definer rows 10
@@ -264,7 +267,7 @@ as $$
 $$;
 grant execute on function private.my_properties to authenticated, service_role;
 comment on function private.my_properties is
-    'Properties that the caller hosts or co-hosts at that level or above. Every policy about membership asks this, as `property_id in (select private.my_properties(...))`: once a statement. Definer, because the policies of properties and co_hosts call it.';
+    'Properties that the caller hosts, or co-hosts at level p_level or higher; policies ask it once a statement, as `property_id in (select private.my_properties(...))`. Definer, because the policies of properties and co_hosts call it.';
 
 create function private.my_own_properties() returns setof uuid
 language sql stable security definer rows 10
@@ -274,10 +277,10 @@ as $$
 $$;
 grant execute on function private.my_own_properties to authenticated, service_role;
 comment on function private.my_own_properties is
-    'Properties that the caller hosts, for what is no co-host''s: taxes, payouts, who the co-hosts are. Definer, as my_properties.';
+    'Properties that the caller hosts, for what co-hosts may not do. Definer, because the policies of properties and co_hosts call it.';
 
 create policy "Anyone can read published properties" on public.properties for select to anon using (status = 'published');
-create policy "People can make properties of their own" on public.properties for insert to authenticated
+create policy "People can create properties of their own" on public.properties for insert to authenticated
     with check (host_id = (select auth.uid()));
 create policy "Hosts and full co-hosts can update properties" on public.properties for update to authenticated
     using (id in (select private.my_properties('full')))
@@ -290,10 +293,10 @@ create policy "Hosts, co-hosts and operators can read co-hosts" on public.co_hos
 create policy "Hosts can change the level of co-hosts" on public.co_hosts for update to authenticated
     using (property_id in (select private.my_own_properties()))
     with check (property_id in (select private.my_own_properties()));
-create policy "Hosts can remove co-hosts, who can leave" on public.co_hosts for delete to authenticated
+create policy "Hosts can remove co-hosts, co-hosts can leave" on public.co_hosts for delete to authenticated
     using (profile_id = (select auth.uid()) or property_id in (select private.my_own_properties()));
 
-create policy "Whoever can read a property can read its amenities" on public.property_amenities for select to anon, authenticated
+create policy "Readers of a property can read its amenities" on public.property_amenities for select to anon, authenticated
     using (exists (select from public.properties p where p.id = property_id));
 create policy "Hosts and full co-hosts can add amenities" on public.property_amenities for insert to authenticated
     with check (property_id in (select private.my_properties('full')));
@@ -306,29 +309,28 @@ set search_path = ''
 as $$
 declare
     v_minimum bigint := (select c.minimum_price from public.currencies c where c.code = new.currency);
+    v_deleted_at timestamptz;
 begin
-    -- a token outlives its account; the lock meets that of refuse_account_deletion
-    if tg_op = 'INSERT' then
-        perform from public.profiles h where h.id = new.host_id and h.deleted_at is null for key share;
+    -- an access token can outlive its account; this lock waits for that of refuse_account_deletion
+    if tg_op = 'INSERT' and new.host_id is not null then
+        select h.deleted_at into v_deleted_at from public.profiles h where h.id = new.host_id for key share;
         if not found then
-            raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
+            perform private.raise_error('reference_not_found', jsonb_build_object('field', 'host_id', 'value', new.host_id));
+        elsif v_deleted_at is not null then
+            perform private.raise_error('account_deleted');
         end if;
     end if;
     if exists (select from public.cancellation_policies c where c.id = new.cancellation_policy_id and c.host_id <> new.host_id) then
-        raise sqlstate 'PT422' using
-            message = 'That cancellation policy belongs to another host.',
-            hint = 'Choose a common policy, or one that this property''s host wrote.';
+        perform private.raise_error('cancellation_policy_of_another_host', jsonb_build_object('field', 'cancellation_policy_id'));
     end if;
     if least(new.base_price, new.weekend_price) < v_minimum then
-        raise sqlstate 'PT422' using
-            message = format('A night costs at least %s (minor units of %s).', v_minimum, new.currency),
-            hint = 'Prices are whole numbers of the currency''s minor unit: 12000 is 120.00 EUR.';
+        perform private.raise_error('price_below_minimum', jsonb_build_object('minimum', v_minimum, 'currency', new.currency));
     end if;
     return new;
 end
 $$;
 comment on function private.check_property is
-    'Trigger: the host still is here; the policy is a common one or the host''s; prices are at or above the currency''s lowest. Definer, because it locks the host''s profile.';
+    'Trigger: checks that the host''s account exists, that the cancellation policy is common or the host''s own, and that prices reach the minimum of the currency. Definer, because it locks the host''s profile.';
 
 create trigger _100_check_property before insert or update of host_id, cancellation_policy_id, currency, base_price, weekend_price
     on public.properties for each row execute function private.check_property();
@@ -336,6 +338,7 @@ create trigger _800_set_updated_at before update on public.properties for each r
 select private.install_row_checks('public.properties');
 select private.install_row_checks('public.property_amenities');
 create trigger _800_set_updated_at before update on public.co_hosts for each row execute function private.set_updated_at();
+select private.install_row_checks('public.co_hosts');
 
 create function private.limit_per_property() returns trigger
 language plpgsql security definer
@@ -345,22 +348,20 @@ declare
     v_max constant integer := tg_argv[0];
     v_count integer;
 begin
-    -- one writer after the other on a property, so that two cannot both be the last that fits
+    -- writers of one property wait for each other, so that two at once cannot exceed the limit together
     perform from public.properties p where p.id in (select n.property_id from new_rows n) order by p.id for no key update;
     execute format(
         'select max(c.count) from (select count(*) from public.%I t where t.property_id in (select property_id from new_rows) '
         'group by t.property_id) c', tg_table_name
     ) into v_count;
     if v_count > v_max then
-        raise sqlstate 'PT422' using
-            message = format('A property has at most %s %s.', v_max, replace(tg_table_name, '_', ' ')),
-            hint = 'Remove some before you add others.';
+        perform private.raise_error('property_row_limit_exceeded', jsonb_build_object('maximum', v_max, 'table', tg_table_name));
     end if;
     return null;
 end
 $$;
 comment on function private.limit_per_property is
-    'Trigger after an insert, with the rows as new_rows and the limit as argument: so many rows of this table at most for a property. Definer, so that it counts every row.';
+    'Trigger: refuses more rows for one property than its argument allows. Definer, because it counts rows that the caller may not see.';
 
 create trigger _100_limit_per_property after insert on public.co_hosts
     referencing new table as new_rows for each statement execute function private.limit_per_property(20);

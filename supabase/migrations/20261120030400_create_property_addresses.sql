@@ -1,24 +1,24 @@
--- Purpose: where a property is. The exact place for those it concerns; for everyone else a point nearby, always the same.
--- Touches: public.property_addresses, private.my_visible_addresses, private.public_point, a secret in private.settings.
--- Watch: the moved point must not be turned back. It depends on a secret; on the host and a cell of about 100 m, so that many
--- properties in one house have one shift and cannot be averaged; and not on the exact point, so that moving the pin within the
--- cell gives no second sample. Columns have no statistics, because planners' estimates (`Prefer: count=planned`) would tell
--- a stranger about values that policies hide.
+-- Purpose: addresses of properties. Few people may read the exact address; everyone else gets a public point nearby.
+-- Touches: public.property_addresses, private.public_point, private.publish_location, a secret in private.settings.
+-- Watch: nobody may compute the exact point from the public one. The shift depends on a secret, the host and a cell of about
+-- 100 m, so several properties in one building share a shift, and a small move of the pin gives no second sample. The columns have
+-- no statistics, because estimates of the planner (`Prefer: count=planned`) would reveal values that policies hide.
 
 insert into private.errors (code, status, message, hint) values
-    ('line1_is_plain', 422, 'Street and number are one line of 1 to 200 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
-    ('line2_is_plain', 422, 'The second line of an address is one line of 1 to 200 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
-    ('postal_code_is_plain', 422, 'A postal code is up to 16 letters, digits, spaces and hyphens.', 'Send a value that meets this rule.'),
-    ('neighbourhood_is_plain', 422, 'A neighbourhood is one line of 1 to 100 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
-    ('city_is_plain', 422, 'A city is one line of 1 to 100 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
-    ('region_is_plain', 422, 'A region is one line of 1 to 100 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
-    ('country_is_iso', 422, 'A country is an ISO 3166-1 code of two capital letters, such as PT.', 'Send a value that meets this rule.'),
-    ('latitude_is_on_earth', 422, 'A latitude is -90 to 90 degrees.', 'Send a value that meets this rule.'),
-    ('longitude_is_on_earth', 422, 'A longitude is -180 to 180 degrees.', 'Send a value that meets this rule.');
+    ('line1_is_plain', 422, 'The street and number are one line of 1 to 200 characters of plain text.', 'Shorten the text, and remove HTML and control characters.'),
+    ('line2_is_plain', 422, 'The second line of an address is one line of 1 to 200 characters of plain text.', 'Shorten the text, and remove HTML and control characters.'),
+    ('postal_code_is_plain', 422, 'A postal code is up to 16 letters, digits, spaces and hyphens, and begins with a letter or digit.', 'Send the postal code alone, such as 1100-048.'),
+    ('neighbourhood_is_plain', 422, 'A neighbourhood is one line of 1 to 100 characters of plain text.', 'Shorten the text, and remove HTML and control characters.'),
+    ('city_is_plain', 422, 'A city is one line of 1 to 100 characters of plain text.', 'Shorten the text, and remove HTML and control characters.'),
+    ('region_is_plain', 422, 'A region is one line of 1 to 100 characters of plain text.', 'Shorten the text, and remove HTML and control characters.'),
+    ('country_is_iso', 422, 'A country is an ISO 3166-1 code of two capital letters.', 'Send a code such as PT.'),
+    ('latitude_is_on_earth', 422, 'A latitude is -90 to 90 degrees.', 'Send decimal degrees north, such as 38.7079.'),
+    ('longitude_is_on_earth', 422, 'A longitude is -180 to 180 degrees.', 'Send decimal degrees east, such as -9.1366.'),
+    ('address_is_of_one_property', 422, 'An address cannot move to another property.', 'Delete this address and insert one for the other property.');
 
 insert into private.settings (name, value, description) values
     ('location_secret', encode(extensions.gen_random_bytes(32), 'hex'),
-     'Key of the shift between exact and public points. Whoever knows it can undo the shift; a new one moves every point at its address''s next change.');
+     'Secret key of the shift between exact and public points; a person who knows it can undo the shift. A new key moves each public point when its address next changes.');
 
 create table public.property_addresses (
     property_id uuid constraint property_addresses_pkey primary key
@@ -41,16 +41,16 @@ create table public.property_addresses (
     updated_at timestamptz not null default now()
 );
 comment on table public.property_addresses is
-    'Exact address and point: for host, co-hosts, operators and guests with a confirmed booking. The trigger writes the public location to the property.';
+    'Exact addresses, readable by the host, co-hosts, operators and guests with a confirmed booking. A trigger writes the public location to the property.';
 comment on column public.property_addresses.line1 is 'Street and number.';
-comment on column public.property_addresses.line2 is 'Floor, door, building.';
-comment on column public.property_addresses.postal_code is 'As the country writes it.';
+comment on column public.property_addresses.line2 is 'Floor, door or building.';
+comment on column public.property_addresses.postal_code is 'Postal code in the format of the country.';
 comment on column public.property_addresses.neighbourhood is 'Part of the city. Public.';
 comment on column public.property_addresses.city is 'City or village. Public.';
 comment on column public.property_addresses.region is 'State, province or region. Public.';
 comment on column public.property_addresses.country is 'ISO 3166-1 alpha-2 code. Public.';
-comment on column public.property_addresses.latitude is 'Degrees north (WGS 84) of the door.';
-comment on column public.property_addresses.longitude is 'Degrees east (WGS 84) of the door.';
+comment on column public.property_addresses.latitude is 'Degrees north (WGS 84) of the entrance.';
+comment on column public.property_addresses.longitude is 'Degrees east (WGS 84) of the entrance.';
 
 alter table public.property_addresses
     alter column line1 set statistics 0,
@@ -64,11 +64,11 @@ alter table public.property_addresses enable row level security;
 grant select, delete on public.property_addresses to authenticated;
 grant insert (property_id, line1, line2, postal_code, neighbourhood, city, region, country, latitude, longitude)
     on public.property_addresses to authenticated;
--- property_id too: PostgREST's upsert sets every column it was sent; the policy holds it to the caller's own
+-- property_id too, because an upsert of PostgREST sets every column it was sent; the policy limits it to the caller's properties
 grant update (property_id, line1, line2, postal_code, neighbourhood, city, region, country, latitude, longitude)
     on public.property_addresses to authenticated;
 grant select, insert, update, delete on public.property_addresses to service_role;
-create policy "Hosts and full co-hosts can write addresses" on public.property_addresses for insert to authenticated
+create policy "Hosts and full co-hosts can add addresses" on public.property_addresses for insert to authenticated
     with check (property_id in (select private.my_properties('full')));
 create policy "Hosts and full co-hosts can update addresses" on public.property_addresses for update to authenticated
     using (property_id in (select private.my_properties('full')))
@@ -89,11 +89,11 @@ declare
         (select s.value from private.settings s where s.name = 'location_secret'),
         'sha256'
     );
-    -- two numbers in [0, 1) of 48 bits each
+    -- two numbers in [0, 1), of 48 bits each
     v_first double precision := ('x' || encode(substr(v_hash, 1, 6), 'hex'))::bit(48)::bigint / 2.0 ^ 48;
     v_second double precision := ('x' || encode(substr(v_hash, 7, 6), 'hex'))::bit(48)::bigint / 2.0 ^ 48;
     v_bearing double precision := 2 * pi() * v_first;
-    -- 200 to 990 m, evenly over the ring's area; an angle on a sphere of 6,371 km
+    -- 200 to 990 m, uniform over the area of the ring, as an angle on a sphere of 6,371 km
     v_angle double precision := sqrt(0.2 ^ 2 + v_second * (0.99 ^ 2 - 0.2 ^ 2)) / 6371;
     v_from double precision := radians(p_latitude);
 begin
@@ -107,7 +107,7 @@ begin
 end
 $$;
 comment on function private.public_point is
-    'The point that everyone may see for an exact one: 200 m to 1 km away, the same for ever. Called by the trigger of property_addresses alone: who could call it could look for the shift.';
+    'The public point for an exact one: 200 m to 1 km away, and always the same. No API role may execute it, because its results would reveal the shift.';
 
 create function private.publish_location() returns trigger
 language plpgsql security definer
@@ -115,9 +115,7 @@ set search_path = ''
 as $$
 begin
     if tg_op = 'UPDATE' and new.property_id <> old.property_id then
-        raise sqlstate 'PT422' using
-            message = 'An address stays with its property.',
-            hint = 'Delete it here and write one for the other property.';
+        perform private.raise_error('address_is_of_one_property', jsonb_build_object('field', 'property_id'));
     end if;
     if tg_op = 'DELETE' then
         update public.properties
@@ -136,7 +134,7 @@ begin
 end
 $$;
 comment on function private.publish_location is
-    'Trigger: writes city and moved point of an address to its property. Definer, because no API role may write those columns.';
+    'Trigger: copies the country, region, city and neighbourhood of an address, and its public point, to the property. Definer, because no API role may write those columns.';
 
 create trigger _200_publish_location after insert or update or delete on public.property_addresses
     for each row execute function private.publish_location();

@@ -1,11 +1,10 @@
--- Purpose: house rules in versions. Nothing is changed or deleted: new rules are a new row, and a booking keeps the version it
--- was made under.
--- Touches: public.house_rules, public.current_house_rules.
+-- Purpose: house rules in versions. New rules are a new row and old versions stay, because a booking keeps its version.
+-- Touches: public.house_rules, public.current_house_rules, private.number_house_rules, private.create_default_house_rules.
 
 insert into private.errors (code, status, message, hint) values
-    ('additional_rules_are_plain', 422, 'Additional rules are up to 5,000 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
-    ('quiet_hours_are_whole', 422, 'Quiet hours have a beginning and an end.', 'Send a value that meets this rule.'),
-    ('version_is_positive', 422, 'A version is a number from 1.', 'Leave the version out: house rules are numbered.');
+    ('additional_rules_are_plain', 422, 'Additional rules are up to 5,000 characters of plain text.', 'Shorten the text, and remove HTML and control characters.'),
+    ('quiet_hours_are_whole', 422, 'Quiet hours need a beginning and an end.', 'Send both quiet_from and quiet_until, or neither.'),
+    ('house_rules_version_is_positive', 422, 'The version of house rules is 1 or higher.', 'Leave the version out: the database numbers house rules.');
 
 create table public.house_rules (
     property_id uuid not null constraint house_rules_property_fkey references public.properties (id) on delete cascade,
@@ -23,15 +22,15 @@ create table public.house_rules (
     constraint house_rules_pkey primary key (property_id, version),
     constraint house_rules_quiet_hours_are_whole check ((quiet_from is null) = (quiet_until is null))
 );
-comment on table public.house_rules is 'House rules; the highest version counts. A property begins with version 1, the defaults. To change them, insert the whole set.';
-comment on column public.house_rules.smoking_allowed is 'Indoors.';
-comment on column public.house_rules.events_allowed is 'Parties and events.';
-comment on column public.house_rules.children_allowed is 'False where the place is not safe or suitable for children and infants.';
-comment on column public.house_rules.commercial_photography_allowed is 'Photography and filming for trade.';
-comment on column public.house_rules.quiet_from is 'Local time from which guests are quiet; null for no quiet hours.';
-comment on column public.house_rules.quiet_until is 'Local time until which guests are quiet.';
+comment on table public.house_rules is 'House rules of properties, in versions; the highest applies, and version 1 has the defaults. To change the rules, insert a complete new version.';
+comment on column public.house_rules.smoking_allowed is 'Whether guests may smoke indoors.';
+comment on column public.house_rules.events_allowed is 'Whether guests may hold parties and events.';
+comment on column public.house_rules.children_allowed is 'False when the property is not safe or suitable for children and infants.';
+comment on column public.house_rules.commercial_photography_allowed is 'Whether guests may take photos and films for commercial use.';
+comment on column public.house_rules.quiet_from is 'Local time at which quiet hours begin; null for none.';
+comment on column public.house_rules.quiet_until is 'Local time at which quiet hours end.';
 comment on column public.house_rules.additional_rules is 'Plain text of up to 5,000 characters.';
-comment on column public.house_rules.created_by is 'Who wrote this version; null when the service role did.';
+comment on column public.house_rules.created_by is 'Person who wrote this version; null when the service role did.';
 
 create index house_rules_created_by_idx on public.house_rules (created_by);
 
@@ -44,9 +43,9 @@ grant insert (
 ) on public.house_rules to authenticated;
 grant select, insert on public.house_rules to service_role;
 
-create policy "Whoever can read a property can read its house rules" on public.house_rules for select to anon, authenticated
+create policy "Readers of a property can read its house rules" on public.house_rules for select to anon, authenticated
     using (exists (select from public.properties p where p.id = property_id));
-create policy "Hosts and full co-hosts can write house rules" on public.house_rules for insert to authenticated
+create policy "Hosts and full co-hosts can add house rules" on public.house_rules for insert to authenticated
     with check (property_id in (select private.my_properties('full')));
 
 create function private.number_house_rules() returns trigger
@@ -60,7 +59,7 @@ begin
 end
 $$;
 comment on function private.number_house_rules is
-    'Trigger: gives the next version, whatever was sent; one writer after the other on a property. Definer, so that it sees every version.';
+    'Trigger: sets the next version and locks the property, so that two writers get different versions. Definer, because it reads versions that the caller may not see.';
 
 create function private.create_default_house_rules() returns trigger
 language plpgsql security definer
@@ -71,7 +70,7 @@ begin
     return null;
 end
 $$;
-comment on function private.create_default_house_rules is 'Trigger: a new property has the default house rules. Definer, because the policy cannot see the property yet.';
+comment on function private.create_default_house_rules is 'Trigger: creates the default house rules of a new property. Definer, because the policy cannot see the property yet.';
 
 create trigger _100_number_house_rules before insert on public.house_rules for each row execute function private.number_house_rules();
 create trigger _110_refuse_change before update on public.house_rules for each row execute function private.refuse_change();
@@ -86,4 +85,4 @@ as $$
 $$;
 grant execute on function public.current_house_rules to anon, authenticated, service_role;
 comment on function public.current_house_rules is
-    'The rules that count. Embeds as `properties?select=title,current_house_rules(*)`.';
+    'Returns the house rules that apply to a property. Embed them with `properties?select=title,current_house_rules(*)`.';

@@ -1,32 +1,36 @@
--- Purpose: what a stay costs beyond the base price, and when it may be: seasons, prices of single dates, rules of ranges of
--- dates, fees, taxes.
+-- Purpose: prices and limits of stays that go beyond the columns of a property: seasons, prices of single dates, availability
+-- rules, fees and taxes.
 -- Touches: public.property_seasons, property_date_overrides, property_availability_rules, property_fees, property_taxes.
--- Watch: ranges are half-open, [starts_on, ends_on), as stays are. Every amount stands in the property's currency, held by a
--- foreign key on (property_id, currency). Order: price override > season > weekend > base; rule > season > property.
+-- Watch: ranges are half-open, [starts_on, ends_on), like stays. A foreign key keeps amounts in the currency of the property.
+-- Precedence of prices: override, season, weekend, base; of minimum and maximum stays: rule, season, property.
 
 insert into private.errors (code, status, message, hint) values
-    ('dates_are_in_order', 422, 'The dates are in order, from 2000 to 2100; ends_on is the day after the last.', 'Send a value that meets this rule.'),
-    ('price_range', 422, 'A price is 1 to 1,000,000,000,000 minor units of the currency.', 'Send a value that meets this rule.'),
-    ('max_nights_range', 422, 'The longest stay has 1 to 1,125 nights.', 'Send a value that meets this rule.'),
-    ('nights_are_in_order', 422, 'The longest stay is no shorter than the shortest.', 'Send a value that meets this rule.'),
-    ('say_something', 422, 'A season has a price, a shortest or a longest stay.', 'Send a value that meets this rule.'),
-    ('nights_belong_to_their_kind', 422, 'A rule of kind nights has a shortest or a longest stay, and no other has.', 'Send a value that meets this rule.'),
-    ('charge_is_flat', 422, 'A fee is an amount and no percentage.', 'Send a value that meets this rule.'),
-    ('amount_range', 422, 'An amount is 1 to 1,000,000,000,000 minor units of the currency.', 'Send a value that meets this rule.'),
-    ('charge_is_whole', 422, 'A percentage has percent and applies_to, any other charge has an amount, and neither has what is the others.', 'Send a value that meets this rule.'),
-    ('percent_range', 422, 'A percentage is above 0 and at most 100.', 'Send a value that meets this rule.'),
-    ('property_taxes_max_nights_range', 422, 'The nights that are taxed are 1 to 1,125.', 'Send a value that meets this rule.'),
-    ('exempt_from_nights_range', 422, 'The stays that are exempt begin at 2 to 1,125 nights.', 'Send a value that meets this rule.'),
-    ('registration_number_is_plain', 422, 'A registration number is one line of 1 to 60 characters of plain text.', 'Send a value that meets this rule.');
+    ('dates_are_in_order', 422, 'A range of dates ends after it begins, between the years 2000 and 2100.', 'Send ends_on as the day after the last.'),
+    ('price_range', 422, 'A price is 1 to 1,000,000,000,000 minor units.', 'Send a whole number of minor units, such as 12000 for 120.00 EUR.'),
+    ('max_nights_range', 422, 'The maximum stay is 1 to 1,125 nights.', 'Send max_nights in this range, or null.'),
+    ('nights_are_in_order', 422, 'The maximum stay cannot be shorter than the minimum stay.', 'Send max_nights of at least min_nights, or leave one out.'),
+    ('season_has_price_or_nights', 422, 'A season needs a price, a minimum stay or a maximum stay.', 'Send price, min_nights or max_nights.'),
+    ('nights_belong_to_their_kind', 422, 'A rule of the kind nights needs min_nights or max_nights, and other kinds have neither.', 'Send min_nights or max_nights, or choose another kind.'),
+    ('fee_is_not_percent', 422, 'A fee cannot be a percentage.', 'Send another charge, such as per_booking.'),
+    ('amount_range', 422, 'An amount is 1 to 1,000,000,000,000 minor units.', 'Send amounts as whole numbers of minor units: 4500 is 45.00 EUR.'),
+    ('tax_has_percent_or_amount', 422, 'A tax has either percent and applies_to (charge percent) or an amount (other charges).', 'Send the columns of your charge and leave out the others.'),
+    ('percent_range', 422, 'A percentage is above 0 and at most 100.', 'Send percent such as 15.5.'),
+    ('property_taxes_max_nights_range', 422, 'The number of taxed nights is 1 to 1,125.', 'Send max_nights in this range, or null to tax all nights.'),
+    ('exempt_from_nights_range', 422, 'The exemption from a tax begins at 2 to 1,125 nights.', 'Send exempt_from_nights in this range, or null for no exemption.'),
+    ('registration_number_is_plain', 422, 'A registration number is one line of 1 to 60 characters of plain text.', 'Send the number alone, or null.'),
+    ('dates_overlap', 409, 'These dates overlap a range from {starts_on} to {ends_on}.', 'Change or delete that range, or choose other dates. A range may begin on the day that another ends.'),
+    ('property_has_no_currency', 422, 'This property has no currency yet.', 'Set the currency of the property first.'),
+    ('currency_differs_from_property', 422, 'Amounts of this property are in {currency}.', 'Leave the currency out.'),
+    ('property_currency_in_use', 409, 'The currency of this property cannot change, because it has amounts in {currency}.', 'Delete its seasons, date overrides, fees and taxes, change the currency, and insert them again.');
 
 create type public.availability_rule_kind as enum ('nights', 'closed_to_arrival', 'closed_to_departure');
-comment on type public.availability_rule_kind is 'What a rule of a range of dates is about.';
+comment on type public.availability_rule_kind is 'What an availability rule limits: the length of stays, arrivals or departures.';
 create type public.fee_kind as enum ('cleaning', 'pet', 'linen', 'resort', 'management', 'community', 'other');
-comment on type public.fee_kind is 'What a fee is for.';
+comment on type public.fee_kind is 'Purposes of fees.';
 create type public.charge_kind as enum ('percent', 'per_booking', 'per_night', 'per_guest', 'per_guest_night');
-comment on type public.charge_kind is 'How an amount is multiplied.';
+comment on type public.charge_kind is 'How a charge is computed: as a percentage, or an amount multiplied by nights and guests.';
 create type public.tax_base as enum ('all', 'rent', 'fees');
-comment on type public.tax_base is 'What a percentage is taken of: rent after discounts, fees, or both.';
+comment on type public.tax_base is 'What a percentage applies to: the rent after discounts, the fees, or both.';
 
 create table public.property_seasons (
     id uuid default gen_random_uuid() constraint property_seasons_pkey primary key,
@@ -45,17 +49,17 @@ create table public.property_seasons (
         foreign key (property_id, currency) references public.properties (id, currency) on delete cascade,
     constraint property_seasons_dates_are_in_order check (starts_on >= '2000-01-01' and ends_on > starts_on and ends_on <= '2100-01-01'),
     constraint property_seasons_nights_are_in_order check (min_nights <= max_nights),
-    constraint property_seasons_say_something check (num_nonnulls(price, min_nights, max_nights) > 0),
+    constraint property_seasons_season_has_price_or_nights check (num_nonnulls(price, min_nights, max_nights) > 0),
     constraint property_seasons_do_not_overlap exclude using gist (property_id with =, daterange(starts_on, ends_on) with &&)
 );
-comment on table public.property_seasons is 'Price of a night, and shortest and longest stay, for part of the year. Seasons of a property do not overlap.';
-comment on column public.property_seasons.name is 'Such as "Summer".';
+comment on table public.property_seasons is 'Prices, minimum stays and maximum stays for part of the year. Seasons of a property do not overlap.';
+comment on column public.property_seasons.name is 'Name of the season, such as "Summer".';
 comment on column public.property_seasons.starts_on is 'First night.';
 comment on column public.property_seasons.ends_on is 'The day after the last night.';
-comment on column public.property_seasons.currency is 'The property''s; filled in when left out.';
-comment on column public.property_seasons.price is 'Of each night, in minor units; null for the usual price.';
-comment on column public.property_seasons.min_nights is 'For stays that begin in the season; null for the property''s.';
-comment on column public.property_seasons.max_nights is 'For stays that begin in the season; null for the property''s.';
+comment on column public.property_seasons.currency is 'Currency of the property; set by the database when left out.';
+comment on column public.property_seasons.price is 'Price of each night in minor units; null for the price of the property.';
+comment on column public.property_seasons.min_nights is 'Minimum stay for check-in during the season; null for that of the property.';
+comment on column public.property_seasons.max_nights is 'Maximum stay for check-in during the season; null for that of the property.';
 
 create index property_seasons_property_id_idx on public.property_seasons (property_id, currency);
 create index property_seasons_price_idx on public.property_seasons (property_id, ends_on) include (starts_on, price)
@@ -76,11 +80,11 @@ create table public.property_date_overrides (
         check (starts_on >= '2000-01-01' and ends_on > starts_on and ends_on <= '2100-01-01'),
     constraint property_date_overrides_do_not_overlap exclude using gist (property_id with =, daterange(starts_on, ends_on) with &&)
 );
-comment on table public.property_date_overrides is 'Price of single nights, before that of the season. Ranges of a property do not overlap.';
+comment on table public.property_date_overrides is 'Prices of single nights, which replace all other prices. Ranges of a property do not overlap.';
 comment on column public.property_date_overrides.starts_on is 'First night.';
 comment on column public.property_date_overrides.ends_on is 'The day after the last night.';
-comment on column public.property_date_overrides.currency is 'The property''s; filled in when left out.';
-comment on column public.property_date_overrides.price is 'Of each night, in minor units.';
+comment on column public.property_date_overrides.currency is 'Currency of the property; set by the database when left out.';
+comment on column public.property_date_overrides.price is 'Price of each night in minor units.';
 
 create index property_date_overrides_property_id_idx on public.property_date_overrides (property_id, currency);
 create index property_date_overrides_price_idx on public.property_date_overrides (property_id, ends_on) include (starts_on, price);
@@ -105,12 +109,12 @@ create table public.property_availability_rules (
         exclude using gist (property_id with =, kind with =, daterange(starts_on, ends_on) with &&)
 );
 comment on table public.property_availability_rules is
-    'Shortest and longest stay, days without arrival, days without departure, by ranges of dates. Ranges of one kind do not overlap.';
-comment on column public.property_availability_rules.kind is 'What the rule is about.';
+    'Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.';
+comment on column public.property_availability_rules.kind is 'What the rule limits.';
 comment on column public.property_availability_rules.starts_on is 'First day.';
-comment on column public.property_availability_rules.ends_on is 'The day after the last.';
-comment on column public.property_availability_rules.min_nights is 'For stays that begin in the range; null for the season''s or property''s.';
-comment on column public.property_availability_rules.max_nights is 'For stays that begin in the range; null for the season''s or property''s.';
+comment on column public.property_availability_rules.ends_on is 'The day after the last day.';
+comment on column public.property_availability_rules.min_nights is 'Minimum stay for check-in during the range; null for that of the season or property.';
+comment on column public.property_availability_rules.max_nights is 'Maximum stay for check-in during the range; null for that of the season or property.';
 
 create index property_availability_rules_property_id_idx on public.property_availability_rules (property_id, kind, ends_on);
 
@@ -120,7 +124,7 @@ create table public.property_fees (
     kind public.fee_kind not null,
     name text not null constraint property_fees_name_is_plain
         check (name ~ '\S' and private.is_plain_text(name, 60) and name !~ '[\n\t]'),
-    charge public.charge_kind not null default 'per_booking' constraint property_fees_charge_is_flat check (charge <> 'percent'),
+    charge public.charge_kind not null default 'per_booking' constraint property_fees_fee_is_not_percent check (charge <> 'percent'),
     currency text not null default '', -- filled in by the trigger
     amount bigint not null constraint property_fees_amount_range check (amount between 1 and 1000000000000),
     created_at timestamptz not null default now(),
@@ -128,12 +132,12 @@ create table public.property_fees (
     constraint property_fees_currency_is_the_propertys
         foreign key (property_id, currency) references public.properties (id, currency) on delete cascade
 );
-comment on table public.property_fees is 'What a stay costs beside its nights. At most 20 a property.';
-comment on column public.property_fees.kind is 'What it is for. A pet fee counts when a pet comes along.';
-comment on column public.property_fees.name is 'What guests read on the line.';
-comment on column public.property_fees.charge is 'What the amount is multiplied by; guests are adults and children, for a pet fee pets.';
-comment on column public.property_fees.currency is 'The property''s; filled in when left out.';
-comment on column public.property_fees.amount is 'In minor units.';
+comment on table public.property_fees is 'Fees that a stay costs in addition to its nights. A property has at most 20.';
+comment on column public.property_fees.kind is 'Purpose of the fee. A pet fee applies to stays with pets.';
+comment on column public.property_fees.name is 'Name on the line of a quote.';
+comment on column public.property_fees.charge is 'What multiplies the amount. Guests are adults and children; for a pet fee, pets.';
+comment on column public.property_fees.currency is 'Currency of the property; set by the database when left out.';
+comment on column public.property_fees.amount is 'Amount in minor units.';
 
 create index property_fees_property_id_idx on public.property_fees (property_id, currency, kind, created_at, name, id);
 
@@ -156,23 +160,23 @@ create table public.property_taxes (
     updated_at timestamptz not null default now(),
     constraint property_taxes_currency_is_the_propertys
         foreign key (property_id, currency) references public.properties (id, currency) on delete cascade,
-    constraint property_taxes_charge_is_whole check (
+    constraint property_taxes_tax_has_percent_or_amount check (
         case when charge = 'percent' then percent is not null and applies_to is not null and amount is null
         else percent is null and applies_to is null and amount is not null end
     )
 );
 comment on table public.property_taxes is
-    'Taxes that the host collects. For the host and operators alone: guests meet them as lines of a quote, co-hosts not at all. At most 20 a property.';
-comment on column public.property_taxes.name is 'What guests read on the line.';
-comment on column public.property_taxes.charge is 'A percentage, or what the amount is multiplied by.';
-comment on column public.property_taxes.percent is 'Such as 15.5.';
-comment on column public.property_taxes.applies_to is 'What the percentage is taken of.';
-comment on column public.property_taxes.currency is 'The property''s; filled in when left out.';
-comment on column public.property_taxes.amount is 'In minor units.';
-comment on column public.property_taxes.is_inclusive is 'Already in the prices, and shown only; else added to them.';
-comment on column public.property_taxes.max_nights is 'Nights of a stay that are taxed, the first ones; null for all.';
-comment on column public.property_taxes.exempt_from_nights is 'Stays of so many nights or more are not taxed; null for none.';
-comment on column public.property_taxes.registration_number is 'Under which the host pays the tax.';
+    'Taxes that the host collects, readable by the host and operators; guests see them as lines of a quote. A property has at most 20.';
+comment on column public.property_taxes.name is 'Name on the line of a quote.';
+comment on column public.property_taxes.charge is 'percent for a percentage; otherwise what multiplies the amount.';
+comment on column public.property_taxes.percent is 'Percentage, such as 15.5.';
+comment on column public.property_taxes.applies_to is 'What the percentage applies to.';
+comment on column public.property_taxes.currency is 'Currency of the property; set by the database when left out.';
+comment on column public.property_taxes.amount is 'Amount in minor units.';
+comment on column public.property_taxes.is_inclusive is 'True when the prices include the tax already; false when it is added to them.';
+comment on column public.property_taxes.max_nights is 'Number of taxed nights at the beginning of a stay; null for all.';
+comment on column public.property_taxes.exempt_from_nights is 'Stays of this many nights or more are exempt; null for no exemption.';
+comment on column public.property_taxes.registration_number is 'Number under which the host pays the tax.';
 
 create index property_taxes_property_id_idx on public.property_taxes (property_id, currency, created_at, name, id);
 
@@ -207,7 +211,7 @@ grant select, insert, update, delete on
     public.property_taxes
 to service_role;
 
-create policy "Whoever can read a property can read its seasons" on public.property_seasons for select to anon, authenticated
+create policy "Readers of a property can read its seasons" on public.property_seasons for select to anon, authenticated
     using (exists (select from public.properties p where p.id = property_id));
 create policy "Hosts and full co-hosts can add seasons" on public.property_seasons for insert to authenticated
     with check (property_id in (select private.my_properties('full')));
@@ -217,7 +221,7 @@ create policy "Hosts and full co-hosts can update seasons" on public.property_se
 create policy "Hosts and full co-hosts can delete seasons" on public.property_seasons for delete to authenticated
     using (property_id in (select private.my_properties('full')));
 
-create policy "Whoever can read a property can read its date overrides" on public.property_date_overrides
+create policy "Readers of a property can read its date overrides" on public.property_date_overrides
     for select to anon, authenticated
     using (exists (select from public.properties p where p.id = property_id));
 create policy "Hosts and full co-hosts can add date overrides" on public.property_date_overrides for insert to authenticated
@@ -228,7 +232,7 @@ create policy "Hosts and full co-hosts can update date overrides" on public.prop
 create policy "Hosts and full co-hosts can delete date overrides" on public.property_date_overrides for delete to authenticated
     using (property_id in (select private.my_properties('full')));
 
-create policy "Whoever can read a property can read its availability rules" on public.property_availability_rules
+create policy "Readers of a property can read its availability rules" on public.property_availability_rules
     for select to anon, authenticated
     using (exists (select from public.properties p where p.id = property_id));
 create policy "Hosts and co-hosts can add availability rules" on public.property_availability_rules for insert to authenticated
@@ -239,7 +243,7 @@ create policy "Hosts and co-hosts can update availability rules" on public.prope
 create policy "Hosts and co-hosts can delete availability rules" on public.property_availability_rules for delete to authenticated
     using (property_id in (select private.my_properties('calendar')));
 
-create policy "Whoever can read a property can read its fees" on public.property_fees for select to anon, authenticated
+create policy "Readers of a property can read its fees" on public.property_fees for select to anon, authenticated
     using (exists (select from public.properties p where p.id = property_id));
 create policy "Hosts and full co-hosts can add fees" on public.property_fees for insert to authenticated
     with check (property_id in (select private.my_properties('full')));
@@ -268,29 +272,30 @@ declare
     v_minimum bigint;
 begin
     select p.currency into v_property from public.properties p where p.id = new.property_id;
-    -- of a property that the caller cannot see nothing is said: the policy refuses the row
     if not found then
+        -- the row check reports a missing property_id
+        if new.property_id is not null then
+            perform private.raise_error('reference_not_found', jsonb_build_object('field', 'property_id', 'value', new.property_id));
+        end if;
         return new;
+    elsif v_property.currency is null then
+        perform private.raise_error('property_has_no_currency');
     end if;
     new.currency := coalesce(nullif(new.currency, ''), v_property.currency);
-    if new.currency is distinct from v_property.currency or new.currency is null then
-        raise sqlstate 'PT422' using
-            message = format('Amounts of this property are in %s.', coalesce(v_property.currency, 'no currency yet')),
-            hint = 'Leave the currency out, or set that of the property first.';
+    if new.currency <> v_property.currency then
+        perform private.raise_error('currency_differs_from_property', jsonb_build_object('currency', v_property.currency));
     end if;
     if tg_argv[0] = 'night' then
         v_minimum := (select c.minimum_price from public.currencies c where c.code = new.currency);
         if new.price < v_minimum then
-            raise sqlstate 'PT422' using
-                message = format('A night costs at least %s (minor units of %s).', v_minimum, new.currency),
-                hint = 'Prices are whole numbers of the currency''s minor unit: 12000 is 120.00 EUR.';
+            perform private.raise_error('price_below_minimum', jsonb_build_object('minimum', v_minimum, 'currency', new.currency));
         end if;
     end if;
     return new;
 end
 $$;
 comment on function private.check_amount is
-    'Trigger: the currency is the property''s, filled in when left out; with argument `night` the price is at or above the currency''s lowest. Runs before the policies do, so as the caller.';
+    'Trigger: sets the currency of the property when it is left out and refuses any other; with the argument `night` it also checks the minimum price. Invoker, so that it reveals nothing about a property that the caller may not see.';
 
 create function private.keep_currency() returns trigger
 language plpgsql
@@ -302,15 +307,13 @@ begin
         or exists (select from public.property_fees f where f.property_id = old.id)
         or exists (select from public.property_taxes t where t.property_id = old.id)
     then
-        raise sqlstate 'PT409' using
-            message = format('Amounts of this property are in %s.', old.currency),
-            hint = 'Delete its seasons, date overrides, fees and taxes, change the currency, and write them anew.';
+        perform private.raise_error('property_currency_in_use', jsonb_build_object('currency', old.currency));
     end if;
     return new;
 end
 $$;
 comment on function private.keep_currency is
-    'Trigger: tells in words why the currency stays while amounts are written in it; the foreign keys hold it.';
+    'Trigger: refuses to change the currency of a property that has amounts in it, before the foreign keys do.';
 
 create trigger _300_keep_currency before update of currency on public.properties
     for each row when (new.currency is distinct from old.currency) execute function private.keep_currency();
@@ -328,15 +331,13 @@ begin
         'and t.starts_on < $1.ends_on and t.ends_on > $1.starts_on %s order by 1 limit 1', tg_table_name, tg_argv[0]
     ) into v_from, v_until using new;
     if v_from is not null then
-        raise sqlstate 'PT409' using
-            message = format('From %s to %s there is one already.', v_from, v_until),
-            hint = 'Ranges do not overlap: change or delete that one, or choose other dates. A range ends on the day that the next begins.';
+        perform private.raise_error('dates_overlap', jsonb_build_object('starts_on', v_from, 'ends_on', v_until));
     end if;
     return new;
 end
 $$;
 comment on function private.refuse_overlap is
-    'Trigger with a condition on rows t beside $1, the new one, as argument: tells a client in words which range is in the way. Two at once meet the exclusion constraint.';
+    'Trigger: refuses a range that overlaps a row t which meets its argument, a condition on t and the new row $1. Two writers at once meet the exclusion constraint.';
 
 create trigger _300_refuse_overlap before insert or update on public.property_seasons
     for each row when (auth.role() is not null) execute function private.refuse_overlap('');

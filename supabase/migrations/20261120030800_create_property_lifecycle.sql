@@ -1,12 +1,31 @@
--- Purpose: the life of a property. Who may move it from which status to which, as data; what publishing asks for; a record of
--- every change that nobody can alter.
--- Touches: private.property_transitions, private.property_events, triggers on properties, addresses and photos,
+-- Purpose: the lifecycle of a property: who may change its status, what a published property needs, and a record of all changes.
+-- Touches: private.property_transitions, private.property_events, triggers on properties, addresses, photos and co-hosts,
 -- public.publish_property, pause_property, archive_property, suspend_property, unsuspend_property.
--- Watch: triggers hold the rules, so the service role and plain SQL meet them too. Whatever may take away something that
--- publishing asks for locks the property's row first: of two such changes at once the second sees what the first left.
+-- Watch: triggers enforce the rules for all roles. A change that may remove what publishing requires locks the property first, so
+-- that the second of two such changes sees the result of the first.
+
+insert into private.errors (code, status, message, hint) values
+    ('property_type_missing', 422, 'A published property needs a property type.', 'Set property_type and publish again, or pause the property before you remove it.'),
+    ('room_type_missing', 422, 'A published property needs a room type.', 'Set room_type and publish again, or pause the property before you remove it.'),
+    ('max_guests_missing', 422, 'A published property needs a number of guests.', 'Set max_guests and publish again, or pause the property before you remove it.'),
+    ('time_zone_missing', 422, 'A published property needs a time zone.', 'Set time_zone and publish again, or pause the property before you remove it.'),
+    ('currency_missing', 422, 'A published property needs a currency.', 'Set currency and publish again, or pause the property before you remove it.'),
+    ('base_price_missing', 422, 'A published property needs a base price.', 'Set base_price and publish again, or pause the property before you remove it.'),
+    ('address_missing', 422, 'A published property needs an address.', 'Insert a row into property_addresses and publish again, or pause the property before you remove it.'),
+    ('description_too_short', 422, 'A published property needs a description of at least 50 characters.', 'Lengthen the description and publish again, or pause the property before you shorten it.'),
+    ('bedrooms_missing', 422, 'A published property needs a number of bedrooms.', 'Set bedrooms (0 for a studio) and publish again, or pause the property before you remove it.'),
+    ('beds_missing', 422, 'A published property needs at least one bed.', 'Set beds and publish again, or pause the property before you remove it.'),
+    ('bathrooms_missing', 422, 'A published property needs a number of bathrooms.', 'Set bathrooms and publish again, or pause the property before you remove it.'),
+    ('street_missing', 422, 'A published property needs a street and number.', 'Set line1 of the address and publish again, or pause the property before you remove it.'),
+    ('photo_missing', 422, 'A published property needs at least one photo.', 'Add a photo and publish again, or pause the property before you remove it.'),
+    ('property_starts_as_draft', 409, 'A new property is a draft.', 'Insert it without a status, then call publish_property.'),
+    ('property_status_change_not_allowed', 403, 'You are not allowed to change the status of this property from {from_status} to {to_status}.', 'Ask the host or an operator.'),
+    ('property_status_change_impossible', 409, 'A {from_status} property cannot become {to_status}.', 'From {from_status} it can become: {possible_statuses}.'),
+    ('suspension_reason_missing', 422, 'A suspension needs a reason.', 'Say what the host should change.'),
+    ('property_was_booked', 409, 'A property that guests may have booked cannot be deleted.', 'Archive it instead: call pause_property, then archive_property.');
 
 create type private.property_actor as enum ('host', 'co_host', 'operator', 'system');
-comment on type private.property_actor is 'Who acts on a property: its host, a full co-host, an operator; system is whoever acts without a user.';
+comment on type private.property_actor is 'Who acts on a property: its host, a full co-host, an operator, or the system (no signed-in user).';
 
 create table private.property_transitions (
     from_status public.property_status not null,
@@ -14,7 +33,7 @@ create table private.property_transitions (
     actor private.property_actor not null,
     constraint property_transitions_pkey primary key (from_status, to_status, actor)
 );
-comment on table private.property_transitions is 'Changes of status that are legal, and for whom. What is not here does not happen.';
+comment on table private.property_transitions is 'Allowed changes of status, and the actors who may make them. All other changes are refused.';
 alter table private.property_transitions enable row level security;
 
 insert into private.property_transitions (from_status, to_status, actor) values
@@ -40,7 +59,7 @@ insert into private.property_transitions (from_status, to_status, actor) values
 
 create table private.property_events (
     id bigint generated always as identity constraint property_events_pkey primary key,
-    -- no foreign key: the record outlives a deleted draft
+    -- no foreign key, because the record of a deleted draft stays
     property_id uuid not null,
     event text not null constraint property_events_event_is_known
         check (event in ('created', 'status_changed', 'deleted', 'co_host_added', 'co_host_changed', 'co_host_removed')),
@@ -52,7 +71,7 @@ create table private.property_events (
     reason text,
     at timestamptz not null default clock_timestamp()
 );
-comment on table private.property_events is 'What happened to properties, who did it, when and why. Only grows.';
+comment on table private.property_events is 'Events of properties: what happened, who did it, when and why. Append-only.';
 create index property_events_property_id_idx on private.property_events (property_id, id);
 alter table private.property_events enable row level security;
 create trigger refuse_change before update or delete on private.property_events
@@ -75,7 +94,7 @@ begin
         select 'operator' where (select private.is_operator());
 end
 $$;
-comment on function private.property_actors is 'As what the caller may act on a property. Called by triggers; in PL/pgSQL, which keeps its plan from row to row. Definer, because it reads behind the policies.';
+comment on function private.property_actors is 'The actors that the caller is for a property; in PL/pgSQL, which keeps its plan from row to row. Definer, because it reads rows that the caller may not see.';
 
 create function private.publishing_problems(p_property uuid) returns table (code text, message text)
 language plpgsql stable
@@ -83,50 +102,48 @@ set search_path = ''
 as $$
 begin
     return query
-        select c.code, c.message
+        select c.code, private.problem(c.code) ->> 'message'
         from public.properties p
         left join public.property_addresses a on a.property_id = p.id
         cross join lateral (values
-            ('property_type', 'Say what kind of place it is.', p.property_type is not null),
-            ('room_type', 'Say whether guests have the whole place or a room.', p.room_type is not null),
-            ('max_guests', 'Say how many guests it takes.', p.max_guests is not null),
-            ('time_zone', 'Set its time zone.', p.time_zone is not null),
-            ('currency', 'Set the currency of its prices.', p.currency is not null),
-            ('base_price', 'Set the price of a night.', p.base_price is not null),
-            ('address', 'Say where it is: city, country and the point on the map.', a.property_id is not null),
-            -- what an import's source does not tell
-            ('description', 'Describe it in at least 50 characters.', p.source is not null or char_length(btrim(p.description, E' \n\t')) >= 50),
-            ('bedrooms', 'Say how many bedrooms it has; a studio has 0.', p.source is not null or p.bedrooms is not null),
-            ('beds', 'Say how many beds it has.', p.source is not null or p.beds > 0),
-            ('bathrooms', 'Say how many bathrooms it has.', p.source is not null or p.bathrooms is not null),
-            ('street', 'Write the street and number that guests will look for.', p.source is not null or a.line1 is not null),
-            ('photos', 'Add at least one photo.', p.source is not null or exists (select from public.property_photos f where f.property_id = p.id))
-        ) as c (code, message, holds)
+            ('property_type_missing', p.property_type is not null),
+            ('room_type_missing', p.room_type is not null),
+            ('max_guests_missing', p.max_guests is not null),
+            ('time_zone_missing', p.time_zone is not null),
+            ('currency_missing', p.currency is not null),
+            ('base_price_missing', p.base_price is not null),
+            ('address_missing', a.property_id is not null),
+            -- imported properties may lack the rest, because sources do not have it
+            ('description_too_short', p.source is not null or char_length(btrim(p.description, E' \n\t')) >= 50),
+            ('bedrooms_missing', p.source is not null or p.bedrooms is not null),
+            ('beds_missing', p.source is not null or p.beds > 0),
+            ('bathrooms_missing', p.source is not null or p.bathrooms is not null),
+            ('street_missing', p.source is not null or a.line1 is not null),
+            ('photo_missing', p.source is not null or exists (select from public.property_photos f where f.property_id = p.id))
+        ) as c (code, holds)
         where p.id = p_property and c.holds is not true;
 end
 $$;
 comment on function private.publishing_problems is
-    'Everything that keeps a property from being published; no row when nothing does. Called by triggers and the import of the owner; in PL/pgSQL, which keeps its plan from row to row.';
+    'All reasons why a property cannot be published; no row when it can. In PL/pgSQL, which keeps its plan from row to row.';
 
-create function private.require_complete(p_property uuid, p_hint text) returns void
+create function private.require_complete(p_property uuid) returns void
 language plpgsql stable
 set search_path = ''
 as $$
 declare
     v_problems jsonb := (
-        select jsonb_agg(jsonb_build_object('code', q.code, 'message', q.message)) from private.publishing_problems(p_property) q
+        select jsonb_agg(private.problem(q.code) order by q.ordinality)
+        from private.publishing_problems(p_property) with ordinality as q
     );
 begin
     if v_problems is not null then
-        raise sqlstate 'PT422' using
-            message = 'Something is missing that a published property has.',
-            detail = v_problems::text,
-            hint = p_hint;
+        perform private.raise_errors(v_problems);
     end if;
 end
 $$;
 comment on function private.require_complete is
-    'Refuses, with the list of all that is missing as JSON in the detail. Called by triggers of the owner.';
+    'Raises all reasons why a property cannot be published.';
 
 create function private.guard_property() returns trigger
 language plpgsql security definer
@@ -137,7 +154,7 @@ declare
 begin
     if tg_op = 'INSERT' then
         if new.status <> 'draft' then
-            raise sqlstate 'PT409' using message = 'A property begins as a draft.', hint = 'Publish it with publish_property.';
+            perform private.raise_error('property_starts_as_draft');
         end if;
         new.published_at := null;
         new.status_reason := null;
@@ -145,8 +162,9 @@ begin
     end if;
 
     new.published_at := old.published_at;
-    if new.status = old.status then
-        -- the reason belongs to the change, and to whoever made it
+    -- the row check refuses a null
+    if new.status is null or new.status = old.status then
+        -- the reason changes only together with the status
         new.status_reason := old.status_reason;
         return new;
     end if;
@@ -154,29 +172,26 @@ begin
     select t.actor into v_actor
     from private.property_transitions t
     where t.from_status = old.status and t.to_status = new.status
-        -- as an array, asked for once and not for every transition
+        -- an array, so that it is computed once and not for every transition
         and t.actor = any (array(select private.property_actors(new.id)))
     order by t.actor
     limit 1;
     if v_actor is null and exists (
         select from private.property_transitions t where t.from_status = old.status and t.to_status = new.status
     ) then
-        raise sqlstate 'PT403' using
-            message = format('Making a %s property %s is not yours to do.', old.status, new.status),
-            hint = 'Ask the host or an operator.';
+        perform private.raise_error(
+            'property_status_change_not_allowed', jsonb_build_object('from_status', old.status, 'to_status', new.status)
+        );
     elsif v_actor is null then
-        raise sqlstate 'PT409' using
-            message = format('A %s property cannot become %s.', old.status, new.status),
-            hint = format(
-                'From %s it can become: %s.', old.status,
-                coalesce(
-                    (select string_agg(distinct t.to_status::text, ', ') from private.property_transitions t where t.from_status = old.status),
-                    'nothing else'
-                )
-            );
+        perform private.raise_error('property_status_change_impossible', jsonb_build_object(
+            'from_status', old.status, 'to_status', new.status, 'possible_statuses', coalesce(
+                (select string_agg(distinct t.to_status::text, ', ') from private.property_transitions t where t.from_status = old.status),
+                'nothing'
+            )
+        ));
     end if;
     if new.status = 'suspended' and coalesce(new.status_reason !~ '\S', true) then
-        raise sqlstate 'PT422' using message = 'A suspension needs a reason.', hint = 'Say what the host should change.';
+        perform private.raise_error('suspension_reason_missing');
     end if;
 
     insert into private.property_events (property_id, event, from_status, to_status, actor, reason)
@@ -195,7 +210,7 @@ begin
 end
 $$;
 comment on function private.guard_property is
-    'Trigger: a property begins as a draft; its status changes only as property_transitions says, and every change is recorded. Definer, because it writes what no role may.';
+    'Trigger: makes a new property a draft, allows the changes of status in property_transitions alone, and records them. Definer, because no API role may write these records.';
 
 create function private.keep_published_complete() returns trigger
 language plpgsql security definer
@@ -206,23 +221,19 @@ declare
     v_status public.property_status;
 begin
     if tg_table_name = 'properties' then
-        perform private.require_complete(
-            new.id,
-            case when old.status = 'published' then 'Keep these while it is published, or pause it first.'
-            else 'Fill in what is listed and publish again.' end
-        );
+        perform private.require_complete(new.id);
         return null;
     end if;
     v_property := old.property_id;
     select p.status into v_status from public.properties p where p.id = v_property for no key update;
     if v_status = 'published' then
-        perform private.require_complete(v_property, 'Keep these while it is published: add another before, or pause it first.');
+        perform private.require_complete(v_property);
     end if;
     return null;
 end
 $$;
 comment on function private.keep_published_complete is
-    'Trigger: refuses what would leave a published property without something that publishing asks for. Definer, because it reads behind the policies.';
+    'Trigger: refuses a change that removes what a published property needs. Definer, because it reads rows that the caller may not see.';
 
 create function private.record_property() returns trigger
 language plpgsql security definer
@@ -238,9 +249,7 @@ begin
         return null;
     end if;
     if private.was_ever_booked(old.id) then
-        raise sqlstate 'PT409' using
-            message = 'A property that guests may have booked is not deleted.',
-            hint = 'Archive it instead: pause_property, then archive_property.';
+        perform private.raise_error('property_was_booked');
     end if;
     insert into private.property_events (property_id, event, from_status, actor, details)
     values (old.id, 'deleted', old.status, coalesce(v_actor, 'system'), jsonb_build_object('title', old.title));
@@ -248,7 +257,7 @@ begin
 end
 $$;
 comment on function private.record_property is
-    'Trigger: records creation and deletion, and refuses to delete what may have been booked. Definer, because it writes what no role may.';
+    'Trigger: records the creation and deletion of a property, and refuses to delete one that may have been booked. Definer, because no API role may write these records.';
 
 create function private.record_co_host() returns trigger
 language plpgsql security definer
@@ -269,7 +278,7 @@ begin
     return null;
 end
 $$;
-comment on function private.record_co_host is 'Trigger: records who became, changed and ceased to be a co-host. Definer, because it writes what no role may.';
+comment on function private.record_co_host is 'Trigger: records that a co-host was added, changed or removed. Definer, because no API role may write these records.';
 
 create trigger _200_guard_property before insert or update on public.properties
     for each row execute function private.guard_property();
@@ -299,14 +308,14 @@ begin
         returning p.* into v_property;
     end if;
     if v_property.id is null then
-        raise sqlstate 'PT404' using message = 'There is no such property among yours.', hint = 'Check the id.';
+        perform private.raise_error('own_property_not_found');
     end if;
     return v_property;
 end
 $$;
 grant execute on function private.change_property_status to authenticated, service_role;
 comment on function private.change_property_status is
-    'Moves a property to a status; the trigger decides whether that may be. Called by the functions below. Definer, because no client may write the status column.';
+    'Changes the status of a property; a trigger checks that the caller may do so. Definer, because no client may write the status column.';
 
 create function public.publish_property(p_property_id uuid) returns public.properties
 language sql
@@ -316,7 +325,7 @@ as $$
 $$;
 grant execute on function public.publish_property to authenticated, service_role;
 comment on function public.publish_property is
-    'Publishes a draft or paused property. 422 lists in its details everything that is missing, as JSON [{code, message}].';
+    'Publishes a draft or paused property. The error lists everything that is missing.';
 
 create function public.pause_property(p_property_id uuid) returns public.properties
 language sql
@@ -325,7 +334,7 @@ as $$
     select * from private.change_property_status(p_property_id, 'paused', null)
 $$;
 grant execute on function public.pause_property to authenticated, service_role;
-comment on function public.pause_property is 'Takes a published property off the map. Confirmed bookings stand.';
+comment on function public.pause_property is 'Hides a published property from guests. Confirmed bookings stay.';
 
 create function public.archive_property(p_property_id uuid) returns public.properties
 language sql
@@ -334,7 +343,7 @@ as $$
     select * from private.change_property_status(p_property_id, 'archived', null)
 $$;
 grant execute on function public.archive_property to authenticated, service_role;
-comment on function public.archive_property is 'Ends a paused property for good. It stays readable to its host.';
+comment on function public.archive_property is 'Archives a paused property, which cannot be undone. Its host can still read it.';
 
 create function public.suspend_property(p_property_id uuid, p_reason text) returns public.properties
 language sql
@@ -343,7 +352,7 @@ as $$
     select * from private.change_property_status(p_property_id, 'suspended', p_reason)
 $$;
 grant execute on function public.suspend_property to authenticated, service_role;
-comment on function public.suspend_property is 'Takes a property off the map until unsuspend_property; the host reads the reason. For operators.';
+comment on function public.suspend_property is 'Hides a property until unsuspend_property is called; the host can read the reason. For operators.';
 
 create function public.unsuspend_property(p_property_id uuid, p_reason text default null) returns public.properties
 language sql
@@ -352,4 +361,4 @@ as $$
     select * from private.change_property_status(p_property_id, 'paused', p_reason)
 $$;
 grant execute on function public.unsuspend_property to authenticated, service_role;
-comment on function public.unsuspend_property is 'Ends a suspension: the property is paused, and its host may publish it again. For operators.';
+comment on function public.unsuspend_property is 'Ends a suspension: the property becomes paused, and its host may publish it again. For operators.';

@@ -1,15 +1,18 @@
--- Purpose: how somebody becomes a co-host: invited by e-mail, accepted by whoever is signed in with that address confirmed.
+-- Purpose: invitations of co-hosts by e-mail. A user whose confirmed address was invited accepts and becomes a co-host.
 -- Touches: public.co_host_invitations, private.my_confirmed_email, public.accept_co_host_invitation.
--- Watch: there is no secret token. The confirmed address is what counts, so a forwarded mail lets nobody in.
+-- Watch: there is no secret token. Only the confirmed address counts, so a forwarded mail is of no use to others.
 
 insert into private.errors (code, status, message, hint) values
-    ('email_is_lower_case', 422, 'That is no e-mail address.', 'Send a value that meets this rule.');
+    ('email_is_valid', 422, 'This is not a valid e-mail address.', 'Send an address such as ana@example.com.'),
+    ('invitation_not_found', 404, 'There is no such invitation for you.', 'Sign in with the invited address and confirm it. The host may have revoked the invitation.'),
+    ('invitation_expired', 410, 'This invitation has expired.', 'Ask the host for a new one.'),
+    ('host_cannot_be_co_host', 409, 'You are the host of this property.', 'Invite another person.');
 
 create table public.co_host_invitations (
     id uuid default gen_random_uuid() constraint co_host_invitations_pkey primary key,
     property_id uuid not null constraint co_host_invitations_property_fkey references public.properties (id) on delete cascade,
     property_title text not null default '',
-    email text not null constraint co_host_invitations_email_is_lower_case
+    email text not null constraint co_host_invitations_email_is_valid
         check (email = lower(email) and email ~ '^[^\s@<>"]{1,64}@[^\s@<>"]{1,190}$'),
     level public.co_host_level not null,
     invited_by uuid not null default auth.uid()
@@ -18,12 +21,12 @@ create table public.co_host_invitations (
     created_at timestamptz not null default now(),
     constraint co_host_invitations_are_unique unique (property_id, email)
 );
-comment on table public.co_host_invitations is 'Open invitations. Deleted when accepted, declined or revoked.';
-comment on column public.co_host_invitations.property_title is 'As it was when the invitation was written: the invited cannot read a draft.';
-comment on column public.co_host_invitations.email is 'Whom it is for; kept in lower case.';
-comment on column public.co_host_invitations.level is 'What they will be able to do.';
-comment on column public.co_host_invitations.invited_by is 'The host.';
-comment on column public.co_host_invitations.expires_at is 'Seven days after it was written.';
+comment on table public.co_host_invitations is 'Open invitations. Accepting, declining or revoking an invitation deletes it.';
+comment on column public.co_host_invitations.property_title is 'Title of the property at the time of the invitation, because the invited person cannot read a draft.';
+comment on column public.co_host_invitations.email is 'Invited address; stored in lower case.';
+comment on column public.co_host_invitations.level is 'Rights that the co-host will have.';
+comment on column public.co_host_invitations.invited_by is 'Host who sent the invitation.';
+comment on column public.co_host_invitations.expires_at is 'When the invitation expires: seven days after its creation.';
 
 create index co_host_invitations_invited_by_idx on public.co_host_invitations (invited_by);
 create index co_host_invitations_email_idx on public.co_host_invitations (email);
@@ -42,9 +45,9 @@ as $$
 $$;
 grant execute on function private.my_confirmed_email to authenticated;
 comment on function private.my_confirmed_email is
-    'The caller''s address, once confirmed, in lower case. Not the token''s: that may be unconfirmed or since changed. Called by policies. Definer, because no API role may read auth.users.';
+    'The confirmed e-mail address of the caller in lower case; not that of the token, which may be unconfirmed or out of date. Definer, because no API role may read auth.users.';
 
-create policy "Hosts can read their invitations, the invited theirs, operators any" on public.co_host_invitations
+create policy "Hosts, invited people and operators can read invitations" on public.co_host_invitations
     for select to authenticated
     using (
         property_id in (select private.my_own_properties())
@@ -52,7 +55,7 @@ create policy "Hosts can read their invitations, the invited theirs, operators a
     );
 create policy "Hosts can invite" on public.co_host_invitations for insert to authenticated
     with check (property_id in (select private.my_own_properties()));
-create policy "Hosts can revoke, the invited can decline" on public.co_host_invitations for delete to authenticated
+create policy "Hosts can revoke and invited people decline invitations" on public.co_host_invitations for delete to authenticated
     using (property_id in (select private.my_own_properties()) or email = (select private.my_confirmed_email()));
 
 create function private.prepare_co_host_invitation() returns trigger
@@ -68,9 +71,9 @@ begin
 end
 $$;
 comment on function private.prepare_co_host_invitation is
-    'Trigger: lower-cases the address, notes the title, makes room where an earlier invitation expired. Definer, because an expired row may be anybody''s; policies decide afterwards.';
+    'Trigger: changes the address to lower case, copies the title of the property and deletes an expired invitation of that address. Definer, because it reads and deletes rows before the policies are checked, which undo it on refusal.';
 
-create trigger prepare_co_host_invitation before insert on public.co_host_invitations
+create trigger _100_prepare_co_host_invitation before insert on public.co_host_invitations
     for each row execute function private.prepare_co_host_invitation();
 create trigger _100_limit_per_property after insert on public.co_host_invitations
     referencing new table as new_rows for each statement execute function private.limit_per_property(20);
@@ -88,13 +91,11 @@ begin
     where i.id = p_invitation_id and i.email = private.my_confirmed_email()
     returning i.* into v_invitation;
     if v_invitation.id is null then
-        raise sqlstate 'PT404' using
-            message = 'There is no such invitation for you.',
-            hint = 'Sign in with the address that was invited, and confirm it. The host may have revoked the invitation.';
+        perform private.raise_error('invitation_not_found');
     elsif v_invitation.expires_at <= now() then
-        raise sqlstate 'PT410' using message = 'This invitation has expired.', hint = 'Ask the host for another.';
+        perform private.raise_error('invitation_expired');
     elsif v_invitation.property_id in (select private.my_own_properties()) then
-        raise sqlstate 'PT409' using message = 'You are the host.', hint = 'Invite somebody else.';
+        perform private.raise_error('host_cannot_be_co_host');
     end if;
     insert into public.co_hosts (property_id, profile_id, level)
     values (v_invitation.property_id, auth.uid(), v_invitation.level)
@@ -105,7 +106,7 @@ end
 $$;
 grant execute on function private.accept_co_host_invitation to authenticated;
 comment on function private.accept_co_host_invitation is
-    'Makes the caller a co-host. Called by public.accept_co_host_invitation. Definer, because no client may insert a co-host.';
+    'See public.accept_co_host_invitation. Definer, because no client may insert a co-host.';
 
 create function public.accept_co_host_invitation(p_invitation_id uuid) returns public.co_hosts
 language sql
@@ -115,4 +116,4 @@ as $$
 $$;
 grant execute on function public.accept_co_host_invitation to authenticated;
 comment on function public.accept_co_host_invitation is
-    'Accepts an invitation to the caller''s own, confirmed address. 404 when there is none, 410 when it has expired. To decline, delete the row.';
+    'Accepts an invitation to the confirmed address of the caller, who becomes a co-host. To decline, delete the invitation.';

@@ -1,4 +1,4 @@
--- The life of a property: legal and illegal changes of status, what publishing asks for, the record, leaving.
+-- The lifecycle of a property: allowed and refused changes of status, what publishing requires, the record, account deletion.
 begin;
 select plan(66);
 
@@ -31,89 +31,90 @@ with made as (insert into public.properties (title) values ('Empty') returning i
 update world set empty = made.id from made;
 select is(
     pg_temp.problems('select public.publish_property(empty) from world'),
-    array['address', 'base_price', 'bathrooms', 'bedrooms', 'beds', 'currency', 'description', 'max_guests', 'photos',
-        'property_type', 'room_type', 'street', 'time_zone'],
-    'LC01 publishing answers all that is missing at once'
+    array['address_missing', 'base_price_missing', 'bathrooms_missing', 'bedrooms_missing', 'beds_missing', 'currency_missing',
+        'description_too_short', 'max_guests_missing', 'photo_missing', 'property_type_missing', 'room_type_missing', 'street_missing',
+        'time_zone_missing'],
+    'LC01 publishing lists all that is missing at once'
 );
-select is((select status from public.properties where id = (select empty from world)), 'draft', 'LC02 and the draft stays one');
-select is((select is_host from public.profiles, world where id = ana), false, 'LC03 with a draft one is no host yet');
-select is((select status from world, public.publish_property(home)), 'published', 'LC04 what lacks nothing is published');
-select is((select is_host from public.profiles, world where id = ana), true, 'LC05 which makes a host');
-select is((select status from world, public.publish_property(home)), 'published', 'LC06 to publish twice does no harm');
+select is((select status from public.properties where id = (select empty from world)), 'draft', 'LC02 a refused draft stays a draft');
+select is((select is_host from public.profiles, world where id = ana), false, 'LC03 a draft does not make its owner a host');
+select is((select status from world, public.publish_property(home)), 'published', 'LC04 a complete property is published');
+select is((select is_host from public.profiles, world where id = ana), true, 'LC05 publishing makes its owner a host');
+select is((select status from world, public.publish_property(home)), 'published', 'LC06 publishing a published property changes nothing');
 
--- staying complete
+-- a published property stays complete
 select is(
     pg_temp.problems('update public.properties set description = ''short'', room_type = null where id = (select home from world)'),
-    array['description', 'room_type'], 'LC07 a published property keeps what publishing asks for'
+    array['description_too_short', 'room_type_missing'], 'LC07 a published property keeps what publishing requires'
 );
-select is(pg_temp.problems('delete from public.property_photos'), array['photos'], 'LC08 its last photo too');
-select is(pg_temp.problems('delete from public.property_addresses'), array['address', 'street'], 'LC09 and its address');
-select is(pg_temp.problems('update public.property_addresses set line1 = null'), array['street'], 'LC10 and the street in it');
-select lives_ok('select public.pause_property(home) from world', 'LC11 paused');
-select lives_ok('delete from public.property_photos', 'LC12 it may be taken apart');
-select is(pg_temp.problems('select public.publish_property(home) from world'), array['photos'], 'LC13 and is not published before it is whole');
+select is(pg_temp.problems('delete from public.property_photos'), array['photo_missing'], 'LC08 a published property keeps its last photo');
+select is(pg_temp.problems('delete from public.property_addresses'), array['address_missing', 'street_missing'], 'LC09 a published property keeps its address');
+select is(pg_temp.problems('update public.property_addresses set line1 = null'), array['street_missing'], 'LC10 a published property keeps its street');
+select lives_ok('select public.pause_property(home) from world', 'LC11 a host pauses a property');
+select lives_ok('delete from public.property_photos', 'LC12 a paused property may lose its photos');
+select is(pg_temp.problems('select public.publish_property(home) from world'), array['photo_missing'], 'LC13 an incomplete property is not published again');
 select tests.act_as('postgres');
 insert into public.property_photos (property_id, external_url, alt_text) select home, 'https://example.com/1.jpg', 'Door' from world;
-select throws_ok(
+select tests.throws_code(
     'update public.properties set status = ''published'', beds = null where id = (select home from world)',
-    'PT422', null, 'LC14 plain SQL meets the same'
+    'beds_missing', 'LC14 plain SQL cannot publish an incomplete property'
 );
 
--- who may
+-- who may change the status
 select tests.act_as('anon');
 select throws_ok('select public.publish_property(home) from world', '42501', null, 'LC15 anon publishes nothing');
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('select public.publish_property(home) from world', 'PT404', null, 'LC16 a stranger is told of nothing');
-select throws_ok('select public.suspend_property(home, ''I want it'') from world', 'PT404', null, 'LC17 whatever he asks');
+select tests.throws_code('select public.publish_property(home) from world', 'own_property_not_found', 'LC16 a stranger cannot publish a property or learn that it exists');
+select tests.throws_code('select public.suspend_property(home, ''I want it'') from world', 'own_property_not_found', 'LC17 a stranger cannot suspend a property');
 select tests.act_as('authenticated', cal) from world;
-select throws_ok('select public.publish_property(home) from world', 'PT403', null, 'LC18 a co-host for the calendar may not');
+select tests.throws_code('select public.publish_property(home) from world', 'property_status_change_not_allowed', 'LC18 a co-host for the calendar cannot publish');
 select tests.act_as('authenticated', fay) from world;
-select is((select status from world, public.publish_property(home)), 'published', 'LC19 a full co-host may');
-select throws_ok('select public.suspend_property(home, ''x'') from world', 'PT403', null, 'LC20 suspending is for operators');
-select throws_ok('select public.archive_property(home) from world', 'PT409', null, 'LC21 archiving begins with a pause');
-select lives_ok('select public.pause_property(home) from world', 'LC22 which she may');
-select throws_ok('select public.archive_property(home) from world', 'PT403', null, 'LC23 archiving is the host''s');
-select is((select status from world, public.publish_property(home)), 'published', 'LC24 published again');
+select is((select status from world, public.publish_property(home)), 'published', 'LC19 a full co-host publishes');
+select tests.throws_code('select public.suspend_property(home, ''x'') from world', 'property_status_change_not_allowed', 'LC20 a full co-host cannot suspend');
+select tests.throws_code('select public.archive_property(home) from world', 'property_status_change_impossible', 'LC21 a published property cannot be archived');
+select lives_ok('select public.pause_property(home) from world', 'LC22 a full co-host pauses');
+select tests.throws_code('select public.archive_property(home) from world', 'property_status_change_not_allowed', 'LC23 a full co-host cannot archive');
+select is((select status from world, public.publish_property(home)), 'published', 'LC24 a full co-host publishes again');
 
 -- suspending
 select tests.act_as('authenticated', olga) from world;
-select throws_ok('select public.suspend_property(home, '' '') from world', 'PT422', null, 'LC25 a suspension has a reason');
+select tests.throws_code('select public.suspend_property(home, '' '') from world', 'suspension_reason_missing', 'LC25 a suspension needs a reason');
 select is((select status from world, public.suspend_property(home, 'The photos show another house.')), 'suspended', 'LC26 an operator suspends');
 select tests.act_as('anon');
-select is_empty('select from public.properties, world where id = home', 'LC27 nobody else sees it now');
+select is_empty('select from public.properties, world where id = home', 'LC27 anon cannot read a suspended property');
 select tests.act_as('authenticated', ana) from world;
 select is(
-    (select status_reason from public.properties, world where id = home), 'The photos show another house.', 'LC28 the host reads why'
+    (select status_reason from public.properties, world where id = home), 'The photos show another house.', 'LC28 the host reads the reason of the suspension'
 );
-select throws_ok('select public.publish_property(home) from world', 'PT409', null, 'LC29 and does not publish it past the operator');
-select throws_ok('select public.pause_property(home) from world', 'PT403', null, 'LC30 or pause it');
+select tests.throws_code('select public.publish_property(home) from world', 'property_status_change_impossible', 'LC29 the host cannot publish a suspended property');
+select tests.throws_code('select public.pause_property(home) from world', 'property_status_change_not_allowed', 'LC30 the host cannot pause a suspended property');
 select is(
-    (select status_reason from world, public.suspend_property(home, 'Nothing.')), 'The photos show another house.', 'LC31 or write the reason'
+    (select status_reason from world, public.suspend_property(home, 'Nothing.')), 'The photos show another house.', 'LC31 the host cannot change the reason'
 );
-select throws_ok('select public.unsuspend_property(home) from world', 'PT403', null, 'LC32 or end it');
+select tests.throws_code('select public.unsuspend_property(home) from world', 'property_status_change_not_allowed', 'LC32 the host cannot end a suspension');
 select tests.act_as('authenticated', olga) from world;
-select is((select status from world, public.unsuspend_property(home, 'New photos.')), 'paused', 'LC33 an operator ends it: paused');
-select throws_ok('select public.publish_property(home) from world', 'PT403', null, 'LC34 publishing is not an operator''s');
+select is((select status from world, public.unsuspend_property(home, 'New photos.')), 'paused', 'LC33 an operator ends a suspension: the property is paused');
+select tests.throws_code('select public.publish_property(home) from world', 'property_status_change_not_allowed', 'LC34 an operator cannot publish');
 
--- legal for nobody
+-- changes that nobody may make
 select tests.act_as('service_role');
-select throws_ok('update public.properties set status = ''draft'' where id = (select home from world)', 'PT409', null, 'LC35 nothing becomes a draft again');
-select throws_ok(
+select tests.throws_code('update public.properties set status = ''draft'' where id = (select home from world)', 'property_status_change_impossible', 'LC35 a property never becomes a draft again');
+select tests.throws_code(
     'insert into public.properties (title, host_id) select ''x'', ana from world; update public.properties set status = ''archived'' where title = ''x''',
-    'PT409', null, 'LC36 a draft is deleted and not archived'
+    'property_status_change_impossible', 'LC36 a draft cannot be archived'
 );
 select tests.act_as('postgres');
-select throws_ok(
-    'insert into public.properties (title, host_id, status) select ''x'', ana, ''published'' from world', 'PT409', null, 'LC37 nothing begins published'
+select tests.throws_code(
+    'insert into public.properties (title, host_id, status) select ''x'', ana, ''published'' from world', 'property_starts_as_draft', 'LC37 a new property cannot be published'
 );
 update public.properties set published_at = null where id = (select home from world);
-select isnt((select published_at from public.properties, world where id = home), null, 'LC38 what was published was published');
+select isnt((select published_at from public.properties, world where id = home), null, 'LC38 the time of the first publication stays');
 select tests.act_as('authenticated', ana) from world;
-select is((select status from world, public.archive_property(home)), 'archived', 'LC39 the host archives');
-select throws_ok('select public.publish_property(home) from world', 'PT409', null, 'LC40 for good');
+select is((select status from world, public.archive_property(home)), 'archived', 'LC39 the host archives a paused property');
+select tests.throws_code('select public.publish_property(home) from world', 'property_status_change_impossible', 'LC40 an archived property cannot be published');
 select tests.act_as('postgres');
-select throws_ok(
-    format('update public.properties set status = %L where id = (select home from world)', s), 'PT409', null, 'LC41 archived never becomes ' || s
+select tests.throws_code(
+    format('update public.properties set status = %L where id = (select home from world)', s), 'property_status_change_impossible', 'LC41 archived never becomes ' || s
 )
 from unnest(array['draft', 'published', 'paused', 'suspended']) s;
 
@@ -131,35 +132,35 @@ select results_eq(
         ('published', 'suspended', 'operator', 'Olga', 'The photos show another house.'),
         ('suspended', 'paused', 'operator', 'Olga', 'New photos.'),
         ('paused', 'archived', 'host', 'Ana', null)$$,
-    'LC42 every change has an actor and, where one was given, a reason'
+    'LC42 every change is recorded with its actor and reason'
 );
-select throws_ok('update private.property_events set reason = ''x''', 'PT409', null, 'LC43 the record is not changed');
-select throws_ok('delete from private.property_events', 'PT409', null, 'LC44 or deleted');
-select throws_ok('truncate private.property_events', 'PT409', null, 'LC45 or emptied');
+select tests.throws_code('update private.property_events set reason = ''x''', 'row_is_permanent', 'LC43 records cannot be changed');
+select tests.throws_code('delete from private.property_events', 'row_is_permanent', 'LC44 records cannot be deleted');
+select tests.throws_code('truncate private.property_events', 'row_is_permanent', 'LC45 records cannot be truncated');
 
--- an import
+-- an imported property
 insert into public.properties (id, host_id, title, source, source_id, property_type, room_type, max_guests, time_zone, currency, base_price)
 select '00000000-0000-4000-8000-000000000301', ben, 'Imported', 'inside-airbnb', '108061', 'other', 'entire_home', 2, 'America/New_York', 'USD', 8500 from world;
 insert into public.property_addresses (property_id, city, country, latitude, longitude)
 values ('00000000-0000-4000-8000-000000000301', 'Asheville', 'US', 35.6, -82.5);
 select lives_ok(
-    'update public.properties set status = ''published'' where source_id = ''108061''', 'LC46 an import is published without what its source does not tell'
+    'update public.properties set status = ''published'' where source_id = ''108061''', 'LC46 an imported property is published without what its source lacks'
 );
 
--- leaving
+-- account deletion
 select tests.act_as('authenticated', ana) from world;
-select throws_ok('select public.delete_account()', 'PT409', null, 'LC47 a host with a draft cannot leave');
+select throws_ok('select public.delete_account()', 'PT409', null, 'LC47 a host with a draft cannot delete her account');
 select tests.act_as('postgres');
 select throws_like(
-    'delete from auth.users where id = (select ben from world)', '%cannot be deleted yet%', 'LC48 an administrator cannot delete a host either'
+    'delete from auth.users where id = (select ben from world)', '%cannot be deleted yet%', 'LC48 an administrator cannot delete a host with properties'
 );
 select tests.act_as('authenticated', ana) from world;
-select is(jsonb_array_length(public.export_my_data() -> 'properties'), 2, 'LC49 the export holds her properties');
+select is(jsonb_array_length(public.export_my_data() -> 'properties'), 2, 'LC49 the export has the properties of a host');
 select is(
-    jsonb_path_query_first(public.export_my_data(), '$.properties[*].address.line1') #>> '{}', 'Rua Augusta 1', 'LC50 with their addresses'
+    jsonb_path_query_first(public.export_my_data(), '$.properties[*].address.line1') #>> '{}', 'Rua Augusta 1', 'LC50 the export has their addresses'
 );
-select lives_ok('delete from public.properties where id = (select empty from world)', 'LC51 she deletes the draft');
-select lives_ok('select public.delete_account()', 'LC52 and leaves, the other being archived');
+select lives_ok('delete from public.properties where id = (select empty from world)', 'LC51 a host deletes a draft');
+select lives_ok('select public.delete_account()', 'LC52 a host with an archived property deletes her account');
 select tests.act_as('postgres');
 select results_eq(
     $$select p.title, h.display_name,
@@ -172,33 +173,33 @@ select results_eq(
 select tests.act_as('postgres');
 select set_config('request.jwt.claims', jsonb_build_object('sub', ana, 'role', 'authenticated')::text, true) from world;
 set local role authenticated;
-select throws_ok('insert into public.properties (title) values (''Back again'')', 'PT403', null, 'LC56 a token that outlives the account makes nothing');
+select tests.throws_code('insert into public.properties (title) values (''Back again'')', 'account_deleted', 'LC56 a token of a deleted account cannot create a property');
 select tests.act_as('postgres');
 insert into public.co_hosts (property_id, profile_id, level) select '00000000-0000-4000-8000-000000000301', fay, 'full' from world;
 select tests.act_as('authenticated', fay) from world;
-select lives_ok('select public.delete_account()', 'LC54 a co-host may leave');
+select lives_ok('select public.delete_account()', 'LC54 a co-host deletes her account');
 select tests.act_as('postgres');
-select is_empty('select from public.co_hosts, world where profile_id = fay', 'LC55 and helps nobody any more');
+select is_empty('select from public.co_hosts, world where profile_id = fay', 'LC55 a deleted account is no co-host');
 
--- what is confirmed stands
+-- confirmed bookings stay
 update world set home = tests.create_property(hugo), empty = null;
 update world set empty = tests.create_booking(ben, home, current_date + 40, current_date + 42);
 select tests.act_as('authenticated', hugo) from world;
-select lives_ok('select public.pause_property(home) from world', 'LC57 a property with a stay to come is paused');
+select lives_ok('select public.pause_property(home) from world', 'LC57 a property with a future stay can be paused');
 select throws_ok(
-    'delete from public.properties where id = (select home from world)', 'PT409', 'A property that guests may have booked is not deleted.',
-    'LC58 and not deleted'
+    'delete from public.properties where id = (select home from world)', 'PT409', 'A property that guests may have booked cannot be deleted.',
+    'LC58 a property with a booking cannot be deleted'
 );
-select lives_ok('select public.archive_property(home) from world', 'LC59 but archived');
+select lives_ok('select public.archive_property(home) from world', 'LC59 a property with a future stay can be archived');
 select tests.act_as('authenticated', ben) from world;
-select is((select b.status from public.bookings b, world where b.id = empty), 'confirmed', 'LC60 the stay stands');
-select isnt_empty('select from public.property_addresses, world where property_id = home', 'LC61 and its guest still reads where it is');
+select is((select b.status from public.bookings b, world where b.id = empty), 'confirmed', 'LC60 the booking stays confirmed');
+select isnt_empty('select from public.property_addresses, world where property_id = home', 'LC61 its guest can still read the address');
 select tests.act_as('postgres');
-select isnt_empty('select from public.occupancies, world where property_id = home', 'LC62 its nights are taken');
+select isnt_empty('select from public.occupancies, world where property_id = home', 'LC62 its nights stay occupied');
 select tests.act_as('service_role');
 select throws_ok(
-    'delete from public.properties where id = (select home from world)', 'PT409', 'A property that guests may have booked is not deleted.',
-    'LC63 the service deletes it no more than its host'
+    'delete from public.properties where id = (select home from world)', 'PT409', 'A property that guests may have booked cannot be deleted.',
+    'LC63 the service role cannot delete a property with a booking'
 );
 
 select * from finish();

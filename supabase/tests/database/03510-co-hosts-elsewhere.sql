@@ -57,34 +57,34 @@ select set_eq(
     'select what from pg_temp.seen()',
     array['property_addresses', 'property_taxes', 'co_hosts', 'co_host_invitations', 'host_blocks', 'external_blocks', 'occupancies',
         'bookings', 'booking_line_items', 'threads', 'messages', 'payout_accounts', 'payouts', 'host_statement', 'booking_money', 'accounts'],
-    'CE01 a host sees all of it'
+    'CE01 a host sees everything'
 );
-select isnt((select host_total from public.bookings), null, 'CE02 and what she earns');
+select isnt((select host_total from public.bookings), null, 'CE02 a host sees the host''s total');
 select tests.act_as('authenticated', cal) from world;
 select set_eq(
     'select what from pg_temp.seen()',
     array['property_addresses', 'co_hosts', 'host_blocks', 'external_blocks', 'occupancies', 'bookings'],
-    'CE03 a co-host for the calendar sees place, calendar and stays'
+    'CE03 a co-host for the calendar sees the address, the calendar and bookings'
 );
-select is((select host_total from public.bookings), null, 'CE04 not what the host earns');
-select is_empty('select from world, public.booking_contacts(stay)', 'CE05 or how to reach the guest');
+select is((select host_total from public.bookings), null, 'CE04 a co-host for the calendar does not see the host''s total');
+select is_empty('select from world, public.booking_contacts(stay)', 'CE05 a co-host for the calendar does not see contact details of the guest');
 select tests.act_as('authenticated', mia) from world;
 select set_eq(
     'select what from pg_temp.seen()',
     array['property_addresses', 'co_hosts', 'host_blocks', 'external_blocks', 'occupancies', 'bookings', 'threads', 'messages'],
-    'CE06 one for messages sees them too'
+    'CE06 a co-host for messages also sees messages'
 );
-select is((select host_total from public.bookings), null, 'CE07 not what the host earns');
-select isnt_empty('select from world, public.booking_contacts(stay)', 'CE08 and how to reach the guest');
+select is((select host_total from public.bookings), null, 'CE07 a co-host for messages does not see the host''s total');
+select isnt_empty('select from world, public.booking_contacts(stay)', 'CE08 a co-host for messages sees contact details of the guest');
 select tests.act_as('authenticated', fay) from world;
 select set_eq(
     'select what from pg_temp.seen()',
     array['property_addresses', 'co_hosts', 'host_blocks', 'external_blocks', 'occupancies', 'bookings', 'threads', 'messages'],
-    'CE09 a full co-host sees no more: no tax, no payout, no invitation, nothing of the host''s account'
+    'CE09 a full co-host sees no more: no tax, payout, invitation or account of the host'
 );
-select is((select host_total from public.bookings), null, 'CE10 and not what the host earns');
+select is((select host_total from public.bookings), null, 'CE10 a full co-host does not see the host''s total');
 select is(
-    jsonb_path_query_array(public.export_my_data(), '$.properties[*]'), '[]', 'CE11 nor does an export tell it'
+    jsonb_path_query_array(public.export_my_data(), '$.properties[*]'), '[]', 'CE11 the export of a co-host has no properties'
 );
 
 -- what they may do, each in turn undone
@@ -97,12 +97,12 @@ insert into verbs values
     ('write a message', 'PT404', 'done', 'done', 'done', 'insert into public.messages (thread_id, body) select thread, ''Hello'' from world'),
     ('edit', 'nothing', 'nothing', 'done', 'done', 'update public.properties set beds = 4 where id = (select home from world)'),
     ('correct the address', 'nothing', 'nothing', 'done', 'done', 'update public.property_addresses set line2 = ''2'' where property_id = (select home from world)'),
-    ('add a fee', '42501', '42501', 'done', 'done', 'insert into public.property_fees (property_id, kind, name, amount) select home, ''other'', ''x'', 100 from world'),
-    ('write house rules', '42501', '42501', 'done', 'done', 'insert into public.house_rules (property_id) select home from world'),
+    ('add a fee', 'PT403', 'PT403', 'done', 'done', 'insert into public.property_fees (property_id, kind, name, amount) select home, ''other'', ''x'', 100 from world'),
+    ('write house rules', 'PT403', 'PT403', 'done', 'done', 'insert into public.house_rules (property_id) select home from world'),
     ('pause', 'PT403', 'PT403', 'done', 'done', 'select public.pause_property(home) from world'),
-    ('add a tax', '42501', '42501', '42501', 'done', 'insert into public.property_taxes (property_id, name, charge, amount) select home, ''x'', ''per_booking'', 100 from world'),
+    ('add a tax', 'PT403', 'PT403', 'PT403', 'done', 'insert into public.property_taxes (property_id, name, charge, amount) select home, ''x'', ''per_booking'', 100 from world'),
     ('change a tax', 'nothing', 'nothing', 'nothing', 'done', 'update public.property_taxes set amount = 1'),
-    ('invite', '42501', '42501', '42501', 'done', 'insert into public.co_host_invitations (property_id, email, level) select home, ''x@example.org'', ''full'' from world'),
+    ('invite', 'PT403', 'PT403', 'PT403', 'done', 'insert into public.co_host_invitations (property_id, email, level) select home, ''x@example.org'', ''full'' from world'),
     ('revoke an invitation', 'nothing', 'nothing', 'nothing', 'done', 'delete from public.co_host_invitations'),
     ('rise', 'nothing', 'nothing', 'nothing', 'done', 'update public.co_hosts set level = ''full'''),
     ('delete', 'nothing', 'nothing', 'nothing', 'PT409', 'delete from public.properties where id = (select home from world)');

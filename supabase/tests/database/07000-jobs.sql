@@ -1,8 +1,8 @@
--- Background work: leases and their tokens, growing pauses, dead jobs and who may touch them, periodic tasks.
+-- Background jobs: leases and their tokens, growing pauses, dead jobs and who may read and delete them, periodic tasks.
 begin;
-select plan(48);
+select plan(49);
 
--- the stack's own run of periodic work holds this while it works, and then the run below would do nothing
+-- the stack runs periodic tasks under this lock; while it does, the run below would do nothing
 select pg_advisory_xact_lock(hashtextextended('private.run_periodic_tasks', 0));
 
 create temporary table world on commit drop as
@@ -18,40 +18,40 @@ grant select, insert, delete on taken to service_role;
 create function pg_temp.expire() returns void language sql as $$ update pgmq.q_drills set vt = now() - interval '1 second' $$;
 
 select private.enqueue_job_at('drills', '{"n": 1}');
-select is((select count(*)::integer from net.http_request_queue where url like '%/drill'), 1, 'J01 queueing wakes the worker');
+select is((select count(*)::integer from net.http_request_queue where url like '%/drill'), 1, 'J01 queueing a job wakes the worker');
 select private.enqueue_job_at('drills', '{"n": 2}', now() + interval '1 hour');
 select private.enqueue_job_at('drills', '{"n": 3}');
-select is((select count(*)::integer from net.http_request_queue where url like '%/drill'), 1, 'J02 once a transaction');
+select is((select count(*)::integer from net.http_request_queue where url like '%/drill'), 1, 'J02 several jobs of one transaction wake the worker once');
 
 -- who may
 select tests.act_as('anon');
 select throws_ok($$select public.take_jobs('drills')$$, '42501', null, 'J03 anon takes no job');
-select throws_ok('select public.job_metrics()', '42501', null, 'J04 or looks at metrics');
-select throws_ok('select from public.dead_jobs', '42501', null, 'J05 or dead jobs');
+select throws_ok('select public.job_metrics()', '42501', null, 'J04 anon reads no metrics');
+select throws_ok('select from public.dead_jobs', '42501', null, 'J05 anon reads no dead jobs');
 select tests.act_as('authenticated', ana) from world;
-select throws_ok($$select public.take_jobs('drills')$$, '42501', null, 'J06 nor does a person');
-select throws_ok($$select public.finish_job('drills', 1, 1)$$, '42501', null, 'J07 or finish one');
-select throws_ok($$select public.fail_job('drills', 1, 1, '')$$, '42501', null, 'J08 or fail one');
-select throws_ok('select public.job_metrics()', 'PT403', null, 'J09 or look at metrics');
-select throws_ok('select public.replay_dead_job(1)', 'PT403', null, 'J10 or replay');
-select throws_ok($$select public.replay_dead_jobs('drills')$$, 'PT403', null, 'J39 or replay all');
-select throws_ok('select public.periodic_tasks()', 'PT403', null, 'J46 or look at periodic work');
+select throws_ok($$select public.take_jobs('drills')$$, '42501', null, 'J06 a user takes no job');
+select throws_ok($$select public.finish_job('drills', 1, 1)$$, '42501', null, 'J07 a user finishes no job');
+select throws_ok($$select public.fail_job('drills', 1, 1, '')$$, '42501', null, 'J08 a user fails no job');
+select tests.throws_code('select public.job_metrics()', 'operators_only', 'J09 a user reads no metrics');
+select tests.throws_code('select public.replay_dead_job(1)', 'operators_only', 'J10 a user replays no dead job');
+select tests.throws_code($$select public.replay_dead_jobs('drills')$$, 'operators_only', 'J39 a user replays no queue');
+select tests.throws_code('select public.periodic_tasks()', 'operators_only', 'J46 a user reads no periodic tasks');
 
 -- leases
 select tests.act_as('service_role');
 insert into taken select * from public.take_jobs('drills');
-select results_eq('select attempt, message from taken order by job_id', $$values (1, '{"n": 1}'::jsonb), (1, '{"n": 3}')$$, 'J11 what is due is taken');
-select is_empty($$select * from public.take_jobs('drills')$$, 'J12 and not by a second worker');
+select results_eq('select attempt, message from taken order by job_id', $$values (1, '{"n": 1}'::jsonb), (1, '{"n": 3}')$$, 'J11 a worker takes the jobs that are due');
+select is_empty($$select * from public.take_jobs('drills')$$, 'J12 a second worker does not get them');
 select tests.act_as('postgres');
 select pg_temp.expire();
 select tests.act_as('service_role');
-select is((select count(*)::integer from public.take_jobs('drills') where attempt = 2), 2, 'J13 until the lease ends');
-select is((select public.finish_job('drills', job_id, 1) from taken where message = '{"n": 1}'), false, 'J14 the first worker cannot finish it any more');
-select is((select public.fail_job('drills', job_id, 1, 'late') from taken where message = '{"n": 1}'), null, 'J15 or fail it');
-select is((select public.finish_job('drills', job_id, 2) from taken where message = '{"n": 1}'), true, 'J16 the second can');
-select is((select public.finish_job('drills', job_id, 2) from taken where message = '{"n": 1}'), false, 'J17 once');
-select is(public.finish_job('none"; drop table x; --', 1, 1), false, 'J18 a queue that is not there has no jobs');
-select throws_ok($$select public.take_jobs('none')$$, 'PT404', null, 'J19 and none to take');
+select is((select count(*)::integer from public.take_jobs('drills') where attempt = 2), 2, 'J13 a second worker gets them after the lease');
+select is((select public.finish_job('drills', job_id, 1) from taken where message = '{"n": 1}'), false, 'J14 the first worker can no longer finish the job');
+select is((select public.fail_job('drills', job_id, 1, 'late') from taken where message = '{"n": 1}'), null, 'J15 the first worker can no longer fail the job');
+select is((select public.finish_job('drills', job_id, 2) from taken where message = '{"n": 1}'), true, 'J16 the second worker finishes the job');
+select is((select public.finish_job('drills', job_id, 2) from taken where message = '{"n": 1}'), false, 'J17 a job is finished once');
+select is(public.finish_job('none"; drop table x; --', 1, 1), false, 'J18 finishing a job of an unknown queue returns false');
+select throws_ok($$select public.take_jobs('none')$$, 'PT404', 'There is no queue none.', 'J19 taking jobs of an unknown queue is an error');
 
 -- pauses and death
 select ok(
@@ -62,33 +62,34 @@ select ok(
     'J20 the second pause is longer, up to the longest'
 );
 select tests.act_as('postgres');
-select results_eq($$select attempt, error from private.job_failures where queue = 'drills'$$, $$values (2, 'no answer')$$, 'J21 a failure is recorded');
+select results_eq($$select attempt, error from private.job_failures where queue = 'drills'$$, $$values (2, 'no answer')$$, 'J21 a failed attempt is recorded');
 select pg_temp.expire();
 select tests.act_as('service_role');
 select is((select attempt from public.take_jobs('drills') where message = '{"n": 3}'), 3, 'J22 the last attempt');
-select is((select public.fail_job('drills', job_id, 3, 'no answer') from taken where message = '{"n": 3}'), null, 'J23 has no next');
-select results_eq($$select message, attempts, error from public.dead_jobs$$, $$values ('{"n": 3}'::jsonb, 3, 'no answer')$$, 'J24 the job is dead');
+select is((select public.fail_job('drills', job_id, 3, 'no answer') from taken where message = '{"n": 3}'), null, 'J23 after the last attempt there is no next');
+select results_eq($$select message, attempts, error from public.dead_jobs$$, $$values ('{"n": 3}'::jsonb, 3, 'no answer')$$, 'J24 the job becomes a dead job');
 select tests.act_as('postgres');
 select private.enqueue_job_at('drills', '{"n": 4}');
 update pgmq.q_drills set read_ct = 3 where message = '{"n": 4}';
 select tests.act_as('service_role');
-select is((select count(*)::integer from public.take_jobs('drills') where message = '{"n": 4}'), 0, 'J25 what killed its workers is not taken for ever');
-select is((select error from public.dead_jobs where message = '{"n": 4}'), 'Its workers died or ran out of time.', 'J26 but dead too');
+select is((select count(*)::integer from public.take_jobs('drills') where message = '{"n": 4}'), 0, 'J25 a job that stops its workers is not taken again and again');
+select is((select error from public.dead_jobs where message = '{"n": 4}'), 'Its workers died or ran out of time.', 'J26 but becomes a dead job');
 
 -- operators
 select tests.act_as('authenticated', ana) from world;
-select is_empty('select from public.dead_jobs', 'J27 a person reads no dead job');
-select is_empty('delete from public.dead_jobs returning id', 'J28 and deletes none');
+select is_empty('select from public.dead_jobs', 'J27 a user reads no dead job');
+select is_empty('delete from public.dead_jobs returning id', 'J28 a user deletes no dead job');
 select tests.act_as('authenticated', olga) from world;
 select results_eq(
     $$select depth, ready, failures_last_hour, dead from public.job_metrics() where queue = 'drills'$$, $$values (1::bigint, 0::bigint, 2::bigint, 2::bigint)$$,
-    'J29 an operator reads depth, failures, dead'
+    'J29 an operator reads depth, failures and dead jobs'
 );
-select lives_ok($$select public.replay_dead_job(id) from public.dead_jobs where message = '{"n": 3}'$$, 'J30 replays one');
-select isnt_empty($$delete from public.dead_jobs where message = '{"n": 4}' returning id$$, 'J31 deletes the other');
-select is_empty('select from public.dead_jobs', 'J32 and none is left');
+select lives_ok($$select public.replay_dead_job(id) from public.dead_jobs where message = '{"n": 3}'$$, 'J30 an operator replays a dead job');
+select isnt_empty($$delete from public.dead_jobs where message = '{"n": 4}' returning id$$, 'J31 an operator deletes a dead job');
+select is_empty('select from public.dead_jobs', 'J32 no dead job is left');
+select tests.throws_code('select public.replay_dead_job(-1)', 'dead_job_not_found', 'J49 a dead job that does not exist cannot be replayed');
 select tests.act_as('service_role');
-select is((select attempt from public.take_jobs('drills') where message = '{"n": 3}'), 1, 'J33 what was replayed is new');
+select is((select attempt from public.take_jobs('drills') where message = '{"n": 3}'), 1, 'J33 a replayed job begins with attempt 1');
 
 
 -- after an outage: all of a queue
@@ -96,16 +97,16 @@ select tests.act_as('postgres');
 insert into public.dead_jobs (queue, job_id, message, attempts, error, enqueued_at)
 select q.queue, n, jsonb_build_object('lost', n), 3, 'no answer', now() from (values ('drills'), ('object_removals')) as q (queue), generate_series(1, 3) n;
 select tests.act_as('authenticated', olga) from world;
-select is(public.replay_dead_jobs('drills'), 3::bigint, 'J40 an operator replays what a queue has dead');
-select is(public.replay_dead_jobs('drills'), 0::bigint, 'J41 once');
-select results_eq('select queue, count(*)::integer from public.dead_jobs group by queue', $$values ('object_removals', 3)$$, 'J42 and of no other queue');
-select isnt_empty('delete from public.dead_jobs returning id', 'J43 and empties another');
+select is(public.replay_dead_jobs('drills'), 3::bigint, 'J40 an operator replays all dead jobs of a queue');
+select is(public.replay_dead_jobs('drills'), 0::bigint, 'J41 dead jobs are replayed once');
+select results_eq('select queue, count(*)::integer from public.dead_jobs group by queue', $$values ('object_removals', 3)$$, 'J42 a replay leaves the dead jobs of other queues');
+select isnt_empty('delete from public.dead_jobs returning id', 'J43 an operator deletes all dead jobs of a queue');
 select is(
     (select count(*)::integer from public.audit_log l, world where l.table_name = 'dead_jobs' and l.action = 'delete' and l.actor_id = olga and l.before ? 'message'),
-    8, 'J44 the record says who took away which'
+    8, 'J44 the audit log records who removed which dead job'
 );
 select tests.act_as('service_role');
-select is((select count(*)::integer from public.take_jobs('drills') where message ? 'lost'), 3, 'J45 what was replayed is there to take');
+select is((select count(*)::integer from public.take_jobs('drills') where message ? 'lost'), 3, 'J45 replayed jobs can be taken');
 
 -- periodic work
 select tests.act_as('postgres');
@@ -113,20 +114,20 @@ create temporary table ticks (name text) on commit drop;
 update private.periodic_tasks set last_run_at = now();
 insert into private.periodic_tasks (name, command, every) values
     ('a_broken', 'select 1 / 0', '1 minute'), ('b_good', 'insert into pg_temp.ticks values (''b'')', '1 minute');
-select lives_ok('select private.run_periodic_tasks()', 'J34 a task that fails');
-select results_eq('select name from ticks', $$values ('b')$$, 'J35 holds up no other');
-select is((select last_error from private.periodic_tasks where name = 'a_broken'), 'division by zero', 'J36 and says why');
+select lives_ok('select private.run_periodic_tasks()', 'J34 a failed task does not fail the run');
+select results_eq('select name from ticks', $$values ('b')$$, 'J35 a failed task does not stop the others');
+select is((select last_error from private.periodic_tasks where name = 'a_broken'), 'division by zero', 'J36 the error of a failed task is recorded');
 select tests.act_as('authenticated', olga) from world;
 select results_eq(
     $$select name, last_error, last_error_at = last_run_at from public.periodic_tasks() where name like '_\_%'$$,
-    $$values ('a_broken', 'division by zero', true), ('b_good', null, null)$$, 'J47 which an operator reads'
+    $$values ('a_broken', 'division by zero', true), ('b_good', null, null)$$, 'J47 an operator reads the error of a failed task'
 );
 select tests.act_as('service_role');
-select isnt_empty($$select from public.periodic_tasks() where name = 'wake_workers' and every = '10 seconds'$$, 'J48 and monitoring');
+select isnt_empty($$select from public.periodic_tasks() where name = 'wake_workers' and every = '10 seconds'$$, 'J48 the service role reads periodic tasks');
 select tests.act_as('postgres');
 select private.run_periodic_tasks();
-select results_eq('select name from ticks', $$values ('b')$$, 'J37 a task is not done before it is due');
-select is((select count(*)::integer from cron.job), 1, 'J38 one cron job does all of it');
+select results_eq('select name from ticks', $$values ('b')$$, 'J37 a task is not run before it is due');
+select is((select count(*)::integer from cron.job), 1, 'J38 one cron job runs all tasks');
 
 select * from finish();
 rollback;
