@@ -110,6 +110,28 @@ $$;
 comment on function tests.create_booking(uuid, uuid, date, date, public.booking_status, timestamptz, integer) is
     'Books a stay at p_now and brings it to requested, awaiting_payment or confirmed; acts as postgres.';
 
+create or replace function tests.throws_code(p_sql text, p_code text, p_description text default null) returns text
+language plpgsql
+as $$
+declare
+    v_detail text;
+    v_found text := 'no error';
+begin
+    begin
+        execute p_sql;
+    exception when others then
+        get stacked diagnostics v_detail = pg_exception_detail;
+        v_found := case
+            when sqlstate like 'PT%' and v_detail is json array then v_detail::jsonb -> 0 ->> 'code'
+            else format('%s: %s', sqlstate, sqlerrm)
+        end;
+    end;
+    return extensions.is(v_found, p_code, coalesce(p_description, 'throws ' || p_code));
+end
+$$;
+comment on function tests.throws_code(text, text, text) is
+    'Asserts that p_sql raises the error p_code of private.errors; of several errors raised together the first counts.';
+
 grant execute on all functions in schema tests to anon, authenticated, service_role;
 
 select pass('helpers are there');
