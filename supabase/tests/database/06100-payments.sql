@@ -1,6 +1,6 @@
 -- Payments in the database: who may begin and read them, what confirms a booking, what is refunded, tasks and their leases.
 begin;
-select plan(34);
+select plan(39);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
@@ -85,6 +85,31 @@ select tests.throws_code('select public.replay_stripe_task(0)', 'stripe_task_not
 select public.attach_payment(id, 'pi_1') from public.payments;
 select tests.throws_code('select public.attach_payment(id, ''pi_2'') from public.payments', 'payment_intent_differs', 'PY34 a payment keeps its PaymentIntent');
 select tests.act_as('postgres');
+
+-- periodic tasks
+create temporary table woken (name text) on commit drop;
+select pg_advisory_xact_lock(hashtextextended('private.run_periodic_tasks', 0));
+update private.periodic_tasks set last_run_at = now();
+insert into private.periodic_tasks (name, command)
+select n, format('insert into pg_temp.woken values (%L)', n) from unnest(array['wake_first', 'zz_last']) as n;
+select private.run_periodic_tasks();
+select is((select string_agg(name, ' ') from woken), 'zz_last wake_first', 'PY35 tasks that wake workers run last');
+select results_eq(
+    $$select name from private.periodic_tasks where name in ('move_money', 'end_stale_authorizations', 'charge_balances', 'release_payouts', 'wake_money_worker') and every = '10 seconds' order by name$$,
+    $$values ('charge_balances'), ('end_stale_authorizations'), ('release_payouts'), ('wake_money_worker')$$, 'PY36 each part of money is a task of its own'
+);
+create function pg_temp.wakes() returns boolean language plpgsql as $$
+begin
+    perform set_config('staybase.woken_money_worker', '', true);
+    perform private.wake_money_worker();
+    return current_setting('staybase.woken_money_worker') = 'yes';
+end $$;
+update private.stripe_tasks set done_at = now();
+select ok(not pg_temp.wakes(), 'PY37 the money worker is not woken for tasks that are done');
+insert into private.stripe_tasks (kind, subject, run_at) values ('detach', 'pm_later', now() + interval '1 minute');
+select ok(not pg_temp.wakes(), 'PY38 nor before a task is due');
+insert into private.stripe_tasks (kind, subject) values ('detach', 'pm_now');
+select ok(pg_temp.wakes(), 'PY39 but for a task that is due');
 
 select * from finish();
 rollback;
