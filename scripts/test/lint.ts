@@ -1,9 +1,10 @@
-// `npm run lint`: format and code rules (Biome), migrations (squawk), spelling (cspell) and wording.
+// `npm run lint`: format and code rules (Biome), migrations (squawk, and every object defined once), spelling (cspell) and wording.
 
 import { globSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { StackConfig } from "../stack/config.ts";
+import { definitionProblems } from "./definitions.ts";
 import { check, type Result } from "./result.ts";
 import { problems } from "./tool.ts";
 import { findWording, inWords } from "./wording.ts";
@@ -21,6 +22,9 @@ export async function runLint(config: StackConfig): Promise<Result[]> {
     ),
     await check("rules for migrations", () =>
       problems(config, process.execPath, [squawk, "--reporter=gcc", ...migrations]),
+    ),
+    await check("every object is defined once", async () =>
+      (await definitionProblems(config.root)).join("\n") || undefined,
     ),
     await check("spelling", async () => {
       const found = await problems(config, process.execPath, [

@@ -90,7 +90,8 @@ begin
         select t.name, t.command from private.periodic_tasks t
         -- one second early is on time, because cron is not exact
         where t.last_run_at is null or t.last_run_at + t.every <= now() + interval '1 second'
-        order by t.name = 'wake_workers', t.name
+        -- workers are woken last, for what the other tasks have enqueued
+        order by starts_with(t.name, 'wake_'), t.name
     loop
         begin
             execute v_task.command;

@@ -1,5 +1,5 @@
 -- Purpose: nights that are not available for another reason than a booking here: host blocks, and stays on other platforms.
--- Touches: public.host_blocks, public.external_blocks, a trigger on auth.users.
+-- Touches: public.host_blocks, public.external_blocks.
 -- Watch: a trigger reserves the nights in public.occupancies and refuses with 409 when they are taken. A stay on another platform
 -- keeps preparation nights; a host's block does not.
 
@@ -135,21 +135,3 @@ create trigger _100_limit_per_property after insert on public.host_blocks
 select private.install_row_checks('public.host_blocks');
 create trigger _800_set_updated_at before update on public.host_blocks for each row execute function private.set_updated_at();
 create trigger _800_set_updated_at before update on public.external_blocks for each row execute function private.set_updated_at();
-
-create function private.clear_block_notes() returns trigger
-language plpgsql security definer
-set search_path = ''
-as $$
-begin
-    update public.host_blocks b
-    set note = ''
-    where b.note <> '' and (
-        b.created_by = old.id or b.property_id in (select p.id from public.properties p where p.host_id = old.id)
-    );
-    return null;
-end
-$$;
-comment on function private.clear_block_notes is
-    'Trigger on auth.users: empties the notes that a deleted person wrote or that belong to their properties; the nights stay blocked. Definer, because it runs as Auth''s role or as the deleting person.';
-
-create trigger clear_block_notes after delete on auth.users for each row execute function private.clear_block_notes();

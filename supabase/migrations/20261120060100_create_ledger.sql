@@ -1,14 +1,19 @@
--- Purpose: the ledger: who has or owes what, in double entry. Balances are never stored; they are sums of entries.
--- Touches: private.ledger_accounts, ledger_transactions, ledger_entries, open_payables; private.post_transaction.
--- Watch: an amount above zero is a debit (what Staybase holds or is owed), one below a credit (what it owes). Every transaction
--- sums to zero in every currency, which is checked at commit, and nothing that was written changes: an error is corrected by a
--- further transaction. Two writers who post the same key post it once.
+-- Purpose: the ledger, in double entry: what guests, hosts and the platform hold and owe. Balances are sums of entries, never stored.
+-- Touches: private.ledger_accounts, ledger_transactions, ledger_entries, open_payables; private.post_transaction, ledger_balance.
+-- Watch: an amount above zero is a debit (what the platform holds or is owed), one below a credit (what it owes). Every
+-- transaction sums to zero in every currency; that is checked at commit. Rows never change: a further transaction corrects an
+-- error. Two writers that post the same key post it once.
+
+insert into private.errors (code, status, message, hint) values
+    ('ledger_transaction_unbalanced', 409, 'This ledger transaction does not sum to zero in every currency.', 'Post the missing entries in the same database transaction.'),
+    ('ledger_transaction_empty', 409, 'This ledger transaction has no entries.', 'Post it with private.post_transaction.'),
+    ('ledger_transaction_closed', 409, 'This ledger transaction was committed before and takes no more entries.', 'Post another transaction.');
 
 create type private.ledger_purpose as enum (
     'guest', 'host_payable', 'platform_fee', 'tax_payable', 'stripe_clearing', 'stripe_fees', 'disputed', 'fx_difference'
 );
 comment on type private.ledger_purpose is
-    'What an account is for. guest: paid in and not yet earned, or owed by the guest. host_payable: owed to a host. platform_fee: Staybase''s income. tax_payable: taxes that the platform remits. stripe_clearing: the balance at Stripe. stripe_fees: what Stripe took. disputed: withdrawn by Stripe until a dispute is decided. fx_difference: what rates made.';
+    'What an account is for. guest: paid in and not yet earned, or owed by the guest. host_payable: owed to a host. platform_fee: income of the platform. tax_payable: taxes that the platform remits. stripe_clearing: the balance at Stripe. stripe_fees: fees of Stripe. disputed: withdrawn by Stripe until a dispute is decided. fx_difference: gains and losses from exchange rates.';
 
 create table private.ledger_accounts (
     id bigint generated always as identity constraint ledger_accounts_pkey primary key,
@@ -19,7 +24,7 @@ create table private.ledger_accounts (
     constraint ledger_accounts_are_unique unique nulls not distinct (purpose, party_id, currency),
     constraint ledger_accounts_belong_to_parties check ((purpose in ('guest', 'host_payable')) = (party_id is not null))
 );
-comment on table private.ledger_accounts is 'One per purpose, party and currency. Made when something is first posted to it.';
+comment on table private.ledger_accounts is 'One account for each purpose, party and currency. post_transaction creates it with its first entry.';
 
 create index ledger_accounts_party_id_idx on private.ledger_accounts (party_id);
 create index ledger_accounts_currency_idx on private.ledger_accounts (currency);
@@ -38,12 +43,12 @@ create table private.ledger_transactions (
     posted_at timestamptz not null default clock_timestamp(),
     written_by xid8 not null default pg_current_xact_id()
 );
-comment on table private.ledger_transactions is 'What happened, once. Its entries sum to zero in every currency.';
-comment on column private.ledger_transactions.key is 'Names what happened, such as refund:re_123: posted again, it is found and not repeated.';
+comment on table private.ledger_transactions is 'Every movement of money, once. The entries of a transaction sum to zero in every currency.';
+comment on column private.ledger_transactions.key is 'Names the movement, such as refund:re_123. A key that was posted before is not posted again.';
 comment on column private.ledger_transactions.kind is
-    'agreement: what guest, host and platform owe each other by a booking. offset: a host''s debt of one booking taken from another''s money.';
-comment on column private.ledger_transactions.written_by is 'The database transaction that wrote it, the only one that may add entries.';
-comment on column private.ledger_transactions.stripe_id is 'The balance transaction at Stripe that this mirrors; null for what moves no money there.';
+    'agreement: what guest, host and platform owe each other for a booking. offset: a host''s debt from one booking, deducted from another booking''s payout.';
+comment on column private.ledger_transactions.written_by is 'The database transaction that inserted the row. Only that one may add entries.';
+comment on column private.ledger_transactions.stripe_id is 'The balance transaction at Stripe; null when no money moves there.';
 
 create unique index ledger_transactions_stripe_id_idx on private.ledger_transactions (stripe_id) where stripe_id is not null;
 create index ledger_transactions_occurred_at_idx on private.ledger_transactions (occurred_at);
@@ -56,8 +61,8 @@ create table private.ledger_entries (
     booking_id uuid constraint ledger_entries_booking_fkey references private.bookings (id) on delete restrict,
     amount bigint not null constraint ledger_entries_amount_is_not_zero check (amount <> 0)
 );
-comment on table private.ledger_entries is 'Amounts of a transaction in minor units of the account''s currency: debits above zero, credits below.';
-comment on column private.ledger_entries.booking_id is 'The booking that it is about; null where none is.';
+comment on table private.ledger_entries is 'Amounts of a transaction in minor units of the account''s currency: debits are above zero, credits below.';
+comment on column private.ledger_entries.booking_id is 'The booking of the entry; null when it belongs to none.';
 
 create index ledger_entries_transaction_id_idx on private.ledger_entries (transaction_id);
 create index ledger_entries_account_id_idx on private.ledger_entries (account_id, booking_id) include (amount);
@@ -68,7 +73,7 @@ create table private.open_payables (
         constraint open_payables_booking_fkey references private.bookings (id) on delete restrict
 );
 comment on table private.open_payables is
-    'Bookings whose host was promised or sent something since they were last found even: what release_payouts looks at, and not every booking there ever was.';
+    'Bookings with an entry on host_payable since release_payouts last found that account at zero. release_payouts reads these bookings only.';
 
 alter table private.open_payables enable row level security;
 alter table private.ledger_accounts enable row level security;
@@ -93,18 +98,15 @@ begin
         group by a.currency
     ) s;
     if v_sums is not null then
-        raise exception using
-            errcode = 'check_violation', message = 'A transaction of the ledger sums to zero in every currency.',
-            detail = v_sums::text, hint = 'Post what is missing in the same database transaction.';
+        perform private.raise_error('ledger_transaction_unbalanced', jsonb_build_object('sums', v_sums));
     elsif not exists (select from private.ledger_entries e where e.transaction_id = v_transaction) then
-        raise exception using
-            errcode = 'check_violation', message = 'A transaction of the ledger has entries.', hint = 'Use private.post_transaction.';
+        perform private.raise_error('ledger_transaction_empty');
     end if;
     return null;
 end
 $$;
 comment on function private.refuse_unbalanced_transaction is
-    'Trigger at commit: refuses a transaction of the ledger that does not sum to zero, or has no entries. Definer, because it reads what no role may.';
+    'Trigger at commit: refuses a ledger transaction that does not sum to zero in every currency, or has no entries. Definer, because no API role may read every entry.';
 
 create function private.refuse_late_entry() returns trigger
 language plpgsql security definer
@@ -114,14 +116,13 @@ begin
     if not exists (
         select from private.ledger_transactions t where t.id = new.transaction_id and t.written_by = pg_current_xact_id()
     ) then
-        raise exception using
-            errcode = 'check_violation', message = 'This transaction of the ledger is closed.', hint = 'Post another one.';
+        perform private.raise_error('ledger_transaction_closed');
     end if;
     return new;
 end
 $$;
 comment on function private.refuse_late_entry is
-    'Trigger: an entry is written with its transaction or never. Definer, because it reads what no role may.';
+    'Trigger: refuses an entry of a transaction that another database transaction inserted. Definer, because no API role may read every transaction.';
 
 create trigger refuse_change before update or delete on private.ledger_accounts
     for each row execute function private.refuse_change();
@@ -164,10 +165,10 @@ begin
 end
 $$;
 comment on function private.ledger_account is
-    'The account of a purpose, party and currency, made when there is none. Called by post_transaction.';
+    'Returns the account of a purpose, party and currency; creates it when there is none.';
 
 create type private.posting as (purpose private.ledger_purpose, party_id uuid, currency text, booking_id uuid, amount bigint);
-comment on type private.posting is 'An entry to be, in minor units: a debit above zero, a credit below.';
+comment on type private.posting is 'An entry to post, in minor units: a debit is above zero, a credit below.';
 
 create function private.post_transaction(
     p_key text, p_kind text, p_description text, p_occurred_at timestamptz, p_postings private.posting[], p_stripe_id text default null
@@ -179,7 +180,7 @@ as $$
 declare
     v_id bigint;
 begin
-    -- whoever asked for checks at each statement would refuse the transaction before it has entries
+    -- with immediate checks the transaction would be refused before its entries are inserted
     set constraints all deferred;
     insert into private.ledger_transactions (key, kind, description, stripe_id, occurred_at)
     values (p_key, p_kind, p_description, p_stripe_id, p_occurred_at)
@@ -200,7 +201,7 @@ begin
 end
 $$;
 comment on function private.post_transaction is
-    'Posts what happened, with its entries; false when the key, or what it mirrors at Stripe, was posted before. The only writer of the ledger. Called by functions of the owner.';
+    'Posts a transaction with its entries; returns false when its key or its balance transaction at Stripe was posted before. The only writer of the ledger.';
 
 create function private.ledger_balance(
     p_purpose private.ledger_purpose, p_party_id uuid, p_currency text, p_booking_id uuid default null
@@ -217,4 +218,4 @@ as $$
         and (p_booking_id is null or e.booking_id = p_booking_id)
 $$;
 comment on function private.ledger_balance is
-    'What stands on an account, of one booking or of all: debits above zero. Called by functions of the owner.';
+    'Returns the balance of an account, for one booking or for all; a debit balance is above zero.';

@@ -1,38 +1,42 @@
--- Purpose: hosts who are paid in another currency than their guests pay in: rates, and the one that a booking's quote fixed.
--- Touches: public.exchange_rates; private.bookings (payout_currency, payout_rate); private.rate_at, converted, settled.
--- Watch: the rate is that of the moment of the quote, which a quote's id tells, and does not change with later ones. What Stripe
--- then converts at is another rate: the difference stands on the account fx_difference, in both currencies. Without a rate, and
--- to hosts whose account at Stripe is not there yet, the booking's own currency is paid out.
+-- Purpose: exchange rates, for hosts who are paid in another currency than their guests pay in.
+-- Touches: public.exchange_rates; private.convert_amount, settlement_postings.
+-- Watch: a booking keeps the rate that was valid at the time of its quote (private.payout_rate_of). Stripe converts at a rate of its
+-- own; the difference is posted to the account fx_difference, in both currencies.
+
+insert into private.errors (code, status, message, hint) values
+    ('rate_out_of_range', 422, 'An exchange rate is above 0 and below 1,000,000,000.', 'Send the units of to_currency for one unit of from_currency, such as 1.0842.'),
+    ('currencies_are_equal', 422, 'An exchange rate is between two different currencies.', 'Send another from_currency or to_currency.');
 
 create table public.exchange_rates (
     from_currency text not null constraint exchange_rates_from_fkey references public.currencies (code) on delete restrict,
     to_currency text not null constraint exchange_rates_to_fkey references public.currencies (code) on delete restrict,
     valid_from timestamptz not null default now(),
-    rate numeric not null constraint exchange_rates_rate_is_positive check (rate > 0 and rate < 1000000000),
+    rate numeric not null constraint exchange_rates_rate_out_of_range check (rate > 0 and rate < 1000000000),
     set_by uuid default auth.uid() constraint exchange_rates_set_by_fkey references public.profiles (id) on delete restrict,
     constraint exchange_rates_pkey primary key (from_currency, to_currency, valid_from),
-    constraint exchange_rates_are_between_two check (from_currency <> to_currency)
+    constraint exchange_rates_currencies_are_equal check (from_currency <> to_currency)
 );
 comment on table public.exchange_rates is
-    'What hosts get for a unit of what their guests pay. Set by operators or a job of theirs; only added to. Whoever is signed in may read it.';
-comment on column public.exchange_rates.from_currency is 'Of the booking.';
-comment on column public.exchange_rates.to_currency is 'Of the payout.';
-comment on column public.exchange_rates.valid_from is 'For quotes from then on, until the next.';
-comment on column public.exchange_rates.rate is 'Units of to_currency for one of from_currency: 1.0842 dollars for a euro.';
-comment on column public.exchange_rates.set_by is 'The operator; null for the service role.';
+    'Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.';
+comment on column public.exchange_rates.from_currency is 'Currency of the booking.';
+comment on column public.exchange_rates.to_currency is 'Currency of the payout.';
+comment on column public.exchange_rates.valid_from is 'Quotes from this time on use the rate, until the next rate.';
+comment on column public.exchange_rates.rate is 'Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD.';
+comment on column public.exchange_rates.set_by is 'The operator who set the rate; null for the service role.';
 create index exchange_rates_to_currency_idx on public.exchange_rates (to_currency);
 create index exchange_rates_set_by_idx on public.exchange_rates (set_by);
 
 alter table public.exchange_rates enable row level security;
 grant select on public.exchange_rates to authenticated, service_role;
 grant insert (from_currency, to_currency, rate) on public.exchange_rates to authenticated, service_role;
-create policy "Whoever is signed in can read rates" on public.exchange_rates for select to authenticated using (true);
+create policy "Signed-in people can read rates" on public.exchange_rates for select to authenticated using (true);
 create policy "Operators can set rates" on public.exchange_rates for insert to authenticated with check ((select private.is_operator()));
 
-create trigger refuse_change before update or delete on public.exchange_rates
+create trigger _200_refuse_change before update or delete on public.exchange_rates
     for each row execute function private.refuse_change();
 create trigger refuse_truncate before truncate on public.exchange_rates
     for each statement execute function private.refuse_change();
+select private.install_row_checks('public.exchange_rates');
 
 create function private.convert_amount(p_amount bigint, p_from text, p_to text, p_rate numeric) returns bigint
 language sql stable
@@ -43,7 +47,7 @@ as $$
     where f.code = p_from and t.code = p_to
 $$;
 comment on function private.convert_amount is
-    'An amount in minor units of p_from in those of p_to, at p_rate units for one, rounded half away from zero. Called by functions of the owner.';
+    'Converts an amount in minor units from p_from to p_to at p_rate, rounded half away from zero.';
 
 create function private.settlement_postings(p_booking_id uuid, p_currency text, p_amount bigint, p_settlement jsonb) returns private.posting[]
 language sql stable
@@ -59,4 +63,4 @@ as $$
     from (select upper(p_settlement ->> 'currency') as currency) s
 $$;
 comment on function private.settlement_postings is
-    'What Stripe''s balance moved by, {currency, amount, fee, net}, for p_amount in the booking''s currency; when they differ both go over fx_difference. The counter-entry of -p_amount is the caller''s. Called by what takes over objects of Stripe.';
+    'Postings for a movement of Stripe''s balance, {currency, amount, fee, net}, that settles p_amount of a booking; when the currencies differ, both amounts pass through fx_difference. The caller adds the counter-entry of -p_amount.';

@@ -1,15 +1,14 @@
--- Purpose: what guests pay and get back: payments, refunds, Stripe's events, and the tasks that talk to Stripe.
--- Touches: public.payments, payment_methods, refunds; private.stripe_customers, stripe_events, stripe_tasks; public.dead_stripe_tasks.
--- Watch: a task is a line of private.stripe_tasks and not a message of pgmq, because it needs what a queue does not give: one line
--- per subject whoever asks for it, a lease whose holder is refused once it has run out, and a dead letter that can be read and
--- played again. It is written in the transaction that causes it. Amounts reach Stripe from these rows and from nowhere else.
+-- Purpose: payments and refunds of guests, their cards, and the events that Stripe sends.
+-- Touches: public.payments, payment_methods, refunds; private.stripe_customers, stripe_events.
+-- Watch: functions of the database write these tables; clients only delete their cards. Amounts that are sent to Stripe come from
+-- these rows.
 
 create type public.payment_status as enum ('requires_payment', 'processing', 'authorized', 'captured', 'cancelled');
 comment on type public.payment_status is
-    'requires_payment: no card was taken yet, or the last one declined. authorized: held on the card until the host accepts. captured: paid.';
+    'requires_payment: no card was charged yet, or the last card was declined. authorized: held on the card until the host accepts. captured: paid.';
 create type public.payment_kind as enum ('booking', 'alteration', 'balance');
 comment on type public.payment_kind is
-    'What is paid: a stay, or the first part of one of 28 nights and more; what an alteration made it dearer; a further part, or what is left to pay after cancelling.';
+    'booking: a stay, or the first instalment of a stay of 28 nights or more. alteration: the extra price after an alteration. balance: a further instalment, or the amount still due after a cancellation.';
 
 create table public.payment_methods (
     id uuid default gen_random_uuid() constraint payment_methods_pkey primary key,
@@ -20,9 +19,9 @@ create table public.payment_methods (
     created_at timestamptz not null default now()
 );
 comment on table public.payment_methods is
-    'Cards that guests have paid with and may use again. Kept by the database when a payment is taken; DELETE forgets one, here and at Stripe.';
-comment on column public.payment_methods.brand is 'As Stripe has it, such as visa.';
-comment on column public.payment_methods.last4 is 'The last four digits.';
+    'Cards that guests have paid with and can use again. A payment saves its card; DELETE removes it here and at Stripe.';
+comment on column public.payment_methods.brand is 'Brand in Stripe''s words, such as visa.';
+comment on column public.payment_methods.last4 is 'The last four digits of the card number.';
 create index payment_methods_profile_id_idx on public.payment_methods (profile_id);
 
 create table public.payments (
@@ -48,18 +47,18 @@ create table public.payments (
     constraint payments_disputed_amount_is_captured check (disputed_amount between 0 and captured_amount),
     constraint payments_captured_ones_have_money check ((status = 'captured') = (captured_amount > 0))
 );
-comment on table public.payments is 'What a guest pays for a booking. Made by the Edge Function payments; amounts in minor units.';
-comment on column public.payments.kind is 'What is paid.';
-comment on column public.payments.status is 'Where it stands, as Stripe last said.';
-comment on column public.payments.is_manual is 'Authorised first and captured when the host accepts the request.';
-comment on column public.payments.currency is 'The booking''s.';
-comment on column public.payments.amount is 'What was due of the booking''s total when it was begun.';
-comment on column public.payments.captured_amount is 'What was taken from the card.';
-comment on column public.payments.refunded_amount is 'What went back, or is on its way.';
-comment on column public.payments.disputed_amount is 'What the guest''s bank took back, or may.';
-comment on column public.payments.capture_before is 'When an authorisation ends.';
-comment on column public.payments.payment_method_id is 'The card that was charged; null when it was not kept, or forgotten since.';
-comment on column public.payments.last_error is 'Why the last card was declined, in Stripe''s words.';
+comment on table public.payments is 'Payments of guests for bookings, in minor units. The Edge Function payments begins them; the database begins the charge of a further instalment.';
+comment on column public.payments.kind is 'What the payment is for.';
+comment on column public.payments.status is 'Status, as last reported by Stripe.';
+comment on column public.payments.is_manual is 'True when the amount is authorised first and captured when the host accepts the request.';
+comment on column public.payments.currency is 'Currency of the booking.';
+comment on column public.payments.amount is 'Amount due when the payment was begun.';
+comment on column public.payments.captured_amount is 'Amount that the card was charged.';
+comment on column public.payments.refunded_amount is 'Amount of refunds that succeeded or are pending.';
+comment on column public.payments.disputed_amount is 'Amount of disputes that are open or lost.';
+comment on column public.payments.capture_before is 'When the authorisation expires.';
+comment on column public.payments.payment_method_id is 'The card that was charged; null when it was not saved, or was removed.';
+comment on column public.payments.last_error is 'Why the last charge failed; a decline in Stripe''s words.';
 
 create unique index payments_open_idx on public.payments (booking_id) where status in ('requires_payment', 'processing', 'authorized');
 create index payments_booking_id_idx on public.payments (booking_id);
@@ -70,9 +69,9 @@ create index payments_capture_before_idx on public.payments (capture_before) whe
 
 create type public.refund_reason as enum ('cancellation', 'alteration', 'late_payment');
 comment on type public.refund_reason is
-    'late_payment: the payment came when the hold had ended and the nights were taken, or nothing was due any more.';
+    'cancellation: the booking was cancelled. alteration: an alteration lowered the price, or the refund was made at Stripe. late_payment: the booking had ended when the payment arrived.';
 create type public.refund_status as enum ('pending', 'succeeded', 'failed');
-comment on type public.refund_status is 'failed: Stripe could not send it; an operator decides.';
+comment on type public.refund_status is 'failed: Stripe could not send the refund; an operator decides what to do.';
 
 create table public.refunds (
     id uuid default gen_random_uuid() constraint refunds_pkey primary key,
@@ -87,12 +86,12 @@ create table public.refunds (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
-comment on table public.refunds is 'What goes back to guests. Made by the database when a booking costs less than was paid.';
-comment on column public.refunds.reason is 'Why.';
-comment on column public.refunds.status is 'Where it stands.';
-comment on column public.refunds.currency is 'The payment''s.';
-comment on column public.refunds.amount is 'In minor units.';
-comment on column public.refunds.last_error is 'Why it failed, in Stripe''s words.';
+comment on table public.refunds is 'Refunds to guests, in minor units. The database creates one when a guest has paid more than the booking costs.';
+comment on column public.refunds.reason is 'Why the amount is refunded.';
+comment on column public.refunds.status is 'Status, as last reported by Stripe.';
+comment on column public.refunds.currency is 'Currency of the payment.';
+comment on column public.refunds.amount is 'Amount of the refund.';
+comment on column public.refunds.last_error is 'Why the refund failed, in Stripe''s words.';
 
 create index refunds_payment_id_idx on public.refunds (payment_id);
 create index refunds_booking_id_idx on public.refunds (booking_id);
@@ -103,7 +102,7 @@ create table private.stripe_customers (
         constraint stripe_customers_profile_fkey references public.profiles (id) on delete restrict,
     stripe_customer_id text not null constraint stripe_customers_are_unique unique
 );
-comment on table private.stripe_customers is 'Whom Stripe knows a guest as.';
+comment on table private.stripe_customers is 'The Stripe customer of each guest.';
 
 create table private.stripe_events (
     id text constraint stripe_events_pkey primary key,
@@ -115,8 +114,8 @@ create table private.stripe_events (
     applied_at timestamptz,
     outcome text
 );
-comment on table private.stripe_events is 'Every event that Stripe sent, once, as it was sent.';
-comment on column private.stripe_events.outcome is 'What came of it: applied, or why it was ignored.';
+comment on table private.stripe_events is 'Every event that Stripe sent, once, unchanged.';
+comment on column private.stripe_events.outcome is 'applied, or why the event was ignored.';
 
 create index stripe_events_received_at_idx on private.stripe_events (received_at);
 
@@ -133,7 +132,7 @@ grant select on public.refunds to authenticated, service_role;
 
 create policy "People can read their cards" on public.payment_methods for select to authenticated
     using (profile_id = (select auth.uid()));
-create policy "People can forget their cards" on public.payment_methods for delete to authenticated
+create policy "People can remove their cards" on public.payment_methods for delete to authenticated
     using (profile_id = (select auth.uid()));
 create policy "Guests can read their payments, operators any" on public.payments for select to authenticated
     using (guest_id = (select auth.uid()) or (select private.is_operator()));
@@ -144,4 +143,4 @@ create trigger _800_set_updated_at before update on public.payments for each row
 create trigger _800_set_updated_at before update on public.refunds for each row execute function private.set_updated_at();
 
 insert into private.settings (name, value, description) values
-    ('money_task_attempts', '10', 'After how many attempts a task with Stripe is laid aside as dead.');
+    ('money_task_attempts', '10', 'After this many failed attempts a Stripe task is given up.');

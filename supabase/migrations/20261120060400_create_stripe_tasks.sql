@@ -1,5 +1,11 @@
--- Purpose: tasks that talk to Stripe.
--- Touches: private.stripe_tasks, public.dead_stripe_tasks.
+-- Purpose: Stripe tasks: calls that the worker makes to Stripe, and events that it applies.
+-- Touches: private.stripe_tasks and its functions, public.dead_stripe_tasks, a trigger on public.payment_methods.
+-- Watch: a task is a row and not a pgmq message, because it needs more than a queue gives: one row for each kind and subject, a
+-- lease that a late worker cannot use any more, and given-up tasks that operators can read and replay. A task is inserted in the
+-- transaction that causes it.
+
+insert into private.errors (code, status, message, hint) values
+    ('stripe_task_not_found', 404, 'There is no such Stripe task.', 'Send an id of dead_stripe_tasks.');
 
 create table private.stripe_tasks (
     id bigint generated always as identity constraint stripe_tasks_pkey primary key,
@@ -17,16 +23,16 @@ create table private.stripe_tasks (
     created_at timestamptz not null default now(),
     constraint stripe_tasks_are_unique unique (kind, subject)
 );
-comment on table private.stripe_tasks is 'What is to be done at Stripe, or with what it said. One line per kind and subject.';
-comment on column private.stripe_tasks.subject is 'The id of the event, payment, refund, payout, reversal or card; a charge''s is the payment''s and the number of the try.';
-comment on column private.stripe_tasks.lease is 'Who works on it; whoever comes with another is refused.';
+comment on table private.stripe_tasks is 'Work to do at Stripe, and events of Stripe to apply. One row for each kind and subject.';
+comment on column private.stripe_tasks.subject is 'Id of the event, payment, refund, payout, reversal or card; of a charge, the payment''s id and the number of the attempt.';
+comment on column private.stripe_tasks.lease is 'Token of the worker that holds the task. A call with another token changes nothing.';
 
 create index stripe_tasks_due_idx on private.stripe_tasks (run_at) where done_at is null and dead_at is null;
 create index stripe_tasks_dead_idx on private.stripe_tasks (dead_at) where dead_at is not null;
 alter table private.stripe_tasks enable row level security;
--- What the views read, which run as their caller; schema private is not exposed.
+-- for the view dead_stripe_tasks, which runs as its caller; schema private is not exposed
 grant select (id, kind, subject, attempts, run_at, dead_at, last_error, created_at) on private.stripe_tasks to authenticated, service_role;
-create policy "Operators can read tasks" on private.stripe_tasks for select to authenticated
+create policy "Operators can read Stripe tasks" on private.stripe_tasks for select to authenticated
     using ((select private.is_operator()));
 
 create function private.enqueue_stripe_task(p_kind text, p_subject text) returns void
@@ -41,7 +47,23 @@ begin
 end
 $$;
 comment on function private.enqueue_stripe_task is
-    'Asks for a task, once per kind and subject, and wakes the worker after the commit. Called by functions of the owner.';
+    'Inserts a task, once for each kind and subject, and wakes the worker after the commit.';
+
+create function private.wake_money_worker() returns void
+language sql
+set search_path = ''
+as $$
+    select private.wake_worker('money-worker')
+    where exists (
+        select from private.stripe_tasks t
+        where
+            t.done_at is null and t.dead_at is null and t.run_at <= now()
+            and (t.leased_until is null or t.leased_until <= now())
+    )
+$$;
+comment on function private.wake_money_worker is
+    'Wakes the worker when a task is due: one that failed, one whose worker died, or one whose first call was lost.';
+insert into private.periodic_tasks (name, command, every) values ('wake_money_worker', 'select private.wake_money_worker()', '10 seconds');
 
 create function private.detach_payment_method() returns trigger
 language plpgsql security definer
@@ -53,7 +75,7 @@ begin
 end
 $$;
 comment on function private.detach_payment_method is
-    'Trigger: a card that its owner forgets is forgotten at Stripe too. Definer, because it runs as the owner of the card.';
+    'Trigger: enqueues the removal of a deleted card at Stripe. Definer, because it runs as the person who deletes the card.';
 create trigger detach_payment_method after delete on public.payment_methods
     for each row execute function private.detach_payment_method();
 
@@ -77,7 +99,7 @@ end
 $$;
 grant execute on function public.store_stripe_event to service_role;
 comment on function public.store_stripe_event is
-    'Keeps an event whose signature was checked, and asks for its application; false when it was kept before. For the function stripe-webhook: service role only. Definer, because no role may write events.';
+    'Stores an event whose signature was verified and enqueues its task; returns false when it was stored before. Service role only. Definer, because no API role may write private.stripe_events.';
 
 create function private.payment_description(p_booking_id uuid) returns text
 language sql stable
@@ -85,7 +107,7 @@ set search_path = ''
 as $$
     select format('%s, %s to %s', b.property_title, b.check_in, b.check_out) from private.bookings b where b.id = p_booking_id
 $$;
-comment on function private.payment_description is 'What guests read of a payment at Stripe. Called by functions of the owner.';
+comment on function private.payment_description is 'Returns the description of a payment that guests see at Stripe.';
 
 create function private.task_message(p_task private.stripe_tasks) returns jsonb
 language sql stable
@@ -122,7 +144,7 @@ as $$
         )
     end
 $$;
-comment on function private.task_message is 'What a worker needs to know for a task. Called by take_stripe_tasks.';
+comment on function private.task_message is 'Returns what a worker needs for a task.';
 
 create function public.take_stripe_tasks(p_limit integer default 20)
 returns table (task_id bigint, lease uuid, kind text, subject text, attempt integer, message jsonb)
@@ -152,7 +174,7 @@ as $$
 $$;
 grant execute on function public.take_stripe_tasks to service_role;
 comment on function public.take_stripe_tasks is
-    'Takes up to p_limit (1 to 100) due tasks for 60 seconds. For the function money-worker: service role only. Definer, because no role may write tasks.';
+    'Takes up to p_limit (1 to 100) due tasks under a lease of 60 seconds. Service role only. Definer, because no API role may write private.stripe_tasks.';
 
 create function public.finish_stripe_task(p_task_id bigint, p_lease uuid, p_outcome text default 'applied') returns boolean
 language plpgsql security definer
@@ -173,7 +195,7 @@ end
 $$;
 grant execute on function public.finish_stripe_task to service_role;
 comment on function public.finish_stripe_task is
-    'Ends a task that was done; false for a worker whose lease went to another. For the function money-worker: service role only. Definer, because no role may write tasks.';
+    'Marks a task as done; returns false when another worker holds its lease. Service role only. Definer, because no API role may write private.stripe_tasks.';
 
 create function public.fail_stripe_task(p_task_id bigint, p_lease uuid, p_error text, p_is_final boolean default false) returns boolean
 language plpgsql security definer
@@ -183,7 +205,7 @@ begin
     update private.stripe_tasks t
     set
         lease = null, leased_until = null, last_error = left(p_error, 1000),
-        -- 2 s, 4 s, 8 s, ... up to an hour, and a part by chance so that many do not come back at once
+        -- 2 s, 4 s, 8 s, ... up to an hour, and a random part so that tasks do not all return at once
         run_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ t.attempts) * (1 + random() / 4),
         dead_at = case
             when p_is_final or t.attempts >= (select s.value::integer from private.settings s where s.name = 'money_task_attempts')
@@ -195,19 +217,19 @@ end
 $$;
 grant execute on function public.fail_stripe_task to service_role;
 comment on function public.fail_stripe_task is
-    'Puts a task back with a growing pause, or lays it aside as dead after ten attempts, or at once when p_is_final. For the function money-worker: service role only. Definer, because no role may write tasks.';
+    'Schedules the next attempt of a failed task after a growing pause, or gives it up after too many attempts or when p_is_final. Service role only. Definer, because no API role may write private.stripe_tasks.';
 
 create view public.dead_stripe_tasks with (security_invoker = on) as
 select t.id, t.kind, t.subject, t.attempts, t.dead_at, t.last_error, t.created_at
 from private.stripe_tasks t
 where t.dead_at is not null;
 comment on view public.dead_stripe_tasks is
-    '@graphql({"primary_key_columns": ["id"]}) Tasks with Stripe that were given up, and why. For operators; replay_stripe_task tries one again.';
+    '@graphql({"primary_key_columns": ["id"]}) Stripe tasks that were given up, and why. For operators; replay_stripe_task tries one again.';
 comment on column public.dead_stripe_tasks.kind is 'event, charge, capture, cancel, refund, transfer, reversal or detach.';
-comment on column public.dead_stripe_tasks.subject is 'The id of the event, payment, refund, payout, reversal or card; a charge''s is the payment''s and the number of the try.';
-comment on column public.dead_stripe_tasks.attempts is 'How often it was tried.';
-comment on column public.dead_stripe_tasks.dead_at is 'When it was given up.';
-comment on column public.dead_stripe_tasks.last_error is 'Why, at the last attempt.';
+comment on column public.dead_stripe_tasks.subject is 'Id of the event, payment, refund, payout, reversal or card; of a charge, the payment''s id and the number of the attempt.';
+comment on column public.dead_stripe_tasks.attempts is 'Number of attempts.';
+comment on column public.dead_stripe_tasks.dead_at is 'When the task was given up.';
+comment on column public.dead_stripe_tasks.last_error is 'Error of the last attempt.';
 grant select on public.dead_stripe_tasks to authenticated, service_role;
 
 create function private.replay_stripe_task(p_task_id bigint) returns void
@@ -215,20 +237,18 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    if auth.uid() is not null and not private.is_operator() then
-        raise sqlstate 'PT403' using message = 'This is for operators.', hint = 'Ask one.';
-    end if;
+    perform private.require_operator();
     update private.stripe_tasks t
     set dead_at = null, done_at = null, attempts = 0, run_at = now(), lease = null, leased_until = null
     where t.id = p_task_id;
     if not found then
-        raise sqlstate 'PT404' using message = 'There is no such task.', hint = 'Read dead_stripe_tasks.';
+        perform private.raise_error('stripe_task_not_found');
     end if;
     perform private.wake_worker('money-worker');
 end
 $$;
 grant execute on function private.replay_stripe_task to authenticated, service_role;
-comment on function private.replay_stripe_task is 'Tries a task again. Called by replay_stripe_task. Definer, because no role may write tasks; asks whether the caller is an operator.';
+comment on function private.replay_stripe_task is 'See public.replay_stripe_task. Definer, because no API role may write private.stripe_tasks; requires an operator or the service role.';
 
 create function public.replay_stripe_task(p_task_id bigint) returns void
 language sql
@@ -238,4 +258,4 @@ as $$
 $$;
 grant execute on function public.replay_stripe_task to authenticated, service_role;
 comment on function public.replay_stripe_task is
-    'An operator has a task tried again, dead or done; doing it twice does no harm.';
+    'Runs a Stripe task again, whether it was given up or done. For operators; running a task twice does no harm.';

@@ -1,9 +1,9 @@
--- Purpose: when a guest pays what of a booking: all at once, or, of 28 nights and more, a part for each 30 nights.
+-- Purpose: when a guest pays: a stay of up to 27 nights at once, a longer stay in an instalment for each 30 nights.
 -- Touches: private.instalments, amount_due_by, paid_amount; public.payment_schedule.
--- Watch: parts are computed from what the booking costs now and never stored, so an alteration needs no new plan.
+-- Watch: instalments are computed from the present price and never stored, so an alteration needs no new plan.
 
 insert into private.settings (name, value, description) values
-    ('instalment_lead', '3 days', 'How long before its 30 nights begin a further part of a long stay is charged.');
+    ('instalment_lead', '3 days', 'How long before its 30 nights begin a further instalment of a long stay is charged.');
 
 create function private.instalments(p_guest_total bigint, p_nights integer, p_check_in_at timestamptz)
 returns table (number integer, due_at timestamptz, amount bigint, total bigint)
@@ -22,7 +22,7 @@ as $$
 $$;
 grant execute on function private.instalments to authenticated, service_role;
 comment on function private.instalments is
-    'The parts that a stay is paid in, in minor units: the first is due when it is booked (due_at is null), total is what is paid by then in all. Called by payment_schedule and functions of the owner. Definer, because it reads a setting.';
+    'Returns the instalments of a stay, in minor units: the first is due at booking (due_at is null), and total sums the instalments so far. Definer, because no API role may read private.settings.';
 
 create function private.amount_due_by(p_booking private.bookings, p_at timestamptz) returns bigint
 language sql stable
@@ -33,7 +33,7 @@ as $$
     where i.due_at is null or i.due_at <= p_at
 $$;
 comment on function private.amount_due_by is
-    'What a guest should have paid of a booking that stands, by p_at, in minor units. Called by functions of the owner.';
+    'Returns what the guest of an active booking should have paid by p_at, in minor units.';
 
 create function private.paid_amount(p_booking_id uuid) returns bigint
 language sql stable
@@ -41,7 +41,7 @@ set search_path = ''
 as $$
     select coalesce(sum(p.captured_amount - p.refunded_amount), 0)::bigint from public.payments p where p.booking_id = p_booking_id
 $$;
-comment on function private.paid_amount is 'What a guest has paid of a booking and not got back, in minor units. Called by functions of the owner.';
+comment on function private.paid_amount is 'Returns what a guest has paid for a booking, less refunds, in minor units.';
 
 create function public.payment_schedule(p_booking_id uuid)
 returns table (number integer, due_at timestamptz, amount bigint, currency text)
@@ -56,4 +56,4 @@ as $$
 $$;
 grant execute on function public.payment_schedule to authenticated, service_role;
 comment on function public.payment_schedule is
-    'When what of a booking is paid, in minor units: due_at is null for what is paid when booking. A stay of 28 nights and more has a part for each 30 nights; the further ones are charged to the card of the first.';
+    'Returns the instalments of a booking, in minor units; due_at is null for the amount that is paid at booking. A stay of 28 nights or more has an instalment for each 30 nights; further instalments are charged to the card of the last payment.';

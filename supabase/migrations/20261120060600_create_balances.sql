@@ -1,9 +1,9 @@
--- Purpose: what a booking means in money, at any moment: what guest, host and platform owe each other by it, and what of the
--- guest's payments is too much.
--- Touches: private.booking_shares, reconcile_booking_money; triggers on private.bookings and public.cancellations; booking_transitions.
--- Watch: nothing here is told what changed. It compares what should stand with what stands, and posts and refunds the
--- difference, so it may be called at any time and any number of times. It runs at the commit of whatever changed a booking, under
--- the booking's lock. A refund is exactly cancellations.refund_amount because that is what the booking then costs less.
+-- Purpose: keeps the money of a booking right: what guest, host and platform owe each other, and refunds of excess payments.
+-- Touches: private.booking_shares, refund_surplus, end_payments, reconcile_booking_money; triggers on private.bookings and
+-- public.cancellations.
+-- Watch: it compares the present state with the ledger and posts and refunds the difference, so it may run at any time and any
+-- number of times. It runs at the commit of a changed booking, under the booking's lock. A cancellation lowers the price by
+-- cancellations.refund_amount, so a guest who paid in full is refunded exactly that.
 
 create function private.booking_shares(
     p_booking_id uuid, out guest bigint, out host bigint, out tax bigint, out platform bigint
@@ -44,7 +44,7 @@ begin
 end
 $$;
 comment on function private.booking_shares is
-    'What the guest owes by a booking as it stands, and to whom that goes, in minor units. What a host pays for cancelling is the platform''s. Called by functions of the owner.';
+    'Returns what the guest owes for a booking as it stands, and the shares of host, tax and platform in it, in minor units. A host''s cancellation fee belongs to the platform.';
 
 create function private.refund_surplus(p_booking private.bookings, p_due bigint) returns void
 language plpgsql
@@ -86,7 +86,7 @@ begin
 end
 $$;
 comment on function private.refund_surplus is
-    'Asks for refunds of what was paid above p_due, of the newest payment first; what a dispute took or may take counts as gone, and what failed to go back waits for an operator. Called by reconcile_booking_money.';
+    'Refunds what was paid above p_due, from the newest payment first. Disputed amounts count as not paid, and failed refunds wait for an operator.';
 
 create function private.end_payments(p_booking private.bookings) returns void
 language plpgsql
@@ -115,7 +115,7 @@ begin
 end
 $$;
 comment on function private.end_payments is
-    'Asks for the capture of what was authorised when the host has accepted, and for the end of payments of a booking that has ended, or of which nothing is due any more. Called by reconcile_booking_money.';
+    'Captures an authorised payment when the host has accepted, and cancels open payments when the booking has ended or nothing is due any more.';
 
 create function private.reconcile_booking_money(p_booking_id uuid) returns void
 language plpgsql security definer
@@ -162,7 +162,7 @@ begin
 end
 $$;
 comment on function private.reconcile_booking_money is
-    'Makes ledger, refunds and payments of a booking what they should be as it stands. Called at the commit of whatever changes a booking, and when Stripe says something. Definer, because no role may write these.';
+    'Brings ledger, refunds, payments and planned charge of a booking in line with its present state. Definer, because no API role may write them.';
 
 create function private.reconcile_changed_booking_money() returns trigger
 language plpgsql security definer
@@ -174,7 +174,7 @@ begin
 end
 $$;
 comment on function private.reconcile_changed_booking_money is
-    'Trigger at commit: balances the booking, with its lines and cancellation in place. Definer, because clients'' changes end here.';
+    'Trigger at commit, when lines and cancellation are written: reconciles the money of a changed booking. Definer, because clients cause the change.';
 
 create constraint trigger _100_reconcile_booking_money after update on private.bookings
     deferrable initially deferred for each row

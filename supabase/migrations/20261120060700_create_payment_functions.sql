@@ -1,7 +1,14 @@
--- Purpose: paying, and applying what Stripe says about payments and refunds: what the Edge Functions call.
--- Touches: public.begin_payment, attach_payment, save_customer, apply_payment_intent, apply_refund, fail_refund.
--- Watch: each takes what an object of Stripe is now, not what an event said it was, so order and repetition do not matter. A
--- payment that was captured or cancelled stays so. Lock order as everywhere: property, booking, then its payments.
+-- Purpose: the functions that the Edge Functions call to begin payments and to apply PaymentIntents and refunds of Stripe.
+-- Touches: public.begin_payment, save_customer, attach_payment, apply_payment_intent, apply_refund, fail_refund;
+-- private.end_stale_authorizations.
+-- Watch: each takes the present state of an object at Stripe, not the state in an event, so order and repetition do not matter. A
+-- payment that was captured or cancelled stays so. Lock order: property, booking, then its payments.
+
+insert into private.errors (code, status, message, hint) values
+    ('payment_method_not_found', 404, 'You have no such card.', 'Send an id of payment_methods, or none.'),
+    ('nothing_due', 409, 'There is nothing to pay for this booking.', 'Read the booking again. If it has expired, book again.'),
+    ('payment_intent_differs', 409, 'This payment already has another PaymentIntent.', 'Read the payment again.'),
+    ('payment_amount_differs', 409, 'Stripe reports {stripe_amount} {stripe_currency} for a payment of {amount} {currency}.', 'Compare the payment with its PaymentIntent at Stripe.');
 
 create function private.guest_due(p_booking private.bookings, p_at timestamptz) returns bigint
 language sql stable
@@ -13,7 +20,7 @@ as $$
         end - private.paid_amount(p_booking.id)
 $$;
 comment on function private.guest_due is
-    'What a guest has to pay at p_at, in minor units; zero or less when nothing. Called by functions of the owner.';
+    'Returns what a guest has to pay at p_at, in minor units; zero or less when nothing is due.';
 
 create function private.open_payment(p_booking private.bookings, p_due bigint) returns public.payments
 language plpgsql
@@ -26,7 +33,7 @@ begin
     from public.payments p
     where p.booking_id = p_booking.id and p.status in ('requires_payment', 'processing', 'authorized')
     for update;
-    -- an alteration made it dearer or cheaper before it was paid
+    -- an alteration changed the price before it was paid
     if v_payment.id is not null and v_payment.amount <> p_due and v_payment.status = 'requires_payment' then
         update public.payments p set status = 'cancelled' where p.id = v_payment.id;
         perform private.enqueue_stripe_task('cancel', v_payment.id::text);
@@ -49,7 +56,7 @@ begin
 end
 $$;
 comment on function private.open_payment is
-    'The open payment of a booking, made when there is none of p_due. Called by begin_payment and charge_balances, which hold the booking''s lock.';
+    'Returns the open payment of a booking, and creates one over p_due when there is none. The caller holds the booking''s lock.';
 
 create function public.begin_payment(p_actor uuid, p_booking_id uuid, p_payment_method_id uuid default null) returns jsonb
 language plpgsql security definer
@@ -62,14 +69,14 @@ declare
     v_due bigint;
 begin
     if not exists (select from private.bookings b where b.id = p_booking_id and b.guest_id = p_actor) then
-        raise sqlstate 'PT404' using message = 'There is no such booking among yours.', hint = 'Check booking_id.';
+        perform private.raise_error('booking_not_found');
     end if;
     if p_payment_method_id is not null then
         select m.stripe_payment_method_id into v_method
         from public.payment_methods m
         where m.id = p_payment_method_id and m.profile_id = p_actor;
         if not found then
-            raise sqlstate 'PT404' using message = 'There is no such card among yours.', hint = 'Read payment_methods.';
+            perform private.raise_error('payment_method_not_found');
         end if;
     end if;
     v_booking := private.lock_booking(p_booking_id, now());
@@ -78,10 +85,7 @@ begin
         perform private.change_booking_status(p_booking_id, 'confirm', null, now());
         return jsonb_build_object('booking_status', 'confirmed', 'amount', 0, 'currency', v_booking.currency);
     elsif v_due <= 0 then
-        raise sqlstate 'PT409' using
-            message = 'There is nothing to pay for this booking.',
-            detail = jsonb_build_array(jsonb_build_object('code', 'nothing_due', 'status', v_booking.status))::text,
-            hint = case v_booking.status when 'expired' then 'The hold has ended. Book again.' else 'Read the booking again.' end;
+        perform private.raise_error('nothing_due', jsonb_build_object('status', v_booking.status));
     end if;
     v_payment := private.open_payment(v_booking, v_due);
     return jsonb_build_object(
@@ -95,7 +99,7 @@ end
 $$;
 grant execute on function public.begin_payment to service_role;
 comment on function public.begin_payment is
-    'The open payment of a booking of p_actor''s, made when there is none, with the amount that the booking says, and the card to take when they name one of theirs. 404 for another''s booking or card, 409 when nothing is due. For the function payments: service role only. Definer, because no role may write payments.';
+    'Returns the open payment of a booking of the guest p_actor, created when there is none, and the card p_payment_method_id. Service role only. Definer, because no API role may write payments.';
 
 create function public.save_customer(p_actor uuid, p_customer_id text) returns text
 language sql security definer
@@ -107,7 +111,7 @@ as $$
 $$;
 grant execute on function public.save_customer to service_role;
 comment on function public.save_customer is
-    'Keeps whom Stripe knows a guest as, and answers with who counts: the first. For the function payments: service role only. Definer, because no role may write customers.';
+    'Stores the Stripe customer of a guest and returns the one that is valid: the first that was stored. Service role only. Definer, because no API role may write private.stripe_customers.';
 
 create function public.attach_payment(p_payment_id uuid, p_payment_intent_id text) returns void
 language plpgsql security definer
@@ -120,15 +124,15 @@ begin
     update public.payments p set stripe_payment_intent_id = p_payment_intent_id
     where p.id = p_payment_id and coalesce(p.stripe_payment_intent_id, p_payment_intent_id) = p_payment_intent_id;
     if not found then
-        raise sqlstate 'PT409' using message = 'This payment has another PaymentIntent.', hint = 'Read it again.';
+        perform private.raise_error('payment_intent_differs');
     end if;
-    -- the booking may have ended while Stripe was asked
+    -- the booking may have ended during the call to Stripe
     perform private.reconcile_booking_money(v_booking);
 end
 $$;
 grant execute on function public.attach_payment to service_role;
 comment on function public.attach_payment is
-    'Says which PaymentIntent a payment is at Stripe. For the function payments: service role only. Definer, because no role may write payments.';
+    'Stores the PaymentIntent of a payment. Service role only. Definer, because no API role may write payments.';
 
 create function private.confirm_paid_booking(p_booking private.bookings) returns void
 language plpgsql
@@ -139,16 +143,16 @@ begin
         perform private.change_booking_status(p_booking.id, 'confirm', null, now());
     elsif p_booking.status = 'expired' and now() < p_booking.check_in_at then
         begin
-            perform private.change_booking_status(p_booking.id, 'confirm', 'The payment came when the hold had ended; the nights were still free.', now());
+            perform private.change_booking_status(p_booking.id, 'confirm', 'The payment arrived after the hold had expired; the nights were still free.', now());
         exception when sqlstate 'PT409' or exclusion_violation then
-            -- the nights are somebody else's: reconcile_booking_money sends the money back
+            -- the nights are taken: reconcile_booking_money refunds the payment
             null;
         end;
     end if;
 end
 $$;
 comment on function private.confirm_paid_booking is
-    'Confirms a booking that was paid in time, or late when its nights are still free. Called by apply_payment_intent.';
+    'Confirms a paid booking; one whose hold has expired only when its nights are still free.';
 
 create function private.keep_payment_method(p_guest_id uuid, p_method jsonb) returns uuid
 language plpgsql
@@ -166,7 +170,7 @@ begin
 end
 $$;
 comment on function private.keep_payment_method is
-    'Keeps the card that a guest has paid with, {id, brand, last4, is_reusable}, and answers which one it is; null when it is not kept. Called by apply_payment_intent.';
+    'Saves the card of a payment, {id, brand, last4, is_reusable}, and returns its id; null when the card cannot be used again.';
 
 create function public.apply_payment_intent(p_intent jsonb) returns text
 language plpgsql security definer
@@ -194,9 +198,10 @@ begin
     v_booking := private.lock_booking(v_payment.booking_id, now());
     select p.* into v_payment from public.payments p where p.id = v_payment.id for update;
     if upper(p_intent ->> 'currency') <> v_payment.currency or (p_intent ->> 'amount')::bigint <> v_payment.amount then
-        raise exception using
-            errcode = 'check_violation', message = 'Amount or currency at Stripe are not those of the payment.',
-            detail = format('%s %s, not %s %s', p_intent ->> 'amount', p_intent ->> 'currency', v_payment.amount, v_payment.currency);
+        perform private.raise_error('payment_amount_differs', jsonb_build_object(
+            'payment_id', v_payment.id, 'amount', v_payment.amount, 'currency', v_payment.currency,
+            'stripe_amount', p_intent -> 'amount', 'stripe_currency', upper(p_intent ->> 'currency')
+        ));
     end if;
 
     if v_status = 'captured' and v_payment.status <> 'captured' then
@@ -232,7 +237,7 @@ end
 $$;
 grant execute on function public.apply_payment_intent to service_role;
 comment on function public.apply_payment_intent is
-    'Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.';
+    'Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method}, to its payment and booking. Service role only. Definer, because no API role may write payments.';
 
 create function public.apply_refund(p_refund jsonb) returns text
 language plpgsql security definer
@@ -256,7 +261,7 @@ begin
         and (r.stripe_refund_id = p_refund ->> 'id' or r.stripe_refund_id is null and r.id::text = p_refund ->> 'refund_id')
     for update;
     if v_refund.id is null then
-        -- somebody refunded in Stripe's dashboard
+        -- a refund that was made in Stripe's dashboard
         insert into public.refunds (payment_id, booking_id, reason, currency, amount, stripe_refund_id)
         values (
             v_payment.id, v_payment.booking_id, 'alteration', v_payment.currency, (p_refund ->> 'amount')::bigint, p_refund ->> 'id'
@@ -265,7 +270,7 @@ begin
         update public.payments p set refunded_amount = p.refunded_amount + v_refund.amount where p.id = v_payment.id;
     end if;
     if p_refund ->> 'status' in ('succeeded', 'pending', 'requires_action') then
-        -- one that waits for the guest or the bank has moved nothing yet
+        -- no money has moved while the refund waits for the guest or the bank
         if p_refund #>> '{settlement,id}' is not null then
             perform private.post_transaction(
                 v_key, 'refund', 'Refund', to_timestamp((p_refund ->> 'created')::bigint),
@@ -280,7 +285,7 @@ begin
     elsif v_refund.status <> 'failed' then
         if exists (select from private.ledger_transactions t where t.key = v_key) then
             perform private.post_transaction(
-                'refund_failed:' || (p_refund ->> 'id'), 'refund_failed', 'Refund that came back', now(),
+                'refund_failed:' || (p_refund ->> 'id'), 'refund_failed', 'Failed refund', now(),
                 private.settlement_postings(v_payment.booking_id, v_payment.currency, v_refund.amount, p_refund -> 'failure_settlement')
                     || row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, -v_refund.amount)::private.posting,
                 p_refund #>> '{failure_settlement,id}'
@@ -297,7 +302,7 @@ end
 $$;
 grant execute on function public.apply_refund to service_role;
 comment on function public.apply_refund is
-    'Takes over what a refund is at Stripe now, {id, refund_id, payment_intent, status, amount, created, settlement, failure_settlement, failure_reason}. For the function money-worker: service role only. Definer, because no role may write refunds.';
+    'Applies the present state of a refund, {id, refund_id, payment_intent, status, amount, created, settlement, failure_settlement, failure_reason}. Service role only. Definer, because no API role may write refunds.';
 
 create function public.fail_refund(p_refund_id uuid, p_error text) returns void
 language plpgsql security definer
@@ -315,7 +320,7 @@ end
 $$;
 grant execute on function public.fail_refund to service_role;
 comment on function public.fail_refund is
-    'Says that Stripe will not make a refund, and why: an operator decides. For the function money-worker: service role only. Definer, because no role may write refunds.';
+    'Marks a refund that Stripe refused as failed, for an operator to decide. Service role only. Definer, because no API role may write refunds.';
 
 create function private.end_stale_authorizations(p_now timestamptz) returns void
 language plpgsql
@@ -328,10 +333,11 @@ begin
         select p.* from public.payments p where p.status = 'authorized' and p.capture_before < p_now + interval '1 hour'
     loop
         if (private.lock_booking(v_payment.booking_id, p_now)).status = 'requested' then
-            perform private.change_booking_status(v_payment.booking_id, 'withdraw', 'The card''s authorisation ended before the host answered.', p_now);
+            perform private.change_booking_status(v_payment.booking_id, 'withdraw', 'The card authorisation was about to expire before the host answered.', p_now);
         end if;
     end loop;
 end
 $$;
 comment on function private.end_stale_authorizations is
-    'Ends requests whose card authorisation ends within the hour, while it can still be given back. Called by move_money.';
+    'Withdraws requests whose card authorisation expires within the hour, while it can still be cancelled.';
+insert into private.periodic_tasks (name, command, every) values ('end_stale_authorizations', 'select private.end_stale_authorizations(now())', '10 seconds');

@@ -1,8 +1,8 @@
--- Purpose: charging guests who are not there: further parts of long stays, what an alteration made dearer, what is owed after cancelling.
--- Touches: private.planned_charges, plan_charge, charge_balances; public.fail_charge.
--- Watch: only the card that the booking was paid with is charged, and nothing while or after the guest's bank took money back. What
--- the bank refuses is tried again on the next days and then left to the guest, who pays it as any payment; the host is paid in
--- proportion meanwhile.
+-- Purpose: charges a guest's saved card later: further instalments, the extra price of an alteration, what is due after a cancellation.
+-- Touches: private.planned_charges, plan_charge, charge_balance, charge_balances; public.fail_charge.
+-- Watch: only a card that the booking was paid with is charged, and never once the guest's bank has disputed a payment. A declined
+-- charge is tried again after charge_pause, charge_tries times in all; then the guest has to pay it. Until then the host is paid in
+-- proportion.
 
 create table private.planned_charges (
     booking_id uuid constraint planned_charges_pkey primary key
@@ -11,15 +11,15 @@ create table private.planned_charges (
     due_at timestamptz not null,
     tries integer not null default 0
 );
-comment on table private.planned_charges is 'The next charge of each booking that is not wholly paid. Follows the booking: plan_charge writes it anew at every change.';
-comment on column private.planned_charges.total is 'What will have been paid in all after it, in minor units.';
-comment on column private.planned_charges.due_at is 'When it is tried next; infinity when it is left to the guest.';
+comment on table private.planned_charges is 'The next charge of each booking that is not paid in full. plan_charge updates it at every change of the booking.';
+comment on column private.planned_charges.total is 'What the guest will have paid in all after this charge, in minor units.';
+comment on column private.planned_charges.due_at is 'When the charge is tried next; infinity when the guest has to pay it.';
 create index planned_charges_due_at_idx on private.planned_charges (due_at);
 alter table private.planned_charges enable row level security;
 
 insert into private.settings (name, value, description) values
-    ('charge_tries', '3', 'How often a card is charged for a balance before that is left to the guest.'),
-    ('charge_pause', '24 hours', 'How long after a card refused a balance it is tried again.');
+    ('charge_tries', '3', 'How often a card is charged for a balance before the guest has to pay it.'),
+    ('charge_pause', '24 hours', 'How long after a declined charge it is tried again.');
 
 create function private.plan_charge(p_booking private.bookings, p_share bigint) returns void
 language plpgsql
@@ -49,13 +49,13 @@ begin
     else
         insert into private.planned_charges as c (booking_id, total, due_at) values (p_booking.id, v_total, v_due_at)
         on conflict (booking_id) do update set total = excluded.total, due_at = excluded.due_at, tries = 0
-        -- what was tried keeps its pause
+        -- a charge that was tried keeps its pause
         where c.total <> excluded.total or c.tries = 0;
     end if;
 end
 $$;
 comment on function private.plan_charge is
-    'Writes down when a booking''s card is charged next; p_share is what the guest owes by it as it stands. Called by reconcile_booking_money.';
+    'Plans the next charge of a booking''s card, or deletes the plan; p_share is what the guest owes for the booking as it stands.';
 
 create function private.charge_balance(p_booking_id uuid, p_now timestamptz) returns void
 language plpgsql
@@ -98,7 +98,7 @@ begin
 end
 $$;
 comment on function private.charge_balance is
-    'Asks for the charge of what a guest owes at p_now, to the card that the booking was last paid with. Called by charge_balances.';
+    'Enqueues the charge of what a guest owes at p_now to the card of the booking''s last payment. Without a card the guest has to pay.';
 
 create function private.charge_balances(p_now timestamptz) returns integer
 language plpgsql
@@ -116,7 +116,7 @@ begin
         order by c.due_at, c.booking_id
         limit 100
     loop
-        -- a booking that somebody is at work on waits for the next run
+        -- a property that is locked waits for the next run
         perform from public.properties p where p.id = v_due.property_id for no key update skip locked;
         continue when not found;
         begin
@@ -129,7 +129,8 @@ begin
     return v_count;
 end
 $$;
-comment on function private.charge_balances is 'Sets going the charges that are due at p_now and says how many. Called by move_money.';
+comment on function private.charge_balances is 'Enqueues the charges that are due at p_now, each booking in a subtransaction of its own, and returns their number.';
+insert into private.periodic_tasks (name, command, every) values ('charge_balances', 'select private.charge_balances(now())', '10 seconds');
 
 create function public.fail_charge(p_payment_id uuid, p_error text) returns void
 language sql security definer
@@ -139,4 +140,4 @@ as $$
 $$;
 grant execute on function public.fail_charge to service_role;
 comment on function public.fail_charge is
-    'Says that Stripe will not charge a card for a balance, and why. For the function money-worker: service role only. Definer, because no role may write payments.';
+    'Stores why Stripe did not charge a card for a balance. Service role only. Definer, because no API role may write payments.';

@@ -1,13 +1,11 @@
--- Purpose: what hosts get, when, and what keeps it back: connected accounts, payouts, reversals, holds, disputes.
--- Touches: public.payout_accounts, payouts, payout_holds, disputes; private.payout_reversals; public functions for the workers;
--- private.move_money, reconcile_booking_money's part for hosts.
--- Watch: nothing is paid that was not paid in, that a hold or an open dispute keeps, or before its time. What is due is the
--- ledger's word: the host's share by agreement, less what was transferred. A host who owes of one booking pays it from the next
--- (offset) before anything is transferred; so a negative balance is carried without being stored.
+-- Purpose: the tables of payouts to hosts: connected accounts, payouts, reversals, holds, disputes.
+-- Touches: public.payout_accounts, payouts, disputes, payout_holds; private.payout_reversals.
+-- Watch: the ledger decides what is due: the host's share by agreement, less what was transferred. Nothing is paid out before the
+-- guest has paid it, before its time, or while a hold or a dispute is open. Operators write holds; functions write the rest.
 
 insert into private.settings (name, value, description) values
-    ('payout_delay', '24 hours', 'How long after check-in a host is paid; stays of 28 nights and more in parts of 30 nights.'),
-    ('new_host_hold', '30 days', 'How long after the confirmation of their first booking new hosts are not paid.');
+    ('payout_delay', '24 hours', 'How long after check-in a host is paid; a stay of 28 nights or more is paid in parts of 30 nights.'),
+    ('new_host_hold', '30 days', 'How long after the confirmation of their first booking new hosts are not paid out.');
 
 create table public.payout_accounts (
     profile_id uuid constraint payout_accounts_pkey primary key
@@ -20,15 +18,15 @@ create table public.payout_accounts (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
-comment on table public.payout_accounts is 'A host''s connected account at Stripe. Made by the Edge Function connect.';
-comment on column public.payout_accounts.details_submitted is 'The host has been through onboarding.';
-comment on column public.payout_accounts.payouts_enabled is 'Money can be sent there.';
-comment on column public.payout_accounts.requirements is 'What Stripe still wants to know.';
-comment on column public.payout_accounts.currency is 'In which the account is paid.';
+comment on table public.payout_accounts is 'The connected account of each host at Stripe. The Edge Function connect creates it.';
+comment on column public.payout_accounts.details_submitted is 'True when the host has completed onboarding at Stripe.';
+comment on column public.payout_accounts.payouts_enabled is 'True when Stripe can pay out to the host.';
+comment on column public.payout_accounts.requirements is 'What Stripe still requires from the host, in Stripe''s words.';
+comment on column public.payout_accounts.currency is 'Currency of the account.';
 create index payout_accounts_currency_idx on public.payout_accounts (currency);
 
 create type public.payout_status as enum ('pending', 'paid', 'cancelled', 'failed');
-comment on type public.payout_status is 'pending: on its way to Stripe. cancelled: it was no longer due when its turn came.';
+comment on type public.payout_status is 'pending: not yet transferred at Stripe. paid: transferred. cancelled: no longer due before the transfer. failed: Stripe refused the transfer.';
 
 create table public.payouts (
     id uuid default gen_random_uuid() constraint payouts_pkey primary key,
@@ -47,15 +45,15 @@ create table public.payouts (
     updated_at timestamptz not null default now(),
     constraint payouts_reverse_no_more_than_paid check (reversed_amount between 0 and amount)
 );
-comment on table public.payouts is 'What was sent to hosts for a booking; amounts in minor units.';
-comment on column public.payouts.status is 'Where it stands.';
-comment on column public.payouts.currency is 'The booking''s.';
-comment on column public.payouts.amount is 'What was sent, or is on its way.';
-comment on column public.payouts.sent_currency is 'In which it is sent; another than the booking''s at the rate that its quote fixed.';
-comment on column public.payouts.sent_amount is 'The amount in that currency.';
-comment on column public.payouts.reversed_amount is 'What was taken back, or is being.';
-comment on column public.payouts.asked_at is 'When Stripe was first asked for it; from then on it is not called off.';
-comment on column public.payouts.last_error is 'Why it failed, in Stripe''s words.';
+comment on table public.payouts is 'Payouts to hosts, each for one booking; amounts in minor units.';
+comment on column public.payouts.status is 'Status, as last reported by Stripe.';
+comment on column public.payouts.currency is 'Currency of the booking.';
+comment on column public.payouts.amount is 'Amount in the currency of the booking.';
+comment on column public.payouts.sent_currency is 'Currency of the transfer. When it is not the booking''s, the rate is that of the quote.';
+comment on column public.payouts.sent_amount is 'Amount in sent_currency.';
+comment on column public.payouts.reversed_amount is 'Amount of reversals that are done or pending, in the currency of the booking.';
+comment on column public.payouts.asked_at is 'When the transfer was first requested from Stripe; from then on the payout cannot be cancelled.';
+comment on column public.payouts.last_error is 'Why the transfer failed, in Stripe''s words.';
 
 create unique index payouts_pending_idx on public.payouts (booking_id) where status = 'pending';
 create index payouts_booking_id_idx on public.payouts (booking_id);
@@ -72,7 +70,7 @@ create table private.payout_reversals (
     stripe_reversal_id text constraint payout_reversals_are_unique unique,
     created_at timestamptz not null default now()
 );
-comment on table private.payout_reversals is 'What is taken back of a payout because less is due. A failed one is carried as the host''s debt.';
+comment on table private.payout_reversals is 'Amounts of payouts that are taken back because less is due. A failed reversal leaves a debt of the host.';
 create index payout_reversals_payout_id_idx on private.payout_reversals (payout_id);
 
 create table public.disputes (
@@ -87,12 +85,12 @@ create table public.disputes (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
-comment on table public.disputes is 'Payments that a guest''s bank took back. While one is open the booking is not paid out.';
-comment on column public.disputes.status is 'As Stripe has it: needs_response, under_review, won, lost and others.';
-comment on column public.disputes.reason is 'As Stripe has it.';
-comment on column public.disputes.currency is 'The payment''s.';
-comment on column public.disputes.amount is 'In minor units.';
-comment on column public.disputes.evidence is 'What the booking says for the host: agreement, policy, house rules, history.';
+comment on table public.disputes is 'Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out.';
+comment on column public.disputes.status is 'Status at Stripe: needs_response, under_review, won, lost and others.';
+comment on column public.disputes.reason is 'Reason at Stripe, such as fraudulent.';
+comment on column public.disputes.currency is 'Currency of the payment.';
+comment on column public.disputes.amount is 'Disputed amount in minor units.';
+comment on column public.disputes.evidence is 'Evidence for the host: booking, line items, cancellation, house rules and history.';
 create index disputes_payment_id_idx on public.disputes (payment_id);
 create index disputes_booking_id_idx on public.disputes (booking_id);
 create index disputes_currency_idx on public.disputes (currency);
@@ -105,10 +103,10 @@ create table public.payout_holds (
     released_at timestamptz,
     created_at timestamptz not null default now()
 );
-comment on table public.payout_holds is 'Bookings that an operator keeps from being paid out.';
-comment on column public.payout_holds.reason is 'Why.';
-comment on column public.payout_holds.held_by is 'The operator.';
-comment on column public.payout_holds.released_at is 'When it ended; null while it holds.';
+comment on table public.payout_holds is 'Bookings whose payout an operator holds back.';
+comment on column public.payout_holds.reason is 'Why the payout is held.';
+comment on column public.payout_holds.held_by is 'The operator who holds the payout.';
+comment on column public.payout_holds.released_at is 'When the hold ended; null while it is open.';
 create index payout_holds_booking_id_idx on public.payout_holds (booking_id);
 create index payout_holds_held_by_idx on public.payout_holds (held_by);
 
@@ -130,11 +128,12 @@ create policy "Hosts can read their account, operators any" on public.payout_acc
 create policy "Hosts can read their payouts, operators any" on public.payouts for select to authenticated
     using (host_id = (select auth.uid()) or (select private.is_operator()));
 create policy "Operators can read disputes" on public.disputes for select to authenticated using ((select private.is_operator()));
-create policy "Operators can read holds" on public.payout_holds for select to authenticated using ((select private.is_operator()));
+create policy "Operators can read payout holds" on public.payout_holds for select to authenticated using ((select private.is_operator()));
 create policy "Operators can hold payouts" on public.payout_holds for insert to authenticated
     with check ((select private.is_operator()));
 create policy "Operators can release payouts" on public.payout_holds for update to authenticated
     using ((select private.is_operator())) with check ((select private.is_operator()));
+select private.install_row_checks('public.payout_holds');
 
 create trigger _800_set_updated_at before update on public.payout_accounts for each row execute function private.set_updated_at();
 create trigger _800_set_updated_at before update on public.payouts for each row execute function private.set_updated_at();

@@ -1,5 +1,7 @@
--- Purpose: what a host is due, when it is sent, and what is taken back.
--- Touches: private.release_payouts.
+-- Purpose: what a host is due and when it is paid out; reversals of excess payouts; offsets against debts of other bookings.
+-- Touches: private.payable_amount, payout_due, reverse_excess_payouts, release_payouts; a trigger on private.ledger_transactions.
+-- Watch: a host who owes money for one booking pays it from the next payout (kind offset) before anything is transferred. The debt
+-- is the balance of the booking's host_payable account; it is stored nowhere else.
 
 create function private.payout_rate_of(p_host_id uuid, p_currency text, p_quote_id uuid, out payout_currency text, out payout_rate numeric)
 language sql stable
@@ -35,7 +37,7 @@ begin
     );
 end
 $$;
-comment on function private.host_share is 'What a host is to get of a booking in all, in minor units; below zero for a debt. Called by functions of the owner.';
+comment on function private.host_share is 'Returns what a host earns from a booking in all, in minor units; below zero for a debt.';
 
 create function private.paid_fraction(p_booking private.bookings) returns numeric
 language sql stable
@@ -48,7 +50,7 @@ as $$
     from private.booking_shares(p_booking.id) s
 $$;
 comment on function private.paid_fraction is
-    'Which part of what a guest owes by a booking in all is paid, 0 to 1. Called by released_share.';
+    'Returns which part of what the guest owes for a booking is paid, from 0 to 1.';
 
 create function private.released_share(p_booking private.bookings, p_now timestamptz) returns numeric
 language sql stable
@@ -72,7 +74,7 @@ as $$
     end
 $$;
 comment on function private.released_share is
-    'Which part of a host''s share of a booking may be paid out at p_now, 0 to 1. Called by payable_amount.';
+    'Returns which part of the host''s share of a booking may be paid out at p_now, from 0 to 1.';
 
 create function private.payable_amount(p_booking private.bookings, p_released numeric) returns bigint
 language sql stable
@@ -80,7 +82,7 @@ set search_path = ''
 as $$
     select
         floor(private.host_share(p_booking.id) * p_released)::bigint
-        -- what left the account by other ways than agreement: transfers, reversals, offsets
+        -- what changed the account by other ways than agreement: transfers, reversals, offsets
         - (
             private.host_share(p_booking.id)
             + private.ledger_balance('host_payable', p_booking.host_id, p_booking.currency, p_booking.id)
@@ -92,7 +94,7 @@ as $$
         ), 0)::bigint
 $$;
 comment on function private.payable_amount is
-    'What may still be paid out of a booking when p_released of the host''s share, 0 to 1, is released; below zero what is too much. Called by payout_due and begin_transfer.';
+    'Returns what may still be paid out for a booking when the part p_released (0 to 1) of the host''s share is released; below zero when too much was paid out.';
 
 create function private.payout_due(p_booking private.bookings, p_now timestamptz) returns bigint
 language sql stable
@@ -100,13 +102,13 @@ set search_path = ''
 as $$
     select case
         when r.in_all < 0 then r.in_all
-        -- what is held back after it was paid is no debt
+        -- money that is held back after it was paid out is no debt
         else greatest(0, private.payable_amount(p_booking, private.released_share(p_booking, p_now)))
     end
     from (select private.payable_amount(p_booking, 1) as in_all) r
 $$;
 comment on function private.payout_due is
-    'What is to be paid out of a booking at p_now; below zero what the host has to give back. Called by functions of the owner.';
+    'Returns what is to be paid out for a booking at p_now; below zero what the host owes.';
 
 create function private.reverse_excess_payouts(p_booking private.bookings) returns void
 language plpgsql
@@ -125,7 +127,7 @@ begin
         select p.* from public.payouts p
         where
             p.booking_id = p_booking.id and p.status = 'paid' and p.amount > p.reversed_amount
-            -- what Stripe refused once is the host's debt, and taken from the next payout
+            -- a reversal that Stripe refused is the host's debt, deducted from the next payout
             and not exists (select from private.payout_reversals r where r.payout_id = p.id and r.status = 'failed')
         order by p.created_at desc
         for update
@@ -135,7 +137,7 @@ begin
         insert into private.payout_reversals (payout_id, amount, sent_amount)
         values (
             v_payout.id, v_part,
-            -- of the running total, so that all of it is exactly what was sent
+            -- differences of running totals, so that all reversals sum to sent_amount exactly
             private.proportion(v_payout.sent_amount, v_payout.reversed_amount + v_part, v_payout.amount)
             - private.proportion(v_payout.sent_amount, v_payout.reversed_amount, v_payout.amount)
         )
@@ -147,7 +149,7 @@ begin
 end
 $$;
 comment on function private.reverse_excess_payouts is
-    'Asks for the reversal of what a host was sent of a booking above their share. Called when a booking is balanced.';
+    'Enqueues reversals of what a host was paid for a booking above the host''s share, from the newest payout first.';
 
 create function private.reverse_excess_payouts_on_posting() returns trigger
 language plpgsql security definer
@@ -164,7 +166,7 @@ begin
 end
 $$;
 comment on function private.reverse_excess_payouts_on_posting is
-    'Trigger at commit: what changed a host''s share may have made a payout too large. Definer, because it follows what clients do.';
+    'Trigger at commit: reverses payouts that exceed the host''s share after a posting. Definer, because clients cause the posting.';
 create constraint trigger _200_reverse_excess_payouts_on_posting after insert on private.ledger_transactions
     deferrable initially deferred for each row when (new.kind in ('agreement', 'dispute_lost', 'correction', 'transfer'))
     execute function private.reverse_excess_payouts_on_posting();
@@ -214,7 +216,7 @@ begin
 end
 $$;
 comment on function private.release_payout is
-    'Sets going what is to be paid out of a booking at p_now, the host''s debts of other bookings taken off first; whether anything is. Called by release_payouts.';
+    'Deducts the host''s debts of other bookings, then enqueues the payout of what is due for a booking at p_now; returns whether there is one.';
 
 create function private.release_payouts(p_now timestamptz) returns integer
 language plpgsql
@@ -236,13 +238,13 @@ begin
                 private.payout_due(b, p_now) > 0
                 or b.status <> 'confirmed' and private.ledger_balance('host_payable', b.host_id, b.currency, b.id) = 0
             )
-            -- what Stripe refused is not asked for again at once
+            -- a transfer that Stripe refused is tried again after an hour
             and not exists (
                 select from public.payouts p where p.booking_id = b.id and p.status = 'failed' and p.updated_at > p_now - interval '1 hour'
             )
         order by b.host_id, b.check_in_at, b.id
     loop
-        -- one payout of a host at a time; a booking that somebody is at work on waits for the next run
+        -- one payout of a host at a time; a property that is locked waits for the next run
         continue when not pg_try_advisory_xact_lock(hashtextextended(v_due.host_id::text, 5));
         perform from public.properties p where p.id = v_due.property_id for no key update skip locked;
         continue when not found;
@@ -250,7 +252,7 @@ begin
             if private.release_payout(v_due.id, p_now) then
                 v_count := v_count + 1;
             end if;
-            -- under the booking's lock, which whoever posts for it has too
+            -- under the booking's lock, which every function that posts for it holds
             delete from private.open_payables o
             where
                 o.booking_id = v_due.id
@@ -263,4 +265,5 @@ begin
 end
 $$;
 comment on function private.release_payouts is
-    'Sets going what is to be paid out at p_now, each booking by itself, and says how many payouts that is. Called by move_money.';
+    'Enqueues the payouts that are due at p_now, each booking in a subtransaction of its own, and returns their number.';
+insert into private.periodic_tasks (name, command, every) values ('release_payouts', 'select private.release_payouts(now())', '10 seconds');

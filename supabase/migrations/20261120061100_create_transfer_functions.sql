@@ -1,5 +1,9 @@
--- Purpose: what the worker reports of transfers, reversals and connected accounts.
--- Touches: public.begin_transfer, apply_transfer.
+-- Purpose: the functions that the Edge Functions call to begin and apply transfers, reversals and connected accounts.
+-- Touches: public.begin_transfer, apply_transfer, fail_transfer, begin_reversal, fail_reversal, save_payout_account, apply_account.
+-- Watch: each takes the present state of an object at Stripe, so order and repetition do not matter.
+
+insert into private.errors (code, status, message, hint) values
+    ('payout_amount_differs', 409, 'Stripe reports {stripe_amount} {stripe_currency} for a payout of {sent_amount} {sent_currency}.', 'Compare the payout with its transfer at Stripe.');
 
 create function public.begin_transfer(p_payout_id uuid) returns jsonb
 language plpgsql security definer
@@ -11,7 +15,7 @@ declare
 begin
     v_booking := private.lock_booking((select p.booking_id from public.payouts p where p.id = p_payout_id), now());
     select p.* into v_payout from public.payouts p where p.id = p_payout_id for update;
-    -- once Stripe may have been asked, the same is asked again until it is known
+    -- once the transfer may have been requested, the same request is repeated until its result is known
     if v_payout.status = 'pending' and v_payout.asked_at is null
         and private.payable_amount(v_booking, private.released_share(v_booking, now())) < 0
     then
@@ -29,7 +33,7 @@ end
 $$;
 grant execute on function public.begin_transfer to service_role;
 comment on function public.begin_transfer is
-    'What a payout is to send where, or that it was cancelled because it is no longer due. For the function money-worker: service role only. Definer, because no role may write payouts.';
+    'Returns the amount and destination of a payout''s transfer, or cancels a payout that is no longer due. Service role only. Definer, because no API role may write payouts.';
 
 create function public.apply_transfer(p_transfer jsonb) returns text
 language plpgsql security definer
@@ -48,7 +52,10 @@ begin
     end if;
     perform private.lock_booking(v_payout.booking_id, now());
     if v_amount <> v_payout.sent_amount or upper(p_transfer ->> 'currency') <> v_payout.sent_currency then
-        raise exception using errcode = 'check_violation', message = 'Amount or currency at Stripe are not those of the payout.';
+        perform private.raise_error('payout_amount_differs', jsonb_build_object(
+            'payout_id', v_payout.id, 'sent_amount', v_payout.sent_amount, 'sent_currency', v_payout.sent_currency,
+            'stripe_amount', v_amount, 'stripe_currency', upper(p_transfer ->> 'currency')
+        ));
     end if;
     perform private.post_transaction(
         'transfer:' || (p_transfer ->> 'id'), 'transfer', 'Payout', to_timestamp((p_transfer ->> 'created')::bigint),
@@ -65,7 +72,7 @@ begin
             private.proportion(v_payout.amount, v_back, v_payout.sent_amount)
         );
         if private.post_transaction(
-            'reversal:' || (v_reversal ->> 'id'), 'reversal', 'Payout taken back', to_timestamp((v_reversal ->> 'created')::bigint),
+            'reversal:' || (v_reversal ->> 'id'), 'reversal', 'Reversal of a payout', to_timestamp((v_reversal ->> 'created')::bigint),
             private.settlement_postings(v_payout.booking_id, v_payout.currency, v_amount, jsonb_build_object(
                 'currency', v_payout.sent_currency, 'amount', v_back, 'fee', 0, 'net', v_back
             )) || row('host_payable', v_payout.host_id, v_payout.currency, v_payout.booking_id, -v_amount)::private.posting,
@@ -74,7 +81,7 @@ begin
             update private.payout_reversals r set status = 'done', stripe_reversal_id = v_reversal ->> 'id'
             where r.id::text = v_reversal ->> 'reversal_id';
             if not found then
-                -- somebody reversed in Stripe's dashboard
+                -- a reversal that was made in Stripe's dashboard
                 update public.payouts p set reversed_amount = p.reversed_amount + v_amount where p.id = v_payout.id;
             end if;
         end if;
@@ -84,7 +91,7 @@ end
 $$;
 grant execute on function public.apply_transfer to service_role;
 comment on function public.apply_transfer is
-    'Takes over what a transfer and its reversals are at Stripe now, {id, payout_id, amount, currency, created, balance_transaction, reversals}. For the function money-worker: service role only. Definer, because no role may write payouts.';
+    'Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, reversals}. Service role only. Definer, because no API role may write payouts.';
 
 create function public.fail_transfer(p_payout_id uuid, p_error text) returns void
 language sql security definer
@@ -94,7 +101,7 @@ as $$
 $$;
 grant execute on function public.fail_transfer to service_role;
 comment on function public.fail_transfer is
-    'Says that Stripe will not make a transfer, and why; what is due is tried by another one. For the function money-worker: service role only. Definer, because no role may write payouts.';
+    'Marks a payout whose transfer Stripe refused as failed; another payout is tried later. Service role only. Definer, because no API role may write payouts.';
 
 create function public.begin_reversal(p_reversal_id uuid) returns jsonb
 language sql security definer
@@ -106,7 +113,7 @@ as $$
     where r.id = p_reversal_id
 $$;
 grant execute on function public.begin_reversal to service_role;
-comment on function public.begin_reversal is 'What is to be taken back of which transfer. For the function money-worker: service role only. Definer, because it reads what no role may.';
+comment on function public.begin_reversal is 'Returns the transfer and amount of a reversal. Service role only. Definer, because no API role may read private.payout_reversals.';
 
 create function public.fail_reversal(p_reversal_id uuid) returns void
 language plpgsql security definer
@@ -121,7 +128,7 @@ end
 $$;
 grant execute on function public.fail_reversal to service_role;
 comment on function public.fail_reversal is
-    'Says that Stripe will not take money back: it is taken from the host''s next payout. For the function money-worker: service role only. Definer, because no role may write reversals.';
+    'Marks a reversal that Stripe refused as failed; the host''s next payout is lower by it. Service role only. Definer, because no API role may write private.payout_reversals.';
 
 create function public.save_payout_account(p_actor uuid, p_account_id text) returns text
 language sql security definer
@@ -133,7 +140,7 @@ as $$
 $$;
 grant execute on function public.save_payout_account to service_role;
 comment on function public.save_payout_account is
-    'Keeps which account at Stripe is a host''s, and answers with the one that counts: the first. For the function connect: service role only. Definer, because no role may write accounts.';
+    'Stores the Stripe account of a host and returns the one that is valid: the first that was stored. Service role only. Definer, because no API role may write payout_accounts.';
 
 create function public.apply_account(p_account jsonb) returns text
 language plpgsql security definer
@@ -151,4 +158,4 @@ end
 $$;
 grant execute on function public.apply_account to service_role;
 comment on function public.apply_account is
-    'Takes over what a connected account is at Stripe now, {id, details_submitted, payouts_enabled, requirements, currency}. For the functions money-worker and connect: service role only. Definer, because no role may write accounts.';
+    'Applies the present state of a connected account, {id, details_submitted, payouts_enabled, requirements, currency}. Service role only. Definer, because no API role may write payout_accounts.';

@@ -1,5 +1,6 @@
--- Purpose: disputes of payments.
--- Touches: public.disputes, apply_dispute.
+-- Purpose: applies disputes of payments: evidence, ledger, and the payout of the booking.
+-- Touches: private.dispute_evidence; public.apply_dispute.
+-- Watch: of a lost dispute the host bears the part that host_total is of guest_total, the platform the rest.
 
 create function private.dispute_evidence(p_booking_id uuid) returns jsonb
 language sql stable
@@ -17,7 +18,7 @@ as $$
     from private.bookings b
     where b.id = p_booking_id
 $$;
-comment on function private.dispute_evidence is 'What a booking says in a dispute. Called by apply_dispute.';
+comment on function private.dispute_evidence is 'Returns the evidence of a booking in a dispute: booking, line items, cancellation, house rules and history.';
 
 create function public.apply_dispute(p_dispute jsonb) returns text
 language plpgsql security definer
@@ -44,7 +45,7 @@ begin
     )
     on conflict (id) do update set status = case when disputes.status in ('won', 'lost') then disputes.status else excluded.status end;
     for v_movement in select m from jsonb_array_elements(p_dispute -> 'movements') m loop
-        -- all of it, in the booking's currency, whatever it was at Stripe
+        -- the whole disputed amount in the booking's currency, whatever the currency at Stripe
         v_moved := sign((v_movement ->> 'amount')::bigint) * v_amount;
         perform private.post_transaction(
             'dispute:' || (v_movement ->> 'id'), case when (v_movement ->> 'amount')::bigint < 0 then 'dispute' else 'dispute_won' end,
@@ -78,4 +79,4 @@ end
 $$;
 grant execute on function public.apply_dispute to service_role;
 comment on function public.apply_dispute is
-    'Takes over what a dispute is at Stripe now, {id, payment_intent, status, reason, amount, movements}, freezes the booking''s payout while it is open and gathers the evidence. For the function money-worker: service role only. Definer, because no role may write disputes.';
+    'Applies the present state of a dispute, {id, payment_intent, status, reason, amount, movements}, and stores the evidence; the booking is not paid out while it is open. Service role only. Definer, because no API role may write disputes.';

@@ -1,6 +1,6 @@
--- Purpose: comparing the ledger with Stripe's own books, line by line.
+-- Purpose: compares the ledger with Stripe's balance transactions, line by line.
 -- Touches: private.reconciliations, reconciliation_differences; public.reconcile_ledger, public.reconciliation_differences.
--- Watch: it lists and changes nothing. Stripe's lines come from its list of balance transactions, not from what was stored.
+-- Watch: it lists differences and corrects nothing. The lines come from Stripe's list of balance transactions, not from stored events.
 
 create table private.reconciliations (
     id bigint generated always as identity constraint reconciliations_pkey primary key,
@@ -9,7 +9,7 @@ create table private.reconciliations (
     differences integer not null,
     run_at timestamptz not null default clock_timestamp()
 );
-comment on table private.reconciliations is 'When the ledger was compared with Stripe, and what came of it.';
+comment on table private.reconciliations is 'Every comparison of the ledger with Stripe, and its result.';
 
 create table private.reconciliation_differences (
     id bigint generated always as identity constraint reconciliation_differences_pkey primary key,
@@ -23,7 +23,7 @@ create table private.reconciliation_differences (
     currency text not null,
     source text
 );
-comment on table private.reconciliation_differences is 'Every balance transaction that is not the same in both books.';
+comment on table private.reconciliation_differences is 'Balance transactions that differ between Stripe and the ledger.';
 create index reconciliation_differences_reconciliation_id_idx on private.reconciliation_differences (reconciliation_id);
 
 alter table private.reconciliations enable row level security;
@@ -33,7 +33,7 @@ grant select (id, reconciliation_id, balance_transaction, problem, stripe_net, l
     on private.reconciliation_differences to authenticated, service_role;
 create policy "Operators can read reconciliations" on private.reconciliations for select to authenticated
     using ((select private.is_operator()));
-create policy "Operators can read differences" on private.reconciliation_differences for select to authenticated
+create policy "Operators can read reconciliation differences" on private.reconciliation_differences for select to authenticated
     using ((select private.is_operator()));
 
 create function public.reconcile_ledger(p_lines jsonb, p_since timestamptz) returns jsonb
@@ -48,7 +48,7 @@ begin
     with stripe as (
         select l ->> 'id' as id, (l ->> 'net')::bigint as net, upper(l ->> 'currency') as currency, l ->> 'source' as source
         from jsonb_array_elements(p_lines) l
-        -- what the platform itself draws from its balance is no business of bookings
+        -- payouts and top-ups of the platform's own balance belong to no booking
         where l ->> 'type' not in ('payout', 'topup')
     ),
     ledger as (
@@ -76,21 +76,21 @@ end
 $$;
 grant execute on function public.reconcile_ledger to service_role;
 comment on function public.reconcile_ledger is
-    'Compares Stripe''s balance transactions since p_since, [{id, net, currency, source, type}], with the ledger and keeps every difference. For the function reconcile: service role only. Definer, because it reads the ledger.';
+    'Compares Stripe''s balance transactions since p_since, [{id, net, currency, source, type}], with the ledger and stores every difference. Service role only. Definer, because no API role may read the whole ledger.';
 
 create view public.reconciliation_differences with (security_invoker = on) as
 select d.id, r.run_at, d.reconciliation_id, d.balance_transaction, d.problem, d.stripe_net, d.ledger_net, d.currency, d.source
 from private.reconciliation_differences d
 join private.reconciliations r on r.id = d.reconciliation_id;
 comment on view public.reconciliation_differences is
-    '@graphql({"primary_key_columns": ["id"]}) What is not the same in Stripe''s books and the ledger. For operators; amounts in minor units.';
-comment on column public.reconciliation_differences.run_at is 'When the books were compared.';
-comment on column public.reconciliation_differences.balance_transaction is 'Stripe''s id of the line.';
+    '@graphql({"primary_key_columns": ["id"]}) Differences between Stripe''s balance transactions and the ledger. For operators; amounts in minor units.';
+comment on column public.reconciliation_differences.run_at is 'When the ledger was compared with Stripe.';
+comment on column public.reconciliation_differences.balance_transaction is 'Stripe''s id of the balance transaction.';
 comment on column public.reconciliation_differences.problem is 'missing_in_ledger, missing_at_stripe or amount_differs.';
-comment on column public.reconciliation_differences.stripe_net is 'What it moved by Stripe''s books; null when it is missing there.';
-comment on column public.reconciliation_differences.ledger_net is 'What it moved by the ledger; null when it is missing there.';
+comment on column public.reconciliation_differences.stripe_net is 'Net amount at Stripe; null when it is missing there.';
+comment on column public.reconciliation_differences.ledger_net is 'Net amount in the ledger; null when it is missing there.';
 comment on column public.reconciliation_differences.currency is 'ISO 4217 code of the amounts.';
-comment on column public.reconciliation_differences.source is 'The charge, refund, transfer or other object that it is about.';
+comment on column public.reconciliation_differences.source is 'Stripe''s id of the charge, refund, transfer or other object; the key of the ledger transaction when the line is missing at Stripe.';
 grant select on public.reconciliation_differences to authenticated, service_role;
 
 insert into private.periodic_tasks (name, command, every) values ('reconcile', $$select private.wake_worker('reconcile')$$, '1 day');

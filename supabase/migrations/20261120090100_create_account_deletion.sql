@@ -1,25 +1,35 @@
--- Purpose: a person leaves.
+-- Purpose: deletes accounts: what prevents it, and what is anonymised or deleted with the account.
+-- Touches: triggers refuse_account_deletion and anonymize_person on auth.users; public.delete_account.
+-- Watch: one function for each subject, called by anonymize_person in written order; a new table with personal data is added there.
+-- Ledger, payments, published reviews and messages stay, under the name "Deleted account".
 
-create function private.account_deletion_blockers_of_stays(p_person uuid) returns table (code text, message text, id uuid)
+insert into private.errors (code, status, message, hint) values
+    ('property_not_archived', 409, 'Your property "{title}" is {status}.', 'Archive it; delete it if it is a draft; ask support if it is suspended.'),
+    ('open_trip', 409, 'Your stay at "{title}" from {check_in} to {check_out} is {status}.', 'Cancel it or wait until it is over; give up an unpaid hold or a request with DELETE on bookings.'),
+    ('open_hosted_stay', 409, 'The stay that you host at "{title}" from {check_in} to {check_out} is {status}.', 'Cancel it or wait until it is over; decline a request.'),
+    ('open_payment', 409, 'Your payment for "{title}" is being processed.', 'Wait until it is complete.'),
+    ('open_refund', 409, 'Your refund for "{title}" is not complete yet.', 'Wait until it is complete.'),
+    ('open_payout', 409, 'Your payout for "{title}" is not complete yet.', 'Complete your payout account, and wait for the payout.'),
+    ('open_debt', 409, 'You owe money for the booking of "{title}".', 'Wait until it is deducted from another payout, or write to support.'),
+    ('open_dispute', 409, 'A payment for "{title}" is disputed at the guest''s bank.', 'Wait until the bank has decided.'),
+    ('open_review_window', 409, 'The stay at "{title}" until {check_out} can be reviewed until {reviewable_until}.', 'Wait until then, or until both sides have written their reviews.');
+
+create function private.account_deletion_blockers_of_stays(p_person uuid) returns setof jsonb
 language sql stable
 set search_path = ''
 as $$
     (
-        select 'hosted_property', format('"%s" is %s. %s', p.title, p.status,
-            case p.status when 'draft' then 'Delete it.' when 'suspended' then 'Ask support.' else 'Archive it.' end), p.id
+        select private.problem('property_not_archived', jsonb_build_object('id', p.id, 'title', p.title, 'status', p.status))
         from public.properties p
         where p.host_id = p_person and p.status <> 'archived'
         order by p.created_at, p.id
     )
     union all
     (
-        select
-            case when b.guest_id = p_person then 'open_trip' else 'hosted_trip' end,
-            format(
-                'The stay at "%s" from %s to %s is %s. %s', b.property_title, b.check_in, b.check_out, replace(b.status::text, '_', ' '),
-                case when b.status = 'confirmed' then 'Cancel it or wait until it is over.' else 'Give it up, or wait until it ends.' end
-            ),
-            b.id
+        select private.problem(
+            case when b.guest_id = p_person then 'open_trip' else 'open_hosted_stay' end,
+            jsonb_build_object('id', b.id, 'title', b.property_title, 'check_in', b.check_in, 'check_out', b.check_out, 'status', b.status)
+        )
         from private.bookings b
         where
             p_person in (b.guest_id, b.host_id)
@@ -27,19 +37,19 @@ as $$
         order by b.check_in, b.id
     )
 $$;
+comment on function private.account_deletion_blockers_of_stays is
+    'Returns the properties and bookings that prevent the deletion of an account.';
 
-comment on function private.account_deletion_blockers_of_stays is 'What of properties and bookings keeps a person from deleting their account. Called by account_deletion_blockers.';
-
-create function private.account_deletion_blockers_of_money(p_person uuid) returns table (code text, message text, id uuid)
+create function private.account_deletion_blockers_of_money(p_person uuid) returns setof jsonb
 language sql stable
 set search_path = ''
 as $$
-    select 'open_payment', format('A payment for "%s" is being processed.', b.property_title), p.id
+    select private.problem('open_payment', jsonb_build_object('id', p.id, 'title', b.property_title))
     from public.payments p
     join private.bookings b on b.id = p.booking_id
     where p.guest_id = p_person and p.status in ('processing', 'authorized')
     union all
-    select 'open_refund', format('A refund for "%s" is on its way.', b.property_title), b.id
+    select private.problem('open_refund', jsonb_build_object('id', b.id, 'title', b.property_title))
     from private.bookings b
     where
         b.guest_id = p_person
@@ -49,10 +59,10 @@ as $$
         )
     union all
     (
-        select
-            case when sum(e.amount) < 0 then 'open_payout' else 'open_debt' end,
-            format(case when sum(e.amount) < 0 then 'You have not been paid all of "%s".' else 'You owe money of "%s".' end, b.property_title),
-            b.id
+        select private.problem(
+            -- a pending payout is posted when it is transferred
+            case when sum(e.amount) > 0 then 'open_debt' else 'open_payout' end, jsonb_build_object('id', b.id, 'title', b.property_title)
+        )
         from private.ledger_accounts a
         join private.ledger_entries e on e.account_id = a.id
         join private.bookings b on b.id = e.booking_id
@@ -62,129 +72,206 @@ as $$
         order by b.id
     )
     union all
-    select 'open_dispute', format('A guest''s bank disputes a payment for "%s".', b.property_title), b.id
+    select private.problem('open_dispute', jsonb_build_object('id', b.id, 'title', b.property_title))
     from public.disputes d
     join private.bookings b on b.id = d.booking_id
     where p_person in (b.guest_id, b.host_id) and d.status not in ('won', 'lost', 'warning_closed')
 $$;
-comment on function private.account_deletion_blockers_of_money is 'What of money keeps a person from deleting their account. Called by account_deletion_blockers.';
+comment on function private.account_deletion_blockers_of_money is
+    'Returns the payments, refunds, payouts, debts and disputes that prevent the deletion of an account.';
 
-create function private.account_deletion_blockers(p_person uuid) returns table (code text, message text, id uuid)
+create function private.account_deletion_blockers_of_reviews(p_person uuid) returns setof jsonb
 language sql stable
 set search_path = ''
 as $$
-    select o.code, o.message, o.id from private.account_deletion_blockers_of_stays(p_person) o
+    select private.problem('open_review_window', jsonb_build_object(
+        'id', b.id, 'title', b.property_title, 'check_out', b.check_out, 'reviewable_until', private.review_window_ends_at(b)
+    ))
+    from private.bookings b
+    where
+        p_person in (b.guest_id, b.host_id) and b.status in ('confirmed', 'completed') and b.check_out_at <= now()
+        and b.check_out_at > now() - private.duration('review_window') - interval '1 day'
+        and private.review_window_ends_at(b) > now()
+        -- when both sides have written, nothing more can be written
+        and not exists (select from public.reviews r where r.booking_id = b.id and r.publishes_at <= now())
+    order by b.check_out, b.id
+$$;
+comment on function private.account_deletion_blockers_of_reviews is
+    'Returns the stays that can still be reviewed, which prevents the deletion of an account.';
+
+create function private.account_deletion_blockers(p_person uuid) returns setof jsonb
+language sql stable
+set search_path = ''
+as $$
+    select private.account_deletion_blockers_of_stays(p_person)
     union all
-    select o.code, o.message, o.id from private.account_deletion_blockers_of_money(p_person) o
+    select private.account_deletion_blockers_of_money(p_person)
     union all
-    (
-        select
-            'open_review_window',
-            format('The stay at "%s" until %s can be reviewed until %s.', b.property_title, b.check_out, private.review_window_ends_at(b)),
-            b.id
-        from private.bookings b
-        where
-            p_person in (b.guest_id, b.host_id) and b.status in ('confirmed', 'completed') and b.check_out_at <= now()
-            and b.check_out_at > now() - private.duration('review_window') - interval '1 day'
-            and private.review_window_ends_at(b) > now()
-            -- both are in: there is nothing more to write
-            and not exists (select from public.reviews r where r.booking_id = b.id and r.publishes_at <= now())
-        order by b.check_out, b.id
-    )
+    select private.account_deletion_blockers_of_reviews(p_person)
 $$;
 comment on function private.account_deletion_blockers is
-    'What keeps a person from deleting their account; no row when nothing does. Called by refuse_account_deletion.';
+    'Returns everything that prevents the deletion of an account, as objects of private.problem with an id; no row when nothing does.';
 
 create function private.refuse_account_deletion() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
-    v_obstacles jsonb;
+    v_problems jsonb;
 begin
-    -- whoever makes something for this person at this moment is waited for, and then waits
+    -- waits for transactions that lock this profile, such as a new booking, and makes later ones wait
     perform from public.profiles p where p.id = old.id for update;
-    select jsonb_agg(jsonb_build_object('code', o.code, 'message', o.message, 'id', o.id)) into v_obstacles
-    from private.account_deletion_blockers(old.id) o;
-    if v_obstacles is not null then
-        raise sqlstate 'PT409' using
-            message = 'This account cannot be deleted yet.',
-            detail = v_obstacles::text,
-            hint = 'Settle what is listed, then delete the account.';
+    select jsonb_agg(o.problem) into v_problems from private.account_deletion_blockers(old.id) as o (problem);
+    if v_problems is not null then
+        perform private.raise_errors(v_problems);
     end if;
     return old;
 end
 $$;
 comment on function private.refuse_account_deletion is
-    'Trigger on auth.users: refuses the deletion, an administrator''s too, with the list of what stands in the way as JSON. Definer, because Auth''s own role may not read public.';
-
+    'Trigger: refuses the deletion of an account with everything that prevents it, also for an administrator. Definer, because Auth''s role may not read these tables.';
 create trigger refuse_account_deletion before delete on auth.users for each row execute function private.refuse_account_deletion();
+
+create function private.anonymize_profile(p_person uuid) returns void
+language sql
+set search_path = ''
+as $$
+    update public.profiles
+    set
+        display_name = 'Deleted account', avatar_path = null, about = '', languages = '{}',
+        identity_verified = false, deleted_at = now()
+    where id = p_person;
+$$;
+comment on function private.anonymize_profile is 'Empties the public profile of a deleted account and names it "Deleted account".';
+
+create function private.delete_property_details(p_person uuid) returns void
+language sql
+set search_path = ''
+as $$
+    delete from public.property_addresses a using public.properties p where p.id = a.property_id and p.host_id = p_person;
+    delete from public.property_photos f using public.properties p where p.id = f.property_id and p.host_id = p_person;
+    delete from public.property_taxes t using public.properties p where p.id = t.property_id and p.host_id = p_person;
+$$;
+comment on function private.delete_property_details is
+    'Deletes addresses, photos and taxes of a person''s archived properties. Bookings keep title and city.';
+
+create function private.clear_calendars(p_person uuid) returns void
+language sql
+set search_path = ''
+as $$
+    delete from public.host_blocks h using public.properties p where p.id = h.property_id and p.host_id = p_person;
+    update public.host_blocks b set note = '' where b.created_by = p_person and b.note <> '';
+$$;
+comment on function private.clear_calendars is
+    'Deletes the blocks of a person''s archived properties, and empties the notes of blocks that the person wrote for others; their nights stay blocked.';
+
+create function private.end_co_hosting(p_person uuid, p_email text) returns void
+language sql
+set search_path = ''
+as $$
+    delete from public.co_hosts c using public.properties p where p.id = c.property_id and p.host_id = p_person;
+    delete from public.co_hosts c where c.profile_id = p_person;
+    delete from public.co_host_invitations i where i.invited_by = p_person or i.email = lower(p_email);
+$$;
+comment on function private.end_co_hosting is 'Removes a person as co-host and all co-hosts of the person''s properties, and deletes the invitations of both kinds.';
+
+create function private.enqueue_file_removals(p_person uuid) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- photos of a property belong to the property, whoever uploaded them
+    perform private.enqueue_job('object_removals', jsonb_build_object('bucket', o.bucket_id, 'path', o.name), 'remove-objects')
+    from storage.objects o
+    where o.owner_id = p_person::text and o.bucket_id <> 'property-photos';
+end
+$$;
+comment on function private.enqueue_file_removals is 'Enqueues the removal of the files that a person uploaded, except photos of properties.';
+
+create function private.delete_notifications(p_person uuid, p_email text) returns void
+language sql
+set search_path = ''
+as $$
+    delete from public.notifications n where n.recipient_id = p_person;
+    delete from public.notification_preferences p where p.profile_id = p_person;
+    delete from public.notification_settings s where s.profile_id = p_person;
+    delete from private.bounced_addresses b where b.email = lower(p_email);
+$$;
+comment on function private.delete_notifications is 'Deletes the notifications of a person, their settings, and the record of a mail address that bounced.';
+
+create function private.anonymize_notifications(p_person uuid) returns void
+language sql
+set search_path = ''
+as $$
+    update public.notifications n set data = n.data || jsonb_build_object(c.name, 'Deleted account')
+    from private.bookings b
+    cross join lateral (select case when b.guest_id = p_person then 'guest_name' else 'host_name' end as name) c
+    where p_person in (b.guest_id, b.host_id) and n.booking_id = b.id and n.data ? c.name;
+    update public.notifications n set data = n.data || '{"sender_name": "Deleted account"}'
+    from public.messages m
+    where m.sender_id = p_person and n.kind = 'message_received' and n.dedupe_key = 'message:' || m.id;
+$$;
+comment on function private.anonymize_notifications is 'Replaces the name of a person in notifications of other people.';
+
+create function private.delete_wishlists(p_person uuid) returns void
+language sql
+set search_path = ''
+as $$
+    delete from public.wishlists w where w.owner_id = p_person;
+    delete from public.wishlist_members m where m.profile_id = p_person;
+    update public.wishlist_items i set note = '' where i.added_by = p_person;
+$$;
+comment on function private.delete_wishlists is
+    'Deletes the wishlists of a person, ends membership in those of others, and empties the notes that the person wrote there.';
+
+create function private.delete_conversation_records(p_person uuid) returns void
+language sql
+set search_path = ''
+as $$
+    delete from public.thread_reads r where r.profile_id = p_person;
+    delete from public.blocked_profiles b where p_person in (b.blocker_id, b.blocked_id);
+$$;
+comment on function private.delete_conversation_records is 'Deletes what a person has read, whom the person blocked, and who blocked the person.';
+
+create function private.delete_payment_details(p_person uuid) returns void
+language sql
+set search_path = ''
+as $$
+    delete from public.payment_methods m where m.profile_id = p_person;
+    delete from private.stripe_customers c where c.profile_id = p_person;
+    delete from public.payout_accounts a where a.profile_id = p_person;
+$$;
+comment on function private.delete_payment_details is 'Deletes the cards, the Stripe customer and the payout account of a person.';
+
+create function private.delete_webhook_endpoints(p_person uuid) returns void
+language sql
+set search_path = ''
+as $$
+    delete from public.webhook_endpoints e where e.owner_id = p_person;
+$$;
+comment on function private.delete_webhook_endpoints is 'Deletes the webhook endpoints of a person.';
 
 create function private.anonymize_person() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    update public.profiles
-    set
-        display_name = 'Deleted account', avatar_path = null, about = '', languages = '{}',
-        identity_verified = false, deleted_at = now()
-    where id = old.id;
-
-    -- what hangs on archived properties and says where or how somebody lived; bookings keep title and city
-    delete from public.property_addresses a using public.properties p where p.id = a.property_id and p.host_id = old.id;
-    delete from public.property_photos f using public.properties p where p.id = f.property_id and p.host_id = old.id;
-    delete from public.property_taxes t using public.properties p where p.id = t.property_id and p.host_id = old.id;
-    delete from public.co_hosts c using public.properties p where p.id = c.property_id and p.host_id = old.id;
-    delete from public.co_hosts c where c.profile_id = old.id;
-    delete from public.co_host_invitations i where i.invited_by = old.id or i.email = lower(old.email);
-
-    -- photos of a property stay with it, whoever uploaded them
-    perform private.enqueue_job(
-        'object_removals', jsonb_build_object('bucket', o.bucket_id, 'path', o.name), 'remove-objects'
-    )
-    from storage.objects o
-    where o.owner_id = old.id::text and o.bucket_id <> 'property-photos';
+    perform private.anonymize_profile(old.id);
+    perform private.delete_property_details(old.id);
+    perform private.clear_calendars(old.id);
+    perform private.end_co_hosting(old.id, old.email);
+    perform private.enqueue_file_removals(old.id);
+    perform private.delete_notifications(old.id, old.email);
+    perform private.anonymize_notifications(old.id);
+    perform private.delete_wishlists(old.id);
+    perform private.delete_conversation_records(old.id);
+    perform private.delete_payment_details(old.id);
+    perform private.delete_webhook_endpoints(old.id);
     return null;
 end
 $$;
 comment on function private.anonymize_person is
-    'Trigger on auth.users: anonymises the profile, removes what archived properties tell of the host, ends co-hosting, and queues the removal of the person''s files. Definer, because it runs as Auth''s role or as the deleting person.';
-
-create function private.delete_correspondence() returns trigger
-language plpgsql security definer
-set search_path = ''
-as $$
-begin
-    delete from public.notifications n where n.recipient_id = old.id;
-    delete from public.notification_preferences p where p.profile_id = old.id;
-    delete from public.notification_settings s where s.profile_id = old.id;
-    delete from public.wishlists w where w.owner_id = old.id;
-    delete from public.wishlist_members m where m.profile_id = old.id;
-    delete from public.webhook_endpoints e where e.owner_id = old.id;
-    delete from public.blocked_profiles b where old.id in (b.blocker_id, b.blocked_id);
-    delete from public.thread_reads r where r.profile_id = old.id;
-    delete from private.bounced_addresses b where b.email = lower(old.email);
-    delete from public.payment_methods m where m.profile_id = old.id;
-    delete from private.stripe_customers c where c.profile_id = old.id;
-    delete from public.payout_accounts a where a.profile_id = old.id;
-    delete from public.host_blocks h using public.properties p where p.id = h.property_id and p.host_id = old.id;
-    update public.wishlist_items i set note = '' where i.added_by = old.id;
-    -- what others were told keeps no name
-    update public.notifications n set data = n.data || jsonb_build_object(c.name, 'Deleted account')
-    from private.bookings b
-    cross join lateral (select case when b.guest_id = old.id then 'guest_name' else 'host_name' end as name) c
-    where old.id in (b.guest_id, b.host_id) and n.booking_id = b.id and n.data ? c.name;
-    update public.notifications n set data = n.data || '{"sender_name": "Deleted account"}'
-    from public.messages m
-    where m.sender_id = old.id and n.kind = 'message_received' and n.dedupe_key = 'message:' || m.id;
-    return null;
-end
-$$;
-comment on function private.delete_correspondence is
-    'Trigger on auth.users: deletes what only the person used, and their name from what others were told. Ledger, payments, published reviews and messages stay with those who read them, under the name "Deleted account"; files go with anonymize_person. Definer, because it runs as Auth''s role or as the deleting person.';
-create trigger delete_correspondence after delete on auth.users for each row execute function private.delete_correspondence();
-
+    'Trigger: anonymises and deletes the personal data of a deleted account, subject by subject. Definer, because it runs as Auth''s role or as the deleting person.';
 create trigger anonymize_person after delete on auth.users for each row execute function private.anonymize_person();
 
 create function private.delete_account() returns void
@@ -194,12 +281,12 @@ as $$
 begin
     delete from auth.users where id = auth.uid();
     if not found then
-        raise sqlstate 'PT401' using message = 'You are not signed in.', hint = 'Sign in and send the access token.';
+        perform private.raise_error('not_signed_in');
     end if;
 end
 $$;
 grant execute on function private.delete_account to authenticated;
-comment on function private.delete_account is 'Deletes the caller''s user. Called by public.delete_account. Definer, because no API role may write to auth.users.';
+comment on function private.delete_account is 'See public.delete_account. Definer, because no API role may write auth.users.';
 
 create function public.delete_account() returns void
 language sql
@@ -209,4 +296,4 @@ as $$
 $$;
 grant execute on function public.delete_account to authenticated;
 comment on function public.delete_account is
-    'Deletes the caller''s account: sign-in, private data and files go, the public profile stays as "Deleted account".';
+    'Deletes the caller''s account: sign-in, private data and files are deleted, and the public profile is renamed "Deleted account". 409 with everything that prevents it, such as an open booking or payout.';

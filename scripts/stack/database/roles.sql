@@ -27,7 +27,7 @@ alter role anon set statement_timeout = '3s';
 alter role authenticated set statement_timeout = '8s';
 alter role authenticator set statement_timeout = '8s';
 alter role authenticator set lock_timeout = '8s';
--- supautils allows this on hosted Supabase
+-- hosted Supabase allows this to postgres, too
 grant set on parameter "pgrst.db_pre_request" to postgres;
 alter role postgres set search_path = "$user", public, extensions;
 alter role supabase_admin set search_path = "$user", public, auth, extensions;

@@ -240,7 +240,7 @@ select tests.act_as('postgres');
 update public.properties set status = 'paused' where id = (select asks from world);
 select tests.act_as('authenticated', ben) from world;
 select isnt_empty('select from public.properties, world where id = asks', 'BK63 who booked a place reads it when it is paused');
-select throws_ok('select public.delete_account()', 'PT409', 'This account cannot be deleted yet.', 'BK64 nobody leaves before a trip');
+select throws_ok('select public.delete_account()', 'PT409', 'Your stay at "House by the river" from ' || (current_date + 40) || ' to ' || (current_date + 43) || ' is confirmed.', 'BK64 nobody leaves before a trip');
 select is(pg_temp.codes('select public.delete_account()'), 'open_trip', 'BK65 and reads why');
 select is(jsonb_array_length(public.export_my_data() -> 'bookings'), 4, 'BK66 the export holds bookings') from world;
 select is(public.export_my_data() -> 'account' ->> 'phone', '+4915112345678', 'BK67 and the rest');

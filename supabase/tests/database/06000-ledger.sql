@@ -1,6 +1,6 @@
--- The ledger: balanced or refused, written once, never changed, by nobody but its one function.
+-- The ledger: a transaction is balanced or refused, posted once, never changed, and written by one function only.
 begin;
-select plan(17);
+select plan(18);
 
 create temporary table world on commit drop as select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben;
 grant select on world to anon, authenticated, service_role;
@@ -21,10 +21,10 @@ end $$;
 select ok(pg_temp.charge('charge:1', 10000, 'txn_1'), 'L01 posts a transaction');
 select lives_ok('select pg_temp.check_now()', 'L02 which is balanced at commit');
 select is(private.ledger_balance('stripe_clearing', null, 'EUR'), 9900::bigint, 'L03 what Stripe holds: the charge without its fee');
-select is(private.ledger_balance('guest', (select ana from world), 'EUR'), -10000::bigint, 'L04 what the guest has paid in');
+select is(private.ledger_balance('guest', (select ana from world), 'EUR'), -10000::bigint, 'L04 what the guest has paid');
 select ok(not pg_temp.charge('charge:1', 10000), 'L05 the same key again posts nothing');
 select ok(not pg_temp.charge('charge:2', 10000, 'txn_1'), 'L06 nor does the same balance transaction of Stripe');
-select is(private.ledger_balance('stripe_clearing', null, 'EUR'), 9900::bigint, 'L07 so the balance stays');
+select is(private.ledger_balance('stripe_clearing', null, 'EUR'), 9900::bigint, 'L07 so the balance does not change');
 select is((select sum(amount) from private.ledger_entries)::bigint, 0::bigint, 'L08 everything sums to zero');
 
 create function pg_temp.unbalanced(p_postings private.posting[]) returns void language plpgsql as $$
@@ -32,25 +32,31 @@ begin
     perform private.post_transaction('unbalanced', 'correction', 'Wrong', now(), p_postings);
     set constraints all immediate;
 end $$;
-select throws_ok(
+select tests.throws_code(
     $$select pg_temp.unbalanced(array[row('stripe_clearing', null, 'EUR', null, 1)::private.posting])$$,
-    '23514', 'A transaction of the ledger sums to zero in every currency.', 'L09 refuses a transaction with one side'
+    'ledger_transaction_unbalanced', 'L09 refuses a transaction with one side'
 );
 select throws_ok(
     $$select pg_temp.unbalanced(array[
         row('stripe_clearing', null, 'EUR', null, 100)::private.posting, row('platform_fee', null, 'USD', null, -100)::private.posting])$$,
-    '23514', 'A transaction of the ledger sums to zero in every currency.', 'L10 and one whose sides are of different currencies'
+    'PT409', 'This ledger transaction does not sum to zero in every currency.', 'L10 and one whose sides are of different currencies'
 );
-select throws_ok(
-    $$select pg_temp.unbalanced('{}')$$, '23514', 'A transaction of the ledger has entries.', 'L11 and one without entries'
-);
+select tests.throws_code($$select pg_temp.unbalanced('{}')$$, 'ledger_transaction_empty', 'L11 and one without entries');
 select throws_ok('update private.ledger_entries set amount = amount + 1', 'PT409', null, 'L12 no entry changes');
-select throws_ok('delete from private.ledger_transactions', 'PT409', null, 'L13 no transaction goes');
-select throws_ok('truncate private.ledger_entries', 'PT409', null, 'L14 not even all at once');
+select throws_ok('delete from private.ledger_transactions', 'PT409', null, 'L13 no transaction is deleted');
+select throws_ok('truncate private.ledger_entries', 'PT409', null, 'L14 and no table is truncated');
 select throws_ok(
     $$select pg_temp.unbalanced(array[row('guest', null, 'EUR', null, 1)::private.posting, row('platform_fee', null, 'EUR', null, -1)::private.posting])$$,
     '23514', null, 'L15 a guest''s account has a guest'
 );
+-- as in another database transaction: written_by is the one that posted it
+create function pg_temp.add_late() returns void language plpgsql as $$
+begin
+    insert into private.ledger_transactions (key, kind, description, occurred_at, written_by) values ('late', 'correction', 'Late', now(), '3');
+    insert into private.ledger_entries (transaction_id, account_id, amount)
+    select t.id, a.id, 1 from private.ledger_transactions t, private.ledger_accounts a where t.key = 'late' limit 1;
+end $$;
+select tests.throws_code('select pg_temp.add_late()', 'ledger_transaction_closed', 'L18 no entry is added to a transaction that was committed');
 select tests.act_as('service_role');
 select throws_ok(
     $$select private.post_transaction('x', 'charge', 'x', now(), '{}')$$, '42501', null, 'L16 the service role cannot post'

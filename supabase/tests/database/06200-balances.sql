@@ -1,4 +1,4 @@
--- Parts of long stays, kept cards and planned charges: what is due when, and who may see and forget a card.
+-- Instalments of long stays, saved cards and planned charges: what is due when, and who may read and remove a card.
 begin;
 select plan(23);
 
@@ -13,10 +13,10 @@ create function pg_temp.parts(p_total bigint, p_nights integer) returns text lan
     select string_agg(i.amount::text, ' ' order by i.number) from private.instalments(p_total, p_nights, now()) i
 $$;
 select is(pg_temp.parts(100, 27), '100', 'BL01 27 nights are paid at once');
-select is(pg_temp.parts(100, 30), '100', 'BL02 so are 30: there is one part');
-select is(pg_temp.parts(3100, 31), '3000 100', 'BL03 31 nights have a second part of one night');
-select is(pg_temp.parts(100, 90), '33 34 33', 'BL04 parts are rounded so that they sum to the total');
-select is(pg_temp.parts(7, 61), '3 4 0', 'BL05 also when there is less than a unit a night');
+select is(pg_temp.parts(100, 30), '100', 'BL02 so are 30: there is one instalment');
+select is(pg_temp.parts(3100, 31), '3000 100', 'BL03 31 nights have a second instalment of one night');
+select is(pg_temp.parts(100, 90), '33 34 33', 'BL04 instalments are rounded so that they sum to the total');
+select is(pg_temp.parts(7, 61), '3 4 0', 'BL05 also when the total is less than a minor unit a night');
 select is(
     (select array_agg(i.due_at order by i.number) from private.instalments(300, 90, '2027-03-01 15:00+00') i),
     array[null, '2027-03-28 15:00+00', '2027-04-27 15:00+00']::timestamptz[],
@@ -52,32 +52,32 @@ select is(
     'BL11 when it is charged'
 );
 select is((select private.ledger_balance('guest', ben, 'EUR') from world), 300000::bigint, 'BL12 and owed until then');
-select throws_ok('select public.begin_payment(ben, booking) from world', 'PT409', null, 'BL13 it is not taken before');
+select tests.throws_code('select public.begin_payment(ben, booking) from world', 'nothing_due', 'BL13 it cannot be paid before');
 
 select tests.act_as('authenticated', ben) from world;
 select is((select string_agg(brand || last4, ' ') from public.payment_methods), 'visa4242', 'BL14 the guest sees the card');
 select throws_ok('update public.payment_methods set last4 = ''0000''', '42501', null, 'BL15 and cannot change it');
-select is((select array_agg(amount order by number) from world, public.payment_schedule(booking)), array[300000, 300000]::bigint[], 'BL16 and the parts');
+select is((select array_agg(amount order by number) from world, public.payment_schedule(booking)), array[300000, 300000]::bigint[], 'BL16 and the instalments');
 select tests.act_as('authenticated', eva) from world;
 select is_empty('select from public.payment_methods', 'BL17 a stranger sees no card');
-select is_empty('delete from public.payment_methods returning 1', 'BL18 nor forgets it');
-select is_empty('select from world, public.payment_schedule(booking)', 'BL19 nor sees the parts');
+select is_empty('delete from public.payment_methods returning 1', 'BL18 nor removes it');
+select is_empty('select from world, public.payment_schedule(booking)', 'BL19 nor sees the instalments');
 select tests.act_as('anon');
-select throws_ok('select from public.payment_methods', '42501', null, 'BL20 nobody does without an account');
+select throws_ok('select from public.payment_methods', '42501', null, 'BL20 nobody does without signing in');
 select tests.act_as('postgres');
 select throws_ok(
     $$select public.begin_payment(eva, b, m.id) from world, public.payment_methods m,
         (select tests.create_booking(eva, home, current_date + 20, current_date + 22, 'awaiting_payment') as b from world) x$$,
-    'PT404', 'There is no such card among yours.', 'BL21 nobody pays with another''s card'
+    'PT404', 'You have no such card.', 'BL21 nobody pays with another''s card'
 );
 select tests.act_as('authenticated', ben) from world;
 delete from public.payment_methods;
 select tests.act_as('postgres');
-select is((select string_agg(subject, ' ') from private.stripe_tasks where kind = 'detach'), 'pm_bl', 'BL22 a card that is forgotten is forgotten at Stripe');
+select is((select string_agg(subject, ' ') from private.stripe_tasks where kind = 'detach'), 'pm_bl', 'BL22 a removed card is removed at Stripe');
 select private.charge_balance(booking, (select b.check_in_at + interval '27 days' from private.bookings b where b.id = booking)) from world;
 select is(
     (select p.last_error from public.payments p, world where p.booking_id = booking and p.kind = 'balance'), 'There is no card to charge.',
-    'BL23 what was to be charged to it is left to the guest'
+    'BL23 the guest has to pay what was to be charged to it'
 );
 
 select * from finish();

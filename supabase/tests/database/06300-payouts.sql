@@ -1,6 +1,6 @@
--- What hosts are paid when: a day after check-in, in parts of long stays, not while new, held or disputed; debts are carried.
+-- When hosts are paid: a day after check-in, in parts for long stays, not while new, held or disputed; debts are carried over.
 begin;
-select plan(30);
+select plan(34);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Olga') as olga,
@@ -36,7 +36,7 @@ create function pg_temp.transfer(p_payout_id uuid, p_name text, p_reversals json
     ))
     from public.payouts p where p.id = p_payout_id
 $$;
--- what triggers at commit ask for at commit too takes a second round
+-- triggers at commit defer further triggers, which need a second round
 create function pg_temp.commit_now() returns void language plpgsql as $$
 begin
     for v_round in 1..2 loop
@@ -59,41 +59,45 @@ select is(pg_temp.due(second, '24 hours'), 16900::bigint, 'PO04 which ends for a
 update private.settings set value = '0 days' where name = 'new_host_hold';
 
 select tests.act_as('authenticated', ana) from world;
-select throws_ok('insert into public.payout_holds (booking_id, reason) select first, ''Me'' from world', '42501', null, 'PO05 a host holds nothing');
+select tests.throws_code('insert into public.payout_holds (booking_id, reason) select first, ''Me'' from world', 'insert_not_allowed', 'PO05 a host cannot hold a payout');
 select tests.act_as('authenticated', olga) from world;
+select tests.throws_code('insert into public.payout_holds (booking_id, reason) values (null, ''x'')', 'value_missing', 'PO31 a hold names a booking');
+select tests.throws_code('insert into public.payout_holds (booking_id) select first from world', 'value_missing', 'PO32 and a reason');
+select tests.throws_code('insert into public.payout_holds (booking_id, reason) select first, '' '' from world', 'reason_is_plain', 'PO33 in words');
+select tests.throws_code('insert into public.payout_holds (booking_id, reason) values (gen_random_uuid(), ''x'')', 'reference_not_found', 'PO34 the booking exists');
 insert into public.payout_holds (booking_id, reason) select first, 'A flood is reported.' from world;
 select tests.act_as('postgres');
 select is(pg_temp.due(first, '24 hours'), 0::bigint, 'PO06 not while an operator holds it') from world;
 select tests.act_as('authenticated', olga) from world;
 update public.payout_holds set released_at = now();
 select tests.act_as('postgres');
-select is(pg_temp.due(first, '24 hours'), 16900::bigint, 'PO07 and then it is') from world;
+select is(pg_temp.due(first, '24 hours'), 16900::bigint, 'PO07 after the release it is') from world;
 
 select is(pg_temp.due(long, '24 hours'), 253500::bigint, 'PO08 of 60 nights 30 are paid out a day after check-in') from world;
 select is(pg_temp.due(long, '40 days'), 253500::bigint, 'PO09 and no more while the guest has paid 30') from world;
 
--- paid out, and then taken back by Stripe's refusal: a debt
+-- paid out, then cancelled; Stripe refuses the reversal: a debt
 select ok(private.release_payout(first, (select check_in_at + interval '25 hours' from private.bookings b where b.id = first)), 'PO10 a payout begins') from world;
 select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO11 once') from world;
 select is(pg_temp.transfer(p.id, 'first'), 'applied', 'PO12 it is sent') from public.payouts p, world where p.booking_id = first;
 select tests.act_as('authenticated', olga) from world;
 insert into public.payout_holds (booking_id, reason) select first, 'Looked at again.' from world;
 select tests.act_as('postgres');
-select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO13 a hold after it makes no debt') from world;
+select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO13 a hold after the payout makes no debt') from world;
 select tests.act_as('authenticated', olga) from world;
 select public.cancel_booking(first) from world;
 select tests.act_as('postgres');
 select pg_temp.commit_now();
-select is((select array_agg(amount) from private.payout_reversals), array[16900]::bigint[], 'PO14 cancelled for the guest, all of it is to be taken back');
+select is((select array_agg(amount) from private.payout_reversals), array[16900]::bigint[], 'PO14 after a cancellation in full, the whole payout is reversed');
 select public.fail_reversal(id) from private.payout_reversals;
-select is(pg_temp.due(first, '25 hours'), -16900::bigint, 'PO15 what Stripe does not take back is the host''s debt') from world;
+select is(pg_temp.due(first, '25 hours'), -16900::bigint, 'PO15 a reversal that Stripe refuses is the host''s debt') from world;
 select ok(
     private.release_payout(long, (select check_in_at + interval '25 hours' from private.bookings b where b.id = long)),
     'PO16 the next payout'
 ) from world;
 select is((select p.amount from public.payouts p, world where p.booking_id = long), 236600::bigint, 'PO17 is less by the debt: 2535.00 less 169.00');
 select pg_temp.commit_now();
-select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO18 which is paid by that') from world;
+select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO18 which is then paid') from world;
 select is(
     (select sum(-e.amount)::bigint from private.ledger_entries e join private.ledger_accounts a on a.id = e.account_id, world
      where a.purpose = 'host_payable' and a.party_id = ana and e.booking_id = first), 0::bigint, 'PO19 in the ledger too'
@@ -105,7 +109,7 @@ select is(
 );
 select tests.act_as('postgres');
 
--- the guest's bank takes 200.00 back, and Stripe 15.00 for it
+-- the guest disputes 200.00, and Stripe charges 15.00 for it
 create function pg_temp.dispute(p_status text) returns text language sql as $$
     select public.apply_dispute(jsonb_build_object(
         'id', 'dp_po', 'payment_intent', 'pi_second', 'status', p_status, 'reason', 'fraudulent', 'amount', 20000,
@@ -116,26 +120,26 @@ create function pg_temp.balance(p_purpose private.ledger_purpose) returns bigint
     select coalesce(sum(e.amount), 0)::bigint from private.ledger_entries e join private.ledger_accounts a on a.id = e.account_id, world
     where e.booking_id = second and a.purpose = p_purpose
 $$;
-select is(pg_temp.dispute('needs_response'), 'applied', 'PO21 a dispute is taken over');
+select is(pg_temp.dispute('needs_response'), 'applied', 'PO21 a dispute is applied');
 select is(pg_temp.due(second, '25 hours'), 0::bigint, 'PO22 and freezes the payout') from world;
-select is(pg_temp.balance('disputed') || ' ' || pg_temp.balance('stripe_clearing') || ' ' || pg_temp.balance('stripe_fees'), '20000 -1500 1500', 'PO23 what the bank took stands apart');
+select is(pg_temp.balance('disputed') || ' ' || pg_temp.balance('stripe_clearing') || ' ' || pg_temp.balance('stripe_fees'), '20000 -1500 1500', 'PO23 the disputed amount has its own account');
 select ok(
     (select evidence ?& array['booking', 'line_items', 'house_rules', 'history'] and evidence #>> '{booking,guest_total}' = '20000' from public.disputes),
-    'PO24 the evidence says what was booked, by which rules, and what happened'
+    'PO24 the evidence holds the booking, its rules and its history'
 );
 select pg_temp.dispute('lost');
 select pg_temp.dispute('lost');
 select pg_temp.dispute('under_review');
-select is((select status from public.disputes), 'lost', 'PO25 what is decided stays, in whatever order it is heard');
+select is((select status from public.disputes), 'lost', 'PO25 a decided dispute stays decided, in whatever order events arrive');
 select is(pg_temp.balance('disputed') || ' ' || pg_temp.balance('host_payable') || ' ' || pg_temp.balance('platform_fee'), '0 0 0', 'PO26 lost: host and platform have nothing of it');
 select pg_temp.commit_now();
 select is_empty('select from private.planned_charges c, world where c.booking_id = second', 'PO27 and the card is not charged again');
 
--- the sweep looks at what is open, and not at every booking there ever was
-select isnt_empty('select from private.open_payables o, world where o.booking_id = first', 'PO28 even by now, and not yet looked at');
+-- release_payouts reads open bookings only
+select isnt_empty('select from private.open_payables o, world where o.booking_id = first', 'PO28 its balance is zero, and it is not checked yet');
 select private.release_payouts((select check_in_at + interval '25 hours' from private.bookings b, world where b.id = long));
 select is_empty('select from private.open_payables o, world where o.booking_id = first', 'PO29 then it is closed');
-select isnt_empty('select from private.open_payables o, world where o.booking_id = long', 'PO30 what is on its way is not');
+select isnt_empty('select from private.open_payables o, world where o.booking_id = long', 'PO30 a pending payout keeps its booking open');
 
 select * from finish();
 rollback;
