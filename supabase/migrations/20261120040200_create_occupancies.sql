@@ -10,21 +10,10 @@ insert into private.errors (code, status, message, hint) values
     ('occupancy_is_fixed', 409, 'The property and kind of an occupancy never change.', 'Delete it and create another one.'),
     ('nights_released', 409, 'This booking has no nights any more.', 'Book again.');
 
--- The rule about clashing nights, in two forms. kept_nights is the rule: bookability, search, the calendar and every reason for a
--- refusal use it. A constraint cannot compare two stays by it, so footprint expresses the same rule as slots; the test
--- 04000-occupancies.sql compares both for every pair of stays and preparation nights.
-create function private.kept_nights(
-    p_kind public.occupancy_kind, p_check_in date, p_check_out date, p_kept_before smallint, p_kept_after smallint,
-    p_before smallint, p_after smallint
-) returns daterange
-language sql immutable parallel safe
-return daterange(
-    p_check_in - case when p_kind = 'host_block' then 0 else greatest(p_kept_before, p_after) end,
-    p_check_out + case when p_kind = 'host_block' then 0 else greatest(p_kept_after, p_before) end
-);
-comment on function private.kept_nights is
-    'The nights that an occupancy keeps from a stay that wants p_before nights free before it and p_after after it: its own, and between two stays the larger number of preparation nights. A host''s block keeps only its own nights.';
-
+-- The rule about clashing nights exists in three forms. kept_nights is the rule; the calendar and the reasons for a refusal use it.
+-- broken_rules repeats it in its query, where a function would cost too much. The exclusion constraint cannot compare two stays by
+-- it, so footprint expresses it as slots. 04000-occupancies.sql compares all three for every pair of stays and preparation nights.
+--
 -- Two stays clash when they share a slot. Every day has five, and a stay takes these:
 --
 --     5d      arrives on d; leaves on d and keeps 1 night or more after
@@ -64,7 +53,7 @@ begin
 end
 $$;
 comment on function private.footprint is
-    'The slots that an occupancy takes, for the exclusion constraint: two occupancies clash when they share one. The same rule as kept_nights.';
+    'The slots that an occupancy takes: two occupancies clash when they share one. The rule of kept_nights, for the exclusion constraint.';
 
 create table public.occupancies (
     id bigint generated always as identity constraint occupancies_pkey primary key,
@@ -207,6 +196,31 @@ comment on function private.prepare_occupancy is
 create trigger prepare_occupancy before insert or update or delete on public.occupancies
     for each row execute function private.prepare_occupancy();
 
+create function private.kept_nights(
+    p_property_id uuid, p_from date, p_until date, p_before smallint, p_after smallint, p_ignore_booking uuid, p_at timestamptz
+) returns table (check_in date, check_out date, preparation_before smallint, preparation_after smallint, nights daterange)
+language plpgsql stable rows 50
+set search_path = ''
+as $$
+begin
+    return query
+        select
+            o.check_in, o.check_out, o.preparation_before, o.preparation_after,
+            daterange(
+                o.check_in - case when o.kind = 'host_block' then 0 else greatest(o.preparation_before, p_after) end,
+                o.check_out + case when o.kind = 'host_block' then 0 else greatest(o.preparation_after, p_before) end
+            )
+        from public.occupancies o
+        where
+            -- nobody keeps more than two nights
+            o.property_id = p_property_id and o.check_out > p_from - 3 and o.check_in < p_until + 3
+            and (o.expires_at is null or o.expires_at > p_at)
+            and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking);
+end
+$$;
+comment on function private.kept_nights is
+    'The nights of a property around [p_from, p_until) that its occupancies keep from a stay with p_before and p_after preparation nights: their own, and between two stays the larger number of preparation nights. A host''s block keeps only its own; holds that have expired by p_at keep none.';
+
 create function private.occupancy_conflicts(
     p_property_id uuid, p_check_in date, p_check_out date, p_before smallint, p_after smallint,
     p_ignore_booking uuid default null, p_at timestamptz default now()
@@ -224,14 +238,8 @@ as $$
             end as code,
             case when o.check_out <= p_check_in then greatest(o.preparation_after, p_before) else greatest(o.preparation_before, p_after) end as needed,
             case when o.check_out <= p_check_in then p_check_in - o.check_out else o.check_in - p_check_out end as free
-        from public.occupancies o
-        where
-            o.property_id = p_property_id and o.check_out > p_check_in - 2 and o.check_in < p_check_out + 2
-            and (o.expires_at is null or o.expires_at > p_at)
-            and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
-            and private.kept_nights(
-                o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after, p_before, p_after
-            ) && daterange(p_check_in, p_check_out)
+        from private.kept_nights(p_property_id, p_check_in, p_check_out, p_before, p_after, p_ignore_booking, p_at) o
+        where o.nights && daterange(p_check_in, p_check_out)
     )
     select coalesce(jsonb_agg(r.reason order by r.code), '[]')
     from (

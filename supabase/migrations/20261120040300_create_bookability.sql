@@ -217,10 +217,11 @@ begin
                         o.property_id = c.id and o.check_out > i.check_in - 2 and o.check_in < i.check_out + 2
                         and (o.expires_at is null or o.expires_at > p_at)
                         and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
-                        and private.kept_nights(
-                            o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after,
-                            c.preparation_nights_before, c.preparation_nights_after
-                        ) && daterange(i.check_in, i.check_out)
+                        -- the rule of kept_nights
+                        and o.check_in < i.check_out
+                            + case when o.kind = 'host_block' then 0 else greatest(o.preparation_before, c.preparation_nights_after) end
+                        and o.check_out > i.check_in
+                            - case when o.kind = 'host_block' then 0 else greatest(o.preparation_after, c.preparation_nights_before) end
                 ) as is_taken,
                 case when v_is_one then c end as property
             from public.properties c

@@ -78,15 +78,10 @@ begin
         v_earliest := v_earliest + 1;
     end loop;
     -- nights that nobody else can sleep: those taken, and those that a new stay would have to keep free beside a stay
-    select range_agg(private.kept_nights(
-        o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after,
-        v_property.preparation_nights_before, v_property.preparation_nights_after
-    ))
-    into v_taken
-    from public.occupancies o
-    where
-        o.property_id = p_property_id and o.check_out > p_from - 3 and o.check_in < p_to + 2
-        and (o.expires_at is null or o.expires_at > p_at);
+    select range_agg(o.nights) into v_taken
+    from private.kept_nights(
+        p_property_id, p_from, p_to, v_property.preparation_nights_before, v_property.preparation_nights_after, null, p_at
+    ) o;
     v_taken := coalesce(v_taken, '{}');
 
     return query

@@ -1,6 +1,6 @@
 -- Occupancies: what conflicts with what, who may read them, holds that end, the functions that bookings use.
 begin;
-select plan(36);
+select plan(37);
 
 create temporary table person on commit drop as
 select
@@ -73,24 +73,57 @@ select is(
         ) is distinct from (gap < greatest(after_first, before_second))
     ), 0, 'O12 stays conflict exactly when the gap is shorter than the larger of after and before'
 );
--- The rule has two forms: kept_nights, which everything reads, and footprint, which the constraint needs. They are equal.
+-- The rule has three forms: kept_nights, the query of broken_rules, and footprint. They decide alike for every pair of stays.
+create temporary table kept_case on commit drop as
+select
+    tests.create_property(hana) as property_id, kind, kept.before as kept_before, kept.after as kept_after, own.before, own.after,
+    date '2031-03-10' as check_in, date '2031-03-10' + nights as check_out
+from
+    person,
+    unnest(array['booking', 'host_block', 'external_block']::public.occupancy_kind[]) as kind,
+    (select b::smallint as before, a::smallint as after from generate_series(0, 2) b, generate_series(0, 2) a) as kept,
+    (select b::smallint as before, a::smallint as after from generate_series(0, 2) b, generate_series(0, 2) a) as own,
+    generate_series(1, 3, 2) as nights
+where kind <> 'host_block' or kept.before + kept.after = 0;
+update public.properties p
+set preparation_nights_before = c.kept_before, preparation_nights_after = c.kept_after
+from kept_case c where c.property_id = p.id;
+insert into public.occupancies (property_id, kind, check_in, check_out, booking_id)
+select property_id, 'booking', check_in, check_out, gen_random_uuid() from kept_case where kind = 'booking';
+insert into public.host_blocks (property_id, check_in, check_out)
+select property_id, check_in, check_out from kept_case where kind = 'host_block';
+insert into public.external_blocks (property_id, source, source_id, check_in, check_out)
+select property_id, 'airbnb', 'uid', check_in, check_out from kept_case where kind = 'external_block';
+update public.properties p
+set preparation_nights_before = c.before, preparation_nights_after = c.after
+from kept_case c where c.property_id = p.id;
+create temporary table asked_stay on commit drop as
+select c.*, row_number() over () as number, c.check_in + shift as asked_in, c.check_in + shift + length as asked_out
+from kept_case c, generate_series(-6, 6) as shift, generate_series(1, 3) as length;
 select is_empty(
-    $$select *
-    from unnest(array['booking', 'host_block', 'external_block']::public.occupancy_kind[]) as kind,
-        generate_series(0, 2) as kept_before, generate_series(0, 2) as kept_after, generate_series(0, 2) as before, generate_series(0, 2) as after,
-        generate_series(1, 3) as nights, generate_series(1, 3) as length, generate_series(-6, 6) as shift
-    where
-        (kind <> 'host_block' or kept_before + kept_after = 0)
-        and (
-            private.kept_nights(
-                kind, '2031-03-10', date '2031-03-10' + nights, kept_before::smallint, kept_after::smallint, before::smallint, after::smallint
-            ) && daterange(date '2031-03-10' + shift, date '2031-03-10' + shift + length)
-        ) is distinct from (
-            private.footprint(kind, '2031-03-10', date '2031-03-10' + nights, kept_before::smallint, kept_after::smallint)
-            && private.footprint('booking', date '2031-03-10' + shift, date '2031-03-10' + shift + length, before::smallint, after::smallint)
-        )$$,
-    'O12b kept_nights and footprint decide alike for every pair of stays and preparation nights'
+    $$with rules as (
+        select b.number, 'taken' = any (b.codes) as is_taken
+        from private.broken_rules(
+            (select array_agg(property_id order by number) from asked_stay), (select array_agg(asked_in order by number) from asked_stay),
+            (select array_agg(asked_out order by number) from asked_stay), 1, 0, 0, 0
+        ) b
+    )
+    select a.*, r.is_taken
+    from asked_stay a
+    join rules r on r.number = a.number
+    cross join lateral (
+        select
+            exists (
+                select from private.kept_nights(a.property_id, a.asked_in, a.asked_out, a.before, a.after, null, now()) k
+                where k.nights && daterange(a.asked_in, a.asked_out)
+            ) as kept,
+            private.footprint(a.kind, a.check_in, a.check_out, a.kept_before, a.kept_after)
+                && private.footprint('booking', a.asked_in, a.asked_out, a.before, a.after) as slots
+    ) f
+    where r.is_taken is distinct from f.kept or f.kept is distinct from f.slots$$,
+    'O36 kept_nights, broken_rules and footprint decide alike for every pair of stays and preparation nights'
 );
+select is((select count(*)::integer from asked_stay), 171 * 2 * 39, 'O37 every pair was compared');
 select is(
     (
         select count(*)::integer from pair p, (values ('host_block', 'booking'), ('booking', 'host_block'), ('host_block', 'host_block')) k (a, b)
