@@ -99,7 +99,7 @@ end
 $$;
 grant execute on function public.store_stripe_event to service_role;
 comment on function public.store_stripe_event is
-    'Stores an event whose signature was verified and enqueues its task; returns false when it was stored before. Service role only. Definer, because no API role may write private.stripe_events.';
+    'Stores an event whose signature was verified and enqueues its task; returns false when it was stored before. For the service role; definer, because no API role may write private.stripe_events.';
 
 create function private.payment_description(p_booking_id uuid) returns text
 language sql stable
@@ -174,7 +174,7 @@ as $$
 $$;
 grant execute on function public.take_stripe_tasks to service_role;
 comment on function public.take_stripe_tasks is
-    'Takes up to p_limit (1 to 100) due tasks under a lease of 60 seconds. Service role only. Definer, because no API role may write private.stripe_tasks.';
+    'Takes up to p_limit (1 to 100) due tasks under a lease of 60 seconds. For the service role; definer, because no API role may write private.stripe_tasks.';
 
 create function public.finish_stripe_task(p_task_id bigint, p_lease uuid, p_outcome text default 'applied') returns boolean
 language plpgsql security definer
@@ -195,7 +195,7 @@ end
 $$;
 grant execute on function public.finish_stripe_task to service_role;
 comment on function public.finish_stripe_task is
-    'Marks a task as done; returns false when another worker holds its lease. Service role only. Definer, because no API role may write private.stripe_tasks.';
+    'Marks a task as done; returns false when another worker holds its lease. For the service role; definer, because no API role may write private.stripe_tasks.';
 
 create function public.fail_stripe_task(p_task_id bigint, p_lease uuid, p_error text, p_is_final boolean default false) returns boolean
 language plpgsql security definer
@@ -217,7 +217,7 @@ end
 $$;
 grant execute on function public.fail_stripe_task to service_role;
 comment on function public.fail_stripe_task is
-    'Schedules the next attempt of a failed task after a growing pause, or gives it up after too many attempts or when p_is_final. Service role only. Definer, because no API role may write private.stripe_tasks.';
+    'Schedules the next attempt of a failed task after a growing pause, or gives it up after too many attempts or when p_is_final. For the service role; definer, because no API role may write private.stripe_tasks.';
 
 create view public.dead_stripe_tasks with (security_invoker = on) as
 select t.id, t.kind, t.subject, t.attempts, t.dead_at, t.last_error, t.created_at

@@ -99,7 +99,7 @@ end
 $$;
 grant execute on function public.begin_payment to service_role;
 comment on function public.begin_payment is
-    'Returns the open payment of a booking of the guest p_actor, created when there is none, and the card p_payment_method_id. Service role only. Definer, because no API role may write payments.';
+    'Returns the open payment of a booking of the guest p_actor, created when there is none, and the card p_payment_method_id. For the service role; definer, because no API role may write payments.';
 
 create function public.save_customer(p_actor uuid, p_customer_id text) returns text
 language sql security definer
@@ -111,7 +111,7 @@ as $$
 $$;
 grant execute on function public.save_customer to service_role;
 comment on function public.save_customer is
-    'Stores the Stripe customer of a guest and returns the one that is valid: the first that was stored. Service role only. Definer, because no API role may write private.stripe_customers.';
+    'Stores the Stripe customer of a guest and returns the one that is valid: the first that was stored. For the service role; definer, because no API role may write private.stripe_customers.';
 
 create function public.attach_payment(p_payment_id uuid, p_payment_intent_id text) returns void
 language plpgsql security definer
@@ -132,7 +132,7 @@ end
 $$;
 grant execute on function public.attach_payment to service_role;
 comment on function public.attach_payment is
-    'Stores the PaymentIntent of a payment. Service role only. Definer, because no API role may write payments.';
+    'Stores the PaymentIntent of a payment. For the service role; definer, because no API role may write payments.';
 
 create function private.confirm_paid_booking(p_booking private.bookings) returns void
 language plpgsql
@@ -237,7 +237,7 @@ end
 $$;
 grant execute on function public.apply_payment_intent to service_role;
 comment on function public.apply_payment_intent is
-    'Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method}, to its payment and booking. Service role only. Definer, because no API role may write payments.';
+    'Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method}, to its payment and booking. For the service role; definer, because no API role may write payments.';
 
 create function public.apply_refund(p_refund jsonb) returns text
 language plpgsql security definer
@@ -302,7 +302,7 @@ end
 $$;
 grant execute on function public.apply_refund to service_role;
 comment on function public.apply_refund is
-    'Applies the present state of a refund, {id, refund_id, payment_intent, status, amount, created, settlement, failure_settlement, failure_reason}. Service role only. Definer, because no API role may write refunds.';
+    'Applies the present state of a refund, {id, refund_id, payment_intent, status, amount, created, settlement, failure_settlement, failure_reason}. For the service role; definer, because no API role may write refunds.';
 
 create function public.fail_refund(p_refund_id uuid, p_error text) returns void
 language plpgsql security definer
@@ -320,7 +320,7 @@ end
 $$;
 grant execute on function public.fail_refund to service_role;
 comment on function public.fail_refund is
-    'Marks a refund that Stripe refused as failed, for an operator to decide. Service role only. Definer, because no API role may write refunds.';
+    'Marks a refund that Stripe refused as failed, for an operator to decide. For the service role; definer, because no API role may write refunds.';
 
 create function private.end_stale_authorizations(p_now timestamptz) returns void
 language plpgsql

@@ -140,4 +140,4 @@ as $$
 $$;
 grant execute on function public.fail_charge to service_role;
 comment on function public.fail_charge is
-    'Stores why Stripe did not charge a card for a balance. Service role only. Definer, because no API role may write payments.';
+    'Stores why Stripe did not charge a card for a balance. For the service role; definer, because no API role may write payments.';

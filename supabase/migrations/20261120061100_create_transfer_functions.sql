@@ -33,7 +33,7 @@ end
 $$;
 grant execute on function public.begin_transfer to service_role;
 comment on function public.begin_transfer is
-    'Returns the amount and destination of a payout''s transfer, or cancels a payout that is no longer due. Service role only. Definer, because no API role may write payouts.';
+    'Returns the amount and destination of a payout''s transfer, or cancels a payout that is no longer due. For the service role; definer, because no API role may write payouts.';
 
 create function public.apply_transfer(p_transfer jsonb) returns text
 language plpgsql security definer
@@ -91,7 +91,7 @@ end
 $$;
 grant execute on function public.apply_transfer to service_role;
 comment on function public.apply_transfer is
-    'Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, reversals}. Service role only. Definer, because no API role may write payouts.';
+    'Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, reversals}. For the service role; definer, because no API role may write payouts.';
 
 create function public.fail_transfer(p_payout_id uuid, p_error text) returns void
 language sql security definer
@@ -101,7 +101,7 @@ as $$
 $$;
 grant execute on function public.fail_transfer to service_role;
 comment on function public.fail_transfer is
-    'Marks a payout whose transfer Stripe refused as failed; another payout is tried later. Service role only. Definer, because no API role may write payouts.';
+    'Marks a payout whose transfer Stripe refused as failed; another payout is tried later. For the service role; definer, because no API role may write payouts.';
 
 create function public.begin_reversal(p_reversal_id uuid) returns jsonb
 language sql security definer
@@ -113,7 +113,7 @@ as $$
     where r.id = p_reversal_id
 $$;
 grant execute on function public.begin_reversal to service_role;
-comment on function public.begin_reversal is 'Returns the transfer and amount of a reversal. Service role only. Definer, because no API role may read private.payout_reversals.';
+comment on function public.begin_reversal is 'Returns the transfer and amount of a reversal. For the service role; definer, because no API role may read private.payout_reversals.';
 
 create function public.fail_reversal(p_reversal_id uuid) returns void
 language plpgsql security definer
@@ -128,7 +128,7 @@ end
 $$;
 grant execute on function public.fail_reversal to service_role;
 comment on function public.fail_reversal is
-    'Marks a reversal that Stripe refused as failed; the host''s next payout is lower by it. Service role only. Definer, because no API role may write private.payout_reversals.';
+    'Marks a reversal that Stripe refused as failed; the host''s next payout is lower by it. For the service role; definer, because no API role may write private.payout_reversals.';
 
 create function public.save_payout_account(p_actor uuid, p_account_id text) returns text
 language sql security definer
@@ -140,7 +140,7 @@ as $$
 $$;
 grant execute on function public.save_payout_account to service_role;
 comment on function public.save_payout_account is
-    'Stores the Stripe account of a host and returns the one that is valid: the first that was stored. Service role only. Definer, because no API role may write payout_accounts.';
+    'Stores the Stripe account of a host and returns the one that is valid: the first that was stored. For the service role; definer, because no API role may write payout_accounts.';
 
 create function public.apply_account(p_account jsonb) returns text
 language plpgsql security definer
@@ -158,4 +158,4 @@ end
 $$;
 grant execute on function public.apply_account to service_role;
 comment on function public.apply_account is
-    'Applies the present state of a connected account, {id, details_submitted, payouts_enabled, requirements, currency}. Service role only. Definer, because no API role may write payout_accounts.';
+    'Applies the present state of a connected account, {id, details_submitted, payouts_enabled, requirements, currency}. For the service role; definer, because no API role may write payout_accounts.';

@@ -79,4 +79,4 @@ end
 $$;
 grant execute on function public.apply_dispute to service_role;
 comment on function public.apply_dispute is
-    'Applies the present state of a dispute, {id, payment_intent, status, reason, amount, movements}, and stores the evidence; the booking is not paid out while it is open. Service role only. Definer, because no API role may write disputes.';
+    'Applies the present state of a dispute, {id, payment_intent, status, reason, amount, movements}, and stores the evidence; the booking is not paid out while it is open. For the service role; definer, because no API role may write disputes.';

@@ -76,7 +76,7 @@ end
 $$;
 grant execute on function public.reconcile_ledger to service_role;
 comment on function public.reconcile_ledger is
-    'Compares Stripe''s balance transactions since p_since, [{id, net, currency, source, type}], with the ledger and stores every difference. Service role only. Definer, because no API role may read the whole ledger.';
+    'Compares Stripe''s balance transactions since p_since, [{id, net, currency, source, type}], with the ledger and stores every difference. For the service role; definer, because no API role may read the whole ledger.';
 
 create view public.reconciliation_differences with (security_invoker = on) as
 select d.id, r.run_at, d.reconciliation_id, d.balance_transaction, d.problem, d.stripe_net, d.ledger_net, d.currency, d.source

@@ -180,7 +180,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-    -- photos of a property belong to the property, whoever uploaded them
+    -- photos of a property belong to the property, even when another person uploaded them
     perform private.enqueue_job('object_removals', jsonb_build_object('bucket', o.bucket_id, 'path', o.name), 'remove-objects')
     from storage.objects o
     where o.owner_id = p_person::text and o.bucket_id <> 'property-photos';

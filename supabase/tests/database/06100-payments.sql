@@ -109,7 +109,7 @@ select ok(not pg_temp.wakes(), 'PY37 the money worker is not woken for tasks tha
 insert into private.stripe_tasks (kind, subject, run_at) values ('detach', 'pm_later', now() + interval '1 minute');
 select ok(not pg_temp.wakes(), 'PY38 nor before a task is due');
 insert into private.stripe_tasks (kind, subject) values ('detach', 'pm_now');
-select ok(pg_temp.wakes(), 'PY39 but for a task that is due');
+select ok(pg_temp.wakes(), 'PY39 and it is woken for a task that is due');
 
 select * from finish();
 rollback;

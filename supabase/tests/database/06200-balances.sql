@@ -63,12 +63,12 @@ select is_empty('select from public.payment_methods', 'BL17 a stranger sees no c
 select is_empty('delete from public.payment_methods returning 1', 'BL18 nor removes it');
 select is_empty('select from world, public.payment_schedule(booking)', 'BL19 nor sees the instalments');
 select tests.act_as('anon');
-select throws_ok('select from public.payment_methods', '42501', null, 'BL20 nobody does without signing in');
+select throws_ok('select from public.payment_methods', '42501', null, 'BL20 no user does without signing in');
 select tests.act_as('postgres');
 select throws_ok(
     $$select public.begin_payment(eva, b, m.id) from world, public.payment_methods m,
         (select tests.create_booking(eva, home, current_date + 20, current_date + 22, 'awaiting_payment') as b from world) x$$,
-    'PT404', 'You have no such card.', 'BL21 nobody pays with another''s card'
+    'PT404', 'You have no such card.', 'BL21 no user pays with another''s card'
 );
 select tests.act_as('authenticated', ben) from world;
 delete from public.payment_methods;

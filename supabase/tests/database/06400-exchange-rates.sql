@@ -28,7 +28,7 @@ select throws_ok(
     $$insert into public.exchange_rates (rate) values (1)$$, 'PT422', E'From currency is missing.\nTo currency is missing.', 'FX25 every missing value is named'
 );
 select tests.act_as('anon');
-select throws_ok('select from public.exchange_rates', '42501', null, 'FX08 nobody reads them without signing in');
+select throws_ok('select from public.exchange_rates', '42501', null, 'FX08 no user reads them without signing in');
 select tests.act_as('postgres');
 
 -- a rate of an hour ago; the one of ten minutes ago is newer than the quote that ends in ten minutes

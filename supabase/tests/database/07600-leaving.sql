@@ -66,7 +66,7 @@ select is_empty('select from public.notifications n, world where n.recipient_id 
 select tests.act_as('authenticated', ana) from world;
 select lives_ok('insert into public.messages (thread_id, body) select t.id, ''Welcome back'' from public.threads t', 'L20 the host can still write there');
 select tests.act_as('postgres');
-select is_empty('select from public.notifications where kind = ''message_received'' and data ->> ''preview'' = ''Welcome back''', 'L21 and nobody is notified');
+select is_empty('select from public.notifications where kind = ''message_received'' and data ->> ''preview'' = ''Welcome back''', 'L21 and no one is notified');
 
 select * from finish();
 rollback;

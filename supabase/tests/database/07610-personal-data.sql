@@ -13,7 +13,7 @@ insert into personal values
     ('public.co_host_invitations', 'email', 'id', true, ''),
     ('public.co_host_invitations', 'invited_by', 'id', true, ''),
     ('public.blocked_profiles', 'blocker_id', 'blocked_id', true, ''),
-    ('public.blocked_profiles', 'blocked_id', null, true, 'nobody learns who blocked them'),
+    ('public.blocked_profiles', 'blocked_id', null, true, 'no one learns who blocked them'),
     ('public.booking_alterations', 'answered_by_id', null, false, 'with the booking'),
     ('public.booking_alterations', 'proposed_by_id', null, false, 'with the booking'),
     ('public.cancellation_policies', 'host_id', 'id', false, 'bookings refer to it'),
@@ -181,7 +181,7 @@ select private.post_transaction('test:debt', 'correction', 'Owed', now(), array[
 select matches(pg_temp.codes(ana), 'open_debt', 'P18 or while she owes money') from world;
 insert into public.disputes (id, payment_id, booking_id, status, reason, currency, amount, evidence)
 select 'dp_1', p.id, p.booking_id, 'needs_response', 'fraudulent', 'EUR', 36000, '{}' from public.payments p;
-select is(pg_temp.codes(ben), 'open_dispute', 'P19 nobody can during a dispute') from world;
+select is(pg_temp.codes(ben), 'open_dispute', 'P19 no one can during a dispute') from world;
 update public.disputes set status = 'won';
 
 -- the deletion
