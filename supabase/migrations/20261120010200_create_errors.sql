@@ -21,16 +21,23 @@ language plpgsql immutable
 set search_path = ''
 as $$
 declare
-    v_text text := p_template;
-    v_name text;
+    v_text text := '';
+    v_rest text := p_template;
+    v_part text[];
 begin
-    for v_name in select m[1] from regexp_matches(p_template, '\{(\w+)\}', 'g') as m loop
-        v_text := replace(v_text, '{' || v_name || '}', case
-            -- columns and states are shown as words, arguments as they are written
-            when v_name <> 'argument' and p_details ->> v_name ~ '^[a-z]+(_[a-z]+)*$' then replace(p_details ->> v_name, '_', ' ')
-            else regexp_replace(coalesce(p_details ->> v_name, '?'), '\s+', ' ', 'g')
-        end);
+    -- one pass, so that braces in a detail are never filled
+    loop
+        v_part := regexp_match(v_rest, '^(.*?)\{(\w+)\}(.*)$');
+        exit when v_part is null;
+        v_text := v_text || v_part[1] || case
+            -- columns and states are shown as words; what a person or program wrote, as it is
+            when v_part[2] not in ('argument', 'name', 'title', 'value') and p_details ->> v_part[2] ~ '^[a-z]+(_[a-z]+)*$'
+                then replace(p_details ->> v_part[2], '_', ' ')
+            else regexp_replace(coalesce(p_details ->> v_part[2], '?'), '\s+', ' ', 'g')
+        end;
+        v_rest := v_part[3];
     end loop;
+    v_text := v_text || v_rest;
     return upper(left(v_text, 1)) || substr(v_text, 2);
 end
 $$;

@@ -10,7 +10,7 @@ insert into private.errors (code, status, message, hint) values
     ('payout_rate_not_of_quote', 409, 'The payout currency and rate of a booking are those of its quote.', 'Create it with POST bookings.'),
     ('booking_terms_are_fixed', 409, 'The terms of a booking never change.', 'Propose other dates or guests with PATCH bookings, or cancel and book again.'),
     ('booking_not_alterable', 409, 'A booking that is {status} cannot be altered.', 'Only a confirmed stay that is not over can be altered; give up an unpaid one with DELETE and book again.'),
-    ('reason_is_plain', 422, 'A reason has 1 to 1,000 characters of plain text, without HTML and control characters.', 'Send another reason, or none.'),
+    ('reason_is_plain', 422, 'A reason has 1 to 1,000 characters of plain text, without HTML and control characters.', 'Send another reason.'),
     ('status_time_out_of_order', 409, 'A change of status counts from the present moment.', 'Leave status_at out.'),
     ('status_and_stay_changed_together', 409, 'Status and stay cannot change in one step.', 'Change one after the other.'),
     ('illegal_transition', 409, 'A booking that is {from} cannot become {to}.', 'Read the booking again: its status may have changed.'),
