@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import openapiTS, { astToString } from "openapi-typescript";
 import { introspect, schemaText, schemaTypes } from "./generate/graphql.ts";
 import { openapiDocument } from "./generate/openapi.ts";
-import type { StackConfig } from "./stack/config.ts";
+import type { StackConfig } from "./lib/config.ts";
 import { runCli } from "./stack/migrations.ts";
 
 const require = createRequire(import.meta.url);

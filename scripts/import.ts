@@ -9,13 +9,13 @@ import { listingsFormat, requireCalendar } from "./import/formats.ts";
 import { importListings } from "./import/listings-import.ts";
 import { readNeighbourhoods, withoutMap } from "./import/neighbourhoods.ts";
 import { checkTable } from "./import/table.ts";
-import { databaseUrl, loadConfig } from "./stack/config.ts";
-import { explain } from "./stack/errors.ts";
-import { say } from "./stack/output.ts";
+import { databaseUrl, loadConfig } from "./lib/config.ts";
+import { explain } from "./lib/errors.ts";
+import { print } from "./lib/output.ts";
 
 try {
   const args = readArguments(process.argv.slice(2), process.env);
-  if (args === undefined) say(usage);
+  if (args === undefined) print(usage);
   else process.exitCode = await run(args);
 } catch (error) {
   const { message, remedy } = explain(error);
@@ -34,12 +34,12 @@ async function run(args: Arguments): Promise<number> {
   const { sql, reference } = await connect(args.databaseUrl ?? databaseUrl(loadConfig()));
   try {
     const listings = await importListings(sql, args, reference, map);
-    say(`\n${listings.table()}`);
+    print(`\n${listings.table()}`);
     if (args.calendar !== undefined) {
       const calendar = await importCalendar(sql, args.calendar, args.source, reference);
-      say(`\n${calendar.table()}`);
+      print(`\n${calendar.table()}`);
     }
-    say(`\n  Done in ${((performance.now() - since) / 1000).toFixed(1)} s.`);
+    print(`\n  Done in ${((performance.now() - since) / 1000).toFixed(1)} s.`);
     return listings.usable ? 0 : 1;
   } finally {
     await sql.end({ timeout: 5 });

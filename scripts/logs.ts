@@ -2,7 +2,7 @@
 
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync, watch } from "node:fs";
 import { basename, join } from "node:path";
-import { loadConfig } from "./stack/config.ts";
+import { loadConfig } from "./lib/config.ts";
 import { runningPid } from "./stack/stack.ts";
 
 const folder = join(loadConfig().dataDir, "logs");

@@ -2,7 +2,7 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { loadConfig } from "./stack/config.ts";
+import { loadConfig } from "./lib/config.ts";
 import { endLeftovers } from "./stack/processes.ts";
 import { runningPid } from "./stack/stack.ts";
 

@@ -1,8 +1,8 @@
 // `npm start`: runs the embedded stack until Ctrl-C.
 
-import { loadConfig } from "./stack/config.ts";
-import { explain } from "./stack/errors.ts";
-import { logToFile, say } from "./stack/output.ts";
+import { loadConfig } from "./lib/config.ts";
+import { explain } from "./lib/errors.ts";
+import { logToFile, print } from "./lib/output.ts";
 import { startStack } from "./stack/stack.ts";
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`;
@@ -12,12 +12,13 @@ try {
   const config = loadConfig();
   const since = performance.now();
   logToFile(config);
-  say("Starting Staybase (embedded stack)");
-  const report = (step: string, took: number) => say(`  ${step.padEnd(28)} ${took > 0 ? seconds(took) : ""}`);
+  print("Starting Staybase (embedded stack)");
+  const report = (step: string, took: number) =>
+    print(`  ${step.padEnd(28)} ${took > 0 ? seconds(took) : ""}`);
   const stop = async (why: string, exitCode: number) => {
     if (stopping.signal.aborted) return;
     stopping.abort();
-    say(why);
+    print(why);
     const stack = await starting.catch(() => undefined);
     await stack?.stop();
     process.exit(exitCode);
@@ -30,7 +31,7 @@ try {
   if (process.env.npm_lifecycle_event === "start") onParentsEnd(() => leave("npm ended"));
 
   await starting;
-  say(`
+  print(`
 Ready in ${seconds(performance.now() - since)}. Ctrl-C stops; data is kept in ${config.dataDir}
 
   API              ${config.apiUrl}
@@ -48,7 +49,7 @@ Not in this stack: Realtime, Studio, image transformation (see "Two stacks" in R
 `);
 } catch (error) {
   if (!stopping.signal.aborted) {
-    say(`\n${inWords(error)}`);
+    print(`\n${inWords(error)}`);
     process.exit(1);
   }
 }

@@ -1,6 +1,6 @@
 // `npm run status`: URLs and keys for people, `--json` for programs, `--env` for a shell or an .env file.
 
-import { databaseUrl, loadConfig } from "./stack/config.ts";
+import { databaseUrl, loadConfig } from "./lib/config.ts";
 import { runningPid } from "./stack/stack.ts";
 
 const config = loadConfig();

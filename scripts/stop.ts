@@ -1,7 +1,7 @@
 // `npm run stop`: stops the stack that runs on this project's data folder, wherever it was started.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { loadConfig } from "./stack/config.ts";
+import { loadConfig } from "./lib/config.ts";
 import { runningPid } from "./stack/stack.ts";
 
 const config = loadConfig();

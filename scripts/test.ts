@@ -2,9 +2,9 @@
 
 import { join } from "node:path";
 import { outdatedTypes } from "./generated-types.ts";
-import { explain } from "./stack/errors.ts";
+import { explain } from "./lib/errors.ts";
+import { logToFile, print } from "./lib/output.ts";
 import { runCli } from "./stack/migrations.ts";
-import { logToFile, say } from "./stack/output.ts";
 import { removeTestData, testConfig } from "./test/config.ts";
 import { runPgtap } from "./test/pgtap.ts";
 import { check, type Result } from "./test/result.ts";
@@ -18,7 +18,7 @@ logToFile(config);
 const results: Result[] = [];
 const runners = ["static", "database", "pgtap", "api"];
 if (only !== undefined && !runners.includes(only)) {
-  say(`There is no runner ${only}. Run: npm test -- ${runners.join("|")} [filter]`);
+  print(`There is no runner ${only}. Run: npm test -- ${runners.join("|")} [filter]`);
   process.exit(1);
 }
 const wants = (runner: string) => only === undefined || only === runner;
@@ -28,7 +28,7 @@ try {
   if (only !== "static") {
     const since = performance.now();
     await withStack(config, async () => {
-      say(`ok      the stack starts from nothing (${((performance.now() - since) / 1000).toFixed(1)} s)`);
+      print(`ok      the stack starts from nothing (${((performance.now() - since) / 1000).toFixed(1)} s)`);
       if (wants("database")) results.push(await checkTypes(), await checkAdvisors());
       if (wants("pgtap")) results.push(await runPgtap(config, filters[0]));
       if (wants("api")) {
@@ -39,14 +39,14 @@ try {
   }
 } catch (error) {
   const { message, remedy } = explain(error);
-  say(`${message}\n\n${remedy}`);
+  print(`${message}\n\n${remedy}`);
   results.push({ passed: 0, failed: 1 });
 } finally {
   removeTestData(config);
 }
 
 const sum = (key: keyof Result) => results.reduce((total, result) => total + result[key], 0);
-say(`\n${sum("passed")} passed, ${sum("failed")} failed`);
+print(`\n${sum("passed")} passed, ${sum("failed")} failed`);
 process.exit(sum("failed") > 0 || sum("passed") === 0 ? 1 : 0);
 
 function checkTypes(): Promise<Result> {

@@ -4,7 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import postgres, { type Sql } from "postgres";
-import { databaseUrl, type StackConfig } from "../stack/config.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import { startStack } from "../stack/stack.ts";
 import { removeTestData, testConfig } from "../test/config.ts";
 import { backendMemory, memoryOfTree, percentile, planFigures, sizeFigures } from "./facts.ts";

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
-import { databaseUrl, type StackConfig } from "../stack/config.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import type { Figure } from "./figures.ts";
 
 const megabyte = 1024 * 1024;

@@ -4,7 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import postgres, { type Sql } from "postgres";
-import { databaseUrl } from "../stack/config.ts";
+import { databaseUrl } from "../lib/config.ts";
 import { startStack } from "../stack/stack.ts";
 import { removeTestData, testConfig } from "../test/config.ts";
 import type { Figure } from "./figures.ts";

@@ -4,7 +4,7 @@
 import { randomUUID } from "node:crypto";
 import postgres, { type Sql } from "postgres";
 import Stripe from "stripe";
-import { databaseUrl, type StackConfig } from "../stack/config.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import { startStack } from "../stack/stack.ts";
 import { emulatorKeys } from "../stack/stripe/emulator.ts";
 import { removeTestData, testConfig } from "../test/config.ts";

@@ -2,7 +2,7 @@
 // (anon), the same run. Ratios travel between machines better than milliseconds do.
 
 import postgres, { type Sql } from "postgres";
-import { databaseUrl } from "../stack/config.ts";
+import { databaseUrl } from "../lib/config.ts";
 import { startStack } from "../stack/stack.ts";
 import { removeTestData, testConfig } from "../test/config.ts";
 import { backendMemory, memoryOfTree, percentile, planFigures, sizeFigures } from "./facts.ts";

@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { StackError } from "../stack/errors.ts";
+import { StackError } from "../lib/errors.ts";
 
 export const usage = `npm run import -- inside-airbnb <listings.csv> [options]
 

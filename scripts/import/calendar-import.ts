@@ -22,7 +22,7 @@ export async function importCalendar(
   { currencies }: Reference,
 ): Promise<Report> {
   const progress = startProgress("calendar", await fileSize(path));
-  const report = createReport(progress.say);
+  const report = createReport(progress.print);
   const skip = (line: number, error: Error) => report.skip("days", line, error);
   try {
     const { header, rows } = await readTable(path, progress.read, skip);

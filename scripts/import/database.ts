@@ -1,7 +1,7 @@
 // The database that an import writes to, and what to say when it cannot.
 
 import postgres, { type Sql } from "postgres";
-import { errorCode, StackError } from "../stack/errors.ts";
+import { errorCode, StackError } from "../lib/errors.ts";
 
 export interface Reference {
   /** Currencies and their decimal places. */

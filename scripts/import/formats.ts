@@ -1,7 +1,7 @@
 // Which file this is, told by the names in its first line.
 
 import { basename } from "node:path";
-import { StackError } from "../stack/errors.ts";
+import { StackError } from "../lib/errors.ts";
 
 export type ListingsFormat = "summary" | "detailed";
 

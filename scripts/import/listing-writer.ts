@@ -13,7 +13,7 @@
 
 import type { Sql, TransactionSql } from "postgres";
 import type { Listing } from "./listing.ts";
-import type { Place } from "./place.ts";
+import type { Place } from "./location.ts";
 
 export interface WrittenListings {
   loaded: number;

@@ -1,15 +1,15 @@
 // From a listings file to the database: read, map, write in batches, count.
 
 import type { Sql } from "postgres";
-import { StackError } from "../stack/errors.ts";
+import { StackError } from "../lib/errors.ts";
 import type { Arguments } from "./arguments.ts";
 import { inBatches, writeIsolated } from "./batches.ts";
 import type { Reference } from "./database.ts";
 import { listingsFormat } from "./formats.ts";
 import { type Listing, type MappingContext, toListing } from "./listing.ts";
 import { type WrittenListings, writeListings } from "./listing-writer.ts";
+import { type Place, type Point, placeOf, timeZoneAt } from "./location.ts";
 import type { Neighbourhoods } from "./neighbourhoods.ts";
-import { type Place, type Point, placeOf, timeZoneAt } from "./place.ts";
 import { startProgress } from "./progress.ts";
 import { fileSize } from "./records.ts";
 import { createReport, type Report } from "./report.ts";
@@ -27,7 +27,7 @@ export async function importListings(
   map: Neighbourhoods,
 ): Promise<Report> {
   const progress = startProgress("listings", await fileSize(path));
-  const report = createReport(progress.say);
+  const report = createReport(progress.print);
   const skip = (line: number, error: Error) => report.skip("listings", line, error);
   try {
     const { header, rows } = await readTable(path, progress.read, skip);
@@ -35,7 +35,7 @@ export async function importListings(
     const first = await take(rows, rowsThatTellThePlace);
     const place = placeOf(first.flatMap(point), given);
     const context = mappingContext(place, given, reference, map, report);
-    progress.say(`  ${describePlace(place, given)}`);
+    progress.print(`  ${describePlace(place, given)}`);
 
     async function* listings(): AsyncGenerator<Listing> {
       for await (const { line, fields } of chain(first, rows)) {

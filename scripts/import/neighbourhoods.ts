@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { booleanPointInPolygon } from "@turf/boolean-point-in-polygon";
 import { z } from "zod";
-import { StackError } from "../stack/errors.ts";
+import { StackError } from "../lib/errors.ts";
 import { fileSize } from "./records.ts";
 import { plainLine } from "./values.ts";
 

@@ -6,7 +6,7 @@ export interface Progress {
   read(bytes: number): void;
   rows(count: number): void;
   /** Writes a line without tearing the bar. */
-  say(line: string): void;
+  print(line: string): void;
   stop(): void;
 }
 
@@ -39,7 +39,7 @@ export function startProgress(
         rows += count;
         bar.update(Math.min(bytes, total), { rows: rows.toLocaleString("en") });
       },
-      say(line) {
+      print(line) {
         output.write(`\r\u001b[K${line}\n`);
         bar.render();
       },
@@ -60,7 +60,7 @@ export function startProgress(
         `  ${name}: ${Math.floor((Math.min(bytes, total) / total) * 100)}%, ${rows.toLocaleString("en")} rows\n`,
       );
     },
-    say: (line) => {
+    print: (line) => {
       output.write(`${line}\n`);
     },
     stop() {},

@@ -6,7 +6,7 @@ import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
 import { parse } from "csv-parse/sync";
-import { errorCode, StackError } from "../stack/errors.ts";
+import { errorCode, StackError } from "../lib/errors.ts";
 
 /** Number of the line that it begins on, from 1, and its fields, or what is wrong with it. */
 export type CsvRecord = { line: number } & ({ values: string[] } | { problem: string });

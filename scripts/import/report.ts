@@ -1,6 +1,6 @@
 // What an import says: a line for each row that it could not use, and a table at the end.
 
-import { errorCode } from "../stack/errors.ts";
+import { errorCode } from "../lib/errors.ts";
 import { RowError, shorten } from "./values.ts";
 
 export interface Report {
@@ -19,8 +19,8 @@ const outcomes = ["loaded", "updated", "unchanged", "skipped"] as const;
 /** Reasons are few; a file made to have many must not fill the memory. */
 const maxReasons = 200;
 
-/** @param say writes a line */
-export function createReport(say: (line: string) => void): Report {
+/** @param print writes a line */
+export function createReport(print: (line: string) => void): Report {
   const counts = new Map<string, Record<(typeof outcomes)[number], number>>();
   const reasons = new Map<string, number>();
   const notes = new Map<string, number>();
@@ -41,7 +41,7 @@ export function createReport(say: (line: string) => void): Report {
     skip(kind, line, error) {
       of(kind).skipped++;
       increase(reasons, error instanceof RowError ? error.reason : reasonOf(error), 1);
-      say(`  ${kind}, line ${line}: ${error instanceof RowError ? error.message : reasonOf(error)}`);
+      print(`  ${kind}, line ${line}: ${error instanceof RowError ? error.message : reasonOf(error)}`);
     },
     note(text, count = 1) {
       if (count > 0) increase(notes, text, count);

@@ -1,7 +1,7 @@
 // A CSV file with a header, as rows by the names of its columns.
 
 import { basename } from "node:path";
-import { StackError } from "../stack/errors.ts";
+import { StackError } from "../lib/errors.ts";
 import { fileSize, readRecords } from "./records.ts";
 import { RowError } from "./values.ts";
 

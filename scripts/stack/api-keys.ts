@@ -2,7 +2,7 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import { jwtVerify } from "jose";
-import type { Keys } from "./keys.ts";
+import type { Keys } from "../lib/keys.ts";
 
 export interface Claims extends Record<string, unknown> {
   role: string;

@@ -2,18 +2,22 @@
 
 import { join } from "node:path";
 import { type EmailMessage, SmtpEmailDriver } from "@supabase/lite";
+import type { StackConfig } from "../lib/config.ts";
 import { answerAsSupabase } from "./auth-requests.ts";
 import { completeTokens } from "./auth-tokens.ts";
-import type { StackConfig } from "./config.ts";
-import { createLite, createLitePart, type LitePart } from "./lite.ts";
 import type { Mail } from "./mail.ts";
+import {
+  createSupabaseLiteApp,
+  createSupabaseLiteService,
+  type SupabaseLiteService,
+} from "./supabase-lite.ts";
 
-export function createAuth(config: StackConfig, mail: Mail): LitePart {
+export function createAuth(config: StackConfig, mail: Mail): SupabaseLiteService {
   const { apiUrl, keys, toml } = config;
-  return createLitePart(
+  return createSupabaseLiteService(
     "auth",
     () =>
-      createLite(config, "supabase_auth_admin", {
+      createSupabaseLiteApp(config, "supabase_auth_admin", {
         auth: { ...toml.auth, enabled: true, jwt_secret: keys.jwtSecret, email: emailSettings(config) },
         drivers: { email: mailer(config, mail) },
       }),

@@ -3,9 +3,9 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
-import type { StackConfig } from "./config.ts";
-import { StackError } from "./errors.ts";
-import type { LitePart } from "./lite.ts";
+import type { StackConfig } from "../lib/config.ts";
+import { StackError } from "../lib/errors.ts";
+import type { SupabaseLiteService } from "./supabase-lite.ts";
 
 const types: Record<string, string> = {
   ".avif": "image/avif",
@@ -20,7 +20,7 @@ const types: Record<string, string> = {
  *
  * @throws StackError when a folder is missing or Storage refuses a file.
  */
-export async function uploadBucketObjects(config: StackConfig, storage: LitePart): Promise<void> {
+export async function uploadBucketObjects(config: StackConfig, storage: SupabaseLiteService): Promise<void> {
   for (const [bucket, { objects_path }] of Object.entries(config.toml.storage.buckets)) {
     if (objects_path === undefined) continue;
     const folder = join(config.root, "supabase", objects_path);

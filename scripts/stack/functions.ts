@@ -6,16 +6,16 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseEnv } from "node:util";
-import { databaseUrl, type StackConfig } from "./config.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import { freePort, listens } from "../lib/ports.ts";
 import type { Mail } from "./mail.ts";
-import type { Part } from "./part.ts";
-import { freePort, listens } from "./ports.ts";
 import { ManagedProcess } from "./processes.ts";
+import type { Service } from "./service.ts";
 import { emulatorKeys } from "./stripe/emulator.ts";
 
 const require = createRequire(import.meta.url);
 
-export interface Functions extends Part {
+export interface Functions extends Service {
   exists(name: string): boolean;
   /** Whether a request must carry a valid JWT: `verify_jwt` of [functions.<name>] in config.toml, true when not given. */
   verifiesJwt(name: string): boolean;

@@ -3,23 +3,23 @@
 import type { WriteStream } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
+import type { StackConfig } from "../lib/config.ts";
+import { openLog } from "../lib/output.ts";
 import { createApiKeys } from "./api-keys.ts";
-import type { StackConfig } from "./config.ts";
 import { createDocs } from "./docs/docs.ts";
 import type { Functions } from "./functions.ts";
-import type { GraphqlPart } from "./graphql.ts";
-import type { LitePart } from "./lite.ts";
-import { openLog } from "./output.ts";
-import type { Part } from "./part.ts";
+import type { GraphqlService } from "./graphql.ts";
 import { type Forward, readBody, TooLarge, toHandler, toPort } from "./proxy.ts";
 import type { Rest } from "./rest.ts";
+import type { Service } from "./service.ts";
+import type { SupabaseLiteService } from "./supabase-lite.ts";
 
 export interface Services {
-  auth: LitePart;
+  auth: SupabaseLiteService;
   rest: Rest;
-  storage: LitePart;
+  storage: SupabaseLiteService;
   functions: Functions;
-  graphql: GraphqlPart;
+  graphql: GraphqlService;
 }
 
 const mebibyte = 1024 * 1024;
@@ -34,7 +34,7 @@ const corsHeaders = {
     "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Preference-Applied, Range-Unit, Server, Transfer-Encoding",
 };
 
-export function createGateway(config: StackConfig, services: Services): Part {
+export function createGateway(config: StackConfig, services: Services): Service {
   const apiKeys = createApiKeys(config.keys);
   const docs = createDocs(config, services.rest);
   const storageLimit = bytes(config.toml.storage.file_size_limit) + mebibyte; // and the multipart form around the file

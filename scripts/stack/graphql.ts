@@ -1,16 +1,16 @@
 // GraphQL as a part of the stack: the engine in graphql/, on a pool of its own.
 
 import postgres, { type Sql } from "postgres";
-import { databaseUrl, type StackConfig } from "./config.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import { type Answer, type Caller, createGraphql, type Graphql } from "./graphql/index.ts";
-import type { Part } from "./part.ts";
+import type { Service } from "./service.ts";
 
-export interface GraphqlPart extends Part {
+export interface GraphqlService extends Service {
   /** Answers the text of a request's body for a caller whose token has been verified. */
   answer(caller: Caller, body: string): Promise<Answer>;
 }
 
-export function createGraphqlPart(config: StackConfig): GraphqlPart {
+export function createGraphqlService(config: StackConfig): GraphqlService {
   let sql: Sql | undefined;
   let engine: Graphql | undefined;
   return {

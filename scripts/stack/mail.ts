@@ -5,12 +5,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { buffer } from "node:stream/consumers";
 import PostalMime, { type Email } from "postal-mime";
 import { SMTPServer } from "smtp-server";
-import type { StackConfig } from "./config.ts";
+import type { StackConfig } from "../lib/config.ts";
+import { freePort } from "../lib/ports.ts";
 import { mailPage } from "./mail-page.ts";
-import type { Part } from "./part.ts";
-import { freePort } from "./ports.ts";
+import type { Service } from "./service.ts";
 
-export interface Mail extends Part {
+export interface Mail extends Service {
   readonly smtpPort: number;
 }
 

@@ -6,8 +6,8 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Sql } from "postgres";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import { StackError } from "./errors.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import { StackError } from "../lib/errors.ts";
 
 const require = createRequire(import.meta.url);
 

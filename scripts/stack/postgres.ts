@@ -14,16 +14,16 @@ import {
 import { join } from "node:path";
 import { promisify } from "node:util";
 import postgres from "postgres";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import { errorCode, StackError } from "./errors.ts";
-import type { Part } from "./part.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import { errorCode, StackError } from "../lib/errors.ts";
 import { commandOf, ManagedProcess } from "./processes.ts";
 import { prepareServerFiles } from "./server-files.ts";
+import type { Service } from "./service.ts";
 
 const exe = process.platform === "win32" ? ".exe" : "";
 
 /** @param failed called when the server ends by itself */
-export function createPostgres(config: StackConfig, failed: (error: StackError) => void): Part {
+export function createPostgres(config: StackConfig, failed: (error: StackError) => void): Service {
   const cluster = join(config.dataDir, "postgres");
   const stopped = new AbortController();
   let server: ManagedProcess | undefined;

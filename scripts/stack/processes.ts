@@ -5,8 +5,8 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { StackError } from "./errors.ts";
-import { openLog } from "./output.ts";
+import { StackError } from "../lib/errors.ts";
+import { openLog } from "../lib/output.ts";
 
 export interface ProcessOptions {
   name: string;

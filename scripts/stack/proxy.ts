@@ -10,7 +10,7 @@ import {
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream as WebStream } from "node:stream/web";
-import { errorCode } from "./errors.ts";
+import { errorCode } from "../lib/errors.ts";
 
 /** Connections are kept open, but for less time than any server behind keeps them: a reused one is never already closed. */
 const agent = new Agent({

@@ -3,15 +3,15 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import { StackError } from "./errors.ts";
-import type { Part } from "./part.ts";
-import { freePort } from "./ports.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import { StackError } from "../lib/errors.ts";
+import { freePort } from "../lib/ports.ts";
 import { ManagedProcess } from "./processes.ts";
+import type { Service } from "./service.ts";
 
 const require = createRequire(import.meta.url);
 
-export interface Rest extends Part {
+export interface Rest extends Service {
   /** Where PostgREST listens; known once started. */
   readonly port: number;
 }

@@ -16,7 +16,7 @@ import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseTarGzip } from "nanotar";
-import { StackError } from "./errors.ts";
+import { StackError } from "../lib/errors.ts";
 
 const require = createRequire(import.meta.url);
 const ownExtensions = join(dirname(fileURLToPath(import.meta.url)), "extensions");

@@ -4,22 +4,22 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import { StackError } from "../lib/errors.ts";
+import { requireFreePort } from "../lib/ports.ts";
 import { createAuth } from "./auth.ts";
 import { uploadBucketObjects } from "./bucket-objects.ts";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import { createCron } from "./cron.ts";
-import { StackError } from "./errors.ts";
 import { createFunctions } from "./functions.ts";
 import { createGateway } from "./gateway.ts";
-import { createGraphqlPart } from "./graphql.ts";
+import { createGraphqlService } from "./graphql.ts";
 import { createMail } from "./mail.ts";
 import { applyMigrations } from "./migrations.ts";
-import { createNet } from "./net.ts";
-import type { Part } from "./part.ts";
-import { requireFreePort } from "./ports.ts";
+import { createPgCron } from "./pg-cron.ts";
+import { createPgNet } from "./pg-net.ts";
 import { createPostgres, finishDatabase } from "./postgres.ts";
 import { commandOf, endLeftovers, readPidFile } from "./processes.ts";
 import { createRest } from "./rest.ts";
+import type { Service } from "./service.ts";
 import { createStorage } from "./storage.ts";
 import { createStripe } from "./stripe/emulator.ts";
 import { ensureSystemSchema } from "./system-schema.ts";
@@ -58,13 +58,13 @@ export async function startStack(
   }
   writeFileSync(pidFile(config), JSON.stringify({ pid: process.pid, command: commandOf(process.pid) }));
 
-  const started: Part[] = [];
+  const started: Service[] = [];
   const stop = async () => {
     for (const part of started.toReversed())
       await part.stop().catch((error) => console.error(`${part.name} did not stop well: ${String(error)}`));
     rmSync(pidFile(config), { force: true });
   };
-  const start = async (...parts: Part[]) => {
+  const start = async (...parts: Service[]) => {
     await Promise.all(
       parts.map(async (part) => {
         signal.throwIfAborted();
@@ -91,9 +91,9 @@ export async function startStack(
       rest: createRest(config, failed),
       storage: createStorage(config),
       functions: createFunctions(config, mail),
-      graphql: createGraphqlPart(config),
+      graphql: createGraphqlService(config),
     };
-    await start(...Object.values(services), createCron(config), createStripe(config), createNet(config));
+    await start(...Object.values(services), createPgCron(config), createStripe(config), createPgNet(config));
     if (seeded) await uploadBucketObjects(config, services.storage);
     finishDatabase(config);
     await start(createGateway(config, services));

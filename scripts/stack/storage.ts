@@ -1,17 +1,21 @@
 // Storage: buckets and objects under RLS; the bytes lie in the data folder.
 
 import { setExperimental } from "@supabase/lite";
-import type { StackConfig } from "./config.ts";
-import { createLite, createLitePart, type LitePart } from "./lite.ts";
+import type { StackConfig } from "../lib/config.ts";
 import { createObjectFiles } from "./object-files.ts";
+import {
+  createSupabaseLiteApp,
+  createSupabaseLiteService,
+  type SupabaseLiteService,
+} from "./supabase-lite.ts";
 
-export function createStorage(config: StackConfig): LitePart {
+export function createStorage(config: StackConfig): SupabaseLiteService {
   const { keys, toml } = config;
-  return createLitePart(
+  return createSupabaseLiteService(
     "storage",
     () => {
       setExperimental("storage", true);
-      const app = createLite(config, "supabase_storage_admin", {
+      const app = createSupabaseLiteApp(config, "supabase_storage_admin", {
         auth: { enabled: true, jwt_secret: keys.jwtSecret, site_url: toml.auth.site_url },
         storage: { enabled: true, file_size_limit: toml.storage.file_size_limit },
       });

@@ -4,8 +4,8 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadConfig, type StackConfig } from "../stack/config.ts";
-import { freePort } from "../stack/ports.ts";
+import { loadConfig, type StackConfig } from "../lib/config.ts";
+import { freePort } from "../lib/ports.ts";
 
 /** Ports that a developer would set, free and another four each time. */
 export async function testPorts(): Promise<StackConfig["ports"]> {

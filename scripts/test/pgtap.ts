@@ -5,8 +5,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
 import { Parser } from "tap-parser";
-import { databaseUrl, type StackConfig } from "../stack/config.ts";
-import { say } from "../stack/output.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import { print } from "../lib/output.ts";
 import type { Result } from "./result.ts";
 
 /** @param filter only files whose name contains it */
@@ -18,10 +18,10 @@ export async function runPgtap(config: StackConfig, filter = ""): Promise<Result
   const total: Result = { passed: 0, failed: 0 };
   for (const file of files) {
     const { passed, failures } = await runFile(config, join(folder, file));
-    say(
+    print(
       `${failures.length === 0 ? "ok     " : "FAILED "} ${file} (${passed} passed, ${failures.length} failed)`,
     );
-    for (const failure of failures) say(failure.replaceAll(/^/gm, "        "));
+    for (const failure of failures) print(failure.replaceAll(/^/gm, "        "));
     total.passed += passed;
     total.failed += failures.length;
   }

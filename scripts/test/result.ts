@@ -1,6 +1,6 @@
 // What every runner of `npm test` answers.
 
-import { say } from "../stack/output.ts";
+import { print } from "../lib/output.ts";
 
 export interface Result {
   passed: number;
@@ -12,7 +12,7 @@ export async function check(name: string, run: () => Promise<string | undefined>
   const problem = await run().catch((error: unknown) =>
     error instanceof Error ? error.message : String(error),
   );
-  say(
+  print(
     problem === undefined ? `ok      ${name}` : `FAILED  ${name}\n${problem.replaceAll(/^/gm, "        ")}`,
   );
   return problem === undefined ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };

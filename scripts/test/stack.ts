@@ -1,6 +1,6 @@
 // A stack for one command, that leaves nothing behind: neither when the command ends nor when it is interrupted.
 
-import type { StackConfig } from "../stack/config.ts";
+import type { StackConfig } from "../lib/config.ts";
 import { startStack } from "../stack/stack.ts";
 import { removeTestData } from "./config.ts";
 

@@ -5,9 +5,9 @@ import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { promisify, stripVTControlCharacters } from "node:util";
-import type { StackConfig } from "../stack/config.ts";
+import type { StackConfig } from "../lib/config.ts";
+import { print } from "../lib/output.ts";
 import { denoBinary } from "../stack/functions.ts";
-import { say } from "../stack/output.ts";
 import { check, type Result } from "./result.ts";
 
 const require = createRequire(import.meta.url);
@@ -52,10 +52,10 @@ async function denoTests(config: StackConfig): Promise<Result> {
   const [, passed = "0", failed = "0"] = /(\d+) passed.* \| (\d+) failed/.exec(plain) ?? [];
   const result = { passed: Number(passed), failed: code === 0 ? 0 : Math.max(1, Number(failed)) };
   if (result.passed + result.failed === 0) result.failed = 1;
-  say(
+  print(
     `${result.failed === 0 ? "ok     " : "FAILED "} deno test (${result.passed} passed, ${result.failed} failed)`,
   );
-  if (result.failed > 0) say(plain);
+  if (result.failed > 0) print(plain);
   return result;
 }
 

@@ -1,12 +1,11 @@
-// Stripe, offline: a part of the stack that answers as api.stripe.com does for what Staybase uses, keeps its own books, sends
+// Stripe, offline: a part of the stack that answers as api.stripe.com does for what Staybase uses, keeps its own store, sends
 // signed webhooks, and has a page to pay on. The functions meet it as they meet Stripe, by package `stripe`.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { text as readText } from "node:stream/consumers";
-import type { StackConfig } from "../config.ts";
-import type { Part } from "../part.ts";
-import { type Books, createBooks, type PaymentIntent } from "./books.ts";
+import type { StackConfig } from "../../lib/config.ts";
+import type { Service } from "../service.ts";
 import { findCard } from "./cards.ts";
 import { completeOnboarding } from "./connect.ts";
 import { StripeFault } from "./errors.ts";
@@ -16,6 +15,7 @@ import { type Answer, createIdempotency } from "./idempotency.ts";
 import { messagePage, paymentsPage, payPage } from "./page.ts";
 import { confirmIntent } from "./payment-intents.ts";
 import { perform } from "./routes.ts";
+import { createStore, type EmulatorStore, type PaymentIntent } from "./store.ts";
 import { createWebhooks, type DeliveryMode } from "./webhooks.ts";
 
 /** Keys that only the emulator takes: a key of a real account never has these words. */
@@ -25,15 +25,19 @@ export const emulatorKeys = {
   webhookSecret: "whsec_staybase_emulator",
 };
 
-export function createStripe(config: StackConfig): Part {
+export function createStripe(config: StackConfig): Service {
   const faults = createFaults();
   const idempotency = createIdempotency();
   const webhooks = createWebhooks(`${config.apiUrl}/functions/v1/stripe-webhook`, emulatorKeys.webhookSecret);
-  let books: Books | undefined;
+  let store: EmulatorStore | undefined;
   let server: Server | undefined;
   let requests = 0;
 
-  async function handle(known: Books, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function handle(
+    known: EmulatorStore,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     const url = new URL(request.url ?? "/", config.stripeUrl);
     const body = await readText(request);
     if (url.pathname.startsWith("/v1/")) return answerApi(known, request, url, body, response);
@@ -57,7 +61,7 @@ export function createStripe(config: StackConfig): Part {
   }
 
   async function answerApi(
-    known: Books,
+    known: EmulatorStore,
     request: IncomingMessage,
     url: URL,
     body: string,
@@ -103,7 +107,7 @@ export function createStripe(config: StackConfig): Part {
   }
 
   async function answerPayPage(
-    known: Books,
+    known: EmulatorStore,
     method: string,
     id: string,
     url: URL,
@@ -130,12 +134,17 @@ export function createStripe(config: StackConfig): Part {
     response.writeHead(303, { location: url.pathname + url.search }).end();
   }
 
-  async function control(known: Books, what: string, body: string, response: ServerResponse): Promise<void> {
+  async function control(
+    known: EmulatorStore,
+    what: string,
+    body: string,
+    response: ServerResponse,
+  ): Promise<void> {
     const wish: unknown = body === "" ? {} : JSON.parse(body);
     let answer: unknown = {};
     if (what === "faults") faults.set(wish as Fault[]);
     else if (what === "webhooks") answer = webhooks.setMode(wish as Partial<DeliveryMode>);
-    else if (what === "conversions") known.conversions = wish as Books["conversions"];
+    else if (what === "conversions") known.conversions = wish as EmulatorStore["conversions"];
     else if (what === "release") await webhooks.release();
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
   }
@@ -143,8 +152,8 @@ export function createStripe(config: StackConfig): Part {
   return {
     name: "stripe (emulated)",
     async start() {
-      const opened = createBooks(join(config.dataDir, "stripe.json"));
-      books = opened;
+      const opened = createStore(join(config.dataDir, "stripe.json"));
+      store = opened;
       opened.onEvent((event) => webhooks.send(event));
       server = createServer((request, response) => {
         handle(opened, request, response).catch((error) => {
@@ -169,14 +178,19 @@ export function createStripe(config: StackConfig): Part {
       webhooks.stop();
       server?.closeAllConnections();
       server?.close();
-      books?.save();
-      books = undefined;
+      store?.save();
+      store = undefined;
     },
   };
 }
 
 /** A secret key may do everything; a publishable one reads and confirms an intent whose client secret it has. */
-function authenticate(books: Books, request: IncomingMessage, name: string, parameters: Parameters): void {
+function authenticate(
+  store: EmulatorStore,
+  request: IncomingMessage,
+  name: string,
+  parameters: Parameters,
+): void {
   const authorization = request.headers.authorization ?? "";
   const key = authorization.startsWith("Basic ")
     ? Buffer.from(authorization.slice(6), "base64").toString().split(":")[0]
@@ -187,7 +201,7 @@ function authenticate(books: Books, request: IncomingMessage, name: string, para
       .exec(name)
       ?.filter(Boolean) ?? [];
   if (key === emulatorKeys.publishable && id !== "") {
-    if (books.get<PaymentIntent>("payment_intent", id).client_secret === text(parameters, "client_secret"))
+    if (store.get<PaymentIntent>("payment_intent", id).client_secret === text(parameters, "client_secret"))
       return;
   }
   throw new StripeFault(401, { type: "invalid_request_error", message: "Invalid API Key provided." });

@@ -1,8 +1,8 @@
 // The pages where a person pays: what there is to pay, and one PaymentIntent with a test card. They need no script: links, a form,
 // and what came of it.
 
-import type { PaymentIntent } from "./books.ts";
 import { testCards } from "./cards.ts";
+import type { PaymentIntent } from "./store.ts";
 
 const escapes: Record<string, string> = {
   "&": "&amp;",

@@ -1,16 +1,16 @@
 // PaymentIntents: created, confirmed with a test card, captured at once or by hand, cancelled.
 
-import type { Books, Charge, Customer, Dispute, PaymentIntent, PaymentMethod } from "./books.ts";
 import { findCard, type TestCard } from "./cards.ts";
 import { invalid, StripeFault } from "./errors.ts";
 import { metadataOf, type Parameters, text } from "./form.ts";
+import type { Charge, Customer, Dispute, EmulatorStore, PaymentIntent, PaymentMethod } from "./store.ts";
 
 const authorizationSeconds = 7 * 24 * 3600;
 
 /** Stripe's fee, as it is for cards in the United States: 2.9 % and 30 of the minor unit. */
 export const feeOf = (amount: number) => Math.round(amount * 0.029) + 30;
 
-export function createIntent(books: Books, parameters: Parameters): PaymentIntent {
+export function createIntent(store: EmulatorStore, parameters: Parameters): PaymentIntent {
   const amount = wholeNumber(parameters, "amount");
   const currency = text(parameters, "currency")?.toLowerCase();
   if (currency === undefined || !/^[a-z]{3}$/.test(currency)) throw invalid("Invalid currency.", "currency");
@@ -18,10 +18,10 @@ export function createIntent(books: Books, parameters: Parameters): PaymentInten
   if (capture !== "automatic" && capture !== "manual" && capture !== "automatic_async") {
     throw invalid("Invalid capture_method.", "capture_method");
   }
-  const id = books.newId("pi");
+  const id = store.newId("pi");
   const customer = text(parameters, "customer");
-  if (customer !== undefined) books.get<Customer>("customer", customer);
-  const intent = books.put<PaymentIntent>({
+  if (customer !== undefined) store.get<Customer>("customer", customer);
+  const intent = store.put<PaymentIntent>({
     id,
     object: "payment_intent",
     amount,
@@ -30,8 +30,8 @@ export function createIntent(books: Books, parameters: Parameters): PaymentInten
     canceled_at: null,
     cancellation_reason: null,
     capture_method: capture,
-    client_secret: `${id}_secret_${books.newId("s").slice(2)}`,
-    created: books.now(),
+    client_secret: `${id}_secret_${store.newId("s").slice(2)}`,
+    created: store.now(),
     currency,
     customer: customer ?? null,
     description: text(parameters, "description") ?? null,
@@ -46,12 +46,12 @@ export function createIntent(books: Books, parameters: Parameters): PaymentInten
       text(parameters, "payment_method") === undefined ? "requires_payment_method" : "requires_confirmation",
     transfer_group: text(parameters, "transfer_group") ?? null,
   });
-  books.emit("payment_intent.created", intent);
-  return text(parameters, "confirm") === "true" ? confirmIntent(books, id, parameters) : intent;
+  store.emit("payment_intent.created", intent);
+  return text(parameters, "confirm") === "true" ? confirmIntent(store, id, parameters) : intent;
 }
 
-export function updateIntent(books: Books, id: string, parameters: Parameters): PaymentIntent {
-  const intent = books.get<PaymentIntent>("payment_intent", id);
+export function updateIntent(store: EmulatorStore, id: string, parameters: Parameters): PaymentIntent {
+  const intent = store.get<PaymentIntent>("payment_intent", id);
   const amount = text(parameters, "amount");
   if (amount !== undefined) {
     requireStatus(intent, ["requires_payment_method", "requires_confirmation"], "update the amount of");
@@ -65,8 +65,8 @@ export function updateIntent(books: Books, id: string, parameters: Parameters): 
 }
 
 /** @throws StripeFault 402 with the intent, whose last_payment_error says why, when the card declines */
-export function confirmIntent(books: Books, id: string, parameters: Parameters): PaymentIntent {
-  const intent = books.get<PaymentIntent>("payment_intent", id);
+export function confirmIntent(store: EmulatorStore, id: string, parameters: Parameters): PaymentIntent {
+  const intent = store.get<PaymentIntent>("payment_intent", id);
   requireStatus(intent, ["requires_payment_method", "requires_confirmation", "requires_action"], "confirm");
   const method = text(parameters, "payment_method") ?? intent.payment_method;
   if (method === null)
@@ -77,18 +77,18 @@ export function confirmIntent(books: Books, id: string, parameters: Parameters):
       "off_session",
     );
   }
-  const known = books.find(method);
+  const known = store.find(method);
   if (known?.object === "payment_method" && (known.customer === null || known.customer !== intent.customer)) {
     throw invalid(
       "The provided PaymentMethod does not belong to the customer of this PaymentIntent.",
       "payment_method",
     );
   }
-  const card = cardOf(books, method);
+  const card = cardOf(store, method);
   if (card === undefined)
     throw invalid(`No such PaymentMethod: '${method}'`, "payment_method", "resource_missing");
 
-  const charge = newCharge(books, intent, method, card);
+  const charge = newCharge(store, intent, method, card);
   if (card.decline !== undefined) {
     const error = { type: "card_error" as const, ...card.decline, charge: charge.id };
     charge.status = "failed";
@@ -96,27 +96,27 @@ export function confirmIntent(books: Books, id: string, parameters: Parameters):
     intent.status = "requires_payment_method";
     intent.payment_method = null;
     intent.last_payment_error = error as unknown as PaymentIntent["last_payment_error"];
-    books.emit("charge.failed", charge);
-    books.emit("payment_intent.payment_failed", intent);
+    store.emit("charge.failed", charge);
+    store.emit("payment_intent.payment_failed", intent);
     throw new StripeFault(402, { ...error, payment_intent: intent });
   }
-  intent.payment_method = attachedMethod(books, method, card, intent.customer);
+  intent.payment_method = attachedMethod(store, method, card, intent.customer);
   charge.payment_method = intent.payment_method;
   intent.last_payment_error = null;
   if (intent.capture_method === "manual") {
     charge.payment_method_details.card.capture_before = charge.created + authorizationSeconds;
     intent.status = "requires_capture";
     intent.amount_capturable = intent.amount;
-    books.emit("payment_intent.amount_capturable_updated", intent);
+    store.emit("payment_intent.amount_capturable_updated", intent);
     return intent;
   }
-  takeMoney(books, intent, charge, intent.amount);
-  if (card.disputed === true) dispute(books, intent, charge);
+  takeMoney(store, intent, charge, intent.amount);
+  if (card.disputed === true) dispute(store, intent, charge);
   return intent;
 }
 
-export function captureIntent(books: Books, id: string, parameters: Parameters): PaymentIntent {
-  const intent = books.get<PaymentIntent>("payment_intent", id);
+export function captureIntent(store: EmulatorStore, id: string, parameters: Parameters): PaymentIntent {
+  const intent = store.get<PaymentIntent>("payment_intent", id);
   requireStatus(intent, ["requires_capture"], "capture");
   const amount =
     text(parameters, "amount_to_capture") === undefined
@@ -124,12 +124,12 @@ export function captureIntent(books: Books, id: string, parameters: Parameters):
       : wholeNumber(parameters, "amount_to_capture");
   if (amount > intent.amount_capturable)
     throw invalid("The amount is more than can be captured.", "amount_to_capture");
-  takeMoney(books, intent, books.get<Charge>("charge", intent.latest_charge ?? ""), amount);
+  takeMoney(store, intent, store.get<Charge>("charge", intent.latest_charge ?? ""), amount);
   return intent;
 }
 
-export function cancelIntent(books: Books, id: string, parameters: Parameters): PaymentIntent {
-  const intent = books.get<PaymentIntent>("payment_intent", id);
+export function cancelIntent(store: EmulatorStore, id: string, parameters: Parameters): PaymentIntent {
+  const intent = store.get<PaymentIntent>("payment_intent", id);
   requireStatus(
     intent,
     ["requires_payment_method", "requires_confirmation", "requires_action", "requires_capture"],
@@ -137,28 +137,28 @@ export function cancelIntent(books: Books, id: string, parameters: Parameters): 
   );
   intent.status = "canceled";
   intent.amount_capturable = 0;
-  intent.canceled_at = books.now();
+  intent.canceled_at = store.now();
   intent.cancellation_reason = (text(parameters, "cancellation_reason") ??
     null) as PaymentIntent["cancellation_reason"];
-  books.emit("payment_intent.canceled", intent);
+  store.emit("payment_intent.canceled", intent);
   return intent;
 }
 
 /** A card that is charged no more. */
-export function detachMethod(books: Books, id: string): PaymentMethod {
-  const method = books.get<PaymentMethod>("payment_method", id);
+export function detachMethod(store: EmulatorStore, id: string): PaymentMethod {
+  const method = store.get<PaymentMethod>("payment_method", id);
   if (method.customer === null) {
     throw invalid(
       "The payment method you provided is not attached to a customer so detachment is impossible.",
     );
   }
   method.customer = null;
-  books.emit("payment_method.detached", method);
+  store.emit("payment_method.detached", method);
   return method;
 }
 
-function takeMoney(books: Books, intent: PaymentIntent, charge: Charge, amount: number): void {
-  const transaction = books.move({
+function takeMoney(store: EmulatorStore, intent: PaymentIntent, charge: Charge, amount: number): void {
+  const transaction = store.move({
     amount,
     currency: intent.currency,
     description: intent.description,
@@ -171,12 +171,12 @@ function takeMoney(books: Books, intent: PaymentIntent, charge: Charge, amount: 
   intent.status = "succeeded";
   intent.amount_received = amount;
   intent.amount_capturable = 0;
-  books.emit("charge.succeeded", charge);
-  books.emit("payment_intent.succeeded", intent);
+  store.emit("charge.succeeded", charge);
+  store.emit("payment_intent.succeeded", intent);
 }
 
-function dispute(books: Books, intent: PaymentIntent, charge: Charge): void {
-  const withdrawn = books.move({
+function dispute(store: EmulatorStore, intent: PaymentIntent, charge: Charge): void {
+  const withdrawn = store.move({
     amount: -charge.amount_captured,
     currency: charge.currency,
     description: "Chargeback withdrawal",
@@ -186,13 +186,13 @@ function dispute(books: Books, intent: PaymentIntent, charge: Charge): void {
     type: "adjustment",
   });
   charge.disputed = true;
-  const created = books.put<Dispute>({
-    id: books.newId("dp"),
+  const created = store.put<Dispute>({
+    id: store.newId("dp"),
     object: "dispute",
     amount: charge.amount_captured,
     balance_transactions: [withdrawn],
     charge: charge.id,
-    created: books.now(),
+    created: store.now(),
     currency: charge.currency,
     evidence: {},
     is_charge_refundable: false,
@@ -203,20 +203,20 @@ function dispute(books: Books, intent: PaymentIntent, charge: Charge): void {
     status: "needs_response",
   });
   withdrawn.source = created.id;
-  books.emit("charge.dispute.created", created);
-  books.emit("charge.dispute.funds_withdrawn", created);
+  store.emit("charge.dispute.created", created);
+  store.emit("charge.dispute.funds_withdrawn", created);
 }
 
-function newCharge(books: Books, intent: PaymentIntent, method: string, card: TestCard): Charge {
-  const charge = books.put<Charge>({
-    id: books.newId("ch"),
+function newCharge(store: EmulatorStore, intent: PaymentIntent, method: string, card: TestCard): Charge {
+  const charge = store.put<Charge>({
+    id: store.newId("ch"),
     object: "charge",
     amount: intent.amount,
     amount_captured: 0,
     amount_refunded: 0,
     balance_transaction: null,
     captured: false,
-    created: books.now(),
+    created: store.now(),
     currency: intent.currency,
     customer: intent.customer,
     disputed: false,
@@ -234,19 +234,24 @@ function newCharge(books: Books, intent: PaymentIntent, method: string, card: Te
   return charge;
 }
 
-function cardOf(books: Books, method: string): TestCard | undefined {
-  const known = books.find(method);
+function cardOf(store: EmulatorStore, method: string): TestCard | undefined {
+  const known = store.find(method);
   return findCard(known?.object === "payment_method" ? known.test_method : method);
 }
 
 /** pm_card_visa is a new payment method at each use, as at Stripe. */
-function attachedMethod(books: Books, method: string, card: TestCard, customer: string | null): string {
-  if (books.find(method) !== undefined) return method;
-  return books.put<PaymentMethod>({
-    id: books.newId("pm"),
+function attachedMethod(
+  store: EmulatorStore,
+  method: string,
+  card: TestCard,
+  customer: string | null,
+): string {
+  if (store.find(method) !== undefined) return method;
+  return store.put<PaymentMethod>({
+    id: store.newId("pm"),
     object: "payment_method",
     card: { brand: brandOf(card), last4: card.number.slice(-4) },
-    created: books.now(),
+    created: store.now(),
     customer,
     livemode: false,
     test_method: card.method,

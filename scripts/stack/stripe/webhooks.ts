@@ -2,7 +2,7 @@
 // until a 2xx; and, on demand, twice, late, in another order, or not at all.
 
 import { createHmac } from "node:crypto";
-import type { EmulatedEvent } from "./books.ts";
+import type { EmulatedEvent } from "./store.ts";
 
 /** How deliveries go wrong, until changed. */
 export interface DeliveryMode {

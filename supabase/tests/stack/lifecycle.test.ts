@@ -17,8 +17,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { projectRoot, type StackConfig } from "../../../scripts/stack/config.ts";
-import { listens } from "../../../scripts/stack/ports.ts";
+import { projectRoot, type StackConfig } from "../../../scripts/lib/config.ts";
+import { listens } from "../../../scripts/lib/ports.ts";
 import { testPorts } from "../../../scripts/test/config.ts";
 import { stack, until } from "../support.ts";
 

@@ -170,7 +170,7 @@ export type Item =
   | PaymentMethod
   | EmulatedEvent;
 
-export interface Books {
+export interface EmulatorStore {
   newId(prefix: string): string;
   now(): number;
   put<T extends Item>(item: T): T;
@@ -195,13 +195,13 @@ export interface Books {
   save(): void;
 }
 
-export function createBooks(file: string): Books {
+export function createStore(file: string): EmulatorStore {
   const items = new Map<string, Item>();
   const listeners: ((event: EmulatedEvent) => void)[] = [];
   if (existsSync(file)) {
     for (const item of JSON.parse(readFileSync(file, "utf8")) as Item[]) items.set(item.id, item);
   }
-  const books: Books = {
+  const store: EmulatorStore = {
     newId: (prefix) => `${prefix}_${randomBytes(18).toString("base64url").replaceAll(/[-_]/g, "x")}`,
     now: () => Math.floor(Date.now() / 1000),
     put(item) {
@@ -218,15 +218,15 @@ export function createBooks(file: string): Books {
       [...items.values()].filter((item): item is T => item.object === object).reverse(),
     conversions: {},
     move(movement) {
-      const now = books.now();
+      const now = store.now();
       const conversion = movement.type.startsWith("transfer")
         ? undefined
-        : books.conversions[movement.currency];
+        : store.conversions[movement.currency];
       const amount = Math.round(movement.amount * (conversion?.rate ?? 1));
       const fee = Math.round(movement.fee * (conversion?.rate ?? 1));
-      return books.put({
+      return store.put({
         ...movement,
-        id: books.newId("txn"),
+        id: store.newId("txn"),
         object: "balance_transaction",
         amount,
         available_on: now,
@@ -239,16 +239,16 @@ export function createBooks(file: string): Books {
       });
     },
     balance: (currency) =>
-      books
+      store
         .all<BalanceTransaction>("balance_transaction")
         .filter((transaction) => transaction.currency === currency)
         .reduce((sum, { net }) => sum + net, 0),
     emit(type, object) {
-      const event = books.put<EmulatedEvent>({
-        id: books.newId("evt"),
+      const event = store.put<EmulatedEvent>({
+        id: store.newId("evt"),
         object: "event",
         api_version: apiVersion,
-        created: books.now(),
+        created: store.now(),
         data: { object: structuredClone(object) },
         livemode: false,
         pending_webhooks: 1,
@@ -263,5 +263,5 @@ export function createBooks(file: string): Books {
       renameSync(`${file}.new`, file);
     },
   };
-  return books;
+  return store;
 }

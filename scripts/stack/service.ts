@@ -1,7 +1,7 @@
 // What every part of the stack looks like.
 
 /** One running piece of the stack. `stop` may be called in any state, also after a failed start. */
-export interface Part {
+export interface Service {
   readonly name: string;
   /** Launches the part; does not wait until it can serve. */
   start(): Promise<void>;

@@ -2,8 +2,8 @@
 
 import { Cron } from "croner";
 import postgres, { type Sql } from "postgres";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import type { Part } from "./part.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import type { Service } from "./service.ts";
 
 interface Job {
   jobid: string;
@@ -13,7 +13,7 @@ interface Job {
   username: string;
 }
 
-export function createCron(config: StackConfig): Part {
+export function createPgCron(config: StackConfig): Service {
   let sql: Sql | undefined;
   let timers: Cron[] = [];
 

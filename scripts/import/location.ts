@@ -4,7 +4,7 @@
 import tzLookup from "@photostructure/tz-lookup";
 import { cityMapping } from "city-timezones";
 import currencies from "country-to-currency";
-import { StackError } from "../stack/errors.ts";
+import { StackError } from "../lib/errors.ts";
 
 export interface Place {
   city: string;

@@ -1,8 +1,8 @@
 // Sends what net.http_get, http_post and http_delete have queued, as pg_net's background worker does.
 
 import postgres, { type Sql } from "postgres";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import type { Part } from "./part.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import type { Service } from "./service.ts";
 
 interface QueuedRequest {
   id: string;
@@ -15,7 +15,7 @@ interface QueuedRequest {
 
 const batch = 50;
 
-export function createNet(config: StackConfig): Part {
+export function createPgNet(config: StackConfig): Service {
   let sql: Sql | undefined;
   let working = false;
   let again = false;

@@ -7,7 +7,7 @@ import type { StackConfig } from "./config.ts";
 import { errorCode, StackError } from "./errors.ts";
 
 /** Writes a line to the terminal. */
-export function say(text: string): void {
+export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 

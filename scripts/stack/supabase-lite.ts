@@ -3,8 +3,8 @@
 
 import { App, type EmailDriver, type IAppConfig } from "@supabase/lite";
 import { createPostgresConnection } from "@supabase/lite/postgres";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import type { Part } from "./part.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import type { Service } from "./service.ts";
 
 /**
  * lite hands JSON to the driver as text that is ready; the driver's own way would encode it once more, and a trigger on
@@ -21,7 +21,7 @@ type LiteApp = App<IAppConfig>;
 type Answer = (request: Request) => Promise<Response>;
 
 /** A part of the stack that answers requests in this process. */
-export interface LitePart extends Part {
+export interface SupabaseLiteService extends Service {
   fetch: Answer;
 }
 
@@ -29,11 +29,11 @@ export interface LitePart extends Part {
  * @param create makes the application, connected and set up
  * @param around passes a request on and sets right what lite answers otherwise than Supabase
  */
-export function createLitePart(
+export function createSupabaseLiteService(
   name: string,
   create: () => LiteApp,
   around: (request: Request, answer: Answer) => Promise<Response>,
-): LitePart {
+): SupabaseLiteService {
   let app: LiteApp | undefined;
   return {
     name,
@@ -61,7 +61,11 @@ interface Settings {
 }
 
 /** A lite application on the stack's Postgres, connected as `role`. */
-export function createLite(config: StackConfig, role: string, { drivers, ...sections }: Settings): LiteApp {
+export function createSupabaseLiteApp(
+  config: StackConfig,
+  role: string,
+  { drivers, ...sections }: Settings,
+): LiteApp {
   const connection = createPostgresConnection({
     url: databaseUrl(config, role),
     postgresOptions: { max: 5, idle_timeout: 30, onnotice: () => {}, types: { jsonb } },
