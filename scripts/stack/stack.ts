@@ -21,7 +21,7 @@ import { commandOf, endLeftovers, readPidFile } from "./processes.ts";
 import { createRest } from "./rest.ts";
 import type { Service } from "./service.ts";
 import { createStorage } from "./storage.ts";
-import { createStripe } from "./stripe/emulator.ts";
+import { createStripe } from "./stripe.ts";
 import { ensureSystemSchema } from "./system-schema.ts";
 
 export interface Stack {

@@ -2,12 +2,12 @@
 
 import { named, stringType } from "./builtin.ts";
 import type { Column, Table } from "./catalogue.ts";
+import { columnSql } from "./columns.ts";
 import type { Selected } from "./document.ts";
 import { GraphqlError } from "./errors.ts";
 import { columnName, tableName } from "./naming.ts";
 import type { Plan } from "./plan.ts";
 import type { Schema } from "./schema.ts";
-import { columnSql } from "./selection.ts";
 import { jsonObject, literal } from "./sql.ts";
 import { field, innermost, NamedType, nonNull } from "./types.ts";
 

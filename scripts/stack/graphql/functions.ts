@@ -1,9 +1,9 @@
 // Functions as fields: of rows, where they take a row, and of `Query` or `Mutation`.
 
 import type { DbFunction, DbType, Table } from "./catalogue.ts";
+import { collectionArgs } from "./collection-args.ts";
 import { argumentName, functionName } from "./naming.ts";
 import type { Schema } from "./schema.ts";
-import { connectionArgs } from "./tables.ts";
 import { type Field, field, type InputValue, input, isName, nonNull, type Returns } from "./types.ts";
 
 /** Schemas of Supabase whose functions are not an API. */
@@ -34,7 +34,7 @@ function functionField(fn: DbFunction, args: InputValue[], schema: Schema): Fiel
   if (!result) return [];
   const { type, table } = result;
   const returns: Returns = table ? { kind: fn.set ? "rows" : "row", table } : { kind: "value" };
-  const paging = table && fn.set ? connectionArgs(schema.of(table)) : [];
+  const paging = table && fn.set ? collectionArgs(schema.of(table)) : [];
   if (args.some((arg) => paging.some((other) => other.name === arg.name))) return [];
   const { description } = fn.directives;
   const source = { kind: "function", fn, returns } as const;

@@ -1,7 +1,6 @@
 // Root fields: what each of them stands for, as a statement.
 
 import type { Table } from "./catalogue.ts";
-import { connectionSql } from "./connection.ts";
 import type { Document, Selected } from "./document.ts";
 import { GraphqlError } from "./errors.ts";
 import { keyCondition, nodeIdCondition, parseNodeId } from "./filters.ts";
@@ -10,7 +9,7 @@ import { jsonText } from "./json.ts";
 import { deleteSql, insertSql, type Mutation, updateSql } from "./mutations.ts";
 import { argument, onlyArguments, type Plan } from "./plan.ts";
 import type { Schema } from "./schema.ts";
-import { functionSql, rowSql } from "./selection.ts";
+import { collectionSql, functionSql, rowSql } from "./selection.ts";
 import { ident, qualified, Statement } from "./sql.ts";
 import type { Field, Source } from "./types.ts";
 import { literalValue, type Value } from "./values.ts";
@@ -48,7 +47,7 @@ function planSource(plan: Plan, field: Field, source: Source, selected: Selected
       return deleteSql(plan, source.table, field, selected);
     case "collection": {
       const { table } = source;
-      return answering(connectionSql(plan, field, selected, { table, from: qualified(table) }));
+      return answering(collectionSql(plan, field, selected, { table, from: qualified(table) }));
     }
     case "node":
       return nodeSql(plan, field, selected);

@@ -2,9 +2,10 @@
 
 import { builtin, builtinFilters, named, stringType, valueFilter } from "./builtin.ts";
 import type { Catalogue, Column, DbFunction, DbType, Table } from "./catalogue.ts";
+import { collectionArgs } from "./collection-args.ts";
 import { functionFields } from "./functions.ts";
 import { columnName, enumName, tableFieldName, tableName } from "./naming.ts";
-import { connectionArgs, TableTypes } from "./tables.ts";
+import { TableTypes } from "./tables.ts";
 import {
   byName,
   type Field,
@@ -190,7 +191,7 @@ export class Schema {
 
   #collectionField(table: Table): Field {
     return field(`${tableFieldName(table)}Collection`, nonNull(this.of(table).connection), {
-      args: connectionArgs(this.of(table)),
+      args: collectionArgs(this.of(table)),
       description: `A pagable collection of type \`${tableName(table)}\``,
       source: { kind: "collection", table },
     });

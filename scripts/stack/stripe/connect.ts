@@ -1,8 +1,9 @@
-// Customers and connected accounts. Onboarding is a page of the emulator that completes the account when it is opened.
+// Customers and connected accounts. Opening the emulator's onboarding page completes the account.
 
 import { invalid } from "./errors.ts";
 import { metadataOf, type Parameters, text } from "./form.ts";
-import type { Account, Customer, EmulatorStore } from "./store.ts";
+import type { Account, Customer } from "./objects.ts";
+import type { EmulatorStore } from "./store.ts";
 
 export function createCustomer(store: EmulatorStore, parameters: Parameters): Customer {
   return store.put<Customer>({
@@ -58,7 +59,7 @@ export function createLoginLink(store: EmulatorStore, id: string, baseUrl: strin
   return { object: "login_link" as const, created: store.now(), url: `${baseUrl}/dashboard/${account.id}` };
 }
 
-/** What onboarding does in the end. */
+/** Completes the onboarding of an account, so that it can receive transfers. */
 export function completeOnboarding(store: EmulatorStore, id: string): Account {
   const account = store.get<Account>("account", id);
   if (!account.details_submitted) {

@@ -1,17 +1,17 @@
-// PaymentIntents: created, confirmed with a test card, captured at once or by hand, cancelled.
+// PaymentIntents: created, confirmed with a test card, captured at once or later, cancelled.
 
-import { findCard, type TestCard } from "./cards.ts";
+import { captureCharge, createCharge } from "./charges.ts";
+import { openDispute } from "./disputes.ts";
 import { invalid, StripeFault } from "./errors.ts";
-import { metadataOf, type Parameters, text } from "./form.ts";
-import type { Charge, Customer, Dispute, EmulatorStore, PaymentIntent, PaymentMethod } from "./store.ts";
+import { metadataOf, type Parameters, positiveInteger, text } from "./form.ts";
+import type { Charge, Customer, PaymentIntent } from "./objects.ts";
+import { attachedMethod, cardOf } from "./payment-methods.ts";
+import type { EmulatorStore } from "./store.ts";
 
 const authorizationSeconds = 7 * 24 * 3600;
 
-/** Stripe's fee, as it is for cards in the United States: 2.9 % and 30 of the minor unit. */
-export const feeOf = (amount: number) => Math.round(amount * 0.029) + 30;
-
 export function createIntent(store: EmulatorStore, parameters: Parameters): PaymentIntent {
-  const amount = wholeNumber(parameters, "amount");
+  const amount = positiveInteger(parameters, "amount");
   const currency = text(parameters, "currency")?.toLowerCase();
   if (currency === undefined || !/^[a-z]{3}$/.test(currency)) throw invalid("Invalid currency.", "currency");
   const capture = text(parameters, "capture_method") ?? "automatic";
@@ -55,7 +55,7 @@ export function updateIntent(store: EmulatorStore, id: string, parameters: Param
   const amount = text(parameters, "amount");
   if (amount !== undefined) {
     requireStatus(intent, ["requires_payment_method", "requires_confirmation"], "update the amount of");
-    intent.amount = wholeNumber(parameters, "amount");
+    intent.amount = positiveInteger(parameters, "amount");
   }
   if ("setup_future_usage" in parameters) {
     intent.setup_future_usage = parameters.setup_future_usage === "off_session" ? "off_session" : null;
@@ -64,7 +64,7 @@ export function updateIntent(store: EmulatorStore, id: string, parameters: Param
   return intent;
 }
 
-/** @throws StripeFault 402 with the intent, whose last_payment_error says why, when the card declines */
+/** @throws StripeFault 402 when the card is declined; the intent in its body has the reason in last_payment_error */
 export function confirmIntent(store: EmulatorStore, id: string, parameters: Parameters): PaymentIntent {
   const intent = store.get<PaymentIntent>("payment_intent", id);
   requireStatus(intent, ["requires_payment_method", "requires_confirmation", "requires_action"], "confirm");
@@ -77,8 +77,11 @@ export function confirmIntent(store: EmulatorStore, id: string, parameters: Para
       "off_session",
     );
   }
-  const known = store.find(method);
-  if (known?.object === "payment_method" && (known.customer === null || known.customer !== intent.customer)) {
+  const stored = store.find(method);
+  if (
+    stored?.object === "payment_method" &&
+    (stored.customer === null || stored.customer !== intent.customer)
+  ) {
     throw invalid(
       "The provided PaymentMethod does not belong to the customer of this PaymentIntent.",
       "payment_method",
@@ -88,7 +91,7 @@ export function confirmIntent(store: EmulatorStore, id: string, parameters: Para
   if (card === undefined)
     throw invalid(`No such PaymentMethod: '${method}'`, "payment_method", "resource_missing");
 
-  const charge = newCharge(store, intent, method, card);
+  const charge = createCharge(store, intent, method, card);
   if (card.decline !== undefined) {
     const error = { type: "card_error" as const, ...card.decline, charge: charge.id };
     charge.status = "failed";
@@ -110,8 +113,8 @@ export function confirmIntent(store: EmulatorStore, id: string, parameters: Para
     store.emit("payment_intent.amount_capturable_updated", intent);
     return intent;
   }
-  takeMoney(store, intent, charge, intent.amount);
-  if (card.disputed === true) dispute(store, intent, charge);
+  captureCharge(store, intent, charge, intent.amount);
+  if (card.disputed === true) openDispute(store, intent, charge);
   return intent;
 }
 
@@ -121,10 +124,10 @@ export function captureIntent(store: EmulatorStore, id: string, parameters: Para
   const amount =
     text(parameters, "amount_to_capture") === undefined
       ? intent.amount_capturable
-      : wholeNumber(parameters, "amount_to_capture");
+      : positiveInteger(parameters, "amount_to_capture");
   if (amount > intent.amount_capturable)
     throw invalid("The amount is more than can be captured.", "amount_to_capture");
-  takeMoney(store, intent, store.get<Charge>("charge", intent.latest_charge ?? ""), amount);
+  captureCharge(store, intent, store.get<Charge>("charge", intent.latest_charge ?? ""), amount);
   return intent;
 }
 
@@ -144,123 +147,6 @@ export function cancelIntent(store: EmulatorStore, id: string, parameters: Param
   return intent;
 }
 
-/** A card that is charged no more. */
-export function detachMethod(store: EmulatorStore, id: string): PaymentMethod {
-  const method = store.get<PaymentMethod>("payment_method", id);
-  if (method.customer === null) {
-    throw invalid(
-      "The payment method you provided is not attached to a customer so detachment is impossible.",
-    );
-  }
-  method.customer = null;
-  store.emit("payment_method.detached", method);
-  return method;
-}
-
-function takeMoney(store: EmulatorStore, intent: PaymentIntent, charge: Charge, amount: number): void {
-  const transaction = store.move({
-    amount,
-    currency: intent.currency,
-    description: intent.description,
-    fee: feeOf(amount),
-    reporting_category: "charge",
-    source: charge.id,
-    type: "charge",
-  });
-  Object.assign(charge, { captured: true, amount_captured: amount, balance_transaction: transaction.id });
-  intent.status = "succeeded";
-  intent.amount_received = amount;
-  intent.amount_capturable = 0;
-  store.emit("charge.succeeded", charge);
-  store.emit("payment_intent.succeeded", intent);
-}
-
-function dispute(store: EmulatorStore, intent: PaymentIntent, charge: Charge): void {
-  const withdrawn = store.move({
-    amount: -charge.amount_captured,
-    currency: charge.currency,
-    description: "Chargeback withdrawal",
-    fee: 1500,
-    reporting_category: "dispute",
-    source: charge.id,
-    type: "adjustment",
-  });
-  charge.disputed = true;
-  const created = store.put<Dispute>({
-    id: store.newId("dp"),
-    object: "dispute",
-    amount: charge.amount_captured,
-    balance_transactions: [withdrawn],
-    charge: charge.id,
-    created: store.now(),
-    currency: charge.currency,
-    evidence: {},
-    is_charge_refundable: false,
-    livemode: false,
-    metadata: {},
-    payment_intent: intent.id,
-    reason: "fraudulent",
-    status: "needs_response",
-  });
-  withdrawn.source = created.id;
-  store.emit("charge.dispute.created", created);
-  store.emit("charge.dispute.funds_withdrawn", created);
-}
-
-function newCharge(store: EmulatorStore, intent: PaymentIntent, method: string, card: TestCard): Charge {
-  const charge = store.put<Charge>({
-    id: store.newId("ch"),
-    object: "charge",
-    amount: intent.amount,
-    amount_captured: 0,
-    amount_refunded: 0,
-    balance_transaction: null,
-    captured: false,
-    created: store.now(),
-    currency: intent.currency,
-    customer: intent.customer,
-    disputed: false,
-    livemode: false,
-    metadata: { ...intent.metadata },
-    paid: true,
-    payment_intent: intent.id,
-    payment_method: method,
-    payment_method_details: { type: "card", card: { brand: brandOf(card), last4: card.number.slice(-4) } },
-    refunded: false,
-    status: "succeeded",
-    transfer_group: intent.transfer_group,
-  });
-  intent.latest_charge = charge.id;
-  return charge;
-}
-
-function cardOf(store: EmulatorStore, method: string): TestCard | undefined {
-  const known = store.find(method);
-  return findCard(known?.object === "payment_method" ? known.test_method : method);
-}
-
-/** pm_card_visa is a new payment method at each use, as at Stripe. */
-function attachedMethod(
-  store: EmulatorStore,
-  method: string,
-  card: TestCard,
-  customer: string | null,
-): string {
-  if (store.find(method) !== undefined) return method;
-  return store.put<PaymentMethod>({
-    id: store.newId("pm"),
-    object: "payment_method",
-    card: { brand: brandOf(card), last4: card.number.slice(-4) },
-    created: store.now(),
-    customer,
-    livemode: false,
-    test_method: card.method,
-    type: "card",
-  }).id;
-}
-
-const brandOf = (card: TestCard) => (card.number.startsWith("5") ? "mastercard" : "visa");
-
 function requireStatus(intent: PaymentIntent, allowed: string[], verb: string): void {
   if (allowed.includes(intent.status)) return;
   throw new StripeFault(400, {
@@ -269,17 +155,4 @@ function requireStatus(intent: PaymentIntent, allowed: string[], verb: string): 
     message: `You cannot ${verb} this PaymentIntent because it has a status of ${intent.status}.`,
     payment_intent: intent,
   });
-}
-
-/** A whole number above zero, as amounts are. */
-export function wholeNumber(parameters: Parameters, name: string): number {
-  const value = text(parameters, name) ?? "";
-  if (!/^[0-9]{1,8}$/.test(value) || Number(value) === 0) {
-    throw invalid(
-      "Invalid positive integer",
-      name,
-      value === "" ? "parameter_missing" : "parameter_invalid_integer",
-    );
-  }
-  return Number(value);
 }

@@ -1,18 +1,15 @@
-// Which request does what: the part of Stripe's API that Staybase uses.
+// Routes: the part of Stripe's API that Staybase uses.
 
 import { createAccount, createAccountLink, createCustomer, createLoginLink } from "./connect.ts";
+import { updateDispute } from "./disputes.ts";
 import { invalid, StripeFault } from "./errors.ts";
 import { list, type Parameters, text } from "./form.ts";
-import { createRefund, createTransfer, reverseTransfer, updateDispute } from "./money.ts";
-import {
-  cancelIntent,
-  captureIntent,
-  confirmIntent,
-  createIntent,
-  detachMethod,
-  updateIntent,
-} from "./payment-intents.ts";
-import type { EmulatorStore, Item, Transfer, TransferReversal } from "./store.ts";
+import type { Item, Transfer, TransferReversal } from "./objects.ts";
+import { cancelIntent, captureIntent, confirmIntent, createIntent, updateIntent } from "./payment-intents.ts";
+import { detachMethod } from "./payment-methods.ts";
+import { createRefund } from "./refunds.ts";
+import type { EmulatorStore } from "./store.ts";
+import { createTransfer, reverseTransfer } from "./transfers.ts";
 
 type Action = (store: EmulatorStore, parameters: Parameters, id: string, baseUrl: string) => unknown;
 
@@ -73,7 +70,7 @@ const collections: Record<string, Item["object"]> = {
   transfers: "transfer",
 };
 
-/** @throws StripeFault what Stripe would answer */
+/** Carries out a request such as "POST /v1/refunds" and returns the body of the answer. @throws StripeFault */
 export function perform(
   store: EmulatorStore,
   request: string,
@@ -90,7 +87,7 @@ export function perform(
   if (object === undefined) {
     throw new StripeFault(404, {
       type: "invalid_request_error",
-      message: `Unrecognized request URL (${request}). Staybase's emulator has the part of Stripe that Staybase uses.`,
+      message: `Unrecognized request URL (${request}). The emulator has only the part of Stripe that Staybase uses.`,
     });
   }
   return id === undefined
@@ -100,7 +97,7 @@ export function perform(
 
 function page(items: Item[], parameters: Parameters, url: string) {
   const limit = Number(text(parameters, "limit") ?? 10);
-  if (!(limit >= 1 && limit <= 100)) throw invalid("limit is from 1 to 100.", "limit");
+  if (!(limit >= 1 && limit <= 100)) throw invalid("limit must be between 1 and 100.", "limit");
   const created = parameters.created;
   const from = Number(typeof created === "object" && !Array.isArray(created) ? (created.gte ?? 0) : 0);
   const after = text(parameters, "starting_after");

@@ -1,200 +1,42 @@
-// What the emulator knows: objects by id, the balance transactions that move its balance, and the events about them. In memory,
-// and in a file of the stack's data folder when the stack stops, so that a database and its Stripe stay together.
+// The emulator's state: objects by id, the balance transactions that add up to its balance, and events. It lives in memory and is
+// saved to a file when the stack stops, so that the database and the emulator stay in step.
 
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type Stripe from "stripe";
 import { missing } from "./errors.ts";
+import type { BalanceTransaction, EmulatedEvent, Item } from "./objects.ts";
 
 /** The version of the API that package `stripe` speaks. */
 export const apiVersion = "2026-10-28.endive";
-
-export type PaymentIntent = Pick<
-  Stripe.PaymentIntent,
-  | "id"
-  | "object"
-  | "amount"
-  | "amount_capturable"
-  | "amount_received"
-  | "canceled_at"
-  | "cancellation_reason"
-  | "capture_method"
-  | "client_secret"
-  | "created"
-  | "currency"
-  | "description"
-  | "livemode"
-  | "metadata"
-  | "status"
-  | "last_payment_error"
-  | "next_action"
-  | "setup_future_usage"
-  | "transfer_group"
-> & { customer: string | null; payment_method: string | null; latest_charge: string | null };
-
-export type Charge = Pick<
-  Stripe.Charge,
-  | "id"
-  | "object"
-  | "amount"
-  | "amount_captured"
-  | "amount_refunded"
-  | "captured"
-  | "created"
-  | "currency"
-  | "disputed"
-  | "livemode"
-  | "metadata"
-  | "paid"
-  | "refunded"
-  | "status"
-  | "transfer_group"
-> & {
-  payment_intent: string;
-  payment_method: string;
-  customer: string | null;
-  balance_transaction: string | null;
-  payment_method_details: { type: "card"; card: { brand: string; last4: string; capture_before?: number } };
-};
-
-export type Refund = Pick<
-  Stripe.Refund,
-  "id" | "object" | "amount" | "created" | "currency" | "metadata" | "reason" | "status"
-> & { charge: string; payment_intent: string; balance_transaction: string };
-
-export type BalanceTransaction = Pick<
-  Stripe.BalanceTransaction,
-  | "id"
-  | "object"
-  | "amount"
-  | "available_on"
-  | "created"
-  | "currency"
-  | "exchange_rate"
-  | "fee"
-  | "net"
-  | "reporting_category"
-  | "status"
-  | "type"
-> & { source: string; description: string | null };
-
-export type Transfer = Pick<
-  Stripe.Transfer,
-  | "id"
-  | "object"
-  | "amount"
-  | "amount_reversed"
-  | "created"
-  | "currency"
-  | "livemode"
-  | "metadata"
-  | "reversed"
-  | "transfer_group"
-> & { destination: string; balance_transaction: string };
-
-export type TransferReversal = Pick<
-  Stripe.TransferReversal,
-  "id" | "object" | "amount" | "created" | "currency" | "metadata"
-> & { transfer: string; balance_transaction: string };
-
-export type Dispute = Pick<
-  Stripe.Dispute,
-  | "id"
-  | "object"
-  | "amount"
-  | "created"
-  | "currency"
-  | "is_charge_refundable"
-  | "livemode"
-  | "metadata"
-  | "reason"
-  | "status"
-> & {
-  charge: string;
-  payment_intent: string;
-  balance_transactions: BalanceTransaction[];
-  evidence: Record<string, string>;
-};
-
-export type Account = Pick<
-  Stripe.Account,
-  | "id"
-  | "object"
-  | "charges_enabled"
-  | "country"
-  | "default_currency"
-  | "details_submitted"
-  | "email"
-  | "metadata"
-  | "payouts_enabled"
-> & {
-  created: number;
-  requirements: { currently_due: string[]; disabled_reason: string | null };
-  type: "express";
-};
-
-export type Customer = Pick<
-  Stripe.Customer,
-  "id" | "object" | "created" | "email" | "livemode" | "metadata" | "name"
->;
-
-export type PaymentMethod = Pick<Stripe.PaymentMethod, "id" | "object" | "created" | "livemode" | "type"> & {
-  customer: string | null;
-  card: { brand: string; last4: string };
-  /** The test card that it stands for. */
-  test_method: string;
-};
-
-export interface EmulatedEvent {
-  id: string;
-  object: "event";
-  api_version: string;
-  created: number;
-  data: { object: unknown };
-  livemode: false;
-  pending_webhooks: number;
-  request: { id: string | null; idempotency_key: string | null };
-  type: Stripe.Event["type"];
-}
-
-export type Item =
-  | PaymentIntent
-  | Charge
-  | Refund
-  | BalanceTransaction
-  | Transfer
-  | TransferReversal
-  | Dispute
-  | Account
-  | Customer
-  | PaymentMethod
-  | EmulatedEvent;
 
 export interface EmulatorStore {
   newId(prefix: string): string;
   now(): number;
   put<T extends Item>(item: T): T;
-  /** @throws StripeFault 404 as Stripe answers for an unknown id */
+  /** @throws StripeFault 404 for an unknown id, as Stripe answers */
   get<T extends Item>(object: T["object"], id: string): T;
   find(id: string): Item | undefined;
-  /** Newest first. */
+  /** All objects of a kind, newest first. */
   all<T extends Item>(object: T["object"]): T[];
-  /** Moves the balance and returns what it is recorded as. `net` is `amount` without `fee`. */
+  /** Records a movement of the balance. `net` is `amount` minus `fee`. */
   move(
     movement: Omit<
       BalanceTransaction,
       "id" | "object" | "created" | "available_on" | "exchange_rate" | "net" | "status"
     >,
   ): BalanceTransaction;
-  /** Currencies that the platform has no bank account in: what guests pay in them is kept in another. */
+  /** Currencies without a bank account of the platform: payments in them are converted to another currency. */
   conversions: Record<string, { to: string; rate: number }>;
   balance(currency: string): number;
-  /** Records an event with the object as it is now, and tells whoever listens. */
+  /** Records an event with a copy of the object, and calls the listeners. */
   emit(type: Stripe.Event["type"], object: Item): void;
   onEvent(listener: (event: EmulatedEvent) => void): void;
+  /** Writes all objects to the file. */
   save(): void;
 }
 
+/** @param file JSON file that holds the objects between runs */
 export function createStore(file: string): EmulatorStore {
   const items = new Map<string, Item>();
   const listeners: ((event: EmulatedEvent) => void)[] = [];

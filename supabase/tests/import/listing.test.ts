@@ -7,8 +7,8 @@ import { describe, expect, it } from "vitest";
 import { amenityIds } from "../../../scripts/import/amenities.ts";
 import { listingsFormat } from "../../../scripts/import/formats.ts";
 import { type Listing, toListing } from "../../../scripts/import/listing.ts";
-import { readNeighbourhoods } from "../../../scripts/import/neighbourhoods.ts";
 import { placeOf, timeZoneAt } from "../../../scripts/import/location.ts";
+import { readNeighbourhoods } from "../../../scripts/import/neighbourhoods.ts";
 import { readTable } from "../../../scripts/import/table.ts";
 import { plainText, priceInMinorUnits } from "../../../scripts/import/values.ts";
 
