@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { outdatedTypes } from "./generated-types.ts";
 import { explain } from "./lib/errors.ts";
 import { logToFile, print } from "./lib/output.ts";
-import { runCli } from "./stack/migrations.ts";
+import { runCli } from "./lib/supabase-cli.ts";
 import { removeTestData, testConfig } from "./test/config.ts";
 import { runPgtap } from "./test/pgtap.ts";
 import { check, type Result } from "./test/result.ts";

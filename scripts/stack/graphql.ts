@@ -1,12 +1,13 @@
-// GraphQL as a part of the stack: the engine in graphql/, on a pool of its own.
+// GraphQL as a service of the stack: the engine in graphql/, on its own connection pool.
 
-import postgres, { type Sql } from "postgres";
-import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import type { Sql } from "postgres";
+import type { StackConfig } from "../lib/config.ts";
+import { openDatabase } from "../lib/database.ts";
 import { type Answer, type Caller, createGraphql, type Graphql } from "./graphql/index.ts";
 import type { Service } from "./service.ts";
 
 export interface GraphqlService extends Service {
-  /** Answers the text of a request's body for a caller whose token has been verified. */
+  /** Answers the body of a request for a caller whose token has been verified. */
   answer(caller: Caller, body: string): Promise<Answer>;
 }
 
@@ -16,7 +17,7 @@ export function createGraphqlService(config: StackConfig): GraphqlService {
   return {
     name: "graphql",
     async start() {
-      sql = postgres(databaseUrl(config, "authenticator"), { max: 5, idle_timeout: 30, onnotice: () => {} });
+      sql = openDatabase(config, "authenticator", { max: 5, idle_timeout: 30 });
       engine = createGraphql(sql, { searchPath: ["graphql_public", ...config.toml.api.extra_search_path] });
     },
     async ready() {},

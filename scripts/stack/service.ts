@@ -1,11 +1,11 @@
-// What every part of the stack looks like.
+// The interface of every service of the stack.
 
-/** One running piece of the stack. `stop` may be called in any state, also after a failed start. */
+/** A service of the stack. `stop` may be called in any state, also after a failed start. */
 export interface Service {
   readonly name: string;
-  /** Launches the part; does not wait until it can serve. */
+  /** Starts the service without waiting until it can answer. */
   start(): Promise<void>;
-  /** Resolves as soon as the part serves; rejects when it never will. */
+  /** Resolves once the service answers; rejects when it cannot. */
   ready(): Promise<void>;
   stop(): Promise<void>;
 }

@@ -229,7 +229,7 @@ describe("a project", { timeout: 120_000 }, () => {
     const postmaster = readFileSync(join(project.env.STAYBASE_DIR ?? "", "postgres/postmaster.pid"), "utf8");
     process.kill(Number(postmaster.split("\n")[0]), "SIGKILL");
     expect(await running.ended).toBe(1);
-    expect(running.output()).toContain("postgres has ended by itself");
+    expect(running.output()).toContain("postgres exited unexpectedly");
     expect(await nothingListens(project)).toBe(true);
   });
 
