@@ -1,8 +1,8 @@
-// `npm test`: every check and every test, on a stack of its own. `npm test -- <runner> [filter]` runs one: static, pgtap, api.
+// `npm test`: runs all checks and tests on a temporary stack. `npm test -- <runner> [filter]` runs one: static, database, pgtap, api.
 
 import { join } from "node:path";
 import { outdatedTypes } from "./generated-types.ts";
-import { explain } from "./lib/errors.ts";
+import { errorText } from "./lib/errors.ts";
 import { logToFile, print } from "./lib/output.ts";
 import { runCli } from "./lib/supabase-cli.ts";
 import { removeTestData, testConfig } from "./test/config.ts";
@@ -18,7 +18,7 @@ logToFile(config);
 const results: Result[] = [];
 const runners = ["static", "database", "pgtap", "api"];
 if (only !== undefined && !runners.includes(only)) {
-  print(`There is no runner ${only}. Run: npm test -- ${runners.join("|")} [filter]`);
+  print(`There is no runner "${only}". Usage: npm test -- ${runners.join(" | ")} [filter]`);
   process.exit(1);
 }
 const wants = (runner: string) => only === undefined || only === runner;
@@ -28,7 +28,9 @@ try {
   if (only !== "static") {
     const since = performance.now();
     await withStack(config, async () => {
-      print(`ok      the stack starts from nothing (${((performance.now() - since) / 1000).toFixed(1)} s)`);
+      print(
+        `ok      the stack starts with an empty data folder (${((performance.now() - since) / 1000).toFixed(1)} s)`,
+      );
       if (wants("database")) results.push(await checkTypes(), await checkAdvisors());
       if (wants("pgtap")) results.push(await runPgtap(config, filters[0]));
       if (wants("api")) {
@@ -38,8 +40,7 @@ try {
     });
   }
 } catch (error) {
-  const { message, remedy } = explain(error);
-  print(`${message}\n\n${remedy}`);
+  print(errorText(error));
   results.push({ passed: 0, failed: 1 });
 } finally {
   removeTestData(config);
@@ -52,7 +53,7 @@ process.exit(sum("failed") > 0 || sum("passed") === 0 ? 1 : 0);
 function checkTypes(): Promise<Result> {
   return check("types/ and docs/ are up to date", async () => {
     const files = await outdatedTypes(config);
-    return files.length === 0 ? undefined : `out of date: ${files.join(", ")}. Run: npm run types`;
+    return files.length === 0 ? undefined : `Out of date: ${files.join(", ")}. Run \`npm run types\`.`;
   });
 }
 

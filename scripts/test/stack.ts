@@ -1,10 +1,10 @@
-// A stack for one command, that leaves nothing behind: neither when the command ends nor when it is interrupted.
+// A temporary stack for one command, which leaves nothing behind when the command ends or is interrupted.
 
 import type { StackConfig } from "../lib/config.ts";
 import { startStack } from "../stack/stack.ts";
 import { removeTestData } from "./config.ts";
 
-/** Starts a stack, lets `use` work with it and stops it; Ctrl-C and SIGTERM stop it too, remove its data and end the process. */
+/** Runs `use` with a stack and stops the stack. On Ctrl-C and SIGTERM it stops the stack, removes its data and exits. */
 export async function withStack<T>(config: StackConfig, use: () => Promise<T>): Promise<T> {
   const interrupted = new AbortController();
   const starting = startStack(config, { signal: interrupted.signal });

@@ -9,12 +9,12 @@ import type { Result } from "./result.ts";
 
 const require = createRequire(import.meta.url);
 
-/** How tests find the stack; read by supabase/tests/support.ts. */
+/** Environment variables that describe the stack to the tests. */
 export interface TestEnvironment {
   STAYBASE_API_URL: string;
   STAYBASE_MAIL_URL: string;
   STAYBASE_STRIPE_URL: string;
-  /** As the database's superuser, to look behind the API. */
+  /** As a superuser, so that tests can read what the API does not show. */
   STAYBASE_DB_URL: string;
   STAYBASE_PUBLISHABLE_KEY: string;
   STAYBASE_SECRET_KEY: string;
@@ -38,8 +38,10 @@ export function testEnvironment(config: StackConfig): TestEnvironment {
 }
 
 /**
- * @param report where Vitest's JSON report is written
- * @param files Vitest's filters; every test when empty
+ * Runs Vitest and returns its counts.
+ *
+ * @param report path of the JSON report that Vitest writes
+ * @param files filters for file names; all tests when empty
  */
 export async function runVitest(
   root: string,
@@ -61,6 +63,6 @@ export async function runVitest(
     number
   >;
   const failed = numFailedTests ?? 0;
-  // A file that could not be loaded has no failed test, but the run has failed all the same.
+  // When a test file cannot be loaded, the run fails without a failed test.
   return { passed: numPassedTests ?? 0, failed: code !== 0 && failed === 0 ? 1 : failed };
 }
