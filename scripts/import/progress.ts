@@ -1,18 +1,18 @@
-// How far a file has been read: a bar on a terminal, elsewhere (a log, CI) a line now and then. Both on standard error.
+// Progress of reading a file, on standard error: a bar on a terminal, and a line every few seconds elsewhere.
 
 import { SingleBar } from "cli-progress";
 
 export interface Progress {
   read(bytes: number): void;
   rows(count: number): void;
-  /** Writes a line without tearing the bar. */
+  /** Writes a line above the bar. */
   print(line: string): void;
   stop(): void;
 }
 
 const secondsBetweenLines = 5;
 
-/** @param total bytes of the file */
+/** @param total size of the file in bytes */
 export function startProgress(
   name: string,
   total: number,

@@ -112,5 +112,5 @@ it("comes in detailed files and calendars too", async () => {
   const outcome = await runImport(config, "inside-airbnb", data.detailed, "--calendar", data.calendar);
   expect(outcome.code).toBe(0);
   expect(counts(outcome, "listings")[0]).toBe(data.detailedLoaded);
-  expect(outcome.stdout).toContain(`${data.calendarsUnknown}  calendars of listings that are not here`);
+  expect(outcome.stdout).toContain(`${data.calendarsUnknown}  calendars of listings that are not imported`);
 });
