@@ -2,7 +2,7 @@
 
 import type { StackConfig } from "../lib/config.ts";
 import { startStack } from "../stack/stack.ts";
-import { removeTestData } from "./config.ts";
+import { removeTestData, testConfig } from "./config.ts";
 
 /** Runs `use` with a stack and stops the stack. On Ctrl-C and SIGTERM it stops the stack, removes its data and exits. */
 export async function withStack<T>(config: StackConfig, use: () => Promise<T>): Promise<T> {
@@ -18,4 +18,17 @@ export async function withStack<T>(config: StackConfig, use: () => Promise<T>): 
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void leave());
   const stack = await starting;
   return use().finally(() => stack.stop());
+}
+
+/** Runs `use` with a stack on a new test configuration, and removes its data. */
+export async function withTestStack<T>(
+  use: (config: StackConfig) => Promise<T>,
+  overrides: Parameters<typeof testConfig>[0] = {},
+): Promise<T> {
+  const config = await testConfig(overrides);
+  try {
+    return await withStack(config, () => use(config));
+  } finally {
+    removeTestData(config);
+  }
 }
