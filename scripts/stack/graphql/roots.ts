@@ -1,4 +1,4 @@
-// Root fields: what each of them stands for, as a statement.
+// Plans root fields as SQL statements.
 
 import type { Table } from "./catalogue.ts";
 import type { Document, Selected } from "./document.ts";
@@ -14,14 +14,14 @@ import { ident, qualified, Statement } from "./sql.ts";
 import type { Field, Source } from "./types.ts";
 import { literalValue, type Value } from "./values.ts";
 
-/** A planned root field: an answer that needs no database, or a statement that gives it as `answer`. */
+/** A planned root field: an answer that needs no database, or a statement that returns it as `answer`. */
 export type Planned =
   | { answer: string }
   | { sql: string; params: Statement["params"]; atMost: bigint | null; verb: string };
 
 /**
  * Plans a root field of the document's operation.
- * @throws GraphqlError where the field, its arguments or anything selected below it does not fit the schema
+ * @throws GraphqlError when the field, its arguments or its selections do not match the schema
  */
 export function planRootField(document: Document, selected: Selected, schema: Schema): Planned {
   const root = (document.operation.operation === "mutation" && schema.mutation) || schema.query;
@@ -63,7 +63,7 @@ function planSource(plan: Plan, field: Field, source: Source, selected: Selected
 /** A statement whose only value is the answer. */
 const answering = (sql: string): Mutation => ({ sql: `select (${sql})::text as answer`, atMost: null });
 
-/** A statement that answers with the one row for which the condition holds. */
+/** A statement that answers with the row that meets the condition. */
 const rowAnswer = (table: Table, block: string, object: string, condition: string): Mutation =>
   answering(`select ${object} from ${qualified(table)} as ${block} where ${condition}`);
 
@@ -77,7 +77,7 @@ function nodeSql(plan: Plan, field: Field, selected: Selected): Mutation {
   return rowAnswer(table, block, object, nodeIdCondition(plan, table, id, block));
 }
 
-/** The key's arguments are not checked against their types: Postgres does that. Others are ignored. */
+/** Postgres validates the arguments of the key; other arguments are ignored. */
 function byKeySql(plan: Plan, field: Field, table: Table, selected: Selected): Mutation {
   const missing: string[] = [];
   const key = field.args.map(({ name }, position): Value => {
