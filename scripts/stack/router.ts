@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { StackConfig } from "../lib/config.ts";
 import { corsHeaders, preflight, refuse, refuseKey } from "./answers.ts";
-import { createApiKeys } from "./api-keys.ts";
+import { type ApiKeys, createApiKeys } from "./api-keys.ts";
 import { createDocs } from "./docs/docs.ts";
 import type { Functions } from "./functions.ts";
 import type { GraphqlService } from "./graphql.ts";
@@ -25,14 +25,20 @@ const limits = { auth: mebibyte, rest: 10 * mebibyte, functions: 10 * mebibyte, 
 /** Auth's paths that browsers open from mails and providers, without an API key. */
 const keylessAuthPaths = ["verify", "callback", "authorize", ".well-known", "health"];
 
+interface Context {
+  services: Services;
+  apiKeys: ApiKeys;
+}
+
 export type Router = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 export function createRouter(config: StackConfig, services: Services): Router {
   const apiKeys = createApiKeys(config.keys);
+  const context: Context = { services, apiKeys };
   const docs = createDocs(config, services.rest);
   const storageLimit = bytes(config.toml.storage.file_size_limit) + mebibyte; // for the multipart form around the file
 
-  async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  return async (request, response) => {
     const url = new URL(request.url ?? "/", "http://stack");
     const [, service, version, ...rest] = url.pathname.split("/");
     if (request.method === "GET" || request.method === "HEAD") {
@@ -73,7 +79,7 @@ export function createRouter(config: StackConfig, services: Services): Router {
         const path = `/${rest.join("/")}`;
         // The function behind /graphql/v1 on hosted Supabase, for `.schema("graphql_public").rpc("graphql", …)` of supabase-js.
         if (path === "/rpc/graphql" && request.headers["content-profile"] === "graphql_public")
-          return answerGraphql(request, response, authorization);
+          return answerGraphql(context, request, response, authorization);
         if (path === "/" && !secret) {
           return refuse(response, 403, {
             message: "Only the secret key may read the description of the API.",
@@ -93,10 +99,10 @@ export function createRouter(config: StackConfig, services: Services): Router {
           forward(url.pathname, storageLimit),
         );
       case "functions":
-        return callFunction(rest, request, response, authorization, forward);
+        return callFunction(context, rest, request, response, authorization, forward);
       case "graphql":
         if (!known) return refuseKey(response, key);
-        return answerGraphql(request, response, authorization);
+        return answerGraphql(context, request, response, authorization);
       case "realtime":
         return refuse(response, 501, {
           message: "Realtime is not part of the embedded stack.",
@@ -105,63 +111,63 @@ export function createRouter(config: StackConfig, services: Services): Router {
       default:
         return refuse(response, 404, { message: "no Route matched with those values" });
     }
-  }
+  };
+}
 
-  async function callFunction(
-    path: string[],
-    request: IncomingMessage,
-    response: ServerResponse,
-    authorization: string | undefined,
-    forward: (path: string, limit: number) => Forward,
-  ): Promise<void> {
-    const name = path[0] ?? "";
-    if (!services.functions.exists(name)) {
-      return refuse(response, 404, { code: "NOT_FOUND", message: "Requested function was not found" });
-    }
-    if (request.method !== "OPTIONS" && services.functions.verifiesJwt(name)) {
-      if (authorization === undefined)
-        return refuse(response, 401, { code: 401, message: "Missing authorization header" });
-      if ((await apiKeys.verify(authorization)) === undefined)
-        return refuse(response, 401, { code: 401, message: "Invalid JWT" });
-    }
-    const port = await services.functions.portOf(name);
-    return toPort(port, request, response, {
-      ...forward(`/${path.join("/")}`, limits.functions),
-      answerHeaders: {},
+async function callFunction(
+  { services, apiKeys }: Context,
+  path: string[],
+  request: IncomingMessage,
+  response: ServerResponse,
+  authorization: string | undefined,
+  forward: (path: string, limit: number) => Forward,
+): Promise<void> {
+  const name = path[0] ?? "";
+  if (!services.functions.exists(name)) {
+    return refuse(response, 404, { code: "NOT_FOUND", message: "Requested function was not found" });
+  }
+  if (request.method !== "OPTIONS" && services.functions.verifiesJwt(name)) {
+    if (authorization === undefined)
+      return refuse(response, 401, { code: 401, message: "Missing authorization header" });
+    if ((await apiKeys.verify(authorization)) === undefined)
+      return refuse(response, 401, { code: 401, message: "Invalid JWT" });
+  }
+  const port = await services.functions.portOf(name);
+  return toPort(port, request, response, {
+    ...forward(`/${path.join("/")}`, limits.functions),
+    answerHeaders: {},
+  });
+}
+
+async function answerGraphql(
+  { services, apiKeys }: Context,
+  request: IncomingMessage,
+  response: ServerResponse,
+  authorization: string | undefined,
+): Promise<void> {
+  if (request.method !== "POST")
+    return refuse(response, 405, {
+      message: "GraphQL accepts only POST.",
+      hint: "Send { query, variables }.",
+    });
+  const claims = await apiKeys.verify(authorization);
+  if (claims === undefined) {
+    return refuse(response, 401, {
+      code: "PGRST301",
+      message: "The token is invalid or has expired.",
+      hint: "Sign in again.",
     });
   }
-
-  async function answerGraphql(
-    request: IncomingMessage,
-    response: ServerResponse,
-    authorization: string | undefined,
-  ): Promise<void> {
-    if (request.method !== "POST")
-      return refuse(response, 405, {
-        message: "GraphQL accepts only POST.",
-        hint: "Send { query, variables }.",
-      });
-    const claims = await apiKeys.verify(authorization);
-    if (claims === undefined) {
-      return refuse(response, 401, {
-        code: "PGRST301",
-        message: "The token is invalid or has expired.",
-        hint: "Sign in again.",
-      });
-    }
-    const body = (await readBody(request, limits.graphql)).toString();
-    const caller = {
-      role: claims.role,
-      claims: JSON.stringify(claims),
-      headers: JSON.stringify(request.headers),
-    };
-    const answer = await services.graphql.answer(caller, body);
-    response
-      .writeHead(answer.status, { ...corsHeaders, "content-type": "application/json; charset=utf-8" })
-      .end(answer.body);
-  }
-
-  return route;
+  const body = (await readBody(request, limits.graphql)).toString();
+  const caller = {
+    role: claims.role,
+    claims: JSON.stringify(claims),
+    headers: JSON.stringify(request.headers),
+  };
+  const answer = await services.graphql.answer(caller, body);
+  response
+    .writeHead(answer.status, { ...corsHeaders, "content-type": "application/json; charset=utf-8" })
+    .end(answer.body);
 }
 
 /** Bytes of a size in config.toml, such as "50MiB". */

@@ -34,7 +34,7 @@ const intent = (changes: Partial<Stripe.PaymentIntentCreateParams> = {}) =>
   stripe.paymentIntents.create({ amount: 10_000, currency: "eur", ...changes });
 
 describe("the Stripe emulator", () => {
-  it("takes a payment with 4242 and keeps its fee: 2.9 % and 30 cents", async () => {
+  it("accepts a payment with 4242 and deducts the fee of 2.9 % and 30 cents", async () => {
     const { id } = await intent({ metadata: { booking_id: "b1" } });
     const paid = await stripe.paymentIntents.confirm(id, {
       payment_method: "pm_card_visa",
@@ -55,7 +55,7 @@ describe("the Stripe emulator", () => {
     });
   });
 
-  it("declines as the card says, and takes another card after it", async () => {
+  it("declines a card, and accepts another card afterwards", async () => {
     const { id } = await intent();
     const refused = stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa_chargeDeclined" });
     await expect(refused).rejects.toMatchObject({
@@ -69,7 +69,7 @@ describe("the Stripe emulator", () => {
     );
   });
 
-  it("authorises by hand, captures a part, and cannot cancel afterwards", async () => {
+  it("authorises with manual capture, captures part of it, and refuses to cancel afterwards", async () => {
     const { id } = await intent({ capture_method: "manual" });
     const held = await stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" });
     expect([held.status, held.amount_capturable, held.amount_received]).toEqual([
@@ -84,7 +84,7 @@ describe("the Stripe emulator", () => {
     });
   });
 
-  it("never refunds more than it took", async () => {
+  it("never refunds more than was captured", async () => {
     const { id } = await intent();
     await stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" });
     await stripe.refunds.create({ payment_intent: id, amount: 6_000 });
@@ -97,7 +97,7 @@ describe("the Stripe emulator", () => {
     });
   });
 
-  it("pays only accounts that finished onboarding, and takes transfers back", async () => {
+  it("transfers only to accounts that completed onboarding, and reverses transfers", async () => {
     const account = await stripe.accounts.create({ type: "express", country: "PT" });
     const { id } = await intent();
     await stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" });
@@ -118,7 +118,7 @@ describe("the Stripe emulator", () => {
     await expect(stripe.transfers.createReversal(transfer.id, { amount: 3_001 })).rejects.toThrow();
   });
 
-  it("repeats the answer of a key, and refuses the key for anything else", async () => {
+  it("repeats the answer of an idempotency key, and refuses the key for other parameters", async () => {
     const idempotencyKey = crypto.randomUUID();
     const first = await stripe.paymentIntents.create({ amount: 500, currency: "eur" }, { idempotencyKey });
     const again = await stripe.paymentIntents.create({ amount: 500, currency: "eur" }, { idempotencyKey });
@@ -130,8 +130,8 @@ describe("the Stripe emulator", () => {
     });
   });
 
-  it("can lose an answer after the money moved: the same key then finds what was done", async () => {
-    // the library itself tries a closed connection once more
+  it("can lose an answer after the payment was created; a retry with the same key returns that payment", async () => {
+    // the library itself retries a closed connection once
     await control("faults", [{ match: "POST /v1/payment_intents", kind: "reset_after", times: 2 }]);
     const idempotencyKey = crypto.randomUUID();
     const create = () => stripe.paymentIntents.create({ amount: 777, currency: "eur" }, { idempotencyKey });
@@ -141,13 +141,13 @@ describe("the Stripe emulator", () => {
     expect(data.filter(({ amount }) => amount === 777).map((each) => each.id)).toEqual([id]);
   });
 
-  it("refuses other keys, and answers a path it does not have with an error and not a success", async () => {
+  it("refuses other API keys, and answers unknown paths with an error", async () => {
     const stranger = new Stripe("sk_test_other", host);
     await expect(stranger.balance.retrieve()).rejects.toMatchObject({ statusCode: 401 });
     await expect(stripe.products.list()).rejects.toMatchObject({ statusCode: 404 });
   });
 
-  it("has a page to pay on, for whoever has the client secret", async () => {
+  it("serves a payment page to holders of the client secret", async () => {
     const { id, client_secret } = await intent({ description: "Stay at <b>x</b>" });
     const payUrl = `${url}/pay/${id}?secret=${client_secret}`;
     const page = await (await fetch(payUrl)).text();

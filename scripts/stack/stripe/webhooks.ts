@@ -1,5 +1,5 @@
-// Delivers events as Stripe does: each attempt is signed anew, and repeated with growing pauses until a 2xx. Tests can ask for
-// duplicate, late, reordered or lost deliveries.
+// Delivers events as Stripe does: each attempt has its own signature, and attempts repeat with growing pauses until a 2xx. Tests can
+// request duplicate, late, reordered or lost deliveries.
 
 import { createHmac } from "node:crypto";
 import type { EmulatedEvent } from "./objects.ts";
