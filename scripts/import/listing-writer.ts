@@ -252,6 +252,6 @@ async function outcome(tx: TransactionSql): Promise<Omit<WrittenListings, "hosts
     join public.properties p on p.id = s.property_id and p.status = 'draft'
     cross join lateral private.publishing_problems(p.id) q
     group by q.message`;
-  if (counts === undefined) throw new Error("A count has one row.");
+  if (counts === undefined) throw new Error("The count returned no row.");
   return { ...counts, problems };
 }

@@ -31,7 +31,7 @@ export async function runCli(config: StackConfig, args: string[], signal?: Abort
     const output = `${stdout}\n${stderr}`.trim() || String(error);
     throw new StackError(
       `supabase ${args.join(" ")} failed:\n  ${output.split("\n").slice(-25).join("\n  ")}`,
-      "Fix the migration and start again. `npm run reset` starts with an empty database.",
+      "Fix the reported problem, such as an error in a migration, and try again. `npm run reset` starts with an empty database.",
     );
   }
 }

@@ -52,7 +52,7 @@ export async function startStack(
   const running = runningPid(config);
   if (running !== undefined) {
     throw new StackError(
-      `Staybase is already running here (process ${running}).`,
+      `Staybase is already running (process ${running}).`,
       "Run `npm run status` to see it, or `npm run stop` to stop it.",
     );
   }
