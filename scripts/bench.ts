@@ -1,4 +1,4 @@
-// `npm run bench -- <name> [--size n] [--json]`: runs a benchmark, prints its figures and fails when one misses its target.
+// `npm run bench -- <name> [--size n] [--json]`: runs a benchmark and prints its figures. Fails when a figure misses its target.
 
 import { benchBooking } from "./bench/booking.ts";
 import { benchBoot } from "./bench/boot.ts";
@@ -20,22 +20,20 @@ const benchmarks: Record<string, (size?: number) => Promise<Figure[]>> = {
 const name = process.argv[2] ?? "";
 const run = benchmarks[name];
 if (run === undefined) {
-  console.error(
-    `Which benchmark? npm run bench -- ${Object.keys(benchmarks).join(" | ")} [--size n] [--json]`,
-  );
+  console.error(`Usage: npm run bench -- ${Object.keys(benchmarks).join(" | ")} [--size n] [--json]`);
   process.exit(2);
 }
 const figures = await run(size());
 console.log(process.argv.includes("--json") ? JSON.stringify(figures, null, 2) : table(figures));
 process.exitCode = figures.every(isMet) ? 0 : 1;
 
-/** A number, or as people say it: 20k, 1M. */
+/** Reads --size: a number, with k for thousands or M for millions. */
 function size(): number | undefined {
   const at = process.argv.indexOf("--size");
   if (at === -1) return undefined;
   const [, digits, unit = ""] = /^(\d+)(k|M)?$/.exec(process.argv[at + 1] ?? "") ?? [];
   if (digits === undefined || Number(digits) === 0) {
-    console.error("--size is a number above 0, such as 20k, 200k or 1M.");
+    console.error("--size must be a number above 0, such as 500, 20k or 1M.");
     process.exit(2);
   }
   return Number(digits) * ({ k: 1_000, M: 1_000_000 }[unit] ?? 1);

@@ -6,8 +6,8 @@ import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { differences, readCatalogue } from "./generate/catalogue.ts";
 import { explainDatabase } from "./import/database.ts";
-import { databaseUrl, loadConfig } from "./stack/config.ts";
-import { explain, StackError } from "./stack/errors.ts";
+import { databaseUrl, loadConfig } from "./lib/config.ts";
+import { explain, StackError } from "./lib/errors.ts";
 
 const usage = `npm run --silent catalogue -- [--compare FILE] [--database-url URL]
 

@@ -1,5 +1,5 @@
-// Draws the photos of supabase/seed.sql: `node scripts/draw-seed-photos.ts` writes supabase/seed/property-photos. Thirty houses
-// and thirty rooms in flat colours, always the same, as small PNG files with a palette.
+// Draws the photos of the seed: `node scripts/draw-seed-photos.ts` writes supabase/seed/property-photos. Each run draws the same
+// thirty houses and thirty rooms, as small PNG files with a palette.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ class Picture {
     return found === -1 ? this.palette.push(colour) - 1 : found;
   }
 
-  /** Fills every pixel for which `inside` holds, within a rectangle. */
+  /** Fills the pixels of a rectangle for which `inside` is true. */
   fill(
     colour: Colour,
     [x, y, w, h]: [number, number, number, number],
@@ -41,7 +41,7 @@ class Picture {
     );
   }
 
-  /** The file (W3C PNG, third edition): header, palette, one deflated stream of rows without a filter. */
+  /** The PNG file (W3C PNG, third edition): header, palette, and one deflated stream of rows without filters. */
   png(): Buffer {
     const chunk = (type: string, data: Buffer) => {
       const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
@@ -170,8 +170,8 @@ function inside(n: number): Picture {
 
 const folder = join(import.meta.dirname, "../supabase/seed/property-photos");
 for (let n = 1; n <= 30; n++) {
-  const place = join(folder, `5eed0000-0000-4000-8000-0000000001${String(n).padStart(2, "0")}`);
-  mkdirSync(place, { recursive: true });
-  writeFileSync(join(place, "outside.png"), outside(n).png());
-  writeFileSync(join(place, "inside.png"), inside(n).png());
+  const property = join(folder, `5eed0000-0000-4000-8000-0000000001${String(n).padStart(2, "0")}`);
+  mkdirSync(property, { recursive: true });
+  writeFileSync(join(property, "outside.png"), outside(n).png());
+  writeFileSync(join(property, "inside.png"), inside(n).png());
 }

@@ -1,8 +1,8 @@
-// `npm run logs [-- part ...]`: the last lines of each part's log, then what comes.
+// `npm run logs [-- service ...]`: prints the last lines of each service's log, and follows them while the stack runs.
 
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync, watch } from "node:fs";
 import { basename, join } from "node:path";
-import { loadConfig } from "./stack/config.ts";
+import { loadConfig } from "./lib/config.ts";
 import { runningPid } from "./stack/stack.ts";
 
 const folder = join(loadConfig().dataDir, "logs");
@@ -19,7 +19,7 @@ function print(file: string, text: string): void {
 }
 
 if (!existsSync(folder)) {
-  console.log("There are no logs yet: npm start");
+  console.log("There are no logs yet. Start the stack with `npm start`.");
 } else {
   for (const file of readdirSync(folder).filter(isWanted)) {
     const text = readFileSync(join(folder, file), "utf8");

@@ -1,7 +1,7 @@
 // `npm run psql [-- <psql's arguments>]`: SQL on the running stack's database, as `postgres`; `-U supabase_admin` is the superuser.
 
 import { spawnSync } from "node:child_process";
-import { databaseUrl, loadConfig } from "./stack/config.ts";
+import { databaseUrl, loadConfig } from "./lib/config.ts";
 import { runningPid } from "./stack/stack.ts";
 
 const config = loadConfig();

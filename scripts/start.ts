@@ -1,8 +1,8 @@
 // `npm start`: runs the embedded stack until Ctrl-C.
 
-import { loadConfig } from "./stack/config.ts";
-import { explain } from "./stack/errors.ts";
-import { logToFile, say } from "./stack/output.ts";
+import { loadConfig } from "./lib/config.ts";
+import { errorText } from "./lib/errors.ts";
+import { logToFile, print } from "./lib/output.ts";
 import { startStack } from "./stack/stack.ts";
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`;
@@ -12,26 +12,27 @@ try {
   const config = loadConfig();
   const since = performance.now();
   logToFile(config);
-  say("Starting Staybase (embedded stack)");
-  const report = (step: string, took: number) => say(`  ${step.padEnd(28)} ${took > 0 ? seconds(took) : ""}`);
+  print("Starting Staybase (embedded stack) ...");
+  const report = (step: string, took: number) =>
+    print(`  ${step.padEnd(28)} ${took > 0 ? seconds(took) : ""}`);
   const stop = async (why: string, exitCode: number) => {
     if (stopping.signal.aborted) return;
     stopping.abort();
-    say(why);
+    print(why);
     const stack = await starting.catch(() => undefined);
     await stack?.stop();
     process.exit(exitCode);
   };
   const leave = (why: string) => void stop(`\nStopping (${why}) ...`, 0);
-  const failed = (error: unknown) => void stop(`\n${inWords(error)}`, 1);
+  const failed = (error: unknown) => void stop(`\n${errorText(error)}`, 1);
   const starting = startStack(config, { report, signal: stopping.signal, failed });
   process.on("uncaughtException", failed);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, leave);
-  if (process.env.npm_lifecycle_event === "start") onParentsEnd(() => leave("npm ended"));
+  if (process.env.npm_lifecycle_event === "start") onParentExit(() => leave("npm ended"));
 
   await starting;
-  say(`
-Ready in ${seconds(performance.now() - since)}. Ctrl-C stops; data is kept in ${config.dataDir}
+  print(`
+Ready in ${seconds(performance.now() - since)}. Press Ctrl-C to stop. Data is kept in ${config.dataDir}
 
   API              ${config.apiUrl}
   Database         postgresql://postgres:postgres@127.0.0.1:${config.ports.db}/postgres
@@ -40,7 +41,7 @@ Ready in ${seconds(performance.now() - since)}. Ctrl-C stops; data is kept in ${
   Publishable key  ${config.keys.publishable}
   Secret key       ${config.keys.secret}
 
-Not in this stack: Realtime, Studio, image transformation (see "Two stacks" in README.md). Try:
+This stack has no Realtime, Studio or image transformation (see "Two stacks" in README.md). Try:
 
   curl '${config.apiUrl}/rest/v1/properties?select=title,city,base_price,currency' -H 'apikey: ${config.keys.publishable}'
   npm run status
@@ -48,18 +49,13 @@ Not in this stack: Realtime, Studio, image transformation (see "Two stacks" in R
 `);
 } catch (error) {
   if (!stopping.signal.aborted) {
-    say(`\n${inWords(error)}`);
+    print(`\n${errorText(error)}`);
     process.exit(1);
   }
 }
 
-function inWords(error: unknown): string {
-  const { message, remedy } = explain(error);
-  return `${message}\n\n${remedy}`;
-}
-
-/** npm gives a SIGTERM to the shell that it runs scripts in, and not every shell passes it on. */
-function onParentsEnd(stop: () => void): void {
+/** Calls `stop` when the parent process ends: npm sends SIGTERM to a shell, and not every shell passes it on. */
+function onParentExit(stop: () => void): void {
   const parent = process.ppid;
   setInterval(() => process.ppid !== parent && stop(), 500).unref();
 }

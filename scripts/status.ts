@@ -1,6 +1,6 @@
-// `npm run status`: URLs and keys for people, `--json` for programs, `--env` for a shell or an .env file.
+// `npm run status`: prints URLs and keys. `--json` is for programs, `--env` for a shell or an .env file.
 
-import { databaseUrl, loadConfig } from "./stack/config.ts";
+import { databaseUrl, loadConfig } from "./lib/config.ts";
 import { runningPid } from "./stack/stack.ts";
 
 const config = loadConfig();
@@ -23,7 +23,9 @@ if (process.argv.includes("--json")) {
   for (const [name, value] of Object.entries(values)) console.log(`${name}="${value}"`);
 } else {
   console.log(
-    pid === undefined ? "Staybase is not running: npm start" : `Staybase is running (process ${pid}).`,
+    pid === undefined
+      ? "Staybase is not running. Start it with `npm start`."
+      : `Staybase is running (process ${pid}).`,
   );
   for (const [name, value] of Object.entries(values)) console.log(`  ${name.padEnd(17)} ${value}`);
 }

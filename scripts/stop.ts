@@ -1,7 +1,7 @@
-// `npm run stop`: stops the stack that runs on this project's data folder, wherever it was started.
+// `npm run stop`: stops the stack that runs on this project's data folder, from any terminal.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { loadConfig } from "./stack/config.ts";
+import { loadConfig } from "./lib/config.ts";
 import { runningPid } from "./stack/stack.ts";
 
 const config = loadConfig();
@@ -11,5 +11,5 @@ if (pid === undefined) {
 } else {
   process.kill(pid, "SIGTERM");
   while (runningPid(config) === pid) await sleep(50);
-  console.log("Stopped.");
+  console.log("Stopped Staybase.");
 }

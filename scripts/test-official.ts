@@ -6,7 +6,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { projectRoot } from "./stack/config.ts";
+import { projectRoot } from "./lib/config.ts";
 import { runVitest } from "./test/vitest.ts";
 
 const statusSchema = z.object({

@@ -3,9 +3,9 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { outdatedTypes } from "./generated-types.ts";
-import { explain } from "./stack/errors.ts";
-import { runCli } from "./stack/migrations.ts";
-import { logToFile, say } from "./stack/output.ts";
+import { errorText } from "./lib/errors.ts";
+import { logToFile, print } from "./lib/output.ts";
+import { runCli } from "./lib/supabase-cli.ts";
 import { removeTestData, testConfig } from "./test/config.ts";
 import { runFunctionTests } from "./test/functions.ts";
 import { runLint } from "./test/lint.ts";
@@ -36,22 +36,21 @@ try {
     const since = performance.now();
     await withStack(config, async () => {
       const seconds = ((performance.now() - since) / 1000).toFixed(1);
-      say(`ok      the stack starts with an empty database (${seconds} s)`);
+      print(`ok      the stack starts with an empty database (${seconds} s)`);
       if (chosen.includes("db")) results.push(...(await runDatabaseTests()));
       const patterns = chosen.flatMap((part) => vitestFiles[part] ?? []);
       if (patterns.length > 0) results.push(await runTestFiles(patterns));
     });
   }
 } catch (error) {
-  const { message, remedy } = explain(error);
-  say(`${message}\n\n${remedy}`);
+  print(errorText(error));
   results.push({ passed: 0, failed: 1 });
 } finally {
   removeTestData(config);
 }
 
 const sum = (key: keyof Result) => results.reduce((total, result) => total + result[key], 0);
-say(`\n${sum("passed")} passed, ${sum("failed")} failed`);
+print(`\n${sum("passed")} passed, ${sum("failed")} failed`);
 process.exit(sum("failed") > 0 || sum("passed") === 0 ? 1 : 0);
 
 function chooseParts(name: string | undefined): string[] {
@@ -59,7 +58,7 @@ function chooseParts(name: string | undefined): string[] {
   if (name === undefined) return all;
   if (name === "static") return partsWithoutStack;
   if (all.includes(name)) return [name];
-  say(`There is no part "${name}". Run: npm test -- static|${all.join("|")} [filter]`);
+  print(`There is no part "${name}". Run: npm test -- static|${all.join("|")} [filter]`);
   process.exit(1);
 }
 
@@ -75,7 +74,7 @@ async function runTestFiles(patterns: string[]): Promise<Result> {
     (file) => filters.length === 0 || filters.some((filter) => file.includes(filter)),
   );
   if (files.length === 0) {
-    say(`No test file of this part has ${filters.join(" or ")} in its path.`);
+    print(`No test file of this part has ${filters.join(" or ")} in its path.`);
     return { passed: 0, failed: 1 };
   }
   return runVitest(config.root, testEnvironment(config), join(config.dataDir, "vitest.json"), files);

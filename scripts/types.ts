@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateTypes } from "./generated-types.ts";
-import { explain } from "./stack/errors.ts";
+import { explain } from "./lib/errors.ts";
 import { removeTestData, testConfig } from "./test/config.ts";
 import { withStack } from "./test/stack.ts";
 

@@ -1,7 +1,7 @@
 // `npm run wording [-- <glob>...]`: the findings of the wording check, and how many there are in each folder.
 
 import { dirname } from "node:path";
-import { projectRoot } from "./stack/config.ts";
+import { projectRoot } from "./lib/config.ts";
 import { findWording, inWords } from "./test/wording.ts";
 
 const patterns = process.argv.slice(2);

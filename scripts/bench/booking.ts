@@ -1,34 +1,33 @@
-// What quoting and booking cost: a quote in reads of one property by its primary key, a booking through the API in plain inserts
-// of the same rows through the API, and a rush on one stay in winners and answers. The same drivers, the same run.
+// Compares quotes with reads of a property by primary key, and bookings through the API with plain inserts of the same rows. Also lets
+// 50 clients book the same stay at once.
 
 import { randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
-import postgres, { type Sql } from "postgres";
-import { databaseUrl, type StackConfig } from "../stack/config.ts";
-import { startStack } from "../stack/stack.ts";
-import { removeTestData, testConfig } from "../test/config.ts";
+import type { Sql } from "postgres";
+import type { StackConfig } from "../lib/config.ts";
+import { openDatabase } from "../lib/database.ts";
+import { withTestStack } from "../test/stack.ts";
+import { day } from "./dates.ts";
 import { backendMemory, memoryOfTree, percentile, planFigures, sizeFigures } from "./facts.ts";
 import type { Figure } from "./figures.ts";
 import { makeMarket } from "./market.ts";
 
 const clients = 8;
 const seconds = 4;
-/** One guest holds no more than 20 stays without paying. */
+/** Many, because a guest can hold at most 20 unpaid stays. */
 const guestCount = 500;
 
-/** @param size properties in the market */
-export async function benchBooking(size = 5_000): Promise<Figure[]> {
-  const config = await testConfig();
-  const stack = await startStack(config);
-  const admin = postgres(databaseUrl(config, "supabase_admin"), { max: 1, onnotice: () => {} });
-  const anon = postgres(databaseUrl(config, "supabase_admin"), {
-    max: 1,
-    onnotice: () => {},
-    connection: { role: "anon" },
-  });
+/** @param size number of properties */
+export function benchBooking(size = 5_000): Promise<Figure[]> {
+  return withTestStack((config) => measure(config, size));
+}
+
+async function measure(config: StackConfig, size: number): Promise<Figure[]> {
+  const admin = openDatabase(config, "supabase_admin");
+  const anon = openDatabase(config, "supabase_admin", { connection: { role: "anon" } });
   try {
     await makeMarket(admin, size);
-    // what a guest can book without asking, whatever the notice and length of stay
+    // make every stay instantly bookable, whatever its notice and length
     await admin.begin(async (tx) => {
       await tx`set local session_replication_role = replica`;
       await tx`update public.properties set booking_mode = 'instant', min_nights = 1`;
@@ -71,12 +70,10 @@ export async function benchBooking(size = 5_000): Promise<Figure[]> {
     ];
   } finally {
     await Promise.all([anon.end(), admin.end()]);
-    await stack.stop();
-    removeTestData(config);
   }
 }
 
-/** Tokens of people who signed up. */
+/** Creates users and returns their access tokens. */
 async function makeGuests(admin: Sql, config: StackConfig): Promise<string[]> {
   const ids = Array.from({ length: guestCount }, () => randomUUID());
   await admin`insert into auth.users (id, aud, role, email)
@@ -100,7 +97,7 @@ async function benchQuotes(anon: Sql, ids: string[]): Promise<Figure[]> {
   for (let round = 0; round < 4020; round += 1) {
     const id = ids[(round * 7919) % ids.length] ?? "";
     const ahead = 10 + (round % 200);
-    if (round === 20) floor.length = quotes.length = 0; // the first were to warm up
+    if (round === 20) floor.length = quotes.length = 0; // discards the warm-up
     let since = performance.now();
     await anon`select id, title, base_price from public.properties where id = ${id}`;
     floor.push(performance.now() - since);
@@ -138,7 +135,7 @@ async function benchBookings(
   await rate(attempt, 2);
   const booked = await rate(attempt, seconds);
 
-  // the rows of one booking, into tables that hold nothing to any rule
+  // the rows of one booking, inserted into tables without constraints
   await admin.unsafe(`
     create table public.bench_bookings (like private.bookings);
     create table public.bench_lines (like public.booking_line_items);
@@ -170,7 +167,7 @@ async function benchBookings(
   return { plainRate: plain.perSecond, figures };
 }
 
-/** 50 at once for one stay, on 20 properties. */
+/** 50 clients book the same stay at once, on each of 20 properties. */
 async function benchRush(
   config: StackConfig,
   ids: string[],
@@ -180,7 +177,7 @@ async function benchRush(
   const times: number[] = [];
   let winners = 0;
   let others = 0;
-  const begun = performance.now();
+  const start = performance.now();
   for (const property_id of ids.slice(-20)) {
     const answers = await Promise.all(
       Array.from({ length: 50 }, async (_, index) => {
@@ -197,7 +194,7 @@ async function benchRush(
     winners += answers.filter((status) => status === 201).length;
     others += answers.filter((status) => status !== 201 && status !== 409).length;
   }
-  const perSecond = times.length / ((performance.now() - begun) / 1000);
+  const perSecond = times.length / ((performance.now() - start) / 1000);
   return [
     { name: "50 clients, one stay: winners", value: winners / 20, unit: "", budget: 1, atLeast: 1 },
     { name: "50 clients, one stay: not 201 or 409", value: others, unit: "", budget: 0 },
@@ -218,10 +215,10 @@ function spread(name: string, times: number[]): Figure[] {
 async function rate(attempt: () => Promise<number>, duration: number) {
   const times: number[] = [];
   let failed = 0;
-  const begun = performance.now();
+  const start = performance.now();
   await Promise.all(
     Array.from({ length: clients }, async () => {
-      while (performance.now() - begun < duration * 1000) {
+      while (performance.now() - start < duration * 1000) {
         const since = performance.now();
         const status = await attempt();
         times.push(performance.now() - since);
@@ -229,7 +226,7 @@ async function rate(attempt: () => Promise<number>, duration: number) {
       }
     }),
   );
-  return { perSecond: times.length / ((performance.now() - begun) / 1000), times, failed };
+  return { perSecond: times.length / ((performance.now() - start) / 1000), times, failed };
 }
 
 async function call(config: StackConfig, token: string, path: string, body: unknown): Promise<number> {
@@ -245,8 +242,4 @@ async function call(config: StackConfig, token: string, path: string, body: unkn
   });
   await response.arrayBuffer();
   return response.status;
-}
-
-function day(ahead: number): string {
-  return new Date(Date.now() + ahead * 86_400_000).toISOString().slice(0, 10);
 }

@@ -1,17 +1,16 @@
-// How long a start takes, what the idle stack holds in memory, and what the gateway costs a REST request.
+// Measures the start of the stack, its memory when idle, and what the gateway adds to a REST request.
 
 import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import autocannon from "autocannon";
-import { projectRoot, type StackConfig } from "../stack/config.ts";
-import { createKeys } from "../stack/keys.ts";
+import { projectRoot, type StackConfig } from "../lib/config.ts";
+import { createKeys } from "../lib/keys.ts";
 import { removeTestData, testConfig } from "../test/config.ts";
 import { memoryOfTree } from "./facts.ts";
 import type { Figure } from "./figures.ts";
 
-/** First and warm start, idle memory, and the gateway's cost, on a stack of its own. */
 export async function benchBoot(): Promise<Figure[]> {
   const config = await testConfig();
   rmSync(config.dataDir, { recursive: true });
@@ -19,7 +18,7 @@ export async function benchBoot(): Promise<Figure[]> {
     const first = await startStack(config);
     await first.stop();
     const warm = await startStack(config);
-    await sleep(3_000); // idle means after the last of the starting work
+    await sleep(3_000); // until the work of the start is done
     const memory = memoryOfTree(warm.pid, config);
     const gateway = await benchGateway(config);
     await warm.stop();
@@ -63,7 +62,7 @@ async function startStack(config: StackConfig) {
   return { seconds: (performance.now() - since) / 1000, pid: child.pid ?? 0, stop };
 }
 
-/** The same single-row read by PostgREST alone and through the gateway: one client for latency, ten for throughput. */
+/** Reads one row from PostgREST directly and through the gateway: one client for latency, ten for throughput. */
 async function benchGateway(config: StackConfig): Promise<Figure[]> {
   const keys = createKeys();
   const direct = `http://127.0.0.1:${postgrestPort(config)}/currencies?code=eq.EUR`;
@@ -95,7 +94,7 @@ async function benchGateway(config: StackConfig): Promise<Figure[]> {
   ];
 }
 
-/** Milliseconds; autocannon counts whole ones. */
+/** In milliseconds with fractions, which autocannon does not report. */
 async function medianLatency(url: string, headers: Record<string, string>): Promise<number> {
   const times: number[] = [];
   for (let n = 0; n < 2_000; n += 1) {
@@ -110,6 +109,6 @@ function postgrestPort(config: StackConfig): number {
   const { port } = JSON.parse(readFileSync(join(config.dataDir, "run", "rest.pid"), "utf8")) as {
     port?: number;
   };
-  if (port === undefined) throw new Error("PostgREST's port is not known");
+  if (port === undefined) throw new Error("The pid file of PostgREST has no port.");
   return port;
 }

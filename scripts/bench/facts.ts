@@ -1,10 +1,10 @@
-// What benchmarks tell beside times: percentiles, the plans that Postgres chose, sizes of tables and indexes, memory.
+// Figures besides times: query plans, sizes of tables and indexes, memory; and percentiles.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
-import { databaseUrl, type StackConfig } from "../stack/config.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import type { Figure } from "./figures.ts";
 
 const megabyte = 1024 * 1024;
@@ -27,8 +27,8 @@ interface PlanNode {
 }
 
 /**
- * How anon's call reaches these tables, functions within functions included: the kind of each scan, how many rows the largest
- * gave and looked up in the table, and the memory of its largest sort.
+ * How a call of anon reads these tables, also in nested functions: the kinds of scans, the rows that the largest scan returned and
+ * looked up in the table, and the memory of the largest sort.
  */
 export async function planFigures(
   config: StackConfig,
@@ -74,7 +74,7 @@ export async function planFigures(
   ];
 }
 
-/** Rows of these tables, and the size of each and of each of its indexes. */
+/** The number of rows of these tables, and the sizes of the tables and their indexes. */
 export async function sizeFigures(admin: Sql, tables: string[]): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const table of tables) {
@@ -92,7 +92,7 @@ export async function sizeFigures(admin: Sql, tables: string[]): Promise<Figure[
   return figures;
 }
 
-/** What the backend of a connection holds for itself, beside the buffers that all share. */
+/** The private memory of a connection's backend, without the shared buffers. */
 export async function backendMemory(sql: Sql): Promise<Figure> {
   await sql`set role none`;
   const [row] = await sql<{ bytes: number }[]>`
@@ -101,8 +101,8 @@ export async function backendMemory(sql: Sql): Promise<Figure> {
 }
 
 /**
- * Megabytes that would be free without these processes: memory that several share (Postgres's buffers) is counted once. On
- * Linux the kernel's proportional set size; elsewhere the resident size, which counts shared memory once a process.
+ * Megabytes that a process tree uses. On Linux the proportional set size, which counts shared memory once; elsewhere the resident
+ * size, which counts it for each process.
  */
 export function memoryOfTree(root: number, config: StackConfig): number {
   const leaders = [

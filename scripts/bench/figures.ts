@@ -1,13 +1,13 @@
-// What a benchmark answers, and how it is shown.
+// The figures that a benchmark returns, and their table.
 
 export interface Figure {
   name: string;
-  /** A text where there is nothing to measure, as the kind of a plan. */
+  /** A number, or a text such as the kind of a plan. */
   value: number | string;
   unit: string;
-  /** The value must not be over it. */
+  /** The largest value that meets the target. */
   budget?: number;
-  /** The value must not be under it. */
+  /** The smallest value that meets the target. */
   atLeast?: number;
 }
 
@@ -17,7 +17,7 @@ export function isMet({ value, budget, atLeast }: Figure): boolean {
   );
 }
 
-/** One line a figure: name, value, what it must be, whether it is. */
+/** One line for each figure: name, value, target, and whether the value meets it. */
 export function table(figures: Figure[]): string {
   const lines = figures.map((figure) => {
     const { name, value, unit, budget, atLeast } = figure;

@@ -1,16 +1,16 @@
-// What GraphQL costs more than REST: the same reads both ways, through the gateway, in turns, by a guest of the seed.
+// Compares GraphQL with REST: the same reads both ways, in turns, through the gateway, as a guest of the seed.
 
-import { startStack } from "../stack/stack.ts";
-import { removeTestData, testConfig } from "../test/config.ts";
+import type { StackConfig } from "../lib/config.ts";
+import { withTestStack } from "../test/stack.ts";
 import type { Figure } from "./figures.ts";
 
-const place = "5eed0000-0000-4000-8000-000000000104";
+const propertyId = "5eed0000-0000-4000-8000-000000000104";
 const reads = [
   {
     name: "by key",
-    rest: `properties?select=id,title,base_price,host:profiles!host_id(display_name)&id=eq.${place}`,
+    rest: `properties?select=id,title,base_price,host:profiles!host_id(display_name)&id=eq.${propertyId}`,
     query: "query ($id: UUID!) { propertiesByPk(id: $id) { id title basePrice host { displayName } } }",
-    variables: { id: place },
+    variables: { id: propertyId },
   },
   {
     name: "a page of ten with their hosts",
@@ -24,53 +24,50 @@ const reads = [
   },
 ];
 
-/** Medians of so many reads of each kind, on a stack of its own. */
-export async function benchGraphql(size = 1_000): Promise<Figure[]> {
-  const config = await testConfig({ seed: true });
-  const stack = await startStack(config);
-  try {
-    const headers: Record<string, string> = {
-      apikey: config.keys.publishable,
-      "content-type": "application/json",
-    };
-    const send = async (path: string, body?: object) => {
-      const since = performance.now();
-      const response = await fetch(config.apiUrl + path, {
-        headers,
-        ...(body && { method: "POST", body: JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      if (!response.ok || text.includes('"errors"') || !text.includes("5eed0000")) throw new Error(text);
-      return performance.now() - since;
-    };
-    const guest = { email: "gita@example.com", password: "staybase" };
-    const session = await fetch(`${config.apiUrl}/auth/v1/token?grant_type=password`, {
-      method: "POST",
-      headers,
-      body: JSON.stringify(guest),
-    });
-    const { access_token } = (await session.json()) as { access_token: string };
-    headers.authorization = `Bearer ${access_token}`;
+/** @param size number of reads of each kind */
+export function benchGraphql(size = 1_000): Promise<Figure[]> {
+  return withTestStack((config) => measure(config, size), { seed: true });
+}
 
-    const figures: Figure[] = [];
-    for (const { name, rest, query, variables } of reads) {
-      const times: Record<"rest" | "graphql", number[]> = { rest: [], graphql: [] };
-      for (let n = 0; n < size; n += 1) {
-        times.rest.push(await send(`/rest/v1/${rest}`));
-        times.graphql.push(await send("/graphql/v1", { query, variables }));
-      }
-      const [byRest, byGraphql] = [median(times.rest), median(times.graphql)];
-      figures.push(
-        { name: `REST, ${name}`, value: byRest, unit: "ms" },
-        { name: `GraphQL, ${name}`, value: byGraphql, unit: "ms" },
-        { name: `GraphQL over REST, ${name}`, value: byGraphql - byRest, unit: "ms", budget: 2 },
-      );
+async function measure(config: StackConfig, size: number): Promise<Figure[]> {
+  const headers: Record<string, string> = {
+    apikey: config.keys.publishable,
+    "content-type": "application/json",
+  };
+  const send = async (path: string, body?: object) => {
+    const since = performance.now();
+    const response = await fetch(config.apiUrl + path, {
+      headers,
+      ...(body && { method: "POST", body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok || text.includes('"errors"') || !text.includes("5eed0000")) throw new Error(text);
+    return performance.now() - since;
+  };
+  const guest = { email: "gita@example.com", password: "staybase" };
+  const session = await fetch(`${config.apiUrl}/auth/v1/token?grant_type=password`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify(guest),
+  });
+  const { access_token } = (await session.json()) as { access_token: string };
+  headers.authorization = `Bearer ${access_token}`;
+
+  const figures: Figure[] = [];
+  for (const { name, rest, query, variables } of reads) {
+    const times: Record<"rest" | "graphql", number[]> = { rest: [], graphql: [] };
+    for (let n = 0; n < size; n += 1) {
+      times.rest.push(await send(`/rest/v1/${rest}`));
+      times.graphql.push(await send("/graphql/v1", { query, variables }));
     }
-    return figures;
-  } finally {
-    await stack.stop();
-    removeTestData(config);
+    const [byRest, byGraphql] = [median(times.rest), median(times.graphql)];
+    figures.push(
+      { name: `REST, ${name}`, value: byRest, unit: "ms" },
+      { name: `GraphQL, ${name}`, value: byGraphql, unit: "ms" },
+      { name: `GraphQL over REST, ${name}`, value: byGraphql - byRest, unit: "ms", budget: 2 },
+    );
   }
+  return figures;
 }
 
 const median = (times: number[]): number =>

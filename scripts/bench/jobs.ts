@@ -1,26 +1,28 @@
-// What background work costs: notifications a second that bookings cause in their own transactions, and the time from what
-// happened to the mail server, at fifty mails a second, with the worker's memory.
+// Measures background work: notifications a second that completed bookings create, and at fifty mails a second the time from event to
+// mail server, and the worker's memory.
 
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import postgres, { type Sql } from "postgres";
-import { databaseUrl } from "../stack/config.ts";
-import { startStack } from "../stack/stack.ts";
-import { removeTestData, testConfig } from "../test/config.ts";
+import type { Sql } from "postgres";
+import type { StackConfig } from "../lib/config.ts";
+import { openDatabase } from "../lib/database.ts";
+import { withTestStack } from "../test/stack.ts";
 import type { Figure } from "./figures.ts";
 import { completeBookings } from "./market.ts";
 
 const clients = 8;
 const mailsPerSecond = 50;
-/** Seconds until the worker's heap has its size, and after that. */
+/** Seconds until the worker's heap is stable, and seconds measured after that. */
 const warmUp = 50;
 const measured = 30;
 
-/** @param size bookings that are completed, each of which tells two people */
-export async function benchJobs(size = 4_000): Promise<Figure[]> {
-  const config = await testConfig();
-  const stack = await startStack(config);
-  const admin = postgres(databaseUrl(config, "supabase_admin"), { max: clients, onnotice: () => {} });
+/** @param size number of bookings to complete; each notifies two people */
+export function benchJobs(size = 4_000): Promise<Figure[]> {
+  return withTestStack((config) => measure(config, size));
+}
+
+async function measure(config: StackConfig, size: number): Promise<Figure[]> {
+  const admin = openDatabase(config, "supabase_admin", { max: clients });
   try {
     const people = await makePeople(admin);
     const bookings = await makeBookings(admin, people, size);
@@ -30,8 +32,6 @@ export async function benchJobs(size = 4_000): Promise<Figure[]> {
     ];
   } finally {
     await admin.end();
-    await stack.stop();
-    removeTestData(config);
   }
 }
 
@@ -42,15 +42,15 @@ async function makePeople(admin: Sql): Promise<string[]> {
   return ids;
 }
 
-/** Confirmed stays that are over, at as many places as there are clients, so that they wait for each other's places as in life. */
+/** Creates confirmed stays in the past, at one property for each client, so that clients wait for each other's locks. */
 async function makeBookings(admin: Sql, people: string[], size: number): Promise<string[]> {
   return admin.begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
-    const places = await tx<
+    const properties = await tx<
       { id: string }[]
     >`insert into public.properties (host_id, title, time_zone, currency, base_price, status)
       select id, 'House', 'UTC', 'EUR', 10000, 'published' from unnest(${people.slice(0, clients)}::uuid[]) as id returning id`;
-    await tx`insert into public.house_rules (property_id, version) select id, 1 from unnest(${places.map(({ id }) => id)}::uuid[]) as id`;
+    await tx`insert into public.house_rules (property_id, version) select id, 1 from unnest(${properties.map(({ id }) => id)}::uuid[]) as id`;
     const rows = await tx<{ id: string }[]>`insert into private.bookings (
         property_id, host_id, guest_id, status, confirmed_at, status_at, check_in, check_out, adults, children, infants, pets, booking_mode, currency,
         guest_total, host_total, night_prices, property_title, time_zone, check_in_from, check_out_until, check_in_at, check_out_at,
@@ -60,7 +60,7 @@ async function makeBookings(admin: Sql, people: string[], size: number): Promise
         1, 0, 0, 0, 'instant', 'EUR', 30000, 30000, '{10000,10000,10000}', 'House', 'UTC', '15:00', '11:00', current_date - 5 + time '15:00',
         current_date - 2 + time '11:00', 'moderate', 'Moderate', '[]', 1, ''
       from generate_series(0, ${size - 1}::integer) n
-      join lateral (select * from public.properties where id = (${places.map(({ id }) => id)}::uuid[])[1 + n % ${clients}::integer]) p on true
+      join lateral (select * from public.properties where id = (${properties.map(({ id }) => id)}::uuid[])[1 + n % ${clients}::integer]) p on true
       returning id`;
     const ids = rows.map(({ id }) => id);
     await completeBookings(tx, ids);
@@ -69,7 +69,7 @@ async function makeBookings(admin: Sql, people: string[], size: number): Promise
 }
 
 async function benchEnqueueing(admin: Sql, bookings: string[]): Promise<Figure[]> {
-  // the worker would take part of two cores: it is measured after this
+  // without the worker, which would use part of the CPU and is measured later
   const [setting] =
     await admin`update private.settings set value = 'http://127.0.0.1:9' where name = 'functions_url'
     returning (select s.value from private.settings s where s.name = 'functions_url') as before`;
@@ -83,20 +83,22 @@ async function benchEnqueueing(admin: Sql, bookings: string[]): Promise<Figure[]
     }),
   );
   const seconds = (performance.now() - since) / 1000;
-  const [{ told, queued } = { told: 0, queued: 0 }] = await admin<{ told: number; queued: number }[]>`
-    select (select count(*)::integer from public.notifications) as told, (select count(*)::integer from pgmq.q_mails) as queued`;
+  const [{ created, queued } = { created: 0, queued: 0 }] = await admin<
+    { created: number; queued: number }[]
+  >`
+    select (select count(*)::integer from public.notifications) as created, (select count(*)::integer from pgmq.q_mails) as queued`;
   await admin`truncate pgmq.q_mails`;
   await admin`update private.settings set value = ${setting?.before} where name = 'functions_url'`;
   return [
-    { name: "notifications with their bookings", value: told / seconds, unit: "a second", atLeast: 500 },
-    { name: "notifications without a job", value: told - queued, unit: "", budget: 0 },
+    { name: "notifications with their bookings", value: created / seconds, unit: "a second", atLeast: 500 },
+    { name: "notifications without a job", value: created - queued, unit: "", budget: 0 },
   ];
 }
 
 async function benchMails(admin: Sql, people: string[], dataDir: string): Promise<Figure[]> {
   const memory: number[] = [];
   let sent = 0;
-  const tell = () => {
+  const notify = () => {
     sent += 1;
     const person = people[sent % people.length] ?? "";
     const data = {
@@ -116,7 +118,7 @@ async function benchMails(admin: Sql, people: string[], dataDir: string): Promis
   for (let second = 0; second < warmUp + measured; second += 1) {
     const next = performance.now() + 1000;
     for (let n = 0; n < mailsPerSecond; n += 1) {
-      await tell();
+      await notify();
       await new Promise((resolve) =>
         setTimeout(resolve, Math.max(0, next - 1000 + ((n + 1) * 1000) / mailsPerSecond - performance.now())),
       );
@@ -155,6 +157,6 @@ function workerMemory(dataDir: string): number {
   const sizes = processes
     .filter((line) => line.includes("functions/send-mails/index.ts") && line.includes(process.cwd()))
     .map((line) => Number.parseInt(line, 10) / 1024);
-  if (sizes.length === 0) throw new Error(`no worker of ${dataDir} runs`);
+  if (sizes.length === 0) throw new Error(`The worker of ${dataDir} does not run.`);
   return Math.max(...sizes);
 }

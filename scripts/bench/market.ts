@@ -1,5 +1,5 @@
-// A made-up market for benchmarks: properties in 200 cities as big as real ones are to each other (Zipf, exponent 0.8), with
-// seasons, rules and about 20 stays each over two years. The same every time for the same size.
+// Generates data for benchmarks: properties in 200 cities whose sizes follow Zipf's law (exponent 0.8), with seasons, rules and 20 stays
+// each over two years. The same size gives the same data.
 
 import type { Sql, TransactionSql } from "postgres";
 
@@ -10,12 +10,14 @@ export interface City {
   properties: number;
 }
 
-/** Standard deviation of the distance of a property from its city's middle along each axis, in kilometres. */
+/** Standard deviation of a property's distance from its city's centre along each axis, in kilometres. */
 export const spread = 6;
 
 /**
- * Fills an empty database by a superuser's connection and returns the cities, the largest first. Triggers are off while it
- * writes and the exclusion constraint is made after the rows, which also proves them free of overlaps.
+ * Fills an empty database and returns the cities, the largest first. Triggers are disabled meanwhile, and the exclusion constraint is
+ * added after the rows, which also checks that stays do not overlap.
+ *
+ * @param sql a superuser's connection
  */
 export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
   await sql.begin(async (tx) => {
@@ -37,7 +39,7 @@ export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
         booking_mode, min_nights, max_nights, booking_window_days, preparation_nights_after, currency, base_price, weekend_price,
         country, city, public_latitude, public_longitude
       )
-      select b.id, '00000000-0000-4000-8000-000000000000', 'published', now(), 'Place ' || b.n, repeat('A quiet place near the river. ', 30),
+      select b.id, '00000000-0000-4000-8000-000000000000', 'published', now(), 'Property ' || b.n, repeat('A quiet home near the river. ', 30),
         (array['apartment', 'house', 'villa', 'loft'])[1 + b.n % 4]::public.property_type,
         (case when b.kind < 0.8 then 'entire_home' else 'private_room' end)::public.room_type,
         2 + b.n % 7, b.n % 4, 1 + b.n % 5, 1, 'UTC', (case when b.n % 3 = 0 then 'instant' else 'request' end)::public.booking_mode,
@@ -67,7 +69,7 @@ export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
   await sql.begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
     await tx`select setseed(0.43)`;
-    // stays of 2 to 7 nights with about 30 free ones between, from a year ago on
+    // stays of 2 to 7 nights with about 30 free nights between them, from a year ago on
     await tx`insert into public.occupancies (property_id, kind, check_in, check_out, preparation_after, booking_id)
       select s.id, 'booking', s.ends_on - s.nights, s.ends_on, s.after, gen_random_uuid()
       from (
@@ -90,7 +92,7 @@ export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
     group by c.id, c.latitude, c.longitude order by count(*) desc, c.id`;
 }
 
-/** Gives bookings that were inserted by themselves the lines that make their totals, and the nights that open ones hold. */
+/** Adds line items and occupancies to bookings that were inserted without them. */
 export async function completeBookings(tx: TransactionSql, ids: string[]): Promise<void> {
   await tx`insert into public.booking_line_items (
       booking_id, position, kind, description, quantity, unit_amount, amount, host_amount, included_amount

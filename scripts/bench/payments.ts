@@ -1,17 +1,17 @@
-// What Stripe's webhooks cost: events a second that are stored and applied when many come at once, and the time from the payment to
-// the confirmed booking while some come every second.
+// Measures Stripe's webhooks: events a second that are stored and applied when many arrive at once, and the time from payment to
+// confirmed booking at a steady rate.
 
 import { randomUUID } from "node:crypto";
-import postgres, { type Sql } from "postgres";
+import type { Sql } from "postgres";
 import Stripe from "stripe";
-import { databaseUrl, type StackConfig } from "../stack/config.ts";
-import { startStack } from "../stack/stack.ts";
+import type { StackConfig } from "../lib/config.ts";
+import { openDatabase } from "../lib/database.ts";
 import { emulatorKeys } from "../stack/stripe/emulator.ts";
-import { removeTestData, testConfig } from "../test/config.ts";
+import { withTestStack } from "../test/stack.ts";
 import type { Figure } from "./figures.ts";
 import { completeBookings } from "./market.ts";
 
-const places = 20;
+const properties = 20;
 const paymentsPerSecond = 5;
 const pacedSeconds = 20;
 
@@ -20,21 +20,23 @@ interface Payment {
   intent: string;
 }
 
-/** @param size bookings that are paid at once, each of which makes three events */
-export async function benchPayments(size = 200): Promise<Figure[]> {
-  const config = await testConfig();
-  const stack = await startStack(config);
-  const admin = postgres(databaseUrl(config, "supabase_admin"), { max: 4, onnotice: () => {} });
+/** @param size number of bookings to pay at once; each causes three events */
+export function benchPayments(size = 200): Promise<Figure[]> {
+  return withTestStack((config) => measure(config, size));
+}
+
+async function measure(config: StackConfig, size: number): Promise<Figure[]> {
+  const admin = openDatabase(config, "supabase_admin", { max: 4 });
   const { hostname, port } = new URL(config.stripeUrl);
   const stripe = new Stripe(emulatorKeys.secret, { host: hostname, port: Number(port), protocol: "http" });
   try {
     await control(config, "webhooks", { hold: true });
     const payments = await beginPayments(admin, stripe, size + paymentsPerSecond * pacedSeconds + 1);
-    // the first starts the functions
+    // the first payment starts the Edge Functions
     const rush = payments.splice(0, size);
     const [first, ...paced] = payments;
     await control(config, "webhooks", { hold: false });
-    if (first === undefined) throw new Error("no payment");
+    if (first === undefined) throw new Error("There is no payment.");
     await pay(stripe, first);
     await untilConfirmed(admin, [first]);
     return [
@@ -43,12 +45,10 @@ export async function benchPayments(size = 200): Promise<Figure[]> {
     ];
   } finally {
     await admin.end();
-    await stack.stop();
-    removeTestData(config);
   }
 }
 
-/** Unpaid holds of stays at a few places, with the PaymentIntent of each; its first event is kept back. */
+/** Creates unpaid bookings at a few properties, each with its PaymentIntent. */
 async function beginPayments(admin: Sql, stripe: Stripe, count: number): Promise<Payment[]> {
   const [host, guest] = [randomUUID(), randomUUID()];
   await admin`insert into auth.users (id, aud, role, email)
@@ -56,7 +56,7 @@ async function beginPayments(admin: Sql, stripe: Stripe, count: number): Promise
   const bookings = await admin.begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
     await tx`insert into public.properties (host_id, title, time_zone, currency, base_price, status)
-      select ${host}, 'House', 'UTC', 'EUR', 10000, 'published' from generate_series(1, ${places}::integer)`;
+      select ${host}, 'House', 'UTC', 'EUR', 10000, 'published' from generate_series(1, ${properties}::integer)`;
     await tx`insert into public.house_rules (property_id, version) select id, 1 from public.properties`;
     const rows = await tx<{ id: string }[]>`insert into private.bookings (
         property_id, host_id, guest_id, status, expires_at, check_in, check_out, adults, children, infants, pets, booking_mode, currency,
@@ -67,8 +67,8 @@ async function beginPayments(admin: Sql, stripe: Stripe, count: number): Promise
         1, 0, 0, 0, 'instant', 'EUR', 30000, 25350, '{10000,10000,10000}', 'House', 'UTC', '15:00', '11:00', d + time '15:00', d + 3 + time '11:00',
         'moderate', 'Moderate', '[]', 1, ''
       from generate_series(0, ${count - 1}::integer) n
-      cross join lateral (select current_date + 10 + 4 * (n / ${places}::integer) as d) days
-      join (select p.*, row_number() over (order by p.id) - 1 as place from public.properties p) p on p.place = n % ${places}::integer
+      cross join lateral (select current_date + 10 + 4 * (n / ${properties}::integer) as d) days
+      join (select p.*, row_number() over (order by p.id) - 1 as number from public.properties p) p on p.number = n % ${properties}::integer
       returning id`;
     await completeBookings(
       tx,
@@ -124,9 +124,9 @@ async function benchRush(
 
 async function benchConfirmation(admin: Sql, stripe: Stripe, payments: Payment[]): Promise<Figure[]> {
   const paidAt = new Map<string, number>();
-  const begun = Date.now();
+  const start = Date.now();
   for (const [index, payment] of payments.entries()) {
-    const turn = begun + (index * 1000) / paymentsPerSecond;
+    const turn = start + (index * 1000) / paymentsPerSecond;
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, turn - Date.now())));
     paidAt.set(payment.booking, Date.now());
     await pay(stripe, payment);
@@ -146,7 +146,7 @@ async function benchConfirmation(admin: Sql, stripe: Stripe, payments: Payment[]
   ];
 }
 
-/** Waits until bookings are confirmed, and says how many are. */
+/** Waits until the bookings are confirmed, and returns how many are. */
 async function untilConfirmed(admin: Sql, payments: Payment[]): Promise<number> {
   const ids = payments.map(({ booking }) => booking);
   for (const end = Date.now() + 60_000; ; ) {
@@ -157,7 +157,7 @@ async function untilConfirmed(admin: Sql, payments: Payment[]): Promise<number> 
   }
 }
 
-/** Waits until everything that was kept is applied. */
+/** Waits until all stored events are applied. */
 async function untilApplied(admin: Sql): Promise<void> {
   for (const end = Date.now() + 120_000; Date.now() < end; ) {
     const [row] =
@@ -167,10 +167,10 @@ async function untilApplied(admin: Sql): Promise<void> {
   }
 }
 
-async function control(config: StackConfig, what: string, wish: unknown): Promise<void> {
+async function control(config: StackConfig, what: string, request: unknown): Promise<void> {
   const response = await fetch(`${config.stripeUrl}/_emulator/${what}`, {
     method: "POST",
-    body: JSON.stringify(wish),
+    body: JSON.stringify(request),
   });
   await response.body?.cancel();
 }

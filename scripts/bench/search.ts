@@ -1,26 +1,25 @@
-// What search, calendar and bookability cost, in reads of one property by its primary key: the same driver, the same role
-// (anon), the same run. Ratios travel between machines better than milliseconds do.
+// Compares search, calendar and bookability with reads of a property by primary key, as the same role and in the same run. Ratios
+// can be compared between machines, milliseconds cannot.
 
-import postgres, { type Sql } from "postgres";
-import { databaseUrl } from "../stack/config.ts";
-import { startStack } from "../stack/stack.ts";
-import { removeTestData, testConfig } from "../test/config.ts";
+import type { Sql } from "postgres";
+import type { StackConfig } from "../lib/config.ts";
+import { openDatabase } from "../lib/database.ts";
+import { withTestStack } from "../test/stack.ts";
+import { day } from "./dates.ts";
 import { backendMemory, memoryOfTree, percentile, planFigures, sizeFigures } from "./facts.ts";
 import type { Figure } from "./figures.ts";
 import { type City, makeMarket, spread } from "./market.ts";
 
 const rounds = 300;
 
-/** @param size properties in the market */
-export async function benchSearch(size = 20_000): Promise<Figure[]> {
-  const config = await testConfig();
-  const stack = await startStack(config);
-  const admin = postgres(databaseUrl(config, "supabase_admin"), { max: 1, onnotice: () => {} });
-  const anon = postgres(databaseUrl(config, "supabase_admin"), {
-    max: 1,
-    onnotice: () => {},
-    connection: { role: "anon" },
-  });
+/** @param size number of properties */
+export function benchSearch(size = 20_000): Promise<Figure[]> {
+  return withTestStack((config) => measureAll(config, size));
+}
+
+async function measureAll(config: StackConfig, size: number): Promise<Figure[]> {
+  const admin = openDatabase(config, "supabase_admin");
+  const anon = openDatabase(config, "supabase_admin", { connection: { role: "anon" } });
   try {
     const cities = await makeMarket(admin, size);
     const { times, rows } = await measure(anon, admin, cities);
@@ -43,18 +42,16 @@ export async function benchSearch(size = 20_000): Promise<Figure[]> {
     ];
   } finally {
     await Promise.all([anon.end(), admin.end()]);
-    await stack.stop();
-    removeTestData(config);
   }
 }
 
 type Shape = keyof typeof budgets;
 
-/** How many reads by primary key each may cost up to 200,000 properties: [median, 95th percentile]; undefined where nothing is promised. */
+/** Budgets in reads by primary key, up to 200,000 properties: [median, 95th percentile]; undefined where there is no target. */
 const budgets = {
   "viewport of 4 km": undefined,
   "viewport of 30 km": [15, 60],
-  "viewport of 100 places": undefined,
+  "viewport of 100 properties": undefined,
   "within 5 km, by distance": undefined,
   "viewport of 30 km, no dates": undefined,
   "count, capped, in 30 km": undefined,
@@ -64,7 +61,7 @@ const budgets = {
 
 type Measured = Record<Shape | "floor", number[]>;
 
-/** Milliseconds of each, and how many rows it gave. */
+/** Measures the milliseconds and the number of rows of each query. */
 async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: Measured; rows: Measured }> {
   const ids = (
     await admin<{ id: string }[]>`select id from private.bench_properties order by n limit 5000`
@@ -82,7 +79,7 @@ async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: 
   };
 
   for (let round = 0; round < rounds + 20; round += 1) {
-    // a round of each, side by side, so that whatever else the machine does falls on all of them
+    // all queries in each round, so that other load on the machine affects all of them
     const city = weighted(cities, random);
     const ahead = 10 + Math.floor(random() * 250);
     const stay = { checkIn: day(ahead), checkOut: day(ahead + 2 + Math.floor(random() * 5)) };
@@ -93,7 +90,7 @@ async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: 
     };
     const density = city.properties / (2 * Math.PI * spread ** 2);
     const viewport = (km: number, at = near) => search(anon, around(at, km), stay, guests);
-    // the first were to warm up
+    // discard the warm-up
     if (round === 20) for (const list of [times, rows].flatMap(Object.values<number[]>)) list.length = 0;
     await time(
       "floor",
@@ -101,7 +98,7 @@ async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: 
     );
     await time("viewport of 4 km", () => viewport(4));
     await time("viewport of 30 km", () => viewport(30, city));
-    await time("viewport of 100 places", () => viewport(Math.min(40, Math.sqrt(100 / density)), city));
+    await time("viewport of 100 properties", () => viewport(Math.min(40, Math.sqrt(100 / density)), city));
     await time(
       "within 5 km, by distance",
       () => anon`select * from public.search_properties(p_latitude => ${near.latitude}, p_longitude => ${near.longitude}, p_radius => 5000,
@@ -141,7 +138,7 @@ function figures(times: Measured, rows: Measured, size: number): Figure[] {
   const floor = percentile(times.floor, 50);
   return [
     { name: "read by primary key, median", value: floor, unit: "ms" },
-    // how noisy the machine was while this ran
+    // shows how noisy the machine was
     { name: "read by primary key, p95", value: percentile(times.floor, 95) / floor, unit: "reads" },
     { name: "read by primary key, p99", value: percentile(times.floor, 99) / floor, unit: "reads" },
     ...(Object.keys(budgets) as Shape[]).flatMap((name) => [
@@ -159,17 +156,13 @@ function figures(times: Measured, rows: Measured, size: number): Figure[] {
   ];
 }
 
-/** A box with sides of so many kilometres. */
+/** A box around a point, with sides of `km` kilometres. */
 function around({ latitude, longitude }: { latitude: number; longitude: number }, km: number) {
   const [dLat, dLng] = [km / 2 / 111.2, km / 2 / (111.2 * Math.cos((latitude * Math.PI) / 180))];
   return { west: longitude - dLng, south: latitude - dLat, east: longitude + dLng, north: latitude + dLat };
 }
 
-function day(ahead: number): string {
-  return new Date(Date.now() + ahead * 86_400_000).toISOString().slice(0, 10);
-}
-
-/** Large cities are looked at more often, as they are. */
+/** Picks a city, weighted by its number of properties. */
 function weighted(cities: City[], random: () => number): City {
   let rest = random() * cities.reduce((sum, { properties }) => sum + properties, 0);
   for (const city of cities) {
@@ -179,7 +172,7 @@ function weighted(cities: City[], random: () => number): City {
   return cities[0] as City;
 }
 
-/** Small seeded generator of numbers in [0, 1). */
+/** A seeded random number generator, of numbers in [0, 1). */
 function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {

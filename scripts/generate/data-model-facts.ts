@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
-import { databaseUrl, type StackConfig } from "../stack/config.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
 
 export interface ForeignKey {
   table: string;

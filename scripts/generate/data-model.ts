@@ -1,7 +1,7 @@
 // docs/data-model.md: the tables of each domain in a diagram, and what happens when they are written.
 
 import { basename } from "node:path";
-import type { StackConfig } from "../stack/config.ts";
+import type { StackConfig } from "../lib/config.ts";
 import { withoutDirective } from "./comments.ts";
 import {
   type DataModelFacts,

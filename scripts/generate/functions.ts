@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { join } from "node:path";
 import type { Contract, JsonSchemaSource } from "../../supabase/functions/_shared/contract.ts";
-import type { StackConfig } from "../stack/config.ts";
+import type { StackConfig } from "../lib/config.ts";
 import type { Operation, Path, Schema } from "./document.ts";
 import { json, securityOf } from "./operations.ts";
 

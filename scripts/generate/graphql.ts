@@ -2,7 +2,7 @@
 
 import { preprocessIntrospection } from "gql.tada/internal";
 import { buildClientSchema, getIntrospectionQuery, type IntrospectionQuery, printSchema } from "graphql";
-import type { StackConfig } from "../stack/config.ts";
+import type { StackConfig } from "../lib/config.ts";
 import { personToken } from "./rest-description.ts";
 
 const options = { inputValueDeprecation: false, schemaDescription: false, specifiedByUrl: false };

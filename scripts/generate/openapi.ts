@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { StackConfig } from "../stack/config.ts";
+import type { StackConfig } from "../lib/config.ts";
 import { authPaths, authSchemas, authTag } from "./auth.ts";
 import type { Document } from "./document.ts";
 import { functionPaths, functionsTag } from "./functions.ts";

@@ -3,7 +3,7 @@
 
 import { SignJWT } from "jose";
 import swagger2openapi from "swagger2openapi";
-import type { StackConfig } from "../stack/config.ts";
+import type { StackConfig } from "../lib/config.ts";
 import type { Parameter, Path, Reference, Schema } from "./document.ts";
 
 type Swagger = Parameters<typeof swagger2openapi.convertObj>[0] & {

@@ -1,4 +1,4 @@
-// Airbnb's words for amenities ("HDTV with Netflix", thousands of them, partly the hosts' own) as our vocabulary of 63.
+// Maps Airbnb's names of amenities, thousands of them and partly written by hosts ("HDTV with Netflix"), to our 63 amenities.
 
 const vocabulary: [id: string, words: RegExp][] = [
   ["wifi", /\bwi-?fi\b/],
@@ -66,19 +66,19 @@ const vocabulary: [id: string, words: RegExp][] = [
   ["breakfast", /^breakfast$/],
 ];
 
-// Files name the same amenities over and over; the hosts' own words are too many to keep.
-const known = new Map<string, string[]>();
-const maxKnown = 5_000;
+// A cache, since files repeat the same names; limited, since hosts write many of their own.
+const cache = new Map<string, string[]>();
+const maxCached = 5_000;
 
-/** The ids of our vocabulary that a word of Airbnb's stands for; none for most of the hosts' own. */
-export function amenityIds(word: string): string[] {
-  const found = known.get(word);
+/** The ids of our amenities that an Airbnb name matches; none for most names written by hosts. */
+export function amenityIds(name: string): string[] {
+  const found = cache.get(name);
   if (found !== undefined) return found;
-  const plain = word.trim().toLowerCase();
+  const plain = name.trim().toLowerCase();
   const ids = vocabulary.filter(([, words]) => words.test(plain)).map(([id]) => id);
-  if (known.size < maxKnown) known.set(word, ids);
+  if (cache.size < maxCached) cache.set(name, ids);
   return ids;
 }
 
-/** Every id that words can stand for; a test holds it against the table of amenities. */
+/** All ids that names are mapped to; a test compares them with the table of amenities. */
 export const mappedAmenities = vocabulary.map(([id]) => id);

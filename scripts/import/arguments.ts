@@ -1,41 +1,43 @@
-// What the command was asked to do.
+// The arguments of `npm run import`.
 
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { StackError } from "../stack/errors.ts";
+import { StackError } from "../lib/errors.ts";
 
 export const usage = `npm run import -- inside-airbnb <listings.csv> [options]
 
   Files of many cities: https://insideairbnb.com/get-the-data (listings.csv or listings.csv.gz, summary or detailed)
 
-  --neighbourhoods x.geojson    names of neighbourhoods for listings that have none
-  --calendar calendar.csv       prices, shortest and longest stays, and taken nights by date
-  --city, --region, --country   where the listings are (country as ISO code, such as US); told by their points when left out
-  --time-zone America/New_York  of every listing; told by each one's point when left out
-  --currency USD                of the prices; the country's when left out (the $ in the files says nothing)
-  --guests 2                    for listings whose file does not say how many they take
-  --database-url postgresql://  another database than the local stack's; also as STAYBASE_DATABASE_URL`;
+  --neighbourhoods x.geojson    map of neighbourhoods, for listings that name none
+  --calendar calendar.csv       prices, minimum and maximum stays, and unavailable nights by date
+  --city, --region, --country   location of the listings (country as ISO code, such as US); default: from their coordinates
+  --time-zone America/New_York  time zone of all listings; default: from the coordinates of each
+  --currency USD                currency of the prices (files write $ for any currency); default: that of the country
+  --guests 2                    maximum number of guests where the file has none
+  --database-url postgresql://  database to import into, also as STAYBASE_DATABASE_URL; default: the local stack's`;
 
 export interface Arguments {
   source: "inside-airbnb";
   listings: string;
   neighbourhoods: string | undefined;
   calendar: string | undefined;
+  /** Values that override those inferred from coordinates. */
   given: { city?: string; region?: string; country?: string; currency?: string; timeZone?: string };
+  /** Maximum number of guests where the file has none. */
   guests: number;
   databaseUrl: string | undefined;
 }
 
-/** @throws StackError with the usage when something is missing or wrong; undefined when help was asked for */
+/** Reads the arguments; undefined for --help. @throws StackError with the usage when one is missing or invalid */
 export function readArguments(args: string[], environment: NodeJS.ProcessEnv): Arguments | undefined {
   const { positionals, values } = parse(args);
   if (values.help === true) return undefined;
   const [source, listings, ...more] = positionals;
   if (source !== undefined && source !== "inside-airbnb") {
-    throw new StackError(`"${source}" is no source that the import knows: it knows inside-airbnb.`, usage);
+    throw new StackError(`Unknown source "${source}". The import supports inside-airbnb.`, usage);
   }
   if (source === undefined || listings === undefined || more.length > 0) {
-    throw new StackError("Name the source and one file of listings.", usage);
+    throw new StackError("Give the source and one file of listings.", usage);
   }
   const guests = Number(values.guests ?? 2);
   if (!Number.isInteger(guests) || guests < 1 || guests > 50) {
@@ -43,12 +45,12 @@ export function readArguments(args: string[], environment: NodeJS.ProcessEnv): A
   }
   if (values.country !== undefined && !/^[A-Z]{2}$/.test(values.country)) {
     throw new StackError(
-      `--country ${values.country} is no ISO 3166-1 code of two letters, such as US.`,
+      `--country ${values.country} is not an ISO 3166-1 code of two letters, such as US.`,
       usage,
     );
   }
   const { city, region, country, currency, "time-zone": timeZone } = values;
-  // npm runs scripts in the project's folder; paths are meant from where the person is
+  // npm runs scripts in the project's folder, but paths are relative to the caller's folder
   const path = (name: string | undefined) =>
     name === undefined ? undefined : resolve(environment.INIT_CWD ?? process.cwd(), name);
   return {
@@ -56,6 +58,7 @@ export function readArguments(args: string[], environment: NodeJS.ProcessEnv): A
     listings: path(listings) ?? listings,
     neighbourhoods: path(values.neighbourhoods),
     calendar: path(values.calendar),
+    /** Values that override those inferred from coordinates. */
     given: {
       ...(city === undefined ? {} : { city }),
       ...(region === undefined ? {} : { region }),

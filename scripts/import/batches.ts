@@ -1,8 +1,8 @@
-// Rows in batches, and what happens when a batch is refused: it is halved until the row stands alone that is to blame.
+// Writing in batches. A batch that the database rejects is halved until the invalid rows are isolated.
 
-import { explainDatabase, isAboutRows, isWorthRepeating } from "./database.ts";
+import { explainDatabase, isRetryable, isRowError } from "./database.ts";
 
-/** Up to `size` items at a time, and never two with the same key, which one statement could not write. */
+/** Yields up to `size` items at a time, never two with the same key, which one statement could not write. */
 export async function* inBatches<T>(
   items: AsyncIterable<T>,
   size: number,
@@ -20,38 +20,38 @@ export async function* inBatches<T>(
 }
 
 /**
- * Writes a batch, each attempt in a transaction of its own. Good rows are written whatever is wrong with others.
+ * Writes the valid rows of a batch, each attempt in its own transaction.
  *
- * @param onRefused called with each row that the database refuses and its words
- * @throws the error when it is not about rows
+ * @param onRejected called with each row that the database rejects, and its error
+ * @throws an error that is not caused by a row
  */
 export async function writeIsolated<T>(
   batch: T[],
   write: (rows: T[]) => Promise<void>,
-  onRefused: (row: T, error: Error) => void,
+  onRejected: (row: T, error: Error) => void,
 ): Promise<void> {
   try {
-    await repeating(() => write(batch));
+    await withRetries(() => write(batch));
   } catch (error) {
-    if (!(error instanceof Error) || !isAboutRows(error)) throw explainDatabase(error);
+    if (!(error instanceof Error) || !isRowError(error)) throw explainDatabase(error);
     const [first] = batch;
     if (batch.length === 1 && first !== undefined) {
-      onRefused(first, error);
+      onRejected(first, error);
       return;
     }
     const half = Math.ceil(batch.length / 2);
-    await writeIsolated(batch.slice(0, half), write, onRefused);
-    await writeIsolated(batch.slice(half), write, onRefused);
+    await writeIsolated(batch.slice(0, half), write, onRejected);
+    await writeIsolated(batch.slice(half), write, onRejected);
   }
 }
 
-async function repeating(write: () => Promise<void>): Promise<void> {
+async function withRetries(write: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await write();
       return;
     } catch (error) {
-      if (attempt === 3 || !isWorthRepeating(error)) throw error;
+      if (attempt === 3 || !isRetryable(error)) throw error;
     }
   }
 }

@@ -1,4 +1,4 @@
-// From a calendar file to the database: read, group by listing, write in batches, count.
+// Imports a calendar file: reads its days, groups them by listing, writes them in batches and counts the results.
 
 import type { Sql } from "postgres";
 import { inBatches, writeIsolated } from "./batches.ts";
@@ -14,7 +14,7 @@ import { RowError } from "./values.ts";
 
 const calendarsPerBatch = 50;
 
-/** @throws StackError when the file or the database is not as it must be; a row never ends an import */
+/** Imports a calendar and reports invalid rows. @throws StackError when the file or the database cannot be used */
 export async function importCalendar(
   sql: Sql,
   path: string,
@@ -22,7 +22,7 @@ export async function importCalendar(
   { currencies }: Reference,
 ): Promise<Report> {
   const progress = startProgress("calendar", await fileSize(path));
-  const report = createReport(progress.say);
+  const report = createReport(progress.print);
   const skip = (line: number, error: Error) => report.skip("days", line, error);
   try {
     const { header, rows } = await readTable(path, progress.read, skip);
@@ -56,5 +56,5 @@ export async function importCalendar(
 function count(report: Report, written: WrittenCalendars): void {
   report.add("calendars", "loaded", written.loaded);
   report.add("calendars", "unchanged", written.unchanged);
-  report.note("calendars of listings that are not here: left out", written.unknown);
+  report.note("calendars of listings that are not imported: skipped", written.unknown);
 }

@@ -1,10 +1,8 @@
-// Writes calendars to properties that are there: the price of a night where it is not the property's, shortest and longest
-// stay where they are not, and nights that are not available. Between a calendar's first and last day it is the whole truth;
-// other days are left alone.
+// Writes calendars of imported properties: prices and minimum and maximum stays where they differ from the property's, and
+// unavailable nights. A calendar replaces the days from its first to its last.
 //
-// A night that is not available was booked or blocked there, and the file does not say which: it becomes a block from
-// outside, marked by its source, so that the import finds its own again and leaves those of hosts and feeds. Nights that are
-// taken here already need no block.
+// An unavailable night becomes an external block marked with the source, so that the import later finds its own blocks. Nights that
+// are occupied already get no block.
 
 import type { Sql, TransactionSql } from "postgres";
 import { type Calendar, nextDay, type Range, replaceDays } from "./calendar.ts";
@@ -13,7 +11,7 @@ import { priceInMinorUnits } from "./values.ts";
 export interface WrittenCalendars {
   loaded: number;
   unchanged: number;
-  /** Calendars of listings that are no properties here. */
+  /** Calendars of listings that are not imported. */
   unknown: number;
 }
 
@@ -27,20 +25,21 @@ interface Property {
   overrides: { starts_on: string; ends_on: string; price: number }[];
   rules: { starts_on: string; ends_on: string; min_nights: number | null; max_nights: number | null }[];
   blocks: { starts_on: string; ends_on: string }[];
-  /** What else takes nights. */
+  /** Ranges occupied by other bookings and blocks. */
   taken: { starts_on: string; ends_on: string }[];
 }
 
-// types, not interfaces: those do not pass as JSON
+// types rather than interfaces, which cannot be passed as JSON
 type Nights = { min_nights: number | null; max_nights: number | null };
 
 type Change = { property_id: string; starts_on: string; ends_on: string };
 
 /**
- * One transaction. The batch holds no listing twice.
+ * Writes a batch in one transaction.
  *
- * @param currencies decimal places of each currency
- * @throws the database's error; then nothing is written
+ * @param calendars at most one of each listing
+ * @param currencies decimal places by currency
+ * @throws the database's error; nothing is written then
  */
 export async function writeCalendars(
   sql: Sql,
@@ -51,9 +50,9 @@ export async function writeCalendars(
   return sql.begin(async (tx) => {
     const properties = await readProperties(tx, source, calendars);
     const result: WrittenCalendars = { loaded: 0, unchanged: 0, unknown: 0 };
-    const overrides = { gone: [] as Change[], come: [] as (Change & { price: number })[] };
-    const rules = { gone: [] as Change[], come: [] as (Change & Nights)[] };
-    const blocks = { gone: [] as Change[], come: [] as Change[] };
+    const overrides = { removed: [] as Change[], added: [] as (Change & { price: number })[] };
+    const rules = { removed: [] as Change[], added: [] as (Change & Nights)[] };
+    const blocks = { removed: [] as Change[], added: [] as Change[] };
     for (const calendar of calendars) {
       const property = properties.get(calendar.source_id);
       if (property === undefined) {
@@ -75,29 +74,29 @@ export async function writeCalendars(
         calendar,
         nightsDays(calendar, property),
       );
-      overrides.gone.push(...prices.gone);
-      overrides.come.push(...prices.come);
-      rules.gone.push(...nights.gone);
-      rules.come.push(...nights.come);
+      overrides.removed.push(...prices.removed);
+      overrides.added.push(...prices.added);
+      rules.removed.push(...nights.removed);
+      rules.added.push(...nights.added);
       const blocked = compare(
         property.id,
         property.blocks.map((range) => ({ ...range, value: {} })),
         calendar,
         blockedDays(calendar, property),
       );
-      blocks.gone.push(...blocked.gone);
-      blocks.come.push(...blocked.come);
-      const changes = [prices, nights, blocked].flatMap(({ gone, come }) => [...gone, ...come]);
+      blocks.removed.push(...blocked.removed);
+      blocks.added.push(...blocked.added);
+      const changes = [prices, nights, blocked].flatMap(({ removed, added }) => [...removed, ...added]);
       result[changes.length === 0 ? "unchanged" : "loaded"]++;
     }
-    await replaceOverrides(tx, overrides.gone, overrides.come);
-    await replaceRules(tx, rules.gone, rules.come);
-    await replaceBlocks(tx, source, blocks.gone, blocks.come);
+    await replaceOverrides(tx, overrides.removed, overrides.added);
+    await replaceRules(tx, rules.removed, rules.added);
+    await replaceBlocks(tx, source, blocks.removed, blocks.added);
     return result;
   }) as Promise<WrittenCalendars>;
 }
 
-/** Dates come as text: a Date would be midnight in the zone of this machine. */
+/** Reads the properties of a batch and locks them. Dates are read as text, since a Date depends on this machine's time zone. */
 async function readProperties(tx: TransactionSql, source: string, calendars: Calendar[]) {
   const rows = await tx<Property[]>`
     select p.id, p.source_id, p.currency, p.base_price, p.min_nights, p.max_nights,
@@ -149,23 +148,23 @@ function blockedDays({ days }: Calendar, { taken }: Property): Map<string, objec
   );
 }
 
-/** Ranges to delete and to insert, so that a property's become what the calendar says; nothing when they already are. */
+/** Finds the ranges to remove and to add, so that a property matches its calendar. */
 function compare<T extends object>(
   property_id: string,
   existing: Range<T>[],
   { days }: Calendar,
   wanted: Map<string, T>,
-): { gone: Change[]; come: (Change & T)[] } {
+): { removed: Change[]; added: (Change & T)[] } {
   const dates = [...days.keys()].sort();
-  const window = { from: dates[0] ?? "", until: nextDay(dates.at(-1) ?? "") };
-  const ranges = replaceDays(existing, window, wanted);
+  const period = { from: dates[0] ?? "", until: nextDay(dates.at(-1) ?? "") };
+  const ranges = replaceDays(existing, period, wanted);
   const key = (range: Range<T>) => JSON.stringify([range.starts_on, range.ends_on, range.value]);
   const [before, after] = [new Set(existing.map(key)), new Set(ranges.map(key))];
   return {
-    gone: existing
+    removed: existing
       .filter((range) => !after.has(key(range)))
       .map(({ starts_on, ends_on }) => ({ property_id, starts_on, ends_on })),
-    come: ranges
+    added: ranges
       .filter((range) => !before.has(key(range)))
       .map(({ starts_on, ends_on, value }) => ({ property_id, starts_on, ends_on, ...value })),
   };
@@ -173,56 +172,60 @@ function compare<T extends object>(
 
 async function replaceOverrides(
   tx: TransactionSql,
-  gone: Change[],
-  come: (Change & { price: number })[],
+  removed: Change[],
+  added: (Change & { price: number })[],
 ): Promise<void> {
-  if (gone.length > 0) {
+  if (removed.length > 0) {
     await tx`
       delete from public.property_date_overrides o
-      using jsonb_to_recordset(${tx.json(gone)}) as g (property_id uuid, starts_on date)
-      where o.property_id = g.property_id and o.starts_on = g.starts_on`;
+      using jsonb_to_recordset(${tx.json(removed)}) as r (property_id uuid, starts_on date)
+      where o.property_id = r.property_id and o.starts_on = r.starts_on`;
   }
-  if (come.length > 0) {
+  if (added.length > 0) {
     await tx`
       insert into public.property_date_overrides (property_id, starts_on, ends_on, price)
-      select * from jsonb_to_recordset(${tx.json(come)}) as c (
+      select * from jsonb_to_recordset(${tx.json(added)}) as n (
         property_id uuid, starts_on date, ends_on date, price bigint)`;
   }
 }
 
-async function replaceRules(tx: TransactionSql, gone: Change[], come: (Change & Nights)[]): Promise<void> {
-  if (gone.length > 0) {
+async function replaceRules(
+  tx: TransactionSql,
+  removed: Change[],
+  added: (Change & Nights)[],
+): Promise<void> {
+  if (removed.length > 0) {
     await tx`
-      delete from public.property_availability_rules r
-      using jsonb_to_recordset(${tx.json(gone)}) as g (property_id uuid, starts_on date)
-      where r.property_id = g.property_id and r.starts_on = g.starts_on and r.kind = 'nights'`;
+      delete from public.property_availability_rules a
+      using jsonb_to_recordset(${tx.json(removed)}) as r (property_id uuid, starts_on date)
+      where a.property_id = r.property_id and a.starts_on = r.starts_on and a.kind = 'nights'`;
   }
-  if (come.length > 0) {
+  if (added.length > 0) {
     await tx`
       insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights, max_nights)
-      select c.property_id, 'nights', c.starts_on, c.ends_on, c.min_nights, c.max_nights
-      from jsonb_to_recordset(${tx.json(come)}) as c (
+      select n.property_id, 'nights', n.starts_on, n.ends_on, n.min_nights, n.max_nights
+      from jsonb_to_recordset(${tx.json(added)}) as n (
         property_id uuid, starts_on date, ends_on date, min_nights smallint, max_nights smallint)`;
   }
 }
 
-/** A block's id in its source is its first night: blocks of one source do not overlap. */
+/** The first night is a block's id in its source, since the blocks of one source do not overlap. */
 async function replaceBlocks(
   tx: TransactionSql,
   source: string,
-  gone: Change[],
-  come: Change[],
+  removed: Change[],
+  added: Change[],
 ): Promise<void> {
-  if (gone.length > 0) {
+  if (removed.length > 0) {
     await tx`
       delete from public.external_blocks b
-      using jsonb_to_recordset(${tx.json(gone)}) as g (property_id uuid, starts_on date)
-      where b.property_id = g.property_id and b.source = ${source} and b.check_in = g.starts_on`;
+      using jsonb_to_recordset(${tx.json(removed)}) as r (property_id uuid, starts_on date)
+      where b.property_id = r.property_id and b.source = ${source} and b.check_in = r.starts_on`;
   }
-  if (come.length > 0) {
+  if (added.length > 0) {
     await tx`
       insert into public.external_blocks (property_id, source, source_id, check_in, check_out)
-      select c.property_id, ${source}, c.starts_on::text, c.starts_on, c.ends_on
-      from jsonb_to_recordset(${tx.json(come)}) as c (property_id uuid, starts_on date, ends_on date)`;
+      select n.property_id, ${source}, n.starts_on::text, n.starts_on, n.ends_on
+      from jsonb_to_recordset(${tx.json(added)}) as n (property_id uuid, starts_on date, ends_on date)`;
   }
 }

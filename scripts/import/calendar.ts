@@ -1,11 +1,11 @@
-// A calendar file, row by row, as calendars: all that it says of one listing, whose rows stand together. A listing that comes
-// again later is another calendar; each says only something about the days from its first to its last.
+// The rows of a calendar file, grouped to calendars of one listing each, and ranges of dates. The rows of a listing are adjacent; if
+// the listing appears again, a new calendar begins.
 
 import { boolean, integerBetween, isoDate, priceInMinorUnits, RowError } from "./values.ts";
 
 export interface Day {
   available: boolean;
-  /** As the file has it: minor units depend on the property's currency. */
+  /** As in the file, since minor units depend on the property's currency. */
   price: string;
   min_nights: number | null;
   max_nights: number | null;
@@ -17,10 +17,10 @@ export interface Calendar {
   days: Map<string, Day>;
 }
 
-/** A year and a bit is what files hold; so much of one listing at a time and no more. */
+/** Limits the memory of one calendar; files hold little more than a year. */
 const maxDays = 2_000;
 
-/** @throws RowError */
+/** Parses a row. @throws RowError */
 export function toDay(fields: Map<string, string>): { source_id: string; date: string; day: Day } {
   const text = (column: string) => fields.get(column)?.trim() ?? "";
   const source_id = text("listing_id");
@@ -34,12 +34,12 @@ export function toDay(fields: Map<string, string>): { source_id: string; date: s
   const min_nights = integerBetween("minimum_nights", text("minimum_nights"), 1, 1125);
   const max = integerBetween("maximum_nights", text("maximum_nights"), 1, Number.MAX_SAFE_INTEGER);
   const max_nights = max === null ? null : Math.max(Math.min(max, 1125), min_nights ?? 1);
-  // read again when the currency is known; whether it is a price is said of this row
+  // checked here to report this row; parsed again when the currency is known
   priceInMinorUnits("price", text("price"), 0);
   return { source_id, date, day: { available, price: text("price"), min_nights, max_nights } };
 }
 
-/** Groups days that follow each other and are of the same listing. */
+/** Groups adjacent days of the same listing. */
 export async function* toCalendars(
   days: AsyncIterable<{ line: number; source_id: string; date: string; day: Day }>,
 ): AsyncGenerator<Calendar> {
@@ -55,19 +55,19 @@ export async function* toCalendars(
   if (calendar !== undefined) yield calendar;
 }
 
-/** A range of dates, [starts_on, ends_on), and what holds on each of its days. */
+/** A range of dates, [starts_on, ends_on), and the value of each of its days. */
 export interface Range<T> {
   starts_on: string;
   ends_on: string;
   value: T;
 }
 
-/** The day after. */
+/** The next day of a date YYYY-MM-DD. */
 export function nextDay(date: string): string {
   return new Date(Date.parse(`${date}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
 }
 
-/** Days with the same value that follow each other become one range. */
+/** Merges adjacent days of the same value into ranges. */
 export function toRanges<T>(days: Map<string, T>): Range<T>[] {
   const ranges: Range<T>[] = [];
   for (const [date, value] of [...days].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -82,19 +82,19 @@ export function toRanges<T>(days: Map<string, T>): Range<T>[] {
 }
 
 /**
- * What a property has, with the days of a window replaced: ranges that reach into it keep what lies outside.
+ * Replaces the days of a period within existing ranges. The parts of ranges outside the period are kept.
  *
- * @param window dates, the last one excluded
- * @param days what the window holds from now on; days that are not there hold nothing
+ * @param period from a first day to the day after the last
+ * @param days the new values in the period; other days of the period have none
  */
 export function replaceDays<T>(
   existing: Range<T>[],
-  window: { from: string; until: string },
+  period: { from: string; until: string },
   days: Map<string, T>,
 ): Range<T>[] {
   const outside = existing.flatMap((range) => [
-    ...(range.starts_on < window.from ? [{ ...range, ends_on: earlier(range.ends_on, window.from) }] : []),
-    ...(range.ends_on > window.until ? [{ ...range, starts_on: later(range.starts_on, window.until) }] : []),
+    ...(range.starts_on < period.from ? [{ ...range, ends_on: earlier(range.ends_on, period.from) }] : []),
+    ...(range.ends_on > period.until ? [{ ...range, starts_on: later(range.starts_on, period.until) }] : []),
   ]);
   return [...outside, ...toRanges(days)].sort((a, b) => (a.starts_on < b.starts_on ? -1 : 1));
 }

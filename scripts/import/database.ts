@@ -1,18 +1,18 @@
-// The database that an import writes to, and what to say when it cannot.
+// The database that an import writes to, and its errors.
 
 import postgres, { type Sql } from "postgres";
-import { errorCode, StackError } from "../stack/errors.ts";
+import { errorCode, StackError } from "../lib/errors.ts";
 
 export interface Reference {
-  /** Currencies and their decimal places. */
+  /** Decimal places by currency. */
   currencies: Map<string, number>;
   timeZones: Set<string>;
 }
 
 /**
- * Connects, and reads what every import needs. Statements are not prepared, so that the pooler of a hosted project will do.
+ * Connects and reads the reference data. Does not prepare statements, so that it works with the pooler of a hosted project.
  *
- * @throws StackError when there is no database, or it is not one of ours
+ * @throws StackError when no database answers, or when it has no Staybase tables
  */
 export async function connect(url: string): Promise<{ sql: Sql; reference: Reference }> {
   const where = describe(url);
@@ -35,21 +35,21 @@ export async function connect(url: string): Promise<{ sql: Sql; reference: Refer
   }
 }
 
-/** Host, port and database of a connection string, without who and with which password. @throws StackError */
+/** The host, port and database of a connection string, without user and password. @throws StackError */
 function describe(url: string): string {
   try {
     const { protocol, host, pathname } = new URL(url);
     if (protocol === "postgres:" || protocol === "postgresql:") return `${host}${pathname}`;
   } catch {
-    // said below
+    // reported below
   }
   throw new StackError(
-    "The address of the database is no connection string.",
-    "It looks like postgresql://postgres:PASSWORD@HOST:5432/postgres (Connect, in the dashboard of a hosted project).",
+    "The database URL is not a connection string.",
+    "Use a URL such as postgresql://postgres:PASSWORD@HOST:5432/postgres. For a hosted project, see Connect in its dashboard.",
   );
 }
 
-/** What an error of the connection or of a whole statement means for the person who runs the command. */
+/** Turns an error of the connection or of a statement into a StackError; returns unknown errors unchanged. */
 export function explainDatabase(error: unknown, where = "the database"): unknown {
   switch (errorCode(error)) {
     case "ECONNREFUSED":
@@ -57,21 +57,21 @@ export function explainDatabase(error: unknown, where = "the database"): unknown
     case "CONNECT_TIMEOUT":
       return new StackError(
         `No database answers at ${where}.`,
-        "Start the stack in another terminal (npm start), or name another database with --database-url.",
+        "Start the stack in another terminal (npm start), or choose another database with --database-url.",
       );
     case "28P01":
     case "28000":
     case "42501":
       return new StackError(
-        `The database at ${where} refuses: ${String(error instanceof Error ? error.message : error)}.`,
-        "The import writes as the owner of the tables: connect as postgres, with its password.",
+        `The database at ${where} denied access: ${String(error instanceof Error ? error.message : error)}.`,
+        "The import writes as the owner of the tables. Connect as postgres, with its password.",
       );
     case "42P01":
     case "42703":
     case "3F000":
       return new StackError(
-        `The database at ${where} has not the tables of Staybase: ${String(error instanceof Error ? error.message : error)}.`,
-        "Apply the migrations: npm start does, and `npx supabase db push` for a hosted project.",
+        `The database at ${where} does not have Staybase's tables: ${String(error instanceof Error ? error.message : error)}.`,
+        "Apply the migrations: with `npm start` locally, with `npx supabase db push` for a hosted project.",
       );
     case "CONNECTION_CLOSED":
     case "CONNECTION_ENDED":
@@ -81,20 +81,20 @@ export function explainDatabase(error: unknown, where = "the database"): unknown
     case "57P02":
     case "57P03":
       return new StackError(
-        `The database at ${where} went away.`,
-        "What was written is kept. Run the command again: it goes on where it was.",
+        `The connection to the database at ${where} was lost.`,
+        "Rows imported so far are kept. Run the command again to continue.",
       );
     default:
       return error;
   }
 }
 
-/** Whether an error is about the rows of a statement (their values, a rule), and not about the connection or the statement. */
-export function isAboutRows(error: unknown): boolean {
+/** Whether an error is caused by the values of a row, not by the connection or the statement. */
+export function isRowError(error: unknown): boolean {
   return /^(22|23|P0|PT)/.test(errorCode(error) ?? "");
 }
 
-/** Whether the same again may well succeed: two writers met. */
-export function isWorthRepeating(error: unknown): boolean {
+/** Whether a retry may succeed: serialization failures, deadlocks and lock timeouts. */
+export function isRetryable(error: unknown): boolean {
   return /^(40|55P03)/.test(errorCode(error) ?? "");
 }

@@ -1,19 +1,18 @@
-// Writes a batch of listings: hosts, properties, addresses, amenities, photos, and then publishes what may be published.
+// Writes a batch of listings: hosts, properties, addresses, amenities and photos, and publishes the complete properties.
 //
-// Properties are found again by (source, source_id). What the file does not say (null) is left as it is; what it says is
-// written where it differs, so that a second run changes nothing and says so. A property stays with its host: the public
-// point hangs on host and place, and a second one would tell more about where the place is.
+// Properties are identified by (source, source_id). Only values that differ are written, and blank values change nothing, so a
+// second run reports no changes. A property keeps its host: its public location depends on the host, and a second public location
+// would reveal more of the exact one.
 //
-// Hosts become users without e-mail, phone and password: nobody can sign in as them, and every rule that counts on a host
-// being a user holds (account, export, leaving). Their id is made of source and number, so a second run finds them. Once
-// somebody has taken such a user over (an administrator gave it an e-mail), the import leaves their profile alone.
+// Hosts become users without e-mail, phone and password, as whom nobody can sign in. Their id is derived from source and number.
+// When an administrator gives such a user an e-mail address, the import no longer changes the profile.
 //
-// Only what every source has is asked of an imported property that is published (private.publishing_problems). Guests that
-// a summary does not tell are assumed; a property without price stays a draft.
+// A property is published when private.publishing_problems finds nothing missing. The number of guests is assumed where the file has
+// none; a property without a price stays a draft.
 
 import type { Sql, TransactionSql } from "postgres";
 import type { Listing } from "./listing.ts";
-import type { Place } from "./place.ts";
+import type { Location } from "./location.ts";
 
 export interface WrittenListings {
   loaded: number;
@@ -21,21 +20,21 @@ export interface WrittenListings {
   unchanged: number;
   published: number;
   hosts: { loaded: number; updated: number };
-  /** Rows where the number of guests was assumed. */
+  /** New properties whose number of guests was assumed. */
   assumedGuests: number;
-  /** What keeps properties of the batch from being published, and how many each. */
+  /** The reasons why properties are drafts, with the number of properties. */
   problems: { message: string; count: number }[];
   drafts: number;
 }
 
 export interface WriteContext {
   source: string;
-  place: Place;
-  /** Guests of a property whose file does not say. */
+  location: Location;
+  /** Maximum number of guests where the file has none. */
   guests: number;
 }
 
-/** One transaction. The batch holds no source_id twice. @throws the database's error; then nothing is written */
+/** Writes a batch without duplicate source_ids, in one transaction. @throws the database's error; nothing is written then */
 export async function writeListings(
   sql: Sql,
   listings: Listing[],
@@ -46,7 +45,7 @@ export async function writeListings(
     const hosts = await writeHosts(tx, context.source);
     await updateProperties(tx, context);
     await insertProperties(tx, context);
-    await writeAddresses(tx, context.place);
+    await writeAddresses(tx, context.location);
     await writeAmenities(tx);
     await writePhotos(tx);
     await publish(tx);
@@ -79,7 +78,7 @@ async function stage(tx: TransactionSql, listings: Listing[], source: string): P
 }
 
 async function writeHosts(tx: TransactionSql, source: string): Promise<WrittenListings["hosts"]> {
-  // Auth cannot read a user whose tokens are null
+  // Auth fails on users whose tokens are null
   const inserted = await tx`
     insert into auth.users (
       id, aud, role, raw_app_meta_data, raw_user_meta_data, confirmation_token, recovery_token, email_change,
@@ -108,11 +107,11 @@ async function writeHosts(tx: TransactionSql, source: string): Promise<WrittenLi
   return { loaded: inserted.count, updated: updated.filter((row) => row.is_new !== true).length };
 }
 
-async function updateProperties(tx: TransactionSql, { place }: WriteContext): Promise<void> {
+async function updateProperties(tx: TransactionSql, { location }: WriteContext): Promise<void> {
   await tx`
     with wanted as (
       select p.id, s.title, coalesce(s.description, p.description) as description,
-        -- a summary knows no kind of place and says other
+        -- summary files have no property type, which becomes other
         case when s.property_type = 'other' and p.property_type is not null then p.property_type else s.property_type end
           as property_type,
         s.room_type, coalesce(s.max_guests, p.max_guests) as max_guests, coalesce(s.bedrooms, p.bedrooms) as bedrooms,
@@ -120,7 +119,7 @@ async function updateProperties(tx: TransactionSql, { place }: WriteContext): Pr
         coalesce(s.booking_mode, p.booking_mode) as booking_mode, coalesce(s.min_nights, p.min_nights) as min_nights,
         greatest(coalesce(s.max_nights, p.max_nights), coalesce(s.min_nights, p.min_nights)) as max_nights,
         coalesce(s.max_pets, p.max_pets) as max_pets,
-        case when s.base_price is null then p.currency else ${place.currency} end as currency,
+        case when s.base_price is null then p.currency else ${location.currency} end as currency,
         coalesce(s.base_price, p.base_price) as base_price
       from staged s
       join public.properties p on p.id = s.property_id
@@ -143,7 +142,10 @@ async function updateProperties(tx: TransactionSql, { place }: WriteContext): Pr
     update staged set is_changed = true from changed c where c.id = property_id`;
 }
 
-async function insertProperties(tx: TransactionSql, { source, place, guests }: WriteContext): Promise<void> {
+async function insertProperties(
+  tx: TransactionSql,
+  { source, location, guests }: WriteContext,
+): Promise<void> {
   await tx`
     with inserted as (
       insert into public.properties (
@@ -152,10 +154,10 @@ async function insertProperties(tx: TransactionSql, { source, place, guests }: W
       )
       select ${source}, s.source_id, s.host_id, s.title, coalesce(s.description, ''), s.property_type, s.room_type,
         coalesce(s.max_guests, ${guests}::smallint), s.bedrooms, s.beds, s.bathrooms, s.time_zone,
-        -- of hosts whom nobody can sign in as, none would answer a request
+        -- nobody can sign in as an imported host to accept a request
         coalesce(s.booking_mode, 'instant'), coalesce(s.min_nights, 1),
-        -- 31 nights where none is set, as for anybody's property
-        greatest(coalesce(s.max_nights, 31), s.min_nights), coalesce(s.max_pets, 0), ${place.currency}, s.base_price
+        -- 31 nights by default, as for other properties
+        greatest(coalesce(s.max_nights, 31), s.min_nights), coalesce(s.max_pets, 0), ${location.currency}, s.base_price
       from staged s
       where s.property_id is null
       order by s.source_id
@@ -164,7 +166,7 @@ async function insertProperties(tx: TransactionSql, { source, place, guests }: W
     update staged s set property_id = i.id, is_new = true from inserted i where i.source_id = s.source_id`;
 }
 
-async function writeAddresses(tx: TransactionSql, { city, region, country }: Place): Promise<void> {
+async function writeAddresses(tx: TransactionSql, { city, region, country }: Location): Promise<void> {
   await tx`
     with changed as (
       insert into public.property_addresses as a (
@@ -185,22 +187,22 @@ async function writeAddresses(tx: TransactionSql, { city, region, country }: Pla
 
 async function writeAmenities(tx: TransactionSql): Promise<void> {
   await tx`
-    with gone as (
+    with removed as (
       delete from public.property_amenities a using staged s
       where a.property_id = s.property_id and not s.is_new and a.amenity_id <> all (s.amenities)
       returning a.property_id
-    ), come as (
+    ), added as (
       insert into public.property_amenities (property_id, amenity_id)
       select s.property_id, w.id from staged s cross join unnest(s.amenities) as w (id)
       on conflict do nothing
       returning property_id
     )
     update staged s set is_changed = true
-    from (select property_id from gone union select property_id from come) c
+    from (select property_id from removed union select property_id from added) c
     where c.property_id = s.property_id`;
 }
 
-/** A photo with an external_url is an import's; hosts' own are left alone. */
+/** Writes photos with an external_url. Photos that hosts uploaded have none and are not changed. */
 async function writePhotos(tx: TransactionSql): Promise<void> {
   await tx`
     with changed as (
@@ -208,7 +210,7 @@ async function writePhotos(tx: TransactionSql): Promise<void> {
       from staged s
       where f.property_id = s.property_id and f.external_url <> s.photo_url
       returning f.property_id
-    ), come as (
+    ), added as (
       insert into public.property_photos (property_id, external_url, alt_text)
       select s.property_id, s.photo_url, 'Photo of ' || s.title
       from staged s
@@ -217,11 +219,11 @@ async function writePhotos(tx: TransactionSql): Promise<void> {
       returning property_id
     )
     update staged s set is_changed = true
-    from (select property_id from changed union select property_id from come) c
+    from (select property_id from changed union select property_id from added) c
     where c.property_id = s.property_id`;
 }
 
-/** Drafts only: what its host paused, or an operator suspended, stays so. */
+/** Publishes complete drafts. Paused and suspended properties keep their status. */
 async function publish(tx: TransactionSql): Promise<void> {
   await tx`
     with changed as (
@@ -250,6 +252,6 @@ async function outcome(tx: TransactionSql): Promise<Omit<WrittenListings, "hosts
     join public.properties p on p.id = s.property_id and p.status = 'draft'
     cross join lateral private.publishing_problems(p.id) q
     group by q.message`;
-  if (counts === undefined) throw new Error("A count has one row.");
+  if (counts === undefined) throw new Error("The count returned no row.");
   return { ...counts, problems };
 }

@@ -1,6 +1,5 @@
-// One row of a listings file as a property. Null is what the file does not say: the database keeps what it has, or takes
-// its default. Addresses of files are points that Airbnb has moved; they count as exact here, so that our own rule of
-// privacy, which moves them again, is the same for every property.
+// Maps a row of a listings file to a property. Null means that the file has no value: the database keeps its value or takes the
+// default. Airbnb has already moved the coordinates; they are stored as exact, so that our privacy rule applies to all properties.
 
 import { createHash } from "node:crypto";
 import { amenityIds } from "./amenities.ts";
@@ -37,18 +36,18 @@ export interface Listing {
   longitude: number;
   time_zone: string;
   photo_url: string | null;
-  /** Ids of our vocabulary; null when the file has no amenities. */
+  /** Ids of our amenities; null when the file has none. */
   amenities: string[] | null;
   host: { source_id: string; name: string | null; about: string | null; since: string | null };
 }
 
-/** What a row's place tells beside the row. */
+/** Values and functions that depend on the location of the file. */
 export interface MappingContext {
   /** Decimal places of the currency of prices. */
   minorUnit: number;
   timeZone(latitude: number, longitude: number): string;
   neighbourhood(named: string | null, latitude: number, longitude: number): string | null;
-  /** Counts something about rows that are loaded all the same, for the end of the report. */
+  /** Counts a remark about an imported row for the report. */
   note(text: string): void;
 }
 
@@ -59,7 +58,7 @@ const roomTypes: Record<string, string> = {
   "shared room": "shared_room",
 };
 
-/** Airbnb's kinds of place, after "Entire", "Private room in", "Shared room in", "Room in". Others become `other`. */
+/** Airbnb's property types, without "Entire", "Private room in", "Shared room in" and "Room in". Others become `other`. */
 const propertyTypes: Record<string, string> = {
   "rental unit": "apartment",
   apartment: "apartment",
@@ -101,8 +100,10 @@ const propertyTypes: Record<string, string> = {
 };
 
 /**
- * @param fields the row by the names of the columns
- * @throws RowError when something that a property must have is missing or wrong
+ * Maps a row.
+ *
+ * @param fields the row's values by column name
+ * @throws RowError when a required value is missing or a value is invalid
  */
 export function toListing(
   fields: Map<string, string>,
@@ -116,10 +117,10 @@ export function toListing(
     needed(numberBetween("longitude", text("longitude"), -180, 180), "longitude"),
   ];
   const roomType = roomTypes[text("room_type").toLowerCase()];
-  if (roomType === undefined) throw new RowError("room_type is none that Airbnb has", text("room_type"));
+  if (roomType === undefined) throw new RowError("room_type is not one of Airbnb's", text("room_type"));
   const amenities = format === "detailed" ? readAmenities(text("amenities"), context) : null;
-  const namedArea = plainLine(text(format === "detailed" ? "neighbourhood_cleansed" : "neighbourhood"), 100);
-  const neighbourhood = context.neighbourhood(namedArea, latitude, longitude);
+  const name = plainLine(text(format === "detailed" ? "neighbourhood_cleansed" : "neighbourhood"), 100);
+  const neighbourhood = context.neighbourhood(name, latitude, longitude);
   return {
     line,
     source_id: sourceId(text("id"), text("host_id"), text("name"), context),
@@ -127,7 +128,7 @@ export function toListing(
     description: plainText(text("description"), 10_000),
     property_type: propertyType(text("property_type"), roomType),
     room_type: roomType,
-    // some hotels say 0
+    // some hotels have 0
     max_guests: integerBetween("accommodates", text("accommodates"), 0, 50) || null,
     bedrooms: integerBetween("bedrooms", text("bedrooms"), 0, 50),
     beds: integerBetween("beds", text("beds"), 0, 100),
@@ -157,13 +158,13 @@ function needed<T>(value: T | null, column: string): T {
 }
 
 /**
- * Spreadsheets round today's ids of 18 digits to "5.54287E+17", several to the same. Such a row is told apart by its host and
- * name; never by its point, which whoever reads source_id could then work out.
+ * Spreadsheets round ids of 18 digits to the same "5.54287E+17". Such rows get an id derived from host and name; not from the
+ * coordinates, which readers of source_id could then guess.
  */
 function sourceId(id: string, host: string, name: string, { note }: MappingContext): string {
   if (/^\d{1,20}$/.test(id)) return id;
   if (!/^\d(\.\d+)?E\+\d{2}$/i.test(id)) throw new RowError("id is not a number", id);
-  note("ids that a spreadsheet had rounded: those rows are told apart by host and name");
+  note("with an id that a spreadsheet had rounded: identified by host and name");
   return `${id}/${createHash("sha256").update(`${host}\n${name}`).digest("hex").slice(0, 12)}`;
 }
 
@@ -180,24 +181,24 @@ function title(
 ): string {
   const line = plainLine(name, 150);
   if (line === null) {
-    note("without a name: called by kind of room and neighbourhood");
+    note("without a name: titled by room type and neighbourhood");
     const room = roomType.replace("_", " ");
     const kind = room.charAt(0).toUpperCase() + room.slice(1);
     return neighbourhood === null ? kind : `${kind} in ${neighbourhood}`;
   }
-  if (line.endsWith("…") && !name.includes("…")) note("with a name longer than 150 characters: cut");
+  if (line.endsWith("…") && !name.includes("…")) note("with a name over 150 characters: shortened");
   return line;
 }
 
 function propertyType(text: string, roomType: string): string {
-  const place = text.toLowerCase().replace(/^(entire|(private |shared )?room in|floor of)\s+/, "");
-  return propertyTypes[place] ?? (roomType === "hotel_room" ? "hotel" : "other");
+  const type = text.toLowerCase().replace(/^(entire|(private |shared )?room in|floor of)\s+/, "");
+  return propertyTypes[type] ?? (roomType === "hotel_room" ? "hotel" : "other");
 }
 
-/** `bathrooms` is often blank while `bathrooms_text` says "1.5 shared baths" or "Half-bath". */
+/** Reads `bathrooms`, or when it is blank `bathrooms_text`, such as "1.5 shared baths" or "Half-bath". */
 function bathrooms(number: string, text: string): number | null {
-  const told = /^\d+(\.\d+)?/.exec(text)?.[0] ?? (/half-bath/i.test(text) ? "0.5" : "");
-  const value = numberBetween("bathrooms", number === "" ? told : number, 0, 50);
+  const fromText = /^\d+(\.\d+)?/.exec(text)?.[0] ?? (/half-bath/i.test(text) ? "0.5" : "");
+  const value = numberBetween("bathrooms", number === "" ? fromText : number, 0, 50);
   return value === null ? null : Math.round(value * 2) / 2;
 }
 
@@ -206,7 +207,7 @@ function bookingMode(instant: boolean | null): Listing["booking_mode"] {
   return instant ? "instant" : "request";
 }
 
-/** Files know no longer stay than 1125 nights; what is above means "any". */
+/** Airbnb's longest stay is 1125 nights; larger numbers mean "any". */
 function nights(min: string, max: string): Pick<Listing, "min_nights" | "max_nights"> {
   const min_nights = integerBetween("minimum_nights", min, 1, 1125);
   const max_nights = integerBetween("maximum_nights", max, 1, Number.MAX_SAFE_INTEGER);
@@ -218,31 +219,31 @@ function nights(min: string, max: string): Pick<Listing, "min_nights" | "max_nig
 
 function readAmenities(text: string, { note }: MappingContext): { ids: string[]; pets: boolean } | null {
   if (text === "") return null;
-  const words = parseWords(text);
+  const names = parseNames(text);
   const ids = new Set<string>();
-  for (const word of words) {
-    const found = amenityIds(word);
-    if (found.length === 0) note("amenities beyond our vocabulary: left out");
+  for (const name of names) {
+    const found = amenityIds(name);
+    if (found.length === 0) note("amenities that match none of ours: skipped");
     for (const id of found) ids.add(id);
   }
-  return { ids: [...ids].sort(), pets: words.some((word) => /^pets allowed$/i.test(word.trim())) };
+  return { ids: [...ids].sort(), pets: names.some((name) => /^pets allowed$/i.test(name.trim())) };
 }
 
-function parseWords(text: string): string[] {
+function parseNames(text: string): string[] {
   try {
-    const words: unknown = JSON.parse(text);
-    if (Array.isArray(words)) return words.filter((word) => typeof word === "string");
+    const names: unknown = JSON.parse(text);
+    if (Array.isArray(names)) return names.filter((name) => typeof name === "string");
   } catch {
-    // said below
+    // reported below
   }
   throw new RowError("amenities is not a JSON list", text);
 }
 
-/** Photos stay where they are: the row holds the address that the file gives, and nothing is downloaded. */
+/** The URL of the photo, which is stored and not downloaded. */
 function photoUrl(text: string, { note }: MappingContext): string | null {
   if (text === "") return null;
   const url = text.replace(/^http:/, "https:");
   if (/^https:\/\/[^\s<>"\\]+$/.test(url) && url.length <= 2_000) return url;
-  note("with a picture_url that is no web address: without photo");
+  note("with an invalid picture_url: imported without photo");
   return null;
 }

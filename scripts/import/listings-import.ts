@@ -1,15 +1,15 @@
-// From a listings file to the database: read, map, write in batches, count.
+// Imports a listings file: reads its rows, maps them to properties, writes them in batches and counts the results.
 
 import type { Sql } from "postgres";
-import { StackError } from "../stack/errors.ts";
+import { StackError } from "../lib/errors.ts";
 import type { Arguments } from "./arguments.ts";
 import { inBatches, writeIsolated } from "./batches.ts";
 import type { Reference } from "./database.ts";
 import { listingsFormat } from "./formats.ts";
 import { type Listing, type MappingContext, toListing } from "./listing.ts";
 import { type WrittenListings, writeListings } from "./listing-writer.ts";
+import { inferLocation, type Location, type Point, timeZoneAt } from "./location.ts";
 import type { Neighbourhoods } from "./neighbourhoods.ts";
-import { type Place, type Point, placeOf, timeZoneAt } from "./place.ts";
 import { startProgress } from "./progress.ts";
 import { fileSize } from "./records.ts";
 import { createReport, type Report } from "./report.ts";
@@ -17,9 +17,10 @@ import { type Row, readTable } from "./table.ts";
 import { RowError } from "./values.ts";
 
 const batchSize = 500;
-const rowsThatTellThePlace = 500;
+/** Number of rows whose coordinates determine the location of the file. */
+const sampleSize = 500;
 
-/** @throws StackError when the file, an option or the database is not as it must be; a row never ends an import */
+/** Imports listings and reports invalid rows. @throws StackError when the file, an option or the database cannot be used */
 export async function importListings(
   sql: Sql,
   { source, listings: path, given, guests }: Arguments,
@@ -27,15 +28,15 @@ export async function importListings(
   map: Neighbourhoods,
 ): Promise<Report> {
   const progress = startProgress("listings", await fileSize(path));
-  const report = createReport(progress.say);
+  const report = createReport(progress.print);
   const skip = (line: number, error: Error) => report.skip("listings", line, error);
   try {
     const { header, rows } = await readTable(path, progress.read, skip);
     const format = listingsFormat(path, header);
-    const first = await take(rows, rowsThatTellThePlace);
-    const place = placeOf(first.flatMap(point), given);
-    const context = mappingContext(place, given, reference, map, report);
-    progress.say(`  ${describePlace(place, given)}`);
+    const first = await take(rows, sampleSize);
+    const location = inferLocation(first.flatMap(coordinates), given);
+    const context = mappingContext(location, given, reference, map, report);
+    progress.print(describeLocation(location, given));
 
     async function* listings(): AsyncGenerator<Listing> {
       for await (const { line, fields } of chain(first, rows)) {
@@ -51,7 +52,7 @@ export async function importListings(
     for await (const batch of inBatches(listings(), batchSize, (listing) => listing.source_id)) {
       await writeIsolated(
         batch,
-        async (part) => count(report, await writeListings(sql, part, { source, place, guests }), guests),
+        async (part) => count(report, await writeListings(sql, part, { source, location, guests }), guests),
         (listing, error) => skip(listing.line, error),
       );
     }
@@ -61,34 +62,34 @@ export async function importListings(
   }
 }
 
-/** @throws StackError for a currency or a time zone that the database does not know */
+/** @throws StackError for a currency or a time zone that the database does not have */
 function mappingContext(
-  place: Place,
+  location: Location,
   given: Arguments["given"],
   { currencies, timeZones }: Reference,
   map: Neighbourhoods,
   report: Report,
 ): MappingContext {
-  const minorUnit = currencies.get(place.currency);
+  const minorUnit = currencies.get(location.currency);
   if (minorUnit === undefined) {
     throw new StackError(
-      `The database knows no currency ${place.currency}.`,
-      "Give an ISO 4217 code, such as --currency USD.",
+      `The database has no currency ${location.currency}.`,
+      "Use an ISO 4217 code, such as --currency USD.",
     );
   }
   if (given.timeZone !== undefined && !timeZones.has(given.timeZone)) {
     throw new StackError(
-      `The database knows no time zone ${given.timeZone}.`,
-      "Give an IANA name, such as --time-zone America/New_York.",
+      `The database has no time zone ${given.timeZone}.`,
+      "Use an IANA name, such as --time-zone America/New_York.",
     );
   }
   return {
     minorUnit,
     timeZone(latitude, longitude) {
-      // at sea there are zones that are only an offset
+      // at sea, zones are offsets without a name
       const zone =
-        given.timeZone ?? [timeZoneAt(latitude, longitude), place.timeZone].find((z) => timeZones.has(z));
-      if (zone === undefined) throw new RowError("no time zone is known where it is");
+        given.timeZone ?? [timeZoneAt(latitude, longitude), location.timeZone].find((z) => timeZones.has(z));
+      if (zone === undefined) throw new RowError("there is no time zone at its coordinates");
       return zone;
     },
     neighbourhood: map.find,
@@ -96,13 +97,15 @@ function mappingContext(
   };
 }
 
-function describePlace({ city, region, country, currency }: Place, given: Arguments["given"]): string {
-  const where = [city, region, country].filter((part) => part !== null).join(", ");
-  const guessed = given.city === undefined || given.country === undefined || given.currency === undefined;
-  return (
-    `Listings of ${where}, prices in ${currency}, time zone ${given.timeZone ?? "of each one's point"}` +
-    (guessed ? " (told by where they are; --city, --region, --country, --currency say otherwise)" : "")
-  );
+function describeLocation({ city, region, country, currency }: Location, given: Arguments["given"]): string {
+  const where = [city, region, country].filter((name) => name !== null).join(", ");
+  const isInferred = given.city === undefined || given.country === undefined || given.currency === undefined;
+  return [
+    `  Location: ${where}; prices in ${currency}; time zone: ${given.timeZone ?? "from the coordinates of each listing"}`,
+    ...(isInferred
+      ? ["  Inferred from the coordinates. Override with --city, --region, --country or --currency."]
+      : []),
+  ].join("\n");
 }
 
 function count(report: Report, written: WrittenListings, guests: number): void {
@@ -111,18 +114,18 @@ function count(report: Report, written: WrittenListings, guests: number): void {
   report.add("listings", "unchanged", written.unchanged);
   report.add("hosts", "loaded", written.hosts.loaded);
   report.add("hosts", "updated", written.hosts.updated);
-  report.note("published: anyone can read them", written.published);
-  report.note("drafts: something is missing that a published property has", written.drafts);
-  for (const { message, count } of written.problems) report.note(`  of the drafts: ${message}`, count);
-  report.note(`the file does not say for how many guests: ${guests} assumed`, written.assumedGuests);
+  report.note("published and visible to everyone", written.published);
+  report.note("kept as drafts, because something required is missing", written.drafts);
+  for (const { message, count } of written.problems) report.note(`  drafts: ${message}`, count);
+  report.note(`without a number of guests: assumed ${guests}`, written.assumedGuests);
 }
 
-function point({ fields }: Row): Point[] {
+function coordinates({ fields }: Row): Point[] {
   const [latitude, longitude] = [fields.get("latitude"), fields.get("longitude")].map((text) =>
     text?.trim() ? Number(text) : Number.NaN,
   );
-  const known = Math.abs(latitude ?? Number.NaN) <= 90 && Math.abs(longitude ?? Number.NaN) <= 180;
-  return known && latitude !== undefined && longitude !== undefined ? [{ latitude, longitude }] : [];
+  const isValid = Math.abs(latitude ?? Number.NaN) <= 90 && Math.abs(longitude ?? Number.NaN) <= 180;
+  return isValid && latitude !== undefined && longitude !== undefined ? [{ latitude, longitude }] : [];
 }
 
 async function take<T>(items: AsyncGenerator<T>, size: number): Promise<T[]> {
@@ -136,7 +139,7 @@ async function take<T>(items: AsyncGenerator<T>, size: number): Promise<T[]> {
 }
 
 async function* chain<T>(first: T[], rest: AsyncIterable<T>): AsyncGenerator<T> {
-  // so that the first ones do not stay in memory
+  // shift() frees the memory of the first items
   for (let item = first.shift(); item !== undefined; item = first.shift()) yield item;
   yield* rest;
 }

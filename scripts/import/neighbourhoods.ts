@@ -1,16 +1,15 @@
-// Neighbourhoods of a city from Inside Airbnb's neighbourhoods.geojson: by name, and by point in polygon for listings that
-// name none, or one that is not on the map.
+// Neighbourhoods of a city from Inside Airbnb's neighbourhoods.geojson, found by name or by the polygon that contains a point.
 
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { booleanPointInPolygon } from "@turf/boolean-point-in-polygon";
 import { z } from "zod";
-import { StackError } from "../stack/errors.ts";
+import { StackError } from "../lib/errors.ts";
 import { fileSize } from "./records.ts";
 import { plainLine } from "./values.ts";
 
 export interface Neighbourhoods {
-  /** The named one when it is on the map, else the one that the point lies in, else the named one. */
+  /** The named neighbourhood if it is on the map, otherwise the one that contains the point, otherwise the named one. */
   find(named: string | null, latitude: number, longitude: number): string | null;
 }
 
@@ -32,7 +31,7 @@ const schema = z.object({
 
 type Geometry = z.infer<typeof schema>["features"][number]["geometry"];
 
-/** @throws StackError that says what was expected, when it is another file */
+/** Reads a map. @throws StackError with the expected format when it is another file */
 export async function readNeighbourhoods(path: string): Promise<Neighbourhoods> {
   await fileSize(path);
   const areas = parse(path, await readFile(path, "utf8")).features.flatMap(({ properties, geometry }) => {
@@ -56,7 +55,7 @@ export async function readNeighbourhoods(path: string): Promise<Neighbourhoods> 
   };
 }
 
-/** Without a map a neighbourhood is what the listing names. */
+/** Without a map, the neighbourhood that the listing names. */
 export const withoutMap: Neighbourhoods = { find: (named) => named };
 
 function parse(path: string, text: string): z.infer<typeof schema> {
@@ -65,13 +64,13 @@ function parse(path: string, text: string): z.infer<typeof schema> {
   } catch {
     throw new StackError(
       `${basename(path)} is not a map of neighbourhoods.`,
-      'Expected is GeoJSON: a FeatureCollection of Polygon or MultiPolygon features with the property "neighbourhood", ' +
-        "as Inside Airbnb's neighbourhoods.geojson.",
+      'Expected GeoJSON: a FeatureCollection of Polygon or MultiPolygon features with the property "neighbourhood", ' +
+        "such as Inside Airbnb's neighbourhoods.geojson.",
     );
   }
 }
 
-/** Most points lie outside most boxes, and a box is quicker asked than a coast line. */
+/** A box rules most polygons out faster than their outlines do. */
 function boundingBox(geometry: Geometry) {
   const points = geometry.type === "Polygon" ? geometry.coordinates.flat() : geometry.coordinates.flat(2);
   const box = { west: 180, east: -180, south: 90, north: -90 };

@@ -1,18 +1,18 @@
-// How far a file has been read: a bar on a terminal, elsewhere (a log, CI) a line now and then. Both on standard error.
+// Progress of reading a file, on standard error: a bar on a terminal, and a line every few seconds elsewhere.
 
 import { SingleBar } from "cli-progress";
 
 export interface Progress {
   read(bytes: number): void;
   rows(count: number): void;
-  /** Writes a line without tearing the bar. */
-  say(line: string): void;
+  /** Writes a line above the bar. */
+  print(line: string): void;
   stop(): void;
 }
 
 const secondsBetweenLines = 5;
 
-/** @param total bytes of the file */
+/** @param total size of the file in bytes */
 export function startProgress(
   name: string,
   total: number,
@@ -39,7 +39,7 @@ export function startProgress(
         rows += count;
         bar.update(Math.min(bytes, total), { rows: rows.toLocaleString("en") });
       },
-      say(line) {
+      print(line) {
         output.write(`\r\u001b[K${line}\n`);
         bar.render();
       },
@@ -60,7 +60,7 @@ export function startProgress(
         `  ${name}: ${Math.floor((Math.min(bytes, total) / total) * 100)}%, ${rows.toLocaleString("en")} rows\n`,
       );
     },
-    say: (line) => {
+    print: (line) => {
       output.write(`${line}\n`);
     },
     stop() {},

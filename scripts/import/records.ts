@@ -1,14 +1,13 @@
-// Records of a CSV file, one at a time, in the memory of one: csv-parse reads each, and where each ends is found here, so
-// that a broken one costs nothing beside itself. (A parser that reads the whole stream loses, after a quote that is never
-// closed, everything up to the next quote or the end.)
+// Reads the records of a CSV file one at a time. This file finds where a record ends and csv-parse parses it, so that an invalid
+// record affects no other; a streaming parser would lose everything after a quote that is never closed.
 
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
 import { parse } from "csv-parse/sync";
-import { errorCode, StackError } from "../stack/errors.ts";
+import { errorCode, StackError } from "../lib/errors.ts";
 
-/** Number of the line that it begins on, from 1, and its fields, or what is wrong with it. */
+/** A record: the number of its first line, counted from 1, and its fields or its problem. */
 export type CsvRecord = { line: number } & ({ values: string[] } | { problem: string });
 
 interface Line {
@@ -16,33 +15,33 @@ interface Line {
   number: number;
 }
 
-/** No record of Inside Airbnb comes near; one that is longer has lost a quote or is no text. */
+/** Longer records have lost a quote or are not text; those of Inside Airbnb are far shorter. */
 const maxCharacters = 1_000_000;
 const startOfRow = /^"?\d[\d.]*(E\+\d+)?"?,/i;
 
-/** @throws StackError when there is no such file, or it is not readable */
+/** The size of a file in bytes. @throws StackError when it is missing, unreadable, empty or not a file */
 export async function fileSize(path: string): Promise<number> {
   try {
     await (await open(path)).close();
     const facts = await stat(path);
     const { size } = facts;
     if (!facts.isFile())
-      throw new StackError(`${path} is no file.`, "Name a file of listings, such as listings.csv.");
+      throw new StackError(`${path} is not a file.`, "Use a file of listings, such as listings.csv.");
     if (size === 0) throw new StackError(`${path} is empty.`, "Download it again.");
     return size;
   } catch (error) {
     if (errorCode(error) !== "ENOENT" && errorCode(error) !== "EACCES") throw error;
     throw new StackError(
-      `There is no file ${path} that can be read.`,
-      "Check the path. Files of many cities are at https://insideairbnb.com/get-the-data",
+      `The file ${path} cannot be read.`,
+      "Check the path. Files of many cities: https://insideairbnb.com/get-the-data",
     );
   }
 }
 
 /**
- * Reads a CSV file, gzipped when its name ends in .gz. Every record has as many fields as the first, or is a problem.
+ * Reads a CSV file, gzipped when its name ends in .gz. A record with another number of fields than the first is a problem.
  *
- * @param onBytes called with the number of bytes read from the file, for the progress
+ * @param onBytes called with the number of bytes that were read
  */
 export async function* readRecords(
   path: string,
@@ -70,7 +69,7 @@ export async function* readRecords(
     if ("values" in result) {
       columns ??= result.values.length;
     } else {
-      // the lines after the first may be good rows of their own
+      // the lines after the first may be valid records
       const next = pending.findIndex(({ text }, index) => index > 0 && startOfRow.test(text));
       if (next !== -1) ahead.push(...pending.slice(next).reverse());
     }
@@ -90,7 +89,7 @@ function read(lines: Line[], columns: number | undefined): { values: string[] } 
     }
     return { values };
   } catch {
-    return { problem: "a quote stands where none may" };
+    return { problem: "a quote is in the wrong place" };
   }
 }
 
@@ -106,21 +105,21 @@ function hasOddQuotes(text: string): boolean {
   return odd;
 }
 
-/** @throws StackError where what is unpacked breaks off or never was packed */
+/** @throws StackError when a gzipped file is incomplete, damaged, or not gzipped */
 async function* untilDamaged(bytes: AsyncIterable<unknown>, path: string): AsyncGenerator<unknown> {
   try {
     yield* bytes;
   } catch (error) {
     if (!/^Z_/.test(errorCode(error) ?? "")) throw error;
-    const what = errorCode(error) === "Z_BUF_ERROR" ? "breaks off" : "is not gzipped, or damaged";
+    const problem = errorCode(error) === "Z_BUF_ERROR" ? "is incomplete" : "is not gzipped, or is damaged";
     throw new StackError(
-      `${path} ${what}.`,
-      "Download it again, and name a file that is not gzipped without .gz. What was written is kept.",
+      `${path} ${problem}.`,
+      "Download it again. The name of a file that is not gzipped must not end in .gz. Rows imported so far are kept.",
     );
   }
 }
 
-/** Lines without their end. Of one that is too long, only the beginning. */
+/** Yields lines without line breaks. A line that is too long is cut. */
 async function* readLines(path: string, onBytes: (bytes: number) => void): AsyncGenerator<Line, undefined> {
   const file = createReadStream(path);
   file.on("data", (chunk) => onBytes(chunk.length));
@@ -129,7 +128,7 @@ async function* readLines(path: string, onBytes: (bytes: number) => void): Async
   const decoder = new TextDecoder();
   let rest = "";
   let number = 0;
-  let skipping = false; // up to the end of a line that is too long
+  let skipping = false; // until the end of a line that is too long
   for await (const chunk of untilDamaged(bytes, path)) {
     const parts = (rest + decoder.decode(chunk as Buffer, { stream: true })).split("\n");
     rest = parts.pop() ?? "";

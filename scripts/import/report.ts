@@ -1,26 +1,26 @@
-// What an import says: a line for each row that it could not use, and a table at the end.
+// The report of an import: a line for each skipped row, and a table at the end.
 
-import { errorCode } from "../stack/errors.ts";
+import { errorCode } from "../lib/errors.ts";
 import { RowError, shorten } from "./values.ts";
 
 export interface Report {
-  /** Counts rows of a kind (listings, hosts, calendars). */
+  /** Counts rows of a kind, such as listings. */
   add(kind: string, outcome: "loaded" | "updated" | "unchanged", count: number): void;
-  /** A row that could not be used, said at once: a file may hold more of them than memory. */
+  /** Prints a skipped row at once and counts it. */
   skip(kind: string, line: number, error: unknown): void;
-  /** Counts something about rows that were loaded all the same. */
+  /** Counts a remark about imported rows. */
   note(text: string, count?: number): void;
-  /** Whether any row could be used. */
+  /** Whether at least one row was imported. */
   readonly usable: boolean;
   table(): string;
 }
 
 const outcomes = ["loaded", "updated", "unchanged", "skipped"] as const;
-/** Reasons are few; a file made to have many must not fill the memory. */
+/** Limits memory for files with many different errors. */
 const maxReasons = 200;
 
-/** @param say writes a line */
-export function createReport(say: (line: string) => void): Report {
+/** @param print writes a line */
+export function createReport(print: (line: string) => void): Report {
   const counts = new Map<string, Record<(typeof outcomes)[number], number>>();
   const reasons = new Map<string, number>();
   const notes = new Map<string, number>();
@@ -41,7 +41,7 @@ export function createReport(say: (line: string) => void): Report {
     skip(kind, line, error) {
       of(kind).skipped++;
       increase(reasons, error instanceof RowError ? error.reason : reasonOf(error), 1);
-      say(`  ${kind}, line ${line}: ${error instanceof RowError ? error.message : reasonOf(error)}`);
+      print(`  ${kind}, line ${line}: ${error instanceof RowError ? error.message : reasonOf(error)}`);
     },
     note(text, count = 1) {
       if (count > 0) increase(notes, text, count);
@@ -69,14 +69,14 @@ export function createReport(say: (line: string) => void): Report {
         ...rows.map(
           ([kind = "", ...cells]) => `  ${kind.padEnd(12)}${cells.map((cell) => cell.padStart(11)).join("")}`,
         ),
-        ...list("Skipped, and why", reasons),
-        ...list("Worth knowing", notes),
+        ...list("Skipped rows by reason", reasons),
+        ...list("Notes", notes),
       ].join("\n");
     },
   };
 }
 
-/** The database's words, without values, so that rows with the same trouble count as one. */
+/** The database's message and constraint, without values, so that equal errors are counted together. */
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const constraint =

@@ -1,7 +1,7 @@
-// A CSV file with a header, as rows by the names of its columns.
+// A CSV file with a header, read as rows of values by column name.
 
 import { basename } from "node:path";
-import { StackError } from "../stack/errors.ts";
+import { StackError } from "../lib/errors.ts";
 import { fileSize, readRecords } from "./records.ts";
 import { RowError } from "./values.ts";
 
@@ -16,29 +16,29 @@ export interface Table {
 }
 
 /**
- * Reads the header; the rows come as they are asked for.
+ * Reads the header. The rows are read as the caller iterates over them.
  *
- * @param onBroken called with each row that is no row, and why
- * @throws StackError when the file begins with nothing that is a line of CSV
+ * @param onInvalid called with each row that cannot be parsed
+ * @throws StackError when the first line is not CSV
  */
 export async function readTable(
   path: string,
   onBytes: (bytes: number) => void,
-  onBroken: (line: number, error: RowError) => void,
+  onInvalid: (line: number, error: RowError) => void,
 ): Promise<Table> {
   const records = readRecords(path, onBytes);
   const first = (await records.next()).value;
   if (first === undefined || "problem" in first) {
     await records.return(undefined);
     throw new StackError(
-      `${basename(path)} is not a CSV file: ${first === undefined ? "it is empty" : `its first line is not (${first.problem})`}.`,
-      "Expected are names of columns, separated by commas, in the first line.",
+      `${basename(path)} is not a CSV file: ${first === undefined ? "it is empty" : `in its first line, ${first.problem}`}.`,
+      "The first line must contain column names, separated by commas.",
     );
   }
   const header = first.values.map((name) => name.trim());
   async function* rows(): AsyncGenerator<Row> {
     for await (const record of records) {
-      if ("problem" in record) onBroken(record.line, new RowError(record.problem));
+      if ("problem" in record) onInvalid(record.line, new RowError(record.problem));
       else {
         const fields = new Map(header.map((name, index) => [name, record.values[index] ?? ""]));
         yield { line: record.line, fields };
@@ -48,7 +48,7 @@ export async function readTable(
   return { header, rows: rows() };
 }
 
-/** Looks at the header alone. @throws StackError what `check` throws, or that the file is no table */
+/** Checks the header only. @throws StackError from `check`, or when the file is not CSV */
 export async function checkTable(
   path: string,
   check: (path: string, header: string[]) => void,

@@ -1,6 +1,6 @@
-// Values as Inside Airbnb writes them, turned into what our columns take.
+// Converts values of Inside Airbnb's files to values of our columns.
 
-/** A row, or a value of it, that cannot be used. Rows are counted by `reason`; `value` says which it was. */
+/** An invalid row or value. The report counts rows by `reason`, which does not contain the value. */
 export class RowError extends Error {
   readonly reason: string;
   readonly value: string | undefined;
@@ -12,7 +12,7 @@ export class RowError extends Error {
   }
 }
 
-/** @throws RowError when there is something that is no number within the range */
+/** A number; null when blank. @throws RowError when it is not a number in the range */
 export function numberBetween(column: string, text: string, min: number, max: number): number | null {
   if (text.trim() === "") return null;
   const value = Number(text);
@@ -29,7 +29,7 @@ export function integerBetween(column: string, text: string, min: number, max: n
   return value;
 }
 
-/** Dates as YYYY-MM-DD, checked against the calendar. @throws RowError */
+/** A date YYYY-MM-DD that exists; null when blank. @throws RowError */
 export function isoDate(column: string, text: string): string | null {
   if (text.trim() === "") return null;
   const date = new Date(`${text}T00:00:00Z`);
@@ -43,7 +43,7 @@ export function isoDay(date: Date): string {
   return date.toISOString().slice(0, 10);
 }
 
-/** "t" and "f". @throws RowError */
+/** "t" or "f"; null when blank. @throws RowError */
 export function boolean(column: string, text: string): boolean | null {
   if (text === "") return null;
   if (text !== "t" && text !== "f") throw new RowError(`${column} is neither t nor f`, text);
@@ -51,8 +51,8 @@ export function boolean(column: string, text: string): boolean | null {
 }
 
 /**
- * A price such as "$1,234.50" or "120" in minor units; null when blank or zero. The sign before it says nothing: prices are
- * in the local currency whatever it is (Inside Airbnb's data dictionary).
+ * A price such as "$1,234.50" or "120" in minor units; null when blank or zero. The currency sign is ignored: files write $ for any
+ * local currency, by Inside Airbnb's data dictionary.
  *
  * @param minorUnit decimal places of the currency
  * @throws RowError
@@ -78,8 +78,8 @@ const entities: Record<string, string> = {
 };
 
 /**
- * Plain text as private.is_plain_text of the database wants it: `<br />` is a line break, other tags go, and so do control
- * characters and marks that turn the direction of the text. Null when nothing is left.
+ * Plain text that private.is_plain_text accepts: without tags, control characters and direction marks, and with line breaks for
+ * `<br />`. Null when nothing is left.
  */
 export function plainText(text: string, maxLength: number): string | null {
   const plain = text
@@ -102,7 +102,7 @@ export function plainLine(text: string, maxLength: number): string | null {
   return plain === undefined || plain === "" ? null : shorten(plain, maxLength);
 }
 
-/** At most so many characters (code points, as the database counts), the last being an ellipsis when some are cut off. */
+/** Cuts text to at most `maxLength` code points, which is how the database counts; a cut text ends with an ellipsis. */
 export function shorten(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const characters = [...text];

@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { projectRoot } from "../stack/config.ts";
+import { projectRoot } from "../lib/config.ts";
 import { explainFailure, unsupportedNode } from "./failures.mjs";
 import { hasDevPackages, isComplete, neededPaths, npmArguments } from "./packages.mjs";
 import { showProgress } from "./progress.mjs";

@@ -1,22 +1,22 @@
-// Who calls: the API key of a request and the token that the services behind the gateway understand.
+// API keys and tokens: checks those of a request, and turns a key into the token that the services expect.
 
 import type { IncomingHttpHeaders } from "node:http";
 import { jwtVerify } from "jose";
-import type { Keys } from "./keys.ts";
+import type { Keys } from "../lib/keys.ts";
 
 export interface Claims extends Record<string, unknown> {
   role: string;
 }
 
 export interface ApiKeys {
-  /** The key of a request (header `apikey`, or the query's), and whether the project knows it. */
+  /** The key of a request, from the header or query parameter `apikey`, and whether it is one of the project's. */
   find(headers: IncomingHttpHeaders, url: URL): { key: string | undefined; known: boolean; secret: boolean };
   /**
-   * The Authorization header for the services behind: a token of a user stays; a key stands for its role, the publishable one
-   * for `anon`, the secret one for `service_role`.
+   * The Authorization header to forward. A user's token is kept; otherwise the key is replaced by the token of its role, `anon`
+   * for the publishable key and `service_role` for the secret key.
    */
   authorization(headers: IncomingHttpHeaders, key: string | undefined): string | undefined;
-  /** The claims of a valid, unexpired bearer token of this project, else undefined. */
+  /** The claims of a bearer token of this project; undefined when it is invalid or has expired. */
   verify(authorization: string | undefined): Promise<Claims | undefined>;
 }
 

@@ -1,4 +1,4 @@
-// Requests to Auth that lite answers otherwise than Supabase: codes by mail, and mails that are asked for again.
+// Requests to Auth that @supabase/lite answers differently from Supabase: verifying mailed codes, and sending a mail again.
 
 import { randomUUID } from "node:crypto";
 
@@ -8,7 +8,7 @@ interface Body extends Record<string, unknown> {
   email?: string;
 }
 
-/** Answers one of those requests as Supabase does, and any other as lite does. */
+/** Answers these requests as Supabase does, and passes all others to lite. */
 export async function answerAsSupabase(request: Request, answer: Answer): Promise<Response> {
   const path = /\/auth\/v1(\/(?:verify|resend|signup))$/.exec(new URL(request.url).pathname)?.[1];
   if (request.method !== "POST" || path === undefined) return answer(request);
@@ -21,37 +21,37 @@ export async function answerAsSupabase(request: Request, answer: Answer): Promis
   const body = parseObject(text);
   if (path === "/verify" && (body?.type === "email" || body?.type === "signup")) return verify(body, post);
   const response = await post(path, text);
-  // lite says 429 to whoever has an account that it has mailed, however long ago that was
+  // lite answers 429 for every account that it has mailed before, however long ago
   if (response.status !== 429 || typeof body?.email !== "string") return response;
-  if (path === "/resend" && body.type === "signup") return mailAgain(body.email, post);
-  if (path === "/signup") return signUpAgain(body, post);
+  if (path === "/resend" && body.type === "signup") return resendMail(body.email, post);
+  if (path === "/signup") return repeatSignUp(body, post);
   return response;
 }
 
 type Post = (path: string, body: string) => Promise<Response>;
 
 /**
- * A code of type `email` confirms a sign-up or signs in, whichever it was mailed for; so does one of type `signup`, because the
- * mail that is sent again has a code to sign in. https://supabase.com/docs/reference/javascript/auth-verifyotp
+ * Accepts codes for sign-in and for sign-up under either type, `email` or `signup`: a mail that is sent again has a sign-in code.
+ * https://supabase.com/docs/reference/javascript/auth-verifyotp
  */
 async function verify(body: Body, post: Post): Promise<Response> {
   const signedIn = await post("/verify", JSON.stringify({ ...body, type: "magiclink" }));
   return signedIn.ok ? signedIn : post("/verify", JSON.stringify({ ...body, type: "signup" }));
 }
 
-/** Somebody who has not confirmed yet gets another mail, whose code and link confirm. */
-async function mailAgain(email: string, post: Post): Promise<Response> {
+/** Sends another mail, whose code and link confirm the account. */
+async function resendMail(email: string, post: Post): Promise<Response> {
   const sent = await post("/otp", JSON.stringify({ email, create_user: false }));
   return sent.ok ? Response.json({}) : sent;
 }
 
 /**
- * The answer to an address that has an account looks like that to a new one, so that nobody learns who has one; a person who
- * has not confirmed yet gets another mail. https://supabase.com/docs/reference/javascript/auth-signup
+ * Answers a sign-up with a known address like one with a new address, so that it does not reveal who has an account. An
+ * unconfirmed account gets another mail. https://supabase.com/docs/reference/javascript/auth-signup
  */
-async function signUpAgain({ email = "", data }: Body, post: Post): Promise<Response> {
+async function repeatSignUp({ email = "", data }: Body, post: Post): Promise<Response> {
   const resent = await post("/resend", JSON.stringify({ type: "signup", email }));
-  if (resent.status === 429) await mailAgain(email, post);
+  if (resent.status === 429) await resendMail(email, post);
   const now = new Date().toISOString();
   return Response.json({
     id: randomUUID(),

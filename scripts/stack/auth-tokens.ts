@@ -1,4 +1,4 @@
-// The claims that hosted Supabase puts into an access token and lite leaves out: policies read them there.
+// Adds the claims that hosted Supabase puts into access tokens and @supabase/lite leaves out; policies read them.
 
 import { decodeJwt, SignJWT } from "jose";
 
@@ -11,14 +11,14 @@ interface User {
   is_anonymous?: boolean;
 }
 
-/** What completing a token needs: who issues it, the secret it is signed with, and Auth itself, to ask for the user. */
+/** The issuer and secret of tokens, and Auth's request handler, which is asked for the user. */
 export interface TokenContext {
   issuer: string;
   secret: string;
   answer: Answer;
 }
 
-/** Completes the access token in an answer of Auth: in a session, or in the fragment that a mail's link redirects to. */
+/** Completes the access token in an answer of Auth, be it in a session or in the fragment of a redirect. */
 export async function completeTokens(response: Response, context: TokenContext): Promise<Response> {
   const location = response.headers.get("location");
   const fragment = new URLSearchParams(location?.split("#")[1]);

@@ -1,19 +1,23 @@
-// Auth: sign-up, sign-in, mails. Settings come from [auth] in supabase/config.toml; mails go by SMTP to the catcher.
+// Auth: sign-up, sign-in, mails. Settings come from [auth] in supabase/config.toml; mails go to the mail catcher by SMTP.
 
 import { join } from "node:path";
 import { type EmailMessage, SmtpEmailDriver } from "@supabase/lite";
+import type { StackConfig } from "../lib/config.ts";
 import { answerAsSupabase } from "./auth-requests.ts";
 import { completeTokens } from "./auth-tokens.ts";
-import type { StackConfig } from "./config.ts";
-import { createLite, createLitePart, type LitePart } from "./lite.ts";
 import type { Mail } from "./mail.ts";
+import {
+  createSupabaseLiteApp,
+  createSupabaseLiteService,
+  type SupabaseLiteService,
+} from "./supabase-lite.ts";
 
-export function createAuth(config: StackConfig, mail: Mail): LitePart {
+export function createAuth(config: StackConfig, mail: Mail): SupabaseLiteService {
   const { apiUrl, keys, toml } = config;
-  return createLitePart(
+  return createSupabaseLiteService(
     "auth",
     () =>
-      createLite(config, "supabase_auth_admin", {
+      createSupabaseLiteApp(config, "supabase_auth_admin", {
         auth: { ...toml.auth, enabled: true, jwt_secret: keys.jwtSecret, email: emailSettings(config) },
         drivers: { email: mailer(config, mail) },
       }),
@@ -24,7 +28,7 @@ export function createAuth(config: StackConfig, mail: Mail): LitePart {
   );
 }
 
-/** lite builds the links in mails on `site_url`; hosted Supabase builds them on the API's address, and so must we. */
+/** Sends mails with links to the API's address, as hosted Supabase does; lite builds them on `site_url`. */
 function mailer(config: StackConfig, mail: Mail) {
   const smtp = new SmtpEmailDriver({
     host: "127.0.0.1",
@@ -44,8 +48,8 @@ function mailer(config: StackConfig, mail: Mail) {
 }
 
 /**
- * lite knows `enabled` by its older name, and reads templates relative to the process's folder instead of the project's. Of the
- * two mails that `double_confirm_changes` asks for it sends one; better the one that proves the new address.
+ * Adapts [auth.email] to lite: it knows `enabled` as `enable_signup` and reads templates from the current folder. It sends only one of
+ * the two mails of `double_confirm_changes`, so that is off, and the mail proves the new address.
  */
 function emailSettings(config: StackConfig) {
   const { template, enabled, ...email } = config.toml.auth.email;

@@ -1,11 +1,11 @@
-// Files that a new project's buckets begin with: `objects_path` of [storage.buckets.<name>] in config.toml, which the Supabase
-// CLI uploads on the official stack.
+// Uploads the initial files of buckets: `objects_path` of [storage.buckets.<name>] in config.toml. On the official stack the
+// Supabase CLI does this.
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
-import type { StackConfig } from "./config.ts";
-import { StackError } from "./errors.ts";
-import type { LitePart } from "./lite.ts";
+import type { StackConfig } from "../lib/config.ts";
+import { StackError } from "../lib/errors.ts";
+import type { SupabaseLiteService } from "./supabase-lite.ts";
 
 const types: Record<string, string> = {
   ".avif": "image/avif",
@@ -16,18 +16,18 @@ const types: Record<string, string> = {
 };
 
 /**
- * Uploads every file of every bucket's folder, over what is there.
+ * Uploads every file of every bucket's folder, replacing existing objects.
  *
- * @throws StackError when a folder is missing or Storage refuses a file.
+ * @throws StackError when a folder is missing or Storage rejects a file
  */
-export async function uploadBucketObjects(config: StackConfig, storage: LitePart): Promise<void> {
+export async function uploadBucketObjects(config: StackConfig, storage: SupabaseLiteService): Promise<void> {
   for (const [bucket, { objects_path }] of Object.entries(config.toml.storage.buckets)) {
     if (objects_path === undefined) continue;
     const folder = join(config.root, "supabase", objects_path);
     if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
       throw new StackError(
-        `${folder} is not there.`,
-        `Make it, or take objects_path out of [storage.buckets.${bucket}] in supabase/config.toml.`,
+        `The folder ${folder} does not exist.`,
+        `Create it, or remove objects_path from [storage.buckets.${bucket}] in supabase/config.toml.`,
       );
     }
     for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
@@ -47,8 +47,8 @@ export async function uploadBucketObjects(config: StackConfig, storage: LitePart
       );
       if (!response.ok) {
         throw new StackError(
-          `Storage refused ${path}: ${await response.text()}`,
-          `Does [storage.buckets.${bucket}] allow its size and type?`,
+          `Storage rejected ${path}: ${await response.text()}`,
+          `Check that [storage.buckets.${bucket}] in supabase/config.toml allows its size and type.`,
         );
       }
     }

@@ -1,5 +1,5 @@
-// Runs one Edge Function under Deno as edge-runtime does: sets EdgeRuntime, then loads the function's index.ts, which either
-// calls Deno.serve itself or exports an object with `fetch`. Deno takes the address to listen on from DENO_SERVE_ADDRESS.
+// Runs an Edge Function under Deno as edge-runtime does: it provides EdgeRuntime and serves the function's default export, unless the
+// function calls Deno.serve itself. Deno listens on the address in DENO_SERVE_ADDRESS.
 
 declare const Deno: {
   args: string[];
@@ -23,7 +23,7 @@ try {
   const handler = loaded.default?.fetch;
   if (handler !== undefined) Deno.serve((request) => handler(request));
 } catch (error) {
-  // Until the file is mended, which starts this program again.
+  // Answers until the file is fixed, which restarts this program.
   console.error(error);
   const body = { code: "BOOT_ERROR", message: "Function failed to start (please check logs)" };
   Deno.serve(() => Response.json(body, { status: 503 }));

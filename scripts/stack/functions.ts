@@ -1,36 +1,35 @@
-// Edge Functions: one Deno process a function, started at its first request, restarted by Deno when its files change, and ended
-// when nobody has asked for it for a while.
+// Edge Functions: one Deno process for each, started at the first request, restarted by Deno when files change, and ended when idle.
 
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseEnv } from "node:util";
-import { databaseUrl, type StackConfig } from "./config.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import { freePort, listens } from "../lib/ports.ts";
 import type { Mail } from "./mail.ts";
-import type { Part } from "./part.ts";
-import { freePort, listens } from "./ports.ts";
 import { ManagedProcess } from "./processes.ts";
+import type { Service } from "./service.ts";
 import { emulatorKeys } from "./stripe/emulator.ts";
 
 const require = createRequire(import.meta.url);
 
-export interface Functions extends Part {
+export interface Functions extends Service {
   exists(name: string): boolean;
-  /** Whether a request must carry a valid JWT: `verify_jwt` of [functions.<name>] in config.toml, true when not given. */
+  /** Whether requests need a valid JWT: `verify_jwt` of [functions.<name>] in config.toml, true by default. */
   verifiesJwt(name: string): boolean;
-  /** The port of a function's process, which is started when it does not run. */
+  /** The port of a function's process; starts the process if it does not run. */
   portOf(name: string): Promise<number>;
 }
 
 interface Worker {
   process: ManagedProcess;
   port: number;
-  /** Of the last request, in ms. */
+  /** Time of the last request, in ms since 1970. */
   usedAt: number;
 }
 
-/** Longer than any request takes: a function that runs is never ended. */
+/** In ms; longer than any request takes, so that a running function is never ended. */
 const idleAfter = 10 * 60_000;
 
 export function createFunctions(config: StackConfig, mail: Mail): Functions {
@@ -75,7 +74,7 @@ export function createFunctions(config: StackConfig, mail: Mail): Functions {
     }
   }
 
-  /** The worker, if it answers: Deno's watcher outlives a function that crashed, and waits for a change of its files. */
+  /** The worker, if it answers. After a crash Deno's watcher still runs and waits for a change of the files. */
   async function answering(launched: Promise<Worker> | undefined): Promise<Worker | undefined> {
     const worker = await launched?.catch(() => undefined);
     return worker?.process.running === true && (await listens(worker.port)) ? worker : undefined;
@@ -95,7 +94,7 @@ export function createFunctions(config: StackConfig, mail: Mail): Functions {
       const known = workers.get(name);
       let worker = await answering(known);
       if (worker === undefined) {
-        // Of several requests that wait for it, one launches it.
+        // Only one of several waiting requests starts the process.
         let launched = workers.get(name);
         if (launched === undefined || launched === known) {
           launched = relaunch(name, known);
@@ -118,13 +117,13 @@ export function createFunctions(config: StackConfig, mail: Mail): Functions {
   };
 }
 
-/** The `deno` package keeps its binary in a package per platform; its own wrapper would stand between us and the signals. */
+/** The path of Deno itself. The `deno` package's wrapper would not pass signals on. */
 export function denoBinary(): string {
   const { runInstall } = require("deno/install_api.cjs") as { runInstall(): string };
   return runInstall();
 }
 
-/** Deno's flags for a function: packages from node_modules only, network, its own environment, and the project's files to read. */
+/** Deno's arguments for a function: packages only from node_modules, access to the network, and read access to the project. */
 export function denoArguments(config: StackConfig, index: string): string[] {
   return [
     ...["run", "--watch", "--quiet", "--no-prompt", "--cached-only", "--node-modules-dir=manual"],
@@ -144,7 +143,7 @@ function environment(config: StackConfig, port: number, mail: Mail): NodeJS.Proc
     DENO_DIR: join(config.dataDir, "deno"),
     DENO_NO_UPDATE_CHECK: "1",
     DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}`,
-    // mails of functions go to the catcher, unless supabase/functions/.env names a server
+    // mails go to the mail catcher, unless supabase/functions/.env names another server
     SMTP_HOST: "127.0.0.1",
     SMTP_PORT: String(mail.smtpPort),
     STRIPE_SECRET_KEY: emulatorKeys.secret,
@@ -162,7 +161,7 @@ function environment(config: StackConfig, port: number, mail: Mail): NodeJS.Proc
   };
 }
 
-/** Keys of Stripe that are set where the stack was started: they count before those of a file. */
+/** Stripe keys in the stack's own environment, which override those in supabase/functions/.env. */
 function stripeKeys(): Record<string, string> {
   const names = ["STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET"];
   return Object.fromEntries(

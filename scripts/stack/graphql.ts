@@ -1,22 +1,23 @@
-// GraphQL as a part of the stack: the engine in graphql/, on a pool of its own.
+// GraphQL as a service of the stack: the engine in graphql/, on its own connection pool.
 
-import postgres, { type Sql } from "postgres";
-import { databaseUrl, type StackConfig } from "./config.ts";
+import type { Sql } from "postgres";
+import type { StackConfig } from "../lib/config.ts";
+import { openDatabase } from "../lib/database.ts";
 import { type Answer, type Caller, createGraphql, type Graphql } from "./graphql/index.ts";
-import type { Part } from "./part.ts";
+import type { Service } from "./service.ts";
 
-export interface GraphqlPart extends Part {
-  /** Answers the text of a request's body for a caller whose token has been verified. */
+export interface GraphqlService extends Service {
+  /** Answers the body of a request for a caller whose token has been verified. */
   answer(caller: Caller, body: string): Promise<Answer>;
 }
 
-export function createGraphqlPart(config: StackConfig): GraphqlPart {
+export function createGraphqlService(config: StackConfig): GraphqlService {
   let sql: Sql | undefined;
   let engine: Graphql | undefined;
   return {
     name: "graphql",
     async start() {
-      sql = postgres(databaseUrl(config, "authenticator"), { max: 5, idle_timeout: 30, onnotice: () => {} });
+      sql = openDatabase(config, "authenticator", { max: 5, idle_timeout: 30 });
       engine = createGraphql(sql, { searchPath: ["graphql_public", ...config.toml.api.extra_search_path] });
     },
     async ready() {},

@@ -1,16 +1,17 @@
-// The mail catcher: takes every mail by real SMTP, but those to @bounce.example, and keeps it in memory. Its HTTP API is the part of Mailpit's (which the
-// official stack runs on the same port) that people and tests use, so code that reads a mail works on both.
+// The mail catcher: accepts mails by SMTP and keeps them in memory, except those to @bounce.example, which it rejects. Its HTTP API
+// is part of Mailpit's, which the official stack runs on the same port.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
 import PostalMime, { type Email } from "postal-mime";
 import { SMTPServer } from "smtp-server";
-import type { StackConfig } from "./config.ts";
+import type { StackConfig } from "../lib/config.ts";
+import { freePort } from "../lib/ports.ts";
+import { listening } from "../lib/server.ts";
 import { mailPage } from "./mail-page.ts";
-import type { Part } from "./part.ts";
-import { freePort } from "./ports.ts";
+import type { Service } from "./service.ts";
 
-export interface Mail extends Part {
+export interface Mail extends Service {
   readonly smtpPort: number;
 }
 
@@ -21,8 +22,8 @@ interface Message {
   email: Email;
 }
 
-const kept = 500;
-const largestMail = 10 * 1024 * 1024;
+const maxMessages = 500;
+const maxBytes = 10 * 1024 * 1024;
 
 export function createMail(config: StackConfig): Mail {
   let smtp: SMTPServer | undefined;
@@ -36,7 +37,7 @@ export function createMail(config: StackConfig): Mail {
     count += 1;
     messages = [{ id: String(count), created: new Date().toISOString(), raw, email }, ...messages].slice(
       0,
-      kept,
+      maxMessages,
     );
   }
 
@@ -47,7 +48,7 @@ export function createMail(config: StackConfig): Mail {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     };
     if (!isLocal(request)) {
-      json(403, { Error: "Only pages of this machine may read mails." });
+      json(403, { Error: "Only pages on this machine may read mails." });
     } else if (pathname === "/" && request.method === "GET") {
       response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(mailPage);
     } else if (pathname === "/api/v1/messages" && request.method === "DELETE") {
@@ -77,9 +78,9 @@ export function createMail(config: StackConfig): Mail {
       smtp = new SMTPServer({
         authOptional: true,
         disabledCommands: ["STARTTLS"],
-        size: largestMail,
+        size: maxBytes,
         logger: false,
-        // a mailbox that does not exist, to try what happens then
+        // a domain without mailboxes, to test bounces
         onRcptTo({ address }, _session, done) {
           const refused = Object.assign(new Error("5.1.1 No such mailbox."), { responseCode: 550 });
           done(address.endsWith("@bounce.example") ? refused : null);
@@ -90,21 +91,13 @@ export function createMail(config: StackConfig): Mail {
             .then(() => done(), done);
         },
       });
-      // A client that breaks off has only itself to blame.
+      // for example a client that disconnects early
       smtp.on("error", (error) => console.error(`mail: ${error.message}`));
       smtp.listen(smtpPort, "127.0.0.1");
       http = createServer(answer).listen(config.ports.mail, "127.0.0.1");
     },
     async ready() {
-      await Promise.all(
-        [smtp?.server, http].map(
-          (server) =>
-            new Promise<void>((resolve, reject) => {
-              if (server?.listening) return resolve();
-              server?.once("listening", resolve).once("error", reject);
-            }),
-        ),
-      );
+      await Promise.all([listening(smtp?.server), listening(http)]);
     },
     async stop() {
       http?.closeAllConnections();
@@ -116,7 +109,10 @@ export function createMail(config: StackConfig): Mail {
   };
 }
 
-/** A web site that the developer visits must not read mails: neither by its origin nor by a name that it points here. */
+/**
+ * Whether a request comes from a page of this machine, by its Origin and Host headers. Otherwise any web site that the developer
+ * visits could read the mails.
+ */
 function isLocal(request: IncomingMessage): boolean {
   const host = /^(127\.0\.0\.1|localhost)(:\d+)?$/;
   const origin = request.headers.origin;

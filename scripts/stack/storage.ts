@@ -1,17 +1,21 @@
-// Storage: buckets and objects under RLS; the bytes lie in the data folder.
+// Storage: buckets and objects under RLS, with the files in the data folder.
 
 import { setExperimental } from "@supabase/lite";
-import type { StackConfig } from "./config.ts";
-import { createLite, createLitePart, type LitePart } from "./lite.ts";
+import type { StackConfig } from "../lib/config.ts";
 import { createObjectFiles } from "./object-files.ts";
+import {
+  createSupabaseLiteApp,
+  createSupabaseLiteService,
+  type SupabaseLiteService,
+} from "./supabase-lite.ts";
 
-export function createStorage(config: StackConfig): LitePart {
+export function createStorage(config: StackConfig): SupabaseLiteService {
   const { keys, toml } = config;
-  return createLitePart(
+  return createSupabaseLiteService(
     "storage",
     () => {
       setExperimental("storage", true);
-      const app = createLite(config, "supabase_storage_admin", {
+      const app = createSupabaseLiteApp(config, "supabase_storage_admin", {
         auth: { enabled: true, jwt_secret: keys.jwtSecret, site_url: toml.auth.site_url },
         storage: { enabled: true, file_size_limit: toml.storage.file_size_limit },
       });
@@ -32,13 +36,13 @@ function isSigning(request: Request): boolean {
   return request.method === "POST" && /^\/storage\/v1\/object\/sign\//.test(new URL(request.url).pathname);
 }
 
-/** lite names the path of a signed URL `signedUrl`, hosted Supabase `signedURL` and without `/storage/v1`. */
+/** Renames lite's `signedUrl` to hosted Supabase's `signedURL`, which has no `/storage/v1`. */
 async function withSignedUrl(response: Response): Promise<Response> {
   const { signedUrl } = (await response.json()) as { signedUrl: string };
   return Response.json({ signedURL: signedUrl.replace(/^\/storage\/v1/, "") }, { status: response.status });
 }
 
-/** The folder that a list request asks for ("" for the bucket itself); undefined for any other request. */
+/** The folder of a list request ("" for the whole bucket); undefined for other requests. */
 async function listedFolder(request: Request): Promise<string | undefined> {
   if (
     request.method !== "POST" ||
@@ -54,8 +58,8 @@ async function listedFolder(request: Request): Promise<string | undefined> {
 }
 
 /**
- * lite lists whole paths, hosted Supabase what lies directly in the folder: names without the folder, and one entry without
- * id for each folder in it. Pages are counted in objects here, which differs only where folders lie within folders.
+ * Turns lite's list of paths into hosted Supabase's list of one folder: names relative to it, and an entry without id for each
+ * folder in it. A page counts all objects below, which differs from hosted Supabase for nested folders.
  */
 async function withinFolder(response: Response, folder: string): Promise<Response> {
   const objects = (await response.json()) as { name: string }[];

@@ -1,4 +1,4 @@
-// The system schemas of a new database: what hosted Supabase has before the first migration runs.
+// The system schemas of a new database, as hosted Supabase has them before the first migration.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import type { Sql } from "postgres";
 
 const folder = join(import.meta.dirname, "database");
 
-/** Makes roles, privileges and the tables of Auth and Storage in one transaction, once; `admin` is the superuser's connection. */
+/** Creates roles, privileges and the tables of Auth and Storage in a new database. @param admin a superuser's connection */
 export async function ensureSystemSchema(admin: Sql): Promise<void> {
   const [existing] = await admin`select 1 from pg_catalog.pg_namespace where nspname = 'auth'`;
   if (existing !== undefined) return;

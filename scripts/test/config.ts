@@ -1,13 +1,12 @@
-// The stack that tests run against: its own ports and a data folder that is thrown away, so that it never meets the
-// developer's.
+// The configuration of a test's stack: free ports and a temporary data folder, so that it does not touch the developer's stack.
 
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadConfig, type StackConfig } from "../stack/config.ts";
-import { freePort } from "../stack/ports.ts";
+import { loadConfig, type StackConfig } from "../lib/config.ts";
+import { freePort } from "../lib/ports.ts";
 
-/** Ports that a developer would set, free and another four each time. */
+/** Four free ports, different ones at each call. */
 export async function testPorts(): Promise<StackConfig["ports"]> {
   return {
     api: await freePort("outer"),
@@ -17,14 +16,14 @@ export async function testPorts(): Promise<StackConfig["ports"]> {
   };
 }
 
-/** A configuration with free ports, a new, empty data folder under the system's temporary folder, and no seed. */
+/** A configuration with free ports, an empty temporary data folder, and no seed. */
 export async function testConfig(overrides: Parameters<typeof loadConfig>[0] = {}): Promise<StackConfig> {
   const dataDir = mkdtempSync(join(tmpdir(), "staybase-test-"));
   chmodSync(dataDir, 0o755); // Postgres may run as another user
   return loadConfig({ dataDir, ports: await testPorts(), seed: false, ...overrides });
 }
 
-/** Removes what a test stack wrote. */
+/** Removes the data folder of a test's stack. */
 export function removeTestData(config: StackConfig): void {
   rmSync(config.dataDir, { recursive: true, force: true });
 }

@@ -2,9 +2,9 @@
 
 import { globSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
-import type { StackConfig } from "../stack/config.ts";
+import type { StackConfig } from "../lib/config.ts";
+import { print } from "../lib/output.ts";
 import { denoBinary } from "../stack/functions.ts";
-import { say } from "../stack/output.ts";
 import type { Result } from "./result.ts";
 import { runTool } from "./tool.ts";
 
@@ -30,9 +30,9 @@ export async function runFunctionTests(config: StackConfig, filter = ""): Promis
   const [, passed = "0", failed = "0"] = /(\d+) passed.* \| (\d+) failed/.exec(plain) ?? [];
   const result = { passed: Number(passed), failed: ok ? 0 : Math.max(1, Number(failed)) };
   if (result.passed + result.failed === 0) result.failed = 1;
-  say(
+  print(
     `${result.failed === 0 ? "ok     " : "FAILED "} tests of the Edge Functions (${result.passed} passed, ${result.failed} failed)`,
   );
-  if (result.failed > 0) say(plain);
+  if (result.failed > 0) print(plain);
   return result;
 }

@@ -3,7 +3,7 @@
 import { globSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { StackConfig } from "../stack/config.ts";
+import type { StackConfig } from "../lib/config.ts";
 import { definitionProblems } from "./definitions.ts";
 import { check, type Result } from "./result.ts";
 import { problems } from "./tool.ts";
@@ -23,8 +23,9 @@ export async function runLint(config: StackConfig): Promise<Result[]> {
     await check("rules for migrations", () =>
       problems(config, process.execPath, [squawk, "--reporter=gcc", ...migrations]),
     ),
-    await check("every object is defined once", async () =>
-      (await definitionProblems(config.root)).join("\n") || undefined,
+    await check(
+      "every object is defined once",
+      async () => (await definitionProblems(config.root)).join("\n") || undefined,
     ),
     await check("spelling", async () => {
       const found = await problems(config, process.execPath, [

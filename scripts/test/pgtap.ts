@@ -1,15 +1,16 @@
-// Runs supabase/tests/database/*.sql. Each file is sent as one query, as `supabase test db` does it with psql, and its TAP
-// lines are read by tap-parser; a file that errs, or runs another number of tests than it planned, has failed.
+// Runs the pgTAP files supabase/tests/database/*.sql, each as one query. A file fails when a test fails, when it raises an error, or
+// when it does not run as many tests as it planned.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import postgres, { type Sql } from "postgres";
+import type { Sql } from "postgres";
 import { Parser } from "tap-parser";
-import { databaseUrl, type StackConfig } from "../stack/config.ts";
-import { say } from "../stack/output.ts";
+import type { StackConfig } from "../lib/config.ts";
+import { openDatabase } from "../lib/database.ts";
+import { print } from "../lib/output.ts";
 import type { Result } from "./result.ts";
 
-/** @param filter only files whose name contains it */
+/** @param filter runs only files whose name contains it */
 export async function runPgtap(config: StackConfig, filter = ""): Promise<Result> {
   const folder = join(config.root, "supabase/tests/database");
   const files = readdirSync(folder)
@@ -18,10 +19,10 @@ export async function runPgtap(config: StackConfig, filter = ""): Promise<Result
   const total: Result = { passed: 0, failed: 0 };
   for (const file of files) {
     const { passed, failures } = await runFile(config, join(folder, file));
-    say(
+    print(
       `${failures.length === 0 ? "ok     " : "FAILED "} ${file} (${passed} passed, ${failures.length} failed)`,
     );
-    for (const failure of failures) say(failure.replaceAll(/^/gm, "        "));
+    for (const failure of failures) print(failure.replaceAll(/^/gm, "        "));
     total.passed += passed;
     total.failed += failures.length;
   }
@@ -29,7 +30,7 @@ export async function runPgtap(config: StackConfig, filter = ""): Promise<Result
 }
 
 async function runFile(config: StackConfig, path: string): Promise<{ passed: number; failures: string[] }> {
-  const sql = postgres(databaseUrl(config), { max: 1, onnotice: () => {} });
+  const sql = openDatabase(config, "postgres");
   try {
     return readTap(await tapLines(sql, readFileSync(path, "utf8")));
   } finally {
@@ -55,7 +56,7 @@ async function tapLines(sql: Sql, script: string): Promise<string[]> {
   }
 }
 
-/** What a file's lines say: how many tests passed, and each failure in words. A file without a test has failed. */
+/** Counts the passed tests in a file's output and lists its failures. A file without tests is a failure. */
 export function readTap(lines: string[]): { passed: number; failures: string[] } {
   const parser = new Parser();
   const failures: string[] = [];
@@ -76,7 +77,7 @@ export function readTap(lines: string[]): { passed: number; failures: string[] }
   parser.end(`TAP version 13\n${tap.join("\n")}\n`);
   if (failures.length === 0 && (results?.ok !== true || results.pass === 0)) {
     failures.push(
-      `the file did not run what it planned: ${results?.failures.map((f) => f.tapError ?? f.name).join("; ") || "no tests"}`,
+      `The file did not run the planned tests: ${results?.failures.map((f) => f.tapError ?? f.name).join("; ") || "no tests"}`,
     );
   }
   return { passed: results?.pass ?? 0, failures };

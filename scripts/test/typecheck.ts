@@ -3,7 +3,7 @@
 import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import type { StackConfig } from "../stack/config.ts";
+import type { StackConfig } from "../lib/config.ts";
 import { denoBinary } from "../stack/functions.ts";
 import { denoFlags } from "./functions.ts";
 import { check, type Result } from "./result.ts";

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { databaseUrl, type StackConfig } from "../stack/config.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import type { Result } from "./result.ts";
 
 const require = createRequire(import.meta.url);

@@ -7,7 +7,7 @@ describe("wording", () => {
   it.each([
     "A host publishes a place.",
     "Places in Lisbon",
-    "p_place text",
+    "p_area text",
     "property-place.test.ts",
     "const findPlaces = 1",
     "PLACE_ID",

@@ -21,7 +21,7 @@ interface Rule {
 
 const rules: Rule[] = [
   {
-    // Also inside names such as `p_place` and `findPlace`. "in place of", "takes place" and "decimal places" are fine.
+    // Also inside names such as `p_area` and `findPlace`. "in place of", "takes place" and "decimal places" are fine.
     pattern:
       /(?<!\b(?:in|one|first|[Tt]akes?|took|taken|taking|[Dd]ecimal|its|their) )(?:(?<![A-Za-z])place|(?<![A-Z])Place|PLACE)s?(?![A-Za-z])|(?<=[a-z])Places?(?=[A-Z_])/g,
     better: "property (area on the map, position in a list)",

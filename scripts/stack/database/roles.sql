@@ -1,6 +1,6 @@
--- Roles, schemas, privileges and extensions as a migration on hosted Supabase finds them. Runs once, on a new database, as
--- supabase_admin; then Auth and Storage make their tables, then services.sql runs.
--- Watch: `postgres`, who runs the migrations, is no superuser here either; a migration that needs more fails here as there.
+-- Roles, schemas, privileges and extensions, as migrations on hosted Supabase find them. Runs once on a new database as
+-- supabase_admin, before the tables of Auth and Storage are created.
+-- As on hosted Supabase, `postgres` runs the migrations and is not a superuser.
 
 create role anon nologin noinherit;
 create role authenticated nologin noinherit;
@@ -21,7 +21,7 @@ grant anon, authenticated, service_role, authenticator to postgres with admin op
 grant pg_monitor, pg_read_all_data, pg_signal_backend, pg_create_subscription to postgres with admin option;
 grant pg_read_all_data to supabase_read_only_user;
 grant all on database postgres to postgres, dashboard_user;
-alter database postgres owner to postgres; -- so schema public is theirs too, to comment on
+alter database postgres owner to postgres; -- so that it owns schema public and may comment on it
 
 alter role anon set statement_timeout = '3s';
 alter role authenticated set statement_timeout = '8s';
@@ -53,7 +53,7 @@ grant all on schema extensions to dashboard_user;
 grant usage on schema graphql_public, realtime to postgres, anon, authenticated, service_role;
 grant all on schema realtime to supabase_realtime_admin;
 
--- What hosted Supabase grants to every new object of `postgres` in public; the first migration takes it away.
+-- Hosted Supabase grants this on every new object of `postgres` in public; the first migration revokes it.
 alter default privileges for role postgres in schema public grant all on tables to anon, authenticated, service_role;
 alter default privileges for role postgres in schema public grant all on sequences to anon, authenticated, service_role;
 alter default privileges for role postgres in schema public grant all on functions to anon, authenticated, service_role;
@@ -66,7 +66,7 @@ grant execute on all functions in schema extensions to postgres, anon, authentic
 create publication supabase_realtime;
 alter publication supabase_realtime owner to postgres;
 
--- REST and GraphQL read the schema again after a change of it.
+-- Makes REST and GraphQL reload the schema after each change of it.
 create function extensions.pgrst_ddl_watch() returns event_trigger
 language plpgsql
 set search_path = ''

@@ -1,5 +1,5 @@
--- What Auth and Storage leave as they make their tables, set right: the caller's identity as hosted Supabase reads it, and
--- every table owned by its service, with the privileges that migrations and clients have there.
+-- Adapts the tables of Auth and Storage to hosted Supabase: functions that read the caller's identity, tables owned by their
+-- service, and the privileges of migrations and clients.
 
 create or replace function auth.uid() returns uuid
 language sql stable
@@ -67,7 +67,7 @@ begin
 end
 $$;
 
--- Policies on Storage's tables decide; `postgres` writes them, as on hosted Supabase.
+-- Policies on Storage's tables decide who may do what. As on hosted Supabase, `postgres` writes them.
 alter table storage.buckets enable row level security;
 alter table storage.objects enable row level security;
 grant select, insert, update, delete on storage.buckets, storage.objects to anon, authenticated, service_role;

@@ -4,8 +4,8 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
-import { databaseUrl, type StackConfig } from "../config.ts";
-import { listens } from "../ports.ts";
+import { databaseUrl, type StackConfig } from "../../lib/config.ts";
+import { listens } from "../../lib/ports.ts";
 import type { Rest } from "../rest.ts";
 
 export interface Docs {

@@ -1,5 +1,5 @@
--- The SQL face of pg_cron 1.6 (github.com/citusdata/pg_cron): tables and functions as there; scripts/stack/cron.ts runs
--- what is due. A change of cron.job is announced on the channel `staybase_cron`.
+-- The SQL interface of pg_cron 1.6 (github.com/citusdata/pg_cron). scripts/stack/pg-cron.ts runs the jobs; changes of cron.job are
+-- announced on the channel `staybase_cron`.
 
 create schema cron;
 

@@ -1,5 +1,5 @@
--- The SQL face of pg_net 0.14 (github.com/supabase/pg_net): a request is queued in the caller's transaction and sent after
--- its commit by scripts/stack/net.ts; the answer stands in net._http_response for six hours.
+-- The SQL interface of pg_net 0.14 (github.com/supabase/pg_net). A request is queued in the caller's transaction and sent after its
+-- commit by scripts/stack/pg-net.ts; net._http_response keeps the answer for six hours.
 
 create schema net;
 

@@ -1,5 +1,5 @@
 
--- Appended by the stack: as on hosted Supabase, everything in schema pgmq belongs to the one who created the extension.
+-- Appended by the stack: as on hosted Supabase, the role that creates the extension owns everything in schema pgmq.
 do $$
 declare
     v_object record;

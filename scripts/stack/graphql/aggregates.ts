@@ -1,13 +1,13 @@
-// Aggregates over a collection, for tables whose comment enables them: their types and their SQL.
+// Aggregates over a collection: types and SQL, for tables whose comment enables them.
 
 import { named, stringType } from "./builtin.ts";
 import type { Column, Table } from "./catalogue.ts";
+import { columnSql } from "./columns.ts";
 import type { Selected } from "./document.ts";
 import { GraphqlError } from "./errors.ts";
 import { columnName, tableName } from "./naming.ts";
 import type { Plan } from "./plan.ts";
 import type { Schema } from "./schema.ts";
-import { columnSql } from "./selection.ts";
 import { jsonObject, literal } from "./sql.ts";
 import { field, innermost, NamedType, nonNull } from "./types.ts";
 
@@ -15,7 +15,7 @@ const INTEGERS = ["int2", "int4", "int8"];
 const NUMBERS = [...INTEGERS, "float4", "float8", "numeric", "money"];
 const TEXTS = ["text", "varchar", "char", "bpchar", "name", "citext"];
 
-/** Result types of `min` and `max`; sums and averages have their own. */
+/** Result types of `min` and `max`. */
 const COMPARABLE = new Map([
   ["int2", "Int"],
   ["int4", "Int"],
@@ -46,7 +46,7 @@ const OPERATIONS: Operation[] = [
   { name: "max", type: "Max", term: "maximum", titles: ["Maximum", "Maximum"], over: "comparable" },
 ];
 
-/** The types of a table's aggregates, that of the field `aggregate` first. */
+/** The types of a table's aggregates; the first is that of the field `aggregate`. */
 export function aggregateTypes(table: Table, schema: Schema): NamedType[] {
   const common = { kind: "OBJECT", schema: table.schema.oid, table } as const;
   const name = tableName(table);
@@ -98,7 +98,7 @@ function resultType(operation: Operation, column: Column, schema: Schema): Named
   return scalar ? named(scalar) : null;
 }
 
-/** SQL of the object `aggregate`, from rows that the caller names `block`. */
+/** SQL of the object `aggregate` over rows with the alias `block`. */
 export function aggregateSql(plan: Plan, type: NamedType, selected: Selected, block: string): string {
   const pairs = plan.document.select(selected, type.name).map((selection): [string, string] => {
     if (selection.name === "__typename") return [selection.key, literal(type.name)];
@@ -117,7 +117,7 @@ function columnsSql(plan: Plan, type: NamedType, selected: Selected, block: stri
       throw new GraphqlError(`Unknown or invalid field "${name}" selected on type "${type.name}"`);
     }
     const value = columnSql(plan, source.column, block);
-    // Averages of floats are taken exactly, as numeric.
+    // Averages of floats are computed as numeric, without rounding errors.
     return [key, `${selected.name}(${value}${selected.name === "avg" ? "::numeric" : ""})`];
   });
   return jsonObject(pairs);

@@ -1,8 +1,8 @@
-// The body of a request, read as PostgREST reads it for the function `graphql_public.graphql`.
+// Reads the body of a request as PostgREST does for the function `graphql_public.graphql`.
 
 import { parseJson } from "./values.ts";
 
-/** The arguments of `graphql_public.graphql`; `query` is null where the body has none. */
+/** The arguments of `graphql_public.graphql`. */
 export interface Body {
   operationName: string | null;
   query: string | null;
@@ -10,7 +10,7 @@ export interface Body {
   extensions: unknown;
 }
 
-/** An error in PostgREST's shape, for what never reaches GraphQL. */
+/** An error in PostgREST's format, for requests that do not reach GraphQL. */
 export class RestError extends Error {
   override name = "RestError";
   readonly status: number;
@@ -33,8 +33,8 @@ export class RestError extends Error {
 const PARAMETERS = ["operationName", "query", "variables", "extensions"];
 
 /**
- * Reads a body, as parsed JSON or as its text. From text, whole numbers beyond 2^53 arrive unrounded.
- * @throws RestError `PGRST102` for what is not JSON, `PGRST202` for keys that are no parameters
+ * Reads a body given as parsed JSON or as text. Whole numbers beyond 2^53 are exact only in text.
+ * @throws RestError `PGRST102` when it is not JSON, `PGRST202` for unknown parameters
  */
 export function readBody(body: unknown): Body {
   const json = typeof body === "string" ? parseBody(body) : body;
@@ -66,7 +66,7 @@ function parseBody(text: string): unknown {
   }
 }
 
-/** Postgres turns any JSON into the text that a parameter wants. */
+/** As in Postgres, any JSON value can be passed for a parameter of type text. */
 const asText = (value: unknown): string | null => {
   if (value === undefined || value === null) return null;
   return typeof value === "string" ? value : JSON.stringify(value);

@@ -1,4 +1,4 @@
-// The types that every schema has: scalars, their filters, paging, and introspection's own. Texts are those of pg_graphql.
+// The types that every schema has: scalars, their filters, paging and introspection. The descriptions are those of pg_graphql.
 
 import {
   type FieldDefinitionNode,
@@ -127,13 +127,13 @@ enum __DirectiveLocation {
 }
 `;
 
-/** The fixed types by name. */
+/** The built-in types by name. */
 export const builtin: ReadonlyMap<string, NamedType> = readDefinitions();
 
-/** A fixed type. */
+/** The built-in type of a name. */
 export const named = (name: string): NamedType => builtin.get(name) as NamedType;
 
-/** A string, in columns of `char(n)` and `varchar(n)` with the longest length allowed. */
+/** The type of strings; `maxLength` is that of `char(n)` and `varchar(n)` columns. */
 export const stringType = (maxLength: number | null): NamedType =>
   maxLength === null ? named("String") : new NamedType({ kind: "SCALAR", name: "String", maxLength });
 
@@ -170,14 +170,14 @@ const ENUM_OPERATORS = ["eq", "in", "is", "neq"];
 const LIST_OPERATORS = ["containedBy", "contains", "eq", "is", "overlaps"];
 const NOT_IN_LISTS = ["ID", "Opaque"];
 
-/** The filter on values of a scalar or enum, such as `IntFilter`; null where there is none. */
+/** The filter on values of a scalar or enum, such as `IntFilter`; null when there is none. */
 export function valueFilter(type: NamedType): NamedType | null {
   const operators = type.kind === "ENUM" ? ENUM_OPERATORS : OPERATORS[type.name];
   if (!operators) return null;
   return filterType(type.name, operators, (operator) => (operator === "in" ? listOf(nonNull(type)) : type));
 }
 
-/** The filter on lists of a scalar, such as `StringListFilter`; null where there is none. */
+/** The filter on lists of a scalar, such as `StringListFilter`; null when there is none. */
 export function listFilter(type: NamedType): NamedType | null {
   if (!OPERATORS[type.name] || NOT_IN_LISTS.includes(type.name)) return null;
   return filterType(`${type.name}List`, LIST_OPERATORS, () => listOf(nonNull(type)));

@@ -1,4 +1,4 @@
-// What stays true until the database's schema changes: the schemas that roles see, their settings, and whether the extension is there.
+// Caches what depends on the database's schema: the GraphQL schema and settings of each role, and whether pg_graphql is installed.
 
 import type postgres from "postgres";
 import { loadCatalogue } from "./catalogue.ts";
@@ -13,10 +13,10 @@ select exists (
     where n.nspname = 'graphql' and p.proname = 'resolve'
 ) as installed`;
 
-/** All that is known of one version of the database's schema. */
+/** The cache of one version of the database's schema. */
 export class Version {
   readonly roleSettings: RoleSettings;
-  /** Whether pg_graphql itself is installed. */
+  /** Whether pg_graphql is installed. */
   readonly hasExtension: boolean;
   readonly #schemas = new Map<string, Schema>();
 
@@ -25,12 +25,12 @@ export class Version {
     this.hasExtension = hasExtension;
   }
 
-  /** The schema of a role, if it has been asked for before. */
+  /** The cached schema of a role, if any. */
   known(role: string): Schema | undefined {
     return this.#schemas.get(role);
   }
 
-  /** Reads the schema that a role sees, on a connection that has taken it on. */
+  /** Reads and caches the schema of a role. @param run runs statements as that role */
   async load(role: string, run: Run): Promise<Schema> {
     const schema = new Schema(await loadCatalogue(run));
     this.#schemas.set(role, schema);
@@ -39,8 +39,8 @@ export class Version {
 }
 
 /**
- * Keeps the current version. PostgREST's channel `pgrst` tells when it is over: the event trigger of the stack notifies after
- * each change of the schema, and so does whoever reloads PostgREST by hand.
+ * Holds the current version until a notification on PostgREST's channel `pgrst`, which the stack's event trigger sends after each
+ * change of the schema.
  */
 export class Versions {
   readonly #sql: postgres.Sql;
@@ -53,10 +53,10 @@ export class Versions {
     this.#run = run;
   }
 
-  /** The version that holds now. */
+  /** The current version. */
   async current(): Promise<Version> {
     try {
-      // Also after the listener has lost its connection: notifications may have been missed.
+      // The second callback runs after a reconnection, when notifications may have been lost.
       this.#listening ??= this.#sql.listen("pgrst", this.forget, this.forget);
       await this.#listening;
       this.#current ??= this.#read();
@@ -68,7 +68,7 @@ export class Versions {
     }
   }
 
-  /** Ends the current version: the next request reads anew. */
+  /** Drops the current version, so that the next request reads the schema again. */
   readonly forget = (): void => {
     this.#current = undefined;
   };

@@ -1,6 +1,5 @@
--- What the current role may reach through GraphQL, in one row: the schemas of the search path with usage, their relations,
--- foreign keys and functions, and the types that columns and arguments are made of. Comments carry directives, `@graphql({…})`.
--- The catalogue's own privilege functions decide, so two roles get two schemas.
+-- Everything that the current role can reach through GraphQL, in one row: the schemas of the search path that it may use, their
+-- relations, foreign keys, functions and types, and the directives `@graphql({…})` in their comments.
 with usable as (
     select n.oid, n.nspname
     from pg_catalog.pg_namespace as n
@@ -182,7 +181,7 @@ select
                 'schema', s.nspname,
                 'schemaOid', s.oid::bigint,
                 'returns', p.prorettype::bigint,
-                -- `returns setof t rows 1` is how an inlined function says that it returns one row
+                -- a function that can be inlined declares with `returns setof t rows 1` that it returns one row
                 'set', p.proretset and p.prorows <> 1,
                 'volatile', p.provolatile = 'v',
                 'variadic', p.provariadic <> 0,

@@ -1,4 +1,4 @@
-// What the database offers to the current role: one query, read into linked objects with their comment directives.
+// The database objects that the current role can use, read with one query and linked to each other.
 
 import { readFileSync } from "node:fs";
 import {
@@ -29,7 +29,7 @@ export interface Column {
   name: string;
   /** Oid of the type. */
   type: number;
-  /** Type as SQL writes it, with its modifier: `character varying(255)`. */
+  /** SQL name of the type with its modifier, such as `character varying(255)`. */
   typeName: string;
   maxLength: number | null;
   notNull: boolean;
@@ -49,7 +49,7 @@ export interface Table {
   rls: boolean;
   columns: Column[];
   uniqueKeys: string[][];
-  /** Columns of the primary key, real or named in a directive; empty when the table has none. */
+  /** Columns of the primary key, or of the key in a directive; empty when there is none. */
   key: Column[];
   selectable: boolean;
   deletable: boolean;
@@ -64,7 +64,7 @@ export interface ForeignKey {
   foreignColumns: string[];
   localName: string | null;
   foreignName: string | null;
-  /** Whether the referenced rows may be hidden from the caller. */
+  /** Whether RLS may hide the referenced rows from the caller. */
   mayBeHidden: boolean;
 }
 
@@ -104,7 +104,7 @@ export interface Catalogue {
   functions: DbFunction[];
 }
 
-/** As the query gives them: references are oids, directives are unchecked JSON. */
+/** A row of the query: references are oids, directives are unchecked JSON. */
 type Raw<T, Linked extends keyof T> = Omit<T, Linked | "directives"> & { directives: Directives };
 interface CatalogueRow {
   schemas: { oid: number; name: string; directives: Directives; maxRows: number | null }[];
@@ -124,12 +124,12 @@ interface CatalogueRow {
   functions: (Raw<DbFunction, "schema"> & { schemaOid: number })[];
 }
 
-/** Page size, and the largest one, where no directive sets `max_rows`. */
+/** Default and maximum page size without a directive `max_rows`. */
 const DEFAULT_MAX_ROWS = 30;
 
 /**
- * Reads the catalogue with the privileges of the current role, along the current search path.
- * A directive of the wrong type fails with `Error while loading schema, check comment directives. …`.
+ * Reads the catalogue with the privileges of the current role, in the schemas of the search path.
+ * @throws DocumentError for a directive of the wrong type
  */
 export async function loadCatalogue(run: Run): Promise<Catalogue> {
   const [row] = (await run(CATALOGUE, [])) as unknown as [CatalogueRow];
@@ -206,7 +206,7 @@ export async function loadCatalogue(run: Run): Promise<Catalogue> {
   return { schemas, types, tables, foreignKeys: foreignKeys.filter(isSelectable), functions };
 }
 
-/** A foreign key that a table's comment declares, for views and other relations that cannot have one. */
+/** A foreign key declared in a table's comment, for views and other relations without real ones. */
 function declaredKey(tables: Map<number, Table>, local: Table, key: Directives): ForeignKey[] {
   const schema = string(key.foreign_schema, "foreign_schema");
   const name = string(key.foreign_table, "foreign_table");
@@ -227,7 +227,7 @@ function declaredKey(tables: Map<number, Table>, local: Table, key: Directives):
   ];
 }
 
-/** Both sides must be readable, or the relation would tell of rows that the role may not see. */
+/** Whether the role may read both sides; otherwise the relation would reveal hidden rows. */
 function isSelectable(key: ForeignKey): boolean {
   const readable = (table: Table, names: string[]) =>
     names.every((name) => table.columns.some((column) => column.name === name && column.selectable));

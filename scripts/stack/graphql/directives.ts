@@ -1,8 +1,8 @@
-// Comment directives, `@graphql({…})`: their values, checked. `name` takes any JSON as text, the others insist on their type.
+// Validates comment directives, `@graphql({…})`. `name` accepts any JSON value as text; the others require their type.
 
 import { DocumentError } from "./errors.ts";
 
-/** The JSON of a comment; `{}` when it has none. */
+/** The JSON of a comment's directive; `{}` when there is none. */
 export type Directives = Record<string, unknown>;
 
 export const text = (value: unknown): string | null => {
@@ -10,16 +10,16 @@ export const text = (value: unknown): string | null => {
   return typeof value === "string" ? value : JSON.stringify(value);
 };
 
-/** The value of a directive that may be left out. */
+/** The value of an optional directive. */
 export function optional<T>(value: unknown, read: (value: unknown) => T): T | null {
   return value === undefined || value === null ? null : read(value);
 }
 
-/** `{"enabled": true}` */
+/** Whether a directive is `{"enabled": true}`. */
 export const isEnabled = (value: unknown): boolean =>
   text((value as Directives | undefined)?.enabled) === "true";
 
-/** Name and description, which most things may have. */
+/** The directives `name` and `description`. */
 export const described = ({ name, description }: { name?: unknown; description?: unknown }) => ({
   name: text(name),
   description: optional(description, string),
@@ -36,7 +36,7 @@ export function list<T>(value: unknown, field?: string): T[] {
 export const texts = (value: unknown, field?: string): string[] =>
   list(value, field).map((item) => string(item));
 
-/** Names of an enum's labels, by label. */
+/** GraphQL names of an enum's values, by SQL label. */
 export function mappings(value: unknown): Map<string, string> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse(value, "a map");
   return new Map(Object.entries(value).map(([label, name]) => [label, string(name)]));
@@ -59,7 +59,7 @@ function kindOf(value: unknown): string {
   return typeof value === "boolean" ? `boolean \`${value}\`` : "map";
 }
 
-/** A wrong directive anywhere makes the whole schema unusable, as in pg_graphql. */
+/** As in pg_graphql, an invalid directive makes the whole schema unusable. */
 function fail(reason: string): never {
   throw new DocumentError(`Error while loading schema, check comment directives. ${reason}`);
 }

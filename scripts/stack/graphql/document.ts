@@ -1,4 +1,4 @@
-// The request's document: which operation runs, and what it selects once fragments, directives and merging are done.
+// The document of a request: its operation, and the fields that it selects after fragments, directives and merging.
 
 import {
   type ArgumentNode,
@@ -16,16 +16,16 @@ import { DocumentError, GraphqlError } from "./errors.ts";
 import { checkDocument, limits } from "./limits.ts";
 import type { Variables } from "./values.ts";
 
-/** A field to answer: duplicates are merged into one, with the selections of all. */
+/** A selected field. Duplicates are merged, with the selections of all. */
 export interface Selected {
-  /** Its key in the answer: the alias, or the name. */
+  /** The key in the answer: the alias or the name. */
   key: string;
   name: string;
   args: readonly ArgumentNode[];
   selections: readonly SelectionNode[];
 }
 
-/** One operation of a document, ready to be answered. */
+/** One operation of a document. */
 export class Document {
   readonly operation: OperationDefinitionNode;
   readonly variables: Variables;
@@ -34,8 +34,8 @@ export class Document {
   #selections = 0;
 
   /**
-   * Parses a document and chooses the operation to run.
-   * @throws DocumentError where it cannot be parsed, has no such operation, or its fragments go in circles
+   * Parses a document and chooses the operation.
+   * @throws DocumentError when it is invalid, has no such operation, or its fragments form a cycle
    */
   constructor(text: string, operationName: string | null, variables: Record<string, unknown>) {
     const definitions = parsed(text);
@@ -50,14 +50,14 @@ export class Document {
   }
 
   /**
-   * What is selected on a type of the given name. Fragments count only if they are on exactly that type.
-   * @throws GraphqlError among others where the whole request selects more than {@link limits} allow
+   * The fields selected on the type of the given name. Fragments apply only if they are on exactly that type.
+   * @throws GraphqlError for invalid selections, and when the request selects more than {@link limits} allow
    */
   select({ selections }: Pick<Selected, "selections">, typeName: string): readonly Selected[] {
     const known = this.#selected.get(selections) ?? new Map<string, Selected[]>();
     const fields = known.get(typeName) ?? merge(this.#fieldsOf(selections, typeName));
     this.#selected.set(selections, known.set(typeName, fields));
-    // Introspection selects the same for every type that it shows, and counts what it shows.
+    // Introspection repeats its selections for every type, and has its own limit.
     if (!typeName.startsWith("__")) this.#count(fields.length);
     return fields;
   }
@@ -96,7 +96,7 @@ export class Document {
     });
   }
 
-  /** The condition of `@skip` or `@include`; null where it is neither a boolean nor a variable, which then has no effect. */
+  /** The condition of `@skip` or `@include`; null, which has no effect, when it is neither a boolean nor a variable. */
   #condition(node: ValueNode, directive: string): boolean | null {
     if (node.kind === Kind.BOOLEAN) return node.value;
     if (node.kind !== Kind.VARIABLE) return null;
@@ -120,7 +120,7 @@ function chooseOperation(
   operations: readonly OperationDefinitionNode[],
   wanted: string | null,
 ): OperationDefinitionNode | undefined {
-  // Subscriptions have no name as far as this choice goes.
+  // As in pg_graphql, the names of subscriptions are ignored.
   const nameOf = ({ operation, name }: OperationDefinitionNode) =>
     operation === "subscription" ? null : (name?.value ?? null);
   const names = operations.map(nameOf);
@@ -133,7 +133,7 @@ function chooseOperation(
   );
 }
 
-/** Refuses fragments that contain themselves, or that are nested too deeply once put in place. */
+/** Refuses fragments that contain themselves or are nested too deeply. */
 function checkFragments(fragments: readonly FragmentDefinitionNode[]): void {
   const heights = new Map<FragmentDefinitionNode, number>();
   const open = new Set<FragmentDefinitionNode>();
@@ -185,7 +185,7 @@ function merge(nodes: readonly FieldNode[]): Selected[] {
   return [...fields.values()];
 }
 
-/** Arguments in a form that is equal for equal ones, in whatever order they and their fields are written. */
+/** A text that is equal for equal arguments, regardless of the order of arguments and fields. */
 const argumentText = (args: readonly ArgumentNode[]): string =>
   args
     .map(({ name, value }) => `${name.value}:${valueText(value)}`)

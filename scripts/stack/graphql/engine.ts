@@ -1,4 +1,4 @@
-// Answers one GraphQL request on a given connection, inside a given transaction.
+// Answers a GraphQL request inside a given transaction.
 
 import { Document, type Selected } from "./document.ts";
 import { DocumentError, GraphqlError } from "./errors.ts";
@@ -8,7 +8,7 @@ import { type Planned, planRootField } from "./roots.ts";
 import type { Schema } from "./schema.ts";
 import type { Run } from "./sql.ts";
 
-/** A GraphQL request as it reaches the database: names and types are those of `graphql.resolve`. */
+/** A GraphQL request, with the names and types of `graphql.resolve`. */
 export interface Request {
   query: string;
   operationName: string | null;
@@ -16,10 +16,8 @@ export interface Request {
 }
 
 /**
- * Answers a request and gives the JSON text of the answer. Statements run through `run`, under whatever role and settings its
- * transaction has.
- * @throws whatever makes the answer void as a whole: any SQL error, and any error in a mutation. The caller must then roll
- *   back and answer {@link failed}.
+ * Answers a request with JSON text. Statements run through `run`, with the role and settings of its transaction.
+ * @throws every SQL error, and every error in a mutation; the caller must then roll back and answer {@link failed}
  */
 export async function resolve(request: Request, schema: Schema, run: Run): Promise<string> {
   let document: Document;
@@ -40,7 +38,7 @@ export async function resolve(request: Request, schema: Schema, run: Run): Promi
     : await query(document, selections, schema, run);
 }
 
-/** The answer to a request that came to nothing. */
+/** The answer to a request that failed as a whole. */
 export const failed = (message: string): string => jsonText({ data: null, errors: [{ message }] });
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -60,7 +58,7 @@ function rootSelections(document: Document): readonly Selected[] {
   return selections;
 }
 
-/** Fields that cannot be planned become errors; the others answer, all at once. */
+/** Fields that cannot be planned become errors; the others run concurrently. */
 async function query(
   document: Document,
   selections: readonly Selected[],
@@ -85,7 +83,7 @@ async function query(
   return objectText(answer);
 }
 
-/** Fields run one after the other, and one that fails undoes them all. */
+/** Fields run one after another; the failure of one undoes all. */
 async function mutate(
   document: Document,
   selections: readonly Selected[],

@@ -27,7 +27,7 @@ const OPERATORS: Record<string, string> = {
 };
 const TAKES_LIST = ["in", "contains", "containedBy", "overlaps"];
 
-/** The conditions of a checked filter on rows named `block`; all of them must hold. */
+/** The conditions of a validated filter on rows with the alias `block`, to be combined with `and`. */
 export function filterSql(plan: Plan, table: Table, filter: Value, block: string): string[] {
   if (!(filter instanceof Map)) return [];
   const inputs = plan.schema.of(table).filter.inputs;
@@ -76,18 +76,18 @@ function columnCondition(
     return `${left} is ${operand === "NULL" ? "null" : "not null"}`;
   }
   const type = TAKES_LIST.includes(operator) ? `${column.typeName}[]` : column.typeName;
-  // A null operand is compared as any other value, so no row fits.
+  // A null operand is compared like any other value, so no row matches.
   return `${left} ${OPERATORS[operator]} ${plan.statement.value(operand, type)}`;
 }
 
-/** A node id taken apart: the table it belongs to and the values of its key. */
+/** A parsed node id: its table and the values of the key. */
 export interface NodeId {
   schema: string;
   table: string;
   key: Value[];
 }
 
-/** Reads a node id: base64 of `["schema", "table", key…]`. The texts of its errors are those of pg_graphql. */
+/** Parses a node id, the base64 of `["schema", "table", key…]`. @throws GraphqlError with pg_graphql's message */
 export function parseNodeId(encoded: Value): NodeId {
   if (typeof encoded !== "string") throw new GraphqlError("Invalid value passed to nodeId argument, Error 1");
   const [schema, table, ...key] = decodeToken(encoded, (error) => {
@@ -103,7 +103,7 @@ export function parseNodeId(encoded: Value): NodeId {
   return { schema, table, key };
 }
 
-/** The condition that a row named `block` has the key of a node id. The values are parameters, and row security applies as ever. */
+/** The condition that a row with the alias `block` has the key of a node id. */
 export function nodeIdCondition(plan: Plan, table: Table, id: NodeId, block: string): string {
   if (id.schema !== table.schema.name || id.table !== table.name) {
     throw new GraphqlError("nodeId belongs to a different collection");
@@ -115,14 +115,14 @@ export function nodeIdCondition(plan: Plan, table: Table, id: NodeId, block: str
   return keyCondition(plan, table, id.key, block);
 }
 
-/** The condition that a row named `block` has the given key. */
+/** The condition that a row with the alias `block` has the given key. */
 export function keyCondition(plan: Plan, table: Table, key: readonly Value[], block: string): string {
   return table.key
     .map((column, i) => `${block}.${ident(column.name)} = ${plan.statement.value(key[i], column.typeName)}`)
     .join(" and ");
 }
 
-/** Reads an opaque token: the base64 of a JSON array. `message` words what is wrong with it. */
+/** Parses an opaque token, the base64 of a JSON array. @param message returns the error message for an invalid one */
 export function decodeToken(
   encoded: string,
   message: (error: "base64" | "utf8" | "json" | "array") => string,

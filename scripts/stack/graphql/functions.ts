@@ -1,16 +1,16 @@
-// Functions as fields: of rows, where they take a row, and of `Query` or `Mutation`.
+// Functions as fields: computed fields of rows, and root fields of `Query` and `Mutation`.
 
 import type { DbFunction, DbType, Table } from "./catalogue.ts";
+import { collectionArgs } from "./collection-args.ts";
 import { argumentName, functionName } from "./naming.ts";
 import type { Schema } from "./schema.ts";
-import { connectionArgs } from "./tables.ts";
 import { type Field, field, type InputValue, input, isName, nonNull, type Returns } from "./types.ts";
 
-/** Schemas of Supabase whose functions are not an API. */
+/** Supabase's schemas whose functions are not exposed. */
 const SYSTEM_SCHEMAS = ["graphql", "graphql_public", "auth", "extensions"];
 const UNSUPPORTED_RETURNS = ["void", "record", "trigger", "event_trigger"];
 
-/** Computed fields: functions of one argument, which is the table's row. They read whole rows, so the whole table must be readable. */
+/** Computed fields: functions whose only argument is the table's row. The whole table must be readable. */
 export function computedFields(table: Table, schema: Schema): Field[] {
   if (!table.selectable) return [];
   return schema.catalogue.functions
@@ -19,7 +19,7 @@ export function computedFields(table: Table, schema: Schema): Field[] {
     .filter(({ name }) => isName(name));
 }
 
-/** Root fields: volatile functions change data and belong to `Mutation`, the others to `Query`. */
+/** Root fields: volatile functions belong to `Mutation`, the others to `Query`. */
 export function functionFields(schema: Schema, volatile: boolean): Field[] {
   const { functions } = schema.catalogue;
   const uses = Map.groupBy(functions, (fn) => fn.name);
@@ -34,7 +34,7 @@ function functionField(fn: DbFunction, args: InputValue[], schema: Schema): Fiel
   if (!result) return [];
   const { type, table } = result;
   const returns: Returns = table ? { kind: fn.set ? "rows" : "row", table } : { kind: "value" };
-  const paging = table && fn.set ? connectionArgs(schema.of(table)) : [];
+  const paging = table && fn.set ? collectionArgs(schema.of(table)) : [];
   if (args.some((arg) => paging.some((other) => other.name === arg.name))) return [];
   const { description } = fn.directives;
   const source = { kind: "function", fn, returns } as const;
@@ -71,15 +71,15 @@ function functionArgs(fn: DbFunction, schema: Schema): InputValue[] {
     const typeName = fn.argTypeNames[position] as string;
     return input(argumentName(name, fn), isOptional ? type : nonNull(type), {
       defaultValue: defaults.get(position) ?? null,
-      // `character` would cut its value to one letter.
+      // a cast to `character` would cut the value to one letter
       argument: { name, type: typeName === "character" ? "text" : typeName },
     });
   });
 }
 
 /**
- * The defaults of a function's last arguments, by position; null where a default cannot be written in GraphQL.
- * Postgres gives them as one list. A default with a comma in it makes the list unreadable: then all arguments are required.
+ * The defaults of a function's last arguments by position; null for one that GraphQL cannot express. Postgres returns them as one
+ * comma-separated text: if a default contains a comma, all arguments are required.
  */
 function argumentDefaults(fn: DbFunction): Map<number, string | null> {
   const texts = fn.defaults?.split(",") ?? [];

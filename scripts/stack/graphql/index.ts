@@ -1,8 +1,8 @@
-// GraphQL for the embedded stack: answers as Supabase's `POST /graphql/v1` does, where pg_graphql answers through PostgREST.
+// A GraphQL endpoint on Postgres that answers as Supabase's `POST /graphql/v1` does, where pg_graphql runs behind PostgREST.
 //
-// Around a request, as PostgREST: body, session, cache, statements. From the database to a schema: catalogue (with directives),
-// schema, tables, relations, functions, aggregates, builtin, naming, types. From a document to SQL: limits, document, values,
-// plan, roots, connection, paging, filters, selection, mutations, sql. From the schema to itself: introspection.
+// The files, by task. Request: body, session, cache, statements. Schema: catalogue, directives, schema, tables, collection-args,
+// relations, functions, aggregates, builtin, naming, types. SQL: limits, document, values, plan, roots, selection, columns,
+// page-info, paging, filters, mutations, sql. Introspection: introspection.
 
 import postgres from "postgres";
 import { type Body, RestError, readBody } from "./body.ts";
@@ -16,7 +16,7 @@ import { PreparedStatements } from "./statements.ts";
 
 export type { Caller } from "./session.ts";
 
-/** An answer to send: JSON text, since parsing it again would round large numbers. */
+/** An answer. Its body is text, because parsing the JSON would round large numbers. */
 export interface Answer {
   status: number;
   body: string;
@@ -24,28 +24,28 @@ export interface Answer {
 
 export interface Graphql {
   /**
-   * Answers the body of a request, as parsed JSON or as its text. Never rejects: GraphQL's own errors are in the answer with
-   * status 200, the others have PostgREST's shape and status.
+   * Answers a body given as parsed JSON or as text. Never rejects: GraphQL errors have status 200, others PostgREST's status and
+   * format.
    */
   answer(caller: Caller, body: unknown): Promise<Answer>;
-  /** Makes the next request read the database's schema anew, without waiting for a notification. */
+  /** Makes the next request read the database's schema again, without a notification. */
   reload(): void;
   /** Stops listening for changes of the schema. The pool stays open. */
   close(): Promise<void>;
 }
 
 export interface Options {
-  /** Schemas to expose, the first ones first. */
+  /** Schemas to expose, in this order. */
   searchPath?: string[];
-  /** Takes errors that nobody foresaw; their callers learn no more than that there was one. */
+  /** Receives unexpected errors, whose details are not sent to the client; console.error by default. */
   report?: (error: unknown) => void;
 }
 
 const SEARCH_PATH = ["graphql_public", "public", "extensions"];
 
 /**
- * Makes the GraphQL endpoint of a database.
- * @param sql pool that is connected as `authenticator`, which may take on the callers' roles and nothing else
+ * Creates the GraphQL endpoint of a database.
+ * @param sql a pool connected as `authenticator`, a role that may only switch to the callers' roles
  */
 export function createGraphql(sql: postgres.Sql, options: Options = {}): Graphql {
   const { searchPath = SEARCH_PATH, report = console.error } = options;
@@ -62,7 +62,7 @@ export function createGraphql(sql: postgres.Sql, options: Options = {}): Graphql
     return sql.begin(async (transaction) => {
       const run = runOn(transaction);
       const entered = enter(run, caller, path, version);
-      // The statements follow the settings on their way: nothing waits for a round trip that it does not need.
+      // The statements are sent without waiting for the settings, which saves a round trip.
       const answered = version.hasExtension ? askExtension(run, body) : ask(run, caller, body, version);
       const [, answer] = await Promise.all([entered, answered]);
       return answer;
@@ -82,12 +82,12 @@ export function createGraphql(sql: postgres.Sql, options: Options = {}): Graphql
   };
 }
 
-/** Takes on the caller's role. A role that the pool may not take on is the gateway's error, not GraphQL's. */
+/** Switches to the caller's role. @throws RestError when the pool may not switch to it */
 async function enter(run: Run, caller: Caller, path: string, version: Version): Promise<void> {
   try {
     await run(...enterSession(caller, path, version.roleSettings));
   } catch (error) {
-    if (!(error instanceof postgres.PostgresError) || isLost(error)) throw error;
+    if (!(error instanceof postgres.PostgresError) || isConnectionError(error)) throw error;
     throw new RestError(error.code === "42501" ? 403 : 400, error.code, error.message);
   }
 }
@@ -116,14 +116,14 @@ async function askExtension(
   return (row?.answer as string | null | undefined) ?? "null";
 }
 
-/** The transaction has been rolled back; what is left is to say why. */
+/** The answer after an error, when the transaction has been rolled back. */
 function answerError(error: unknown, report: (error: unknown) => void): Answer {
   if (error instanceof DocumentError) {
     return { status: 200, body: jsonText({ errors: [{ message: error.message }] }) };
   }
   if (error instanceof GraphqlError) return { status: 200, body: failed(error.message) };
   if (error instanceof RestError) return { status: error.status, body: jsonText(error.toJSON()) };
-  if (isLost(error)) {
+  if (isConnectionError(error)) {
     const lost = new RestError(503, "PGRST000", "Database connection error. Retrying the connection.");
     return { status: 503, body: jsonText(lost.toJSON()) };
   }
@@ -132,8 +132,8 @@ function answerError(error: unknown, report: (error: unknown) => void): Answer {
   return { status: 500, body: jsonText(new RestError(500, "XX000", "GraphQL could not answer").toJSON()) };
 }
 
-/** Whether an error tells of a connection that was lost or never made, by its SQLSTATE or by the code of the driver or of Node. */
-const isLost = (error: unknown): boolean =>
+/** Whether the connection failed, by the SQLSTATE or the code of the driver or of Node. */
+const isConnectionError = (error: unknown): boolean =>
   error instanceof Error &&
   "code" in error &&
   /^(08|57P|CONN|CONNECT_|ECONN|ENOTFOUND|EPIPE)/.test(String(error.code));

@@ -1,4 +1,4 @@
-// `__schema` and `__type`: the schema about itself, as far as the SQL schemas it comes from have opted in.
+// `__schema` and `__type`: introspection of types from SQL schemas that allow it.
 
 import { named } from "./builtin.ts";
 import type { Document, Selected } from "./document.ts";
@@ -42,7 +42,7 @@ export function introspectSchema({ schema, document }: Plan, selected: Selected)
   return new Introspection(schema, document).schema(selected);
 }
 
-/** Answers `__type(name:)`: null for a type that does not exist or may not be seen. */
+/** Answers `__type(name:)`; null for a type that does not exist or is hidden. */
 export function introspectType(plan: Plan, field: Field, selected: Selected): Json {
   const { schema, document } = plan;
   let name: unknown;
@@ -58,7 +58,7 @@ export function introspectType(plan: Plan, field: Field, selected: Selected): Js
     : null;
 }
 
-/** One answer in the making. What `__typename` gives inside it is pg_graphql's own: the name of the thing described. */
+/** Builds one answer. As in pg_graphql, `__typename` is the name of the described object. */
 class Introspection {
   readonly #schema: Schema;
   readonly #document: Document;
@@ -111,7 +111,7 @@ class Introspection {
     });
   }
 
-  /** A field is hidden where its type is, or the function that it stands for. */
+  /** A field is hidden when its type or its function is. */
   #isShown({ name, type, source }: Field): boolean {
     const fromShown = source?.kind !== "function" || this.#schema.isShown(source.fn.schema.oid);
     return fromShown && !META_FIELDS.includes(name) && this.#schema.isShown(innermost(type).schema);

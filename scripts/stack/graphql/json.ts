@@ -1,17 +1,17 @@
-// JSON as Postgres writes it in `jsonb`: keys ordered by length, then by bytes.
+// JSON text in the format of Postgres's `jsonb`: keys are ordered by length, then by bytes.
 
-/** Orders keys as `jsonb` does; those of GraphQL are ASCII. */
+/** Compares keys as `jsonb` does. GraphQL's keys are ASCII. */
 export const byJsonbOrder = (a: string, b: string): number =>
   a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
 
-/** Text of a JSON object whose values are JSON texts already. */
+/** Text of a JSON object whose values are JSON texts. */
 export const objectText = (entries: Iterable<readonly [key: string, json: string]>): string =>
   `{${[...entries]
     .sort(([a], [b]) => byJsonbOrder(a, b))
     .map(([key, json]) => `${JSON.stringify(key)}: ${json}`)
     .join(", ")}}`;
 
-/** Text of a JSON value, with the keys of its objects in order. */
+/** Text of a JSON value with ordered keys. */
 export function jsonText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(jsonText).join(", ")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);

@@ -1,4 +1,4 @@
-// How much one request may ask for. The grammar's depth is pg_graphql's own; the rest keeps one caller from starving the others.
+// Limits of a request, so that one caller cannot exhaust the server. The depth of a document is that of pg_graphql.
 
 import { Lexer, Source, TokenKind } from "graphql";
 import { DocumentError } from "./errors.ts";
@@ -6,25 +6,25 @@ import { DocumentError } from "./errors.ts";
 export const limits = {
   /** Characters of a document. */
   documentLength: 500_000,
-  /** Words and signs of a document. */
+  /** Tokens of a document. */
   tokens: 20_000,
-  /** Brackets within brackets, of any kind; pg_graphql's parser stops there too. */
+  /** Nested brackets of any kind; as in pg_graphql. */
   depth: 50,
-  /** Fields at the root, aliases included. */
+  /** Root fields, including aliases. */
   rootFields: 50,
-  /** Selections of a request, read and answered, counted wherever fragments put them. */
+  /** Selections of a request, counted at each use of a fragment. */
   selections: 5_000,
-  /** Levels of objects and lists in the variables. */
+  /** Nested objects and lists in the variables. */
   variableDepth: 100,
-  /** Values of a statement; Postgres takes no more. */
+  /** Parameters of a statement, which is the limit of Postgres. */
   parameters: 65_534,
-  /** Values that one introspection may give. */
+  /** Values in the answer of one introspection field. */
   introspectedValues: 1_000_000,
-  /** Statements kept prepared on each connection. */
+  /** Prepared statements for each connection. */
   preparedStatements: 500,
 } as const;
 
-/** Walks over the words of a document before it is parsed, so that no input can exhaust the parser's stack. */
+/** Checks the tokens of a document before it is parsed, so that no input exhausts the parser's stack. @throws DocumentError */
 export function checkDocument(text: string): void {
   if (text.length > limits.documentLength) throw new DocumentError("Document is too long");
   const lexer = new Lexer(new Source(text));
@@ -38,7 +38,7 @@ export function checkDocument(text: string): void {
   }
 }
 
-/** Refuses variables that are nested so deeply that reading them would exhaust the stack. */
+/** Refuses deeply nested variables, which would exhaust the stack. @throws DocumentError */
 export function checkVariables(variables: unknown): void {
   let level: unknown[] = [variables];
   for (let depth = 0; level.length > 0; depth += 1) {

@@ -1,4 +1,4 @@
-// Inserts, updates and deletes, each as one statement that also reads what it changed.
+// Inserts, updates and deletes, each as one statement that also returns the changed rows.
 
 import type { Column, Table } from "./catalogue.ts";
 import type { Selected } from "./document.ts";
@@ -10,7 +10,7 @@ import { ident, jsonObject, literal, qualified } from "./sql.ts";
 import type { Field, NamedType } from "./types.ts";
 import type { Value } from "./values.ts";
 
-/** A change: its SQL, and the largest number of rows that it may touch. */
+/** A mutation: its SQL, and the maximum number of rows that it may change. */
 export interface Mutation {
   sql: string;
   atMost: bigint | null;
@@ -76,7 +76,7 @@ function whereSql(plan: Plan, table: Table, field: Field, selected: Selected, bl
   return conditions.length > 0 ? conditions.join(" and ") : "true";
 }
 
-/** The limit on touched rows: 1 where it is left out, and, as in pg_graphql, where it is no whole number. */
+/** The limit of changed rows: 1 when it is left out, and as in pg_graphql when it is not a whole number. */
 function readAtMost(plan: Plan, field: Field, selected: Selected): bigint {
   try {
     return argument(plan, field, selected, "atMost") as bigint;
@@ -85,7 +85,7 @@ function readAtMost(plan: Plan, field: Field, selected: Selected): bigint {
   }
 }
 
-/** The columns that an input object sets. A variable that was not given sets nothing. */
+/** The columns that an input object sets. A variable without a value sets nothing. */
 function assignments(type: NamedType, row: Value): Map<Column, Value> {
   const set = new Map<Column, Value>();
   for (const [name, value] of row as Map<string, Value>) {
@@ -94,7 +94,7 @@ function assignments(type: NamedType, row: Value): Map<Column, Value> {
   return set;
 }
 
-/** The change, and the answer made of its rows. The count comes beside the answer, for the check against `atMost`. */
+/** The statement that makes the change and returns the answer, with the number of rows for the check of `atMost`. */
 function changeSql(
   plan: Plan,
   table: Table,

@@ -1,4 +1,4 @@
-// Paging and order of a collection: its arguments, checked together, and their SQL.
+// Paging and order of a collection: validates the arguments and turns them into SQL.
 
 import type { Column, Table } from "./catalogue.ts";
 import type { Selected } from "./document.ts";
@@ -16,12 +16,12 @@ export interface Order {
 }
 
 export interface Page {
-  /** Rows asked for, never more than the table's `max_rows`. */
+  /** The number of rows, at most the table's `max_rows`. */
   limit: bigint;
   offset: bigint;
-  /** Whether the page is taken from the end (`last`, `before`). */
+  /** Whether the page is read from the end (`last`, `before`). */
   backward: boolean;
-  /** Values of the order columns in the row next to which the page starts. */
+  /** Values of the order columns in the row after which the page starts. */
   cursor: Value[] | null;
   order: Order[];
 }
@@ -68,7 +68,7 @@ function refuse(message: string): never {
   throw new GraphqlError(message);
 }
 
-/** The order asked for, then the key: only a complete order has stable pages. */
+/** The requested order, followed by the key, because pages are only stable in a total order. */
 function readOrder(plan: Plan, table: Table, orderBy: Value): Order[] {
   const inputs = plan.schema.of(table).orderBy.inputs;
   const wanted = Array.isArray(orderBy) ? orderBy : [];
@@ -90,7 +90,7 @@ export const reversed = (order: readonly Order[]): Order[] =>
     nullsFirst: !nullsFirst,
   }));
 
-/** The list of an `order by`, for rows named `block`. */
+/** The list of an `order by` clause for rows with the alias `block`. */
 export const orderSql = (order: readonly Order[], block: string): string =>
   order
     .map(({ column, ascending, nullsFirst }) => {
@@ -99,13 +99,13 @@ export const orderSql = (order: readonly Order[], block: string): string =>
     })
     .join(", ");
 
-/** SQL of the cursor of a row named `block`. */
+/** SQL of the cursor of a row with the alias `block`. */
 export const cursorSql = (order: readonly Order[], block: string): string =>
   token(order.map(({ column }) => `to_jsonb(${block}.${ident(column.name)})`));
 
 /**
- * The condition that a row named `block` comes after the cursor in the given order. Rows with nulls where the cursor has none
- * are found only as pg_graphql finds them.
+ * The condition that a row with the alias `block` comes after the cursor in the given order. Nulls are treated as in pg_graphql, which
+ * misses some rows.
  */
 export function afterCursorSql(
   plan: Plan,

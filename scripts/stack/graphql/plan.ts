@@ -1,4 +1,4 @@
-// What the planning of one root field shares, and how it reads arguments.
+// The context for planning a root field, and its arguments.
 
 import type { Document, Selected } from "./document.ts";
 import { GraphqlError, listed } from "./errors.ts";
@@ -7,14 +7,14 @@ import type { Statement } from "./sql.ts";
 import type { Field } from "./types.ts";
 import { checked, literalValue, type Value } from "./values.ts";
 
-/** The planning of one root field, which becomes one statement. */
+/** The context for planning one root field, which becomes one statement. */
 export interface Plan {
   schema: Schema;
   document: Document;
   statement: Statement;
 }
 
-/** The checked value of an argument; `undefined` where it is left out. */
+/** The validated value of an argument; `undefined` when it is left out. */
 export function argument({ document }: Plan, field: Field, selected: Selected, name: string): Value {
   const definition = field.args.find((arg) => arg.name === name);
   if (!definition) return undefined;
@@ -22,7 +22,7 @@ export function argument({ document }: Plan, field: Field, selected: Selected, n
   return checked(definition.type, node && literalValue(node.value, document.variables));
 }
 
-/** Refuses arguments that a field does not have. */
+/** Refuses unknown arguments. @throws GraphqlError */
 export function onlyArguments(selected: Selected, allowed: readonly { name: string }[]): void {
   const extra = selected.args
     .map(({ name }) => name.value)

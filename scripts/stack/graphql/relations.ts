@@ -1,12 +1,12 @@
-// Foreign keys as fields: to the row referred to, and back to the rows that refer.
+// Foreign keys as fields, in both directions.
 
 import type { ForeignKey, Table } from "./catalogue.ts";
+import { collectionArgs } from "./collection-args.ts";
 import { foreignName, localName } from "./naming.ts";
 import type { Schema } from "./schema.ts";
-import { connectionArgs } from "./tables.ts";
 import { type Field, field, type Join, nonNull } from "./types.ts";
 
-/** The relation fields of a table: first those that lead out, then those that lead in. */
+/** The relation fields of a table: first those to referenced rows, then those to referencing rows. */
 export function relationFields(table: Table, schema: Schema): Field[] {
   const keys = schema.catalogue.foreignKeys;
   const outbound = keys.filter((key) => key.local === table && schema.isExposed(key.foreign));
@@ -35,7 +35,7 @@ function inboundField(key: ForeignKey, schema: Schema): Field {
   return isUnique
     ? field(localName(key, true), types.node, { source: { kind: "one", table: key.local, join } })
     : field(localName(key, false), types.connection, {
-        args: connectionArgs(types),
+        args: collectionArgs(types),
         source: { kind: "many", table: key.local, join },
       });
 }

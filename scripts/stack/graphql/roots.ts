@@ -1,7 +1,6 @@
-// Root fields: what each of them stands for, as a statement.
+// Plans root fields as SQL statements.
 
 import type { Table } from "./catalogue.ts";
-import { connectionSql } from "./connection.ts";
 import type { Document, Selected } from "./document.ts";
 import { GraphqlError } from "./errors.ts";
 import { keyCondition, nodeIdCondition, parseNodeId } from "./filters.ts";
@@ -10,19 +9,19 @@ import { jsonText } from "./json.ts";
 import { deleteSql, insertSql, type Mutation, updateSql } from "./mutations.ts";
 import { argument, onlyArguments, type Plan } from "./plan.ts";
 import type { Schema } from "./schema.ts";
-import { functionSql, rowSql } from "./selection.ts";
+import { collectionSql, functionSql, rowSql } from "./selection.ts";
 import { ident, qualified, Statement } from "./sql.ts";
 import type { Field, Source } from "./types.ts";
 import { literalValue, type Value } from "./values.ts";
 
-/** A planned root field: an answer that needs no database, or a statement that gives it as `answer`. */
+/** A planned root field: an answer that needs no database, or a statement that returns it as `answer`. */
 export type Planned =
   | { answer: string }
   | { sql: string; params: Statement["params"]; atMost: bigint | null; verb: string };
 
 /**
  * Plans a root field of the document's operation.
- * @throws GraphqlError where the field, its arguments or anything selected below it does not fit the schema
+ * @throws GraphqlError when the field, its arguments or its selections do not match the schema
  */
 export function planRootField(document: Document, selected: Selected, schema: Schema): Planned {
   const root = (document.operation.operation === "mutation" && schema.mutation) || schema.query;
@@ -48,7 +47,7 @@ function planSource(plan: Plan, field: Field, source: Source, selected: Selected
       return deleteSql(plan, source.table, field, selected);
     case "collection": {
       const { table } = source;
-      return answering(connectionSql(plan, field, selected, { table, from: qualified(table) }));
+      return answering(collectionSql(plan, field, selected, { table, from: qualified(table) }));
     }
     case "node":
       return nodeSql(plan, field, selected);
@@ -64,7 +63,7 @@ function planSource(plan: Plan, field: Field, source: Source, selected: Selected
 /** A statement whose only value is the answer. */
 const answering = (sql: string): Mutation => ({ sql: `select (${sql})::text as answer`, atMost: null });
 
-/** A statement that answers with the one row for which the condition holds. */
+/** A statement that answers with the row that meets the condition. */
 const rowAnswer = (table: Table, block: string, object: string, condition: string): Mutation =>
   answering(`select ${object} from ${qualified(table)} as ${block} where ${condition}`);
 
@@ -78,7 +77,7 @@ function nodeSql(plan: Plan, field: Field, selected: Selected): Mutation {
   return rowAnswer(table, block, object, nodeIdCondition(plan, table, id, block));
 }
 
-/** The key's arguments are not checked against their types: Postgres does that. Others are ignored. */
+/** Postgres validates the arguments of the key; other arguments are ignored. */
 function byKeySql(plan: Plan, field: Field, table: Table, selected: Selected): Mutation {
   const missing: string[] = [];
   const key = field.args.map(({ name }, position): Value => {

@@ -1,10 +1,11 @@
-// The GraphQL schema of one role: root fields and types, worked out from the catalogue.
+// The GraphQL schema of one role, with root fields and types derived from the catalogue.
 
 import { builtin, builtinFilters, named, stringType, valueFilter } from "./builtin.ts";
 import type { Catalogue, Column, DbFunction, DbType, Table } from "./catalogue.ts";
+import { collectionArgs } from "./collection-args.ts";
 import { functionFields } from "./functions.ts";
 import { columnName, enumName, tableFieldName, tableName } from "./naming.ts";
-import { connectionArgs, TableTypes } from "./tables.ts";
+import { TableTypes } from "./tables.ts";
 import {
   byName,
   type Field,
@@ -38,15 +39,15 @@ const SCALARS: Record<number, string> = {
 const CHARACTER_TYPES = [18, 1042, 1043];
 const KEY_TYPES = /^(smallint|integer|bigint|text|varchar|char|bpchar|citext|uuid)$/;
 
-/** The schema that a role sees along a search path. */
+/** The schema that a role sees for a search path. */
 export class Schema {
   readonly catalogue: Catalogue;
   readonly query: NamedType;
-  /** Null where the role may change nothing. */
+  /** Null when the role may not change anything. */
   readonly mutation: NamedType | null;
-  /** The interface of every row that has a key. */
+  /** The interface of rows with a key. */
   readonly node: NamedType;
-  /** Whether any schema lets its types be read; then `__schema` and `__type` exist. */
+  /** Whether any SQL schema allows introspection, so that `__schema` and `__type` exist. */
   readonly introspection: boolean;
   readonly #tables = new Map<Table, TableTypes>();
   readonly #enums = new Map<DbType, NamedType>();
@@ -69,7 +70,7 @@ export class Schema {
     this.mutation = mutation.fields?.size ? mutation : null;
   }
 
-  /** Tables with a valid name, a key and a readable column: the others stay out. */
+  /** The exposed tables: those with a valid name, a key and a readable column. */
   get tables(): Table[] {
     return [...this.catalogue.tables.values()].filter((table) => this.isExposed(table));
   }
@@ -89,7 +90,7 @@ export class Schema {
     return types;
   }
 
-  /** The type of a column, or null where GraphQL has none (composites). */
+  /** The type of a column; null for composite types, which GraphQL cannot express. */
   columnType(column: Column): Type | null {
     const dbType = this.catalogue.types.get(column.type);
     const type = dbType ? this.valueType(dbType, column.maxLength) : null;
@@ -132,7 +133,7 @@ export class Schema {
     return enumType;
   }
 
-  /** What a function gives back, or null where GraphQL cannot say it. */
+  /** The type that a function returns; null when GraphQL cannot express it. */
   returnType(fn: DbFunction): { type: Type; table: Table | null } | null {
     const type = this.catalogue.types.get(fn.returns);
     if (!type) return null;
@@ -164,7 +165,7 @@ export class Schema {
     return this.#types;
   }
 
-  /** Whether introspection may show what comes from a schema, given by oid; what comes from none is always shown. */
+  /** Whether introspection shows types of an SQL schema, given by oid. Types of no schema are always shown. */
   isShown(schema: number | null): boolean {
     return schema === null || (this.catalogue.schemas.get(schema)?.introspection ?? false);
   }
@@ -190,7 +191,7 @@ export class Schema {
 
   #collectionField(table: Table): Field {
     return field(`${tableFieldName(table)}Collection`, nonNull(this.of(table).connection), {
-      args: connectionArgs(this.of(table)),
+      args: collectionArgs(this.of(table)),
       description: `A pagable collection of type \`${tableName(table)}\``,
       source: { kind: "collection", table },
     });

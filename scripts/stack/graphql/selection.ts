@@ -1,40 +1,20 @@
-// What is selected of a row, as the SQL of a JSON object.
+// Selections as SQL: the JSON object of a row, and that of a collection. The two contain each other.
 
-import type { Column, DbFunction, Table } from "./catalogue.ts";
-import { connectionSql } from "./connection.ts";
+import { aggregateSql } from "./aggregates.ts";
+import type { DbFunction, Table } from "./catalogue.ts";
+import { asGraphql, columnSql } from "./columns.ts";
 import type { Selected } from "./document.ts";
 import { GraphqlError } from "./errors.ts";
-import { onlyArguments, type Plan } from "./plan.ts";
+import { filterSql } from "./filters.ts";
+import { type Collection, pageInfoSql, readingOrder } from "./page-info.ts";
+import { afterCursorSql, cursorSql, orderSql, readPage } from "./paging.ts";
+import { argument, onlyArguments, type Plan } from "./plan.ts";
 import { ident, jsonObject, literal, qualified, token } from "./sql.ts";
-import type { Field, Join, Returns } from "./types.ts";
-
-/** Types that JSON cannot carry faithfully travel as text. */
-const AS_TEXT: Record<number, string> = {
-  20: "::text", // bigint
-  114: " #>> '{}'", // json
-  199: "::text[]", // json[]
-  1016: "::text[]", // bigint[]
-  1231: "::text[]", // numeric[]
-  1700: "::text", // numeric
-  3802: " #>> '{}'", // jsonb
-  3807: "::text[]", // jsonb[]
-};
-
-/** SQL of a value as GraphQL gives it. */
-export const asGraphql = (sql: string, type: number): string => `${sql}${AS_TEXT[type] ?? ""}`;
-
-/** SQL of a column of a row named `block`, with enum labels under their GraphQL names. */
-export function columnSql(plan: Plan, column: Column, block: string): string {
-  const value = `${block}.${ident(column.name)}`;
-  const mappings = plan.schema.catalogue.types.get(column.type)?.directives.mappings;
-  if (!mappings?.size) return value;
-  const cases = [...mappings].map(([label, name]) => `when ${literal(label)} then ${literal(name)}`);
-  return `case ${value}::text ${cases.join(" ")} else ${value}::text end`;
-}
+import type { Field, Join, NamedType, Returns } from "./types.ts";
 
 /**
  * SQL of the object that a selection makes of a row named `block`.
- * @param unknown words the error for a field that the row does not have
+ * @param unknown writes the error message for a field that the row does not have
  */
 export function rowSql(
   plan: Plan,
@@ -71,7 +51,7 @@ function fieldSql(plan: Plan, table: Table, field: Field, selected: Selected, bl
       return `(select ${object} from ${qualified(source.table)} as ${related} where ${joinSql(source.join, related, block)})`;
     }
     case "many":
-      return connectionSql(plan, field, selected, {
+      return collectionSql(plan, field, selected, {
         table: source.table,
         from: qualified(source.table),
         condition: (related) => joinSql(source.join, related, block),
@@ -94,14 +74,103 @@ export function functionSql(
 ): string {
   if (returns.kind === "value") return asGraphql(call, fn.returns);
   if (returns.kind === "rows") {
-    return connectionSql(plan, field, selected, { table: returns.table, from: call });
+    return collectionSql(plan, field, selected, { table: returns.table, from: call });
   }
   onlyArguments(selected, field.args);
   const row = plan.statement.block();
   const object = rowSql(plan, returns.table, selected, row);
-  // A function without an answer gives a row of nulls.
+  // A function that finds nothing returns a row of nulls.
   return `(select ${object} from ${call} as ${row} where not (${row} is null))`;
 }
 
 const joinSql = (join: Join, related: string, own: string): string =>
   join.map(([theirs, ours]) => `${related}.${ident(theirs)} = ${own}.${ident(ours)}`).join(" and ");
+
+/** Where a collection's rows come from: a table or a function, and the condition that joins them to the enclosing row. */
+export interface Rows {
+  table: Table;
+  from: string;
+  condition?: (block: string) => string;
+}
+
+/** SQL of a collection's object, as a scalar subquery. */
+export function collectionSql(plan: Plan, field: Field, selected: Selected, rows: Rows): string {
+  const collection = readCollection(plan, field, selected, rows);
+  const { connection } = plan.schema.of(rows.table);
+  const pairs = plan.document.select(selected, connection.name).map((selection): [string, string] => {
+    if (selection.name === "__typename") return [selection.key, literal(connection.name)];
+    if (!connection.fields?.has(selection.name)) throw unknownCollectionField(selection.name);
+    return [selection.key, collectionFieldSql(collection, selection, connection)];
+  });
+
+  const { table, page, block, source, beyond } = collection;
+  const columns = table.columns
+    .filter((column) => column.selectable)
+    .map((column) => `${block}.${ident(column.name)}`);
+  const { statement } = plan;
+  return `(with ${collection.rows} as (
+    select ${columns.join(", ")} ${source} and ${beyond}
+    order by ${orderSql(readingOrder(page), block)}
+    limit ${statement.value(page.limit, "bigint")} offset ${statement.value(page.offset, "bigint")}
+  ) select ${jsonObject(pairs)})`;
+}
+
+function readCollection(
+  plan: Plan,
+  field: Field,
+  selected: Selected,
+  { table, from, condition }: Rows,
+): Collection {
+  onlyArguments(selected, field.args);
+  const page = readPage(plan, table, field, selected);
+  const block = plan.statement.block();
+  const conditions = [
+    condition?.(block) ?? "true",
+    ...filterSql(plan, table, argument(plan, field, selected, "filter"), block),
+  ];
+  const source = `from ${from} as ${block} where ${conditions.join(" and ")}`;
+  const beyond = page.cursor ? afterCursorSql(plan, readingOrder(page), page.cursor, block) : "true";
+  return { plan, table, page, block, rows: `${block}_page`, source, beyond };
+}
+
+const unknownCollectionField = (name: string): GraphqlError =>
+  new GraphqlError(
+    name === "aggregate" ? "enable the aggregate directive to use aggregates" : "unknown field in connection",
+  );
+
+function collectionFieldSql(collection: Collection, selected: Selected, connection: NamedType): string {
+  const { plan, source, block } = collection;
+  switch (selected.name) {
+    case "edges":
+      return edgesSql(collection, selected);
+    case "pageInfo":
+      return pageInfoSql(collection, selected);
+    case "totalCount":
+      return `(select count(*) ${source})`;
+    default: {
+      const type = connection.fields?.get("aggregate")?.type as NamedType;
+      return `(select ${aggregateSql(plan, type, selected, block)} ${source})`;
+    }
+  }
+}
+
+function edgesSql({ plan, table, page, block, rows }: Collection, selected: Selected): string {
+  const { edge } = plan.schema.of(table);
+  const pairs = plan.document.select(selected, edge.name).map((selection): [string, string] => {
+    switch (selection.name) {
+      case "__typename":
+        return [selection.key, literal(edge.name)];
+      case "cursor":
+        return [selection.key, cursorSql(page.order, block)];
+      case "node":
+        onlyArguments(selection, []);
+        return [selection.key, rowSql(plan, table, selection, block)];
+      default:
+        throw new GraphqlError("unknown field in edge");
+    }
+  });
+  // A view may have rows whose key is null: they have no node id, so they are left out.
+  const [key] = table.key.map((column) => `${block}.${ident(column.name)}`);
+  const list = `jsonb_agg(${jsonObject(pairs)} order by ${orderSql(page.order, block)})`;
+  return `(select coalesce(${list}, '[]') from ${rows} as ${block} where ${key} is not null)`;
+}

@@ -1,10 +1,10 @@
-// The settings under which PostgREST runs a request: role, claims, search path and what `alter role … set` asks for.
+// The settings of a request's transaction, as PostgREST has them: role, claims, search path, and those of `alter role … set`.
 
 import type { Run } from "./sql.ts";
 
-/** Who asks, as the gateway found out from the request's keys. */
+/** The caller of a request, whose token has been verified. */
 export interface Caller {
-  /** Role that the transaction takes on: `anon`, `authenticated` or `service_role`. */
+  /** The role of the transaction: `anon`, `authenticated` or `service_role`. */
   role: string;
   /** Claims of the token as JSON, for `auth.uid()` and the policies. */
   claims: string;
@@ -12,7 +12,7 @@ export interface Caller {
   headers?: string;
 }
 
-/** Settings of roles by role, as name and value. */
+/** Names and values of settings, by role. */
 export type RoleSettings = ReadonlyMap<string, readonly (readonly [name: string, value: string])[]>;
 
 const ROLE_SETTINGS = `
@@ -26,7 +26,7 @@ where
     and p.name <> 'default_transaction_isolation'
     and (p.context = 'user' or pg_catalog.has_parameter_privilege(p.name, 'set'))`;
 
-/** Reads what `alter role … set` says for the roles that the connection may take on. Postgres itself applies it at login only. */
+/** Reads the settings of `alter role … set` for the roles of callers, because Postgres applies them at login only. */
 export async function readRoleSettings(run: Run): Promise<RoleSettings> {
   const rows = (await run(ROLE_SETTINGS, [])) as readonly { role: string; name: string; value: string }[];
   const byRole = Map.groupBy(rows, ({ role }) => role);
@@ -35,7 +35,7 @@ export async function readRoleSettings(run: Run): Promise<RoleSettings> {
   );
 }
 
-/** The statement that begins a request's transaction. All of it ends with the transaction. */
+/** The first statement of a request's transaction. Its settings end with the transaction. */
 export function enterSession(
   caller: Caller,
   searchPath: string,

@@ -1,29 +1,29 @@
-// Writing SQL: every identifier is quoted, every value that a client sends is a parameter.
+// Building SQL: all identifiers are quoted, and all values of clients are parameters.
 
 import { GraphqlError } from "./errors.ts";
 import { limits } from "./limits.ts";
 import type { Value } from "./values.ts";
 
-/** Runs one statement on the caller's transaction and gives its rows. */
+/** Runs a statement in the caller's transaction and returns its rows. */
 export type Run = (
   text: string,
   params: readonly (string | null)[],
 ) => Promise<readonly Record<string, unknown>[]>;
 
-/** A name as a quoted identifier. */
+/** A quoted identifier. */
 export const ident = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-/** A name with its schema. */
+/** A quoted identifier with its schema. */
 export const qualified = ({ schema, name }: { schema: { name: string }; name: string }): string =>
   `${ident(schema.name)}.${ident(name)}`;
 
-/** Text of ours (response keys, type and table names) as a literal; clients' values go through {@link Statement.value}. */
+/** A text literal, for response keys and names; values of clients go through {@link Statement.value}. */
 export const literal = (text: string): string => {
   const quoted = `'${text.replaceAll("'", "''").replaceAll("\\", "\\\\")}'`;
   return text.includes("\\") ? `E${quoted}` : quoted;
 };
 
-/** `jsonb_build_object` takes 100 arguments at most, so wide objects are put together from chunks. */
+/** `jsonb_build_object` takes at most 100 arguments, so larger objects are concatenated. */
 const PAIRS_PER_CALL = 50;
 
 /** A JSON object of response keys and the SQL of their values. */
@@ -36,22 +36,22 @@ export function jsonObject(pairs: readonly (readonly [key: string, sql: string])
   return chunks.join(" || ");
 }
 
-/** SQL of an opaque token (cursor, node id): base64 of a JSON array, without line breaks. */
+/** SQL of an opaque token (a cursor or node id): base64 of a JSON array, without line breaks. */
 export const token = (parts: readonly string[]): string =>
   `translate(encode(convert_to(jsonb_build_array(${parts.join(", ")})::text, 'utf-8'), 'base64'), E'\\n', '')`;
 
-/** One statement in the making: collects its parameters and names its row sources. */
+/** A statement under construction: collects parameters and assigns aliases. */
 export class Statement {
   readonly params: (string | null)[] = [];
   #blocks = 0;
 
-  /** The alias of the next row source. Counted, so that equal queries give equal text and share a prepared statement. */
+  /** The next alias. Aliases are numbered, so that equal queries have equal text and share a prepared statement. */
   block(): string {
     this.#blocks += 1;
     return `b${this.#blocks}`;
   }
 
-  /** SQL of a client's value as the SQL type `type`: a text parameter that Postgres itself parses. */
+  /** SQL of a client's value of the SQL type `type`: a text parameter that Postgres parses. */
   value(value: Value, type: string): string {
     const isArray = Array.isArray(value);
     this.params.push(isArray ? arrayText(value) : scalarText(value, "Unexpected object in input value"));
@@ -61,9 +61,9 @@ export class Statement {
   }
 }
 
-function scalarText(value: Value, objection: string): string | null {
+function scalarText(value: Value, errorMessage: string): string | null {
   if (value === null || value === undefined) return null;
-  if (value instanceof Map) throw new GraphqlError(objection);
+  if (value instanceof Map) throw new GraphqlError(errorMessage);
   return String(value);
 }
 

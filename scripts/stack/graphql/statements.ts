@@ -1,4 +1,4 @@
-// Which statements stay prepared on their connections: those that come again, and not without end.
+// Decides which statements are prepared: those that are repeated, up to a limit.
 
 import { limits } from "./limits.ts";
 
@@ -6,7 +6,7 @@ export class PreparedStatements {
   readonly #seen = new Set<string>();
   readonly #kept = new Set<string>();
 
-  /** Whether to prepare a statement. A text is kept from its second use on, while there is room. */
+  /** Whether to prepare a statement: from its second use on, until the limit is reached. */
   keeps(text: string): boolean {
     if (this.#kept.has(text)) return true;
     if (this.#seen.delete(text) && this.#kept.size < limits.preparedStatements) {

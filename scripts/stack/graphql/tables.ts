@@ -1,4 +1,4 @@
-// The types of one table: its rows, pages, filters, orders, inputs and answers to mutations.
+// The types of a table: rows, collections, filters, orders, inputs, and answers of mutations.
 
 import { aggregateTypes } from "./aggregates.ts";
 import { listFilter, named, valueFilter } from "./builtin.ts";
@@ -36,7 +36,7 @@ export class TableTypes {
   readonly updateInput: NamedType;
   readonly updateResponse: NamedType;
   readonly deleteResponse: NamedType;
-  /** The types of `aggregate`; none unless a directive enables it. */
+  /** The types of `aggregate`; empty unless a directive enables it. */
   readonly aggregates: NamedType[];
   readonly #schema: Schema;
 
@@ -82,7 +82,7 @@ export class TableTypes {
     return this.table.columns.some((column) => column.updatable);
   }
 
-  /** The types that the role can reach. */
+  /** The types that the role can use. */
   get all(): NamedType[] {
     return [
       this.node,
@@ -97,7 +97,7 @@ export class TableTypes {
     ];
   }
 
-  /** The root fields that change the table, as far as the role may. */
+  /** The root fields for the mutations that the role may make. */
   get mutationFields(): Field[] {
     const { table, name } = this;
     const filter = input("filter", this.filter, {
@@ -237,7 +237,7 @@ export class TableTypes {
       }),
       input("not", this.filter, { description: "Negates a filter" }),
     ];
-    // A column of such a name wins: filtering by it still works, compounds of that kind do not.
+    // A column named `and`, `or` or `not` takes precedence over the compound.
     const free = compounds.filter(({ name }) => !columns.some((column) => column.name === name));
     return [...columns, ...(this.table.key.length > 0 ? [nodeId] : []), ...free];
   }
@@ -252,14 +252,14 @@ export class TableTypes {
     return element.kind === "SCALAR" ? listFilter(element) : null;
   }
 
-  /** The type in which a column is written: always nullable, since triggers and defaults may fill it. */
+  /** The input type of a column, which is nullable because triggers and defaults may fill it. */
   #writtenType(column: Column): Type | null {
     if (column.generated || column.serial) return null;
     const type = this.#schema.columnType(column);
     return type && nullable(type);
   }
 
-  /** One input field for each column to which `typeOf` gives a type. */
+  /** An input field for each column for which `typeOf` returns a type. */
   #columnInputs(typeOf: (column: Column) => Type | null): InputValue[] {
     return this.table.columns.flatMap((column) => {
       if (this.#schema.catalogue.types.get(column.type)?.category === "composite") return [];
@@ -267,28 +267,4 @@ export class TableTypes {
       return type ? input(columnName(column, this.table.schema), type, { target: column }) : [];
     });
   }
-}
-
-/** The arguments of every collection. */
-export function connectionArgs(types: TableTypes): InputValue[] {
-  return [
-    input("first", named("Int"), { description: "Query the first `n` records in the collection" }),
-    input("last", named("Int"), { description: "Query the last `n` records in the collection" }),
-    input("before", named("Cursor"), {
-      description: "Query values in the collection before the provided cursor",
-    }),
-    input("after", named("Cursor"), {
-      description: "Query values in the collection after the provided cursor",
-    }),
-    input("offset", named("Int"), {
-      description:
-        "Skip n values from the after cursor. Alternative to cursor pagination. Backward pagination not supported.",
-    }),
-    input("filter", types.filter, {
-      description: "Filters to apply to the results set when querying from the collection",
-    }),
-    input("orderBy", listOf(nonNull(types.orderBy)), {
-      description: "Sort order to apply to the collection",
-    }),
-  ];
 }

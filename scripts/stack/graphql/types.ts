@@ -1,4 +1,4 @@
-// The model of a GraphQL schema: named types, their fields, and for each field where its value comes from.
+// The model of a GraphQL schema: named types and their fields, with the source of each field's value.
 
 import type { Column, DbFunction, Table } from "./catalogue.ts";
 
@@ -10,11 +10,11 @@ export interface Field {
   type: Type;
   args: InputValue[];
   description: string | null;
-  /** Where the value comes from; fields of fixed types (`edges`, `pageInfo` …) are known by their name. */
+  /** The source of the value; fields of collections (`edges`, `pageInfo` …) have none and are handled by name. */
   source?: Source;
 }
 
-/** What a root field, or a field of a row, stands for. */
+/** The source of a root field or of a field of a row. */
 export type Source =
   | { kind: "column"; column: Column }
   | { kind: "nodeId" }
@@ -23,10 +23,10 @@ export type Source =
   | { kind: "collection" | "byKey" | "insert" | "update" | "delete"; table: Table }
   | { kind: "node" | "__type" | "__schema" };
 
-/** Pairs of a column of the related table and the column of the row it belongs to. */
+/** Pairs of columns: of the related table, and of the row's own table. */
 export type Join = readonly (readonly [related: string, own: string])[];
 
-/** What a function gives back: a value, one row, or a set of rows. */
+/** What a function returns: a value, one row, or a set of rows. */
 export type Returns = { kind: "value" } | { kind: "row" | "rows"; table: Table };
 
 export interface InputValue {
@@ -34,7 +34,7 @@ export interface InputValue {
   type: Type;
   description: string | null;
   defaultValue: string | null;
-  /** The column, or the row's key for `nodeId`, that an input field stands for. */
+  /** The column of an input field, or `nodeId` for the row's key. */
   target?: Column | "nodeId";
   /** The SQL name and type of a function's argument. */
   argument?: { name: string; type: string };
@@ -43,7 +43,7 @@ export interface InputValue {
 export interface EnumValue {
   name: string;
   description: string | null;
-  /** The label in SQL, where a directive maps it to another name. */
+  /** The SQL label, which differs from the name when a directive maps it. */
   label: string;
 }
 
@@ -51,7 +51,7 @@ interface Definition {
   kind: Kind;
   name: string;
   description?: string | null;
-  /** Oid of the SQL schema that the type comes from: introspection is allowed schema by schema. */
+  /** Oid of the SQL schema of the type, since introspection is allowed by schema. */
   schema?: number;
   table?: Table;
   maxLength?: number | null;
@@ -61,14 +61,14 @@ interface Definition {
   inputs?: () => InputValue[];
 }
 
-/** A named type. Its fields are worked out when first asked for, so that types may refer to each other. */
+/** A named type. Its fields are created at the first access, so that types can refer to each other. */
 export class NamedType {
   readonly kind: Kind;
   readonly name: string;
   readonly description: string | null;
   readonly schema: number | null;
   readonly table: Table | null;
-  /** Longest string in bytes, for `char(n)` and `varchar(n)`. */
+  /** Maximum length in bytes, for `char(n)` and `varchar(n)`. */
   readonly maxLength: number | null;
   readonly enumValues: readonly EnumValue[];
   /** Whether the type implements the interface `Node`. */
@@ -113,10 +113,10 @@ export const nonNull = (of: Type): Type => ({ kind: "NON_NULL", of });
 /** The type without `!`. */
 export const nullable = (type: Type): Type =>
   !(type instanceof NamedType) && type.kind === "NON_NULL" ? type.of : type;
-/** The type within all lists and `!`. */
+/** The named type inside lists and `!`. */
 export const innermost = (type: Type): NamedType => (type instanceof NamedType ? type : innermost(type.of));
 
-/** A field, with what most of them leave out. */
+/** A field, with defaults for what most fields leave out. */
 export const field = (name: string, type: Type, rest: Partial<Field> = {}): Field => ({
   name,
   type,
@@ -125,7 +125,7 @@ export const field = (name: string, type: Type, rest: Partial<Field> = {}): Fiel
   ...rest,
 });
 
-/** An argument or input field, with what most of them leave out. */
+/** An argument or input field, with defaults for what most leave out. */
 export const input = (name: string, type: Type, rest: Partial<InputValue> = {}): InputValue => ({
   name,
   type,
@@ -134,7 +134,7 @@ export const input = (name: string, type: Type, rest: Partial<InputValue> = {}):
   ...rest,
 });
 
-/** Names of GraphQL; whatever has another name in SQL stays out of the schema. */
+/** Whether a name is valid in GraphQL; SQL objects with other names are not exposed. */
 export const isName = (name: string): boolean => /^[_A-Za-z][_0-9A-Za-z]*$/.test(name);
 
 /** Sorts by name, byte by byte. */

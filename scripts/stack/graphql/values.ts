@@ -1,16 +1,16 @@
-// Input values: from literals and variables into one form, then checked against the type they are meant for.
+// Input values: converts literals and variables to one representation and validates them against their types.
 
 import { Kind, type ValueNode, type VariableDefinitionNode } from "graphql";
 import { GraphqlError, listed } from "./errors.ts";
 import { type InputValue, NamedType, type Type } from "./types.ts";
 
 /**
- * A value that a client sent. Whole numbers are bigints and all others numbers, so that `1` and `1.0` stay apart;
- * objects are maps, so that no key can be mistaken for a property; `undefined` is a variable that was not given.
+ * A client's value. Whole numbers are bigints and others numbers, so that `1` and `1.0` differ; objects are maps, so that no key
+ * clashes with a built-in property; `undefined` is a variable without a value.
  */
 export type Value = undefined | null | boolean | string | bigint | number | Value[] | Map<string, Value>;
 
-/** The variables of a request, and the definitions that hold their defaults. */
+/** The variables of a request, and their definitions with defaults. */
 export interface Variables {
   given: Record<string, unknown>;
   defined: readonly VariableDefinitionNode[];
@@ -19,7 +19,7 @@ export interface Variables {
 const LARGEST_INTEGER = 2n ** 63n;
 const isInteger64 = (value: bigint): boolean => value < LARGEST_INTEGER && value >= -LARGEST_INTEGER;
 
-/** The value of a literal, with variables filled in. They are not checked against their declared types. */
+/** The value of a literal. Its variables are not validated against their declared types. */
 export function literalValue(node: ValueNode, variables: Variables): Value {
   switch (node.kind) {
     case Kind.NULL:
@@ -47,11 +47,11 @@ export function literalValue(node: ValueNode, variables: Variables): Value {
 function variableValue(name: string, { given, defined }: Variables): Value {
   if (Object.hasOwn(given, name)) return jsonValue(given[name]);
   const definition = defined.find(({ variable }) => variable.name.value === name);
-  // A default holds no variables, by the grammar.
+  // By the grammar, a default contains no variables.
   return definition?.defaultValue && literalValue(definition.defaultValue, { given: {}, defined: [] });
 }
 
-/** The value of a piece of JSON. */
+/** The value of parsed JSON. */
 export function jsonValue(json: unknown): Value {
   if (typeof json === "number") return Number.isSafeInteger(json) ? BigInt(json) : json;
   if (typeof json === "bigint") return isInteger64(json) ? json : Number(json);
@@ -61,8 +61,8 @@ export function jsonValue(json: unknown): Value {
 }
 
 /**
- * Checks a value against a type and gives it in the form that SQL takes: enum values as labels, single values of a list in a list.
- * Fails in pg_graphql's words, such as `Invalid input for Int type`.
+ * Validates a value against a type and converts it for SQL: enum values to labels, a single value for a list to a list.
+ * @throws GraphqlError with pg_graphql's message, such as `Invalid input for Int type`
  */
 export function checked(type: Type, value: Value): Value {
   if (type instanceof NamedType) {
@@ -128,7 +128,7 @@ function isScalar(name: string, value: NonNullable<Value>): boolean {
   }
 }
 
-/** Parses JSON without rounding whole numbers: those beyond 2^53 come as bigints. */
+/** Parses JSON with whole numbers beyond 2^53 as bigints. */
 export function parseJson(text: string): unknown {
   if (!/\d{16}/.test(text)) return JSON.parse(text);
   const keepInteger = (_key: string, value: unknown, context: { source?: string } = {}) =>

@@ -1,12 +1,12 @@
-// Stripe's test cards (https://docs.stripe.com/testing): what each number, and the payment method made of it, does.
+// Stripe's test cards (https://docs.stripe.com/testing), by number and by payment method.
 
 export interface TestCard {
   method: string;
   number: string;
   label: string;
-  /** Declines with this code, and decline code where it has one. */
+  /** The error that a payment with this card gets. */
   decline?: { code: string; decline_code?: string; message: string };
-  /** The charge succeeds and is disputed at once. */
+  /** The payment succeeds and is disputed at once. */
   disputed?: boolean;
 }
 
@@ -40,7 +40,7 @@ export const testCards: TestCard[] = [
   {
     method: "pm_card_chargeDeclinedIncorrectCvc",
     number: "4000000000000127",
-    label: "has another CVC",
+    label: "has an incorrect CVC",
     decline: { code: "incorrect_cvc", message: "Your card's security code is incorrect." },
   },
   {
@@ -51,7 +51,7 @@ export const testCards: TestCard[] = [
   },
 ];
 
-/** The card of a number or a payment method such as pm_card_visa; undefined for anything else. */
+/** The card with a number, or a payment method such as pm_card_visa; undefined when there is none. */
 export function findCard(numberOrMethod: string): TestCard | undefined {
   const digits = numberOrMethod.replaceAll(/[\s-]/g, "");
   return testCards.find((card) => card.number === digits || card.method === numberOrMethod);

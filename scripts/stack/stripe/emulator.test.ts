@@ -1,36 +1,40 @@
-// The emulator as package `stripe` meets it: what a card does, when money moves, keys that are used twice, trouble on demand.
+// The emulator through package `stripe`: test cards, when money moves, idempotency keys, faults.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import Stripe from "stripe";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { removeTestData, testConfig } from "../../test/config.ts";
-import { createStripe } from "./emulator.ts";
+import { afterAll, describe, expect, it } from "vitest";
+import { createEmulator, emulatorKeys } from "./emulator.ts";
 
-// one of its own: what is charged here is in no ledger
-const config = await testConfig();
-const emulator = createStripe(config);
-beforeAll(async () => {
-  await emulator.start();
-  await emulator.ready();
+const folder = mkdtempSync(join(tmpdir(), "stripe-emulator-"));
+const server = createServer((request, response) => emulator.handle(request, response));
+await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+const { port } = server.address() as AddressInfo;
+const url = `http://127.0.0.1:${port}`;
+const emulator = createEmulator({
+  url,
+  webhookUrl: `${url}/webhooks`,
+  file: join(folder, "stripe.json"),
 });
-afterAll(async () => {
-  await emulator.stop();
-  removeTestData(config);
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+  emulator.close();
+  rmSync(folder, { recursive: true });
 });
 
-const { hostname, port } = new URL(config.stripeUrl);
-const stripe = new Stripe("sk_test_staybase_emulator", {
-  host: hostname,
-  port: Number(port),
-  protocol: "http",
-  maxNetworkRetries: 0,
-});
-const control = (what: string, wish: unknown) =>
-  fetch(`${config.stripeUrl}/_emulator/${what}`, { method: "POST", body: JSON.stringify(wish) });
+const host = { host: "127.0.0.1", port, protocol: "http" } as const;
+const stripe = new Stripe(emulatorKeys.secret, { ...host, maxNetworkRetries: 0 });
+const control = (what: string, request: unknown) =>
+  fetch(`${url}/_emulator/${what}`, { method: "POST", body: JSON.stringify(request) });
 const intent = (changes: Partial<Stripe.PaymentIntentCreateParams> = {}) =>
   stripe.paymentIntents.create({ amount: 10_000, currency: "eur", ...changes });
 
 describe("the Stripe emulator", () => {
-  it("takes a payment with 4242 and keeps its fee: 2.9 % and 30 cents", async () => {
+  it("accepts a payment with 4242 and deducts the fee of 2.9 % and 30 cents", async () => {
     const { id } = await intent({ metadata: { booking_id: "b1" } });
     const paid = await stripe.paymentIntents.confirm(id, {
       payment_method: "pm_card_visa",
@@ -51,7 +55,7 @@ describe("the Stripe emulator", () => {
     });
   });
 
-  it("declines as the card says, and takes another card after it", async () => {
+  it("declines a card, and accepts another card afterwards", async () => {
     const { id } = await intent();
     const refused = stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa_chargeDeclined" });
     await expect(refused).rejects.toMatchObject({
@@ -65,7 +69,7 @@ describe("the Stripe emulator", () => {
     );
   });
 
-  it("authorises by hand, captures a part, and cannot cancel afterwards", async () => {
+  it("authorises with manual capture, captures part of it, and refuses to cancel afterwards", async () => {
     const { id } = await intent({ capture_method: "manual" });
     const held = await stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" });
     expect([held.status, held.amount_capturable, held.amount_received]).toEqual([
@@ -80,7 +84,7 @@ describe("the Stripe emulator", () => {
     });
   });
 
-  it("never refunds more than it took", async () => {
+  it("never refunds more than was captured", async () => {
     const { id } = await intent();
     await stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" });
     await stripe.refunds.create({ payment_intent: id, amount: 6_000 });
@@ -93,26 +97,28 @@ describe("the Stripe emulator", () => {
     });
   });
 
-  it("pays only accounts that finished onboarding, and takes transfers back", async () => {
+  it("transfers only to accounts that completed onboarding, and reverses transfers", async () => {
     const account = await stripe.accounts.create({ type: "express", country: "PT" });
     const { id } = await intent();
     await stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" });
-    const wish = { amount: 5_000, currency: "eur", destination: account.id };
-    await expect(stripe.transfers.create(wish)).rejects.toMatchObject({ code: "account_invalid" });
+    const transferParameters = { amount: 5_000, currency: "eur", destination: account.id };
+    await expect(stripe.transfers.create(transferParameters)).rejects.toMatchObject({
+      code: "account_invalid",
+    });
     const link = await stripe.accountLinks.create({
       account: account.id,
       type: "account_onboarding",
-      return_url: config.stripeUrl,
-      refresh_url: config.stripeUrl,
+      return_url: url,
+      refresh_url: url,
     });
     await fetch(link.url, { redirect: "manual" });
-    const transfer = await stripe.transfers.create(wish);
+    const transfer = await stripe.transfers.create(transferParameters);
     await stripe.transfers.createReversal(transfer.id, { amount: 2_000 });
     expect((await stripe.transfers.retrieve(transfer.id)).amount_reversed).toBe(2_000);
     await expect(stripe.transfers.createReversal(transfer.id, { amount: 3_001 })).rejects.toThrow();
   });
 
-  it("repeats the answer of a key, and refuses the key for anything else", async () => {
+  it("repeats the answer of an idempotency key, and refuses the key for other parameters", async () => {
     const idempotencyKey = crypto.randomUUID();
     const first = await stripe.paymentIntents.create({ amount: 500, currency: "eur" }, { idempotencyKey });
     const again = await stripe.paymentIntents.create({ amount: 500, currency: "eur" }, { idempotencyKey });
@@ -124,8 +130,8 @@ describe("the Stripe emulator", () => {
     });
   });
 
-  it("can lose an answer after the money moved: the same key then finds what was done", async () => {
-    // the library itself tries a closed connection once more
+  it("can lose an answer after the payment was created; a retry with the same key returns that payment", async () => {
+    // the library itself retries a closed connection once
     await control("faults", [{ match: "POST /v1/payment_intents", kind: "reset_after", times: 2 }]);
     const idempotencyKey = crypto.randomUUID();
     const create = () => stripe.paymentIntents.create({ amount: 777, currency: "eur" }, { idempotencyKey });
@@ -135,23 +141,23 @@ describe("the Stripe emulator", () => {
     expect(data.filter(({ amount }) => amount === 777).map((each) => each.id)).toEqual([id]);
   });
 
-  it("refuses other keys, and answers a path it does not have with an error and not a success", async () => {
-    const stranger = new Stripe("sk_test_other", { host: hostname, port: Number(port), protocol: "http" });
+  it("refuses other API keys, and answers unknown paths with an error", async () => {
+    const stranger = new Stripe("sk_test_other", host);
     await expect(stranger.balance.retrieve()).rejects.toMatchObject({ statusCode: 401 });
     await expect(stripe.products.list()).rejects.toMatchObject({ statusCode: 404 });
   });
 
-  it("has a page to pay on, for whoever has the client secret", async () => {
+  it("serves a payment page to holders of the client secret", async () => {
     const { id, client_secret } = await intent({ description: "Stay at <b>x</b>" });
-    const url = `${config.stripeUrl}/pay/${id}?secret=${client_secret}`;
-    const page = await (await fetch(url)).text();
+    const payUrl = `${url}/pay/${id}?secret=${client_secret}`;
+    const page = await (await fetch(payUrl)).text();
     expect(page).toContain("€100.00");
     expect(page).toContain("Stay at &lt;b&gt;x&lt;/b&gt;");
-    const list = await (await fetch(config.stripeUrl)).text();
+    const list = await (await fetch(url)).text();
     expect(list).toContain(`/pay/${id}?secret=${client_secret}`);
     expect(list).toContain("Stay at &lt;b&gt;x&lt;/b&gt;");
-    expect((await fetch(`${config.stripeUrl}/pay/${id}?secret=guess`)).status).toBe(404);
-    const pay = (card: string) => fetch(url, { method: "POST", body: new URLSearchParams({ card }) });
+    expect((await fetch(`${url}/pay/${id}?secret=guess`)).status).toBe(404);
+    const pay = (card: string) => fetch(payUrl, { method: "POST", body: new URLSearchParams({ card }) });
     expect((await pay("4000 0000 0000 0002")).status).toBe(402);
     expect(await (await pay("4242 4242 4242 4242")).text()).toContain("Paid.");
   });

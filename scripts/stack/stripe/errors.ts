@@ -1,4 +1,4 @@
-// Errors as Stripe answers them: a status and { error: { type, code, message, ... } }.
+// Stripe's errors: a status and { error: { type, code, message, ... } }.
 
 export interface ErrorBody {
   type: "invalid_request_error" | "card_error" | "idempotency_error" | "api_error" | "rate_limit_error";

@@ -1,19 +1,29 @@
-// Trouble on demand, for tests: an answer that never comes although the money moved, refusals that pass, slowness.
+// Faults that tests ask for: lost answers after the money moved, refused requests, delays.
 
 import { StripeFault } from "./errors.ts";
 
 export interface Fault {
-  /** Method and the beginning of the path, such as "POST /v1/refunds". */
+  /** Method and beginning of the path, such as "POST /v1/refunds". */
   match: string;
-  /** before: the request is refused. after: it was carried out, and the answer is lost. */
+  /** `_before`: the request is refused. `_after`: it is carried out and its answer is lost. */
   kind: "refuse_before" | "error_after" | "reset_after" | "delay";
-  /** For refuse_before. */
+  /** Status of `refuse_before`. */
   status?: 409 | 429 | 500 | 503;
+  /** Length of `delay`; 1000 by default. */
   milliseconds?: number;
+  /** How many requests it affects. */
   times: number;
 }
 
-export function createFaults() {
+export interface Faults {
+  set(list: Fault[]): void;
+  /** Waits or refuses before a request is carried out. @throws StripeFault */
+  before(request: string): Promise<void>;
+  /** What happens to the answer of a request that was carried out. */
+  after(request: string): "answer" | "error" | "reset";
+}
+
+export function createFaults(): Faults {
   let faults: Fault[] = [];
 
   function take(kind: Fault["kind"], request: string): Fault | undefined {
@@ -25,10 +35,10 @@ export function createFaults() {
   }
 
   return {
-    set(list: Fault[]): void {
+    set(list) {
       faults = list;
     },
-    async before(request: string): Promise<void> {
+    async before(request) {
       const delay = take("delay", request);
       if (delay !== undefined)
         await new Promise((resolve) => setTimeout(resolve, delay.milliseconds ?? 1_000));
@@ -37,11 +47,10 @@ export function createFaults() {
       const status = refusal.status ?? 503;
       throw new StripeFault(status, {
         type: status === 429 ? "rate_limit_error" : status === 409 ? "invalid_request_error" : "api_error",
-        message: "A fault that a test asked for.",
+        message: "A test asked for this error.",
       });
     },
-    /** What becomes of an answer whose request was carried out. */
-    after(request: string): "answer" | "error" | "reset" {
+    after(request) {
       if (take("error_after", request) !== undefined) return "error";
       return take("reset_after", request) === undefined ? "answer" : "reset";
     },

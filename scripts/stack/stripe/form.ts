@@ -1,11 +1,13 @@
-// Stripe's request bodies: form fields whose names are paths, such as metadata[booking_id] and expand[0].
+// Stripe's request bodies: form fields named by paths, such as metadata[booking_id] and expand[0].
+
+import { invalid } from "./errors.ts";
 
 export type Value = string | Parameters | Value[];
 export interface Parameters {
   [name: string]: Value | undefined;
 }
 
-/** Reads a body or query string into the object that the client built it from; every leaf is a string. */
+/** Parses a body or query string into nested objects and lists of strings. */
 export function parseForm(text: string): Parameters {
   const root: Parameters = Object.create(null) as Parameters;
   for (const [name, value] of new URLSearchParams(text)) {
@@ -29,7 +31,7 @@ function put(target: Parameters, [head = "", ...rest]: string[], value: string):
   put(next, rest, value);
 }
 
-/** Objects whose keys are 0, 1, ... were lists. */
+/** Turns objects with the keys 0, 1, ... back into lists. */
 function toLists(value: Value): Value {
   if (typeof value === "string" || Array.isArray(value)) return value;
   const entries = Object.entries(value).map(([key, inner]) => [key, toLists(inner ?? "")] as const);
@@ -38,21 +40,34 @@ function toLists(value: Value): Value {
     : Object.fromEntries(entries);
 }
 
-/** A field as text; undefined when it is absent, empty or no text. */
+/** A field as text; undefined when it is absent, empty or not text. */
 export function text(parameters: Parameters, name: string): string | undefined {
   const value = parameters[name];
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** Metadata as it was sent. */
+/** The field `metadata`; empty when absent. */
 export function metadataOf(parameters: Parameters): Record<string, string> {
   const value = parameters.metadata;
   if (typeof value !== "object" || Array.isArray(value)) return {};
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, String(inner)]));
 }
 
-/** A list of texts; empty when absent. */
+/** A field as a list of texts; empty when absent. */
 export function list(parameters: Parameters, name: string): string[] {
   const value = parameters[name];
   return Array.isArray(value) ? value.map(String) : typeof value === "string" ? [value] : [];
+}
+
+/** A whole number above zero, such as an amount in minor units. @throws StripeFault 400 */
+export function positiveInteger(parameters: Parameters, name: string): number {
+  const value = text(parameters, name) ?? "";
+  if (!/^[0-9]{1,8}$/.test(value) || Number(value) === 0) {
+    throw invalid(
+      "Invalid positive integer",
+      name,
+      value === "" ? "parameter_missing" : "parameter_invalid_integer",
+    );
+  }
+  return Number(value);
 }

@@ -1,6 +1,5 @@
-// Stripe's rules for idempotency keys (https://docs.stripe.com/api/idempotent_requests): the first answer is kept, errors of
-// the server included, once the request was valid and begun; another request under the same key is an error, and so is one
-// while the first is still at work.
+// Stripe's rules for idempotency keys (https://docs.stripe.com/api/idempotent_requests). The first answer to a valid request is
+// stored, server errors included; the same key with other parameters, or while the first request runs, is an error.
 
 import { StripeFault } from "./errors.ts";
 
@@ -9,7 +8,7 @@ export interface Answer {
   body: unknown;
 }
 
-interface Kept {
+interface StoredRequest {
   request: string;
   answer?: Answer;
 }
@@ -17,17 +16,17 @@ interface Kept {
 const longestKey = 255;
 
 export function createIdempotency() {
-  const kept = new Map<string, Kept>();
+  const stored = new Map<string, StoredRequest>();
 
   return {
-    /** Answers from memory or by `work`; `replayed` says which. */
+    /** Returns the stored answer of a key, or the result of `work`; `replayed` tells which. */
     async run(
       key: string,
       request: string,
       work: () => Promise<Answer>,
     ): Promise<{ answer: Answer; replayed: boolean }> {
       if (key.length > longestKey) throw conflict(400, "Idempotency keys have at most 255 characters.");
-      const earlier = kept.get(key);
+      const earlier = stored.get(key);
       if (earlier !== undefined) {
         if (earlier.request !== request) {
           throw conflict(
@@ -44,8 +43,8 @@ export function createIdempotency() {
         }
         return { answer: earlier.answer, replayed: true };
       }
-      const entry: Kept = { request };
-      kept.set(key, entry);
+      const entry: StoredRequest = { request };
+      stored.set(key, entry);
       try {
         const answer = await work();
         entry.answer = answer;
@@ -53,7 +52,7 @@ export function createIdempotency() {
       } catch (error) {
         const keep = error instanceof StripeFault && (error.status === 402 || error.status >= 500);
         if (keep) entry.answer = { status: error.status, body: { error: error.body } };
-        else kept.delete(key);
+        else stored.delete(key);
         throw error;
       }
     },

@@ -1,8 +1,7 @@
-// The pages where a person pays: what there is to pay, and one PaymentIntent with a test card. They need no script: links, a form,
-// and what came of it.
+// The emulator's pages: the list of payments, and the page to pay one with a test card. They contain no scripts.
 
-import type { PaymentIntent } from "./books.ts";
 import { testCards } from "./cards.ts";
+import type { PaymentIntent } from "./objects.ts";
 
 const escapes: Record<string, string> = {
   "&": "&amp;",
@@ -13,15 +12,15 @@ const escapes: Record<string, string> = {
 };
 const escapeHtml = (value: string) => value.replaceAll(/[&<>"']/g, (character) => escapes[character] ?? "");
 
-/** An amount in minor units as people read it. */
+/** Formats an amount of minor units, such as €100.00. */
 export function money(amount: number, currency: string): string {
   const format = new Intl.NumberFormat("en", { style: "currency", currency });
   return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
 
 const states: Partial<Record<PaymentIntent["status"], string>> = {
-  succeeded: "Paid. The booking is confirmed as soon as the webhook is applied.",
-  requires_capture: "Authorised. The card is charged when the host accepts.",
+  succeeded: "Paid. The booking is confirmed once the webhook has been processed.",
+  requires_capture: "Authorised. The card is charged when the host accepts the request.",
   canceled: "This payment was cancelled.",
 };
 
@@ -39,7 +38,7 @@ export function payPage(intent: PaymentIntent, problem?: string): string {
   <datalist id="cards">${cards}</datalist>
   <button>Pay ${escapeHtml(money(intent.amount, intent.currency))}</button>
   ${problem === undefined ? "" : `<p role="alert">${escapeHtml(problem)}</p>`}
-  <p>A test card of Stripe's: 4242 4242 4242 4242 succeeds, 4000 0000 0000 0002 is declined. No other number is taken.</p>
+  <p>Only Stripe's test cards are accepted: 4242 4242 4242 4242 succeeds, 4000 0000 0000 0002 is declined.</p>
 </form>`;
   return document(
     `Pay ${money(intent.amount, intent.currency)}`,
@@ -50,13 +49,14 @@ ${state === undefined ? form : `<p role="status">${state}</p>`}`,
   );
 }
 
-/** All payments, newest first, each with the way to its page. */
+/** All payments, newest first, each with a link to its page. */
 export function paymentsPage(intents: PaymentIntent[]): string {
   const items = intents.map(({ id, client_secret, amount, currency, description, status }) => {
     const text = `${money(amount, currency)}, ${status.replaceAll("_", " ")}`;
     return `<li><a href="/pay/${id}?secret=${client_secret}">${escapeHtml(text)}</a><br>${escapeHtml(description ?? "")}</li>`;
   });
-  const none = "<p>No payment yet. The function <code>payments</code> begins that of a booking.</p>";
+  const none =
+    "<p>No payments yet. The Edge Function <code>payments</code> starts the payment of a booking.</p>";
   return document("Payments", `<h1>Payments</h1>${items.length > 0 ? `<ul>${items.join("")}</ul>` : none}`);
 }
 
@@ -76,7 +76,7 @@ function document(title: string, body: string): string {
 </style></head>
 <body>
 ${body}
-<p><small>Staybase's Stripe emulator: no money moves.</small></p>
+<p><small>Staybase's Stripe emulator. No real money moves.</small></p>
 </body>
 </html>
 `;

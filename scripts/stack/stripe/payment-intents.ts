@@ -1,27 +1,27 @@
-// PaymentIntents: created, confirmed with a test card, captured at once or by hand, cancelled.
+// PaymentIntents: created, confirmed with a test card, captured at once or later, cancelled.
 
-import type { Books, Charge, Customer, Dispute, PaymentIntent, PaymentMethod } from "./books.ts";
-import { findCard, type TestCard } from "./cards.ts";
+import { captureCharge, createCharge } from "./charges.ts";
+import { openDispute } from "./disputes.ts";
 import { invalid, StripeFault } from "./errors.ts";
-import { metadataOf, type Parameters, text } from "./form.ts";
+import { metadataOf, type Parameters, positiveInteger, text } from "./form.ts";
+import type { Charge, Customer, PaymentIntent } from "./objects.ts";
+import { attachedMethod, cardOf } from "./payment-methods.ts";
+import type { EmulatorStore } from "./store.ts";
 
 const authorizationSeconds = 7 * 24 * 3600;
 
-/** Stripe's fee, as it is for cards in the United States: 2.9 % and 30 of the minor unit. */
-export const feeOf = (amount: number) => Math.round(amount * 0.029) + 30;
-
-export function createIntent(books: Books, parameters: Parameters): PaymentIntent {
-  const amount = wholeNumber(parameters, "amount");
+export function createIntent(store: EmulatorStore, parameters: Parameters): PaymentIntent {
+  const amount = positiveInteger(parameters, "amount");
   const currency = text(parameters, "currency")?.toLowerCase();
   if (currency === undefined || !/^[a-z]{3}$/.test(currency)) throw invalid("Invalid currency.", "currency");
   const capture = text(parameters, "capture_method") ?? "automatic";
   if (capture !== "automatic" && capture !== "manual" && capture !== "automatic_async") {
     throw invalid("Invalid capture_method.", "capture_method");
   }
-  const id = books.newId("pi");
+  const id = store.newId("pi");
   const customer = text(parameters, "customer");
-  if (customer !== undefined) books.get<Customer>("customer", customer);
-  const intent = books.put<PaymentIntent>({
+  if (customer !== undefined) store.get<Customer>("customer", customer);
+  const intent = store.put<PaymentIntent>({
     id,
     object: "payment_intent",
     amount,
@@ -30,8 +30,8 @@ export function createIntent(books: Books, parameters: Parameters): PaymentInten
     canceled_at: null,
     cancellation_reason: null,
     capture_method: capture,
-    client_secret: `${id}_secret_${books.newId("s").slice(2)}`,
-    created: books.now(),
+    client_secret: `${id}_secret_${store.newId("s").slice(2)}`,
+    created: store.now(),
     currency,
     customer: customer ?? null,
     description: text(parameters, "description") ?? null,
@@ -46,16 +46,16 @@ export function createIntent(books: Books, parameters: Parameters): PaymentInten
       text(parameters, "payment_method") === undefined ? "requires_payment_method" : "requires_confirmation",
     transfer_group: text(parameters, "transfer_group") ?? null,
   });
-  books.emit("payment_intent.created", intent);
-  return text(parameters, "confirm") === "true" ? confirmIntent(books, id, parameters) : intent;
+  store.emit("payment_intent.created", intent);
+  return text(parameters, "confirm") === "true" ? confirmIntent(store, id, parameters) : intent;
 }
 
-export function updateIntent(books: Books, id: string, parameters: Parameters): PaymentIntent {
-  const intent = books.get<PaymentIntent>("payment_intent", id);
+export function updateIntent(store: EmulatorStore, id: string, parameters: Parameters): PaymentIntent {
+  const intent = store.get<PaymentIntent>("payment_intent", id);
   const amount = text(parameters, "amount");
   if (amount !== undefined) {
     requireStatus(intent, ["requires_payment_method", "requires_confirmation"], "update the amount of");
-    intent.amount = wholeNumber(parameters, "amount");
+    intent.amount = positiveInteger(parameters, "amount");
   }
   if ("setup_future_usage" in parameters) {
     intent.setup_future_usage = parameters.setup_future_usage === "off_session" ? "off_session" : null;
@@ -64,9 +64,9 @@ export function updateIntent(books: Books, id: string, parameters: Parameters): 
   return intent;
 }
 
-/** @throws StripeFault 402 with the intent, whose last_payment_error says why, when the card declines */
-export function confirmIntent(books: Books, id: string, parameters: Parameters): PaymentIntent {
-  const intent = books.get<PaymentIntent>("payment_intent", id);
+/** @throws StripeFault 402 when the card is declined; the intent in its body has the reason in last_payment_error */
+export function confirmIntent(store: EmulatorStore, id: string, parameters: Parameters): PaymentIntent {
+  const intent = store.get<PaymentIntent>("payment_intent", id);
   requireStatus(intent, ["requires_payment_method", "requires_confirmation", "requires_action"], "confirm");
   const method = text(parameters, "payment_method") ?? intent.payment_method;
   if (method === null)
@@ -77,18 +77,21 @@ export function confirmIntent(books: Books, id: string, parameters: Parameters):
       "off_session",
     );
   }
-  const known = books.find(method);
-  if (known?.object === "payment_method" && (known.customer === null || known.customer !== intent.customer)) {
+  const stored = store.find(method);
+  if (
+    stored?.object === "payment_method" &&
+    (stored.customer === null || stored.customer !== intent.customer)
+  ) {
     throw invalid(
       "The provided PaymentMethod does not belong to the customer of this PaymentIntent.",
       "payment_method",
     );
   }
-  const card = cardOf(books, method);
+  const card = cardOf(store, method);
   if (card === undefined)
     throw invalid(`No such PaymentMethod: '${method}'`, "payment_method", "resource_missing");
 
-  const charge = newCharge(books, intent, method, card);
+  const charge = createCharge(store, intent, method, card);
   if (card.decline !== undefined) {
     const error = { type: "card_error" as const, ...card.decline, charge: charge.id };
     charge.status = "failed";
@@ -96,40 +99,40 @@ export function confirmIntent(books: Books, id: string, parameters: Parameters):
     intent.status = "requires_payment_method";
     intent.payment_method = null;
     intent.last_payment_error = error as unknown as PaymentIntent["last_payment_error"];
-    books.emit("charge.failed", charge);
-    books.emit("payment_intent.payment_failed", intent);
+    store.emit("charge.failed", charge);
+    store.emit("payment_intent.payment_failed", intent);
     throw new StripeFault(402, { ...error, payment_intent: intent });
   }
-  intent.payment_method = attachedMethod(books, method, card, intent.customer);
+  intent.payment_method = attachedMethod(store, method, card, intent.customer);
   charge.payment_method = intent.payment_method;
   intent.last_payment_error = null;
   if (intent.capture_method === "manual") {
     charge.payment_method_details.card.capture_before = charge.created + authorizationSeconds;
     intent.status = "requires_capture";
     intent.amount_capturable = intent.amount;
-    books.emit("payment_intent.amount_capturable_updated", intent);
+    store.emit("payment_intent.amount_capturable_updated", intent);
     return intent;
   }
-  takeMoney(books, intent, charge, intent.amount);
-  if (card.disputed === true) dispute(books, intent, charge);
+  captureCharge(store, intent, charge, intent.amount);
+  if (card.disputed === true) openDispute(store, intent, charge);
   return intent;
 }
 
-export function captureIntent(books: Books, id: string, parameters: Parameters): PaymentIntent {
-  const intent = books.get<PaymentIntent>("payment_intent", id);
+export function captureIntent(store: EmulatorStore, id: string, parameters: Parameters): PaymentIntent {
+  const intent = store.get<PaymentIntent>("payment_intent", id);
   requireStatus(intent, ["requires_capture"], "capture");
   const amount =
     text(parameters, "amount_to_capture") === undefined
       ? intent.amount_capturable
-      : wholeNumber(parameters, "amount_to_capture");
+      : positiveInteger(parameters, "amount_to_capture");
   if (amount > intent.amount_capturable)
     throw invalid("The amount is more than can be captured.", "amount_to_capture");
-  takeMoney(books, intent, books.get<Charge>("charge", intent.latest_charge ?? ""), amount);
+  captureCharge(store, intent, store.get<Charge>("charge", intent.latest_charge ?? ""), amount);
   return intent;
 }
 
-export function cancelIntent(books: Books, id: string, parameters: Parameters): PaymentIntent {
-  const intent = books.get<PaymentIntent>("payment_intent", id);
+export function cancelIntent(store: EmulatorStore, id: string, parameters: Parameters): PaymentIntent {
+  const intent = store.get<PaymentIntent>("payment_intent", id);
   requireStatus(
     intent,
     ["requires_payment_method", "requires_confirmation", "requires_action", "requires_capture"],
@@ -137,124 +140,12 @@ export function cancelIntent(books: Books, id: string, parameters: Parameters): 
   );
   intent.status = "canceled";
   intent.amount_capturable = 0;
-  intent.canceled_at = books.now();
+  intent.canceled_at = store.now();
   intent.cancellation_reason = (text(parameters, "cancellation_reason") ??
     null) as PaymentIntent["cancellation_reason"];
-  books.emit("payment_intent.canceled", intent);
+  store.emit("payment_intent.canceled", intent);
   return intent;
 }
-
-/** A card that is charged no more. */
-export function detachMethod(books: Books, id: string): PaymentMethod {
-  const method = books.get<PaymentMethod>("payment_method", id);
-  if (method.customer === null) {
-    throw invalid(
-      "The payment method you provided is not attached to a customer so detachment is impossible.",
-    );
-  }
-  method.customer = null;
-  books.emit("payment_method.detached", method);
-  return method;
-}
-
-function takeMoney(books: Books, intent: PaymentIntent, charge: Charge, amount: number): void {
-  const transaction = books.move({
-    amount,
-    currency: intent.currency,
-    description: intent.description,
-    fee: feeOf(amount),
-    reporting_category: "charge",
-    source: charge.id,
-    type: "charge",
-  });
-  Object.assign(charge, { captured: true, amount_captured: amount, balance_transaction: transaction.id });
-  intent.status = "succeeded";
-  intent.amount_received = amount;
-  intent.amount_capturable = 0;
-  books.emit("charge.succeeded", charge);
-  books.emit("payment_intent.succeeded", intent);
-}
-
-function dispute(books: Books, intent: PaymentIntent, charge: Charge): void {
-  const withdrawn = books.move({
-    amount: -charge.amount_captured,
-    currency: charge.currency,
-    description: "Chargeback withdrawal",
-    fee: 1500,
-    reporting_category: "dispute",
-    source: charge.id,
-    type: "adjustment",
-  });
-  charge.disputed = true;
-  const created = books.put<Dispute>({
-    id: books.newId("dp"),
-    object: "dispute",
-    amount: charge.amount_captured,
-    balance_transactions: [withdrawn],
-    charge: charge.id,
-    created: books.now(),
-    currency: charge.currency,
-    evidence: {},
-    is_charge_refundable: false,
-    livemode: false,
-    metadata: {},
-    payment_intent: intent.id,
-    reason: "fraudulent",
-    status: "needs_response",
-  });
-  withdrawn.source = created.id;
-  books.emit("charge.dispute.created", created);
-  books.emit("charge.dispute.funds_withdrawn", created);
-}
-
-function newCharge(books: Books, intent: PaymentIntent, method: string, card: TestCard): Charge {
-  const charge = books.put<Charge>({
-    id: books.newId("ch"),
-    object: "charge",
-    amount: intent.amount,
-    amount_captured: 0,
-    amount_refunded: 0,
-    balance_transaction: null,
-    captured: false,
-    created: books.now(),
-    currency: intent.currency,
-    customer: intent.customer,
-    disputed: false,
-    livemode: false,
-    metadata: { ...intent.metadata },
-    paid: true,
-    payment_intent: intent.id,
-    payment_method: method,
-    payment_method_details: { type: "card", card: { brand: brandOf(card), last4: card.number.slice(-4) } },
-    refunded: false,
-    status: "succeeded",
-    transfer_group: intent.transfer_group,
-  });
-  intent.latest_charge = charge.id;
-  return charge;
-}
-
-function cardOf(books: Books, method: string): TestCard | undefined {
-  const known = books.find(method);
-  return findCard(known?.object === "payment_method" ? known.test_method : method);
-}
-
-/** pm_card_visa is a new payment method at each use, as at Stripe. */
-function attachedMethod(books: Books, method: string, card: TestCard, customer: string | null): string {
-  if (books.find(method) !== undefined) return method;
-  return books.put<PaymentMethod>({
-    id: books.newId("pm"),
-    object: "payment_method",
-    card: { brand: brandOf(card), last4: card.number.slice(-4) },
-    created: books.now(),
-    customer,
-    livemode: false,
-    test_method: card.method,
-    type: "card",
-  }).id;
-}
-
-const brandOf = (card: TestCard) => (card.number.startsWith("5") ? "mastercard" : "visa");
 
 function requireStatus(intent: PaymentIntent, allowed: string[], verb: string): void {
   if (allowed.includes(intent.status)) return;
@@ -264,17 +155,4 @@ function requireStatus(intent: PaymentIntent, allowed: string[], verb: string): 
     message: `You cannot ${verb} this PaymentIntent because it has a status of ${intent.status}.`,
     payment_intent: intent,
   });
-}
-
-/** A whole number above zero, as amounts are. */
-export function wholeNumber(parameters: Parameters, name: string): number {
-  const value = text(parameters, name) ?? "";
-  if (!/^[0-9]{1,8}$/.test(value) || Number(value) === 0) {
-    throw invalid(
-      "Invalid positive integer",
-      name,
-      value === "" ? "parameter_missing" : "parameter_invalid_integer",
-    );
-  }
-  return Number(value);
 }

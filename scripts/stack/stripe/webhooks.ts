@@ -1,14 +1,14 @@
-// Sends events to the function stripe-webhook as Stripe does: signed afresh at each attempt, tried again with growing pauses
-// until a 2xx; and, on demand, twice, late, in another order, or not at all.
+// Delivers events as Stripe does: each attempt has its own signature, and attempts repeat with growing pauses until a 2xx. Tests can
+// request duplicate, late, reordered or lost deliveries.
 
 import { createHmac } from "node:crypto";
-import type { EmulatedEvent } from "./books.ts";
+import type { EmulatedEvent } from "./objects.ts";
 
-/** How deliveries go wrong, until changed. */
+/** How events are delivered from now on. */
 export interface DeliveryMode {
   /** How often each event is sent. */
   copies: number;
-  /** Keeps events back until they are released, in another order when `shuffle` is set. */
+  /** Holds events until they are released, in random order when `shuffle` is set. */
   hold: boolean;
   shuffle: boolean;
   /** Events are never sent. */
@@ -17,7 +17,7 @@ export interface DeliveryMode {
 
 export interface Webhooks {
   send(event: EmulatedEvent): void;
-  /** Sends what was held back; resolves when every delivery under way has had its 2xx or been given up. */
+  /** Sends the held events; resolves when every delivery has succeeded or been given up. */
   release(): Promise<void>;
   setMode(mode: Partial<DeliveryMode>): DeliveryMode;
   stop(): void;

@@ -61,7 +61,9 @@ describe("simultaneous writes to one property", () => {
       await Promise.all(clients.map((client) => client`select 1`));
       const outcomes = await Promise.all(
         clients.map((client) =>
-          outcome(client`select private.reserve_nights(gen_random_uuid(), ${property}, '2031-06-01', '2031-06-05')`),
+          outcome(
+            client`select private.reserve_nights(gen_random_uuid(), ${property}, '2031-06-01', '2031-06-05')`,
+          ),
         ),
       );
       expect(countByValue(outcomes)).toEqual({ ok: 1, PT409: 49 });
@@ -87,7 +89,9 @@ describe("simultaneous writes to one property", () => {
             const own = mine[Math.floor(Math.random() * mine.length)];
             if (dice < 0.25 && own !== undefined) {
               outcomes.push(
-                await outcome(client`select private.move_reserved_nights(${own}, ${from}::date, ${until}::date)`),
+                await outcome(
+                  client`select private.move_reserved_nights(${own}, ${from}::date, ${until}::date)`,
+                ),
               );
             } else if (dice < 0.35 && own !== undefined) {
               mine.splice(mine.indexOf(own), 1);

@@ -12,7 +12,7 @@ import { sendMessage, startThread } from "../support/messages.ts";
 import { beginPayment, cards, onboardHost, payOnPage, releasePayouts } from "../support/money.ts";
 import { type Person, signUp, signUpOperator } from "../support/people.ts";
 import { createBookable, exactAddress } from "../support/properties.ts";
-import { dayAhead, letDaysPass, runPeriodicWork, until } from "../support/time.ts";
+import { letDaysPass, runPeriodicWork, until } from "../support/time.ts";
 import { notificationKinds, visibleTo } from "../support/views.ts";
 
 const sql = database();

@@ -53,8 +53,8 @@ describe("ranges", () => {
 
   it("keep what lies outside the days that are replaced", () => {
     const existing = [{ starts_on: "2027-05-01", ends_on: "2027-05-31", value: 1 }];
-    const window = { from: "2027-05-10", until: "2027-05-20" };
-    expect(replaceDays(existing, window, new Map([["2027-05-12", 2]]))).toEqual([
+    const period = { from: "2027-05-10", until: "2027-05-20" };
+    expect(replaceDays(existing, period, new Map([["2027-05-12", 2]]))).toEqual([
       { starts_on: "2027-05-01", ends_on: "2027-05-10", value: 1 },
       { starts_on: "2027-05-12", ends_on: "2027-05-13", value: 2 },
       { starts_on: "2027-05-20", ends_on: "2027-05-31", value: 1 },

@@ -3,7 +3,7 @@
 
 import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { projectRoot, type StackConfig } from "../../../scripts/stack/config.ts";
+import { projectRoot, type StackConfig } from "../../../scripts/lib/config.ts";
 
 export interface Outcome {
   code: number;

@@ -8,8 +8,8 @@ import { createClient } from "@supabase/supabase-js";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mappedAmenities } from "../../../scripts/import/amenities.ts";
-import { databaseUrl } from "../../../scripts/stack/config.ts";
-import { freePort } from "../../../scripts/stack/ports.ts";
+import { databaseUrl } from "../../../scripts/lib/config.ts";
+import { freePort } from "../../../scripts/lib/ports.ts";
 import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
 import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
 import type { Database } from "../../../types/database.ts";
@@ -57,14 +57,14 @@ describe("a detailed file", () => {
       'line 5: latitude is not a number from -90 to 90: "north"',
       "line 6: 6 columns instead of 79",
       "line 7: a quote is never closed",
-      'line 9: room_type is none that Airbnb has: "Castle"',
+      'line 9: room_type is not one of Airbnb\'s: "Castle"',
       'line 10: price is not a price such as $101.00: "ask me"',
       "line 11: A night costs at least 100 (minor units of EUR).",
       "line 13: amenities is not a JSON list: \"['Wifi']\"",
     ]);
-    expect(outcome.stderr).toContain("Listings of Porto, Porto, PT, prices in EUR");
-    expect(outcome.stdout).toMatch(/3 {2}published: anyone can read them/);
-    expect(outcome.stdout).toMatch(/1 {4}of the drafts: Set the price of a night\./);
+    expect(outcome.stderr).toContain("Location: Porto, Porto, PT; prices in EUR");
+    expect(outcome.stdout).toMatch(/3 {2}published and visible to everyone/);
+    expect(outcome.stdout).toMatch(/1 {4}drafts: Set the price of a night\./);
     expect(outcome.stdout).not.toContain("\u001b");
   });
 
@@ -212,7 +212,7 @@ describe("a calendar", () => {
     expect(counts(outcome, "calendars")).toEqual([2, 0, 0, 0]);
     expect(counts(outcome, "days")).toEqual([0, 0, 0, 1]);
     expect(outcome.stderr).toContain('days, line 6: date is not a date such as 2026-01-31: "2027-02-30"');
-    expect(outcome.stdout).toMatch(/1 {2}calendars of listings that are not here/);
+    expect(outcome.stdout).toMatch(/1 {2}calendars of listings that are not imported/);
     expect(await dates()).toEqual({
       prices: ["1001 2027-05-02 2027-05-05 125000", "1002 2027-05-01 2027-05-02 7000"],
       nights: ["1001 2027-05-03 2027-05-05 5 ", "1001 2027-05-05 2027-05-06  30"],
@@ -251,7 +251,7 @@ describe("a summary file", () => {
   it("is loaded with what it has; guests are assumed, as said, and rounded ids stay apart", async () => {
     const outcome = await run(fixture("listings_summary.csv"), "--guests", "3");
     expect(counts(outcome, "listings")).toEqual([4, 0, 0, 1]);
-    expect(outcome.stdout).toMatch(/4 {2}the file does not say for how many guests: 3 assumed/);
+    expect(outcome.stdout).toMatch(/4 {2}without a number of guests: assumed 3/);
     const { data } = await anyone()
       .from("properties")
       .select("source_id, title, max_guests, min_nights, max_nights, bedrooms, base_price")
@@ -306,16 +306,16 @@ describe("the command refuses", () => {
   };
 
   it("a file that is not there, empty, of another format or encoding, or binary", async () => {
-    await refused(/There is no file .*nothing\.csv/, "inside-airbnb", "/tmp/nothing.csv");
+    await refused(/The file .*nothing\.csv cannot be read/, "inside-airbnb", "/tmp/nothing.csv");
     await refused(/is empty/, "inside-airbnb", file(""));
     await refused(/is not an Inside Airbnb listings file.*Expected/s, "inside-airbnb", file("a,b\n1,2\n"));
-    await refused(/give it with --calendar/, "inside-airbnb", fixture("calendar.csv"));
+    await refused(/Pass it with --calendar/, "inside-airbnb", fixture("calendar.csv"));
     await refused(/JSON.*--neighbourhoods/s, "inside-airbnb", fixture("neighbourhoods.geojson"));
     await refused(/is not/, "inside-airbnb", file("\u0000\u0001".repeat(2_000_000)));
     const utf16 = join(folder, "utf16.csv");
     writeFileSync(utf16, readFileSync(fixture("listings_summary.csv"), "utf8"), "utf16le");
     await refused(/not text in UTF-8/, "inside-airbnb", utf16);
-    await refused(/is no file/, "inside-airbnb", folder);
+    await refused(/is not a file/, "inside-airbnb", folder);
   });
 
   it("a gzipped file that is none, or breaks off", async () => {
@@ -323,7 +323,7 @@ describe("the command refuses", () => {
     writeFileSync(zipped, readFileSync(detailed));
     await refused(/listings\.csv\.gz is not gzipped/, "inside-airbnb", zipped);
     writeFileSync(zipped, gzipSync(readFileSync(detailed)).subarray(0, -200));
-    await refused(/listings\.csv\.gz breaks off.*What was written is kept/s, "inside-airbnb", zipped);
+    await refused(/listings\.csv\.gz is incomplete.*Rows imported so far are kept/s, "inside-airbnb", zipped);
   });
 
   it("a map and a calendar that are none", async () => {
@@ -333,7 +333,7 @@ describe("the command refuses", () => {
 
   it("wrong arguments, with the usage", async () => {
     await refused(/npm run import -- inside-airbnb/);
-    await refused(/"vrbo" is no source/, "vrbo", detailed);
+    await refused(/Unknown source "vrbo"/, "vrbo", detailed);
     await refused(/--colour/, "inside-airbnb", detailed, "--colour", "red");
     await refused(/no currency XXX/, "inside-airbnb", detailed, "--currency", "XXX");
     await refused(/no time zone Mars\/Olympus/, "inside-airbnb", detailed, "--time-zone", "Mars/Olympus");

@@ -7,8 +7,8 @@ import { describe, expect, it } from "vitest";
 import { amenityIds } from "../../../scripts/import/amenities.ts";
 import { listingsFormat } from "../../../scripts/import/formats.ts";
 import { type Listing, toListing } from "../../../scripts/import/listing.ts";
+import { inferLocation, timeZoneAt } from "../../../scripts/import/location.ts";
 import { readNeighbourhoods } from "../../../scripts/import/neighbourhoods.ts";
-import { placeOf, timeZoneAt } from "../../../scripts/import/place.ts";
 import { readTable } from "../../../scripts/import/table.ts";
 import { plainText, priceInMinorUnits } from "../../../scripts/import/values.ts";
 
@@ -102,7 +102,7 @@ describe("a detailed file", () => {
       5: 'latitude is not a number from -90 to 90: "north"',
       6: "6 columns instead of 79",
       7: "a quote is never closed",
-      9: 'room_type is none that Airbnb has: "Castle"',
+      9: 'room_type is not one of Airbnb\'s: "Castle"',
       10: 'price is not a price such as $101.00: "ask me"',
       13: "amenities is not a JSON list: \"['Wifi']\"",
     });
@@ -254,22 +254,22 @@ describe("amenities", () => {
   });
 });
 
-describe("places", () => {
-  it("are told by points, and by what is given", () => {
+describe("locations", () => {
+  it("are inferred from coordinates, unless given", () => {
     const asheville = [{ latitude: 35.6, longitude: -82.55 }];
-    expect(placeOf(asheville, {})).toEqual({
+    expect(inferLocation(asheville, {})).toEqual({
       city: "Asheville",
       region: "North Carolina",
       country: "US",
       currency: "USD",
       timeZone: "America/New_York",
     });
-    expect(placeOf(asheville, { city: "Weaverville", currency: "EUR" })).toMatchObject({
+    expect(inferLocation(asheville, { city: "Weaverville", currency: "EUR" })).toMatchObject({
       city: "Weaverville",
       region: null,
       country: "US",
       currency: "EUR",
     });
-    expect(() => placeOf([], {})).toThrow("where the listings are");
+    expect(() => inferLocation([], {})).toThrow("where the listings are");
   });
 });

@@ -25,7 +25,7 @@ it("is a bar on a terminal, which makes room for what is said", () => {
   const progress = startProgress("listings", 1_000, stream);
   progress.read(500);
   progress.rows(42);
-  progress.say("  line 7: no price");
+  progress.print("  line 7: no price");
   progress.stop();
   expect(text()).toMatch(/listings █+░+ 50% · 42 rows/);
   expect(text()).toContain("  line 7: no price\n");

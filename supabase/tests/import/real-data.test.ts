@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createClient } from "@supabase/supabase-js";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { projectRoot } from "../../../scripts/stack/config.ts";
+import { projectRoot } from "../../../scripts/lib/config.ts";
 import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
 import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
 import type { Database } from "../../../types/database.ts";
@@ -112,5 +112,5 @@ it("comes in detailed files and calendars too", async () => {
   const outcome = await runImport(config, "inside-airbnb", data.detailed, "--calendar", data.calendar);
   expect(outcome.code).toBe(0);
   expect(counts(outcome, "listings")[0]).toBe(data.detailedLoaded);
-  expect(outcome.stdout).toContain(`${data.calendarsUnknown}  calendars of listings that are not here`);
+  expect(outcome.stdout).toContain(`${data.calendarsUnknown}  calendars of listings that are not imported`);
 });

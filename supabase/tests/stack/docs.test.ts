@@ -209,7 +209,7 @@ describe("GraphiQL", options, () => {
 
 describe("the payment page", options, () => {
   it("has nothing to pay on a new stack", async () => {
-    expect(await (await fetch(config.stripeUrl)).text()).toContain("No payment yet.");
+    expect(await (await fetch(config.stripeUrl)).text()).toContain("No payments yet.");
   });
 });
 

@@ -17,8 +17,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { projectRoot, type StackConfig } from "../../../scripts/stack/config.ts";
-import { listens } from "../../../scripts/stack/ports.ts";
+import { projectRoot, type StackConfig } from "../../../scripts/lib/config.ts";
+import { listens } from "../../../scripts/lib/ports.ts";
 import { testPorts } from "../../../scripts/test/config.ts";
 import { stack } from "../support/stack.ts";
 import { until } from "../support/time.ts";
@@ -230,7 +230,7 @@ describe("a project", { timeout: 120_000 }, () => {
     const postmaster = readFileSync(join(project.env.STAYBASE_DIR ?? "", "postgres/postmaster.pid"), "utf8");
     process.kill(Number(postmaster.split("\n")[0]), "SIGKILL");
     expect(await running.ended).toBe(1);
-    expect(running.output()).toContain("postgres has ended by itself");
+    expect(running.output()).toContain("postgres exited unexpectedly");
     expect(await nothingListens(project)).toBe(true);
   });
 

@@ -1,20 +1,18 @@
-// Ports: the ones a developer knows, which must be free, and the inner ones, which may be any.
+// Ports of 127.0.0.1: finding free ones, and requiring that a configured one is free.
 
 import { randomInt } from "node:crypto";
 import { connect, createServer } from "node:net";
 import { errorCode, StackError } from "./errors.ts";
 
 /**
- * Where ports are looked for: `outer` for a stack of tests, whose ports a developer would set, `inner` for a part that only
- * the stack itself talks to. Apart, so that a part never takes a port that its stack is yet to listen on; and below all
- * those that systems give to outgoing connections (Linux from 32768, gVisor from 16000), for one of those could have it
- * before the part listens.
+ * `outer` for the configured ports of a test's stack, `inner` for services behind the gateway: apart, so that an inner service
+ * cannot take a port that its stack needs later. Both lie below the ports of outgoing connections (Linux 32768, gVisor 16000).
  */
 const ranges = { outer: { from: 10_000, to: 15_000 }, inner: { from: 15_000, to: 16_000 } };
 
 const next = { outer: startOf("outer"), inner: startOf("inner") };
 
-/** A free port of 127.0.0.1, and another one each time. */
+/** A free port, a different one at each call. */
 export async function freePort(range: keyof typeof ranges): Promise<number> {
   const { from, to } = ranges[range];
   for (;;) {
@@ -29,15 +27,15 @@ function startOf(range: keyof typeof ranges): number {
 }
 
 /**
- * @param use what the port is for and how to move it, for the message
- * @throws StackError when another program listens on the port, or this user may not
+ * @param use the port's purpose and the environment variable that changes it, for the message
+ * @throws StackError when the port is taken or reserved
  */
 export async function requireFreePort(port: number, use: { name: string; variable: string }): Promise<void> {
-  // Docker listens on every address, which some systems let another program share.
+  // Docker listens on all addresses; some systems then still allow a second program on 127.0.0.1.
   if ((await isFree(port)) && !(await listens(port))) return;
   throw new StackError(
     `Port ${port} (${use.name}) is taken by another program.`,
-    `Stop that program (perhaps \`supabase start\` runs: \`npx supabase stop\`), or choose another: ${use.variable}=${port + 1000} npm start. If nothing listens there, a connection to somewhere else had the port: start again in a minute.`,
+    `Stop that program (for a running \`supabase start\`: \`npx supabase stop\`), or use another port: ${use.variable}=${port + 1000} npm start. If no program listens on it, an outgoing connection used it: start again in a minute.`,
   );
 }
 
@@ -47,7 +45,8 @@ function isFree(port: number): Promise<boolean> {
     server.once("error", (error) => {
       if (errorCode(error) === "EADDRINUSE") resolve(false);
       else if (errorCode(error) !== "EACCES") reject(error);
-      else reject(new StackError(`Port ${port} is reserved by the system.`, "Use one from 1024 on."));
+      else
+        reject(new StackError(`Port ${port} is reserved by the system.`, "Use a port from 1024 to 65535."));
     });
     server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });

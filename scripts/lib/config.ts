@@ -1,4 +1,4 @@
-// What the embedded stack runs with: supabase/config.toml (one truth for both stacks), ports, keys and folders.
+// Configuration of the embedded stack: supabase/config.toml, which the official stack reads too, ports, keys and folders.
 
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
@@ -63,19 +63,19 @@ export type Toml = z.infer<typeof tomlSchema>;
 export interface StackConfig {
   /** The project folder: holds supabase/ and node_modules/. */
   root: string;
-  /** Everything the stack writes: database, files, logs, pids. */
+  /** Holds everything that the stack writes: database, files, logs, process ids. */
   dataDir: string;
   functionsDir: string;
-  /** Whether a new database begins with supabase/seed.sql and the buckets' files. */
+  /** Whether a new database is seeded with supabase/seed.sql and the files of its buckets. */
   seed: boolean;
   ports: { api: number; db: number; mail: number; stripe: number };
   apiUrl: string;
   mailUrl: string;
-  /** Where the Stripe emulator answers. */
+  /** Address of the Stripe emulator. */
   stripeUrl: string;
   keys: Keys;
   toml: Toml;
-  /** The unprivileged user that Postgres runs as when the stack is started by root (Postgres refuses root). */
+  /** The user that Postgres runs as when root starts the stack, since Postgres refuses to run as root. */
   serverUser: { uid: number; gid: number } | undefined;
 }
 
@@ -87,7 +87,7 @@ export interface ConfigOverrides {
   ports?: Partial<StackConfig["ports"]>;
 }
 
-/** Next to the ports of the CLI, which has no part for it. */
+/** The first port after those of the Supabase CLI. */
 const stripePort = 54330;
 
 export const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -96,7 +96,7 @@ export const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../
  * Reads supabase/config.toml and the environment.
  * `STAYBASE_DIR`, `STAYBASE_API_PORT`, `STAYBASE_DB_PORT`, `STAYBASE_MAIL_PORT` and `STAYBASE_STRIPE_PORT` override folder and ports.
  *
- * @throws StackError when config.toml is missing or wrong, or a port is not a number.
+ * @throws StackError when config.toml is missing or invalid, or a port is not a number
  */
 export function loadConfig(overrides: ConfigOverrides = {}): StackConfig {
   const root = overrides.root ?? projectRoot;
@@ -123,7 +123,7 @@ export function loadConfig(overrides: ConfigOverrides = {}): StackConfig {
   };
 }
 
-/** A connection string of one of the stack's roles; the password of every local role is `postgres`, as in the CLI. */
+/** The connection string of a database role. Every local role has the password `postgres`, as with the Supabase CLI. */
 export function databaseUrl(config: StackConfig, role = "postgres"): string {
   return `postgresql://${role}:postgres@127.0.0.1:${config.ports.db}/postgres`;
 }
@@ -133,11 +133,14 @@ function readToml(path: string): Toml {
     return tomlSchema.parse(parse(withEnvironment(readFileSync(path, "utf8"))));
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
-    throw new StackError(`${path} cannot be used: ${reason}`, "Compare it with a fresh `npx supabase init`.");
+    throw new StackError(
+      `${path} is not valid: ${reason}`,
+      "Compare it with the file that `npx supabase init` creates.",
+    );
   }
 }
 
-/** config.toml names secrets as "env(NAME)"; one that is not set is empty. */
+/** Replaces "env(NAME)" by the environment variable, or by nothing when it is not set. */
 function withEnvironment(text: string): string {
   return text.replaceAll(/"env\((\w+)\)"/g, (_match, name: string) =>
     JSON.stringify(process.env[name] ?? ""),
@@ -154,7 +157,7 @@ function portFromEnv(name: string): number | undefined {
   return port;
 }
 
-/** Postgres refuses to run as root: then it runs as the owner of the project, or as `nobody` where root owns that too. */
+/** When root starts the stack: the owner of the project, or `nobody` when root owns it. */
 function unprivilegedUser(root: string): StackConfig["serverUser"] {
   if (process.getuid?.() !== 0) return undefined;
   const { uid, gid } = statSync(root);
@@ -162,8 +165,8 @@ function unprivilegedUser(root: string): StackConfig["serverUser"] {
 }
 
 /**
- * `.staybase/` in the project; but root's own project may lie under a folder that only root may enter (/root), where the
- * unprivileged Postgres could not reach its files: then a folder of the system's, one per project.
+ * `.staybase/` in the project. A project of root may lie in a folder that only root can enter, such as /root: the unprivileged
+ * Postgres could not read its files there, so the data lies in /var/lib/staybase instead.
  */
 function defaultDataDir(root: string, serverUser: StackConfig["serverUser"]): string {
   const local = join(root, ".staybase");

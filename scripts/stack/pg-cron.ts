@@ -1,9 +1,10 @@
-// Runs the jobs of cron.job when they are due, in UTC and as the job's own user, as pg_cron does.
+// Runs the jobs in cron.job on schedule, in UTC and as the job's user, as pg_cron does.
 
 import { Cron } from "croner";
-import postgres, { type Sql } from "postgres";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import type { Part } from "./part.ts";
+import type { Sql } from "postgres";
+import type { StackConfig } from "../lib/config.ts";
+import { openDatabase } from "../lib/database.ts";
+import type { Service } from "./service.ts";
 
 interface Job {
   jobid: string;
@@ -13,7 +14,7 @@ interface Job {
   username: string;
 }
 
-export function createCron(config: StackConfig): Part {
+export function createPgCron(config: StackConfig): Service {
   let sql: Sql | undefined;
   let timers: Cron[] = [];
 
@@ -27,7 +28,7 @@ export function createCron(config: StackConfig): Part {
   }
 
   function schedule(job: Job): Cron | undefined {
-    // A job whose last run has not ended yet is not started again, as in pg_cron.
+    // As in pg_cron, a job does not start while its last run is still going.
     const options = { timezone: "UTC", protect: true, unref: true, catch: true };
     const seconds = /^([1-9]|[1-5]\d) seconds?$/.exec(job.schedule)?.[1];
     try {
@@ -35,7 +36,7 @@ export function createCron(config: StackConfig): Part {
         ? new Cron(job.schedule, { ...options, mode: "5-part" }, () => run(job))
         : new Cron("* * * * * *", { ...options, interval: Number(seconds) }, () => run(job));
     } catch (error) {
-      console.error(`cron: job ${job.jobid} has no valid schedule: ${String(error)}`);
+      console.error(`pg_cron: job ${job.jobid} has an invalid schedule: ${String(error)}`);
       return undefined;
     }
   }
@@ -52,7 +53,7 @@ export function createCron(config: StackConfig): Part {
   }
 
   async function execute(job: Job): Promise<{ status: string; message: string }> {
-    const connection = postgres(databaseUrl(config, job.username), { max: 1, onnotice: () => {} });
+    const connection = openDatabase(config, job.username);
     try {
       const result = await connection.unsafe(job.command);
       return { status: "succeeded", message: `${result.command ?? "OK"} ${result.count ?? ""}`.trim() };
@@ -67,10 +68,10 @@ export function createCron(config: StackConfig): Part {
   }
 
   return {
-    name: "cron",
+    name: "pg_cron",
     async start() {
-      sql = postgres(databaseUrl(config, "supabase_admin"), { max: 1, onnotice: () => {} });
-      const refresh = () => void reload().catch((error) => console.error(`cron: ${String(error)}`));
+      sql = openDatabase(config, "supabase_admin");
+      const refresh = () => void reload().catch((error) => console.error(`pg_cron: ${String(error)}`));
       await sql.listen("staybase_cron", refresh, refresh);
     },
     async ready() {},

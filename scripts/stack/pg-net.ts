@@ -1,8 +1,9 @@
-// Sends what net.http_get, http_post and http_delete have queued, as pg_net's background worker does.
+// Sends the requests that net.http_get, http_post and http_delete queue, as pg_net's background worker does.
 
-import postgres, { type Sql } from "postgres";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import type { Part } from "./part.ts";
+import type { Sql } from "postgres";
+import type { StackConfig } from "../lib/config.ts";
+import { openDatabase } from "../lib/database.ts";
+import type { Service } from "./service.ts";
 
 interface QueuedRequest {
   id: string;
@@ -13,29 +14,29 @@ interface QueuedRequest {
   timeout_milliseconds: number;
 }
 
-const batch = 50;
+const batchSize = 50;
 
-export function createNet(config: StackConfig): Part {
+export function createPgNet(config: StackConfig): Service {
   let sql: Sql | undefined;
   let working = false;
-  let again = false;
+  let hasNews = false;
 
-  /** One run at a time; a notice that comes during a run makes it go round once more. */
+  /** Sends all queued requests, one run at a time. A notification during a run starts another run after it. */
   async function drain(): Promise<void> {
-    again = true;
+    hasNews = true;
     if (working) return;
     working = true;
-    while (again && sql !== undefined) {
-      again = false;
-      await sendAll(sql).catch((error) => console.error(`net: ${String(error)}`));
+    while (hasNews && sql !== undefined) {
+      hasNews = false;
+      await sendAll(sql).catch((error) => console.error(`pg_net: ${String(error)}`));
     }
     working = false;
   }
 
   return {
-    name: "net",
+    name: "pg_net",
     async start() {
-      sql = postgres(databaseUrl(config, "supabase_admin"), { max: 1, onnotice: () => {} });
+      sql = openDatabase(config, "supabase_admin");
       await sql.listen(
         "staybase_net",
         () => void drain(),
@@ -52,8 +53,8 @@ export function createNet(config: StackConfig): Part {
 }
 
 /**
- * Takes and sends until the queue is empty. Each request is taken before it is sent: at most once, as pg_net has it. Answers are not
- * waited for, so that a worker with much to do holds up no other's call.
+ * Empties the queue. As in pg_net, each request leaves the queue before it is sent, so it is sent at most once; nothing waits for
+ * the answers, so that a slow receiver does not delay other requests.
  */
 async function sendAll(sql: Sql): Promise<void> {
   const [installed] = await sql`select 1 from pg_catalog.pg_extension where extname = 'pg_net'`;
@@ -61,11 +62,11 @@ async function sendAll(sql: Sql): Promise<void> {
   await sql`delete from net._http_response where created < now() - interval '6 hours'`;
   for (;;) {
     const requests = await sql<QueuedRequest[]>`
-      delete from net.http_request_queue where id in (select id from net.http_request_queue order by id limit ${batch})
+      delete from net.http_request_queue where id in (select id from net.http_request_queue order by id limit ${batchSize})
       returning *`;
     if (requests.length === 0) return;
     for (const request of requests) {
-      // an answer that comes when the stack has stopped has nowhere to go
+      // storing the answer fails when the stack has stopped meanwhile
       void send(sql, request).catch(() => {});
     }
   }

@@ -1,14 +1,14 @@
-// @supabase/lite answers for Auth and Storage. It is used for those two alone: each runs as its own service's database role
-// and on its own path, so that a trigger or a policy meets the same rights as on hosted Supabase.
+// Auth and Storage run on @supabase/lite, each as its own database role and on its own path, so that triggers and policies meet
+// the same privileges as on hosted Supabase.
 
 import { App, type EmailDriver, type IAppConfig } from "@supabase/lite";
 import { createPostgresConnection } from "@supabase/lite/postgres";
-import { databaseUrl, type StackConfig } from "./config.ts";
-import type { Part } from "./part.ts";
+import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import type { Service } from "./service.ts";
 
 /**
- * lite hands JSON to the driver as text that is ready; the driver's own way would encode it once more, and a trigger on
- * auth.users would find a string in raw_user_meta_data where hosted Supabase has an object.
+ * lite passes JSON to the driver as text. The driver would encode it again, and raw_user_meta_data would hold a string instead of an
+ * object.
  */
 const jsonb = {
   to: 3802,
@@ -20,20 +20,20 @@ const jsonb = {
 type LiteApp = App<IAppConfig>;
 type Answer = (request: Request) => Promise<Response>;
 
-/** A part of the stack that answers requests in this process. */
-export interface LitePart extends Part {
+/** A service that answers requests in this process. */
+export interface SupabaseLiteService extends Service {
   fetch: Answer;
 }
 
 /**
- * @param create makes the application, connected and set up
- * @param around passes a request on and sets right what lite answers otherwise than Supabase
+ * @param create creates the application with its connection
+ * @param around passes requests on to lite, and corrects answers that differ from Supabase's
  */
-export function createLitePart(
+export function createSupabaseLiteService(
   name: string,
   create: () => LiteApp,
   around: (request: Request, answer: Answer) => Promise<Response>,
-): LitePart {
+): SupabaseLiteService {
   let app: LiteApp | undefined;
   return {
     name,
@@ -54,19 +54,23 @@ export function createLitePart(
 }
 
 interface Settings {
-  /** Sections as in config.toml; lite checks them when the application is made. */
+  /** Sections of config.toml; lite validates them. */
   auth: Record<string, unknown>;
   storage?: Record<string, unknown>;
   drivers?: { email: EmailDriver };
 }
 
 /** A lite application on the stack's Postgres, connected as `role`. */
-export function createLite(config: StackConfig, role: string, { drivers, ...sections }: Settings): LiteApp {
+export function createSupabaseLiteApp(
+  config: StackConfig,
+  role: string,
+  { drivers, ...sections }: Settings,
+): LiteApp {
   const connection = createPostgresConnection({
     url: databaseUrl(config, role),
     postgresOptions: { max: 5, idle_timeout: 30, onnotice: () => {}, types: { jsonb } },
   });
-  // Before its first request under RLS, lite grants everything in every schema to anon and authenticated. Never here.
+  // Prevents lite from granting all privileges in every schema to anon and authenticated, which it does before its first request.
   Object.assign(connection, { ensureRlsContext: async () => true });
   const options = {
     server: { apiKeys: false as const, disableStudio: true, disableFallback: true },

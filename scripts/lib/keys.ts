@@ -1,5 +1,5 @@
-// The API keys of a local project. They are the ones that `supabase start` prints on every machine, so a snippet works on
-// both stacks; they are public knowledge, which is why the stack listens on 127.0.0.1 alone.
+// The API keys of a local project: the same that `supabase start` prints on every machine, so that snippets work on both stacks.
+// They are public, so the stack listens on 127.0.0.1 only.
 
 import { createHmac } from "node:crypto";
 
@@ -9,11 +9,11 @@ export interface Keys {
   /** Legacy JWT keys, signed with jwtSecret. */
   anon: string;
   serviceRole: string;
-  /** HS256 secret of every token: Auth signs with it, REST and the gateway verify with it. */
+  /** HS256 secret of all tokens: Auth signs with it, REST and the gateway verify with it. */
   jwtSecret: string;
 }
 
-/** The keys of a local project as the Supabase CLI has them. */
+/** The keys of a local project, as the Supabase CLI creates them. */
 export function createKeys(): Keys {
   const jwtSecret = "super-secret-jwt-token-with-at-least-32-characters-long";
   return {
@@ -25,7 +25,7 @@ export function createKeys(): Keys {
   };
 }
 
-/** Deterministic, so the same token as the CLI's on every machine (jose would write the header in its own order). */
+/** The same token as the CLI's, byte by byte; jose would order the header's fields differently. */
 function legacyKey(role: string, secret: string): string {
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const body = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ iss: "supabase-demo", role, exp: 1983812996 })}`;

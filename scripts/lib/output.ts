@@ -1,4 +1,4 @@
-// Two kinds of output: what the developer reads in the terminal, and what the parts in this process log.
+// Output: lines for the developer's terminal, and log files for the services.
 
 import { Console } from "node:console";
 import { accessSync, constants, createWriteStream, mkdirSync, type WriteStream } from "node:fs";
@@ -7,16 +7,21 @@ import type { StackConfig } from "./config.ts";
 import { errorCode, StackError } from "./errors.ts";
 
 /** Writes a line to the terminal. */
-export function say(text: string): void {
+export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** A log file to add to. A disk that is full costs lines of the log, never the stack. */
+/** Opens a log file to append to. A full disk loses lines of the log and never stops the stack. */
 export function openLog(path: string): WriteStream {
   return createWriteStream(path, { flags: "a" }).on("error", () => {});
 }
 
-/** Makes the data folder's log folder. @throws StackError when it cannot be written */
+/** Sends this process's console, which libraries use too, to a log file. @throws StackError when the folder is not writable */
+export function logToFile({ dataDir }: StackConfig): void {
+  globalThis.console = new Console(openLog(join(logFolder(dataDir), "stack.log")));
+}
+
+/** Creates the log folder in the data folder. @throws StackError when it is not writable */
 function logFolder(dataDir: string): string {
   const folder = join(dataDir, "logs");
   try {
@@ -27,13 +32,8 @@ function logFolder(dataDir: string): string {
     const code = errorCode(error);
     if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS") throw error;
     throw new StackError(
-      `The data folder ${dataDir} cannot be written.`,
-      "It may belong to another user: start as that user, remove it, or name another with STAYBASE_DIR.",
+      `The data folder ${dataDir} is not writable.`,
+      "It may belong to another user. Start as that user, remove the folder, or choose another with STAYBASE_DIR.",
     );
   }
-}
-
-/** From here on the console of this process, libraries included, is a log like those of the other parts. */
-export function logToFile({ dataDir }: StackConfig): void {
-  globalThis.console = new Console(openLog(join(logFolder(dataDir), "stack.log")));
 }

@@ -1,0 +1,186 @@
+// Routing: Supabase's paths, API keys, size limits, and the service behind each path.
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { StackConfig } from "../lib/config.ts";
+import { corsHeaders, preflight, refuse, refuseKey } from "./answers.ts";
+import { type ApiKeys, createApiKeys } from "./api-keys.ts";
+import { createDocs } from "./docs/docs.ts";
+import type { Functions } from "./functions.ts";
+import type { GraphqlService } from "./graphql.ts";
+import { type Forward, readBody, toHandler, toPort } from "./proxy.ts";
+import type { Rest } from "./rest.ts";
+import type { SupabaseLiteService } from "./supabase-lite.ts";
+
+export interface Services {
+  auth: SupabaseLiteService;
+  rest: Rest;
+  storage: SupabaseLiteService;
+  functions: Functions;
+  graphql: GraphqlService;
+}
+
+const mebibyte = 1024 * 1024;
+const limits = { auth: mebibyte, rest: 10 * mebibyte, functions: 10 * mebibyte, graphql: 2 * mebibyte };
+
+/** Auth's paths that browsers open from mails and providers, without an API key. */
+const keylessAuthPaths = ["verify", "callback", "authorize", ".well-known", "health"];
+
+interface Context {
+  services: Services;
+  apiKeys: ApiKeys;
+}
+
+export type Router = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+export function createRouter(config: StackConfig, services: Services): Router {
+  const apiKeys = createApiKeys(config.keys);
+  const context: Context = { services, apiKeys };
+  const docs = createDocs(config, services.rest);
+  const storageLimit = bytes(config.toml.storage.file_size_limit) + mebibyte; // for the multipart form around the file
+
+  return async (request, response) => {
+    const url = new URL(request.url ?? "/", "http://stack");
+    const [, service, version, ...rest] = url.pathname.split("/");
+    if (request.method === "GET" || request.method === "HEAD") {
+      const document = await docs.find(url.pathname);
+      if (document !== undefined) {
+        response.writeHead(200, document.headers).end(document.body);
+        return;
+      }
+    }
+    if (version !== "v1") return refuse(response, 404, { message: "no Route matched with those values" });
+    // Functions answer their own preflights, as on hosted Supabase.
+    if (request.method === "OPTIONS" && service !== "functions") return preflight(request, response);
+
+    const { key, known, secret } = apiKeys.find(request.headers, url);
+    const authorization = apiKeys.authorization(request.headers, key);
+    url.searchParams.delete("apikey");
+    const forward = (path: string, limit: number): Forward => ({
+      path:
+        path +
+        (request.url?.includes("apikey=") ? url.search : (request.url ?? "").slice(url.pathname.length)),
+      authorization,
+      answerHeaders: corsHeaders,
+      limit,
+    });
+
+    switch (service) {
+      case "auth":
+        if (!keylessAuthPaths.includes(rest[0] ?? "") && !known) return refuseKey(response, key);
+        return toHandler(
+          services.auth.fetch,
+          config.apiUrl,
+          request,
+          response,
+          forward(url.pathname, limits.auth),
+        );
+      case "rest": {
+        if (!known) return refuseKey(response, key);
+        const path = `/${rest.join("/")}`;
+        // The function behind /graphql/v1 on hosted Supabase, for `.schema("graphql_public").rpc("graphql", …)` of supabase-js.
+        if (path === "/rpc/graphql" && request.headers["content-profile"] === "graphql_public")
+          return answerGraphql(context, request, response, authorization);
+        if (path === "/" && !secret) {
+          return refuse(response, 403, {
+            message: "Only the secret key may read the description of the API.",
+            hint: "Use sb_secret_...",
+          });
+        }
+        return toPort(services.rest.port, request, response, forward(path, limits.rest));
+      }
+      case "storage":
+        // Public and signed URLs need no key, but a given key must be valid.
+        if (key !== undefined && !known) return refuseKey(response, key);
+        return toHandler(
+          services.storage.fetch,
+          config.apiUrl,
+          request,
+          response,
+          forward(url.pathname, storageLimit),
+        );
+      case "functions":
+        return callFunction(context, rest, request, response, authorization, forward);
+      case "graphql":
+        if (!known) return refuseKey(response, key);
+        return answerGraphql(context, request, response, authorization);
+      case "realtime":
+        return refuse(response, 501, {
+          message: "Realtime is not part of the embedded stack.",
+          hint: "Poll the table, or run the official stack with `npx supabase start`.",
+        });
+      default:
+        return refuse(response, 404, { message: "no Route matched with those values" });
+    }
+  };
+}
+
+async function callFunction(
+  { services, apiKeys }: Context,
+  path: string[],
+  request: IncomingMessage,
+  response: ServerResponse,
+  authorization: string | undefined,
+  forward: (path: string, limit: number) => Forward,
+): Promise<void> {
+  const name = path[0] ?? "";
+  if (!services.functions.exists(name)) {
+    return refuse(response, 404, { code: "NOT_FOUND", message: "Requested function was not found" });
+  }
+  if (request.method !== "OPTIONS" && services.functions.verifiesJwt(name)) {
+    if (authorization === undefined)
+      return refuse(response, 401, { code: 401, message: "Missing authorization header" });
+    if ((await apiKeys.verify(authorization)) === undefined)
+      return refuse(response, 401, { code: 401, message: "Invalid JWT" });
+  }
+  const port = await services.functions.portOf(name);
+  return toPort(port, request, response, {
+    ...forward(`/${path.join("/")}`, limits.functions),
+    answerHeaders: {},
+  });
+}
+
+async function answerGraphql(
+  { services, apiKeys }: Context,
+  request: IncomingMessage,
+  response: ServerResponse,
+  authorization: string | undefined,
+): Promise<void> {
+  if (request.method !== "POST")
+    return refuse(response, 405, {
+      message: "GraphQL accepts only POST.",
+      hint: "Send { query, variables }.",
+    });
+  const claims = await apiKeys.verify(authorization);
+  if (claims === undefined) {
+    return refuse(response, 401, {
+      code: "PGRST301",
+      message: "The token is invalid or has expired.",
+      hint: "Sign in again.",
+    });
+  }
+  const body = (await readBody(request, limits.graphql)).toString();
+  const caller = {
+    role: claims.role,
+    claims: JSON.stringify(claims),
+    headers: JSON.stringify(request.headers),
+  };
+  const answer = await services.graphql.answer(caller, body);
+  response
+    .writeHead(answer.status, { ...corsHeaders, "content-type": "application/json; charset=utf-8" })
+    .end(answer.body);
+}
+
+/** Bytes of a size in config.toml, such as "50MiB". */
+function bytes(size: string): number {
+  const [, amount = "50", unit = "MiB"] = /^(\d+)\s*([KMG]?i?B)$/.exec(size) ?? [];
+  const powers: Record<string, number> = {
+    B: 1,
+    KB: 1e3,
+    MB: 1e6,
+    GB: 1e9,
+    KiB: 1024,
+    MiB: mebibyte,
+    GiB: 1024 * mebibyte,
+  };
+  return Number(amount) * (powers[unit] ?? mebibyte);
+}

@@ -1,0 +1,11 @@
+// The interface of every service of the stack.
+
+/** A service of the stack. `stop` may be called in any state, also after a failed start. */
+export interface Service {
+  readonly name: string;
+  /** Starts the service without waiting until it can answer. */
+  start(): Promise<void>;
+  /** Resolves once the service answers; rejects when it cannot. */
+  ready(): Promise<void>;
+  stop(): Promise<void>;
+}
