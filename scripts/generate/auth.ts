@@ -2,11 +2,9 @@
 
 import type { Answers, Operation, Path, Schema } from "./document.ts";
 import { json, securityOf } from "./operations.ts";
+import type { TaskName } from "./tasks.ts";
 
-export const authTag = {
-  name: "Sign-in",
-  description: "Supabase Auth: signing up, in and out. supabase-js does all of it.",
-};
+const tag: TaskName = "Account";
 
 const string: Schema = { type: "string" };
 const email: Schema = { type: "string", format: "email" };
@@ -82,8 +80,8 @@ export const authPaths: Record<string, Path> = {
   "/auth/v1/user": {
     get: {
       operationId: "get_user",
-      tags: [authTag.name],
-      summary: "Who is signed in",
+      tags: [tag],
+      summary: "Show the signed-in user",
       security: securityOf(["authenticated"]),
       responses: answers("User"),
     },
@@ -104,7 +102,7 @@ function operation(
 ): Operation {
   return {
     operationId: id,
-    tags: [authTag.name],
+    tags: [tag],
     summary,
     description,
     security: [{ apikey: [] }],

@@ -3,13 +3,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StackConfig } from "../stack/config.ts";
-import { authPaths, authSchemas, authTag } from "./auth.ts";
+import { authPaths, authSchemas } from "./auth.ts";
 import type { Document } from "./document.ts";
-import { functionPaths, functionsTag } from "./functions.ts";
-import { errorResponses, errorSchema, securitySchemes } from "./operations.ts";
+import type { ErrorFacts } from "./errors.ts";
+import { functionPaths } from "./functions.ts";
+import { errorExamples, errorResponses, errorSchema, securitySchemes } from "./operations.ts";
 import { restPart } from "./rest.ts";
 import { restDescription } from "./rest-description.ts";
 import { readRestFacts } from "./rest-facts.ts";
+import { tasks } from "./tasks.ts";
 
 const introduction = `The open-source backend for short-term rentals. The tables are the API; rules are kept by the database, so every
 way in meets the same ones. GraphQL answers at \`POST /graphql/v1\`.
@@ -27,13 +29,13 @@ are in UTC.
 **Errors.** \`{ code, message, details, hint }\`: the message is for a person, the hint says what to do.`;
 
 /** Describes the API of a running stack. */
-export async function openapiDocument(config: StackConfig): Promise<Document> {
+export async function openapiDocument(config: StackConfig, errors: ErrorFacts): Promise<Document> {
   const [description, facts, functions] = await Promise.all([
     restDescription(config),
     readRestFacts(config),
     functionPaths(config),
   ]);
-  const rest = restPart(description, facts);
+  const rest = restPart(description, facts, errors);
   const { version } = JSON.parse(readFileSync(join(config.root, "package.json"), "utf8")) as {
     version: string;
   };
@@ -53,12 +55,13 @@ export async function openapiDocument(config: StackConfig): Promise<Document> {
         variables: { project: { default: "your-project" } },
       },
     ],
-    tags: [authTag, ...rest.tags, functionsTag],
+    tags: tasks.map(({ name, description }) => ({ name, description })),
     paths: { ...authPaths, ...rest.paths, ...functions },
     components: {
       schemas: { Error: errorSchema, ...authSchemas, ...rest.schemas },
       parameters: rest.parameters,
       responses: errorResponses,
+      examples: errorExamples(errors.errors),
       securitySchemes,
     },
   };

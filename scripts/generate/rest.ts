@@ -2,21 +2,21 @@
 // new row needs and what functions answer.
 
 import { columnDescription, withoutDirective } from "./comments.ts";
-import type { Answers, Operation, Parameter, Path, Schema, Tag } from "./document.ts";
+import type { Answers, Operation, Parameter, Path, Schema } from "./document.ts";
+import type { ErrorFacts, ErrorRow } from "./errors.ts";
 import { bodies, examplesOf } from "./examples.ts";
-import { errorsNamedIn, json, securityOf } from "./operations.ts";
+import { errorAnswers, json, securityOf } from "./operations.ts";
 import type { DescribedOperation, Description } from "./rest-description.ts";
 import type { FunctionFacts, RestFacts, Role, TableFacts } from "./rest-facts.ts";
 import { nullable, objectSchema, typeSchema } from "./rest-types.ts";
+import { describedOperations, taskOf } from "./tasks.ts";
 
 export interface ApiPart {
-  tags: Tag[];
   paths: Record<string, Path>;
   schemas: Record<string, Schema>;
   parameters: Record<string, Parameter>;
 }
 
-const verbs = "Functions";
 const roles: Role[] = ["anon", "authenticated", "service_role"];
 
 /** PostgREST's own words for its parameters say little. */
@@ -32,31 +32,35 @@ const parameterTexts: Record<string, string> = {
   on_conflict: "Columns of the unique constraint that an upsert goes by.",
 };
 
-export function restPart(description: Description, facts: RestFacts): ApiPart {
+/** The paths in the order of their tasks, and the schemas of their bodies. */
+export function restPart(description: Description, facts: RestFacts, errors: ErrorFacts): ApiPart {
   const { schemas, parameters } = description.components;
   const part: ApiPart = {
-    tags: [],
     paths: {},
     schemas: {},
     parameters: Object.fromEntries(
       Object.entries(parameters).map(([name, parameter]) => [name, liftParameter(parameter)]),
     ),
   };
-  for (const [path, item] of Object.entries(description.paths).sort(([a], [b]) => (a < b ? -1 : 1))) {
+  const paths = Object.entries(description.paths).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  for (const [path, item] of paths) {
     const name = path.replace(/^\/(rpc\/)?/, "");
     if (path.startsWith("/rpc/")) {
       const fn = facts.functions[name];
-      if (fn) part.paths[`/rest/v1${path}`] = functionPath(name, item, fn, facts);
+      if (fn) part.paths[`/rest/v1${path}`] = functionPath(name, item, fn, facts, errors);
     } else if (facts.tables[name]) {
       const table = facts.tables[name];
       const row = rowSchema(schemas[name] as Schema, facts);
-      part.tags.push({ name, ...(row.description && { description: row.description }) });
       Object.assign(part.schemas, { [name]: row, ...inputSchemas(name, row, table) });
-      part.paths[`/rest/v1${path}`] = tablePath(name, row.description, item, table);
+      part.paths[`/rest/v1${path}`] = tablePath(name, row.description, item, table, errors);
     }
   }
-  part.tags.push({ name: verbs, description: "What is more than a change of rows." });
   return part;
+}
+
+/** The place of a path on the page: that of its first operation. */
+function rank(path: string): number {
+  return describedOperations.findIndex((operation) => operation.split(" ").at(-1) === path.slice(1));
 }
 
 /** Columns that a row must have are NOT NULL; the others may be null. */
@@ -98,30 +102,34 @@ function writers({ privileges }: TableFacts, verb: "insert" | "update") {
   return { roles: able, columns: first === undefined ? [] : privileges[first][verb] };
 }
 
-function tablePath(name: string, description = "", item: Description["paths"][string], table: TableFacts) {
+function tablePath(
+  name: string,
+  description: string | undefined,
+  item: Description["paths"][string],
+  table: TableFacts,
+  errors: ErrorFacts,
+) {
   const rows: Schema = { type: "array", items: { $ref: `#/components/schemas/${name}` } };
   const changed = {
     description: "The rows, if `Prefer: return=representation` asks for them.",
     content: json(rows),
   };
   const path: Path = {};
-  const add = (
-    method: "get" | "post" | "patch" | "delete",
-    summary: string,
-    able: Role[],
-    rest: Partial<Operation>,
-  ) => {
+  const add = (method: "get" | "post" | "patch" | "delete", able: Role[], rest: Partial<Operation>) => {
     if (able.length === 0) return;
     path[method] = {
       operationId: `${method}_${name}`,
-      tags: [name],
-      summary,
+      ...labels(method, name),
+      ...(description && { description }),
       security: securityOf(able),
       parameters: item[method]?.parameters ?? [],
       ...rest,
       responses: {
         ...rest.responses,
-        ...errorsNamedIn(method === "get" ? signedIn(able) : `401 403 409 ${description}`),
+        ...errorAnswers(
+          ["400", ...signedIn(able), ...(method === "get" ? ["406", "416"] : ["403", "409"])],
+          raised(errors, [`${statements[method]} public.${name}`, `select public.${name}`]),
+        ),
       },
     };
   };
@@ -138,36 +146,44 @@ function tablePath(name: string, description = "", item: Description["paths"][st
   const list: Schema = { type: "array", items: { $ref: `#/components/schemas/${name}.insert` } };
   const able = (verb: "select" | "delete") => roles.filter((role) => table.privileges[role][verb]);
 
-  add("get", "Read rows", able("select"), {
+  add("get", able("select"), {
     responses: {
       "200": { description: "The rows.", content: json(rows) },
       "206": { description: "A part of the rows, as limit and Range ask.", content: json(rows) },
     },
   });
-  add("post", "Make rows", writers(table, "insert").roles, {
+  add("post", writers(table, "insert").roles, {
     requestBody: body("insert", list),
     responses: { "201": changed },
   });
-  add("patch", "Change the rows that the filters name", writers(table, "update").roles, {
+  add("patch", writers(table, "update").roles, {
     requestBody: body("update"),
     responses: { "200": changed, "204": { description: "Changed." } },
   });
-  add("delete", "Delete the rows that the filters name", able("delete"), {
+  add("delete", able("delete"), {
     responses: { "200": changed, "204": { description: "Deleted." } },
   });
   return path;
 }
 
-function functionPath(name: string, item: Description["paths"][string], fn: FunctionFacts, facts: RestFacts) {
+function functionPath(
+  name: string,
+  item: Description["paths"][string],
+  fn: FunctionFacts,
+  facts: RestFacts,
+  errors: ErrorFacts,
+) {
   const comment = `${item.post?.summary ?? ""}\n${item.post?.description ?? ""}`;
   const description = withoutDirective(comment);
-  const [summary = ""] = description.split(/(?<=\.)\s/);
+  const able = fn.roles ?? [];
   const operation = {
-    tags: [verbs],
-    summary,
-    ...(description !== summary && { description }),
-    security: securityOf(fn.roles ?? []),
-    responses: { ...answer(fn, facts), ...errorsNamedIn(`${signedIn(fn.roles ?? [])} ${description}`) },
+    ...labels("post", `rpc/${name}`),
+    ...(description && { description }),
+    security: securityOf(able),
+    responses: {
+      ...answer(fn, facts),
+      ...errorAnswers(["400", ...signedIn(able), "404"], raised(errors, [`public.${name}`])),
+    },
   };
   const args = argumentsOf(item.post, facts);
   const path: Path = {
@@ -183,9 +199,20 @@ function functionPath(name: string, item: Description["paths"][string], fn: Func
   return path;
 }
 
-/** The status that answers those who are not signed in, where they must be. */
-const signedIn = (able: Role[]): string =>
-  able.includes("anon") || !able.includes("authenticated") ? "" : "401";
+const statements = { get: "select", post: "insert", patch: "update", delete: "delete" };
+
+function labels(method: string, path: string): Pick<Operation, "tags" | "summary"> {
+  const { tag, summary } = taskOf(method, path);
+  return { tags: [tag], summary };
+}
+
+function raised({ errors, codes }: ErrorFacts, operations: string[]): ErrorRow[] {
+  const found = new Set(operations.flatMap((operation) => codes[operation] ?? []));
+  return errors.filter(({ code }) => found.has(code));
+}
+
+/** The status for callers who are not signed in, where they must be. */
+const signedIn = (able: Role[]): string[] => (able.includes("anon") ? [] : ["401"]);
 
 function answer(fn: FunctionFacts, facts: RestFacts): Answers {
   if (fn.returns === "void") return { "204": { description: "Done." } };
