@@ -13539,6 +13539,7 @@ export interface operations {
   get_payment_schedule: {
     parameters: {
       query: {
+        /** @example 5eed0000-0000-4000-8000-000000000201 */
         p_booking_id: string;
       };
       header?: never;

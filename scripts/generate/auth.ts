@@ -42,7 +42,6 @@ export const authPaths: Record<string, Path> = {
   "/auth/v1/signup": {
     post: operation("sign_up", "Sign up", "A mail with a code of six digits goes to the address.", {
       body: object({ email, password: string, data: { type: "object" } }, ["email", "password"]),
-      example: { email: "ana@example.org", password: "correct horse battery", data: { display_name: "Ana" } },
       answer: "User",
     }),
   },
@@ -56,7 +55,6 @@ export const authPaths: Record<string, Path> = {
         },
         ["type", "email", "token"],
       ),
-      example: { type: "email", email: "ana@example.org", token: "123456" },
       answer: "Session",
     }),
   },
@@ -64,7 +62,6 @@ export const authPaths: Record<string, Path> = {
     post: {
       ...operation("sign_in", "Sign in, or refresh a session", "By password, or by a refresh token.", {
         body: object({ email, password: string, refresh_token: string }, []),
-        example: { email: "gita@example.com", password: "staybase" },
         answer: "Session",
       }),
       parameters: [
@@ -90,23 +87,17 @@ export const authPaths: Record<string, Path> = {
 
 interface Text {
   body: Schema;
-  example: unknown;
   answer: string;
 }
 
-function operation(
-  id: string,
-  summary: string,
-  description: string,
-  { body, example, answer }: Text,
-): Operation {
+function operation(id: string, summary: string, description: string, { body, answer }: Text): Operation {
   return {
     operationId: id,
     tags: [tag],
     summary,
     description,
     security: [{ apikey: [] }],
-    requestBody: { required: true, content: json(body, { example: { value: example } }) },
+    requestBody: { required: true, content: json(body) },
     responses: answers(answer),
   };
 }

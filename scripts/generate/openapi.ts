@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StackConfig } from "../stack/config.ts";
 import { authPaths, authSchemas } from "./auth.ts";
+import { addExamples } from "./code-samples.ts";
 import type { Document } from "./document.ts";
 import type { ErrorFacts } from "./errors.ts";
 import { functionPaths } from "./functions.ts";
@@ -39,6 +40,8 @@ export async function openapiDocument(config: StackConfig, errors: ErrorFacts): 
   const { version } = JSON.parse(readFileSync(join(config.root, "package.json"), "utf8")) as {
     version: string;
   };
+  const paths = { ...authPaths, ...rest.paths, ...functions };
+  addExamples(paths);
   return {
     openapi: "3.1.0",
     info: {
@@ -56,7 +59,7 @@ export async function openapiDocument(config: StackConfig, errors: ErrorFacts): 
       },
     ],
     tags: tasks.map(({ name, description }) => ({ name, description })),
-    paths: { ...authPaths, ...rest.paths, ...functions },
+    paths,
     components: {
       schemas: { Error: errorSchema, ...authSchemas, ...rest.schemas },
       parameters: rest.parameters,

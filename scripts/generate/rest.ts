@@ -4,7 +4,6 @@
 import { columnDescription, withoutDirective } from "./comments.ts";
 import type { Answers, Operation, Parameter, Path, Schema } from "./document.ts";
 import type { ErrorFacts, ErrorRow } from "./errors.ts";
-import { bodies, examplesOf } from "./examples.ts";
 import { errorAnswers, json, securityOf } from "./operations.ts";
 import type { DescribedOperation, Description } from "./rest-description.ts";
 import type { FunctionFacts, RestFacts, Role, TableFacts } from "./rest-facts.ts";
@@ -137,10 +136,7 @@ function tablePath(
     const one: Schema = { $ref: `#/components/schemas/${name}.${verb}` };
     return {
       required: true,
-      content: json(
-        more.length > 0 ? { oneOf: [one, ...more] } : one,
-        verb === "insert" ? examplesOf(name) : undefined,
-      ),
+      content: json(more.length > 0 ? { oneOf: [one, ...more] } : one),
     };
   };
   const list: Schema = { type: "array", items: { $ref: `#/components/schemas/${name}.insert` } };
@@ -190,11 +186,11 @@ function functionPath(
     post: {
       operationId: `call_${name}`,
       ...operation,
-      requestBody: { required: true, content: json(args, examplesOf(name)) },
+      requestBody: { required: true, content: json(args) },
     },
   };
   if (!fn.volatile) {
-    path.get = { operationId: `get_${name}`, ...operation, parameters: queryOf(args, bodies[name]) };
+    path.get = { operationId: `get_${name}`, ...operation, parameters: queryOf(args) };
   }
   return path;
 }
@@ -235,16 +231,12 @@ function argumentsOf(post: DescribedOperation | undefined, facts: RestFacts): Sc
   };
 }
 
-function queryOf(
-  { properties = {}, required = [] }: Schema,
-  example: Record<string, unknown> = {},
-): Parameter[] {
+function queryOf({ properties = {}, required = [] }: Schema): Parameter[] {
   return Object.entries(properties).map(([name, schema]) => ({
     name,
     in: "query",
     required: required.includes(name),
     schema,
-    ...(name in example && { example: example[name] }),
   }));
 }
 

@@ -98,12 +98,13 @@ function page(config: StackConfig, html: string): string {
   return html.replace(/\{\{(\w+)\}\}/g, (_match, name: string) => values[name] ?? "");
 }
 
-/** docs/openapi.json with this stack as its first server, and the stay of its examples 60 days ahead. */
+/** docs/openapi.json with this stack as its first server, and the dates of its examples 60 to 90 days ahead. */
 async function description({ root, apiUrl }: StackConfig): Promise<string> {
   const ahead = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
   const text = (await readFile(join(root, "docs/openapi.json"), "utf8"))
     .replaceAll("2027-06-04", ahead(60))
     .replaceAll("2027-06-06", ahead(62))
+    .replaceAll("2027-07-02", ahead(88))
     .replaceAll("2027-07-04", ahead(90));
   const document = JSON.parse(text);
   document.servers[0].url = apiUrl;
