@@ -57,6 +57,12 @@ export function restPart(description: Description, facts: RestFacts, errors: Err
   return part;
 }
 
+/** The operations of a path in the order of their summaries. */
+function inOrder(path: Path, name: string): Path {
+  const rank = (method: string) => describedOperations.indexOf(`${method} ${name}`);
+  return Object.fromEntries(Object.entries(path).sort(([a], [b]) => rank(a) - rank(b)));
+}
+
 /** The place of a path on the page: that of its first operation. */
 function rank(path: string): number {
   return describedOperations.findIndex((operation) => operation.split(" ").at(-1) === path.slice(1));
@@ -159,7 +165,7 @@ function tablePath(
   add("delete", able("delete"), {
     responses: { "200": changed, "204": { description: "Deleted." } },
   });
-  return path;
+  return inOrder(path, name);
 }
 
 function functionPath(

@@ -28,20 +28,39 @@ const follow = () => document.documentElement.classList.toggle("dark-mode", dark
 dark.addEventListener("change", follow);
 follow();
 
+/** The API's description, with the code samples of each operation under its text and this stack's values in them. */
+async function readDescription(session) {
+  const description = await (await fetch("/openapi.json")).json();
+  const values = {
+    $API_URL: location.origin,
+    $PUBLISHABLE_KEY: apikey,
+    ...(session && { $ACCESS_TOKEN: session.access_token }),
+  };
+  for (const path of Object.values(description.paths)) {
+    for (const operation of Object.values(path)) {
+      const samples = (operation["x-codeSamples"] ?? []).map(({ label, lang, source }) => {
+        const text = source.replace(/\$[A-Z_]+/g, (name) => values[name] ?? name);
+        return `**${label}**\n\n\`\`\`${lang.toLowerCase()}\n${text}\n\`\`\``;
+      });
+      operation.description = [operation.description ?? "", ...samples].join("\n\n");
+    }
+  }
+  return description;
+}
+
 // The header is there at once; the viewer is large.
-addEventListener("load", () => {
+addEventListener("load", async () => {
+  const session = currentSession();
   const ui = window.SwaggerUIBundle({
-    url: "/openapi.json",
+    spec: await readDescription(session),
     dom_id: "#api",
     deepLinking: true,
     docExpansion: "none",
-    defaultModelsExpandDepth: 0,
-    filter: true,
+    defaultModelsExpandDepth: -1,
     tryItOutEnabled: true,
     validatorUrl: null,
     onComplete() {
       ui.preauthorizeApiKey("apikey", apikey);
-      const session = currentSession();
       if (session !== undefined) ui.preauthorizeApiKey("bearer", session.access_token);
     },
   });
