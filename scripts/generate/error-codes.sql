@@ -11,7 +11,7 @@ relations as (
     where c.relkind in ('r', 'v', 'm', 'p')
 ),
 
--- bits of pg_trigger.tgtype: 1 row, 2 before, 4 insert, 8 delete, 16 update, 64 instead of
+-- bits of pg_trigger.tgtype: 4 insert, 8 delete, 16 update, 64 instead of
 triggers as (
     select
         t.tgrelid as relation,
@@ -20,11 +20,9 @@ triggers as (
             case when t.tgtype & 16 > 0 then 'update' end,
             case when t.tgtype & 8 > 0 then 'delete' end
         ], null) as verbs,
-        n.nspname || '.' || p.proname || '() ' || coalesce(pg_get_expr(t.tgqual, t.tgrelid), '') as source,
+        pg_get_triggerdef(t.oid) as source,
         t.tgtype & 64 > 0 as is_instead
     from pg_catalog.pg_trigger t
-    join pg_catalog.pg_proc p on p.oid = t.tgfoid
-    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     where not t.tgisinternal
 ),
 

@@ -44,6 +44,16 @@ describe("the codes that an operation may raise", () => {
     expect(codes({ functions }, "public.f")).toEqual(["dates_taken", "no_photo"]);
   });
 
+  it("are not those of functions that only a message names, but those that dynamic SQL names", () => {
+    const functions = [
+      { name: "public.f", source: "raise notice 'Call private.g(), or insert into public.t.'" },
+      { name: "public.d", source: "execute format('select private.g(%L)', 1)" },
+      { name: "private.g", source: "select private.raise_error('no_photo')" },
+    ];
+    expect(codes({ functions }, "public.f")).toEqual([]);
+    expect(codes({ functions }, "public.d")).toEqual(["no_photo"]);
+  });
+
   it("are those of the triggers of written tables, by verb", () => {
     const catalogue: Catalogue = {
       functions: [

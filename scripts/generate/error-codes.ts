@@ -22,7 +22,7 @@ export function errorCodes(catalogue: Catalogue, known: string[]): Record<Operat
     const text = texts.map(withoutComments).join("\n");
     reads.set(name, {
       codes: literals(text).filter((literal) => codes.has(literal)),
-      next: operationsIn(text).filter((next) => next !== name && sources.has(next)),
+      next: operationsIn(withoutProse(text)).filter((next) => next !== name && sources.has(next)),
     });
   }
   return Object.fromEntries([...sources.keys()].map((name) => [name, reachableCodes(name, reads)]));
@@ -60,6 +60,11 @@ function withoutComments(source: string): string {
   return source.replace(/'(?:[^']|'')*'|--[^\n]*|\/\*[\s\S]*?\*\//g, (part) =>
     part.startsWith("'") ? part : " ",
   );
+}
+
+/** String literals name functions only in dynamic SQL; elsewhere they are messages. */
+function withoutProse(text: string): string {
+  return /\bexecute\b(?!\s+(function|procedure))/i.test(text) ? text : text.replace(/'(?:[^']|'')*'/g, "''");
 }
 
 const literals = (text: string): string[] =>

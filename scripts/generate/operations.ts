@@ -69,6 +69,8 @@ const descriptions: Record<string, string> = {
   "410": "It existed, and its time is over.",
   "416": "The range begins after the last row.",
   "422": "Rules are broken; `details` lists each.",
+  "429": "There are too many of these; try again later.",
+  "503": "The server is busy. Nothing was changed; try again.",
   default: "Refused.",
 };
 
