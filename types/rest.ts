@@ -3350,14 +3350,14 @@ export interface components {
       token_type: "bearer";
       /** @description Seconds. */
       expires_in: number;
-      /** @description Good for one new session. */
+      /** @description Valid for one new session. */
       refresh_token: string;
       user: components["schemas"]["User"];
     };
     User: {
       /**
        * Format: uuid
-       * @description The id of the profile, too.
+       * @description Also the id of the profile.
        */
       id: string;
       /** Format: email */
@@ -3365,7 +3365,7 @@ export interface components {
       /** Format: date-time */
       email_confirmed_at?: string | null;
       user_metadata?: Record<string, never>;
-      /** @description `roles`: what the person is beyond a member. */
+      /** @description `roles`: the roles of the person, such as `operator`. */
       app_metadata?: Record<string, never>;
     };
     AuthError: {
@@ -7253,6 +7253,24 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
+    /** @description There are too many of these; try again later. */
+    429: {
+      headers: {
+        [name: string]: unknown;
+      };
+      content: {
+        "application/json": components["schemas"]["Error"];
+      };
+    };
+    /** @description The server is busy. Nothing was changed; try again. */
+    503: {
+      headers: {
+        [name: string]: unknown;
+      };
+      content: {
+        "application/json": components["schemas"]["Error"];
+      };
+    };
     /** @description Refused. */
     default: {
       headers: {
@@ -7264,22 +7282,22 @@ export interface components {
     };
   };
   parameters: {
-    /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+    /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
     preferParams: "params=single-object";
-    /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+    /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
     preferReturn: "return=representation" | "return=minimal" | "return=none";
-    /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+    /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
     preferCount: "count=none";
-    /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+    /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
     preferPost:
       | "return=representation"
       | "return=minimal"
       | "return=none"
       | "resolution=ignore-duplicates"
       | "resolution=merge-duplicates";
-    /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+    /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
     select: string;
-    /** @description Columns of the unique constraint that an upsert goes by. */
+    /** @description Columns of the unique constraint that an upsert uses. */
     on_conflict: string;
     /** @description Columns to sort by: `created_at.desc,id`. */
     order: string;
@@ -7287,9 +7305,9 @@ export interface components {
     range: string;
     /** @description `items`. */
     rangeUnit: string;
-    /** @description Leaves out so many rows at the start. */
+    /** @description The number of rows to skip. */
     offset: string;
-    /** @description At most so many rows. */
+    /** @description The largest number of rows. */
     limit: string;
     "rowFilter.property_photos.id": string;
     "rowFilter.property_photos.property_id": string;
@@ -8424,7 +8442,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -8571,7 +8589,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -8696,7 +8714,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -8776,7 +8794,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -8838,7 +8856,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -8924,7 +8942,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -8964,7 +8982,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -9010,7 +9028,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -9059,7 +9077,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -9099,7 +9117,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -9134,7 +9152,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -9338,7 +9356,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -9527,7 +9545,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -9563,7 +9581,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -9682,13 +9700,13 @@ export interface operations {
         source_id?: components["parameters"]["rowFilter.properties.source_id"];
         created_at?: components["parameters"]["rowFilter.properties.created_at"];
         updated_at?: components["parameters"]["rowFilter.properties.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -9696,7 +9714,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -9713,7 +9731,7 @@ export interface operations {
           "application/json": components["schemas"]["properties"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -9731,11 +9749,11 @@ export interface operations {
   post_properties: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -9749,7 +9767,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -9866,7 +9884,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.properties.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -9874,7 +9892,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -9998,7 +10016,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.properties.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -10010,7 +10028,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -10048,13 +10066,13 @@ export interface operations {
         position?: components["parameters"]["rowFilter.property_photos.position"];
         created_at?: components["parameters"]["rowFilter.property_photos.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_photos.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -10062,7 +10080,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -10079,7 +10097,7 @@ export interface operations {
           "application/json": components["schemas"]["property_photos"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -10097,11 +10115,11 @@ export interface operations {
   post_property_photos: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -10115,7 +10133,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -10148,7 +10166,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_photos.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -10156,7 +10174,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -10196,7 +10214,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_photos.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -10208,7 +10226,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -10236,13 +10254,13 @@ export interface operations {
       query?: {
         property_id?: components["parameters"]["rowFilter.property_amenities.property_id"];
         amenity_id?: components["parameters"]["rowFilter.property_amenities.amenity_id"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -10250,7 +10268,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -10267,7 +10285,7 @@ export interface operations {
           "application/json": components["schemas"]["property_amenities"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -10285,11 +10303,11 @@ export interface operations {
   post_property_amenities: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -10303,7 +10321,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -10326,7 +10344,7 @@ export interface operations {
         amenity_id?: components["parameters"]["rowFilter.property_amenities.amenity_id"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -10334,7 +10352,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -10379,13 +10397,13 @@ export interface operations {
         /** @description Who wrote this version; null when the service role did. */
         created_by?: components["parameters"]["rowFilter.house_rules.created_by"];
         created_at?: components["parameters"]["rowFilter.house_rules.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -10393,7 +10411,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -10410,7 +10428,7 @@ export interface operations {
           "application/json": components["schemas"]["house_rules"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -10428,11 +10446,11 @@ export interface operations {
   post_house_rules: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -10446,7 +10464,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -10475,13 +10493,13 @@ export interface operations {
         steps?: components["parameters"]["rowFilter.cancellation_policies.steps"];
         created_at?: components["parameters"]["rowFilter.cancellation_policies.created_at"];
         updated_at?: components["parameters"]["rowFilter.cancellation_policies.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -10489,7 +10507,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -10506,7 +10524,7 @@ export interface operations {
           "application/json": components["schemas"]["cancellation_policies"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -10524,11 +10542,11 @@ export interface operations {
   post_cancellation_policies: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -10542,7 +10560,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -10573,7 +10591,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.cancellation_policies.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -10581,7 +10599,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -10619,7 +10637,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.cancellation_policies.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -10631,7 +10649,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -10671,13 +10689,13 @@ export interface operations {
         max_nights?: components["parameters"]["rowFilter.property_availability_rules.max_nights"];
         created_at?: components["parameters"]["rowFilter.property_availability_rules.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -10685,7 +10703,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -10702,7 +10720,7 @@ export interface operations {
           "application/json": components["schemas"]["property_availability_rules"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -10720,11 +10738,11 @@ export interface operations {
   post_property_availability_rules: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -10738,7 +10756,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -10773,7 +10791,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -10781,7 +10799,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -10823,7 +10841,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -10835,7 +10853,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -10873,13 +10891,13 @@ export interface operations {
         price?: components["parameters"]["rowFilter.property_date_overrides.price"];
         created_at?: components["parameters"]["rowFilter.property_date_overrides.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_date_overrides.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -10887,7 +10905,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -10904,7 +10922,7 @@ export interface operations {
           "application/json": components["schemas"]["property_date_overrides"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -10922,11 +10940,11 @@ export interface operations {
   post_property_date_overrides: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -10940,7 +10958,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -10973,7 +10991,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_date_overrides.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -10981,7 +10999,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -11021,7 +11039,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_date_overrides.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -11033,7 +11051,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -11077,13 +11095,13 @@ export interface operations {
         max_nights?: components["parameters"]["rowFilter.property_seasons.max_nights"];
         created_at?: components["parameters"]["rowFilter.property_seasons.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_seasons.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -11091,7 +11109,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -11108,7 +11126,7 @@ export interface operations {
           "application/json": components["schemas"]["property_seasons"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -11126,11 +11144,11 @@ export interface operations {
   post_property_seasons: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -11144,7 +11162,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -11183,7 +11201,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_seasons.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -11191,7 +11209,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -11237,7 +11255,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_seasons.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -11249,7 +11267,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -11289,13 +11307,13 @@ export interface operations {
         amount?: components["parameters"]["rowFilter.property_fees.amount"];
         created_at?: components["parameters"]["rowFilter.property_fees.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_fees.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -11303,7 +11321,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -11320,7 +11338,7 @@ export interface operations {
           "application/json": components["schemas"]["property_fees"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -11338,11 +11356,11 @@ export interface operations {
   post_property_fees: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -11356,7 +11374,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -11391,7 +11409,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_fees.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -11399,7 +11417,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -11441,7 +11459,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_fees.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -11453,7 +11471,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -11497,13 +11515,13 @@ export interface operations {
         /** @description Average. */
         value?: components["parameters"]["rowFilter.property_ratings.value"];
         updated_at?: components["parameters"]["rowFilter.property_ratings.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -11511,7 +11529,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -11528,7 +11546,7 @@ export interface operations {
           "application/json": components["schemas"]["property_ratings"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -11566,13 +11584,13 @@ export interface operations {
         deleted_at?: components["parameters"]["rowFilter.profiles.deleted_at"];
         created_at?: components["parameters"]["rowFilter.profiles.created_at"];
         updated_at?: components["parameters"]["rowFilter.profiles.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -11580,7 +11598,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -11597,7 +11615,7 @@ export interface operations {
           "application/json": components["schemas"]["profiles"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -11637,7 +11655,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.profiles.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -11649,7 +11667,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -11683,13 +11701,13 @@ export interface operations {
         /** @description Average, 1.00 to 5.00; null when there is no review. */
         overall?: components["parameters"]["rowFilter.profile_ratings.overall"];
         updated_at?: components["parameters"]["rowFilter.profile_ratings.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -11697,7 +11715,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -11714,7 +11732,7 @@ export interface operations {
           "application/json": components["schemas"]["profile_ratings"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -11739,13 +11757,13 @@ export interface operations {
         name?: components["parameters"]["rowFilter.amenities.name"];
         /** @description Position in the mask that search compares. Never reused for another meaning. */
         bit?: components["parameters"]["rowFilter.amenities.bit"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -11753,7 +11771,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -11770,7 +11788,7 @@ export interface operations {
           "application/json": components["schemas"]["amenities"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -11798,13 +11816,13 @@ export interface operations {
         cancellation_fee_minimum?: components["parameters"]["rowFilter.currencies.cancellation_fee_minimum"];
         /** @description Most that a host pays for cancelling, in minor units: twenty times the least. */
         cancellation_fee_maximum?: components["parameters"]["rowFilter.currencies.cancellation_fee_maximum"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -11812,7 +11830,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -11829,7 +11847,7 @@ export interface operations {
           "application/json": components["schemas"]["currencies"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -11848,13 +11866,13 @@ export interface operations {
     parameters: {
       query?: {
         name?: components["parameters"]["rowFilter.time_zones.name"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -11862,7 +11880,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -11879,7 +11897,7 @@ export interface operations {
           "application/json": components["schemas"]["time_zones"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -11909,13 +11927,13 @@ export interface operations {
         guests?: components["parameters"]["rowFilter.wishlists.guests"];
         created_at?: components["parameters"]["rowFilter.wishlists.created_at"];
         updated_at?: components["parameters"]["rowFilter.wishlists.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -11923,7 +11941,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -11940,7 +11958,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlists"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -11959,11 +11977,11 @@ export interface operations {
   post_wishlists: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -11977,7 +11995,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -12010,7 +12028,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.wishlists.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12018,7 +12036,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12058,7 +12076,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.wishlists.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12070,7 +12088,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12103,13 +12121,13 @@ export interface operations {
         /** @description Plain text of up to 500 characters. */
         note?: components["parameters"]["rowFilter.wishlist_items.note"];
         created_at?: components["parameters"]["rowFilter.wishlist_items.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -12117,7 +12135,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -12134,7 +12152,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_items"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -12153,11 +12171,11 @@ export interface operations {
   post_wishlist_items: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -12171,7 +12189,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -12199,7 +12217,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.wishlist_items.created_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12207,7 +12225,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12242,7 +12260,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.wishlist_items.created_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12254,7 +12272,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12283,13 +12301,13 @@ export interface operations {
         wishlist_id?: components["parameters"]["rowFilter.wishlist_members.wishlist_id"];
         profile_id?: components["parameters"]["rowFilter.wishlist_members.profile_id"];
         created_at?: components["parameters"]["rowFilter.wishlist_members.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -12297,7 +12315,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -12314,7 +12332,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_members"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -12338,7 +12356,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.wishlist_members.created_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12346,7 +12364,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12378,13 +12396,13 @@ export interface operations {
         /** @description Whether people may join by it and add places. */
         can_join?: components["parameters"]["rowFilter.wishlist_shares.can_join"];
         created_at?: components["parameters"]["rowFilter.wishlist_shares.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -12392,7 +12410,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -12409,7 +12427,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_shares"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -12428,11 +12446,11 @@ export interface operations {
   post_wishlist_shares: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -12446,7 +12464,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -12473,7 +12491,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.wishlist_shares.created_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12481,7 +12499,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12515,7 +12533,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.wishlist_shares.created_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12527,7 +12545,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12561,7 +12579,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12591,7 +12609,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12621,7 +12639,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12700,13 +12718,13 @@ export interface operations {
         open_alteration_id?: components["parameters"]["rowFilter.bookings.open_alteration_id"];
         created_at?: components["parameters"]["rowFilter.bookings.created_at"];
         updated_at?: components["parameters"]["rowFilter.bookings.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -12714,7 +12732,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -12731,7 +12749,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -12750,11 +12768,11 @@ export interface operations {
   post_bookings: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -12768,7 +12786,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -12850,7 +12868,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.bookings.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12858,7 +12876,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12947,7 +12965,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.bookings.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12959,7 +12977,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13003,13 +13021,13 @@ export interface operations {
         host_amount?: components["parameters"]["rowFilter.booking_line_items.host_amount"];
         /** @description A tax that prices include: how much of them it is. */
         included_amount?: components["parameters"]["rowFilter.booking_line_items.included_amount"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -13017,7 +13035,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -13034,7 +13052,7 @@ export interface operations {
           "application/json": components["schemas"]["booking_line_items"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -13086,13 +13104,13 @@ export interface operations {
         /** @description What that is made of; host amounts are left out. */
         lines?: components["parameters"]["rowFilter.booking_alterations.lines"];
         created_at?: components["parameters"]["rowFilter.booking_alterations.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -13100,7 +13118,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -13117,7 +13135,7 @@ export interface operations {
           "application/json": components["schemas"]["booking_alterations"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -13149,7 +13167,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13180,7 +13198,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13207,7 +13225,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13238,7 +13256,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13270,7 +13288,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13320,13 +13338,13 @@ export interface operations {
         /** @description What goes back of each line of the booking. */
         lines?: components["parameters"]["rowFilter.cancellations.lines"];
         created_at?: components["parameters"]["rowFilter.cancellations.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -13334,7 +13352,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -13351,7 +13369,7 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -13384,7 +13402,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13416,7 +13434,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13448,7 +13466,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13474,7 +13492,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13513,7 +13531,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13548,7 +13566,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13587,7 +13605,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13641,13 +13659,13 @@ export interface operations {
         last_error?: components["parameters"]["rowFilter.payments.last_error"];
         created_at?: components["parameters"]["rowFilter.payments.created_at"];
         updated_at?: components["parameters"]["rowFilter.payments.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -13655,7 +13673,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -13672,7 +13690,7 @@ export interface operations {
           "application/json": components["schemas"]["payments"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -13699,13 +13717,13 @@ export interface operations {
         /** @description The last four digits. */
         last4?: components["parameters"]["rowFilter.payment_methods.last4"];
         created_at?: components["parameters"]["rowFilter.payment_methods.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -13713,7 +13731,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -13730,7 +13748,7 @@ export interface operations {
           "application/json": components["schemas"]["payment_methods"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -13759,7 +13777,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.payment_methods.created_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -13767,7 +13785,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13809,13 +13827,13 @@ export interface operations {
         last_error?: components["parameters"]["rowFilter.refunds.last_error"];
         created_at?: components["parameters"]["rowFilter.refunds.created_at"];
         updated_at?: components["parameters"]["rowFilter.refunds.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -13823,7 +13841,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -13840,7 +13858,7 @@ export interface operations {
           "application/json": components["schemas"]["refunds"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -13873,13 +13891,13 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.booking_money.currency"];
         /** @description Above zero what was paid in or earned, below zero what was spent or paid out. */
         amount?: components["parameters"]["rowFilter.booking_money.amount"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -13887,7 +13905,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -13904,7 +13922,7 @@ export interface operations {
           "application/json": components["schemas"]["booking_money"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -13935,13 +13953,13 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.payout_accounts.currency"];
         created_at?: components["parameters"]["rowFilter.payout_accounts.created_at"];
         updated_at?: components["parameters"]["rowFilter.payout_accounts.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -13949,7 +13967,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -13966,7 +13984,7 @@ export interface operations {
           "application/json": components["schemas"]["payout_accounts"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -14007,13 +14025,13 @@ export interface operations {
         last_error?: components["parameters"]["rowFilter.payouts.last_error"];
         created_at?: components["parameters"]["rowFilter.payouts.created_at"];
         updated_at?: components["parameters"]["rowFilter.payouts.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -14021,7 +14039,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -14038,7 +14056,7 @@ export interface operations {
           "application/json": components["schemas"]["payouts"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -14072,13 +14090,13 @@ export interface operations {
         amount?: components["parameters"]["rowFilter.host_statement.amount"];
         /** @description What the host is owed after it. */
         balance?: components["parameters"]["rowFilter.host_statement.balance"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -14086,7 +14104,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -14103,7 +14121,7 @@ export interface operations {
           "application/json": components["schemas"]["host_statement"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -14132,13 +14150,13 @@ export interface operations {
         rate?: components["parameters"]["rowFilter.exchange_rates.rate"];
         /** @description The operator; null for the service role. */
         set_by?: components["parameters"]["rowFilter.exchange_rates.set_by"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -14146,7 +14164,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -14163,7 +14181,7 @@ export interface operations {
           "application/json": components["schemas"]["exchange_rates"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -14182,11 +14200,11 @@ export interface operations {
   post_exchange_rates: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -14200,7 +14218,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -14234,13 +14252,13 @@ export interface operations {
         evidence?: components["parameters"]["rowFilter.disputes.evidence"];
         created_at?: components["parameters"]["rowFilter.disputes.created_at"];
         updated_at?: components["parameters"]["rowFilter.disputes.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -14248,7 +14266,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -14265,7 +14283,7 @@ export interface operations {
           "application/json": components["schemas"]["disputes"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -14297,7 +14315,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -14328,7 +14346,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -14359,7 +14377,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -14398,13 +14416,13 @@ export interface operations {
         longitude?: components["parameters"]["rowFilter.property_addresses.longitude"];
         created_at?: components["parameters"]["rowFilter.property_addresses.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_addresses.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -14412,7 +14430,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -14429,7 +14447,7 @@ export interface operations {
           "application/json": components["schemas"]["property_addresses"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -14448,11 +14466,11 @@ export interface operations {
   post_property_addresses: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -14466,7 +14484,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -14508,7 +14526,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_addresses.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -14516,7 +14534,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -14565,7 +14583,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_addresses.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -14577,7 +14595,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -14627,13 +14645,13 @@ export interface operations {
         registration_number?: components["parameters"]["rowFilter.property_taxes.registration_number"];
         created_at?: components["parameters"]["rowFilter.property_taxes.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_taxes.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -14641,7 +14659,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -14658,7 +14676,7 @@ export interface operations {
           "application/json": components["schemas"]["property_taxes"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -14677,11 +14695,11 @@ export interface operations {
   post_property_taxes: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -14695,7 +14713,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -14740,7 +14758,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_taxes.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -14748,7 +14766,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -14800,7 +14818,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_taxes.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -14812,7 +14830,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -14850,13 +14868,13 @@ export interface operations {
         created_by?: components["parameters"]["rowFilter.host_blocks.created_by"];
         created_at?: components["parameters"]["rowFilter.host_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.host_blocks.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -14864,7 +14882,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -14881,7 +14899,7 @@ export interface operations {
           "application/json": components["schemas"]["host_blocks"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -14900,11 +14918,11 @@ export interface operations {
   post_host_blocks: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -14918,7 +14936,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -14951,7 +14969,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.host_blocks.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -14959,7 +14977,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -14999,7 +15017,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.host_blocks.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -15011,7 +15029,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15049,13 +15067,13 @@ export interface operations {
         check_out?: components["parameters"]["rowFilter.external_blocks.check_out"];
         created_at?: components["parameters"]["rowFilter.external_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.external_blocks.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -15063,7 +15081,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -15080,7 +15098,7 @@ export interface operations {
           "application/json": components["schemas"]["external_blocks"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -15099,11 +15117,11 @@ export interface operations {
   post_external_blocks: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -15117,7 +15135,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -15150,7 +15168,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.external_blocks.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -15158,7 +15176,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15198,7 +15216,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.external_blocks.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -15210,7 +15228,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15254,13 +15272,13 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.occupancies.created_at"];
         host_block_id?: components["parameters"]["rowFilter.occupancies.host_block_id"];
         external_block_id?: components["parameters"]["rowFilter.occupancies.external_block_id"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -15268,7 +15286,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -15285,7 +15303,7 @@ export interface operations {
           "application/json": components["schemas"]["occupancies"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -15310,13 +15328,13 @@ export interface operations {
         level?: components["parameters"]["rowFilter.co_hosts.level"];
         created_at?: components["parameters"]["rowFilter.co_hosts.created_at"];
         updated_at?: components["parameters"]["rowFilter.co_hosts.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -15324,7 +15342,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -15341,7 +15359,7 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -15360,11 +15378,11 @@ export interface operations {
   post_co_hosts: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -15378,7 +15396,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -15405,7 +15423,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.co_hosts.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -15413,7 +15431,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15447,7 +15465,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.co_hosts.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -15459,7 +15477,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15498,13 +15516,13 @@ export interface operations {
         /** @description Seven days after it was written. */
         expires_at?: components["parameters"]["rowFilter.co_host_invitations.expires_at"];
         created_at?: components["parameters"]["rowFilter.co_host_invitations.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -15512,7 +15530,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -15529,7 +15547,7 @@ export interface operations {
           "application/json": components["schemas"]["co_host_invitations"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -15548,11 +15566,11 @@ export interface operations {
   post_co_host_invitations: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -15566,7 +15584,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -15600,7 +15618,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.co_host_invitations.created_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -15608,7 +15626,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15647,7 +15665,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15677,13 +15695,13 @@ export interface operations {
         is_active?: components["parameters"]["rowFilter.webhook_endpoints.is_active"];
         created_at?: components["parameters"]["rowFilter.webhook_endpoints.created_at"];
         updated_at?: components["parameters"]["rowFilter.webhook_endpoints.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -15691,7 +15709,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -15708,7 +15726,7 @@ export interface operations {
           "application/json": components["schemas"]["webhook_endpoints"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -15727,11 +15745,11 @@ export interface operations {
   post_webhook_endpoints: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -15745,7 +15763,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -15778,7 +15796,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.webhook_endpoints.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -15786,7 +15804,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15826,7 +15844,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.webhook_endpoints.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -15838,7 +15856,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15877,7 +15895,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15908,7 +15926,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15943,13 +15961,13 @@ export interface operations {
         /** @description When it answered 2xx; null until then. */
         delivered_at?: components["parameters"]["rowFilter.webhook_deliveries.delivered_at"];
         created_at?: components["parameters"]["rowFilter.webhook_deliveries.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -15957,7 +15975,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -15974,7 +15992,7 @@ export interface operations {
           "application/json": components["schemas"]["webhook_deliveries"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -16034,13 +16052,13 @@ export interface operations {
         /** @description When the last message was written. */
         last_message_at?: components["parameters"]["rowFilter.threads.last_message_at"];
         created_at?: components["parameters"]["rowFilter.threads.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -16048,7 +16066,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -16065,7 +16083,7 @@ export interface operations {
           "application/json": components["schemas"]["threads"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -16084,11 +16102,11 @@ export interface operations {
   post_threads: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -16102,7 +16120,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -16134,13 +16152,13 @@ export interface operations {
         /** @description A file in the bucket message-attachments, in the folder named by the thread. */
         attachment_path?: components["parameters"]["rowFilter.messages.attachment_path"];
         created_at?: components["parameters"]["rowFilter.messages.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -16148,7 +16166,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -16165,7 +16183,7 @@ export interface operations {
           "application/json": components["schemas"]["messages"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -16184,11 +16202,11 @@ export interface operations {
   post_messages: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -16202,7 +16220,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -16225,13 +16243,13 @@ export interface operations {
         profile_id?: components["parameters"]["rowFilter.thread_reads.profile_id"];
         /** @description Messages until then are read. */
         read_at?: components["parameters"]["rowFilter.thread_reads.read_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -16239,7 +16257,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -16256,7 +16274,7 @@ export interface operations {
           "application/json": components["schemas"]["thread_reads"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -16319,13 +16337,13 @@ export interface operations {
         read_at?: components["parameters"]["rowFilter.notifications.read_at"];
         /** @description When the mail server had it; null when not or not yet. */
         mailed_at?: components["parameters"]["rowFilter.notifications.mailed_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -16333,7 +16351,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -16350,7 +16368,7 @@ export interface operations {
           "application/json": components["schemas"]["notifications"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -16386,7 +16404,7 @@ export interface operations {
         mailed_at?: components["parameters"]["rowFilter.notifications.mailed_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -16394,7 +16412,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -16437,7 +16455,7 @@ export interface operations {
         mailed_at?: components["parameters"]["rowFilter.notifications.mailed_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -16449,7 +16467,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -16488,7 +16506,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -16512,7 +16530,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -16540,7 +16558,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -16563,13 +16581,13 @@ export interface operations {
         topic?: components["parameters"]["rowFilter.notification_kinds.topic"];
         /** @description Mailed during quiet hours and outside the digest: somebody waits for an answer, or travels. */
         is_urgent?: components["parameters"]["rowFilter.notification_kinds.is_urgent"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -16577,7 +16595,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -16594,7 +16612,7 @@ export interface operations {
           "application/json": components["schemas"]["notification_kinds"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -16620,13 +16638,13 @@ export interface operations {
         /** @description Whether they count as unread in the list. */
         in_app?: components["parameters"]["rowFilter.notification_preferences.in_app"];
         updated_at?: components["parameters"]["rowFilter.notification_preferences.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -16634,7 +16652,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -16651,7 +16669,7 @@ export interface operations {
           "application/json": components["schemas"]["notification_preferences"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -16670,11 +16688,11 @@ export interface operations {
   post_notification_preferences: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -16688,7 +16706,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -16716,7 +16734,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.notification_preferences.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -16724,7 +16742,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -16759,7 +16777,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.notification_preferences.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -16771,7 +16789,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -16805,13 +16823,13 @@ export interface operations {
         /** @description IANA time zone of the person. */
         time_zone?: components["parameters"]["rowFilter.notification_settings.time_zone"];
         updated_at?: components["parameters"]["rowFilter.notification_settings.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -16819,7 +16837,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -16836,7 +16854,7 @@ export interface operations {
           "application/json": components["schemas"]["notification_settings"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -16855,11 +16873,11 @@ export interface operations {
   post_notification_settings: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -16873,7 +16891,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -16902,7 +16920,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.notification_settings.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -16910,7 +16928,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -16946,7 +16964,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.notification_settings.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -16958,7 +16976,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -16987,13 +17005,13 @@ export interface operations {
         blocker_id?: components["parameters"]["rowFilter.blocks.blocker_id"];
         blocked_id?: components["parameters"]["rowFilter.blocks.blocked_id"];
         created_at?: components["parameters"]["rowFilter.blocks.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -17001,7 +17019,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -17018,7 +17036,7 @@ export interface operations {
           "application/json": components["schemas"]["blocks"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -17037,11 +17055,11 @@ export interface operations {
   post_blocks: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -17053,7 +17071,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -17077,7 +17095,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.blocks.created_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -17085,7 +17103,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -17149,13 +17167,13 @@ export interface operations {
         is_counted?: components["parameters"]["rowFilter.reviews.is_counted"];
         created_at?: components["parameters"]["rowFilter.reviews.created_at"];
         updated_at?: components["parameters"]["rowFilter.reviews.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -17163,7 +17181,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -17180,7 +17198,7 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -17198,11 +17216,11 @@ export interface operations {
   post_reviews: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -17216,7 +17234,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -17275,7 +17293,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.reviews.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -17283,7 +17301,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -17349,7 +17367,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.reviews.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -17361,7 +17379,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -17401,7 +17419,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -17424,13 +17442,13 @@ export interface operations {
         note?: components["parameters"]["rowFilter.review_notes.note"];
         created_at?: components["parameters"]["rowFilter.review_notes.created_at"];
         updated_at?: components["parameters"]["rowFilter.review_notes.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -17438,7 +17456,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -17455,7 +17473,7 @@ export interface operations {
           "application/json": components["schemas"]["review_notes"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -17474,11 +17492,11 @@ export interface operations {
   post_review_notes: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -17492,7 +17510,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -17518,7 +17536,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.review_notes.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -17526,7 +17544,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -17559,7 +17577,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.review_notes.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -17571,7 +17589,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -17616,13 +17634,13 @@ export interface operations {
         /** @description When. */
         resolved_at?: components["parameters"]["rowFilter.reports.resolved_at"];
         created_at?: components["parameters"]["rowFilter.reports.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -17630,7 +17648,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -17647,7 +17665,7 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -17666,11 +17684,11 @@ export interface operations {
   post_reports: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -17684,7 +17702,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -17718,13 +17736,13 @@ export interface operations {
         payout_country?: components["parameters"]["rowFilter.accounts.payout_country"];
         created_at?: components["parameters"]["rowFilter.accounts.created_at"];
         updated_at?: components["parameters"]["rowFilter.accounts.updated_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -17732,7 +17750,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -17749,7 +17767,7 @@ export interface operations {
           "application/json": components["schemas"]["accounts"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -17785,7 +17803,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.accounts.updated_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -17797,7 +17815,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -17832,13 +17850,13 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.suspensions.created_at"];
         /** @description Null while it lasts. */
         ended_at?: components["parameters"]["rowFilter.suspensions.ended_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -17846,7 +17864,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -17863,7 +17881,7 @@ export interface operations {
           "application/json": components["schemas"]["suspensions"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -17888,7 +17906,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -17916,7 +17934,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -17966,13 +17984,13 @@ export interface operations {
         granted_by?: components["parameters"]["rowFilter.user_roles.granted_by"];
         /** @description When it was granted. */
         granted_at?: components["parameters"]["rowFilter.user_roles.granted_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -17980,7 +17998,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -17997,7 +18015,7 @@ export interface operations {
           "application/json": components["schemas"]["user_roles"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -18016,11 +18034,11 @@ export interface operations {
   post_user_roles: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -18034,7 +18052,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -18061,7 +18079,7 @@ export interface operations {
         granted_at?: components["parameters"]["rowFilter.user_roles.granted_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -18069,7 +18087,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18109,7 +18127,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18170,7 +18188,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18202,7 +18220,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18235,7 +18253,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18268,7 +18286,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18300,7 +18318,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18326,7 +18344,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18368,7 +18386,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18412,13 +18430,13 @@ export interface operations {
         after?: components["parameters"]["rowFilter.audit_log.after"];
         /** @description When. */
         at?: components["parameters"]["rowFilter.audit_log.at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -18426,7 +18444,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -18443,7 +18461,7 @@ export interface operations {
           "application/json": components["schemas"]["audit_log"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -18471,13 +18489,13 @@ export interface operations {
         /** @description When it ended; null while it holds. */
         released_at?: components["parameters"]["rowFilter.payout_holds.released_at"];
         created_at?: components["parameters"]["rowFilter.payout_holds.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -18485,7 +18503,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -18502,7 +18520,7 @@ export interface operations {
           "application/json": components["schemas"]["payout_holds"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -18521,11 +18539,11 @@ export interface operations {
   post_payout_holds: {
     parameters: {
       query?: {
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -18539,7 +18557,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -18569,7 +18587,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.payout_holds.created_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -18581,7 +18599,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18623,13 +18641,13 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.reconciliation_differences.currency"];
         /** @description The charge, refund, transfer or other object that it is about. */
         source?: components["parameters"]["rowFilter.reconciliation_differences.source"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -18637,7 +18655,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -18654,7 +18672,7 @@ export interface operations {
           "application/json": components["schemas"]["reconciliation_differences"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -18687,13 +18705,13 @@ export interface operations {
         enqueued_at?: components["parameters"]["rowFilter.dead_jobs.enqueued_at"];
         /** @description When it was given up. */
         died_at?: components["parameters"]["rowFilter.dead_jobs.died_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -18701,7 +18719,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -18718,7 +18736,7 @@ export interface operations {
           "application/json": components["schemas"]["dead_jobs"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -18753,7 +18771,7 @@ export interface operations {
         died_at?: components["parameters"]["rowFilter.dead_jobs.died_at"];
       };
       header?: {
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -18761,7 +18779,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The rows, if `Prefer: return=representation` asks for them. */
+      /** @description The rows, with `Prefer: return=representation`. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18828,7 +18846,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18858,13 +18876,13 @@ export interface operations {
         /** @description Why, at the last attempt. */
         last_error?: components["parameters"]["rowFilter.dead_money_tasks.last_error"];
         created_at?: components["parameters"]["rowFilter.dead_money_tasks.created_at"];
-        /** @description Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
-        /** @description Leaves out so many rows at the start. */
+        /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
-        /** @description At most so many rows. */
+        /** @description The largest number of rows. */
         limit?: components["parameters"]["limit"];
       };
       header?: {
@@ -18872,7 +18890,7 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert. */
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
         Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
@@ -18889,7 +18907,7 @@ export interface operations {
           "application/json": components["schemas"]["dead_money_tasks"][];
         };
       };
-      /** @description A part of the rows, as limit and Range ask. */
+      /** @description The part of the rows that `limit` or `Range` asks for. */
       206: {
         headers: {
           [name: string]: unknown;
@@ -18943,7 +18961,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18983,7 +19001,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19019,7 +19037,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19055,7 +19073,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19093,7 +19111,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19125,7 +19143,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19165,7 +19183,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19201,7 +19219,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19227,7 +19245,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19257,7 +19275,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19345,7 +19363,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19371,7 +19389,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19402,7 +19420,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19467,7 +19485,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19528,7 +19546,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19572,7 +19590,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19607,7 +19625,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19637,7 +19655,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19669,7 +19687,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19701,7 +19719,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19736,7 +19754,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19857,7 +19875,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19918,7 +19936,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19977,7 +19995,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -20007,7 +20025,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -20037,7 +20055,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -20067,7 +20085,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -20097,7 +20115,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -20129,7 +20147,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The answer. */
+      /** @description The result. */
       200: {
         headers: {
           [name: string]: unknown;

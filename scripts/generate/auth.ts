@@ -1,4 +1,4 @@
-// The paths of Supabase Auth that every client begins with. The rest: https://supabase.com/docs/reference/self-hosting-auth
+// The paths of Supabase Auth that every client needs. The others: https://supabase.com/docs/reference/self-hosting-auth
 
 import type { Answers, Operation, Path, Schema } from "./document.ts";
 import { json, securityOf } from "./operations.ts";
@@ -17,7 +17,7 @@ export const authSchemas: Record<string, Schema> = {
       access_token: { type: "string", description: "Send it as `Authorization: Bearer …`." },
       token_type: { type: "string", const: "bearer" },
       expires_in: { type: "integer", description: "Seconds." },
-      refresh_token: { type: "string", description: "Good for one new session." },
+      refresh_token: { type: "string", description: "Valid for one new session." },
       user: { $ref: "#/components/schemas/User" },
     },
   },
@@ -25,11 +25,11 @@ export const authSchemas: Record<string, Schema> = {
     type: "object",
     required: ["id"],
     properties: {
-      id: { type: "string", format: "uuid", description: "The id of the profile, too." },
+      id: { type: "string", format: "uuid", description: "Also the id of the profile." },
       email,
       email_confirmed_at: { type: ["string", "null"], format: "date-time" },
       user_metadata: { type: "object" },
-      app_metadata: { type: "object", description: "`roles`: what the person is beyond a member." },
+      app_metadata: { type: "object", description: "`roles`: the roles of the person, such as `operator`." },
     },
   },
   AuthError: {

@@ -2,7 +2,7 @@
 
 export interface BareError {
   code: string;
-  /** Where two are possible: with and without a session. */
+  /** One, or `401, 403`: signed out and signed in. */
   status: string;
   when: string;
   message: string;
@@ -44,13 +44,6 @@ export const bareErrors: BareError[] = [
     when: "A text contains the character U+0000.",
     message: "unsupported Unicode escape sequence",
     remedy: "Remove the character.",
-  },
-  {
-    code: "428C9",
-    status: "400",
-    when: "The body sets an identity column.",
-    message: 'cannot insert a non-DEFAULT value into column "id"',
-    remedy: "Leave the column out.",
   },
   {
     code: "PGRST301",

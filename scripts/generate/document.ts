@@ -1,4 +1,4 @@
-// An OpenAPI 3.1 document, as far as this project writes one. The types on npm do not compile with `exactOptionalPropertyTypes`.
+// The types of an OpenAPI 3.1 document, for the parts that this project writes. The types on npm do not compile with `exactOptionalPropertyTypes`.
 
 /** JSON Schema 2020-12. */
 export interface Schema {
@@ -39,7 +39,7 @@ export interface Answer {
 
 export type Answers = Record<string, Answer | Reference>;
 
-/** Names of security schemes, with the scopes that they need: none here. */
+/** Names of security schemes. Scopes are not used. */
 export type Security = Record<string, never[]>[];
 
 /** How to call an operation in a language; documentation pages show it. */

@@ -14,20 +14,21 @@ import { restDescription } from "./rest-description.ts";
 import { readRestFacts } from "./rest-facts.ts";
 import { tasks } from "./tasks.ts";
 
-const introduction = `The open-source backend for short-term rentals. The tables are the API; rules are kept by the database, so every
-way in meets the same ones. GraphQL answers at \`POST /graphql/v1\`.
+const introduction = `The open-source backend for short-term rentals. The tables are the API, and the database keeps the rules, so REST, GraphQL and
+SQL clients meet the same ones. GraphQL is at \`POST /graphql/v1\`.
 
-**Who calls.** Every request carries the header \`apikey\`. A person's requests carry \`Authorization: Bearer <access token>\`
-too, and see and change what is theirs.
+**Authentication.** Every request has the header \`apikey\`. Requests of a signed-in person also have
+\`Authorization: Bearer <access token>\`; they read and change that person's data.
 
 **Filters.** Every column is a parameter: \`city=eq.Lisboa\`, \`base_price=lt.10000\`, \`status=in.(draft,paused)\`; see
 [PostgREST](https://docs.postgrest.org/en/stable/references/api/tables_views.html). PATCH and DELETE touch the rows that the
 filters name.
 
-**Values.** Money is a whole number of the currency's minor unit; nights are dates, from check-in to before check-out; moments
+**Values.** Amounts of money are whole numbers of the currency's minor unit. A stay is two dates: check-in and check-out. Times
 are in UTC.
 
-**Errors.** \`{ code, message, details, hint }\`: the message is for a person, the hint says what to do.`;
+**Errors.** \`{ code, message, details, hint }\`: \`message\` is for a person, \`hint\` says what to do, and \`details\` is JSON with
+the code of every fault: \`[{"code": "…"}]\`. Each operation lists its codes.`;
 
 /** Describes the API of a running stack. */
 export async function openapiDocument(config: StackConfig, errors: ErrorFacts): Promise<Document> {

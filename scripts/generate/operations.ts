@@ -1,4 +1,4 @@
-// What all operations of the API share: who may call them, and how errors look.
+// What all operations of the API share: security and errors.
 
 import { bareErrors, bareName } from "./bare-errors.ts";
 import type { Answer, Answers, Content, Example, Reference, Schema, Security } from "./document.ts";

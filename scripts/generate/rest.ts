@@ -1,5 +1,5 @@
-// The REST API as a part of an OpenAPI 3.1 document: PostgREST's description, and from the catalogue who may do what, what a
-// new row needs and what functions answer.
+// The REST API in the OpenAPI document: PostgREST's description, and facts of the catalogue about privileges, required columns and
+// results of functions.
 
 import { columnDescription, withoutDirective } from "./comments.ts";
 import type { Answers, Operation, Parameter, Path, Schema } from "./document.ts";
@@ -20,15 +20,15 @@ const roles: Role[] = ["anon", "authenticated", "service_role"];
 
 /** PostgREST's own words for its parameters say little. */
 const parameterTexts: Record<string, string> = {
-  select: "Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`.",
+  select: "Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`.",
   order: "Columns to sort by: `created_at.desc,id`.",
-  limit: "At most so many rows.",
-  offset: "Leaves out so many rows at the start.",
+  limit: "The largest number of rows.",
+  offset: "The number of rows to skip.",
   Prefer:
-    "`return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert.",
+    "`return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert.",
   Range: "First and last row, from 0: `0-19`.",
   "Range-Unit": "`items`.",
-  on_conflict: "Columns of the unique constraint that an upsert goes by.",
+  on_conflict: "Columns of the unique constraint that an upsert uses.",
 };
 
 /** The paths in the order of their tasks, and the schemas of their bodies. */
@@ -84,7 +84,7 @@ function rowSchema({ description, properties = {}, required = [] }: Schema, fact
   } satisfies Schema;
 }
 
-/** What may be sent of a row, to make one and to change one. */
+/** The columns that a client may send, to insert a row and to update one. */
 function inputSchemas(name: string, row: ReturnType<typeof rowSchema>, table: TableFacts) {
   const inputs: Record<string, Schema> = {};
   for (const verb of ["insert", "update"] as const) {
@@ -100,7 +100,7 @@ function inputSchemas(name: string, row: ReturnType<typeof rowSchema>, table: Ta
   return inputs;
 }
 
-/** Who writes, and the columns: people's, else the service role's. */
+/** The roles that may write, and the columns of the least privileged one. */
 function writers({ privileges }: TableFacts, verb: "insert" | "update") {
   const able = roles.filter((role) => privileges[role][verb].length > 0);
   const first = able[0];
@@ -116,7 +116,7 @@ function tablePath(
 ) {
   const rows: Schema = { type: "array", items: { $ref: `#/components/schemas/${name}` } };
   const changed = {
-    description: "The rows, if `Prefer: return=representation` asks for them.",
+    description: "The rows, with `Prefer: return=representation`.",
     content: json(rows),
   };
   const path: Path = {};
@@ -151,7 +151,7 @@ function tablePath(
   add("get", able("select"), {
     responses: {
       "200": { description: "The rows.", content: json(rows) },
-      "206": { description: "A part of the rows, as limit and Range ask.", content: json(rows) },
+      "206": { description: "The part of the rows that `limit` or `Range` asks for.", content: json(rows) },
     },
   });
   add("post", writers(table, "insert").roles, {
@@ -220,7 +220,7 @@ function answer(fn: FunctionFacts, facts: RestFacts): Answers {
   if (fn.returns === "void") return { "204": { description: "Done." } };
   const one = fn.fields ? objectSchema(fn.fields, facts) : typeSchema(fn.returns, facts);
   return {
-    "200": { description: "The answer.", content: json(fn.set ? { type: "array", items: one } : one) },
+    "200": { description: "The result.", content: json(fn.set ? { type: "array", items: one } : one) },
   };
 }
 

@@ -57,7 +57,7 @@ window.MonacoEnvironment = {
 
 showSession();
 
-// The header is there at once; the editor is large.
+// The editor is large: it loads after the header is shown.
 addEventListener("load", () => {
   const headers = JSON.stringify({ apikey }, null, 2);
   window.YogaGraphiQL.renderYogaGraphiQL(document.getElementById("explorer"), {

@@ -1,10 +1,10 @@
-// What runs, and the API's description in Swagger UI, with the stack's keys, and the token of whoever is signed in, filled in.
+// The status of the stack, and the API's description in Swagger UI with the stack's keys and the signed-in person's token.
 
 import { apikey, currentSession, showSession } from "./session.js";
 
 showSession();
 
-/** Says which parts answer, again every few seconds: it is read aloud only when it changes. */
+/** Shows which servers answer. The text is replaced only when it changes, because screen readers read each change aloud. */
 async function showStatus() {
   const parts = await fetch("/status.json").then(
     (response) => response.json(),
@@ -22,7 +22,7 @@ async function showStatus() {
 showStatus();
 setInterval(showStatus, 5_000);
 
-// Swagger UI has a dark mode, and leaves it to the page when.
+// Swagger UI has a dark mode; the page decides when it is on.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", follow);
@@ -48,7 +48,7 @@ async function readDescription(session) {
   return description;
 }
 
-// The header is there at once; the viewer is large.
+// The viewer is large: it loads after the header is shown.
 addEventListener("load", async () => {
   const session = currentSession();
   const ui = window.SwaggerUIBundle({
