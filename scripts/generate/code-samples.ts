@@ -57,7 +57,7 @@ function curl(
   if (body !== undefined && !inQuery) {
     lines.push(
       `-H "Content-Type: application/json"`,
-      `-d '${JSON.stringify(body).replaceAll("'", "'\\''")}'`,
+      `-d '${JSON.stringify(body, null, 2).replaceAll("'", "'\\''")}'`,
     );
   }
   return lines.join(" \\\n  ");

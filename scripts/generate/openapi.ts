@@ -21,8 +21,8 @@ SQL clients meet the same ones. GraphQL is at \`POST /graphql/v1\`.
 \`Authorization: Bearer <access token>\`; they read and change that person's data.
 
 **Filters.** Every column is a parameter: \`city=eq.Lisboa\`, \`base_price=lt.10000\`, \`status=in.(draft,paused)\`; see
-[PostgREST](https://docs.postgrest.org/en/stable/references/api/tables_views.html). PATCH and DELETE touch the rows that the
-filters name.
+[PostgREST](https://docs.postgrest.org/en/stable/references/api/tables_views.html). PATCH and DELETE apply to
+the rows that match the filters.
 
 **Values.** Amounts of money are whole numbers of the currency's minor unit. A stay is two dates: check-in and check-out. Times
 are in UTC.

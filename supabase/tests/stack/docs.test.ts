@@ -229,11 +229,11 @@ describe("the page at the root", options, () => {
     expect(await page.evaluate("getComputedStyle(document.body).backgroundColor")).toBe(ground);
   });
 
-  it("says so when nobody has the password", async () => {
+  it("says so when the password is wrong", async () => {
     await page.getByLabel("Password").fill("wrong");
     await page.getByRole("button", { name: "Sign in" }).click();
     expect(await page.getByRole("alert").textContent()).toBe(
-      "Nobody has this address and password. Seeded people are there after `npm run reset`.",
+      "Wrong email or password. `npm run reset` creates the seeded users.",
     );
     expect(faults.splice(0)).toEqual([expect.stringContaining("400")]); // the browser's own note of the answer
   });

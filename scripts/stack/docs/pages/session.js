@@ -52,7 +52,7 @@ async function signIn(event) {
   }
   const text =
     response.status === 400
-      ? "Nobody has this address and password. Seeded people are there after `npm run reset`."
+      ? "Wrong email or password. `npm run reset` creates the seeded users."
       : `Signing in failed (${response.status}).`;
   form.querySelector("[role=alert]")?.remove();
   form.append(element("p", { role: "alert", textContent: text }));
