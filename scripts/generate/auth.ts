@@ -1,12 +1,10 @@
-// The paths of Supabase Auth that every client begins with. The rest: https://supabase.com/docs/reference/self-hosting-auth
+// The paths of Supabase Auth that every client needs. The others: https://supabase.com/docs/reference/self-hosting-auth
 
 import type { Answers, Operation, Path, Schema } from "./document.ts";
 import { json, securityOf } from "./operations.ts";
+import type { TaskName } from "./tasks.ts";
 
-export const authTag = {
-  name: "Sign-in",
-  description: "Supabase Auth: signing up, in and out. supabase-js does all of it.",
-};
+const tag: TaskName = "Account";
 
 const string: Schema = { type: "string" };
 const email: Schema = { type: "string", format: "email" };
@@ -19,7 +17,7 @@ export const authSchemas: Record<string, Schema> = {
       access_token: { type: "string", description: "Send it as `Authorization: Bearer …`." },
       token_type: { type: "string", const: "bearer" },
       expires_in: { type: "integer", description: "Seconds." },
-      refresh_token: { type: "string", description: "Good for one new session." },
+      refresh_token: { type: "string", description: "Valid for one new session." },
       user: { $ref: "#/components/schemas/User" },
     },
   },
@@ -27,11 +25,11 @@ export const authSchemas: Record<string, Schema> = {
     type: "object",
     required: ["id"],
     properties: {
-      id: { type: "string", format: "uuid", description: "The id of the profile, too." },
+      id: { type: "string", format: "uuid", description: "Also the id of the profile." },
       email,
       email_confirmed_at: { type: ["string", "null"], format: "date-time" },
       user_metadata: { type: "object" },
-      app_metadata: { type: "object", description: "`roles`: what the person is beyond a member." },
+      app_metadata: { type: "object", description: "`roles`: the roles of the person, such as `operator`." },
     },
   },
   AuthError: {
@@ -44,7 +42,6 @@ export const authPaths: Record<string, Path> = {
   "/auth/v1/signup": {
     post: operation("sign_up", "Sign up", "A mail with a code of six digits goes to the address.", {
       body: object({ email, password: string, data: { type: "object" } }, ["email", "password"]),
-      example: { email: "ana@example.org", password: "correct horse battery", data: { display_name: "Ana" } },
       answer: "User",
     }),
   },
@@ -58,7 +55,6 @@ export const authPaths: Record<string, Path> = {
         },
         ["type", "email", "token"],
       ),
-      example: { type: "email", email: "ana@example.org", token: "123456" },
       answer: "Session",
     }),
   },
@@ -66,7 +62,6 @@ export const authPaths: Record<string, Path> = {
     post: {
       ...operation("sign_in", "Sign in, or refresh a session", "By password, or by a refresh token.", {
         body: object({ email, password: string, refresh_token: string }, []),
-        example: { email: "gita@example.com", password: "staybase" },
         answer: "Session",
       }),
       parameters: [
@@ -82,8 +77,8 @@ export const authPaths: Record<string, Path> = {
   "/auth/v1/user": {
     get: {
       operationId: "get_user",
-      tags: [authTag.name],
-      summary: "Who is signed in",
+      tags: [tag],
+      summary: "Show the signed-in user",
       security: securityOf(["authenticated"]),
       responses: answers("User"),
     },
@@ -92,23 +87,17 @@ export const authPaths: Record<string, Path> = {
 
 interface Text {
   body: Schema;
-  example: unknown;
   answer: string;
 }
 
-function operation(
-  id: string,
-  summary: string,
-  description: string,
-  { body, example, answer }: Text,
-): Operation {
+function operation(id: string, summary: string, description: string, { body, answer }: Text): Operation {
   return {
     operationId: id,
-    tags: [authTag.name],
+    tags: [tag],
     summary,
     description,
     security: [{ apikey: [] }],
-    requestBody: { required: true, content: json(body, { example: { value: example } }) },
+    requestBody: { required: true, content: json(body) },
     responses: answers(answer),
   };
 }

@@ -1,4 +1,4 @@
-// Comments of the database as documentation: without what is meant for pg_graphql and for PostgREST's own readers.
+// Database comments as documentation, without the directives for pg_graphql and PostgREST's notes on keys.
 
 /** A comment's words, without the GraphQL directive that ends it. */
 export function withoutDirective(comment: string): string {

@@ -1,4 +1,4 @@
-// An OpenAPI 3.1 document, as far as this project writes one. (The types on npm do not stand `exactOptionalPropertyTypes`.)
+// The types of an OpenAPI 3.1 document, for the parts that this project writes. The types on npm do not compile with `exactOptionalPropertyTypes`.
 
 /** JSON Schema 2020-12. */
 export interface Schema {
@@ -26,7 +26,11 @@ export interface Parameter {
   example?: unknown;
 }
 
-export type Content = Record<string, { schema: Schema; examples?: Record<string, { value: unknown }> }>;
+export interface Example {
+  value: unknown;
+}
+
+export type Content = Record<string, { schema: Schema; examples?: Record<string, Example | Reference> }>;
 
 export interface Answer {
   description: string;
@@ -35,8 +39,15 @@ export interface Answer {
 
 export type Answers = Record<string, Answer | Reference>;
 
-/** Names of security schemes, with the scopes that they need: none here. */
+/** Names of security schemes. Scopes are not used. */
 export type Security = Record<string, never[]>[];
+
+/** How to call an operation in a language; documentation pages show it. */
+export interface CodeSample {
+  lang: string;
+  label: string;
+  source: string;
+}
 
 export interface Operation {
   operationId: string;
@@ -47,6 +58,7 @@ export interface Operation {
   parameters?: (Parameter | Reference)[];
   requestBody?: { required: boolean; content: Content };
   responses: Answers;
+  "x-codeSamples"?: CodeSample[];
 }
 
 export type Path = Partial<Record<"get" | "post" | "patch" | "delete", Operation>>;
@@ -66,6 +78,7 @@ export interface Document {
     schemas: Record<string, Schema>;
     parameters: Record<string, Parameter>;
     responses: Record<string, Answer>;
+    examples: Record<string, Example>;
     securitySchemes: Record<string, object>;
   };
 }

@@ -1,4 +1,4 @@
-// The Edge Functions as a part of an OpenAPI 3.1 document, from the contracts that their schema.ts files export.
+// The Edge Functions in the OpenAPI document, from the contracts that their schema.ts files export.
 
 import { existsSync, readdirSync } from "node:fs";
 import { registerHooks } from "node:module";
@@ -7,18 +7,17 @@ import type { Contract, JsonSchemaSource } from "../../supabase/functions/_share
 import type { StackConfig } from "../lib/config.ts";
 import type { Operation, Path, Schema } from "./document.ts";
 import { json, securityOf } from "./operations.ts";
+import type { TaskName } from "./tasks.ts";
 
-// Functions name their packages as Deno does; node_modules holds the same versions.
+// The functions import packages as Deno does; node_modules holds the same versions.
 registerHooks({
   resolve: (specifier, context, next) => next(specifier.replace(/^npm:((@[^/]+\/)?[^@]+)@.*/, "$1"), context),
 });
 
-export const functionsTag = {
-  name: "Edge Functions",
-  description: "What the database cannot do: look at files, talk to others.",
-};
+/** The tasks of functions that clients call; workers are internal. */
+const tags: Record<string, TaskName> = { connect: "Host", payments: "Pay", "property-photos": "Host" };
 
-/** The paths of all functions but the unlisted ones, which clients do not call. @throws when a function has no contract. */
+/** The paths of all functions except those that clients do not call. @throws when a function has no contract. */
 export async function functionPaths({ functionsDir }: StackConfig): Promise<Record<string, Path>> {
   const names = readdirSync(functionsDir, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith("_"))
@@ -39,7 +38,7 @@ function operation(name: string, contract: Contract): Operation {
   const { summary, description, caller, input, answers, errors } = contract;
   return {
     operationId: name,
-    tags: [functionsTag.name],
+    tags: [tags[name] ?? "Internal"],
     summary,
     description,
     security: caller === "person" ? securityOf(["authenticated"]) : [],

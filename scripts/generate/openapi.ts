@@ -3,40 +3,46 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StackConfig } from "../lib/config.ts";
-import { authPaths, authSchemas, authTag } from "./auth.ts";
+import { authPaths, authSchemas } from "./auth.ts";
+import { addExamples } from "./code-samples.ts";
 import type { Document } from "./document.ts";
-import { functionPaths, functionsTag } from "./functions.ts";
-import { errorResponses, errorSchema, securitySchemes } from "./operations.ts";
+import type { ErrorFacts } from "./errors.ts";
+import { functionPaths } from "./functions.ts";
+import { errorExamples, errorResponses, errorSchema, securitySchemes } from "./operations.ts";
 import { restPart } from "./rest.ts";
 import { restDescription } from "./rest-description.ts";
 import { readRestFacts } from "./rest-facts.ts";
+import { tasks } from "./tasks.ts";
 
-const introduction = `The open-source backend for short-term rentals. The tables are the API; rules are kept by the database, so every
-way in meets the same ones. GraphQL answers at \`POST /graphql/v1\`.
+const introduction = `The open-source backend for short-term rentals. The tables are the API, and the database keeps the rules, so REST, GraphQL and
+SQL clients meet the same ones. GraphQL is at \`POST /graphql/v1\`.
 
-**Who calls.** Every request carries the header \`apikey\`. A person's requests carry \`Authorization: Bearer <access token>\`
-too, and see and change what is theirs.
+**Authentication.** Every request has the header \`apikey\`. Requests of a signed-in person also have
+\`Authorization: Bearer <access token>\`; they read and change that person's data.
 
 **Filters.** Every column is a parameter: \`city=eq.Lisboa\`, \`base_price=lt.10000\`, \`status=in.(draft,paused)\`; see
-[PostgREST](https://docs.postgrest.org/en/stable/references/api/tables_views.html). PATCH and DELETE touch the rows that the
-filters name.
+[PostgREST](https://docs.postgrest.org/en/stable/references/api/tables_views.html). PATCH and DELETE apply to
+the rows that match the filters.
 
-**Values.** Money is a whole number of the currency's minor unit; nights are dates, from check-in to before check-out; moments
+**Values.** Amounts of money are whole numbers of the currency's minor unit. A stay is two dates: check-in and check-out. Times
 are in UTC.
 
-**Errors.** \`{ code, message, details, hint }\`: the message is for a person, the hint says what to do.`;
+**Errors.** \`{ code, message, details, hint }\`: \`message\` is for a person, \`hint\` says what to do, and \`details\` is JSON with
+the code of every fault: \`[{"code": "…"}]\`. Each operation lists its codes.`;
 
 /** Describes the API of a running stack. */
-export async function openapiDocument(config: StackConfig): Promise<Document> {
+export async function openapiDocument(config: StackConfig, errors: ErrorFacts): Promise<Document> {
   const [description, facts, functions] = await Promise.all([
     restDescription(config),
     readRestFacts(config),
     functionPaths(config),
   ]);
-  const rest = restPart(description, facts);
+  const rest = restPart(description, facts, errors);
   const { version } = JSON.parse(readFileSync(join(config.root, "package.json"), "utf8")) as {
     version: string;
   };
+  const paths = { ...authPaths, ...rest.paths, ...functions };
+  addExamples(paths);
   return {
     openapi: "3.1.0",
     info: {
@@ -53,12 +59,13 @@ export async function openapiDocument(config: StackConfig): Promise<Document> {
         variables: { project: { default: "your-project" } },
       },
     ],
-    tags: [authTag, ...rest.tags, functionsTag],
-    paths: { ...authPaths, ...rest.paths, ...functions },
+    tags: tasks.map(({ name, description }) => ({ name, description })),
+    paths,
     components: {
       schemas: { Error: errorSchema, ...authSchemas, ...rest.schemas },
       parameters: rest.parameters,
       responses: errorResponses,
+      examples: errorExamples(errors.errors),
       securitySchemes,
     },
   };

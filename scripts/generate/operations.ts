@@ -1,6 +1,8 @@
-// What all operations of the API share: who may call them, and how errors look.
+// What all operations of the API share: security and errors.
 
-import type { Answer, Answers, Content, Schema, Security } from "./document.ts";
+import { bareErrors, bareName } from "./bare-errors.ts";
+import type { Answer, Answers, Content, Example, Reference, Schema, Security } from "./document.ts";
+import type { ErrorRow } from "./errors.ts";
 import type { Role } from "./rest-facts.ts";
 
 export const securitySchemes: Record<string, object> = {
@@ -8,19 +10,19 @@ export const securitySchemes: Record<string, object> = {
     type: "apiKey",
     in: "header",
     name: "apikey",
-    description: "The publishable key: names the project, and is no secret.",
+    description: "The publishable key, which is not secret.",
   },
   bearer: {
     type: "http",
     scheme: "bearer",
     bearerFormat: "JWT",
-    description: "The access token of the person who is signed in; `POST /auth/v1/token` answers it.",
+    description: "The access token of a signed-in person, from `POST /auth/v1/token`.",
   },
   secretKey: {
     type: "apiKey",
     in: "header",
     name: "apikey",
-    description: "The secret key, which acts as `service_role`. For servers alone.",
+    description: "The secret key, which acts as `service_role`. Keep it on servers.",
   },
 };
 
@@ -31,7 +33,7 @@ export function securityOf(roles: Role[]): Security {
   return [{ secretKey: [] }];
 }
 
-export const json = (schema: Schema, examples?: Record<string, { value: unknown }>): Content => ({
+export const json = (schema: Schema, examples?: Record<string, Example | Reference>): Content => ({
   "application/json": { schema, ...(examples && { examples }) },
 });
 
@@ -43,101 +45,76 @@ export const errorSchema: Schema = {
     code: {
       type: "string",
       description:
-        "A SQLSTATE of Postgres, `PT` and the HTTP status where the database chose it, `PGRST…` of PostgREST, or a word of an Edge Function.",
+        "`PT` and the HTTP status for an error of this API; else Postgres's SQLSTATE, PostgREST's `PGRST…`, or the code of an Edge Function.",
     },
-    message: { type: "string", description: "What is wrong, for a person." },
+    message: { type: "string", description: "What is wrong, in words for a person." },
     details: {
       type: ["string", "null"],
-      description: "More of it; where several rules are broken, JSON: `[{code, message}]`.",
+      description: "JSON with the code of every fault: `[{ code, … }]`.",
     },
     hint: { type: ["string", "null"], description: "What to do." },
   },
 };
 
-const refused = (
-  code: string,
-  message: string,
-  hint: string | null = null,
-  details: string | null = null,
-) => ({
-  value: { code, message, details, hint },
-});
+const error = { $ref: "#/components/schemas/Error" };
 
-/** The errors that statuses stand for, as people meet them. */
-export const errorResponses: Record<string, Answer> = {
-  "401": {
-    description: "Nobody is signed in, or the token has expired.",
-    content: json(
-      { $ref: "#/components/schemas/Error" },
-      { PT401: refused("PT401", "You are not signed in.", "Sign in and send the access token.") },
-    ),
-  },
-  "403": {
-    description: "Signed in, and not allowed to.",
-    content: json(
-      { $ref: "#/components/schemas/Error" },
-      { "42501": refused("42501", 'new row violates row-level security policy for table "user_roles"') },
-    ),
-  },
-  "404": {
-    description: "Not there, or not for the caller to see.",
-    content: json(
-      { $ref: "#/components/schemas/Error" },
-      { PT404: refused("PT404", "There is no such property among yours.", "Check the id.") },
-    ),
-  },
-  "409": {
-    description: "Something else is in the way.",
-    content: json(
-      { $ref: "#/components/schemas/Error" },
-      {
-        PT409: refused(
-          "PT409",
-          "These nights are no longer free.",
-          "The details say what is in the way; property_calendar shows which days are free.",
-          '[{"code": "occupied", "nights": [{"from": "2027-06-04", "until": "2027-06-06"}], "message": "Some of these nights are taken."}]',
-        ),
-        "23505": refused("23505", "duplicate key value violates unique constraint"),
-      },
-    ),
-  },
-  "410": {
-    description: "It was there, and its time is over.",
-    content: json({ $ref: "#/components/schemas/Error" }),
-  },
-  "422": {
-    description: "Rules are broken; `details` lists every one.",
-    content: json(
-      { $ref: "#/components/schemas/Error" },
-      {
-        PT422: refused(
-          "PT422",
-          "Something is missing that a published property has.",
-          "Add what is missing, then publish again.",
-          '[{"code": "no_photo", "message": "Add at least one photo."}]',
-        ),
-      },
-    ),
-  },
-  default: {
-    description: "Refused.",
-    content: json(
-      { $ref: "#/components/schemas/Error" },
-      {
-        "23514": refused(
-          "23514",
-          'new row for relation "profiles" violates check constraint "profiles_about_is_plain"',
-        ),
-      },
-    ),
-  },
+/** Statuses that any operation may answer, whatever its rules: they are described once. */
+const descriptions: Record<string, string> = {
+  "400": "The request is malformed.",
+  "401": "The caller is not signed in, or the token has expired.",
+  "403": "The caller is signed in, but not allowed to do this.",
+  "404": "It does not exist, or the caller cannot see it.",
+  "406": "One row was asked for, and there are none or several.",
+  "409": "The request conflicts with what is there.",
+  "410": "It existed, and its time is over.",
+  "416": "The range begins after the last row.",
+  "422": "Rules are broken; `details` lists each.",
+  "429": "There are too many of these; try again later.",
+  "503": "The server is busy. Nothing was changed; try again.",
+  default: "Refused.",
 };
 
-/** References to the shared answers: those whose statuses a text names, and the rest as default. */
-export function errorsNamedIn(text: string): Answers {
-  const named = [...text.matchAll(/\b4\d\d\b/g)].map(([status]) => status);
-  const statuses = [...new Set(named)].filter((status) => status in errorResponses);
-  return Object.fromEntries(
-    [...statuses, "default"].map((status) => [status, { $ref: `#/components/responses/${status}` }]),
-  );
+/** An example for each code of ours, and for each bare error. */
+export function errorExamples(errors: ErrorRow[]): Record<string, Example> {
+  const own = errors.map(({ code, status, message, hint }) => [
+    code,
+    { value: { code: `PT${status}`, message, details: JSON.stringify([{ code }]), hint } },
+  ]);
+  const bare = bareErrors.map((error) => [
+    bareName(error),
+    { value: { code: bareName(error), message: error.message, details: null, hint: null } },
+  ]);
+  return Object.fromEntries([...bare, ...own]);
+}
+
+const bareNames = (status: string): string[] =>
+  bareErrors.filter((error) => error.status.includes(status)).map(bareName);
+
+const examplesNamed = (names: string[]) =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/examples/${name}` }]));
+
+function errorResponse(status: string, codes: string[]): Answer {
+  const names = [...codes, ...bareNames(status)];
+  const description = descriptions[status] ?? "Refused.";
+  const list = codes.map((code) => `\`${code}\``).join(", ");
+  return {
+    description: codes.length > 0 ? `${description} Codes: ${list}.` : description,
+    content: json(error, names.length > 0 ? examplesNamed(names) : undefined),
+  };
+}
+
+/** The answers of errors that operations share. */
+export const errorResponses: Record<string, Answer> = Object.fromEntries(
+  Object.keys(descriptions).map((status) => [status, errorResponse(status, [])]),
+);
+
+/** The errors of an operation: statuses that PostgREST answers, and those of the codes that its rules raise. */
+export function errorAnswers(statuses: string[], errors: ErrorRow[]): Answers {
+  const all = new Set([...statuses, ...errors.map(({ status }) => String(status))]);
+  const answers = [...all].sort().map((status) => {
+    const codes = errors.filter((row) => String(row.status) === status).map(({ code }) => code);
+    const shared = codes.length === 0 && status in errorResponses;
+    return [status, shared ? { $ref: `#/components/responses/${status}` } : errorResponse(status, codes)];
+  });
+  return Object.fromEntries([...answers, ["default", { $ref: "#/components/responses/default" }]]);
 }

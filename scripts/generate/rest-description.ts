@@ -1,4 +1,4 @@
-// PostgREST's own description of the REST API: for signed-in people and for the service role, merged, and converted from
+// PostgREST's own description of the REST API, for signed-in people and for the service role: merged, and converted from
 // Swagger 2.0.
 
 import { SignJWT } from "jose";
@@ -12,7 +12,7 @@ type Swagger = Parameters<typeof swagger2openapi.convertObj>[0] & {
   parameters: object;
 };
 
-/** An operation of the description, as far as it is read. */
+/** The parts of an operation that are read. */
 export interface DescribedOperation {
   summary?: string;
   description?: string;
@@ -25,7 +25,7 @@ export interface Description {
   components: { schemas: Record<string, Schema>; parameters: Record<string, Parameter> };
 }
 
-/** The description as OpenAPI 3.0. Where both may do something, it says what signed-in people see. */
+/** The description as OpenAPI 3.0. What both roles may do is described as signed-in people see it. */
 export async function restDescription(config: StackConfig): Promise<Description> {
   const [service, person] = await Promise.all([
     describe(config),
@@ -48,7 +48,7 @@ async function describe({ apiUrl, keys }: StackConfig, token?: string): Promise<
   return (await response.json()) as Swagger;
 }
 
-/** A token of the role that signed-in people have, for somebody who does not exist. */
+/** A token with the role of signed-in people, for a user who does not exist. */
 export function personToken({ keys }: StackConfig): Promise<string> {
   return new SignJWT({ role: "authenticated" })
     .setProtectedHeader({ alg: "HS256", typ: "JWT" })

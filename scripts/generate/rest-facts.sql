@@ -1,5 +1,5 @@
--- What the catalogue knows of the REST API and PostgREST's description does not tell: which role may do what with which columns
--- of a table, what a column needs, and what a function answers. Types are named as `format_type` names them.
+-- Facts about the REST API that PostgREST's description lacks: the privileges of each role on tables and columns, the columns that
+-- a new row needs, and the results of functions. Types are named as `format_type` names them.
 with roles (name) as (
     values ('anon'), ('authenticated'), ('service_role')
 ),

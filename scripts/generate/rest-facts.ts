@@ -1,9 +1,7 @@
-// What the catalogue knows of the REST API and PostgREST's description does not tell: rest-facts.sql, read.
+// Facts about the REST API that PostgREST's description lacks, read from the catalogue by rest-facts.sql.
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import postgres from "postgres";
-import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import type { StackConfig } from "../lib/config.ts";
+import { readRows } from "./database.ts";
 
 export type Role = "anon" | "authenticated" | "service_role";
 
@@ -45,15 +43,6 @@ export interface RestFacts {
 
 /** Reads the facts from a running stack's database. */
 export async function readRestFacts(config: StackConfig): Promise<RestFacts> {
-  const sql = postgres(databaseUrl(config), {
-    max: 1,
-    connection: { search_path: "pg_catalog" },
-    onnotice: () => {},
-  });
-  try {
-    const [row] = await sql.unsafe(readFileSync(join(import.meta.dirname, "rest-facts.sql"), "utf8"));
-    return row?.facts as RestFacts;
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
+  const [row] = await readRows<{ facts: RestFacts }>(config, "rest-facts.sql");
+  return (row as { facts: RestFacts }).facts;
 }

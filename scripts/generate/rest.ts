@@ -1,62 +1,71 @@
-// The REST API as a part of an OpenAPI 3.1 document: PostgREST's description, and from the catalogue who may do what, what a
-// new row needs and what functions answer.
+// The REST API in the OpenAPI document: PostgREST's description, and facts of the catalogue about privileges, required columns and
+// results of functions.
 
 import { columnDescription, withoutDirective } from "./comments.ts";
-import type { Answers, Operation, Parameter, Path, Schema, Tag } from "./document.ts";
-import { bodies, examplesOf } from "./examples.ts";
-import { errorsNamedIn, json, securityOf } from "./operations.ts";
+import type { Answers, Operation, Parameter, Path, Schema } from "./document.ts";
+import type { ErrorFacts, ErrorRow } from "./errors.ts";
+import { errorAnswers, json, securityOf } from "./operations.ts";
 import type { DescribedOperation, Description } from "./rest-description.ts";
 import type { FunctionFacts, RestFacts, Role, TableFacts } from "./rest-facts.ts";
 import { nullable, objectSchema, typeSchema } from "./rest-types.ts";
+import { describedOperations, taskOf } from "./tasks.ts";
 
 export interface ApiPart {
-  tags: Tag[];
   paths: Record<string, Path>;
   schemas: Record<string, Schema>;
   parameters: Record<string, Parameter>;
 }
 
-const verbs = "Functions";
 const roles: Role[] = ["anon", "authenticated", "service_role"];
 
 /** PostgREST's own words for its parameters say little. */
 const parameterTexts: Record<string, string> = {
-  select: "Columns, and rows of other tables inside them: `id,title,host:profiles(display_name)`.",
+  select: "Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`.",
   order: "Columns to sort by: `created_at.desc,id`.",
-  limit: "At most so many rows.",
-  offset: "Leaves out so many rows at the start.",
+  limit: "The largest number of rows.",
+  offset: "The number of rows to skip.",
   Prefer:
-    "`return=representation` answers the rows; `resolution=merge-duplicates` makes an insert an upsert.",
+    "`return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert.",
   Range: "First and last row, from 0: `0-19`.",
   "Range-Unit": "`items`.",
-  on_conflict: "Columns of the unique constraint that an upsert goes by.",
+  on_conflict: "Columns of the unique constraint that an upsert uses.",
 };
 
-export function restPart(description: Description, facts: RestFacts): ApiPart {
+/** The paths in the order of their tasks, and the schemas of their bodies. */
+export function restPart(description: Description, facts: RestFacts, errors: ErrorFacts): ApiPart {
   const { schemas, parameters } = description.components;
   const part: ApiPart = {
-    tags: [],
     paths: {},
     schemas: {},
     parameters: Object.fromEntries(
       Object.entries(parameters).map(([name, parameter]) => [name, liftParameter(parameter)]),
     ),
   };
-  for (const [path, item] of Object.entries(description.paths).sort(([a], [b]) => (a < b ? -1 : 1))) {
+  const paths = Object.entries(description.paths).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  for (const [path, item] of paths) {
     const name = path.replace(/^\/(rpc\/)?/, "");
     if (path.startsWith("/rpc/")) {
       const fn = facts.functions[name];
-      if (fn) part.paths[`/rest/v1${path}`] = functionPath(name, item, fn, facts);
+      if (fn) part.paths[`/rest/v1${path}`] = functionPath(name, item, fn, facts, errors);
     } else if (facts.tables[name]) {
       const table = facts.tables[name];
       const row = rowSchema(schemas[name] as Schema, facts);
-      part.tags.push({ name, ...(row.description && { description: row.description }) });
       Object.assign(part.schemas, { [name]: row, ...inputSchemas(name, row, table) });
-      part.paths[`/rest/v1${path}`] = tablePath(name, row.description, item, table);
+      part.paths[`/rest/v1${path}`] = tablePath(name, row.description, item, table, errors);
     }
   }
-  part.tags.push({ name: verbs, description: "What is more than a change of rows." });
   return part;
+}
+
+/** The operations of a path in the order of their summaries. */
+function inOrder(path: Path, name: string): Path {
+  const rank = (method: string) => describedOperations.indexOf(`${method} ${name}`);
+  return Object.fromEntries(Object.entries(path).sort(([a], [b]) => rank(a) - rank(b)));
+}
+
+/** The place of a path on the page: that of its first operation. */
+function rank(path: string): number {
+  return describedOperations.findIndex((operation) => operation.split(" ").at(-1) === path.slice(1));
 }
 
 /** Columns that a row must have are NOT NULL; the others may be null. */
@@ -75,7 +84,7 @@ function rowSchema({ description, properties = {}, required = [] }: Schema, fact
   } satisfies Schema;
 }
 
-/** What may be sent of a row, to make one and to change one. */
+/** The columns that a client may send, to insert a row and to update one. */
 function inputSchemas(name: string, row: ReturnType<typeof rowSchema>, table: TableFacts) {
   const inputs: Record<string, Schema> = {};
   for (const verb of ["insert", "update"] as const) {
@@ -91,37 +100,41 @@ function inputSchemas(name: string, row: ReturnType<typeof rowSchema>, table: Ta
   return inputs;
 }
 
-/** Who writes, and the columns: people's, else the service role's. */
+/** The roles that may write, and the columns of the least privileged one. */
 function writers({ privileges }: TableFacts, verb: "insert" | "update") {
   const able = roles.filter((role) => privileges[role][verb].length > 0);
   const first = able[0];
   return { roles: able, columns: first === undefined ? [] : privileges[first][verb] };
 }
 
-function tablePath(name: string, description = "", item: Description["paths"][string], table: TableFacts) {
+function tablePath(
+  name: string,
+  description: string | undefined,
+  item: Description["paths"][string],
+  table: TableFacts,
+  errors: ErrorFacts,
+) {
   const rows: Schema = { type: "array", items: { $ref: `#/components/schemas/${name}` } };
   const changed = {
-    description: "The rows, if `Prefer: return=representation` asks for them.",
+    description: "The rows, with `Prefer: return=representation`.",
     content: json(rows),
   };
   const path: Path = {};
-  const add = (
-    method: "get" | "post" | "patch" | "delete",
-    summary: string,
-    able: Role[],
-    rest: Partial<Operation>,
-  ) => {
+  const add = (method: "get" | "post" | "patch" | "delete", able: Role[], rest: Partial<Operation>) => {
     if (able.length === 0) return;
     path[method] = {
       operationId: `${method}_${name}`,
-      tags: [name],
-      summary,
+      ...labels(method, name),
+      ...(description && { description }),
       security: securityOf(able),
       parameters: item[method]?.parameters ?? [],
       ...rest,
       responses: {
         ...rest.responses,
-        ...errorsNamedIn(method === "get" ? signedIn(able) : `401 403 409 ${description}`),
+        ...errorAnswers(
+          ["400", ...signedIn(able), ...(method === "get" ? ["406", "416"] : ["403", "409"])],
+          raised(errors, [`${statements[method]} public.${name}`, `select public.${name}`]),
+        ),
       },
     };
   };
@@ -129,69 +142,85 @@ function tablePath(name: string, description = "", item: Description["paths"][st
     const one: Schema = { $ref: `#/components/schemas/${name}.${verb}` };
     return {
       required: true,
-      content: json(
-        more.length > 0 ? { oneOf: [one, ...more] } : one,
-        verb === "insert" ? examplesOf(name) : undefined,
-      ),
+      content: json(more.length > 0 ? { oneOf: [one, ...more] } : one),
     };
   };
   const list: Schema = { type: "array", items: { $ref: `#/components/schemas/${name}.insert` } };
   const able = (verb: "select" | "delete") => roles.filter((role) => table.privileges[role][verb]);
 
-  add("get", "Read rows", able("select"), {
+  add("get", able("select"), {
     responses: {
       "200": { description: "The rows.", content: json(rows) },
-      "206": { description: "A part of the rows, as limit and Range ask.", content: json(rows) },
+      "206": { description: "The part of the rows that `limit` or `Range` asks for.", content: json(rows) },
     },
   });
-  add("post", "Make rows", writers(table, "insert").roles, {
+  add("post", writers(table, "insert").roles, {
     requestBody: body("insert", list),
     responses: { "201": changed },
   });
-  add("patch", "Change the rows that the filters name", writers(table, "update").roles, {
+  add("patch", writers(table, "update").roles, {
     requestBody: body("update"),
     responses: { "200": changed, "204": { description: "Changed." } },
   });
-  add("delete", "Delete the rows that the filters name", able("delete"), {
+  add("delete", able("delete"), {
     responses: { "200": changed, "204": { description: "Deleted." } },
   });
-  return path;
+  return inOrder(path, name);
 }
 
-function functionPath(name: string, item: Description["paths"][string], fn: FunctionFacts, facts: RestFacts) {
+function functionPath(
+  name: string,
+  item: Description["paths"][string],
+  fn: FunctionFacts,
+  facts: RestFacts,
+  errors: ErrorFacts,
+) {
   const comment = `${item.post?.summary ?? ""}\n${item.post?.description ?? ""}`;
   const description = withoutDirective(comment);
-  const [summary = ""] = description.split(/(?<=\.)\s/);
+  const able = fn.roles ?? [];
   const operation = {
-    tags: [verbs],
-    summary,
-    ...(description !== summary && { description }),
-    security: securityOf(fn.roles ?? []),
-    responses: { ...answer(fn, facts), ...errorsNamedIn(`${signedIn(fn.roles ?? [])} ${description}`) },
+    ...labels("post", `rpc/${name}`),
+    ...(description && { description }),
+    security: securityOf(able),
+    responses: {
+      ...answer(fn, facts),
+      ...errorAnswers(["400", ...signedIn(able), "404"], raised(errors, [`public.${name}`])),
+    },
   };
   const args = argumentsOf(item.post, facts);
   const path: Path = {
     post: {
       operationId: `call_${name}`,
       ...operation,
-      requestBody: { required: true, content: json(args, examplesOf(name)) },
+      requestBody: { required: true, content: json(args) },
     },
   };
   if (!fn.volatile) {
-    path.get = { operationId: `get_${name}`, ...operation, parameters: queryOf(args, bodies[name]) };
+    path.get = { operationId: `get_${name}`, ...operation, parameters: queryOf(args) };
   }
   return path;
 }
 
-/** The status that answers those who are not signed in, where they must be. */
-const signedIn = (able: Role[]): string =>
-  able.includes("anon") || !able.includes("authenticated") ? "" : "401";
+const statements = { get: "select", post: "insert", patch: "update", delete: "delete" };
+
+function labels(method: string, path: string): Pick<Operation, "tags" | "summary"> {
+  const { tag, summary } = taskOf(method, path);
+  return { tags: [tag], summary };
+}
+
+function raised({ errors, codes }: ErrorFacts, operations: string[]): ErrorRow[] {
+  const found = new Set(operations.flatMap((operation) => codes[operation] ?? []));
+  return errors.filter(({ code }) => found.has(code));
+}
+
+/** The status for callers who are not signed in, where they must be. */
+const signedIn = (able: Role[]): string[] => (able.includes("anon") ? [] : ["401"]);
 
 function answer(fn: FunctionFacts, facts: RestFacts): Answers {
   if (fn.returns === "void") return { "204": { description: "Done." } };
   const one = fn.fields ? objectSchema(fn.fields, facts) : typeSchema(fn.returns, facts);
   return {
-    "200": { description: "The answer.", content: json(fn.set ? { type: "array", items: one } : one) },
+    "200": { description: "The result.", content: json(fn.set ? { type: "array", items: one } : one) },
   };
 }
 
@@ -208,16 +237,12 @@ function argumentsOf(post: DescribedOperation | undefined, facts: RestFacts): Sc
   };
 }
 
-function queryOf(
-  { properties = {}, required = [] }: Schema,
-  example: Record<string, unknown> = {},
-): Parameter[] {
+function queryOf({ properties = {}, required = [] }: Schema): Parameter[] {
   return Object.entries(properties).map(([name, schema]) => ({
     name,
     in: "query",
     required: required.includes(name),
     schema,
-    ...(name in example && { example: example[name] }),
   }));
 }
 

@@ -41,6 +41,12 @@ export function createMail(config: StackConfig): Mail {
     );
   }
 
+  /** Deletes the mails whose ids the body names, all when it names none. */
+  async function remove(request: IncomingMessage): Promise<void> {
+    const { IDs = [] } = JSON.parse((await buffer(request)).toString() || "{}") as { IDs?: string[] };
+    messages = IDs.length === 0 ? [] : messages.filter(({ id }) => !IDs.includes(id));
+  }
+
   function answer(request: IncomingMessage, response: ServerResponse): void {
     const { pathname, searchParams } = new URL(request.url ?? "/", config.mailUrl);
     const id = /^\/api\/v1\/message\/(\w+)(\/raw)?$/.exec(pathname);
@@ -52,8 +58,7 @@ export function createMail(config: StackConfig): Mail {
     } else if (pathname === "/" && request.method === "GET") {
       response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(mailPage);
     } else if (pathname === "/api/v1/messages" && request.method === "DELETE") {
-      messages = [];
-      response.writeHead(200, { "content-type": "text/plain" }).end("ok");
+      void remove(request).then(() => response.writeHead(200, { "content-type": "text/plain" }).end("ok"));
     } else if (pathname === "/api/v1/messages") {
       json(200, listing(messages, messages, searchParams));
     } else if (pathname === "/api/v1/search") {

@@ -1,5 +1,5 @@
-// The documentation that the stack serves: the page at `/` with what runs, the REST API and the Edge Functions, GraphiQL at
-// `/graphql`, and the files that they load. Everything comes from this machine; packages are read at the first visit.
+// The documentation that the stack serves: the page at `/` with the status and the API, GraphiQL at `/graphql`, and the files that
+// they load. All files are local; packages are read at the first visit.
 
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -9,7 +9,7 @@ import { listens } from "../../lib/ports.ts";
 import type { Rest } from "../rest.ts";
 
 export interface Docs {
-  /** The page or file at a path; undefined when there is none. */
+  /** The page or file at a path, or undefined. */
   find(path: string): Promise<Document | undefined>;
 }
 
@@ -28,7 +28,7 @@ const types: Record<string, string> = {
   ".json": "application/json; charset=utf-8",
 };
 
-/** Both viewers write styles into the page, so these may be inline; scripts may not. Nothing is asked of another host. */
+/** Both viewers write styles into the page, so styles may be inline; scripts may not. No other host is contacted. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -84,7 +84,7 @@ export function createDocs(config: StackConfig, rest: Rest): Docs {
   };
 }
 
-/** A page with the addresses and keys of this stack: `{{apiUrl}}` and the like, none of which holds HTML. */
+/** A page with the addresses and keys of this stack in place of `{{apiUrl}}` and the like. None of them contains HTML. */
 function page(config: StackConfig, html: string): string {
   const { apiUrl, mailUrl, stripeUrl, keys } = config;
   const values: Record<string, string> = {
@@ -98,19 +98,20 @@ function page(config: StackConfig, html: string): string {
   return html.replace(/\{\{(\w+)\}\}/g, (_match, name: string) => values[name] ?? "");
 }
 
-/** docs/openapi.json with this stack as its first server, and the stay of its examples 60 days ahead. */
+/** docs/openapi.json with this stack as its first server, and the dates of its examples 60 to 90 days ahead. */
 async function description({ root, apiUrl }: StackConfig): Promise<string> {
   const ahead = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
   const text = (await readFile(join(root, "docs/openapi.json"), "utf8"))
     .replaceAll("2027-06-04", ahead(60))
     .replaceAll("2027-06-06", ahead(62))
+    .replaceAll("2027-07-02", ahead(88))
     .replaceAll("2027-07-04", ahead(90));
   const document = JSON.parse(text);
   document.servers[0].url = apiUrl;
   return JSON.stringify(document);
 }
 
-/** Which of the servers behind the gateway answer; what else there is runs in the gateway's own process. */
+/** Which of the servers behind the gateway answer. The other parts run in the gateway's own process. */
 async function status({ ports }: StackConfig, rest: Rest): Promise<Record<string, boolean>> {
   const servers = { Database: ports.db, REST: rest.port, "Mail catcher": ports.mail, Payments: ports.stripe };
   const answers = Object.entries(servers).map(async ([name, port]) => [name, await listens(port)] as const);

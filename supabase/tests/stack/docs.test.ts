@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { describedOperations } from "../../../scripts/generate/tasks.ts";
 import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
 import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
 import { openBrowser, watch } from "../support/browser.ts";
@@ -58,11 +59,70 @@ async function tabOrder(page: Page, steps: number): Promise<string[]> {
 // A browser starts slowly on a machine that has other work.
 const options = { timeout: 60_000 };
 
+describe("the payment page", options, () => {
+  it("has nothing to pay on a new stack", async () => {
+    expect(await (await fetch(config.stripeUrl)).text()).toContain("No payments yet.");
+  });
+});
+
+describe("every page", options, () => {
+  let payPage: string;
+  beforeAll(async () => {
+    const headers = { apikey: config.keys.publishable, "content-type": "application/json" };
+    const send = async (path: string, body: object, more = {}) => {
+      const init = { method: "POST", headers: { ...headers, ...more }, body: JSON.stringify(body) };
+      return [await (await fetch(config.apiUrl + path, init)).json()].flat()[0] as Record<string, string>;
+    };
+    const guest = { email: "gita@example.com", password: "staybase" };
+    const session = await send("/auth/v1/token?grant_type=password", guest);
+    const person = { authorization: `Bearer ${session?.access_token}`, prefer: "return=representation" };
+    const day = (ahead: number) => new Date(Date.now() + ahead * 86_400_000).toISOString().slice(0, 10);
+    const property_id = "5eed0000-0000-4000-8000-000000000104";
+    const stay = { property_id, check_in: day(30), check_out: day(33), adults: 2 };
+    const booking = await send("/rest/v1/bookings", stay, person);
+    const payment = await send("/functions/v1/payments", { booking_id: booking?.id }, person);
+    payPage = payment?.pay_url ?? "";
+    await send("/auth/v1/signup", { email: "narrow@example.org", password: "correct horse battery" });
+  });
+
+  it.each([
+    ["root", () => config.apiUrl, ".opblock-tag"],
+    ["operation", () => `${config.apiUrl}/#/Book/post_bookings`, ".responses-table"],
+    ["GraphiQL", () => `${config.apiUrl}/graphql`, ".graphiql-response .monaco-editor"],
+    ["mail", () => config.mailUrl, "li button"],
+    ["payments", () => config.stripeUrl, "li a"],
+    ["pay", () => payPage, "form"],
+  ])("fits 390 pixels, and is dark in the dark: %s", async (_name, url, content) => {
+    const context = await browser.newContext({
+      viewport: { width: 390, height: 844 },
+      colorScheme: "dark",
+    });
+    const page = await context.newPage();
+    await page.goto(url());
+    await page.locator(content).first().waitFor();
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
+    expect(await page.evaluate(isInView(content))).toBe(true);
+    expect(await page.evaluate(darkness)).toBeLessThan(50);
+    await context.close();
+  });
+});
+
+// In the browser:
+const isInView = (selector: string) => `(() => {
+  const { left, right } = document.querySelector("${selector}").getBoundingClientRect();
+  return left >= 0 && right <= 390;
+})()`;
+/** The brightest part, 0 to 255, of the colour behind the page; without one of its own that is the browser's. */
+const darkness = `(() => {
+  if (getComputedStyle(document.body).backgroundColor === "rgba(0, 0, 0, 0)") document.body.style.background = "Canvas";
+  return Math.max(...getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3));
+})()`;
+
 describe("the API's description", () => {
   interface Description {
     openapi: string;
     servers: { url: string }[];
-    paths: Record<string, { post: { requestBody: { content: Record<string, JsonBody> } } }>;
+    paths: Record<string, { post: { summary: string; requestBody: { content: Record<string, JsonBody> } } }>;
   }
   interface JsonBody {
     examples: { example: { value: object } };
@@ -82,6 +142,21 @@ describe("the API's description", () => {
 
   it("is OpenAPI 3.1, with this stack's address", () => {
     expect([description.openapi, description.servers[0]?.url]).toEqual(["3.1.0", config.apiUrl]);
+  });
+
+  it("says of each operation what it does, in words of its own", async () => {
+    const operations = Object.entries(description.paths).flatMap(([path, item]) =>
+      Object.entries(item).map(([method, { summary }]) => ({ path, method, summary })),
+    );
+    const generic = /\brows\b|\bfilters?\b.*\bname\b|^(get|post|patch|delete|call)\b.*_/i;
+    expect(operations.filter(({ summary }) => generic.test(summary) || summary.length > 65)).toEqual([]);
+    const calls = new Map(operations.map(({ path, summary }) => [summary, path]));
+    expect(operations.filter(({ path, summary }) => calls.get(summary) !== path)).toEqual([]);
+    const rest = operations.filter(({ path }) => path.startsWith("/rest/v1/"));
+    const named = rest.map(({ path, method }) =>
+      path.includes("/rpc/") ? path.slice(9) : `${method} ${path.slice(9)}`,
+    );
+    expect([...new Set(named)].sort()).toEqual([...describedOperations].sort());
   });
 
   it.each([
@@ -128,8 +203,11 @@ describe("the page at the root", options, () => {
 
   it("shows addresses, keys, and every part of the API", async () => {
     const shown = (await page.locator(".opblock-tag").allTextContents()).join(" ");
-    for (const part of ["Sign-in", "profiles", "properties", "Functions", "Edge Functions"])
-      expect(shown).toContain(part);
+    for (const task of ["Search and quote", "Book", "Pay", "Host", "Talk", "Review", "Account", "Operate"])
+      expect(shown).toContain(task);
+    expect(shown).toMatch(
+      /Internal\S* *Calls of the project's own workers[^.]*\. Clients never need them\.$/,
+    );
     const text = await page.locator(".intro").textContent();
     expect(text).toContain(config.keys.publishable);
     expect(text).toContain(`${config.apiUrl}/graphql/v1`);
@@ -151,11 +229,11 @@ describe("the page at the root", options, () => {
     expect(await page.evaluate("getComputedStyle(document.body).backgroundColor")).toBe(ground);
   });
 
-  it("says so when nobody has the password", async () => {
+  it("says so when the password is wrong", async () => {
     await page.getByLabel("Password").fill("wrong");
     await page.getByRole("button", { name: "Sign in" }).click();
     expect(await page.getByRole("alert").textContent()).toBe(
-      "Nobody has this address and password. Seeded people are there after `npm run reset`.",
+      "Wrong email or password. `npm run reset` creates the seeded users.",
     );
     expect(faults.splice(0)).toEqual([expect.stringContaining("400")]); // the browser's own note of the answer
   });
@@ -163,13 +241,25 @@ describe("the page at the root", options, () => {
   it("tries a request as the guest who signed in", async () => {
     await page.getByLabel("Password").fill("staybase");
     await signIn(page);
-    await page.locator(".opblock-tag[data-tag=accounts] button").click();
-    const operation = page.locator("#operations-accounts-get_accounts");
+    await page.locator(".opblock-tag[data-tag=Account] button").click();
+    const operation = page.locator("#operations-Account-get_accounts");
     await operation.locator(".opblock-summary-control").click();
     await operation.getByRole("button", { name: "Execute" }).click();
     const answer = operation.locator(".live-responses-table");
     await answer.waitFor();
     expect(await answer.textContent()).toContain('"id": "5eed0000-0000-4000-8000-000000000005"');
+  });
+
+  it("shows how to book in curl and in supabase-js, with the stack's address and key", async () => {
+    await page.locator(".opblock-tag[data-tag=Book] button").click();
+    const operation = page.locator("#operations-Book-post_bookings");
+    await operation.locator(".opblock-summary-control").click();
+    const samples = await operation.locator(".opblock-description pre").allTextContents();
+    expect(samples).toEqual([
+      expect.stringContaining(`curl -X POST "${config.apiUrl}/rest/v1/bookings"`),
+      expect.stringContaining('.from("bookings")\n  .insert({'),
+    ]);
+    expect(samples[0]).toContain(`-H "apikey: ${config.keys.publishable}"`);
   });
 
   it("says what has stopped", async () => {
@@ -204,12 +294,6 @@ describe("GraphiQL", options, () => {
     const links = ["Skip to the editor", "Staybase", "GraphQL", "Mail", "Payments", "OpenAPI"];
     expect(await tabOrder(page, links.length)).toEqual(links);
     await page.context().close();
-  });
-});
-
-describe("the payment page", options, () => {
-  it("has nothing to pay on a new stack", async () => {
-    expect(await (await fetch(config.stripeUrl)).text()).toContain("No payments yet.");
   });
 });
 

@@ -1,10 +1,10 @@
-// GraphiQL, asking as whoever is signed in.
+// GraphiQL. It sends requests as the signed-in person.
 
 import { apikey, currentSession, showSession } from "./session.js";
 
-const places = `# Ctrl-Enter asks. The book on the left is
-# the reference: of what you may use.
-query Places {
+const properties = `# Ctrl-Enter runs the query. The book icon
+# opens the reference of the schema.
+query Properties {
   propertiesCollection(
     first: 5
     filter: { city: { eq: "Lisboa" } }
@@ -24,7 +24,7 @@ query Places {
 }
 `;
 
-const me = `# For those who are signed in.
+const me = `# Sign in first.
 query Me {
   accountsCollection {
     edges {
@@ -57,19 +57,19 @@ window.MonacoEnvironment = {
 
 showSession();
 
-// The header is there at once; the editor is large.
+// The editor is large: it loads after the header is shown.
 addEventListener("load", () => {
   const headers = JSON.stringify({ apikey }, null, 2);
   window.YogaGraphiQL.renderYogaGraphiQL(document.getElementById("explorer"), {
     title: "GraphiQL",
     fetcher,
     defaultTabs: [
-      { query: places, headers },
+      { query: properties, headers },
       { query: me, headers },
     ],
     defaultHeaders: headers,
-    // What the tab in front held, so that GraphiQL finds it again after a reload and opens no empty one.
-    initialQuery: new URL(location.href).searchParams.get("query") ?? places,
+    // What the first tab held, so that GraphiQL finds that tab after a reload and opens no empty one.
+    initialQuery: new URL(location.href).searchParams.get("query") ?? properties,
     initialHeaders: headers,
   });
 });

@@ -1,10 +1,10 @@
-// What runs, and the API's description in Swagger UI, with the stack's keys, and the token of whoever is signed in, filled in.
+// The status of the stack, and the API's description in Swagger UI with the stack's keys and the signed-in person's token.
 
 import { apikey, currentSession, showSession } from "./session.js";
 
 showSession();
 
-/** Says which parts answer, again every few seconds: it is read aloud only when it changes. */
+/** Shows which servers answer. The text is replaced only when it changes, because screen readers read each change aloud. */
 async function showStatus() {
   const parts = await fetch("/status.json").then(
     (response) => response.json(),
@@ -22,26 +22,45 @@ async function showStatus() {
 showStatus();
 setInterval(showStatus, 5_000);
 
-// Swagger UI has a dark mode, and leaves it to the page when.
+// Swagger UI has a dark mode; the page decides when it is on.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", follow);
 follow();
 
-// The header is there at once; the viewer is large.
-addEventListener("load", () => {
+/** The API's description, with the code samples of each operation under its text and this stack's values in them. */
+async function readDescription(session) {
+  const description = await (await fetch("/openapi.json")).json();
+  const values = {
+    $API_URL: location.origin,
+    $PUBLISHABLE_KEY: apikey,
+    ...(session && { $ACCESS_TOKEN: session.access_token }),
+  };
+  for (const path of Object.values(description.paths)) {
+    for (const operation of Object.values(path)) {
+      const samples = (operation["x-codeSamples"] ?? []).map(({ label, lang, source }) => {
+        const text = source.replace(/\$[A-Z_]+/g, (name) => values[name] ?? name);
+        return `**${label}**\n\n\`\`\`${lang.toLowerCase()}\n${text}\n\`\`\``;
+      });
+      operation.description = [operation.description ?? "", ...samples].join("\n\n");
+    }
+  }
+  return description;
+}
+
+// The viewer is large: it loads after the header is shown.
+addEventListener("load", async () => {
+  const session = currentSession();
   const ui = window.SwaggerUIBundle({
-    url: "/openapi.json",
+    spec: await readDescription(session),
     dom_id: "#api",
     deepLinking: true,
     docExpansion: "none",
-    defaultModelsExpandDepth: 0,
-    filter: true,
+    defaultModelsExpandDepth: -1,
     tryItOutEnabled: true,
     validatorUrl: null,
     onComplete() {
       ui.preauthorizeApiKey("apikey", apikey);
-      const session = currentSession();
       if (session !== undefined) ui.preauthorizeApiKey("bearer", session.access_token);
     },
   });

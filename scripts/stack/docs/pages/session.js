@@ -1,17 +1,17 @@
-// Who is signed in, on both pages: a form in the header, and the session in the tab's storage.
+// Signing in, on both pages: a form in the header, and the session in the tab's storage.
 
 const storageKey = "staybase-session";
 
 /** The publishable key of this stack. */
 export const apikey = document.body.dataset.publishableKey;
 
-/** The session of the tab, unless it has expired: `{ access_token, expires_at, user }`. */
+/** The session of the tab, `{ access_token, expires_at, user }`; undefined without one or when it has expired. */
 export function currentSession() {
   const session = JSON.parse(sessionStorage.getItem(storageKey) ?? "null");
   return session !== null && session.expires_at * 1000 > Date.now() ? session : undefined;
 }
 
-/** Fills the header's form: signed out, with the seeded guest's address; signed in, with the way out. A change reloads the page. */
+/** Fills the header's form: to sign in, with a seeded guest's address, or to sign out. Either reloads the page. */
 export function showSession() {
   const form = document.getElementById("session");
   const session = currentSession();
@@ -52,7 +52,7 @@ async function signIn(event) {
   }
   const text =
     response.status === 400
-      ? "Nobody has this address and password. Seeded people are there after `npm run reset`."
+      ? "Wrong email or password. `npm run reset` creates the seeded users."
       : `Signing in failed (${response.status}).`;
   form.querySelector("[role=alert]")?.remove();
   form.append(element("p", { role: "alert", textContent: text }));
