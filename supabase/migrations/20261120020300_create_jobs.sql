@@ -6,7 +6,7 @@
 -- finish nor fail it. To add a queue, create it with pgmq.create and insert a row into private.job_queues.
 
 insert into private.errors (code, status, message, hint) values
-    ('queue_not_found', 404, 'There is no queue {queue}.', 'Send a queue that job_metrics lists.'),
+    ('queue_not_found', 404, 'There is no queue "{name}".', 'Send a queue that job_metrics lists.'),
     ('dead_job_not_found', 404, 'There is no dead job with this id.', 'Read dead_jobs again: it may have been replayed or deleted.');
 
 create table private.job_queues (
@@ -149,7 +149,7 @@ declare
 begin
     select q.* into v_queue from private.job_queues q where q.queue = p_queue;
     if not found then
-        perform private.raise_error('queue_not_found', jsonb_build_object('queue', p_queue));
+        perform private.raise_error('queue_not_found', jsonb_build_object('name', p_queue));
     end if;
     for v_job in select * from pgmq.read(p_queue, v_queue.lease_seconds, least(greatest(p_limit, 1), 100)) loop
         if v_job.read_ct > v_queue.max_attempts then

@@ -51,7 +51,7 @@ select is((select public.fail_job('drills', job_id, 1, 'late') from taken where 
 select is((select public.finish_job('drills', job_id, 2) from taken where message = '{"n": 1}'), true, 'J16 the second worker finishes the job');
 select is((select public.finish_job('drills', job_id, 2) from taken where message = '{"n": 1}'), false, 'J17 a job is finished once');
 select is(public.finish_job('none"; drop table x; --', 1, 1), false, 'J18 finishing a job of an unknown queue returns false');
-select throws_ok($$select public.take_jobs('none')$$, 'PT404', 'There is no queue none.', 'J19 taking jobs of an unknown queue is an error');
+select throws_ok($$select public.take_jobs('none')$$, 'PT404', 'There is no queue "none".', 'J19 taking jobs of an unknown queue is an error');
 
 -- pauses and death
 select ok(
