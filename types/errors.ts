@@ -2,10 +2,1019 @@
 // The errors of the API by their codes, and the code of an error. An app can copy this file: it imports nothing.
 
 /** Status, message and hint of every code. Words in braces stand for values. */
-export const errors = {} as const satisfies Record<
-  string,
-  { status: number; message: string; hint: string | null }
->;
+export const errors = {
+  about_is_plain: {
+    status: 422,
+    message: "The text about you is up to 2,000 characters of plain text.",
+    hint: "Shorten it, and remove HTML and control characters.",
+  },
+  account_deleted: { status: 403, message: "This account was deleted.", hint: "Sign up again." },
+  additional_rules_are_plain: {
+    status: 422,
+    message: "Additional rules are up to 5,000 characters of plain text.",
+    hint: "Shorten the text, and remove HTML and control characters.",
+  },
+  address_is_of_one_property: {
+    status: 422,
+    message: "An address cannot move to another property.",
+    hint: "Delete this address and insert one for the other property.",
+  },
+  address_missing: {
+    status: 422,
+    message: "A published property needs an address.",
+    hint: "Insert a row into property_addresses and publish again, or pause the property before you remove it.",
+  },
+  advance_notice: {
+    status: 422,
+    message: "This stay had to be booked before {book_before}, local time.",
+    hint: "Choose a later check-in.",
+  },
+  advance_notice_days_range: {
+    status: 422,
+    message: "The advance notice is 0 to 90 days.",
+    hint: "Send advance_notice_days in this range.",
+  },
+  already_exists: {
+    status: 409,
+    message: "There is already one with this {fields}.",
+    hint: "Change that one, or send other values.",
+  },
+  alt_text_is_plain: {
+    status: 422,
+    message: "The description of a photo is one line of 1 to 300 characters of plain text.",
+    hint: "Say in alt_text what the photo shows, without HTML.",
+  },
+  alteration_not_yours: {
+    status: 403,
+    message: "You are not allowed to alter this booking.",
+    hint: "Ask the guest or the host.",
+  },
+  amount_range: {
+    status: 422,
+    message: "An amount is 1 to 1,000,000,000,000 minor units.",
+    hint: "Send amounts as whole numbers of minor units: 4500 is 45.00 EUR.",
+  },
+  amount_too_large: {
+    status: 422,
+    message: "The price of this stay is too high to be charged.",
+    hint: "Choose a shorter stay.",
+  },
+  avatar_path_is_own: {
+    status: 422,
+    message: "The path of an avatar is your own id, a slash and a file name.",
+    hint: "Upload the picture to that path of the bucket avatars, then send the path.",
+  },
+  base_price_missing: {
+    status: 422,
+    message: "A published property needs a base price.",
+    hint: "Set base_price and publish again, or pause the property before you remove it.",
+  },
+  base_price_range: {
+    status: 422,
+    message: "A base price is 1 to 1,000,000,000,000 minor units.",
+    hint: "Send a whole number of minor units: 12000 is 120.00 EUR.",
+  },
+  bathrooms_are_halves: {
+    status: 422,
+    message: "A property has 0 to 50 bathrooms, in steps of a half.",
+    hint: "Send bathrooms such as 1 or 1.5.",
+  },
+  bathrooms_missing: {
+    status: 422,
+    message: "A published property needs a number of bathrooms.",
+    hint: "Set bathrooms and publish again, or pause the property before you remove it.",
+  },
+  bedrooms_missing: {
+    status: 422,
+    message: "A published property needs a number of bedrooms.",
+    hint: "Set bedrooms (0 for a studio) and publish again, or pause the property before you remove it.",
+  },
+  bedrooms_range: {
+    status: 422,
+    message: "A property has 0 to 50 bedrooms.",
+    hint: "Send bedrooms in this range; a studio has 0.",
+  },
+  beds_missing: {
+    status: 422,
+    message: "A published property needs at least one bed.",
+    hint: "Set beds and publish again, or pause the property before you remove it.",
+  },
+  beds_range: { status: 422, message: "A property has 0 to 100 beds.", hint: "Send beds in this range." },
+  birth_date_is_adult: {
+    status: 422,
+    message: "You must be at least 18 years old.",
+    hint: "Send your date of birth, such as 1990-02-28.",
+  },
+  block_property_is_fixed: {
+    status: 409,
+    message: "A block cannot move to another property.",
+    hint: "Delete it and create another one.",
+  },
+  booking_already_has_status: {
+    status: 409,
+    message: "This booking is already {status}.",
+    hint: "There is nothing left to do.",
+  },
+  booking_begins_unpaid: {
+    status: 409,
+    message: "A booking begins as a request or an unpaid hold.",
+    hint: "Create it with POST bookings.",
+  },
+  booking_is_permanent: {
+    status: 409,
+    message: "Bookings are never deleted.",
+    hint: "Cancel it; DELETE on bookings gives up an unpaid hold or a request.",
+  },
+  booking_not_alterable: {
+    status: 409,
+    message: "A booking that is {status} cannot be altered.",
+    hint: "Only a confirmed stay that is not over can be altered; give up an unpaid one with DELETE and book again.",
+  },
+  booking_not_cancellable: {
+    status: 409,
+    message: "Only a confirmed booking that is not over can be cancelled.",
+    hint: "Read the booking again: it may have ended meanwhile.",
+  },
+  booking_not_found: { status: 404, message: "You have no such booking.", hint: "Check the id." },
+  booking_not_paid_yet: {
+    status: 409,
+    message: "An unpaid hold or request is not cancelled.",
+    hint: "Give it up with DELETE on bookings.",
+  },
+  booking_terms_are_fixed: {
+    status: 409,
+    message: "The terms of a booking never change.",
+    hint: "Propose other dates or guests with PATCH bookings, or cancel and book again.",
+  },
+  booking_window: {
+    status: 422,
+    message: "Stays can begin up to {latest_check_in}.",
+    hint: "Choose an earlier check-in.",
+  },
+  booking_window_days_range: {
+    status: 422,
+    message: "The booking window is 1 to 1,125 days.",
+    hint: "Send booking_window_days in this range.",
+  },
+  cancellation_not_yours: {
+    status: 403,
+    message: "You are not allowed to cancel this booking.",
+    hint: "Ask the host.",
+  },
+  cancellation_policy_in_use: {
+    status: 409,
+    message: "This cancellation policy is used by a property.",
+    hint: "Choose another policy for your properties before you delete this one.",
+  },
+  cancellation_policy_of_another_host: {
+    status: 422,
+    message: "This cancellation policy belongs to another host.",
+    hint: "Choose a common policy, or one that the host of this property wrote.",
+  },
+  cancellation_steps_are_valid: {
+    status: 422,
+    message:
+      "Steps are a list of 1 to 10 objects with refund_percent and nights_kept; only the last has no condition.",
+    hint: "Compare with the steps of a common policy, such as flexible.",
+  },
+  check_in_weekday: {
+    status: 422,
+    message: "Stays cannot begin on this day of the week.",
+    hint: "Choose a check-in on an allowed weekday; 1 is Monday.",
+  },
+  check_in_weekdays_are_iso: {
+    status: 422,
+    message: "The weekdays of check-in are one or more of 1 (Monday) to 7 (Sunday).",
+    hint: "Send a list such as {5,6,7}.",
+  },
+  check_out_before_check_in: {
+    status: 422,
+    message: "Check-out is at least a day after check-in.",
+    hint: "Choose a later check-out.",
+  },
+  check_out_precedes_check_in: {
+    status: 422,
+    message: "The latest check-out cannot be after the earliest check-in.",
+    hint: "Send check_out_until no later than check_in_from.",
+  },
+  check_out_weekday: {
+    status: 422,
+    message: "Stays cannot end on this day of the week.",
+    hint: "Choose a check-out on an allowed weekday; 1 is Monday.",
+  },
+  check_out_weekdays_are_iso: {
+    status: 422,
+    message: "The weekdays of check-out are one or more of 1 (Monday) to 7 (Sunday).",
+    hint: "Send a list such as {1,7}.",
+  },
+  children_not_allowed: {
+    status: 422,
+    message: "This property is not suitable for children and infants.",
+    hint: "Choose another property.",
+  },
+  city_is_plain: {
+    status: 422,
+    message: "A city is one line of 1 to 100 characters of plain text.",
+    hint: "Shorten the text, and remove HTML and control characters.",
+  },
+  closed_to_arrival: {
+    status: 422,
+    message: "No arrival is possible on {check_in}.",
+    hint: "Choose another check-in.",
+  },
+  closed_to_departure: {
+    status: 422,
+    message: "No departure is possible on {check_out}.",
+    hint: "Choose another check-out.",
+  },
+  country_is_iso: {
+    status: 422,
+    message: "A country is an ISO 3166-1 code of two capital letters.",
+    hint: "Send a code such as PT.",
+  },
+  currencies_are_equal: {
+    status: 422,
+    message: "An exchange rate is between two different currencies.",
+    hint: "Send another from_currency or to_currency.",
+  },
+  currency_changed: {
+    status: 409,
+    message: "The prices of this property are now in {currency}.",
+    hint: "Cancel and book again.",
+  },
+  currency_differs_from_property: {
+    status: 422,
+    message: "Amounts of this property are in {currency}.",
+    hint: "Leave the currency out.",
+  },
+  currency_missing: {
+    status: 422,
+    message: "A published property needs a currency.",
+    hint: "Set currency and publish again, or pause the property before you remove it.",
+  },
+  dates_are_in_order: {
+    status: 422,
+    message: "A range of dates ends after it begins, between the years 2000 and 2100.",
+    hint: "Send ends_on as the day after the last.",
+  },
+  dates_out_of_range: {
+    status: 422,
+    message: "Dates lie between 2000-01-01 and 2100-01-01.",
+    hint: "Send check_in and check_out within these years.",
+  },
+  dates_overlap: {
+    status: 409,
+    message: "These dates overlap a range from {starts_on} to {ends_on}.",
+    hint: "Change or delete that range, or choose other dates. A range may begin on the day that another ends.",
+  },
+  dead_job_not_found: {
+    status: 404,
+    message: "There is no dead job with this id.",
+    hint: "Read dead_jobs again: it may have been replayed or deleted.",
+  },
+  description_is_plain: {
+    status: 422,
+    message: "A description is up to 10,000 characters of plain text.",
+    hint: "Shorten the description, and remove HTML and control characters.",
+  },
+  description_too_short: {
+    status: 422,
+    message: "A published property needs a description of at least 50 characters.",
+    hint: "Lengthen the description and publish again, or pause the property before you shorten it.",
+  },
+  display_name_is_plain: {
+    status: 422,
+    message: "A display name is one line of 1 to 50 characters of plain text.",
+    hint: "Send a first name or nickname without HTML and control characters.",
+  },
+  early_bird_days_range: {
+    status: 422,
+    message: "The early-bird discount applies 30 to 730 days before check-in.",
+    hint: "Send early_bird_days in this range.",
+  },
+  early_bird_discount_range: {
+    status: 422,
+    message: "An early-bird discount is 0 to 99 per cent.",
+    hint: "Send early_bird_discount_percent in this range.",
+  },
+  email_is_valid: {
+    status: 422,
+    message: "This is not a valid e-mail address.",
+    hint: "Send an address such as ana@example.com.",
+  },
+  exempt_from_nights_range: {
+    status: 422,
+    message: "The exemption from a tax begins at 2 to 1,125 nights.",
+    hint: "Send exempt_from_nights in this range, or null for no exemption.",
+  },
+  external_url_is_https: {
+    status: 422,
+    message: "The URL of an external photo begins with https:// and has up to 2,000 characters.",
+    hint: "Send an absolute URL without spaces.",
+  },
+  extra_guest_price_range: {
+    status: 422,
+    message: "The price of an extra guest is 0 to 1,000,000,000,000 minor units.",
+    hint: "Send a whole number of minor units, or 0.",
+  },
+  extra_guests_after_range: {
+    status: 422,
+    message: "The price of a night includes 1 to 50 guests.",
+    hint: "Send extra_guests_after in this range.",
+  },
+  fee_is_not_percent: {
+    status: 422,
+    message: "A fee cannot be a percentage.",
+    hint: "Send another charge, such as per_booking.",
+  },
+  host_blocks_dates_are_in_order: {
+    status: 422,
+    message: "The dates are in order, from 2000 to 2100; check_out is the day after the last night.",
+    hint: "Send a value that meets this rule.",
+  },
+  host_cannot_be_co_host: {
+    status: 409,
+    message: "You are the host of this property.",
+    hint: "Invite another person.",
+  },
+  house_rules_version_is_positive: {
+    status: 422,
+    message: "The version of house rules is 1 or higher.",
+    hint: "Leave the version out: the database numbers house rules.",
+  },
+  idempotency_key_length: {
+    status: 422,
+    message: "An idempotency key has 1 to 255 characters.",
+    hint: "Use a new UUID for each booking.",
+  },
+  idempotency_key_reused: {
+    status: 422,
+    message: "This idempotency key was used for another booking.",
+    hint: "Repeat that request, or use a new key.",
+  },
+  illegal_transition: {
+    status: 409,
+    message: "A booking that is {from} cannot become {to}.",
+    hint: "Read the booking again: its status may have changed.",
+  },
+  inconsistent_booking: {
+    status: 409,
+    message: "The booking's {part} would not match the booking.",
+    hint: "Use accept_booking, confirm_booking, cancel_booking or an alteration: they change all parts together.",
+  },
+  insert_not_allowed: {
+    status: 403,
+    message: "You are not allowed to add {table} here.",
+    hint: "Check the ids you sent, and that you are signed in as the right person.",
+  },
+  invalid_calendar_range: {
+    status: 400,
+    message: "A calendar has 1 to 400 days between 2000 and 2100.",
+    hint: "Send p_from and p_to; p_to is the day after the last.",
+  },
+  invalid_date: {
+    status: 400,
+    message: "The argument {argument} is not a date.",
+    hint: "Write a date as YYYY-MM-DD, without a time.",
+  },
+  invalid_party: {
+    status: 422,
+    message: "Numbers of people and pets are 0 or more.",
+    hint: "Send adults, children, infants and pets as whole numbers from 0.",
+  },
+  invitation_expired: {
+    status: 410,
+    message: "This invitation has expired.",
+    hint: "Ask the host for a new one.",
+  },
+  invitation_not_found: {
+    status: 404,
+    message: "There is no such invitation for you.",
+    hint: "Sign in with the invited address and confirm it. The host may have revoked the invitation.",
+  },
+  languages_are_tags: {
+    status: 422,
+    message: "Languages are up to 20 BCP 47 tags, such as en or pt-BR.",
+    hint: "Send a list of tags: {en,pt-BR}.",
+  },
+  last_minute_days_range: {
+    status: 422,
+    message: "The last-minute discount applies in the last 1 to 28 days before check-in.",
+    hint: "Send last_minute_days in this range.",
+  },
+  last_minute_discount_range: {
+    status: 422,
+    message: "A last-minute discount is 0 to 99 per cent.",
+    hint: "Send last_minute_discount_percent in this range.",
+  },
+  latitude_is_on_earth: {
+    status: 422,
+    message: "A latitude is -90 to 90 degrees.",
+    hint: "Send decimal degrees north, such as 38.7079.",
+  },
+  ledger_transaction_closed: {
+    status: 409,
+    message: "This ledger transaction was committed before and takes no more entries.",
+    hint: "Post another transaction.",
+  },
+  ledger_transaction_empty: {
+    status: 409,
+    message: "This ledger transaction has no entries.",
+    hint: "Post it with private.post_transaction.",
+  },
+  ledger_transaction_unbalanced: {
+    status: 409,
+    message: "This ledger transaction does not sum to zero in every currency.",
+    hint: "Post the missing entries in the same database transaction.",
+  },
+  legal_name_is_plain: {
+    status: 422,
+    message: "A legal name is one line of 1 to 200 characters of plain text.",
+    hint: "Send the name on your identity document.",
+  },
+  line1_is_plain: {
+    status: 422,
+    message: "The street and number are one line of 1 to 200 characters of plain text.",
+    hint: "Shorten the text, and remove HTML and control characters.",
+  },
+  line2_is_plain: {
+    status: 422,
+    message: "The second line of an address is one line of 1 to 200 characters of plain text.",
+    hint: "Shorten the text, and remove HTML and control characters.",
+  },
+  locale_is_tag: {
+    status: 422,
+    message: "A locale is a BCP 47 tag, such as en or pt-BR.",
+    hint: "Send a language of two or three small letters, with or without a country.",
+  },
+  longitude_is_on_earth: {
+    status: 422,
+    message: "A longitude is -180 to 180 degrees.",
+    hint: "Send decimal degrees east, such as -9.1366.",
+  },
+  max_guests_missing: {
+    status: 422,
+    message: "A published property needs a number of guests.",
+    hint: "Set max_guests and publish again, or pause the property before you remove it.",
+  },
+  max_guests_range: {
+    status: 422,
+    message: "A property takes 1 to 50 guests.",
+    hint: "Send max_guests in this range.",
+  },
+  max_infants_range: {
+    status: 422,
+    message: "A property takes 0 to 5 infants.",
+    hint: "Send max_infants in this range.",
+  },
+  max_nights_range: {
+    status: 422,
+    message: "The maximum stay is 1 to 1,125 nights.",
+    hint: "Send max_nights in this range, or null.",
+  },
+  max_pets_range: {
+    status: 422,
+    message: "A property takes 0 to 10 pets.",
+    hint: "Send max_pets in this range.",
+  },
+  max_stay: {
+    status: 422,
+    message: "Stays that begin on {check_in} have at most {max_nights} night(s).",
+    hint: "Choose a shorter stay.",
+  },
+  min_nights_range: {
+    status: 422,
+    message: "The minimum stay is 1 to 1,125 nights.",
+    hint: "Send min_nights in this range.",
+  },
+  min_stay: {
+    status: 422,
+    message: "Stays that begin on {check_in} have at least {min_nights} night(s).",
+    hint: "Choose a longer stay.",
+  },
+  monthly_discount_range: {
+    status: 422,
+    message: "A monthly discount is 0 to 99 per cent.",
+    hint: "Send monthly_discount_percent in this range.",
+  },
+  name_is_plain: {
+    status: 422,
+    message: "A name is one line of 1 to 60 characters of plain text.",
+    hint: "Shorten the name, and remove HTML and control characters.",
+  },
+  neighbourhood_is_plain: {
+    status: 422,
+    message: "A neighbourhood is one line of 1 to 100 characters of plain text.",
+    hint: "Shorten the text, and remove HTML and control characters.",
+  },
+  nights_are_in_order: {
+    status: 422,
+    message: "The maximum stay cannot be shorter than the minimum stay.",
+    hint: "Send max_nights of at least min_nights, or leave one out.",
+  },
+  nights_belong_to_their_kind: {
+    status: 422,
+    message: "A rule of the kind nights needs min_nights or max_nights, and other kinds have neither.",
+    hint: "Send min_nights or max_nights, or choose another kind.",
+  },
+  nights_released: { status: 409, message: "This booking has no nights any more.", hint: "Book again." },
+  no_adult: { status: 422, message: "A party has at least one adult.", hint: "Send adults as 1 or more." },
+  no_change: {
+    status: 422,
+    message: "This proposal would change nothing.",
+    hint: "Send the dates or numbers that should be different.",
+  },
+  not_published: {
+    status: 422,
+    message: "This property cannot be booked now.",
+    hint: "Choose another property.",
+  },
+  not_signed_in: {
+    status: 401,
+    message: "You are not signed in.",
+    hint: "Sign in and send the access token.",
+  },
+  note_is_plain: {
+    status: 422,
+    message: "A note has up to 500 characters of plain text, without HTML and control characters.",
+    hint: "Send a value that meets this rule.",
+  },
+  nothing_due: {
+    status: 409,
+    message: "There is nothing to pay for this booking.",
+    hint: "Read the booking again. If it has expired, book again.",
+  },
+  occupancy_is_fixed: {
+    status: 409,
+    message: "The property and kind of an occupancy never change.",
+    hint: "Delete it and create another one.",
+  },
+  occupied: {
+    status: 409,
+    message: "Some of these nights are taken.",
+    hint: "Choose other dates; property_calendar shows which days are free.",
+  },
+  open_debt: {
+    status: 409,
+    message: 'You owe money for the booking of "{title}".',
+    hint: "Wait until it is deducted from another payout, or write to support.",
+  },
+  open_dispute: {
+    status: 409,
+    message: 'A payment for "{title}" is disputed at the guest\'s bank.',
+    hint: "Wait until the bank has decided.",
+  },
+  open_hosted_stay: {
+    status: 409,
+    message: 'The stay that you host at "{title}" from {check_in} to {check_out} is {status}.',
+    hint: "Cancel it or wait until it is over; decline a request.",
+  },
+  open_payment: {
+    status: 409,
+    message: 'Your payment for "{title}" is being processed.',
+    hint: "Wait until it is complete.",
+  },
+  open_payout: {
+    status: 409,
+    message: 'Your payout for "{title}" is not complete yet.',
+    hint: "Complete your payout account, and wait for the payout.",
+  },
+  open_refund: {
+    status: 409,
+    message: 'Your refund for "{title}" is not complete yet.',
+    hint: "Wait until it is complete.",
+  },
+  open_review_window: {
+    status: 409,
+    message: 'The stay at "{title}" until {check_out} can be reviewed until {reviewable_until}.',
+    hint: "Wait until then, or until both sides have written their reviews.",
+  },
+  open_trip: {
+    status: 409,
+    message: 'Your stay at "{title}" from {check_in} to {check_out} is {status}.',
+    hint: "Cancel it or wait until it is over; give up an unpaid hold or a request with DELETE on bookings.",
+  },
+  operation_not_allowed: {
+    status: 403,
+    message: "{method} is not allowed on {target}.",
+    hint: "The API documentation lists what each role can do.",
+  },
+  operators_only: { status: 403, message: "Only operators can do this.", hint: "Ask an operator." },
+  own_property: {
+    status: 422,
+    message: "You cannot book your own property.",
+    hint: "Block its nights in the calendar instead: POST host_blocks.",
+  },
+  own_property_not_found: {
+    status: 404,
+    message: "You manage no property with this id.",
+    hint: "Send the id of a property that you host or co-host; the path of a photo begins with it.",
+  },
+  own_proposal: {
+    status: 403,
+    message: "Only the other side can answer this proposal.",
+    hint: "You can withdraw your own proposal with decline_alteration.",
+  },
+  past_date: {
+    status: 422,
+    message: "These dates have passed: at the property it is already {today}.",
+    hint: "Choose a later check-in.",
+  },
+  payment_amount_differs: {
+    status: 409,
+    message: "Stripe reports {stripe_amount} {stripe_currency} for a payment of {amount} {currency}.",
+    hint: "Compare the payment with its PaymentIntent at Stripe.",
+  },
+  payment_intent_differs: {
+    status: 409,
+    message: "This payment already has another PaymentIntent.",
+    hint: "Read the payment again.",
+  },
+  payment_method_not_found: {
+    status: 404,
+    message: "You have no such card.",
+    hint: "Send an id of payment_methods, or none.",
+  },
+  payout_amount_differs: {
+    status: 409,
+    message:
+      "Stripe reports {stripe_amount} {stripe_currency} for a payout of {sent_amount} {sent_currency}.",
+    hint: "Compare the payout with its transfer at Stripe.",
+  },
+  payout_country_is_iso: {
+    status: 422,
+    message: "The country of payouts is an ISO 3166-1 code of two capital letters.",
+    hint: "Send a code such as PT.",
+  },
+  payout_rate_not_of_quote: {
+    status: 409,
+    message: "The payout currency and rate of a booking are those of its quote.",
+    hint: "Create it with POST bookings.",
+  },
+  percent_range: {
+    status: 422,
+    message: "A percentage is above 0 and at most 100.",
+    hint: "Send percent such as 15.5.",
+  },
+  pets_not_allowed: {
+    status: 422,
+    message: "Pets cannot stay at this property.",
+    hint: "Come without pets, or choose another property.",
+  },
+  phone_is_e164: {
+    status: 422,
+    message: "A phone number is a plus sign and 7 to 15 digits.",
+    hint: "Send it with its country code and without spaces, such as +351912345678.",
+  },
+  photo_has_one_location: {
+    status: 422,
+    message: "A photo has either a path in the bucket or an external URL.",
+    hint: "Send path or external_url, and not both.",
+  },
+  photo_missing: {
+    status: 422,
+    message: "A published property needs at least one photo.",
+    hint: "Add a photo and publish again, or pause the property before you remove it.",
+  },
+  photo_path_is_of_property: {
+    status: 422,
+    message: "The path of a photo is the id of its property, a slash and a file name.",
+    hint: "Upload the photo to that path of the bucket property-photos, then send the path.",
+  },
+  photo_position_range: {
+    status: 422,
+    message: "The position of a photo is 0 to 1,000.",
+    hint: "Send a position in this range; the lowest comes first.",
+  },
+  photo_upload_not_found: {
+    status: 422,
+    message: "There is no recent upload at this path.",
+    hint: "Upload the photo to a new path of the bucket property-photos first.",
+  },
+  postal_code_is_plain: {
+    status: 422,
+    message:
+      "A postal code is up to 16 letters, digits, spaces and hyphens, and begins with a letter or digit.",
+    hint: "Send the postal code alone, such as 1100-048.",
+  },
+  preparation_after: {
+    status: 409,
+    message:
+      "The host keeps {needed_nights} night(s) free between stays; the stay after leaves {free_nights}.",
+    hint: "Choose an earlier check-out; property_calendar shows which days are free.",
+  },
+  preparation_before: {
+    status: 409,
+    message:
+      "The host keeps {needed_nights} night(s) free between stays; the stay before leaves {free_nights}.",
+    hint: "Choose a later check-in; property_calendar shows which days are free.",
+  },
+  preparation_nights_after_range: {
+    status: 422,
+    message: "A property keeps 0 to 2 nights free after a stay.",
+    hint: "Send preparation_nights_after in this range.",
+  },
+  preparation_nights_before_range: {
+    status: 422,
+    message: "A property keeps 0 to 2 nights free before a stay.",
+    hint: "Send preparation_nights_before in this range.",
+  },
+  price_below_minimum: {
+    status: 422,
+    message: "A night costs at least {minimum} minor units of {currency}.",
+    hint: "Send prices in minor units: 12000 is 120.00 EUR.",
+  },
+  price_range: {
+    status: 422,
+    message: "A price is 1 to 1,000,000,000,000 minor units.",
+    hint: "Send a whole number of minor units, such as 12000 for 120.00 EUR.",
+  },
+  prices_have_currency: {
+    status: 422,
+    message: "A price needs a currency.",
+    hint: "Send the currency together with the price.",
+  },
+  properties_max_nights_range: {
+    status: 422,
+    message: "The maximum stay of a property is at least its minimum stay and at most 1,125 nights.",
+    hint: "Send max_nights of at least min_nights.",
+  },
+  property_currency_in_use: {
+    status: 409,
+    message: "The currency of this property cannot change, because it has amounts in {currency}.",
+    hint: "Delete its seasons, date overrides, fees and taxes, change the currency, and insert them again.",
+  },
+  property_has_no_currency: {
+    status: 422,
+    message: "This property has no currency yet.",
+    hint: "Set the currency of the property first.",
+  },
+  property_not_archived: {
+    status: 409,
+    message: 'Your property "{title}" is {status}.',
+    hint: "Archive it; delete it if it is a draft; ask support if it is suspended.",
+  },
+  property_not_found: {
+    status: 404,
+    message: "There is no such property.",
+    hint: "Check the id: the property must exist, and be published or yours.",
+  },
+  property_row_limit_exceeded: {
+    status: 422,
+    message: "A property has at most {maximum} {table}.",
+    hint: "Delete some before you add others.",
+  },
+  property_starts_as_draft: {
+    status: 409,
+    message: "A new property is a draft.",
+    hint: "Insert it without a status, then call publish_property.",
+  },
+  property_status_change_impossible: {
+    status: 409,
+    message: "A {from_status} property cannot become {to_status}.",
+    hint: "From {from_status} it can become: {possible_statuses}.",
+  },
+  property_status_change_not_allowed: {
+    status: 403,
+    message: "You are not allowed to change the status of this property from {from_status} to {to_status}.",
+    hint: "Ask the host or an operator.",
+  },
+  property_taxes_max_nights_range: {
+    status: 422,
+    message: "The number of taxed nights is 1 to 1,125.",
+    hint: "Send max_nights in this range, or null to tax all nights.",
+  },
+  property_type_missing: {
+    status: 422,
+    message: "A published property needs a property type.",
+    hint: "Set property_type and publish again, or pause the property before you remove it.",
+  },
+  property_was_booked: {
+    status: 409,
+    message: "A property that guests may have booked cannot be deleted.",
+    hint: "Archive it instead: call pause_property, then archive_property.",
+  },
+  proposal_not_open: {
+    status: 409,
+    message: "This proposal is {answer}.",
+    hint: "Make another one with PATCH on bookings.",
+  },
+  queue_not_found: {
+    status: 404,
+    message: 'There is no queue "{name}".',
+    hint: "Send a queue that job_metrics lists.",
+  },
+  quiet_hours_are_whole: {
+    status: 422,
+    message: "Quiet hours need a beginning and an end.",
+    hint: "Send both quiet_from and quiet_until, or neither.",
+  },
+  rate_out_of_range: {
+    status: 422,
+    message: "An exchange rate is above 0 and below 1,000,000,000.",
+    hint: "Send the units of to_currency for one unit of from_currency, such as 1.0842.",
+  },
+  reason_is_plain: {
+    status: 422,
+    message: "A reason has 1 to 1,000 characters of plain text, without HTML and control characters.",
+    hint: "Send another reason.",
+  },
+  reference_not_found: {
+    status: 422,
+    message: "The {field} you sent does not exist, or you may not see it.",
+    hint: "Check {field}.",
+  },
+  region_is_plain: {
+    status: 422,
+    message: "A region is one line of 1 to 100 characters of plain text.",
+    hint: "Shorten the text, and remove HTML and control characters.",
+  },
+  registration_number_is_plain: {
+    status: 422,
+    message: "A registration number is one line of 1 to 60 characters of plain text.",
+    hint: "Send the number alone, or null.",
+  },
+  room_type_missing: {
+    status: 422,
+    message: "A published property needs a room type.",
+    hint: "Set room_type and publish again, or pause the property before you remove it.",
+  },
+  row_is_permanent: {
+    status: 409,
+    message: "Rows of {table} cannot be changed or deleted.",
+    hint: "Insert a new row.",
+  },
+  season_has_price_or_nights: {
+    status: 422,
+    message: "A season needs a price, a minimum stay or a maximum stay.",
+    hint: "Send price, min_nights or max_nights.",
+  },
+  server_busy: {
+    status: 503,
+    message: "The server is busy. Nothing was changed.",
+    hint: "Try again, with the same idempotency key.",
+  },
+  source_has_id: {
+    status: 422,
+    message: "A source needs an id in it, and the id needs a source.",
+    hint: "Send both source and source_id, or neither.",
+  },
+  source_id_is_plain: {
+    status: 422,
+    message: "The id in a source is 1 to 100 characters of plain text.",
+    hint: "Send the id that the source uses.",
+  },
+  source_is_slug: {
+    status: 422,
+    message: "A source is 1 to 40 lower-case letters, digits, hyphens and underscores.",
+    hint: "Send a name such as inside-airbnb.",
+  },
+  stale_proposal: {
+    status: 409,
+    message: "The price has changed since this proposal.",
+    hint: "Propose it again; the details contain both totals.",
+  },
+  stale_quote: {
+    status: 409,
+    message: "This quote is no longer valid.",
+    hint: "The details contain the new quote: show it, and book with its id.",
+  },
+  status_and_stay_changed_together: {
+    status: 409,
+    message: "Status and stay cannot change in one step.",
+    hint: "Change one after the other.",
+  },
+  status_reason_is_plain: {
+    status: 422,
+    message: "The reason of a suspension is 1 to 1,000 characters of plain text.",
+    hint: "Shorten the reason, and remove HTML and control characters.",
+  },
+  status_time_out_of_order: {
+    status: 409,
+    message: "A change of status counts from the present moment.",
+    hint: "Leave status_at out.",
+  },
+  stay_has_begun: {
+    status: 422,
+    message: "The first day of a stay that has begun cannot change.",
+    hint: "Keep check_in as it is.",
+  },
+  stay_would_be_over: {
+    status: 422,
+    message: "With these dates the stay would already be over.",
+    hint: "Choose a later check_out.",
+  },
+  street_missing: {
+    status: 422,
+    message: "A published property needs a street and number.",
+    hint: "Set line1 of the address and publish again, or pause the property before you remove it.",
+  },
+  stripe_task_not_found: {
+    status: 404,
+    message: "There is no such Stripe task.",
+    hint: "Send an id of dead_stripe_tasks.",
+  },
+  suspended: {
+    status: 403,
+    message: "This account is suspended.",
+    hint: "Answer the mail about the suspension, or write to support.",
+  },
+  suspension_reason_missing: {
+    status: 422,
+    message: "A suspension needs a reason.",
+    hint: "Say what the host should change.",
+  },
+  tax_has_percent_or_amount: {
+    status: 422,
+    message: "A tax has either percent and applies_to (charge percent) or an amount (other charges).",
+    hint: "Send the columns of your charge and leave out the others.",
+  },
+  time_zone_missing: {
+    status: 422,
+    message: "A published property needs a time zone.",
+    hint: "Set time_zone and publish again, or pause the property before you remove it.",
+  },
+  title_is_plain: {
+    status: 422,
+    message: "A title is one line of 1 to 150 characters of plain text.",
+    hint: "Shorten the title, and remove HTML and control characters.",
+  },
+  too_many_guests: {
+    status: 422,
+    message: "This property takes up to {max_guests} guest(s), infants not counted.",
+    hint: "Reduce the party, or choose a larger property.",
+  },
+  too_many_infants: {
+    status: 422,
+    message: "This property takes up to {max_infants} infant(s).",
+    hint: "Reduce the party, or choose another property.",
+  },
+  too_many_pets: {
+    status: 422,
+    message: "This property takes up to {max_pets} pet(s).",
+    hint: "Bring fewer pets, or choose another property.",
+  },
+  too_many_unpaid_bookings: {
+    status: 429,
+    message: "You have too many bookings that are not paid yet.",
+    hint: "Pay for one, give one up, or wait until one expires.",
+  },
+  transition_at_wrong_time: {
+    status: 409,
+    message: "A booking that is {from} cannot become {to} at this time.",
+    hint: "Read the booking again: its deadline may have passed.",
+  },
+  transition_not_yours: {
+    status: 403,
+    message: "You are not allowed to make this booking {to}.",
+    hint: "Ask the other party or an operator.",
+  },
+  unknown_amenity: {
+    status: 422,
+    message: 'There is no amenity "{value}".',
+    hint: "Send an id of the table amenities.",
+  },
+  unknown_cancellation_policy: {
+    status: 422,
+    message: 'There is no cancellation policy "{value}".',
+    hint: "Send an id of the table cancellation_policies.",
+  },
+  unknown_currency: {
+    status: 422,
+    message: 'There is no currency "{value}".',
+    hint: "Send an ISO 4217 code of the table currencies.",
+  },
+  unknown_time_zone: {
+    status: 422,
+    message: 'There is no time zone "{value}".',
+    hint: "Send a name of the table time_zones, such as Europe/Lisbon.",
+  },
+  update_not_allowed: {
+    status: 403,
+    message: "You are not allowed to change {table} in this way.",
+    hint: "Check the ids you sent, and that you are signed in as the right person.",
+  },
+  user_was_deleted: {
+    status: 409,
+    message: "The account of this user was deleted.",
+    hint: "Choose a user who still has an account.",
+  },
+  value_missing: {
+    status: 422,
+    message: "There is no value for {field}.",
+    hint: "Send a value for {field}.",
+  },
+  weekend_price_range: {
+    status: 422,
+    message: "A weekend price is 1 to 1,000,000,000,000 minor units.",
+    hint: "Send a whole number of minor units, or null for the base price.",
+  },
+  weekly_discount_range: {
+    status: 422,
+    message: "A weekly discount is 0 to 99 per cent.",
+    hint: "Send weekly_discount_percent in this range.",
+  },
+} as const satisfies Record<string, { status: number; message: string; hint: string | null }>;
 
 export type ErrorCode = keyof typeof errors;
 
@@ -27,10 +1036,13 @@ function codeInDetails(details: unknown): ErrorCode | undefined {
   }
 }
 
-/** Where several messages fit, the one with most words of its own. */
+/** The first sentence decides, since several faults come as several sentences; where it fits several messages, the most literal one. */
 function codeOfMessage(message: string): ErrorCode | undefined {
-  const fitting = patterns.filter(({ pattern }) => pattern.test(message));
-  return fitting.sort((a, b) => b.length - a.length)[0]?.code;
+  const [best] = patterns
+    .filter(({ start }) => start.test(message))
+    .concat(patterns.filter(({ whole }) => whole.test(message)))
+    .sort((a, b) => b.length - a.length);
+  return best?.code;
 }
 
 function isCode(value: unknown): value is ErrorCode {
@@ -43,6 +1055,8 @@ const patterns = Object.entries<{ message: string }>(errors).map(([code, { messa
   return {
     code: code as ErrorCode,
     length: words.join("").length,
-    pattern: new RegExp(`^${escaped.join("[^]*")}$`),
+    // a value within the first of several sentences has no end of a sentence in it
+    start: new RegExp(`^${escaped.join("(?:(?!\\. )[^])*?")}( |$)`),
+    whole: new RegExp(`^${escaped.join("[^]*")}$`),
   };
 });

@@ -182,13 +182,13 @@ export interface paths {
     };
     /**
      * List the reasons why a stay cannot be booked
-     * @description Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, children_not_allowed, invalid_date, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
+     * @description Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
      */
     get: operations["get_bookability"];
     put?: never;
     /**
      * List the reasons why a stay cannot be booked
-     * @description Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, children_not_allowed, invalid_date, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
+     * @description Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
      */
     post: operations["call_bookability"];
     delete?: never;
@@ -254,25 +254,25 @@ export interface paths {
     };
     /**
      * List properties
-     * @description Bookable places. A title makes a draft; publish_property says what else is needed.
+     * @description Properties that guests can book. A new property needs only a title; publish_property lists what else is missing.
      */
     get: operations["get_properties"];
     put?: never;
     /**
      * Add a property
-     * @description Bookable places. A title makes a draft; publish_property says what else is needed.
+     * @description Properties that guests can book. A new property needs only a title; publish_property lists what else is missing.
      */
     post: operations["post_properties"];
     /**
      * Delete a draft property
-     * @description Bookable places. A title makes a draft; publish_property says what else is needed.
+     * @description Properties that guests can book. A new property needs only a title; publish_property lists what else is missing.
      */
     delete: operations["delete_properties"];
     options?: never;
     head?: never;
     /**
      * Change a property
-     * @description Bookable places. A title makes a draft; publish_property says what else is needed.
+     * @description Properties that guests can book. A new property needs only a title; publish_property lists what else is missing.
      */
     patch: operations["patch_properties"];
     trace?: never;
@@ -286,25 +286,25 @@ export interface paths {
     };
     /**
      * List a property's photos
-     * @description Photos in the order of position, then id; the first is the cover. At most 50 a property.
+     * @description Photos of properties in the order of position, then id; the first is the cover. A property has at most 50.
      */
     get: operations["get_property_photos"];
     put?: never;
     /**
      * Add a photo without an upload
-     * @description Photos in the order of position, then id; the first is the cover. At most 50 a property.
+     * @description Photos of properties in the order of position, then id; the first is the cover. A property has at most 50.
      */
     post: operations["post_property_photos"];
     /**
      * Delete a photo
-     * @description Photos in the order of position, then id; the first is the cover. At most 50 a property.
+     * @description Photos of properties in the order of position, then id; the first is the cover. A property has at most 50.
      */
     delete: operations["delete_property_photos"];
     options?: never;
     head?: never;
     /**
      * Reorder or describe a property's photos
-     * @description Photos in the order of position, then id; the first is the cover. At most 50 a property.
+     * @description Photos of properties in the order of position, then id; the first is the cover. A property has at most 50.
      */
     patch: operations["patch_property_photos"];
     trace?: never;
@@ -318,18 +318,18 @@ export interface paths {
     };
     /**
      * List a property's amenities
-     * @description What a property has.
+     * @description Amenities of properties.
      */
     get: operations["get_property_amenities"];
     put?: never;
     /**
      * Add an amenity to a property
-     * @description What a property has.
+     * @description Amenities of properties.
      */
     post: operations["post_property_amenities"];
     /**
      * Remove an amenity from a property
-     * @description What a property has.
+     * @description Amenities of properties.
      */
     delete: operations["delete_property_amenities"];
     options?: never;
@@ -346,13 +346,13 @@ export interface paths {
     };
     /**
      * Show a property's house rules
-     * @description House rules; the highest version counts. A property begins with version 1, the defaults. To change them, insert the whole set.
+     * @description House rules of properties, in versions; the highest applies, and version 1 has the defaults. To change the rules, insert a complete new version.
      */
     get: operations["get_house_rules"];
     put?: never;
     /**
      * Set a property's house rules
-     * @description House rules; the highest version counts. A property begins with version 1, the defaults. To change them, insert the whole set.
+     * @description House rules of properties, in versions; the highest applies, and version 1 has the defaults. To change the rules, insert a complete new version.
      */
     post: operations["post_house_rules"];
     delete?: never;
@@ -370,25 +370,25 @@ export interface paths {
     };
     /**
      * List cancellation policies
-     * @description What a guest gets back, as steps. The first step whose every condition holds decides. A property names one of the common policies or one of its host's.
+     * @description What a guest who cancels gets back, as steps: the first step whose conditions all hold applies. A property uses a common policy or one of its host.
      */
     get: operations["get_cancellation_policies"];
     put?: never;
     /**
      * Create a cancellation policy of your own
-     * @description What a guest gets back, as steps. The first step whose every condition holds decides. A property names one of the common policies or one of its host's.
+     * @description What a guest who cancels gets back, as steps: the first step whose conditions all hold applies. A property uses a common policy or one of its host.
      */
     post: operations["post_cancellation_policies"];
     /**
      * Delete a cancellation policy of your own
-     * @description What a guest gets back, as steps. The first step whose every condition holds decides. A property names one of the common policies or one of its host's.
+     * @description What a guest who cancels gets back, as steps: the first step whose conditions all hold applies. A property uses a common policy or one of its host.
      */
     delete: operations["delete_cancellation_policies"];
     options?: never;
     head?: never;
     /**
      * Change a cancellation policy of your own
-     * @description What a guest gets back, as steps. The first step whose every condition holds decides. A property names one of the common policies or one of its host's.
+     * @description What a guest who cancels gets back, as steps: the first step whose conditions all hold applies. A property uses a common policy or one of its host.
      */
     patch: operations["patch_cancellation_policies"];
     trace?: never;
@@ -402,25 +402,25 @@ export interface paths {
     };
     /**
      * List a property's availability rules
-     * @description Shortest and longest stay, days without arrival, days without departure, by ranges of dates. Ranges of one kind do not overlap.
+     * @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.
      */
     get: operations["get_property_availability_rules"];
     put?: never;
     /**
      * Add an availability rule to a property
-     * @description Shortest and longest stay, days without arrival, days without departure, by ranges of dates. Ranges of one kind do not overlap.
+     * @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.
      */
     post: operations["post_property_availability_rules"];
     /**
      * Delete an availability rule
-     * @description Shortest and longest stay, days without arrival, days without departure, by ranges of dates. Ranges of one kind do not overlap.
+     * @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.
      */
     delete: operations["delete_property_availability_rules"];
     options?: never;
     head?: never;
     /**
      * Change an availability rule
-     * @description Shortest and longest stay, days without arrival, days without departure, by ranges of dates. Ranges of one kind do not overlap.
+     * @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.
      */
     patch: operations["patch_property_availability_rules"];
     trace?: never;
@@ -434,25 +434,25 @@ export interface paths {
     };
     /**
      * List a property's prices of single nights
-     * @description Price of single nights, before that of the season. Ranges of a property do not overlap.
+     * @description Prices of single nights, which replace all other prices. Ranges of a property do not overlap.
      */
     get: operations["get_property_date_overrides"];
     put?: never;
     /**
      * Set the price of single nights
-     * @description Price of single nights, before that of the season. Ranges of a property do not overlap.
+     * @description Prices of single nights, which replace all other prices. Ranges of a property do not overlap.
      */
     post: operations["post_property_date_overrides"];
     /**
      * Delete the price of single nights
-     * @description Price of single nights, before that of the season. Ranges of a property do not overlap.
+     * @description Prices of single nights, which replace all other prices. Ranges of a property do not overlap.
      */
     delete: operations["delete_property_date_overrides"];
     options?: never;
     head?: never;
     /**
      * Change the price of single nights
-     * @description Price of single nights, before that of the season. Ranges of a property do not overlap.
+     * @description Prices of single nights, which replace all other prices. Ranges of a property do not overlap.
      */
     patch: operations["patch_property_date_overrides"];
     trace?: never;
@@ -466,25 +466,25 @@ export interface paths {
     };
     /**
      * List a property's seasons
-     * @description Price of a night, and shortest and longest stay, for part of the year. Seasons of a property do not overlap.
+     * @description Prices, minimum stays and maximum stays for part of the year. Seasons of a property do not overlap.
      */
     get: operations["get_property_seasons"];
     put?: never;
     /**
      * Add a season to a property
-     * @description Price of a night, and shortest and longest stay, for part of the year. Seasons of a property do not overlap.
+     * @description Prices, minimum stays and maximum stays for part of the year. Seasons of a property do not overlap.
      */
     post: operations["post_property_seasons"];
     /**
      * Delete a season
-     * @description Price of a night, and shortest and longest stay, for part of the year. Seasons of a property do not overlap.
+     * @description Prices, minimum stays and maximum stays for part of the year. Seasons of a property do not overlap.
      */
     delete: operations["delete_property_seasons"];
     options?: never;
     head?: never;
     /**
      * Change a season
-     * @description Price of a night, and shortest and longest stay, for part of the year. Seasons of a property do not overlap.
+     * @description Prices, minimum stays and maximum stays for part of the year. Seasons of a property do not overlap.
      */
     patch: operations["patch_property_seasons"];
     trace?: never;
@@ -498,25 +498,25 @@ export interface paths {
     };
     /**
      * List a property's fees
-     * @description What a stay costs beside its nights. At most 20 a property.
+     * @description Fees that a stay costs in addition to its nights. A property has at most 20.
      */
     get: operations["get_property_fees"];
     put?: never;
     /**
      * Add a fee to a property
-     * @description What a stay costs beside its nights. At most 20 a property.
+     * @description Fees that a stay costs in addition to its nights. A property has at most 20.
      */
     post: operations["post_property_fees"];
     /**
      * Delete a fee
-     * @description What a stay costs beside its nights. At most 20 a property.
+     * @description Fees that a stay costs in addition to its nights. A property has at most 20.
      */
     delete: operations["delete_property_fees"];
     options?: never;
     head?: never;
     /**
      * Change a fee
-     * @description What a stay costs beside its nights. At most 20 a property.
+     * @description Fees that a stay costs in addition to its nights. A property has at most 20.
      */
     patch: operations["patch_property_fees"];
     trace?: never;
@@ -550,7 +550,7 @@ export interface paths {
     };
     /**
      * List public profiles
-     * @description What everyone may see of a person. One row per account; it stays, anonymised, after the account is deleted.
+     * @description Public profiles, one for each account. A profile stays, anonymised, after its account is deleted.
      */
     get: operations["get_profiles"];
     put?: never;
@@ -560,7 +560,7 @@ export interface paths {
     head?: never;
     /**
      * Change your public profile
-     * @description What everyone may see of a person. One row per account; it stays, anonymised, after the account is deleted.
+     * @description Public profiles, one for each account. A profile stays, anonymised, after its account is deleted.
      */
     patch: operations["patch_profiles"];
     trace?: never;
@@ -594,7 +594,7 @@ export interface paths {
     };
     /**
      * List all amenities
-     * @description What a place can have: a controlled vocabulary of at most 63.
+     * @description Amenities that a property can have: a fixed vocabulary of at most 63.
      */
     get: operations["get_amenities"];
     put?: never;
@@ -614,7 +614,7 @@ export interface paths {
     };
     /**
      * List currencies
-     * @description ISO 4217 currencies in use. Amounts everywhere are whole numbers of the minor unit.
+     * @description ISO 4217 currencies in use. Every amount is a whole number of minor units.
      */
     get: operations["get_currencies"];
     put?: never;
@@ -634,7 +634,7 @@ export interface paths {
     };
     /**
      * List time zones
-     * @description IANA time zones that the database knows, such as Europe/Lisbon.
+     * @description IANA time zones that the database supports, such as Europe/Lisbon.
      */
     get: operations["get_time_zones"];
     put?: never;
@@ -892,7 +892,7 @@ export interface paths {
     put?: never;
     /**
      * Accept a proposal to alter a booking
-     * @description The other side accepts a proposal: dates, guests, nights and price change together. Answers with the booking. 409 when the nights were taken or the price changed meanwhile.
+     * @description Accepts the other side's proposal: dates, guests, nights and price change together. Answers with the booking.
      */
     post: operations["call_accept_alteration"];
     delete?: never;
@@ -912,7 +912,7 @@ export interface paths {
     put?: never;
     /**
      * Decline or withdraw a proposal to alter a booking
-     * @description Declines the other side's proposal, or withdraws one's own; the booking stays as it is, and is the answer.
+     * @description Declines the other side's proposal, or withdraws the caller's own. Answers with the unchanged booking.
      */
     post: operations["call_decline_alteration"];
     delete?: never;
@@ -1078,13 +1078,13 @@ export interface paths {
     };
     /**
      * Show when a booking is paid
-     * @description When what of a booking is paid, in minor units: due_at is null for what is paid when booking. A stay of 28 nights and more has a part for each 30 nights; the further ones are charged to the card of the first.
+     * @description Returns the instalments of a booking, in minor units; due_at is null for the amount that is paid at booking. A stay of 28 nights or more has an instalment for each 30 nights; further instalments are charged to the card of the last payment.
      */
     get: operations["get_payment_schedule"];
     put?: never;
     /**
      * Show when a booking is paid
-     * @description When what of a booking is paid, in minor units: due_at is null for what is paid when booking. A stay of 28 nights and more has a part for each 30 nights; the further ones are charged to the card of the first.
+     * @description Returns the instalments of a booking, in minor units; due_at is null for the amount that is paid at booking. A stay of 28 nights or more has an instalment for each 30 nights; further instalments are charged to the card of the last payment.
      */
     post: operations["call_payment_schedule"];
     delete?: never;
@@ -1102,7 +1102,7 @@ export interface paths {
     };
     /**
      * List payments
-     * @description What a guest pays for a booking. Made by the Edge Function payments; amounts in minor units.
+     * @description Payments of guests for bookings, in minor units. The Edge Function payments begins them; the database begins the charge of a further instalment.
      */
     get: operations["get_payments"];
     put?: never;
@@ -1122,14 +1122,14 @@ export interface paths {
     };
     /**
      * List your saved cards
-     * @description Cards that guests have paid with and may use again. Kept by the database when a payment is taken; DELETE forgets one, here and at Stripe.
+     * @description Cards that guests have paid with and can use again. A payment saves its card; DELETE removes it here and at Stripe.
      */
     get: operations["get_payment_methods"];
     put?: never;
     post?: never;
     /**
      * Delete a saved card
-     * @description Cards that guests have paid with and may use again. Kept by the database when a payment is taken; DELETE forgets one, here and at Stripe.
+     * @description Cards that guests have paid with and can use again. A payment saves its card; DELETE removes it here and at Stripe.
      */
     delete: operations["delete_payment_methods"];
     options?: never;
@@ -1146,7 +1146,7 @@ export interface paths {
     };
     /**
      * List refunds
-     * @description What goes back to guests. Made by the database when a booking costs less than was paid.
+     * @description Refunds to guests, in minor units. The database creates one when a guest has paid more than the booking costs.
      */
     get: operations["get_refunds"];
     put?: never;
@@ -1166,7 +1166,7 @@ export interface paths {
     };
     /**
      * List what happened to a booking's money
-     * @description What happened to the money of a booking, as far as it is the caller's: a guest sees the guest's account, a host the host's, an operator all.
+     * @description The movements of a booking's money: a guest sees the guest's account, a host the host's, an operator all.
      */
     get: operations["get_booking_money"];
     put?: never;
@@ -1186,7 +1186,7 @@ export interface paths {
     };
     /**
      * Show your payout account
-     * @description A host's connected account at Stripe. Made by the Edge Function connect.
+     * @description The connected account of each host at Stripe. The Edge Function connect creates it.
      */
     get: operations["get_payout_accounts"];
     put?: never;
@@ -1206,7 +1206,7 @@ export interface paths {
     };
     /**
      * List payouts
-     * @description What was sent to hosts for a booking; amounts in minor units.
+     * @description Payouts to hosts, each for one booking; amounts in minor units.
      */
     get: operations["get_payouts"];
     put?: never;
@@ -1226,7 +1226,7 @@ export interface paths {
     };
     /**
      * Show your statement as a host
-     * @description Every line of a host's account, in order, with the balance after it. For the host and operators; amounts in minor units.
+     * @description Every entry of a host's account, in order, with the balance after it. For the host and operators; amounts in minor units.
      */
     get: operations["get_host_statement"];
     put?: never;
@@ -1246,13 +1246,13 @@ export interface paths {
     };
     /**
      * List exchange rates
-     * @description What hosts get for a unit of what their guests pay. Set by operators or a job of theirs; only added to. Whoever is signed in may read it.
+     * @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.
      */
     get: operations["get_exchange_rates"];
     put?: never;
     /**
      * Set an exchange rate
-     * @description What hosts get for a unit of what their guests pay. Set by operators or a job of theirs; only added to. Whoever is signed in may read it.
+     * @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.
      */
     post: operations["post_exchange_rates"];
     delete?: never;
@@ -1270,7 +1270,7 @@ export interface paths {
     };
     /**
      * List disputes
-     * @description Payments that a guest's bank took back. While one is open the booking is not paid out.
+     * @description Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out.
      */
     get: operations["get_disputes"];
     put?: never;
@@ -1292,7 +1292,7 @@ export interface paths {
     put?: never;
     /**
      * Publish a property
-     * @description Publishes a draft or paused property. 422 lists in its details everything that is missing, as JSON [{code, message}].
+     * @description Publishes a draft or paused property. The error lists everything that is missing.
      */
     post: operations["call_publish_property"];
     delete?: never;
@@ -1312,7 +1312,7 @@ export interface paths {
     put?: never;
     /**
      * Pause a property
-     * @description Takes a published property off the map. Confirmed bookings stand.
+     * @description Hides a published property from guests. Confirmed bookings stay.
      */
     post: operations["call_pause_property"];
     delete?: never;
@@ -1332,7 +1332,7 @@ export interface paths {
     put?: never;
     /**
      * Archive a property
-     * @description Ends a paused property for good. It stays readable to its host.
+     * @description Archives a paused property, which cannot be undone. Its host can still read it.
      */
     post: operations["call_archive_property"];
     delete?: never;
@@ -1350,25 +1350,25 @@ export interface paths {
     };
     /**
      * Show a property's exact address
-     * @description Exact address and point: for host, co-hosts, operators and guests with a confirmed booking. The trigger writes the public location to the property.
+     * @description Exact addresses, readable by the host, co-hosts, operators and guests with a confirmed booking. A trigger writes the public location to the property.
      */
     get: operations["get_property_addresses"];
     put?: never;
     /**
      * Set a property's address
-     * @description Exact address and point: for host, co-hosts, operators and guests with a confirmed booking. The trigger writes the public location to the property.
+     * @description Exact addresses, readable by the host, co-hosts, operators and guests with a confirmed booking. A trigger writes the public location to the property.
      */
     post: operations["post_property_addresses"];
     /**
      * Delete a property's address
-     * @description Exact address and point: for host, co-hosts, operators and guests with a confirmed booking. The trigger writes the public location to the property.
+     * @description Exact addresses, readable by the host, co-hosts, operators and guests with a confirmed booking. A trigger writes the public location to the property.
      */
     delete: operations["delete_property_addresses"];
     options?: never;
     head?: never;
     /**
      * Change a property's address
-     * @description Exact address and point: for host, co-hosts, operators and guests with a confirmed booking. The trigger writes the public location to the property.
+     * @description Exact addresses, readable by the host, co-hosts, operators and guests with a confirmed booking. A trigger writes the public location to the property.
      */
     patch: operations["patch_property_addresses"];
     trace?: never;
@@ -1382,25 +1382,25 @@ export interface paths {
     };
     /**
      * List a property's taxes
-     * @description Taxes that the host collects. For the host and operators alone: guests meet them as lines of a quote, co-hosts not at all. At most 20 a property.
+     * @description Taxes that the host collects, readable by the host and operators; guests see them as lines of a quote. A property has at most 20.
      */
     get: operations["get_property_taxes"];
     put?: never;
     /**
      * Add a tax to a property
-     * @description Taxes that the host collects. For the host and operators alone: guests meet them as lines of a quote, co-hosts not at all. At most 20 a property.
+     * @description Taxes that the host collects, readable by the host and operators; guests see them as lines of a quote. A property has at most 20.
      */
     post: operations["post_property_taxes"];
     /**
      * Delete a tax
-     * @description Taxes that the host collects. For the host and operators alone: guests meet them as lines of a quote, co-hosts not at all. At most 20 a property.
+     * @description Taxes that the host collects, readable by the host and operators; guests see them as lines of a quote. A property has at most 20.
      */
     delete: operations["delete_property_taxes"];
     options?: never;
     head?: never;
     /**
      * Change a tax
-     * @description Taxes that the host collects. For the host and operators alone: guests meet them as lines of a quote, co-hosts not at all. At most 20 a property.
+     * @description Taxes that the host collects, readable by the host and operators; guests see them as lines of a quote. A property has at most 20.
      */
     patch: operations["patch_property_taxes"];
     trace?: never;
@@ -1414,25 +1414,25 @@ export interface paths {
     };
     /**
      * List the nights that hosts have blocked
-     * @description Nights that the host keeps for something else. At most 1,000 a property. 409 where they are booked already.
+     * @description Nights that the host blocks, at most 1,000 blocks a property. 409 when they are booked already.
      */
     get: operations["get_host_blocks"];
     put?: never;
     /**
      * Block nights of a property
-     * @description Nights that the host keeps for something else. At most 1,000 a property. 409 where they are booked already.
+     * @description Nights that the host blocks, at most 1,000 blocks a property. 409 when they are booked already.
      */
     post: operations["post_host_blocks"];
     /**
      * Unblock nights
-     * @description Nights that the host keeps for something else. At most 1,000 a property. 409 where they are booked already.
+     * @description Nights that the host blocks, at most 1,000 blocks a property. 409 when they are booked already.
      */
     delete: operations["delete_host_blocks"];
     options?: never;
     head?: never;
     /**
      * Change blocked nights
-     * @description Nights that the host keeps for something else. At most 1,000 a property. 409 where they are booked already.
+     * @description Nights that the host blocks, at most 1,000 blocks a property. 409 when they are booked already.
      */
     patch: operations["patch_host_blocks"];
     trace?: never;
@@ -1446,25 +1446,25 @@ export interface paths {
     };
     /**
      * List nights booked on other platforms
-     * @description Stays on other platforms, as their feeds tell. Written by the service that reads feeds.
+     * @description Stays on other platforms, from their calendar feeds. Only the service role writes them.
      */
     get: operations["get_external_blocks"];
     put?: never;
     /**
      * Import nights booked on other platforms
-     * @description Stays on other platforms, as their feeds tell. Written by the service that reads feeds.
+     * @description Stays on other platforms, from their calendar feeds. Only the service role writes them.
      */
     post: operations["post_external_blocks"];
     /**
      * Delete imported nights
-     * @description Stays on other platforms, as their feeds tell. Written by the service that reads feeds.
+     * @description Stays on other platforms, from their calendar feeds. Only the service role writes them.
      */
     delete: operations["delete_external_blocks"];
     options?: never;
     head?: never;
     /**
      * Change imported nights
-     * @description Stays on other platforms, as their feeds tell. Written by the service that reads feeds.
+     * @description Stays on other platforms, from their calendar feeds. Only the service role writes them.
      */
     patch: operations["patch_external_blocks"];
     trace?: never;
@@ -1478,7 +1478,7 @@ export interface paths {
     };
     /**
      * List the taken nights of a property
-     * @description Which nights of a property are taken. Written by the database alone; strangers see availability through property_calendar, bookability and search_properties.
+     * @description Which nights of a property are taken. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.
      */
     get: operations["get_occupancies"];
     put?: never;
@@ -1498,25 +1498,25 @@ export interface paths {
     };
     /**
      * List the co-hosts of a property
-     * @description People who help with a property. A row is made when an invitation is accepted.
+     * @description People who help a host with a property. Accepting an invitation creates the row.
      */
     get: operations["get_co_hosts"];
     put?: never;
     /**
      * Add a co-host without an invitation
-     * @description People who help with a property. A row is made when an invitation is accepted.
+     * @description People who help a host with a property. Accepting an invitation creates the row.
      */
     post: operations["post_co_hosts"];
     /**
      * Remove a co-host
-     * @description People who help with a property. A row is made when an invitation is accepted.
+     * @description People who help a host with a property. Accepting an invitation creates the row.
      */
     delete: operations["delete_co_hosts"];
     options?: never;
     head?: never;
     /**
      * Change what a co-host may do
-     * @description People who help with a property. A row is made when an invitation is accepted.
+     * @description People who help a host with a property. Accepting an invitation creates the row.
      */
     patch: operations["patch_co_hosts"];
     trace?: never;
@@ -1530,18 +1530,18 @@ export interface paths {
     };
     /**
      * List open co-host invitations
-     * @description Open invitations. Deleted when accepted, declined or revoked.
+     * @description Open invitations. Accepting, declining or revoking an invitation deletes it.
      */
     get: operations["get_co_host_invitations"];
     put?: never;
     /**
      * Invite a co-host
-     * @description Open invitations. Deleted when accepted, declined or revoked.
+     * @description Open invitations. Accepting, declining or revoking an invitation deletes it.
      */
     post: operations["post_co_host_invitations"];
     /**
      * Decline or revoke a co-host invitation
-     * @description Open invitations. Deleted when accepted, declined or revoked.
+     * @description Open invitations. Accepting, declining or revoking an invitation deletes it.
      */
     delete: operations["delete_co_host_invitations"];
     options?: never;
@@ -1560,7 +1560,7 @@ export interface paths {
     put?: never;
     /**
      * Accept a co-host invitation
-     * @description Accepts an invitation to the caller's own, confirmed address. 404 when there is none, 410 when it has expired. To decline, delete the row.
+     * @description Accepts an invitation to the confirmed address of the caller, who becomes a co-host. To decline, delete the invitation.
      */
     post: operations["call_accept_co_host_invitation"];
     delete?: never;
@@ -1936,18 +1936,18 @@ export interface paths {
      * List the people whom you blocked
      * @description Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told.
      */
-    get: operations["get_blocks"];
+    get: operations["get_blocked_profiles"];
     put?: never;
     /**
      * Block a person
      * @description Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told.
      */
-    post: operations["post_blocks"];
+    post: operations["post_blocked_profiles"];
     /**
      * Unblock a person
      * @description Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told.
      */
-    delete: operations["delete_blocks"];
+    delete: operations["delete_blocked_profiles"];
     options?: never;
     head?: never;
     patch?: never;
@@ -2070,7 +2070,7 @@ export interface paths {
     };
     /**
      * Show your account
-     * @description What only the person and operators may see. Deleted with the account.
+     * @description Private data of a person, readable by that person and operators. Deleted with the account.
      */
     get: operations["get_accounts"];
     put?: never;
@@ -2080,7 +2080,7 @@ export interface paths {
     head?: never;
     /**
      * Change your account
-     * @description What only the person and operators may see. Deleted with the account.
+     * @description Private data of a person, readable by that person and operators. Deleted with the account.
      */
     patch: operations["patch_accounts"];
     trace?: never;
@@ -2114,13 +2114,13 @@ export interface paths {
     };
     /**
      * Export your data
-     * @description Everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it cannot hold what is not theirs.
+     * @description Exports everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it contains nothing that the caller may not read.
      */
     get: operations["get_export_my_data"];
     put?: never;
     /**
      * Export your data
-     * @description Everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it cannot hold what is not theirs.
+     * @description Exports everything about the caller as JSON (GDPR, article 20). Reads as the caller, so it contains nothing that the caller may not read.
      */
     post: operations["call_export_my_data"];
     delete?: never;
@@ -2140,7 +2140,7 @@ export interface paths {
     put?: never;
     /**
      * Delete your account
-     * @description Deletes the caller's account: sign-in, private data and files go, the public profile stays as "Deleted account".
+     * @description Deletes the caller's account: sign-in, private data and files are deleted, and the public profile is renamed "Deleted account". 409 with everything that prevents it, such as an open booking or payout.
      */
     post: operations["call_delete_account"];
     delete?: never;
@@ -2158,18 +2158,18 @@ export interface paths {
     };
     /**
      * List roles
-     * @description Who holds which role. Written by operators and the service role; carried in tokens as app_metadata.roles.
+     * @description Roles of users. Operators and the service role grant and revoke them; access tokens carry them as app_metadata.roles.
      */
     get: operations["get_user_roles"];
     put?: never;
     /**
      * Give a person a role
-     * @description Who holds which role. Written by operators and the service role; carried in tokens as app_metadata.roles.
+     * @description Roles of users. Operators and the service role grant and revoke them; access tokens carry them as app_metadata.roles.
      */
     post: operations["post_user_roles"];
     /**
      * Take a role from a person
-     * @description Who holds which role. Written by operators and the service role; carried in tokens as app_metadata.roles.
+     * @description Roles of users. Operators and the service role grant and revoke them; access tokens carry them as app_metadata.roles.
      */
     delete: operations["delete_user_roles"];
     options?: never;
@@ -2228,7 +2228,7 @@ export interface paths {
     put?: never;
     /**
      * Suspend a property
-     * @description Takes a property off the map until unsuspend_property; the host reads the reason. For operators.
+     * @description Hides a property until unsuspend_property is called; the host can read the reason. For operators.
      */
     post: operations["call_suspend_property"];
     delete?: never;
@@ -2248,7 +2248,7 @@ export interface paths {
     put?: never;
     /**
      * End a property's suspension
-     * @description Ends a suspension: the property is paused, and its host may publish it again. For operators.
+     * @description Ends a suspension: the property becomes paused, and its host may publish it again. For operators.
      */
     post: operations["call_unsuspend_property"];
     delete?: never;
@@ -2308,7 +2308,7 @@ export interface paths {
     put?: never;
     /**
      * Confirm a booking without a payment
-     * @description Confirms an unpaid hold: for operators and the service role, until payments do it. Answers with the booking.
+     * @description Confirms an unpaid hold without a payment. For operators and the service role. Answers with the booking.
      */
     post: operations["call_confirm_booking"];
     delete?: never;
@@ -2370,13 +2370,13 @@ export interface paths {
     };
     /**
      * List held payouts
-     * @description Bookings that an operator keeps from being paid out.
+     * @description Bookings whose payout an operator holds back.
      */
     get: operations["get_payout_holds"];
     put?: never;
     /**
      * Hold a booking's payout
-     * @description Bookings that an operator keeps from being paid out.
+     * @description Bookings whose payout an operator holds back.
      */
     post: operations["post_payout_holds"];
     delete?: never;
@@ -2384,7 +2384,7 @@ export interface paths {
     head?: never;
     /**
      * Release a held payout
-     * @description Bookings that an operator keeps from being paid out.
+     * @description Bookings whose payout an operator holds back.
      */
     patch: operations["patch_payout_holds"];
     trace?: never;
@@ -2398,7 +2398,7 @@ export interface paths {
     };
     /**
      * List differences between Stripe and the ledger
-     * @description What is not the same in Stripe's books and the ledger. For operators; amounts in minor units.
+     * @description Differences between Stripe's balance transactions and the ledger. For operators; amounts in minor units.
      */
     get: operations["get_reconciliation_differences"];
     put?: never;
@@ -2418,14 +2418,14 @@ export interface paths {
     };
     /**
      * List failed jobs
-     * @description Jobs that were given up. Operators read them, put one back with replay_dead_job or a queue's with replay_dead_jobs, or delete what need not be done.
+     * @description Jobs that failed too often. Operators replay one with replay_dead_job or a whole queue with replay_dead_jobs, or delete what is no longer needed.
      */
     get: operations["get_dead_jobs"];
     put?: never;
     post?: never;
     /**
      * Delete a failed job
-     * @description Jobs that were given up. Operators read them, put one back with replay_dead_job or a queue's with replay_dead_jobs, or delete what need not be done.
+     * @description Jobs that failed too often. Operators replay one with replay_dead_job or a whole queue with replay_dead_jobs, or delete what is no longer needed.
      */
     delete: operations["delete_dead_jobs"];
     options?: never;
@@ -2444,7 +2444,7 @@ export interface paths {
     put?: never;
     /**
      * Retry a failed job
-     * @description Puts a dead job back into its queue, to be tried as if it were new. For operators.
+     * @description Puts a dead job back into its queue as a new job. For operators.
      */
     post: operations["call_replay_dead_job"];
     delete?: never;
@@ -2464,7 +2464,7 @@ export interface paths {
     put?: never;
     /**
      * Retry all failed jobs of a queue
-     * @description Puts every dead job of a queue back into it, as after an outage that is over, and says how many. For operators.
+     * @description Puts all dead jobs of a queue back into it, for example after an outage, and returns their number. For operators.
      */
     post: operations["call_replay_dead_jobs"];
     delete?: never;
@@ -2482,9 +2482,9 @@ export interface paths {
     };
     /**
      * List failed Stripe tasks
-     * @description Tasks with Stripe that were given up, and why. For operators; replay_stripe_task tries one again.
+     * @description Stripe tasks that were given up, and why. For operators; replay_stripe_task tries one again.
      */
-    get: operations["get_dead_money_tasks"];
+    get: operations["get_dead_stripe_tasks"];
     put?: never;
     post?: never;
     delete?: never;
@@ -2504,9 +2504,9 @@ export interface paths {
     put?: never;
     /**
      * Retry a Stripe task
-     * @description An operator has a task tried again, dead or done; doing it twice does no harm.
+     * @description Runs a Stripe task again, whether it was given up or done. For operators; running a task twice does no harm.
      */
-    post: operations["call_replay_money_task"];
+    post: operations["call_replay_stripe_task"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2522,13 +2522,13 @@ export interface paths {
     };
     /**
      * Show the state of the job queues
-     * @description Of each queue: jobs in it, those that can be taken now, seconds since the oldest was queued, failed attempts in the last hour, dead jobs. For operators and monitoring.
+     * @description Returns for each queue: its jobs, the jobs that can be taken now, seconds since the oldest was queued, failed attempts of the last hour, dead jobs. For operators and monitoring.
      */
     get: operations["get_job_metrics"];
     put?: never;
     /**
      * Show the state of the job queues
-     * @description Of each queue: jobs in it, those that can be taken now, seconds since the oldest was queued, failed attempts in the last hour, dead jobs. For operators and monitoring.
+     * @description Returns for each queue: its jobs, the jobs that can be taken now, seconds since the oldest was queued, failed attempts of the last hour, dead jobs. For operators and monitoring.
      */
     post: operations["call_job_metrics"];
     delete?: never;
@@ -2546,15 +2546,15 @@ export interface paths {
     };
     /**
      * Show the state of periodic tasks
-     * @description All periodic work: how often it is due, when it ran last, and what its last failure said and when. For operators and monitoring.
+     * @description Returns all periodic tasks: how often each is due, when it ran last, and its last error. For operators and monitoring.
      */
-    get: operations["get_periodic_work"];
+    get: operations["get_periodic_tasks"];
     put?: never;
     /**
      * Show the state of periodic tasks
-     * @description All periodic work: how often it is due, when it ran last, and what its last failure said and when. For operators and monitoring.
+     * @description Returns all periodic tasks: how often each is due, when it ran last, and its last error. For operators and monitoring.
      */
-    post: operations["call_periodic_work"];
+    post: operations["call_periodic_tasks"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2574,7 +2574,7 @@ export interface paths {
      * Send mail to a bounced address again
      * @description Lets mails go to an address again that a server had refused; false when none had. For operators.
      */
-    post: operations["call_forgive_bounce"];
+    post: operations["call_clear_bounce"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2592,7 +2592,7 @@ export interface paths {
     put?: never;
     /**
      * Take jobs from a queue
-     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; a job that is neither finished nor failed by then is taken again, and one that was taken too often is dead. For workers: service role only. Definer, because queues belong to the owner of the database.
+     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; later, a job that was neither finished nor failed can be taken again, until it was taken too often. For workers: service role only; definer, because queues belong to the owner of the database.
      */
     post: operations["call_take_jobs"];
     delete?: never;
@@ -2612,7 +2612,7 @@ export interface paths {
     put?: never;
     /**
      * Finish a job
-     * @description Ends a job that was done. False when it had been ended before, or when somebody else has taken it since p_attempt. For workers: service role only. Definer, because queues belong to the owner of the database.
+     * @description Removes a job that is done; returns false when it was removed before or another worker has taken it since p_attempt. For workers: service role only; definer, because queues belong to the owner of the database.
      */
     post: operations["call_finish_job"];
     delete?: never;
@@ -2632,7 +2632,7 @@ export interface paths {
     put?: never;
     /**
      * Record a failed attempt at a job
-     * @description Says that an attempt failed and returns when the job is tried again; null when it is dead (tried often enough, or p_final: it can never be done) or somebody else has taken it since. For workers: service role only. Definer, because queues belong to the owner of the database.
+     * @description Records a failed attempt and returns the time of the next; null when the job is dead (too many attempts, or p_final: a retry cannot help) or another worker has taken it since. For workers: service role only; definer, because queues belong to the owner of the database.
      */
     post: operations["call_fail_job"];
     delete?: never;
@@ -2780,7 +2780,7 @@ export interface paths {
     put?: never;
     /**
      * Add an uploaded photo to its property
-     * @description Makes an uploaded object a photo of its property, last in order, on behalf of p_actor; one that is a photo already is answered as it is. For the Edge Function property-photos, which has looked at the bytes: service role only. Definer, because it asks private.properties_of for another person.
+     * @description Adds an uploaded object to the photos of its property, last in order, on behalf of p_actor; a repeated call returns the same photo. For the Edge Function property-photos: service role only; definer, because it calls private.properties_of for another person.
      */
     post: operations["call_add_photo"];
     delete?: never;
@@ -2800,7 +2800,7 @@ export interface paths {
     put?: never;
     /**
      * Discard an upload that is no image
-     * @description Queues the removal of an upload that is no image, on behalf of p_actor. For the Edge Function property-photos: service role only. Definer, as add_photo.
+     * @description Queues the removal of an upload that is not a valid image, on behalf of p_actor. For the Edge Function property-photos: service role only; definer, because it calls private.properties_of for another person.
      */
     post: operations["call_discard_photo_upload"];
     delete?: never;
@@ -2820,9 +2820,9 @@ export interface paths {
     put?: never;
     /**
      * Take Stripe tasks
-     * @description Takes up to p_limit (1 to 100) due tasks for 60 seconds. For the function money-worker: service role only. Definer, because no role may write tasks.
+     * @description Takes up to p_limit (1 to 100) due tasks under a lease of 60 seconds. For the service role; definer, because no API role may write private.stripe_tasks.
      */
-    post: operations["call_take_money_tasks"];
+    post: operations["call_take_stripe_tasks"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2840,9 +2840,9 @@ export interface paths {
     put?: never;
     /**
      * Finish a Stripe task
-     * @description Ends a task that was done; false for a worker whose lease went to another. For the function money-worker: service role only. Definer, because no role may write tasks.
+     * @description Marks a task as done; returns false when another worker holds its lease. For the service role; definer, because no API role may write private.stripe_tasks.
      */
-    post: operations["call_finish_money_task"];
+    post: operations["call_finish_stripe_task"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2860,9 +2860,9 @@ export interface paths {
     put?: never;
     /**
      * Record a failed attempt at a Stripe task
-     * @description Puts a task back with a growing pause, or lays it aside as dead after ten attempts, or at once when p_is_final. For the function money-worker: service role only. Definer, because no role may write tasks.
+     * @description Schedules the next attempt of a failed task after a growing pause, or gives it up after too many attempts or when p_is_final. For the service role; definer, because no API role may write private.stripe_tasks.
      */
-    post: operations["call_fail_money_task"];
+    post: operations["call_fail_stripe_task"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2880,7 +2880,7 @@ export interface paths {
     put?: never;
     /**
      * Store an event of Stripe
-     * @description Keeps an event whose signature was checked, and asks for its application; false when it was kept before. For the function stripe-webhook: service role only. Definer, because no role may write events.
+     * @description Stores an event whose signature was verified and enqueues its task; returns false when it was stored before. For the service role; definer, because no API role may write private.stripe_events.
      */
     post: operations["call_store_stripe_event"];
     delete?: never;
@@ -2900,7 +2900,7 @@ export interface paths {
     put?: never;
     /**
      * Save a guest's customer at Stripe
-     * @description Keeps whom Stripe knows a guest as, and answers with who counts: the first. For the function payments: service role only. Definer, because no role may write customers.
+     * @description Stores the Stripe customer of a guest and returns the one that is valid: the first that was stored. For the service role; definer, because no API role may write private.stripe_customers.
      */
     post: operations["call_save_customer"];
     delete?: never;
@@ -2920,7 +2920,7 @@ export interface paths {
     put?: never;
     /**
      * Save a host's account at Stripe
-     * @description Keeps which account at Stripe is a host's, and answers with the one that counts: the first. For the function connect: service role only. Definer, because no role may write accounts.
+     * @description Stores the Stripe account of a host and returns the one that is valid: the first that was stored. For the service role; definer, because no API role may write payout_accounts.
      */
     post: operations["call_save_payout_account"];
     delete?: never;
@@ -2940,7 +2940,7 @@ export interface paths {
     put?: never;
     /**
      * Get or create the open payment of a booking
-     * @description The open payment of a booking of p_actor's, made when there is none, with the amount that the booking says, and the card to take when they name one of theirs. 404 for another's booking or card, 409 when nothing is due. For the function payments: service role only. Definer, because no role may write payments.
+     * @description Returns the open payment of a booking of the guest p_actor, created when there is none, and the card p_payment_method_id. For the service role; definer, because no API role may write payments.
      */
     post: operations["call_begin_payment"];
     delete?: never;
@@ -2960,7 +2960,7 @@ export interface paths {
     put?: never;
     /**
      * Link a payment to its PaymentIntent
-     * @description Says which PaymentIntent a payment is at Stripe. For the function payments: service role only. Definer, because no role may write payments.
+     * @description Stores the PaymentIntent of a payment. For the service role; definer, because no API role may write payments.
      */
     post: operations["call_attach_payment"];
     delete?: never;
@@ -2980,7 +2980,7 @@ export interface paths {
     put?: never;
     /**
      * Record that a card was not charged
-     * @description Says that Stripe will not charge a card for a balance, and why. For the function money-worker: service role only. Definer, because no role may write payments.
+     * @description Stores why Stripe did not charge a card for a balance. For the service role; definer, because no API role may write payments.
      */
     post: operations["call_fail_charge"];
     delete?: never;
@@ -3000,7 +3000,7 @@ export interface paths {
     put?: never;
     /**
      * Record that a refund failed
-     * @description Says that Stripe will not make a refund, and why: an operator decides. For the function money-worker: service role only. Definer, because no role may write refunds.
+     * @description Marks a refund that Stripe refused as failed, for an operator to decide. For the service role; definer, because no API role may write refunds.
      */
     post: operations["call_fail_refund"];
     delete?: never;
@@ -3020,7 +3020,7 @@ export interface paths {
     put?: never;
     /**
      * Get what a payout transfers
-     * @description What a payout is to send where, or that it was cancelled because it is no longer due. For the function money-worker: service role only. Definer, because no role may write payouts.
+     * @description Returns the amount and destination of a payout's transfer, or cancels a payout that is no longer due. For the service role; definer, because no API role may write payouts.
      */
     post: operations["call_begin_transfer"];
     delete?: never;
@@ -3040,7 +3040,7 @@ export interface paths {
     put?: never;
     /**
      * Record that a transfer failed
-     * @description Says that Stripe will not make a transfer, and why; what is due is tried by another one. For the function money-worker: service role only. Definer, because no role may write payouts.
+     * @description Marks a payout whose transfer Stripe refused as failed; another payout is tried later. For the service role; definer, because no API role may write payouts.
      */
     post: operations["call_fail_transfer"];
     delete?: never;
@@ -3060,7 +3060,7 @@ export interface paths {
     put?: never;
     /**
      * Get what a reversal takes back
-     * @description What is to be taken back of which transfer. For the function money-worker: service role only. Definer, because it reads what no role may.
+     * @description Returns the transfer and amount of a reversal. For the service role; definer, because no API role may read private.payout_reversals.
      */
     post: operations["call_begin_reversal"];
     delete?: never;
@@ -3080,7 +3080,7 @@ export interface paths {
     put?: never;
     /**
      * Record that a reversal failed
-     * @description Says that Stripe will not take money back: it is taken from the host's next payout. For the function money-worker: service role only. Definer, because no role may write reversals.
+     * @description Marks a reversal that Stripe refused as failed; the host's next payout is lower by it. For the service role; definer, because no API role may write private.payout_reversals.
      */
     post: operations["call_fail_reversal"];
     delete?: never;
@@ -3100,7 +3100,7 @@ export interface paths {
     put?: never;
     /**
      * Apply the state of a Stripe account
-     * @description Takes over what a connected account is at Stripe now, {id, details_submitted, payouts_enabled, requirements, currency}. For the functions money-worker and connect: service role only. Definer, because no role may write accounts.
+     * @description Applies the present state of a connected account, {id, details_submitted, payouts_enabled, requirements, currency}. For the service role; definer, because no API role may write payout_accounts.
      */
     post: operations["call_apply_account"];
     delete?: never;
@@ -3120,7 +3120,7 @@ export interface paths {
     put?: never;
     /**
      * Apply the state of a PaymentIntent
-     * @description Takes over what a PaymentIntent is at Stripe now, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method}, and moves the booking. For the function money-worker: service role only. Definer, because no role may write payments.
+     * @description Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method}, to its payment and booking. For the service role; definer, because no API role may write payments.
      */
     post: operations["call_apply_payment_intent"];
     delete?: never;
@@ -3140,7 +3140,7 @@ export interface paths {
     put?: never;
     /**
      * Apply the state of a refund
-     * @description Takes over what a refund is at Stripe now, {id, refund_id, payment_intent, status, amount, created, settlement, failure_settlement, failure_reason}. For the function money-worker: service role only. Definer, because no role may write refunds.
+     * @description Applies the present state of a refund, {id, refund_id, payment_intent, status, amount, created, settlement, failure_settlement, failure_reason}. For the service role; definer, because no API role may write refunds.
      */
     post: operations["call_apply_refund"];
     delete?: never;
@@ -3160,7 +3160,7 @@ export interface paths {
     put?: never;
     /**
      * Apply the state of a transfer
-     * @description Takes over what a transfer and its reversals are at Stripe now, {id, payout_id, amount, currency, created, balance_transaction, reversals}. For the function money-worker: service role only. Definer, because no role may write payouts.
+     * @description Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, reversals}. For the service role; definer, because no API role may write payouts.
      */
     post: operations["call_apply_transfer"];
     delete?: never;
@@ -3180,7 +3180,7 @@ export interface paths {
     put?: never;
     /**
      * Apply the state of a dispute
-     * @description Takes over what a dispute is at Stripe now, {id, payment_intent, status, reason, amount, movements}, freezes the booking's payout while it is open and gathers the evidence. For the function money-worker: service role only. Definer, because no role may write disputes.
+     * @description Applies the present state of a dispute, {id, payment_intent, status, reason, amount, movements}, and stores the evidence; the booking is not paid out while it is open. For the service role; definer, because no API role may write disputes.
      */
     post: operations["call_apply_dispute"];
     delete?: never;
@@ -3200,7 +3200,7 @@ export interface paths {
     put?: never;
     /**
      * Compare Stripe's transactions with the ledger
-     * @description Compares Stripe's balance transactions since p_since, [{id, net, currency, source, type}], with the ledger and keeps every difference. For the function reconcile: service role only. Definer, because it reads the ledger.
+     * @description Compares Stripe's balance transactions since p_since, [{id, net, currency, source, type}], with the ledger and stores every difference. For the service role; definer, because no API role may read the whole ledger.
      */
     post: operations["call_reconcile_ledger"];
     delete?: never;
@@ -3219,8 +3219,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Onboard a host at Stripe, and say where that stands
-     * @description onboard and login answer a url, to be opened at once; status answers the account's state.
+     * Set up payouts at Stripe, or get their status
+     * @description onboard and login answer a url to open at once; status answers the state of the host's payout account.
      */
     post: operations["connect"];
     delete?: never;
@@ -3240,7 +3240,7 @@ export interface paths {
     put?: never;
     /**
      * Deliver webhooks to integrators
-     * @description Works until the queue `webhooks` is empty. The database calls it; calling it twice does no harm.
+     * @description Processes the queue `webhooks` until it is empty. The database calls it; an additional call does no harm.
      */
     post: operations["deliver-webhooks"];
     delete?: never;
@@ -3260,7 +3260,7 @@ export interface paths {
     put?: never;
     /**
      * Begin the payment of a booking
-     * @description Stripe.js confirms the client_secret; pay_url is a page to try it on, null with a real key. The same booking again gives the same PaymentIntent. With payment_method_id a kept card is charged at once.
+     * @description Confirm the client_secret with Stripe.js. With the Stripe emulator, pay_url is a page where you can try the payment; otherwise it is null. Another call for the same booking returns the same PaymentIntent. With payment_method_id, the saved card is charged at once.
      */
     post: operations["payments"];
     delete?: never;
@@ -3279,8 +3279,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Make an upload a photo of its property
-     * @description Upload to the bucket `property-photos` first. The function looks at the bytes: what is no image is thrown away, and what a photo tells beside the picture, such as where it was taken, is taken out.
+     * Add an uploaded photo to its property
+     * @description Upload the file to the bucket `property-photos` first. The function checks that the file is an image, deletes it otherwise, and removes its metadata, such as the location.
      */
     post: operations["property-photos"];
     delete?: never;
@@ -3299,8 +3299,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Remove objects whose owner or row is gone
-     * @description Works until the queue `object_removals` is empty. The database calls it; calling it twice does no harm.
+     * Remove objects whose owner or row was deleted
+     * @description Processes the queue `object_removals` until it is empty. The database calls it; an additional call does no harm.
      */
     post: operations["remove-objects"];
     delete?: never;
@@ -3319,8 +3319,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Send mails of notifications and invitations
-     * @description Works until the queue `mails` is empty. The database calls it; calling it twice does no harm.
+     * Send the e-mails of notifications and invitations
+     * @description Processes the queue `mails` until it is empty. The database calls it; an additional call does no harm.
      */
     post: operations["send-mails"];
     delete?: never;
@@ -3373,7 +3373,7 @@ export interface components {
       error_code?: string;
       msg?: string;
     };
-    /** @description Bookable places. A title makes a draft; publish_property says what else is needed. */
+    /** @description Properties that guests can book. A new property needs only a title; publish_property lists what else is missing. */
     properties: {
       /**
        * Format: uuid
@@ -3390,11 +3390,11 @@ export interface components {
        * @enum {string}
        */
       status: "draft" | "published" | "paused" | "archived" | "suspended";
-      /** @description Why an operator suspended it; null otherwise. */
+      /** @description Why an operator suspended the property; null while it is not suspended. */
       status_reason?: string | null;
       /**
        * Format: date-time
-       * @description When it was first published; null when it never was.
+       * @description When the property was first published; null before that.
        */
       published_at?: string | null;
       /** @description One line of up to 150 characters. */
@@ -3402,7 +3402,7 @@ export interface components {
       /** @description Plain text of up to 10,000 characters. */
       description: string;
       /**
-       * @description Kind of place.
+       * @description Kind of property.
        * @enum {string|null}
        */
       property_type?:
@@ -3433,13 +3433,13 @@ export interface components {
         | "other"
         | null;
       /**
-       * @description What of the place is the guest's own.
+       * @description The part of the property that the guest does not share.
        * @enum {string|null}
        */
       room_type?: "entire_home" | "private_room" | "hotel_room" | "shared_room" | null;
       /**
        * Format: int32
-       * @description Adults and children; infants under 2 are not counted.
+       * @description Highest number of adults and children together; infants under 2 do not count.
        */
       max_guests?: number | null;
       /**
@@ -3454,7 +3454,7 @@ export interface components {
       beds?: number | null;
       /** @description Number of bathrooms in halves, such as 1.5. */
       bathrooms?: number | null;
-      /** @description IANA time zone; every rule about hours and days is computed in it. This is a Foreign Key to `time_zones.name`. */
+      /** @description IANA time zone in which all rules about days and hours are computed. This is a Foreign Key to `time_zones.name`. */
       time_zone?: string | null;
       /**
        * @description Earliest arrival on the first day, local time.
@@ -3462,7 +3462,7 @@ export interface components {
        */
       check_in_from: string;
       /**
-       * @description Latest arrival, local time, after midnight when it is before check_in_from; null for any time.
+       * @description Latest arrival, local time; after midnight when it is before check_in_from; null for no limit.
        * @example 15:00:00
        */
       check_in_until?: string | null;
@@ -3472,7 +3472,7 @@ export interface components {
        */
       check_out_until: string;
       /**
-       * @description Whether a booking holds at once or needs the host's word.
+       * @description Whether guests book at once (instant) or ask the host (request).
        * @enum {string}
        */
       booking_mode: "instant" | "request";
@@ -3480,12 +3480,12 @@ export interface components {
       cancellation_policy_id: string;
       /**
        * Format: int32
-       * @description Shortest stay.
+       * @description Minimum stay in nights.
        */
       min_nights: number;
       /**
        * Format: int32
-       * @description Longest stay.
+       * @description Maximum stay in nights.
        */
       max_nights: number;
       /** @description ISO weekdays (1 is Monday) on which stays may begin. */
@@ -3494,17 +3494,17 @@ export interface components {
       check_out_weekdays: number[];
       /**
        * Format: int32
-       * @description A stay is booked at least so many days before its first; 0 allows the same day.
+       * @description Guests book at least this many days before check-in; 0 allows the same day.
        */
       advance_notice_days: number;
       /**
-       * @description Local time until which the last day that advance_notice_days allows counts.
+       * @description Local time until which guests can book on the last day that advance_notice_days allows.
        * @example 15:00:00
        */
       advance_notice_cut_off: string;
       /**
        * Format: int32
-       * @description Nights kept free before a stay. Between two stays the larger of after and before counts.
+       * @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts.
        */
       preparation_nights_before: number;
       /**
@@ -3514,20 +3514,20 @@ export interface components {
       preparation_nights_after: number;
       /**
        * Format: int32
-       * @description How many days ahead a stay may begin.
+       * @description How many days from today check-in may be at most.
        */
       booking_window_days: number;
       /**
        * Format: int32
-       * @description Children under 2, beyond max_guests.
+       * @description Highest number of infants under 2, in addition to max_guests.
        */
       max_infants: number;
       /**
        * Format: int32
-       * @description Number of pets; 0 for none.
+       * @description Highest number of pets; 0 for none.
        */
       max_pets: number;
-      /** @description ISO 4217 code of every price of this property. This is a Foreign Key to `currencies.code`. */
+      /** @description ISO 4217 code of all prices of this property. This is a Foreign Key to `currencies.code`. */
       currency?: string | null;
       /**
        * Format: int64
@@ -3541,42 +3541,42 @@ export interface components {
       weekend_price?: number | null;
       /**
        * Format: int32
-       * @description Off each night of a stay of 7 nights or more.
+       * @description Discount on each night of a stay of 7 nights or more.
        */
       weekly_discount_percent: number;
       /**
        * Format: int32
-       * @description Off each night of a stay of 28 nights or more, instead of the weekly one.
+       * @description Discount on each night of a stay of 28 nights or more; replaces the weekly discount.
        */
       monthly_discount_percent: number;
       /**
        * Format: int32
-       * @description Booked at least so many days before check-in, the early-bird discount counts.
+       * @description The early-bird discount applies to bookings at least this many days before check-in.
        */
       early_bird_days: number;
       /**
        * Format: int32
-       * @description Off each night, where no discount for the length of stay counts.
+       * @description Early-bird discount on each night; applies when no discount for the length of the stay does.
        */
       early_bird_discount_percent: number;
       /**
        * Format: int32
-       * @description Booked less than so many days before check-in, the last-minute discount counts.
+       * @description The last-minute discount applies to bookings less than this many days before check-in.
        */
       last_minute_days: number;
       /**
        * Format: int32
-       * @description Off each night, where no other discount counts.
+       * @description Last-minute discount on each night; applies when no other discount does.
        */
       last_minute_discount_percent: number;
       /**
        * Format: int64
-       * @description For each guest above extra_guests_after, a night, in minor units.
+       * @description Price per night of each guest above extra_guests_after, in minor units.
        */
       extra_guest_price: number;
       /**
        * Format: int32
-       * @description Guests that the price of a night includes.
+       * @description Number of guests that the price of a night includes.
        */
       extra_guests_after: number;
       /** @description ISO 3166-1 alpha-2 code. Written by the address. */
@@ -3589,15 +3589,15 @@ export interface components {
       neighbourhood?: string | null;
       /**
        * Format: double
-       * @description Degrees north (WGS 84) of a point up to 1 km from the place, always the same one. Written by the address.
+       * @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address.
        */
       public_latitude?: number | null;
       /**
        * Format: double
-       * @description Degrees east (WGS 84) of that point.
+       * @description Degrees east (WGS 84) of the public point. Written by the address.
        */
       public_longitude?: number | null;
-      /** @description Where an import found it, such as inside-airbnb; null for what hosts wrote here. */
+      /** @description Source of an imported property, such as inside-airbnb; null for the others. */
       source?: string | null;
       source_id?: string | null;
       /** Format: date-time */
@@ -3611,7 +3611,7 @@ export interface components {
       /** @description Plain text of up to 10,000 characters. */
       description?: string;
       /**
-       * @description Kind of place.
+       * @description Kind of property.
        * @enum {string|null}
        */
       property_type?:
@@ -3642,13 +3642,13 @@ export interface components {
         | "other"
         | null;
       /**
-       * @description What of the place is the guest's own.
+       * @description The part of the property that the guest does not share.
        * @enum {string|null}
        */
       room_type?: "entire_home" | "private_room" | "hotel_room" | "shared_room" | null;
       /**
        * Format: int32
-       * @description Adults and children; infants under 2 are not counted.
+       * @description Highest number of adults and children together; infants under 2 do not count.
        */
       max_guests?: number | null;
       /**
@@ -3663,7 +3663,7 @@ export interface components {
       beds?: number | null;
       /** @description Number of bathrooms in halves, such as 1.5. */
       bathrooms?: number | null;
-      /** @description IANA time zone; every rule about hours and days is computed in it. This is a Foreign Key to `time_zones.name`. */
+      /** @description IANA time zone in which all rules about days and hours are computed. This is a Foreign Key to `time_zones.name`. */
       time_zone?: string | null;
       /**
        * @description Earliest arrival on the first day, local time.
@@ -3671,7 +3671,7 @@ export interface components {
        */
       check_in_from?: string;
       /**
-       * @description Latest arrival, local time, after midnight when it is before check_in_from; null for any time.
+       * @description Latest arrival, local time; after midnight when it is before check_in_from; null for no limit.
        * @example 15:00:00
        */
       check_in_until?: string | null;
@@ -3681,7 +3681,7 @@ export interface components {
        */
       check_out_until?: string;
       /**
-       * @description Whether a booking holds at once or needs the host's word.
+       * @description Whether guests book at once (instant) or ask the host (request).
        * @enum {string}
        */
       booking_mode?: "instant" | "request";
@@ -3689,12 +3689,12 @@ export interface components {
       cancellation_policy_id?: string;
       /**
        * Format: int32
-       * @description Shortest stay.
+       * @description Minimum stay in nights.
        */
       min_nights?: number;
       /**
        * Format: int32
-       * @description Longest stay.
+       * @description Maximum stay in nights.
        */
       max_nights?: number;
       /** @description ISO weekdays (1 is Monday) on which stays may begin. */
@@ -3703,17 +3703,17 @@ export interface components {
       check_out_weekdays?: number[];
       /**
        * Format: int32
-       * @description A stay is booked at least so many days before its first; 0 allows the same day.
+       * @description Guests book at least this many days before check-in; 0 allows the same day.
        */
       advance_notice_days?: number;
       /**
-       * @description Local time until which the last day that advance_notice_days allows counts.
+       * @description Local time until which guests can book on the last day that advance_notice_days allows.
        * @example 15:00:00
        */
       advance_notice_cut_off?: string;
       /**
        * Format: int32
-       * @description Nights kept free before a stay. Between two stays the larger of after and before counts.
+       * @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts.
        */
       preparation_nights_before?: number;
       /**
@@ -3723,20 +3723,20 @@ export interface components {
       preparation_nights_after?: number;
       /**
        * Format: int32
-       * @description How many days ahead a stay may begin.
+       * @description How many days from today check-in may be at most.
        */
       booking_window_days?: number;
       /**
        * Format: int32
-       * @description Children under 2, beyond max_guests.
+       * @description Highest number of infants under 2, in addition to max_guests.
        */
       max_infants?: number;
       /**
        * Format: int32
-       * @description Number of pets; 0 for none.
+       * @description Highest number of pets; 0 for none.
        */
       max_pets?: number;
-      /** @description ISO 4217 code of every price of this property. This is a Foreign Key to `currencies.code`. */
+      /** @description ISO 4217 code of all prices of this property. This is a Foreign Key to `currencies.code`. */
       currency?: string | null;
       /**
        * Format: int64
@@ -3750,42 +3750,42 @@ export interface components {
       weekend_price?: number | null;
       /**
        * Format: int32
-       * @description Off each night of a stay of 7 nights or more.
+       * @description Discount on each night of a stay of 7 nights or more.
        */
       weekly_discount_percent?: number;
       /**
        * Format: int32
-       * @description Off each night of a stay of 28 nights or more, instead of the weekly one.
+       * @description Discount on each night of a stay of 28 nights or more; replaces the weekly discount.
        */
       monthly_discount_percent?: number;
       /**
        * Format: int32
-       * @description Booked at least so many days before check-in, the early-bird discount counts.
+       * @description The early-bird discount applies to bookings at least this many days before check-in.
        */
       early_bird_days?: number;
       /**
        * Format: int32
-       * @description Off each night, where no discount for the length of stay counts.
+       * @description Early-bird discount on each night; applies when no discount for the length of the stay does.
        */
       early_bird_discount_percent?: number;
       /**
        * Format: int32
-       * @description Booked less than so many days before check-in, the last-minute discount counts.
+       * @description The last-minute discount applies to bookings less than this many days before check-in.
        */
       last_minute_days?: number;
       /**
        * Format: int32
-       * @description Off each night, where no other discount counts.
+       * @description Last-minute discount on each night; applies when no other discount does.
        */
       last_minute_discount_percent?: number;
       /**
        * Format: int64
-       * @description For each guest above extra_guests_after, a night, in minor units.
+       * @description Price per night of each guest above extra_guests_after, in minor units.
        */
       extra_guest_price?: number;
       /**
        * Format: int32
-       * @description Guests that the price of a night includes.
+       * @description Number of guests that the price of a night includes.
        */
       extra_guests_after?: number;
     };
@@ -3795,7 +3795,7 @@ export interface components {
       /** @description Plain text of up to 10,000 characters. */
       description?: string;
       /**
-       * @description Kind of place.
+       * @description Kind of property.
        * @enum {string|null}
        */
       property_type?:
@@ -3826,13 +3826,13 @@ export interface components {
         | "other"
         | null;
       /**
-       * @description What of the place is the guest's own.
+       * @description The part of the property that the guest does not share.
        * @enum {string|null}
        */
       room_type?: "entire_home" | "private_room" | "hotel_room" | "shared_room" | null;
       /**
        * Format: int32
-       * @description Adults and children; infants under 2 are not counted.
+       * @description Highest number of adults and children together; infants under 2 do not count.
        */
       max_guests?: number | null;
       /**
@@ -3847,7 +3847,7 @@ export interface components {
       beds?: number | null;
       /** @description Number of bathrooms in halves, such as 1.5. */
       bathrooms?: number | null;
-      /** @description IANA time zone; every rule about hours and days is computed in it. This is a Foreign Key to `time_zones.name`. */
+      /** @description IANA time zone in which all rules about days and hours are computed. This is a Foreign Key to `time_zones.name`. */
       time_zone?: string | null;
       /**
        * @description Earliest arrival on the first day, local time.
@@ -3855,7 +3855,7 @@ export interface components {
        */
       check_in_from?: string;
       /**
-       * @description Latest arrival, local time, after midnight when it is before check_in_from; null for any time.
+       * @description Latest arrival, local time; after midnight when it is before check_in_from; null for no limit.
        * @example 15:00:00
        */
       check_in_until?: string | null;
@@ -3865,7 +3865,7 @@ export interface components {
        */
       check_out_until?: string;
       /**
-       * @description Whether a booking holds at once or needs the host's word.
+       * @description Whether guests book at once (instant) or ask the host (request).
        * @enum {string}
        */
       booking_mode?: "instant" | "request";
@@ -3873,12 +3873,12 @@ export interface components {
       cancellation_policy_id?: string;
       /**
        * Format: int32
-       * @description Shortest stay.
+       * @description Minimum stay in nights.
        */
       min_nights?: number;
       /**
        * Format: int32
-       * @description Longest stay.
+       * @description Maximum stay in nights.
        */
       max_nights?: number;
       /** @description ISO weekdays (1 is Monday) on which stays may begin. */
@@ -3887,17 +3887,17 @@ export interface components {
       check_out_weekdays?: number[];
       /**
        * Format: int32
-       * @description A stay is booked at least so many days before its first; 0 allows the same day.
+       * @description Guests book at least this many days before check-in; 0 allows the same day.
        */
       advance_notice_days?: number;
       /**
-       * @description Local time until which the last day that advance_notice_days allows counts.
+       * @description Local time until which guests can book on the last day that advance_notice_days allows.
        * @example 15:00:00
        */
       advance_notice_cut_off?: string;
       /**
        * Format: int32
-       * @description Nights kept free before a stay. Between two stays the larger of after and before counts.
+       * @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts.
        */
       preparation_nights_before?: number;
       /**
@@ -3907,20 +3907,20 @@ export interface components {
       preparation_nights_after?: number;
       /**
        * Format: int32
-       * @description How many days ahead a stay may begin.
+       * @description How many days from today check-in may be at most.
        */
       booking_window_days?: number;
       /**
        * Format: int32
-       * @description Children under 2, beyond max_guests.
+       * @description Highest number of infants under 2, in addition to max_guests.
        */
       max_infants?: number;
       /**
        * Format: int32
-       * @description Number of pets; 0 for none.
+       * @description Highest number of pets; 0 for none.
        */
       max_pets?: number;
-      /** @description ISO 4217 code of every price of this property. This is a Foreign Key to `currencies.code`. */
+      /** @description ISO 4217 code of all prices of this property. This is a Foreign Key to `currencies.code`. */
       currency?: string | null;
       /**
        * Format: int64
@@ -3934,46 +3934,46 @@ export interface components {
       weekend_price?: number | null;
       /**
        * Format: int32
-       * @description Off each night of a stay of 7 nights or more.
+       * @description Discount on each night of a stay of 7 nights or more.
        */
       weekly_discount_percent?: number;
       /**
        * Format: int32
-       * @description Off each night of a stay of 28 nights or more, instead of the weekly one.
+       * @description Discount on each night of a stay of 28 nights or more; replaces the weekly discount.
        */
       monthly_discount_percent?: number;
       /**
        * Format: int32
-       * @description Booked at least so many days before check-in, the early-bird discount counts.
+       * @description The early-bird discount applies to bookings at least this many days before check-in.
        */
       early_bird_days?: number;
       /**
        * Format: int32
-       * @description Off each night, where no discount for the length of stay counts.
+       * @description Early-bird discount on each night; applies when no discount for the length of the stay does.
        */
       early_bird_discount_percent?: number;
       /**
        * Format: int32
-       * @description Booked less than so many days before check-in, the last-minute discount counts.
+       * @description The last-minute discount applies to bookings less than this many days before check-in.
        */
       last_minute_days?: number;
       /**
        * Format: int32
-       * @description Off each night, where no other discount counts.
+       * @description Last-minute discount on each night; applies when no other discount does.
        */
       last_minute_discount_percent?: number;
       /**
        * Format: int64
-       * @description For each guest above extra_guests_after, a night, in minor units.
+       * @description Price per night of each guest above extra_guests_after, in minor units.
        */
       extra_guest_price?: number;
       /**
        * Format: int32
-       * @description Guests that the price of a night includes.
+       * @description Number of guests that the price of a night includes.
        */
       extra_guests_after?: number;
     };
-    /** @description Photos in the order of position, then id; the first is the cover. At most 50 a property. */
+    /** @description Photos of properties in the order of position, then id; the first is the cover. A property has at most 50. */
     property_photos: {
       /**
        * Format: uuid
@@ -3985,15 +3985,15 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
-      /** @description Path in the Storage bucket `property-photos`, in the folder named by the property's id. */
+      /** @description Path in the Storage bucket `property-photos`, in the folder with the id of the property. */
       path?: string | null;
-      /** @description Where an import found the photo, when it is not in the bucket. */
+      /** @description URL of an imported photo that is not in the bucket. */
       external_url?: string | null;
-      /** @description What the photo shows, for those who do not see it. */
+      /** @description Description of the photo for people who cannot see it. */
       alt_text: string;
       /**
        * Format: int32
-       * @description Place in the order; the end when left out.
+       * @description Position in the order, lowest first. A photo inserted without one is last.
        */
       position: number;
       /** Format: date-time */
@@ -4012,15 +4012,15 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
-      /** @description Path in the Storage bucket `property-photos`, in the folder named by the property's id. */
+      /** @description Path in the Storage bucket `property-photos`, in the folder with the id of the property. */
       path?: string | null;
-      /** @description Where an import found the photo, when it is not in the bucket. */
+      /** @description URL of an imported photo that is not in the bucket. */
       external_url?: string | null;
-      /** @description What the photo shows, for those who do not see it. */
+      /** @description Description of the photo for people who cannot see it. */
       alt_text: string;
       /**
        * Format: int32
-       * @description Place in the order; the end when left out.
+       * @description Position in the order, lowest first. A photo inserted without one is last.
        */
       position: number;
       /** Format: date-time */
@@ -4029,15 +4029,15 @@ export interface components {
       updated_at?: string;
     };
     "property_photos.update": {
-      /** @description What the photo shows, for those who do not see it. */
+      /** @description Description of the photo for people who cannot see it. */
       alt_text?: string;
       /**
        * Format: int32
-       * @description Place in the order; the end when left out.
+       * @description Position in the order, lowest first. A photo inserted without one is last.
        */
       position?: number;
     };
-    /** @description What a property has. */
+    /** @description Amenities of properties. */
     property_amenities: {
       /**
        * Format: uuid
@@ -4064,7 +4064,7 @@ export interface components {
        */
       amenity_id: string;
     };
-    /** @description House rules; the highest version counts. A property begins with version 1, the defaults. To change them, insert the whole set. */
+    /** @description House rules of properties, in versions; the highest applies, and version 1 has the defaults. To change the rules, insert a complete new version. */
     house_rules: {
       /**
        * Format: uuid
@@ -4077,21 +4077,21 @@ export interface components {
        * @description This is a Primary Key.
        */
       version: number;
-      /** @description Indoors. */
+      /** @description Whether guests may smoke indoors. */
       smoking_allowed: boolean;
-      /** @description Parties and events. */
+      /** @description Whether guests may hold parties and events. */
       events_allowed: boolean;
-      /** @description False where the place is not safe or suitable for children and infants. */
+      /** @description False when the property is not safe or suitable for children and infants. */
       children_allowed: boolean;
-      /** @description Photography and filming for trade. */
+      /** @description Whether guests may take photos and films for commercial use. */
       commercial_photography_allowed: boolean;
       /**
-       * @description Local time from which guests are quiet; null for no quiet hours.
+       * @description Local time at which quiet hours begin; null for none.
        * @example 15:00:00
        */
       quiet_from?: string | null;
       /**
-       * @description Local time until which guests are quiet.
+       * @description Local time at which quiet hours end.
        * @example 15:00:00
        */
       quiet_until?: string | null;
@@ -4099,7 +4099,7 @@ export interface components {
       additional_rules: string;
       /**
        * Format: uuid
-       * @description Who wrote this version; null when the service role did. This is a Foreign Key to `profiles.id`.
+       * @description Person who wrote this version; null when the service role did. This is a Foreign Key to `profiles.id`.
        */
       created_by?: string | null;
       /** Format: date-time */
@@ -4112,39 +4112,39 @@ export interface components {
        *     This is a Foreign Key to `properties.id`.
        */
       property_id: string;
-      /** @description Indoors. */
+      /** @description Whether guests may smoke indoors. */
       smoking_allowed?: boolean;
-      /** @description Parties and events. */
+      /** @description Whether guests may hold parties and events. */
       events_allowed?: boolean;
-      /** @description False where the place is not safe or suitable for children and infants. */
+      /** @description False when the property is not safe or suitable for children and infants. */
       children_allowed?: boolean;
-      /** @description Photography and filming for trade. */
+      /** @description Whether guests may take photos and films for commercial use. */
       commercial_photography_allowed?: boolean;
       /**
-       * @description Local time from which guests are quiet; null for no quiet hours.
+       * @description Local time at which quiet hours begin; null for none.
        * @example 15:00:00
        */
       quiet_from?: string | null;
       /**
-       * @description Local time until which guests are quiet.
+       * @description Local time at which quiet hours end.
        * @example 15:00:00
        */
       quiet_until?: string | null;
       /** @description Plain text of up to 5,000 characters. */
       additional_rules?: string;
     };
-    /** @description What a guest gets back, as steps. The first step whose every condition holds decides. A property names one of the common policies or one of its host's. */
+    /** @description What a guest who cancels gets back, as steps: the first step whose conditions all hold applies. A property uses a common policy or one of its host. */
     cancellation_policies: {
-      /** @description A name such as `flexible` for the common policies, a UUID for others. This is a Primary Key. */
+      /** @description A word such as `flexible` for common policies, a UUID for others. This is a Primary Key. */
       id: string;
       /**
        * Format: uuid
-       * @description Who wrote it and may use it; null for the common policies. This is a Foreign Key to `profiles.id`.
+       * @description Host who wrote the policy and may use it; null for common policies. This is a Foreign Key to `profiles.id`.
        */
       host_id?: string | null;
-      /** @description What guests read. */
+      /** @description Name that guests see. */
       name: string;
-      /** @description Conditions: before_check_in ("5 days" or "24 hours", at least that long before check-in, on the property's clock), since_confirmation ("48 hours", at most), confirmed_before_check_in ("7 days": the booking was confirmed at least that long before), under_nights (stays shorter than that). Result: the host keeps the nights stayed and nights_kept more; of the others refund_percent goes back. */
+      /** @description Conditions: before_check_in ("5 days" or "24 hours": at least that long before check-in, in local time), since_confirmation ("48 hours": at most that long after the confirmation), confirmed_before_check_in ("7 days": confirmed at least that long before check-in), under_nights (the stay has fewer nights). Result: the host keeps the nights stayed and nights_kept more; the guest gets back refund_percent of the others. */
       steps: unknown;
       /** Format: date-time */
       created_at: string;
@@ -4152,18 +4152,18 @@ export interface components {
       updated_at: string;
     };
     "cancellation_policies.insert": {
-      /** @description What guests read. */
+      /** @description Name that guests see. */
       name: string;
-      /** @description Conditions: before_check_in ("5 days" or "24 hours", at least that long before check-in, on the property's clock), since_confirmation ("48 hours", at most), confirmed_before_check_in ("7 days": the booking was confirmed at least that long before), under_nights (stays shorter than that). Result: the host keeps the nights stayed and nights_kept more; of the others refund_percent goes back. */
+      /** @description Conditions: before_check_in ("5 days" or "24 hours": at least that long before check-in, in local time), since_confirmation ("48 hours": at most that long after the confirmation), confirmed_before_check_in ("7 days": confirmed at least that long before check-in), under_nights (the stay has fewer nights). Result: the host keeps the nights stayed and nights_kept more; the guest gets back refund_percent of the others. */
       steps: unknown;
     };
     "cancellation_policies.update": {
-      /** @description What guests read. */
+      /** @description Name that guests see. */
       name?: string;
-      /** @description Conditions: before_check_in ("5 days" or "24 hours", at least that long before check-in, on the property's clock), since_confirmation ("48 hours", at most), confirmed_before_check_in ("7 days": the booking was confirmed at least that long before), under_nights (stays shorter than that). Result: the host keeps the nights stayed and nights_kept more; of the others refund_percent goes back. */
+      /** @description Conditions: before_check_in ("5 days" or "24 hours": at least that long before check-in, in local time), since_confirmation ("48 hours": at most that long after the confirmation), confirmed_before_check_in ("7 days": confirmed at least that long before check-in), under_nights (the stay has fewer nights). Result: the host keeps the nights stayed and nights_kept more; the guest gets back refund_percent of the others. */
       steps?: unknown;
     };
-    /** @description Shortest and longest stay, days without arrival, days without departure, by ranges of dates. Ranges of one kind do not overlap. */
+    /** @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap. */
     property_availability_rules: {
       /**
        * Format: uuid
@@ -4176,7 +4176,7 @@ export interface components {
        */
       property_id: string;
       /**
-       * @description What the rule is about.
+       * @description What the rule limits.
        * @enum {string}
        */
       kind: "nights" | "closed_to_arrival" | "closed_to_departure";
@@ -4187,17 +4187,17 @@ export interface components {
       starts_on: string;
       /**
        * Format: date
-       * @description The day after the last.
+       * @description The day after the last day.
        */
       ends_on: string;
       /**
        * Format: int32
-       * @description For stays that begin in the range; null for the season's or property's.
+       * @description Minimum stay for check-in during the range; null for that of the season or property.
        */
       min_nights?: number | null;
       /**
        * Format: int32
-       * @description For stays that begin in the range; null for the season's or property's.
+       * @description Maximum stay for check-in during the range; null for that of the season or property.
        */
       max_nights?: number | null;
       /** Format: date-time */
@@ -4212,7 +4212,7 @@ export interface components {
        */
       property_id: string;
       /**
-       * @description What the rule is about.
+       * @description What the rule limits.
        * @enum {string}
        */
       kind: "nights" | "closed_to_arrival" | "closed_to_departure";
@@ -4223,23 +4223,23 @@ export interface components {
       starts_on: string;
       /**
        * Format: date
-       * @description The day after the last.
+       * @description The day after the last day.
        */
       ends_on: string;
       /**
        * Format: int32
-       * @description For stays that begin in the range; null for the season's or property's.
+       * @description Minimum stay for check-in during the range; null for that of the season or property.
        */
       min_nights?: number | null;
       /**
        * Format: int32
-       * @description For stays that begin in the range; null for the season's or property's.
+       * @description Maximum stay for check-in during the range; null for that of the season or property.
        */
       max_nights?: number | null;
     };
     "property_availability_rules.update": {
       /**
-       * @description What the rule is about.
+       * @description What the rule limits.
        * @enum {string}
        */
       kind?: "nights" | "closed_to_arrival" | "closed_to_departure";
@@ -4250,21 +4250,21 @@ export interface components {
       starts_on?: string;
       /**
        * Format: date
-       * @description The day after the last.
+       * @description The day after the last day.
        */
       ends_on?: string;
       /**
        * Format: int32
-       * @description For stays that begin in the range; null for the season's or property's.
+       * @description Minimum stay for check-in during the range; null for that of the season or property.
        */
       min_nights?: number | null;
       /**
        * Format: int32
-       * @description For stays that begin in the range; null for the season's or property's.
+       * @description Maximum stay for check-in during the range; null for that of the season or property.
        */
       max_nights?: number | null;
     };
-    /** @description Price of single nights, before that of the season. Ranges of a property do not overlap. */
+    /** @description Prices of single nights, which replace all other prices. Ranges of a property do not overlap. */
     property_date_overrides: {
       /**
        * Format: uuid
@@ -4283,11 +4283,11 @@ export interface components {
        * @description The day after the last night.
        */
       ends_on: string;
-      /** @description The property's; filled in when left out. */
+      /** @description Currency of the property; set by the database when left out. */
       currency: string;
       /**
        * Format: int64
-       * @description Of each night, in minor units.
+       * @description Price of each night in minor units.
        */
       price: number;
       /** Format: date-time */
@@ -4308,11 +4308,11 @@ export interface components {
        * @description The day after the last night.
        */
       ends_on: string;
-      /** @description The property's; filled in when left out. */
+      /** @description Currency of the property; set by the database when left out. */
       currency?: string;
       /**
        * Format: int64
-       * @description Of each night, in minor units.
+       * @description Price of each night in minor units.
        */
       price: number;
     };
@@ -4327,15 +4327,15 @@ export interface components {
        * @description The day after the last night.
        */
       ends_on?: string;
-      /** @description The property's; filled in when left out. */
+      /** @description Currency of the property; set by the database when left out. */
       currency?: string;
       /**
        * Format: int64
-       * @description Of each night, in minor units.
+       * @description Price of each night in minor units.
        */
       price?: number;
     };
-    /** @description Price of a night, and shortest and longest stay, for part of the year. Seasons of a property do not overlap. */
+    /** @description Prices, minimum stays and maximum stays for part of the year. Seasons of a property do not overlap. */
     property_seasons: {
       /**
        * Format: uuid
@@ -4344,7 +4344,7 @@ export interface components {
       id: string;
       /** Format: uuid */
       property_id: string;
-      /** @description Such as "Summer". */
+      /** @description Name of the season, such as "Summer". */
       name: string;
       /**
        * Format: date
@@ -4356,21 +4356,21 @@ export interface components {
        * @description The day after the last night.
        */
       ends_on: string;
-      /** @description The property's; filled in when left out. */
+      /** @description Currency of the property; set by the database when left out. */
       currency: string;
       /**
        * Format: int64
-       * @description Of each night, in minor units; null for the usual price.
+       * @description Price of each night in minor units; null for the price of the property.
        */
       price?: number | null;
       /**
        * Format: int32
-       * @description For stays that begin in the season; null for the property's.
+       * @description Minimum stay for check-in during the season; null for that of the property.
        */
       min_nights?: number | null;
       /**
        * Format: int32
-       * @description For stays that begin in the season; null for the property's.
+       * @description Maximum stay for check-in during the season; null for that of the property.
        */
       max_nights?: number | null;
       /** Format: date-time */
@@ -4381,7 +4381,7 @@ export interface components {
     "property_seasons.insert": {
       /** Format: uuid */
       property_id: string;
-      /** @description Such as "Summer". */
+      /** @description Name of the season, such as "Summer". */
       name: string;
       /**
        * Format: date
@@ -4393,26 +4393,26 @@ export interface components {
        * @description The day after the last night.
        */
       ends_on: string;
-      /** @description The property's; filled in when left out. */
+      /** @description Currency of the property; set by the database when left out. */
       currency?: string;
       /**
        * Format: int64
-       * @description Of each night, in minor units; null for the usual price.
+       * @description Price of each night in minor units; null for the price of the property.
        */
       price?: number | null;
       /**
        * Format: int32
-       * @description For stays that begin in the season; null for the property's.
+       * @description Minimum stay for check-in during the season; null for that of the property.
        */
       min_nights?: number | null;
       /**
        * Format: int32
-       * @description For stays that begin in the season; null for the property's.
+       * @description Maximum stay for check-in during the season; null for that of the property.
        */
       max_nights?: number | null;
     };
     "property_seasons.update": {
-      /** @description Such as "Summer". */
+      /** @description Name of the season, such as "Summer". */
       name?: string;
       /**
        * Format: date
@@ -4424,25 +4424,25 @@ export interface components {
        * @description The day after the last night.
        */
       ends_on?: string;
-      /** @description The property's; filled in when left out. */
+      /** @description Currency of the property; set by the database when left out. */
       currency?: string;
       /**
        * Format: int64
-       * @description Of each night, in minor units; null for the usual price.
+       * @description Price of each night in minor units; null for the price of the property.
        */
       price?: number | null;
       /**
        * Format: int32
-       * @description For stays that begin in the season; null for the property's.
+       * @description Minimum stay for check-in during the season; null for that of the property.
        */
       min_nights?: number | null;
       /**
        * Format: int32
-       * @description For stays that begin in the season; null for the property's.
+       * @description Maximum stay for check-in during the season; null for that of the property.
        */
       max_nights?: number | null;
     };
-    /** @description What a stay costs beside its nights. At most 20 a property. */
+    /** @description Fees that a stay costs in addition to its nights. A property has at most 20. */
     property_fees: {
       /**
        * Format: uuid
@@ -4452,22 +4452,22 @@ export interface components {
       /** Format: uuid */
       property_id: string;
       /**
-       * @description What it is for. A pet fee counts when a pet comes along.
+       * @description Purpose of the fee. A pet fee applies to stays with pets.
        * @enum {string}
        */
       kind: "cleaning" | "pet" | "linen" | "resort" | "management" | "community" | "other";
-      /** @description What guests read on the line. */
+      /** @description Name on the line of a quote. */
       name: string;
       /**
-       * @description What the amount is multiplied by; guests are adults and children, for a pet fee pets.
+       * @description What multiplies the amount. Guests are adults and children; for a pet fee, pets.
        * @enum {string}
        */
       charge: "percent" | "per_booking" | "per_night" | "per_guest" | "per_guest_night";
-      /** @description The property's; filled in when left out. */
+      /** @description Currency of the property; set by the database when left out. */
       currency: string;
       /**
        * Format: int64
-       * @description In minor units.
+       * @description Amount in minor units.
        */
       amount: number;
       /** Format: date-time */
@@ -4479,43 +4479,43 @@ export interface components {
       /** Format: uuid */
       property_id: string;
       /**
-       * @description What it is for. A pet fee counts when a pet comes along.
+       * @description Purpose of the fee. A pet fee applies to stays with pets.
        * @enum {string}
        */
       kind: "cleaning" | "pet" | "linen" | "resort" | "management" | "community" | "other";
-      /** @description What guests read on the line. */
+      /** @description Name on the line of a quote. */
       name: string;
       /**
-       * @description What the amount is multiplied by; guests are adults and children, for a pet fee pets.
+       * @description What multiplies the amount. Guests are adults and children; for a pet fee, pets.
        * @enum {string}
        */
       charge?: "percent" | "per_booking" | "per_night" | "per_guest" | "per_guest_night";
-      /** @description The property's; filled in when left out. */
+      /** @description Currency of the property; set by the database when left out. */
       currency?: string;
       /**
        * Format: int64
-       * @description In minor units.
+       * @description Amount in minor units.
        */
       amount: number;
     };
     "property_fees.update": {
       /**
-       * @description What it is for. A pet fee counts when a pet comes along.
+       * @description Purpose of the fee. A pet fee applies to stays with pets.
        * @enum {string}
        */
       kind?: "cleaning" | "pet" | "linen" | "resort" | "management" | "community" | "other";
-      /** @description What guests read on the line. */
+      /** @description Name on the line of a quote. */
       name?: string;
       /**
-       * @description What the amount is multiplied by; guests are adults and children, for a pet fee pets.
+       * @description What multiplies the amount. Guests are adults and children; for a pet fee, pets.
        * @enum {string}
        */
       charge?: "percent" | "per_booking" | "per_night" | "per_guest" | "per_guest_night";
-      /** @description The property's; filled in when left out. */
+      /** @description Currency of the property; set by the database when left out. */
       currency?: string;
       /**
        * Format: int64
-       * @description In minor units.
+       * @description Amount in minor units.
        */
       amount?: number;
     };
@@ -4548,7 +4548,7 @@ export interface components {
       /** Format: date-time */
       updated_at: string;
     };
-    /** @description What everyone may see of a person. One row per account; it stays, anonymised, after the account is deleted. */
+    /** @description Public profiles, one for each account. A profile stays, anonymised, after its account is deleted. */
     profiles: {
       /**
        * Format: uuid
@@ -4557,24 +4557,24 @@ export interface components {
       id: string;
       /** @description First name or nickname, 1 to 50 characters. */
       display_name: string;
-      /** @description Path in the Storage bucket `avatars`, in the folder named by the profile's id. */
+      /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
       avatar_path?: string | null;
       /** @description Plain text of up to 2,000 characters. */
       about: string;
       /** @description BCP 47 tags of the languages the person speaks, such as {en,pt-BR}. */
       languages: string[];
-      /** @description Has, or has had, a published property. Kept by the database. */
+      /** @description Whether the person has ever published a property. Set by the database. */
       is_host: boolean;
-      /** @description Set by the service that verifies identities. */
+      /** @description Whether the identity was verified. Set by the service role. */
       identity_verified: boolean;
       /**
        * Format: date
-       * @description Date of sign-up, UTC.
+       * @description Date of sign-up in UTC.
        */
       member_since: string;
       /**
        * Format: date-time
-       * @description Set when the account was deleted and this row anonymised.
+       * @description When the account was deleted and this row anonymised; null while the account exists.
        */
       deleted_at?: string | null;
       /** Format: date-time */
@@ -4585,7 +4585,7 @@ export interface components {
     "profiles.update": {
       /** @description First name or nickname, 1 to 50 characters. */
       display_name?: string;
-      /** @description Path in the Storage bucket `avatars`, in the folder named by the profile's id. */
+      /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
       avatar_path?: string | null;
       /** @description Plain text of up to 2,000 characters. */
       about?: string;
@@ -4615,12 +4615,12 @@ export interface components {
       /** Format: date-time */
       updated_at: string;
     };
-    /** @description What a place can have: a controlled vocabulary of at most 63. */
+    /** @description Amenities that a property can have: a fixed vocabulary of at most 63. */
     amenities: {
       /** @description This is a Primary Key. */
       id: string;
       /**
-       * @description Heading it is shown under.
+       * @description Heading under which the amenity is shown.
        * @enum {string}
        */
       category:
@@ -4643,11 +4643,11 @@ export interface components {
       name: string;
       /**
        * Format: int32
-       * @description Position in the mask that search compares. Never reused for another meaning.
+       * @description Bit in the mask that search compares. A bit never gets another meaning.
        */
       bit: number;
     };
-    /** @description ISO 4217 currencies in use. Amounts everywhere are whole numbers of the minor unit. */
+    /** @description ISO 4217 currencies in use. Every amount is a whole number of minor units. */
     currencies: {
       /** @description ISO 4217 alphabetic code. This is a Primary Key. */
       code: string;
@@ -4658,21 +4658,21 @@ export interface components {
       minor_unit: number;
       /**
        * Format: int64
-       * @description Lowest price of a night, in minor units; one whole unit until the owner of the installation sets another.
+       * @description Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it.
        */
       minimum_price: number;
       /**
        * Format: int64
-       * @description Least that a host pays for cancelling, in minor units: 50 units where one is worth about a dollar, else 50 times the nearest power of ten.
+       * @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten.
        */
       cancellation_fee_minimum: number;
       /**
        * Format: int64
-       * @description Most that a host pays for cancelling, in minor units: twenty times the least.
+       * @description Highest fee of a host who cancels, in minor units: twenty times the lowest.
        */
       cancellation_fee_maximum: number;
     };
-    /** @description IANA time zones that the database knows, such as Europe/Lisbon. */
+    /** @description IANA time zones that the database supports, such as Europe/Lisbon. */
     time_zones: {
       /** @description This is a Primary Key. */
       name: string;
@@ -5328,7 +5328,7 @@ export interface components {
       /** Format: date-time */
       created_at: string;
     };
-    /** @description What a guest pays for a booking. Made by the Edge Function payments; amounts in minor units. */
+    /** @description Payments of guests for bookings, in minor units. The Edge Function payments begins them; the database begins the charge of a further instalment. */
     payments: {
       /**
        * Format: uuid
@@ -5346,58 +5346,58 @@ export interface components {
        */
       guest_id: string;
       /**
-       * @description What is paid.
+       * @description What the payment is for.
        * @enum {string}
        */
       kind: "booking" | "alteration" | "balance";
       /**
-       * @description Where it stands, as Stripe last said.
+       * @description Status, as last reported by Stripe.
        * @enum {string}
        */
       status: "requires_payment" | "processing" | "authorized" | "captured" | "cancelled";
-      /** @description Authorised first and captured when the host accepts the request. */
+      /** @description True when the amount is authorised first and captured when the host accepts the request. */
       is_manual: boolean;
-      /** @description The booking's. This is a Foreign Key to `currencies.code`. */
+      /** @description Currency of the booking. This is a Foreign Key to `currencies.code`. */
       currency: string;
       /**
        * Format: int64
-       * @description What was due of the booking's total when it was begun.
+       * @description Amount due when the payment was begun.
        */
       amount: number;
       /**
        * Format: int64
-       * @description What was taken from the card.
+       * @description Amount that the card was charged.
        */
       captured_amount: number;
       /**
        * Format: int64
-       * @description What went back, or is on its way.
+       * @description Amount of refunds that succeeded or are pending.
        */
       refunded_amount: number;
       /**
        * Format: int64
-       * @description What the guest's bank took back, or may.
+       * @description Amount of disputes that are open or lost.
        */
       disputed_amount: number;
       stripe_payment_intent_id?: string | null;
       /**
        * Format: uuid
-       * @description The card that was charged; null when it was not kept, or forgotten since. This is a Foreign Key to `payment_methods.id`.
+       * @description The card that was charged; null when it was not saved, or was removed. This is a Foreign Key to `payment_methods.id`.
        */
       payment_method_id?: string | null;
       /**
        * Format: date-time
-       * @description When an authorisation ends.
+       * @description When the authorisation expires.
        */
       capture_before?: string | null;
-      /** @description Why the last card was declined, in Stripe's words. */
+      /** @description Why the last charge failed; a decline in Stripe's words. */
       last_error?: string | null;
       /** Format: date-time */
       created_at: string;
       /** Format: date-time */
       updated_at: string;
     };
-    /** @description Cards that guests have paid with and may use again. Kept by the database when a payment is taken; DELETE forgets one, here and at Stripe. */
+    /** @description Cards that guests have paid with and can use again. A payment saves its card; DELETE removes it here and at Stripe. */
     payment_methods: {
       /**
        * Format: uuid
@@ -5410,14 +5410,14 @@ export interface components {
        */
       profile_id: string;
       stripe_payment_method_id: string;
-      /** @description As Stripe has it, such as visa. */
+      /** @description Brand in Stripe's words, such as visa. */
       brand: string;
-      /** @description The last four digits. */
+      /** @description The last four digits of the card number. */
       last4: string;
       /** Format: date-time */
       created_at: string;
     };
-    /** @description What goes back to guests. Made by the database when a booking costs less than was paid. */
+    /** @description Refunds to guests, in minor units. The database creates one when a guest has paid more than the booking costs. */
     refunds: {
       /**
        * Format: uuid
@@ -5435,31 +5435,31 @@ export interface components {
        */
       booking_id: string;
       /**
-       * @description Why.
+       * @description Why the amount is refunded.
        * @enum {string}
        */
       reason: "cancellation" | "alteration" | "late_payment";
       /**
-       * @description Where it stands.
+       * @description Status, as last reported by Stripe.
        * @enum {string}
        */
       status: "pending" | "succeeded" | "failed";
-      /** @description The payment's. This is a Foreign Key to `currencies.code`. */
+      /** @description Currency of the payment. This is a Foreign Key to `currencies.code`. */
       currency: string;
       /**
        * Format: int64
-       * @description In minor units.
+       * @description Amount of the refund.
        */
       amount: number;
       stripe_refund_id?: string | null;
-      /** @description Why it failed, in Stripe's words. */
+      /** @description Why the refund failed, in Stripe's words. */
       last_error?: string | null;
       /** Format: date-time */
       created_at: string;
       /** Format: date-time */
       updated_at: string;
     };
-    /** @description What happened to the money of a booking, as far as it is the caller's: a guest sees the guest's account, a host the host's, an operator all. */
+    /** @description The movements of a booking's money: a guest sees the guest's account, a host the host's, an operator all. */
     booking_money: {
       /**
        * Format: int64
@@ -5473,24 +5473,24 @@ export interface components {
       booking_id?: string | null;
       /**
        * Format: date-time
-       * @description When it happened.
+       * @description When the money moved.
        */
       occurred_at?: string | null;
-      /** @description As in host_statement; also charge, refund and dispute. */
+      /** @description As in host_statement; also charge, refund, refund_failed, dispute and dispute_won. */
       kind?: string | null;
-      /** @description For people. */
+      /** @description Description of the movement in words. */
       description?: string | null;
-      /** @description Whose: guest, host_payable, or one of the platform's. */
+      /** @description Account of the entry: guest, host_payable, or an account of the platform. */
       account?: string | null;
       /** @description ISO 4217 code of the amount. This is a Foreign Key to `currencies.code`. */
       currency?: string | null;
       /**
        * Format: int64
-       * @description Above zero what was paid in or earned, below zero what was spent or paid out.
+       * @description Above zero for what was paid in or earned, below zero for what was spent or paid out.
        */
       amount?: number | null;
     };
-    /** @description A host's connected account at Stripe. Made by the Edge Function connect. */
+    /** @description The connected account of each host at Stripe. The Edge Function connect creates it. */
     payout_accounts: {
       /**
        * Format: uuid
@@ -5498,20 +5498,20 @@ export interface components {
        */
       profile_id: string;
       stripe_account_id: string;
-      /** @description The host has been through onboarding. */
+      /** @description True when the host has completed onboarding at Stripe. */
       details_submitted: boolean;
-      /** @description Money can be sent there. */
+      /** @description True when Stripe can pay out to the host. */
       payouts_enabled: boolean;
-      /** @description What Stripe still wants to know. */
+      /** @description What Stripe still requires from the host, in Stripe's words. */
       requirements: string[];
-      /** @description In which the account is paid. This is a Foreign Key to `currencies.code`. */
+      /** @description Currency of the account. This is a Foreign Key to `currencies.code`. */
       currency?: string | null;
       /** Format: date-time */
       created_at: string;
       /** Format: date-time */
       updated_at: string;
     };
-    /** @description What was sent to hosts for a booking; amounts in minor units. */
+    /** @description Payouts to hosts, each for one booking; amounts in minor units. */
     payouts: {
       /**
        * Format: uuid
@@ -5529,43 +5529,43 @@ export interface components {
        */
       host_id: string;
       /**
-       * @description Where it stands.
+       * @description Status, as last reported by Stripe.
        * @enum {string}
        */
       status: "pending" | "paid" | "cancelled" | "failed";
-      /** @description The booking's. This is a Foreign Key to `currencies.code`. */
+      /** @description Currency of the booking. This is a Foreign Key to `currencies.code`. */
       currency: string;
       /**
        * Format: int64
-       * @description What was sent, or is on its way.
+       * @description Amount in the currency of the booking.
        */
       amount: number;
       /**
        * Format: int64
-       * @description What was taken back, or is being.
+       * @description Amount of reversals that are done or pending, in the currency of the booking.
        */
       reversed_amount: number;
-      /** @description In which it is sent; another than the booking's at the rate that its quote fixed. This is a Foreign Key to `currencies.code`. */
+      /** @description Currency of the transfer. When it is not the booking's, the rate is that of the quote. This is a Foreign Key to `currencies.code`. */
       sent_currency: string;
       /**
        * Format: int64
-       * @description The amount in that currency.
+       * @description Amount in sent_currency.
        */
       sent_amount: number;
       stripe_transfer_id?: string | null;
       /**
        * Format: date-time
-       * @description When Stripe was first asked for it; from then on it is not called off.
+       * @description When the transfer was first requested from Stripe; from then on the payout cannot be cancelled.
        */
       asked_at?: string | null;
-      /** @description Why it failed, in Stripe's words. */
+      /** @description Why the transfer failed, in Stripe's words. */
       last_error?: string | null;
       /** Format: date-time */
       created_at: string;
       /** Format: date-time */
       updated_at: string;
     };
-    /** @description Every line of a host's account, in order, with the balance after it. For the host and operators; amounts in minor units. */
+    /** @description Every entry of a host's account, in order, with the balance after it. For the host and operators; amounts in minor units. */
     host_statement: {
       /**
        * Format: int64
@@ -5579,7 +5579,7 @@ export interface components {
       host_id?: string | null;
       /**
        * Format: date-time
-       * @description When it happened.
+       * @description When the money moved.
        */
       occurred_at?: string | null;
       /**
@@ -5587,63 +5587,63 @@ export interface components {
        * @description This is a Foreign Key to `bookings.id`.
        */
       booking_id?: string | null;
-      /** @description agreement: earned by a booking, or less of it. transfer: paid out. reversal: taken back. offset: one booking's debt paid from another. */
+      /** @description agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking's debt deducted from another. dispute_lost: lost to a dispute. correction: a correction by the platform. */
       kind?: string | null;
-      /** @description For people. */
+      /** @description Description of the movement in words. */
       description?: string | null;
       /** @description ISO 4217 code of the amounts. This is a Foreign Key to `currencies.code`. */
       currency?: string | null;
       /**
        * Format: int64
-       * @description What it adds to what the host is owed.
+       * @description Change of what the host is owed.
        */
       amount?: number | null;
       /**
        * Format: int64
-       * @description What the host is owed after it.
+       * @description What the host is owed after this entry.
        */
       balance?: number | null;
     };
-    /** @description What hosts get for a unit of what their guests pay. Set by operators or a job of theirs; only added to. Whoever is signed in may read it. */
+    /** @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them. */
     exchange_rates: {
       /**
-       * @description Of the booking. This is a Primary Key.
+       * @description Currency of the booking. This is a Primary Key.
        *     This is a Foreign Key to `currencies.code`.
        */
       from_currency: string;
       /**
-       * @description Of the payout. This is a Primary Key.
+       * @description Currency of the payout. This is a Primary Key.
        *     This is a Foreign Key to `currencies.code`.
        */
       to_currency: string;
       /**
        * Format: date-time
-       * @description For quotes from then on, until the next. This is a Primary Key.
+       * @description Quotes from this time on use the rate, until the next rate. This is a Primary Key.
        */
       valid_from: string;
-      /** @description Units of to_currency for one of from_currency: 1.0842 dollars for a euro. */
+      /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
       rate: number;
       /**
        * Format: uuid
-       * @description The operator; null for the service role. This is a Foreign Key to `profiles.id`.
+       * @description The operator who set the rate; null for the service role. This is a Foreign Key to `profiles.id`.
        */
       set_by?: string | null;
     };
     "exchange_rates.insert": {
       /**
-       * @description Of the booking. This is a Primary Key.
+       * @description Currency of the booking. This is a Primary Key.
        *     This is a Foreign Key to `currencies.code`.
        */
       from_currency: string;
       /**
-       * @description Of the payout. This is a Primary Key.
+       * @description Currency of the payout. This is a Primary Key.
        *     This is a Foreign Key to `currencies.code`.
        */
       to_currency: string;
-      /** @description Units of to_currency for one of from_currency: 1.0842 dollars for a euro. */
+      /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
       rate: number;
     };
-    /** @description Payments that a guest's bank took back. While one is open the booking is not paid out. */
+    /** @description Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out. */
     disputes: {
       /** @description This is a Primary Key. */
       id: string;
@@ -5657,25 +5657,25 @@ export interface components {
        * @description This is a Foreign Key to `bookings.id`.
        */
       booking_id: string;
-      /** @description As Stripe has it: needs_response, under_review, won, lost and others. */
+      /** @description Status at Stripe: needs_response, under_review, won, lost and others. */
       status: string;
-      /** @description As Stripe has it. */
+      /** @description Reason at Stripe, such as fraudulent. */
       reason: string;
-      /** @description The payment's. This is a Foreign Key to `currencies.code`. */
+      /** @description Currency of the payment. This is a Foreign Key to `currencies.code`. */
       currency: string;
       /**
        * Format: int64
-       * @description In minor units.
+       * @description Disputed amount in minor units.
        */
       amount: number;
-      /** @description What the booking says for the host: agreement, policy, house rules, history. */
+      /** @description Evidence for the host: booking, line items, cancellation, house rules and history. */
       evidence: unknown;
       /** Format: date-time */
       created_at: string;
       /** Format: date-time */
       updated_at: string;
     };
-    /** @description Exact address and point: for host, co-hosts, operators and guests with a confirmed booking. The trigger writes the public location to the property. */
+    /** @description Exact addresses, readable by the host, co-hosts, operators and guests with a confirmed booking. A trigger writes the public location to the property. */
     property_addresses: {
       /**
        * Format: uuid
@@ -5684,9 +5684,9 @@ export interface components {
       property_id: string;
       /** @description Street and number. */
       line1?: string | null;
-      /** @description Floor, door, building. */
+      /** @description Floor, door or building. */
       line2?: string | null;
-      /** @description As the country writes it. */
+      /** @description Postal code in the format of the country. */
       postal_code?: string | null;
       /** @description Part of the city. Public. */
       neighbourhood?: string | null;
@@ -5698,12 +5698,12 @@ export interface components {
       country: string;
       /**
        * Format: double
-       * @description Degrees north (WGS 84) of the door.
+       * @description Degrees north (WGS 84) of the entrance.
        */
       latitude: number;
       /**
        * Format: double
-       * @description Degrees east (WGS 84) of the door.
+       * @description Degrees east (WGS 84) of the entrance.
        */
       longitude: number;
       /** Format: date-time */
@@ -5719,9 +5719,9 @@ export interface components {
       property_id: string;
       /** @description Street and number. */
       line1?: string | null;
-      /** @description Floor, door, building. */
+      /** @description Floor, door or building. */
       line2?: string | null;
-      /** @description As the country writes it. */
+      /** @description Postal code in the format of the country. */
       postal_code?: string | null;
       /** @description Part of the city. Public. */
       neighbourhood?: string | null;
@@ -5733,12 +5733,12 @@ export interface components {
       country: string;
       /**
        * Format: double
-       * @description Degrees north (WGS 84) of the door.
+       * @description Degrees north (WGS 84) of the entrance.
        */
       latitude: number;
       /**
        * Format: double
-       * @description Degrees east (WGS 84) of the door.
+       * @description Degrees east (WGS 84) of the entrance.
        */
       longitude: number;
     };
@@ -5750,9 +5750,9 @@ export interface components {
       property_id?: string;
       /** @description Street and number. */
       line1?: string | null;
-      /** @description Floor, door, building. */
+      /** @description Floor, door or building. */
       line2?: string | null;
-      /** @description As the country writes it. */
+      /** @description Postal code in the format of the country. */
       postal_code?: string | null;
       /** @description Part of the city. Public. */
       neighbourhood?: string | null;
@@ -5764,16 +5764,16 @@ export interface components {
       country?: string;
       /**
        * Format: double
-       * @description Degrees north (WGS 84) of the door.
+       * @description Degrees north (WGS 84) of the entrance.
        */
       latitude?: number;
       /**
        * Format: double
-       * @description Degrees east (WGS 84) of the door.
+       * @description Degrees east (WGS 84) of the entrance.
        */
       longitude?: number;
     };
-    /** @description Taxes that the host collects. For the host and operators alone: guests meet them as lines of a quote, co-hosts not at all. At most 20 a property. */
+    /** @description Taxes that the host collects, readable by the host and operators; guests see them as lines of a quote. A property has at most 20. */
     property_taxes: {
       /**
        * Format: uuid
@@ -5782,40 +5782,40 @@ export interface components {
       id: string;
       /** Format: uuid */
       property_id: string;
-      /** @description What guests read on the line. */
+      /** @description Name on the line of a quote. */
       name: string;
       /**
-       * @description A percentage, or what the amount is multiplied by.
+       * @description percent for a percentage; otherwise what multiplies the amount.
        * @enum {string}
        */
       charge: "percent" | "per_booking" | "per_night" | "per_guest" | "per_guest_night";
-      /** @description Such as 15.5. */
+      /** @description Percentage, such as 15.5. */
       percent?: number | null;
       /**
-       * @description What the percentage is taken of.
+       * @description What the percentage applies to.
        * @enum {string|null}
        */
       applies_to?: "all" | "rent" | "fees" | null;
-      /** @description The property's; filled in when left out. */
+      /** @description Currency of the property; set by the database when left out. */
       currency: string;
       /**
        * Format: int64
-       * @description In minor units.
+       * @description Amount in minor units.
        */
       amount?: number | null;
-      /** @description Already in the prices, and shown only; else added to them. */
+      /** @description True when the prices include the tax already; false when it is added to them. */
       is_inclusive: boolean;
       /**
        * Format: int32
-       * @description Nights of a stay that are taxed, the first ones; null for all.
+       * @description Number of taxed nights at the beginning of a stay; null for all.
        */
       max_nights?: number | null;
       /**
        * Format: int32
-       * @description Stays of so many nights or more are not taxed; null for none.
+       * @description Stays of this many nights or more are exempt; null for no exemption.
        */
       exempt_from_nights?: number | null;
-      /** @description Under which the host pays the tax. */
+      /** @description Number under which the host pays the tax. */
       registration_number?: string | null;
       /** Format: date-time */
       created_at: string;
@@ -5825,80 +5825,80 @@ export interface components {
     "property_taxes.insert": {
       /** Format: uuid */
       property_id: string;
-      /** @description What guests read on the line. */
+      /** @description Name on the line of a quote. */
       name: string;
       /**
-       * @description A percentage, or what the amount is multiplied by.
+       * @description percent for a percentage; otherwise what multiplies the amount.
        * @enum {string}
        */
       charge: "percent" | "per_booking" | "per_night" | "per_guest" | "per_guest_night";
-      /** @description Such as 15.5. */
+      /** @description Percentage, such as 15.5. */
       percent?: number | null;
       /**
-       * @description What the percentage is taken of.
+       * @description What the percentage applies to.
        * @enum {string|null}
        */
       applies_to?: "all" | "rent" | "fees" | null;
-      /** @description The property's; filled in when left out. */
+      /** @description Currency of the property; set by the database when left out. */
       currency?: string;
       /**
        * Format: int64
-       * @description In minor units.
+       * @description Amount in minor units.
        */
       amount?: number | null;
-      /** @description Already in the prices, and shown only; else added to them. */
+      /** @description True when the prices include the tax already; false when it is added to them. */
       is_inclusive?: boolean;
       /**
        * Format: int32
-       * @description Nights of a stay that are taxed, the first ones; null for all.
+       * @description Number of taxed nights at the beginning of a stay; null for all.
        */
       max_nights?: number | null;
       /**
        * Format: int32
-       * @description Stays of so many nights or more are not taxed; null for none.
+       * @description Stays of this many nights or more are exempt; null for no exemption.
        */
       exempt_from_nights?: number | null;
-      /** @description Under which the host pays the tax. */
+      /** @description Number under which the host pays the tax. */
       registration_number?: string | null;
     };
     "property_taxes.update": {
-      /** @description What guests read on the line. */
+      /** @description Name on the line of a quote. */
       name?: string;
       /**
-       * @description A percentage, or what the amount is multiplied by.
+       * @description percent for a percentage; otherwise what multiplies the amount.
        * @enum {string}
        */
       charge?: "percent" | "per_booking" | "per_night" | "per_guest" | "per_guest_night";
-      /** @description Such as 15.5. */
+      /** @description Percentage, such as 15.5. */
       percent?: number | null;
       /**
-       * @description What the percentage is taken of.
+       * @description What the percentage applies to.
        * @enum {string|null}
        */
       applies_to?: "all" | "rent" | "fees" | null;
-      /** @description The property's; filled in when left out. */
+      /** @description Currency of the property; set by the database when left out. */
       currency?: string;
       /**
        * Format: int64
-       * @description In minor units.
+       * @description Amount in minor units.
        */
       amount?: number | null;
-      /** @description Already in the prices, and shown only; else added to them. */
+      /** @description True when the prices include the tax already; false when it is added to them. */
       is_inclusive?: boolean;
       /**
        * Format: int32
-       * @description Nights of a stay that are taxed, the first ones; null for all.
+       * @description Number of taxed nights at the beginning of a stay; null for all.
        */
       max_nights?: number | null;
       /**
        * Format: int32
-       * @description Stays of so many nights or more are not taxed; null for none.
+       * @description Stays of this many nights or more are exempt; null for no exemption.
        */
       exempt_from_nights?: number | null;
-      /** @description Under which the host pays the tax. */
+      /** @description Number under which the host pays the tax. */
       registration_number?: string | null;
     };
-    /** @description Nights that the host keeps for something else. At most 1,000 a property. 409 where they are booked already. */
+    /** @description Nights that the host blocks, at most 1,000 blocks a property. 409 when they are booked already. */
     host_blocks: {
       /**
        * Format: uuid
@@ -5920,11 +5920,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
-      /** @description For host and co-hosts alone. */
+      /** @description Only the host and co-hosts can read it. */
       note: string;
       /**
        * Format: uuid
-       * @description Who wrote it; null when the service role did. This is a Foreign Key to `profiles.id`.
+       * @description Who created it; null for the service role. This is a Foreign Key to `profiles.id`.
        */
       created_by?: string | null;
       /** Format: date-time */
@@ -5948,7 +5948,7 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
-      /** @description For host and co-hosts alone. */
+      /** @description Only the host and co-hosts can read it. */
       note?: string;
     };
     "host_blocks.update": {
@@ -5962,10 +5962,10 @@ export interface components {
        * @description The day after the last night.
        */
       check_out?: string;
-      /** @description For host and co-hosts alone. */
+      /** @description Only the host and co-hosts can read it. */
       note?: string;
     };
-    /** @description Stays on other platforms, as their feeds tell. Written by the service that reads feeds. */
+    /** @description Stays on other platforms, from their calendar feeds. Only the service role writes them. */
     external_blocks: {
       /**
        * Format: uuid
@@ -5977,9 +5977,9 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
-      /** @description Which feed, such as airbnb. */
+      /** @description Name of the feed, such as airbnb. */
       source: string;
-      /** @description What the feed calls the stay: its UID. */
+      /** @description The UID of the stay in the feed. */
       source_id: string;
       /**
        * Format: date
@@ -6007,9 +6007,9 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
-      /** @description Which feed, such as airbnb. */
+      /** @description Name of the feed, such as airbnb. */
       source: string;
-      /** @description What the feed calls the stay: its UID. */
+      /** @description The UID of the stay in the feed. */
       source_id: string;
       /**
        * Format: date
@@ -6037,9 +6037,9 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id?: string;
-      /** @description Which feed, such as airbnb. */
+      /** @description Name of the feed, such as airbnb. */
       source?: string;
-      /** @description What the feed calls the stay: its UID. */
+      /** @description The UID of the stay in the feed. */
       source_id?: string;
       /**
        * Format: date
@@ -6056,7 +6056,7 @@ export interface components {
       /** Format: date-time */
       updated_at?: string;
     };
-    /** @description Which nights of a property are taken. Written by the database alone; strangers see availability through property_calendar, bookability and search_properties. */
+    /** @description Which nights of a property are taken. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
     occupancies: {
       /**
        * Format: int64
@@ -6080,22 +6080,22 @@ export interface components {
       check_in: string;
       /**
        * Format: date
-       * @description The day after the last night; somebody else may arrive on it.
+       * @description The day after the last night; another guest may arrive on it.
        */
       check_out: string;
       /**
        * Format: int32
-       * @description Nights kept free before, as the property asked for when the row was made.
+       * @description Nights kept free before it: the property's setting when the row was written.
        */
       preparation_before: number;
       /**
        * Format: int32
-       * @description Nights kept free after, as the property asked for when the row was made.
+       * @description Nights kept free after it: the property's setting when the row was written.
        */
       preparation_after: number;
       /**
        * Format: date-time
-       * @description For a hold or request: from this moment on the nights are free, whether or not the row is still there. Null: for good.
+       * @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end.
        */
       expires_at?: string | null;
       /** Format: uuid */
@@ -6113,7 +6113,7 @@ export interface components {
        */
       external_block_id?: string | null;
     };
-    /** @description People who help with a property. A row is made when an invitation is accepted. */
+    /** @description People who help a host with a property. Accepting an invitation creates the row. */
     co_hosts: {
       /**
        * Format: uuid
@@ -6128,7 +6128,7 @@ export interface components {
        */
       profile_id: string;
       /**
-       * @description calendar: sees the property, its address and its calendar, writes availability. calendar_and_messages: also talks with guests. full: also edits, prices, publishes. None sees taxes and payouts, invites, archives or deletes.
+       * @description calendar: reads the property, its address and calendar, and changes availability; calendar_and_messages: also writes to guests; full: also edits, prices and publishes. No co-host reads taxes and payouts, invites, archives or deletes.
        * @enum {string}
        */
       level: "calendar" | "calendar_and_messages" | "full";
@@ -6151,7 +6151,7 @@ export interface components {
        */
       profile_id: string;
       /**
-       * @description calendar: sees the property, its address and its calendar, writes availability. calendar_and_messages: also talks with guests. full: also edits, prices, publishes. None sees taxes and payouts, invites, archives or deletes.
+       * @description calendar: reads the property, its address and calendar, and changes availability; calendar_and_messages: also writes to guests; full: also edits, prices and publishes. No co-host reads taxes and payouts, invites, archives or deletes.
        * @enum {string}
        */
       level: "calendar" | "calendar_and_messages" | "full";
@@ -6162,12 +6162,12 @@ export interface components {
     };
     "co_hosts.update": {
       /**
-       * @description calendar: sees the property, its address and its calendar, writes availability. calendar_and_messages: also talks with guests. full: also edits, prices, publishes. None sees taxes and payouts, invites, archives or deletes.
+       * @description calendar: reads the property, its address and calendar, and changes availability; calendar_and_messages: also writes to guests; full: also edits, prices and publishes. No co-host reads taxes and payouts, invites, archives or deletes.
        * @enum {string}
        */
       level?: "calendar" | "calendar_and_messages" | "full";
     };
-    /** @description Open invitations. Deleted when accepted, declined or revoked. */
+    /** @description Open invitations. Accepting, declining or revoking an invitation deletes it. */
     co_host_invitations: {
       /**
        * Format: uuid
@@ -6179,23 +6179,23 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
-      /** @description As it was when the invitation was written: the invited cannot read a draft. */
+      /** @description Title of the property at the time of the invitation, because the invited person cannot read a draft. */
       property_title: string;
-      /** @description Whom it is for; kept in lower case. */
+      /** @description Invited address; stored in lower case. */
       email: string;
       /**
-       * @description What they will be able to do.
+       * @description Rights that the co-host will have.
        * @enum {string}
        */
       level: "calendar" | "calendar_and_messages" | "full";
       /**
        * Format: uuid
-       * @description The host. This is a Foreign Key to `profiles.id`.
+       * @description Host who sent the invitation. This is a Foreign Key to `profiles.id`.
        */
       invited_by: string;
       /**
        * Format: date-time
-       * @description Seven days after it was written.
+       * @description When the invitation expires: seven days after its creation.
        */
       expires_at: string;
       /** Format: date-time */
@@ -6207,10 +6207,10 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
-      /** @description Whom it is for; kept in lower case. */
+      /** @description Invited address; stored in lower case. */
       email: string;
       /**
-       * @description What they will be able to do.
+       * @description Rights that the co-host will have.
        * @enum {string}
        */
       level: "calendar" | "calendar_and_messages" | "full";
@@ -6589,7 +6589,7 @@ export interface components {
       time_zone?: string;
     };
     /** @description Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told. */
-    blocks: {
+    blocked_profiles: {
       /**
        * Format: uuid
        * @description This is a Primary Key.
@@ -6605,7 +6605,7 @@ export interface components {
       /** Format: date-time */
       created_at: string;
     };
-    "blocks.insert": {
+    "blocked_profiles.insert": {
       /**
        * Format: uuid
        * @description This is a Primary Key.
@@ -6903,27 +6903,27 @@ export interface components {
       /** @description Plain text of up to 2,000 characters. */
       details?: string;
     };
-    /** @description What only the person and operators may see. Deleted with the account. */
+    /** @description Private data of a person, readable by that person and operators. Deleted with the account. */
     accounts: {
       /**
        * Format: uuid
        * @description This is a Primary Key.
        */
       id: string;
-      /** @description Name as on the identity document. */
+      /** @description Name on the identity document. */
       legal_name?: string | null;
-      /** @description E.164, such as +351912345678. */
+      /** @description Phone number in E.164 format, such as +351912345678. */
       phone?: string | null;
-      /** @description BCP 47 tag for mails and formats. */
+      /** @description BCP 47 tag that mails and formats use. */
       locale: string;
-      /** @description ISO 4217 code that prices are shown in. This is a Foreign Key to `currencies.code`. */
+      /** @description ISO 4217 code of the currency in which prices are shown. This is a Foreign Key to `currencies.code`. */
       currency: string;
       /**
        * Format: date
-       * @description At least 18 years ago.
+       * @description Date of birth, at least 18 years ago.
        */
       birth_date?: string | null;
-      /** @description ISO 3166-1 alpha-2 code of the country that payouts go to. */
+      /** @description ISO 3166-1 alpha-2 code of the country that receives the payouts. */
       payout_country?: string | null;
       /** Format: date-time */
       created_at: string;
@@ -6931,20 +6931,20 @@ export interface components {
       updated_at: string;
     };
     "accounts.update": {
-      /** @description Name as on the identity document. */
+      /** @description Name on the identity document. */
       legal_name?: string | null;
-      /** @description E.164, such as +351912345678. */
+      /** @description Phone number in E.164 format, such as +351912345678. */
       phone?: string | null;
-      /** @description BCP 47 tag for mails and formats. */
+      /** @description BCP 47 tag that mails and formats use. */
       locale?: string;
-      /** @description ISO 4217 code that prices are shown in. This is a Foreign Key to `currencies.code`. */
+      /** @description ISO 4217 code of the currency in which prices are shown. This is a Foreign Key to `currencies.code`. */
       currency?: string;
       /**
        * Format: date
-       * @description At least 18 years ago.
+       * @description Date of birth, at least 18 years ago.
        */
       birth_date?: string | null;
-      /** @description ISO 3166-1 alpha-2 code of the country that payouts go to. */
+      /** @description ISO 3166-1 alpha-2 code of the country that receives the payouts. */
       payout_country?: string | null;
     };
     /** @description Whom operators suspended, and why. The person reads their own. */
@@ -6974,7 +6974,7 @@ export interface components {
        */
       ended_at?: string | null;
     };
-    /** @description Who holds which role. Written by operators and the service role; carried in tokens as app_metadata.roles. */
+    /** @description Roles of users. Operators and the service role grant and revoke them; access tokens carry them as app_metadata.roles. */
     user_roles: {
       /**
        * Format: uuid
@@ -6988,12 +6988,12 @@ export interface components {
       role: "operator";
       /**
        * Format: uuid
-       * @description The operator who granted it; null when the service role did. This is a Foreign Key to `profiles.id`.
+       * @description The operator who granted the role; null when the service role did. This is a Foreign Key to `profiles.id`.
        */
       granted_by?: string | null;
       /**
        * Format: date-time
-       * @description When it was granted.
+       * @description When the role was granted.
        */
       granted_at: string;
     };
@@ -7037,7 +7037,7 @@ export interface components {
        */
       at: string;
     };
-    /** @description Bookings that an operator keeps from being paid out. */
+    /** @description Bookings whose payout an operator holds back. */
     payout_holds: {
       /**
        * Format: uuid
@@ -7049,16 +7049,16 @@ export interface components {
        * @description This is a Foreign Key to `bookings.id`.
        */
       booking_id: string;
-      /** @description Why. */
+      /** @description Why the payout is held. */
       reason: string;
       /**
        * Format: uuid
-       * @description The operator. This is a Foreign Key to `profiles.id`.
+       * @description The operator who holds the payout. This is a Foreign Key to `profiles.id`.
        */
       held_by?: string | null;
       /**
        * Format: date-time
-       * @description When it ended; null while it holds.
+       * @description When the hold ended; null while it is open.
        */
       released_at?: string | null;
       /** Format: date-time */
@@ -7070,17 +7070,17 @@ export interface components {
        * @description This is a Foreign Key to `bookings.id`.
        */
       booking_id: string;
-      /** @description Why. */
+      /** @description Why the payout is held. */
       reason: string;
     };
     "payout_holds.update": {
       /**
        * Format: date-time
-       * @description When it ended; null while it holds.
+       * @description When the hold ended; null while it is open.
        */
       released_at?: string | null;
     };
-    /** @description What is not the same in Stripe's books and the ledger. For operators; amounts in minor units. */
+    /** @description Differences between Stripe's balance transactions and the ledger. For operators; amounts in minor units. */
     reconciliation_differences: {
       /**
        * Format: int64
@@ -7089,62 +7089,62 @@ export interface components {
       id?: number | null;
       /**
        * Format: date-time
-       * @description When the books were compared.
+       * @description When the ledger was compared with Stripe.
        */
       run_at?: string | null;
       /** Format: int64 */
       reconciliation_id?: number | null;
-      /** @description Stripe's id of the line. */
+      /** @description Stripe's id of the balance transaction. */
       balance_transaction?: string | null;
       /** @description missing_in_ledger, missing_at_stripe or amount_differs. */
       problem?: string | null;
       /**
        * Format: int64
-       * @description What it moved by Stripe's books; null when it is missing there.
+       * @description Net amount at Stripe; null when it is missing there.
        */
       stripe_net?: number | null;
       /**
        * Format: int64
-       * @description What it moved by the ledger; null when it is missing there.
+       * @description Net amount in the ledger; null when it is missing there.
        */
       ledger_net?: number | null;
       /** @description ISO 4217 code of the amounts. */
       currency?: string | null;
-      /** @description The charge, refund, transfer or other object that it is about. */
+      /** @description Stripe's id of the charge, refund, transfer or other object; the key of the ledger transaction when the line is missing at Stripe. */
       source?: string | null;
     };
-    /** @description Jobs that were given up. Operators read them, put one back with replay_dead_job or a queue's with replay_dead_jobs, or delete what need not be done. */
+    /** @description Jobs that failed too often. Operators replay one with replay_dead_job or a whole queue with replay_dead_jobs, or delete what is no longer needed. */
     dead_jobs: {
       /**
        * Format: int64
        * @description This is a Primary Key.
        */
       id: number;
-      /** @description Where it was, and where it goes back to. */
+      /** @description Queue of the job; a replay puts the job back into it. */
       queue: string;
       /** Format: int64 */
       job_id: number;
-      /** @description What was to be done. */
+      /** @description Content of the job. */
       message: unknown;
       /**
        * Format: int32
-       * @description How often it was tried.
+       * @description Number of attempts.
        */
       attempts: number;
-      /** @description What the last attempt said. */
+      /** @description Error of the last attempt. */
       error: string;
       /**
        * Format: date-time
-       * @description When it was queued.
+       * @description When the job was queued.
        */
       enqueued_at: string;
       /**
        * Format: date-time
-       * @description When it was given up.
+       * @description When the job was moved here.
        */
       died_at: string;
     };
-    /** @description Tasks with Stripe that were given up, and why. For operators; replay_stripe_task tries one again. */
+    /** @description Stripe tasks that were given up, and why. For operators; replay_stripe_task tries one again. */
     dead_stripe_tasks: {
       /**
        * Format: int64
@@ -7153,19 +7153,19 @@ export interface components {
       id?: number | null;
       /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
       kind?: string | null;
-      /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
+      /** @description Id of the event, payment, refund, payout, reversal or card; of a charge, the payment's id and the number of the attempt. */
       subject?: string | null;
       /**
        * Format: int32
-       * @description How often it was tried.
+       * @description Number of attempts.
        */
       attempts?: number | null;
       /**
        * Format: date-time
-       * @description When it was given up.
+       * @description When the task was given up.
        */
       dead_at?: string | null;
-      /** @description Why, at the last attempt. */
+      /** @description Error of the last attempt. */
       last_error?: string | null;
       /** Format: date-time */
       created_at?: string | null;
@@ -7311,29 +7311,29 @@ export interface components {
     limit: string;
     "rowFilter.property_photos.id": string;
     "rowFilter.property_photos.property_id": string;
-    /** @description Path in the Storage bucket `property-photos`, in the folder named by the property's id. */
+    /** @description Path in the Storage bucket `property-photos`, in the folder with the id of the property. */
     "rowFilter.property_photos.path": string;
-    /** @description Where an import found the photo, when it is not in the bucket. */
+    /** @description URL of an imported photo that is not in the bucket. */
     "rowFilter.property_photos.external_url": string;
-    /** @description What the photo shows, for those who do not see it. */
+    /** @description Description of the photo for people who cannot see it. */
     "rowFilter.property_photos.alt_text": string;
-    /** @description Place in the order; the end when left out. */
+    /** @description Position in the order, lowest first. A photo inserted without one is last. */
     "rowFilter.property_photos.position": string;
     "rowFilter.property_photos.created_at": string;
     "rowFilter.property_photos.updated_at": string;
     "rowFilter.booking_money.id": string;
     "rowFilter.booking_money.booking_id": string;
-    /** @description When it happened. */
+    /** @description When the money moved. */
     "rowFilter.booking_money.occurred_at": string;
-    /** @description As in host_statement; also charge, refund and dispute. */
+    /** @description As in host_statement; also charge, refund, refund_failed, dispute and dispute_won. */
     "rowFilter.booking_money.kind": string;
-    /** @description For people. */
+    /** @description Description of the movement in words. */
     "rowFilter.booking_money.description": string;
-    /** @description Whose: guest, host_payable, or one of the platform's. */
+    /** @description Account of the entry: guest, host_payable, or an account of the platform. */
     "rowFilter.booking_money.account": string;
     /** @description ISO 4217 code of the amount. */
     "rowFilter.booking_money.currency": string;
-    /** @description Above zero what was paid in or earned, below zero what was spent or paid out. */
+    /** @description Above zero for what was paid in or earned, below zero for what was spent or paid out. */
     "rowFilter.booking_money.amount": string;
     "rowFilter.cancellations.booking_id": string;
     /** @description Which side; of a no-show whoever reported it. */
@@ -7389,64 +7389,52 @@ export interface components {
     "rowFilter.currencies.code": string;
     /** @description Decimal places: 2 for EUR, 0 for JPY, 3 for KWD. */
     "rowFilter.currencies.minor_unit": string;
-    /** @description Lowest price of a night, in minor units; one whole unit until the owner of the installation sets another. */
+    /** @description Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it. */
     "rowFilter.currencies.minimum_price": string;
-    /** @description Least that a host pays for cancelling, in minor units: 50 units where one is worth about a dollar, else 50 times the nearest power of ten. */
+    /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten. */
     "rowFilter.currencies.cancellation_fee_minimum": string;
-    /** @description Most that a host pays for cancelling, in minor units: twenty times the least. */
+    /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
     "rowFilter.currencies.cancellation_fee_maximum": string;
     "rowFilter.amenities.id": string;
-    /** @description Heading it is shown under. */
+    /** @description Heading under which the amenity is shown. */
     "rowFilter.amenities.category": string;
     /** @description English name. */
     "rowFilter.amenities.name": string;
-    /** @description Position in the mask that search compares. Never reused for another meaning. */
+    /** @description Bit in the mask that search compares. A bit never gets another meaning. */
     "rowFilter.amenities.bit": string;
-    "rowFilter.dead_stripe_tasks.id": string;
-    /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
-    "rowFilter.dead_stripe_tasks.kind": string;
-    /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
-    "rowFilter.dead_stripe_tasks.subject": string;
-    /** @description How often it was tried. */
-    "rowFilter.dead_stripe_tasks.attempts": string;
-    /** @description When it was given up. */
-    "rowFilter.dead_stripe_tasks.dead_at": string;
-    /** @description Why, at the last attempt. */
-    "rowFilter.dead_stripe_tasks.last_error": string;
-    "rowFilter.dead_stripe_tasks.created_at": string;
     "rowFilter.payout_accounts.profile_id": string;
     "rowFilter.payout_accounts.stripe_account_id": string;
-    /** @description The host has been through onboarding. */
+    /** @description True when the host has completed onboarding at Stripe. */
     "rowFilter.payout_accounts.details_submitted": string;
-    /** @description Money can be sent there. */
+    /** @description True when Stripe can pay out to the host. */
     "rowFilter.payout_accounts.payouts_enabled": string;
-    /** @description What Stripe still wants to know. */
+    /** @description What Stripe still requires from the host, in Stripe's words. */
     "rowFilter.payout_accounts.requirements": string;
-    /** @description In which the account is paid. */
+    /** @description Currency of the account. */
     "rowFilter.payout_accounts.currency": string;
     "rowFilter.payout_accounts.created_at": string;
     "rowFilter.payout_accounts.updated_at": string;
     "rowFilter.payout_holds.id": string;
     "rowFilter.payout_holds.booking_id": string;
-    /** @description Why. */
+    /** @description Why the payout is held. */
     "rowFilter.payout_holds.reason": string;
-    /** @description The operator. */
+    /** @description The operator who holds the payout. */
     "rowFilter.payout_holds.held_by": string;
-    /** @description When it ended; null while it holds. */
+    /** @description When the hold ended; null while it is open. */
     "rowFilter.payout_holds.released_at": string;
     "rowFilter.payout_holds.created_at": string;
     "rowFilter.disputes.id": string;
     "rowFilter.disputes.payment_id": string;
     "rowFilter.disputes.booking_id": string;
-    /** @description As Stripe has it: needs_response, under_review, won, lost and others. */
+    /** @description Status at Stripe: needs_response, under_review, won, lost and others. */
     "rowFilter.disputes.status": string;
-    /** @description As Stripe has it. */
+    /** @description Reason at Stripe, such as fraudulent. */
     "rowFilter.disputes.reason": string;
-    /** @description The payment's. */
+    /** @description Currency of the payment. */
     "rowFilter.disputes.currency": string;
-    /** @description In minor units. */
+    /** @description Disputed amount in minor units. */
     "rowFilter.disputes.amount": string;
-    /** @description What the booking says for the host: agreement, policy, house rules, history. */
+    /** @description Evidence for the host: booking, line items, cancellation, house rules and history. */
     "rowFilter.disputes.evidence": string;
     "rowFilter.disputes.created_at": string;
     "rowFilter.disputes.updated_at": string;
@@ -7485,47 +7473,47 @@ export interface components {
     "rowFilter.booking_alterations.created_at": string;
     "rowFilter.house_rules.property_id": string;
     "rowFilter.house_rules.version": string;
-    /** @description Indoors. */
+    /** @description Whether guests may smoke indoors. */
     "rowFilter.house_rules.smoking_allowed": string;
-    /** @description Parties and events. */
+    /** @description Whether guests may hold parties and events. */
     "rowFilter.house_rules.events_allowed": string;
-    /** @description False where the place is not safe or suitable for children and infants. */
+    /** @description False when the property is not safe or suitable for children and infants. */
     "rowFilter.house_rules.children_allowed": string;
-    /** @description Photography and filming for trade. */
+    /** @description Whether guests may take photos and films for commercial use. */
     "rowFilter.house_rules.commercial_photography_allowed": string;
-    /** @description Local time from which guests are quiet; null for no quiet hours. */
+    /** @description Local time at which quiet hours begin; null for none. */
     "rowFilter.house_rules.quiet_from": string;
-    /** @description Local time until which guests are quiet. */
+    /** @description Local time at which quiet hours end. */
     "rowFilter.house_rules.quiet_until": string;
     /** @description Plain text of up to 5,000 characters. */
     "rowFilter.house_rules.additional_rules": string;
-    /** @description Who wrote this version; null when the service role did. */
+    /** @description Person who wrote this version; null when the service role did. */
     "rowFilter.house_rules.created_by": string;
     "rowFilter.house_rules.created_at": string;
     "rowFilter.property_seasons.id": string;
     "rowFilter.property_seasons.property_id": string;
-    /** @description Such as "Summer". */
+    /** @description Name of the season, such as "Summer". */
     "rowFilter.property_seasons.name": string;
     /** @description First night. */
     "rowFilter.property_seasons.starts_on": string;
     /** @description The day after the last night. */
     "rowFilter.property_seasons.ends_on": string;
-    /** @description The property's; filled in when left out. */
+    /** @description Currency of the property; set by the database when left out. */
     "rowFilter.property_seasons.currency": string;
-    /** @description Of each night, in minor units; null for the usual price. */
+    /** @description Price of each night in minor units; null for the price of the property. */
     "rowFilter.property_seasons.price": string;
-    /** @description For stays that begin in the season; null for the property's. */
+    /** @description Minimum stay for check-in during the season; null for that of the property. */
     "rowFilter.property_seasons.min_nights": string;
-    /** @description For stays that begin in the season; null for the property's. */
+    /** @description Maximum stay for check-in during the season; null for that of the property. */
     "rowFilter.property_seasons.max_nights": string;
     "rowFilter.property_seasons.created_at": string;
     "rowFilter.property_seasons.updated_at": string;
     "rowFilter.property_addresses.property_id": string;
     /** @description Street and number. */
     "rowFilter.property_addresses.line1": string;
-    /** @description Floor, door, building. */
+    /** @description Floor, door or building. */
     "rowFilter.property_addresses.line2": string;
-    /** @description As the country writes it. */
+    /** @description Postal code in the format of the country. */
     "rowFilter.property_addresses.postal_code": string;
     /** @description Part of the city. Public. */
     "rowFilter.property_addresses.neighbourhood": string;
@@ -7535,19 +7523,19 @@ export interface components {
     "rowFilter.property_addresses.region": string;
     /** @description ISO 3166-1 alpha-2 code. Public. */
     "rowFilter.property_addresses.country": string;
-    /** @description Degrees north (WGS 84) of the door. */
+    /** @description Degrees north (WGS 84) of the entrance. */
     "rowFilter.property_addresses.latitude": string;
-    /** @description Degrees east (WGS 84) of the door. */
+    /** @description Degrees east (WGS 84) of the entrance. */
     "rowFilter.property_addresses.longitude": string;
     "rowFilter.property_addresses.created_at": string;
     "rowFilter.property_addresses.updated_at": string;
-    /** @description A name such as `flexible` for the common policies, a UUID for others. */
+    /** @description A word such as `flexible` for common policies, a UUID for others. */
     "rowFilter.cancellation_policies.id": string;
-    /** @description Who wrote it and may use it; null for the common policies. */
+    /** @description Host who wrote the policy and may use it; null for common policies. */
     "rowFilter.cancellation_policies.host_id": string;
-    /** @description What guests read. */
+    /** @description Name that guests see. */
     "rowFilter.cancellation_policies.name": string;
-    /** @description Conditions: before_check_in ("5 days" or "24 hours", at least that long before check-in, on the property's clock), since_confirmation ("48 hours", at most), confirmed_before_check_in ("7 days": the booking was confirmed at least that long before), under_nights (stays shorter than that). Result: the host keeps the nights stayed and nights_kept more; of the others refund_percent goes back. */
+    /** @description Conditions: before_check_in ("5 days" or "24 hours": at least that long before check-in, in local time), since_confirmation ("48 hours": at most that long after the confirmation), confirmed_before_check_in ("7 days": confirmed at least that long before check-in), under_nights (the stay has fewer nights). Result: the host keeps the nights stayed and nights_kept more; the guest gets back refund_percent of the others. */
     "rowFilter.cancellation_policies.steps": string;
     "rowFilter.cancellation_policies.created_at": string;
     "rowFilter.cancellation_policies.updated_at": string;
@@ -7557,9 +7545,9 @@ export interface components {
     "rowFilter.property_date_overrides.starts_on": string;
     /** @description The day after the last night. */
     "rowFilter.property_date_overrides.ends_on": string;
-    /** @description The property's; filled in when left out. */
+    /** @description Currency of the property; set by the database when left out. */
     "rowFilter.property_date_overrides.currency": string;
-    /** @description Of each night, in minor units. */
+    /** @description Price of each night in minor units. */
     "rowFilter.property_date_overrides.price": string;
     "rowFilter.property_date_overrides.created_at": string;
     "rowFilter.property_date_overrides.updated_at": string;
@@ -7569,15 +7557,15 @@ export interface components {
     "rowFilter.host_blocks.check_in": string;
     /** @description The day after the last night. */
     "rowFilter.host_blocks.check_out": string;
-    /** @description For host and co-hosts alone. */
+    /** @description Only the host and co-hosts can read it. */
     "rowFilter.host_blocks.note": string;
-    /** @description Who wrote it; null when the service role did. */
+    /** @description Who created it; null for the service role. */
     "rowFilter.host_blocks.created_by": string;
     "rowFilter.host_blocks.created_at": string;
     "rowFilter.host_blocks.updated_at": string;
     "rowFilter.co_hosts.property_id": string;
     "rowFilter.co_hosts.profile_id": string;
-    /** @description calendar: sees the property, its address and its calendar, writes availability. calendar_and_messages: also talks with guests. full: also edits, prices, publishes. None sees taxes and payouts, invites, archives or deletes. */
+    /** @description calendar: reads the property, its address and calendar, and changes availability; calendar_and_messages: also writes to guests; full: also edits, prices and publishes. No co-host reads taxes and payouts, invites, archives or deletes. */
     "rowFilter.co_hosts.level": string;
     "rowFilter.co_hosts.created_at": string;
     "rowFilter.co_hosts.updated_at": string;
@@ -7663,44 +7651,44 @@ export interface components {
     "rowFilter.payments.id": string;
     "rowFilter.payments.booking_id": string;
     "rowFilter.payments.guest_id": string;
-    /** @description What is paid. */
+    /** @description What the payment is for. */
     "rowFilter.payments.kind": string;
-    /** @description Where it stands, as Stripe last said. */
+    /** @description Status, as last reported by Stripe. */
     "rowFilter.payments.status": string;
-    /** @description Authorised first and captured when the host accepts the request. */
+    /** @description True when the amount is authorised first and captured when the host accepts the request. */
     "rowFilter.payments.is_manual": string;
-    /** @description The booking's. */
+    /** @description Currency of the booking. */
     "rowFilter.payments.currency": string;
-    /** @description What was due of the booking's total when it was begun. */
+    /** @description Amount due when the payment was begun. */
     "rowFilter.payments.amount": string;
-    /** @description What was taken from the card. */
+    /** @description Amount that the card was charged. */
     "rowFilter.payments.captured_amount": string;
-    /** @description What went back, or is on its way. */
+    /** @description Amount of refunds that succeeded or are pending. */
     "rowFilter.payments.refunded_amount": string;
-    /** @description What the guest's bank took back, or may. */
+    /** @description Amount of disputes that are open or lost. */
     "rowFilter.payments.disputed_amount": string;
     "rowFilter.payments.stripe_payment_intent_id": string;
-    /** @description The card that was charged; null when it was not kept, or forgotten since. */
+    /** @description The card that was charged; null when it was not saved, or was removed. */
     "rowFilter.payments.payment_method_id": string;
-    /** @description When an authorisation ends. */
+    /** @description When the authorisation expires. */
     "rowFilter.payments.capture_before": string;
-    /** @description Why the last card was declined, in Stripe's words. */
+    /** @description Why the last charge failed; a decline in Stripe's words. */
     "rowFilter.payments.last_error": string;
     "rowFilter.payments.created_at": string;
     "rowFilter.payments.updated_at": string;
     "rowFilter.refunds.id": string;
     "rowFilter.refunds.payment_id": string;
     "rowFilter.refunds.booking_id": string;
-    /** @description Why. */
+    /** @description Why the amount is refunded. */
     "rowFilter.refunds.reason": string;
-    /** @description Where it stands. */
+    /** @description Status, as last reported by Stripe. */
     "rowFilter.refunds.status": string;
-    /** @description The payment's. */
+    /** @description Currency of the payment. */
     "rowFilter.refunds.currency": string;
-    /** @description In minor units. */
+    /** @description Amount of the refund. */
     "rowFilter.refunds.amount": string;
     "rowFilter.refunds.stripe_refund_id": string;
-    /** @description Why it failed, in Stripe's words. */
+    /** @description Why the refund failed, in Stripe's words. */
     "rowFilter.refunds.last_error": string;
     "rowFilter.refunds.created_at": string;
     "rowFilter.refunds.updated_at": string;
@@ -7729,15 +7717,15 @@ export interface components {
     "rowFilter.thread_reads.read_at": string;
     "rowFilter.co_host_invitations.id": string;
     "rowFilter.co_host_invitations.property_id": string;
-    /** @description As it was when the invitation was written: the invited cannot read a draft. */
+    /** @description Title of the property at the time of the invitation, because the invited person cannot read a draft. */
     "rowFilter.co_host_invitations.property_title": string;
-    /** @description Whom it is for; kept in lower case. */
+    /** @description Invited address; stored in lower case. */
     "rowFilter.co_host_invitations.email": string;
-    /** @description What they will be able to do. */
+    /** @description Rights that the co-host will have. */
     "rowFilter.co_host_invitations.level": string;
-    /** @description The host. */
+    /** @description Host who sent the invitation. */
     "rowFilter.co_host_invitations.invited_by": string;
-    /** @description Seven days after it was written. */
+    /** @description When the invitation expires: seven days after its creation. */
     "rowFilter.co_host_invitations.expires_at": string;
     "rowFilter.co_host_invitations.created_at": string;
     "rowFilter.suspensions.id": string;
@@ -7752,28 +7740,28 @@ export interface components {
     "rowFilter.payment_methods.id": string;
     "rowFilter.payment_methods.profile_id": string;
     "rowFilter.payment_methods.stripe_payment_method_id": string;
-    /** @description As Stripe has it, such as visa. */
+    /** @description Brand in Stripe's words, such as visa. */
     "rowFilter.payment_methods.brand": string;
-    /** @description The last four digits. */
+    /** @description The last four digits of the card number. */
     "rowFilter.payment_methods.last4": string;
     "rowFilter.payment_methods.created_at": string;
     /** @description The same as auth.users.id. */
     "rowFilter.profiles.id": string;
     /** @description First name or nickname, 1 to 50 characters. */
     "rowFilter.profiles.display_name": string;
-    /** @description Path in the Storage bucket `avatars`, in the folder named by the profile's id. */
+    /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
     "rowFilter.profiles.avatar_path": string;
     /** @description Plain text of up to 2,000 characters. */
     "rowFilter.profiles.about": string;
     /** @description BCP 47 tags of the languages the person speaks, such as {en,pt-BR}. */
     "rowFilter.profiles.languages": string;
-    /** @description Has, or has had, a published property. Kept by the database. */
+    /** @description Whether the person has ever published a property. Set by the database. */
     "rowFilter.profiles.is_host": string;
-    /** @description Set by the service that verifies identities. */
+    /** @description Whether the identity was verified. Set by the service role. */
     "rowFilter.profiles.identity_verified": string;
-    /** @description Date of sign-up, UTC. */
+    /** @description Date of sign-up in UTC. */
     "rowFilter.profiles.member_since": string;
-    /** @description Set when the account was deleted and this row anonymised. */
+    /** @description When the account was deleted and this row anonymised; null while the account exists. */
     "rowFilter.profiles.deleted_at": string;
     "rowFilter.profiles.created_at": string;
     "rowFilter.profiles.updated_at": string;
@@ -7817,19 +7805,19 @@ export interface components {
     "rowFilter.reviews.updated_at": string;
     "rowFilter.user_roles.user_id": string;
     "rowFilter.user_roles.role": string;
-    /** @description The operator who granted it; null when the service role did. */
+    /** @description The operator who granted the role; null when the service role did. */
     "rowFilter.user_roles.granted_by": string;
-    /** @description When it was granted. */
+    /** @description When the role was granted. */
     "rowFilter.user_roles.granted_at": string;
-    /** @description Of the booking. */
+    /** @description Currency of the booking. */
     "rowFilter.exchange_rates.from_currency": string;
-    /** @description Of the payout. */
+    /** @description Currency of the payout. */
     "rowFilter.exchange_rates.to_currency": string;
-    /** @description For quotes from then on, until the next. */
+    /** @description Quotes from this time on use the rate, until the next rate. */
     "rowFilter.exchange_rates.valid_from": string;
-    /** @description Units of to_currency for one of from_currency: 1.0842 dollars for a euro. */
+    /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
     "rowFilter.exchange_rates.rate": string;
-    /** @description The operator; null for the service role. */
+    /** @description The operator who set the rate; null for the service role. */
     "rowFilter.exchange_rates.set_by": string;
     "rowFilter.notification_kinds.id": string;
     /** @description Which preference it falls under. */
@@ -7837,42 +7825,42 @@ export interface components {
     /** @description Mailed during quiet hours and outside the digest: somebody waits for an answer, or travels. */
     "rowFilter.notification_kinds.is_urgent": string;
     "rowFilter.accounts.id": string;
-    /** @description Name as on the identity document. */
+    /** @description Name on the identity document. */
     "rowFilter.accounts.legal_name": string;
-    /** @description E.164, such as +351912345678. */
+    /** @description Phone number in E.164 format, such as +351912345678. */
     "rowFilter.accounts.phone": string;
-    /** @description BCP 47 tag for mails and formats. */
+    /** @description BCP 47 tag that mails and formats use. */
     "rowFilter.accounts.locale": string;
-    /** @description ISO 4217 code that prices are shown in. */
+    /** @description ISO 4217 code of the currency in which prices are shown. */
     "rowFilter.accounts.currency": string;
-    /** @description At least 18 years ago. */
+    /** @description Date of birth, at least 18 years ago. */
     "rowFilter.accounts.birth_date": string;
-    /** @description ISO 3166-1 alpha-2 code of the country that payouts go to. */
+    /** @description ISO 3166-1 alpha-2 code of the country that receives the payouts. */
     "rowFilter.accounts.payout_country": string;
     "rowFilter.accounts.created_at": string;
     "rowFilter.accounts.updated_at": string;
     "rowFilter.time_zones.name": string;
     "rowFilter.property_taxes.id": string;
     "rowFilter.property_taxes.property_id": string;
-    /** @description What guests read on the line. */
+    /** @description Name on the line of a quote. */
     "rowFilter.property_taxes.name": string;
-    /** @description A percentage, or what the amount is multiplied by. */
+    /** @description percent for a percentage; otherwise what multiplies the amount. */
     "rowFilter.property_taxes.charge": string;
-    /** @description Such as 15.5. */
+    /** @description Percentage, such as 15.5. */
     "rowFilter.property_taxes.percent": string;
-    /** @description What the percentage is taken of. */
+    /** @description What the percentage applies to. */
     "rowFilter.property_taxes.applies_to": string;
-    /** @description The property's; filled in when left out. */
+    /** @description Currency of the property; set by the database when left out. */
     "rowFilter.property_taxes.currency": string;
-    /** @description In minor units. */
+    /** @description Amount in minor units. */
     "rowFilter.property_taxes.amount": string;
-    /** @description Already in the prices, and shown only; else added to them. */
+    /** @description True when the prices include the tax already; false when it is added to them. */
     "rowFilter.property_taxes.is_inclusive": string;
-    /** @description Nights of a stay that are taxed, the first ones; null for all. */
+    /** @description Number of taxed nights at the beginning of a stay; null for all. */
     "rowFilter.property_taxes.max_nights": string;
-    /** @description Stays of so many nights or more are not taxed; null for none. */
+    /** @description Stays of this many nights or more are exempt; null for no exemption. */
     "rowFilter.property_taxes.exempt_from_nights": string;
-    /** @description Under which the host pays the tax. */
+    /** @description Number under which the host pays the tax. */
     "rowFilter.property_taxes.registration_number": string;
     "rowFilter.property_taxes.created_at": string;
     "rowFilter.property_taxes.updated_at": string;
@@ -7912,13 +7900,13 @@ export interface components {
     "rowFilter.occupancies.kind": string;
     /** @description First night. */
     "rowFilter.occupancies.check_in": string;
-    /** @description The day after the last night; somebody else may arrive on it. */
+    /** @description The day after the last night; another guest may arrive on it. */
     "rowFilter.occupancies.check_out": string;
-    /** @description Nights kept free before, as the property asked for when the row was made. */
+    /** @description Nights kept free before it: the property's setting when the row was written. */
     "rowFilter.occupancies.preparation_before": string;
-    /** @description Nights kept free after, as the property asked for when the row was made. */
+    /** @description Nights kept free after it: the property's setting when the row was written. */
     "rowFilter.occupancies.preparation_after": string;
-    /** @description For a hold or request: from this moment on the nights are free, whether or not the row is still there. Null: for good. */
+    /** @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end. */
     "rowFilter.occupancies.expires_at": string;
     "rowFilter.occupancies.booking_id": string;
     "rowFilter.occupancies.created_at": string;
@@ -7927,22 +7915,22 @@ export interface components {
     "rowFilter.payouts.id": string;
     "rowFilter.payouts.booking_id": string;
     "rowFilter.payouts.host_id": string;
-    /** @description Where it stands. */
+    /** @description Status, as last reported by Stripe. */
     "rowFilter.payouts.status": string;
-    /** @description The booking's. */
+    /** @description Currency of the booking. */
     "rowFilter.payouts.currency": string;
-    /** @description What was sent, or is on its way. */
+    /** @description Amount in the currency of the booking. */
     "rowFilter.payouts.amount": string;
-    /** @description What was taken back, or is being. */
+    /** @description Amount of reversals that are done or pending, in the currency of the booking. */
     "rowFilter.payouts.reversed_amount": string;
-    /** @description In which it is sent; another than the booking's at the rate that its quote fixed. */
+    /** @description Currency of the transfer. When it is not the booking's, the rate is that of the quote. */
     "rowFilter.payouts.sent_currency": string;
-    /** @description The amount in that currency. */
+    /** @description Amount in sent_currency. */
     "rowFilter.payouts.sent_amount": string;
     "rowFilter.payouts.stripe_transfer_id": string;
-    /** @description When Stripe was first asked for it; from then on it is not called off. */
+    /** @description When the transfer was first requested from Stripe; from then on the payout cannot be cancelled. */
     "rowFilter.payouts.asked_at": string;
-    /** @description Why it failed, in Stripe's words. */
+    /** @description Why the transfer failed, in Stripe's words. */
     "rowFilter.payouts.last_error": string;
     "rowFilter.payouts.created_at": string;
     "rowFilter.payouts.updated_at": string;
@@ -7950,29 +7938,29 @@ export interface components {
     "rowFilter.property_amenities.amenity_id": string;
     "rowFilter.property_fees.id": string;
     "rowFilter.property_fees.property_id": string;
-    /** @description What it is for. A pet fee counts when a pet comes along. */
+    /** @description Purpose of the fee. A pet fee applies to stays with pets. */
     "rowFilter.property_fees.kind": string;
-    /** @description What guests read on the line. */
+    /** @description Name on the line of a quote. */
     "rowFilter.property_fees.name": string;
-    /** @description What the amount is multiplied by; guests are adults and children, for a pet fee pets. */
+    /** @description What multiplies the amount. Guests are adults and children; for a pet fee, pets. */
     "rowFilter.property_fees.charge": string;
-    /** @description The property's; filled in when left out. */
+    /** @description Currency of the property; set by the database when left out. */
     "rowFilter.property_fees.currency": string;
-    /** @description In minor units. */
+    /** @description Amount in minor units. */
     "rowFilter.property_fees.amount": string;
     "rowFilter.property_fees.created_at": string;
     "rowFilter.property_fees.updated_at": string;
     "rowFilter.property_availability_rules.id": string;
     "rowFilter.property_availability_rules.property_id": string;
-    /** @description What the rule is about. */
+    /** @description What the rule limits. */
     "rowFilter.property_availability_rules.kind": string;
     /** @description First day. */
     "rowFilter.property_availability_rules.starts_on": string;
-    /** @description The day after the last. */
+    /** @description The day after the last day. */
     "rowFilter.property_availability_rules.ends_on": string;
-    /** @description For stays that begin in the range; null for the season's or property's. */
+    /** @description Minimum stay for check-in during the range; null for that of the season or property. */
     "rowFilter.property_availability_rules.min_nights": string;
-    /** @description For stays that begin in the range; null for the season's or property's. */
+    /** @description Maximum stay for check-in during the range; null for that of the season or property. */
     "rowFilter.property_availability_rules.max_nights": string;
     "rowFilter.property_availability_rules.created_at": string;
     "rowFilter.property_availability_rules.updated_at": string;
@@ -7993,50 +7981,50 @@ export interface components {
     "rowFilter.notifications.mailed_at": string;
     "rowFilter.host_statement.id": string;
     "rowFilter.host_statement.host_id": string;
-    /** @description When it happened. */
+    /** @description When the money moved. */
     "rowFilter.host_statement.occurred_at": string;
     "rowFilter.host_statement.booking_id": string;
-    /** @description agreement: earned by a booking, or less of it. transfer: paid out. reversal: taken back. offset: one booking's debt paid from another. */
+    /** @description agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking's debt deducted from another. dispute_lost: lost to a dispute. correction: a correction by the platform. */
     "rowFilter.host_statement.kind": string;
-    /** @description For people. */
+    /** @description Description of the movement in words. */
     "rowFilter.host_statement.description": string;
     /** @description ISO 4217 code of the amounts. */
     "rowFilter.host_statement.currency": string;
-    /** @description What it adds to what the host is owed. */
+    /** @description Change of what the host is owed. */
     "rowFilter.host_statement.amount": string;
-    /** @description What the host is owed after it. */
+    /** @description What the host is owed after this entry. */
     "rowFilter.host_statement.balance": string;
     "rowFilter.dead_jobs.id": string;
-    /** @description Where it was, and where it goes back to. */
+    /** @description Queue of the job; a replay puts the job back into it. */
     "rowFilter.dead_jobs.queue": string;
     "rowFilter.dead_jobs.job_id": string;
-    /** @description What was to be done. */
+    /** @description Content of the job. */
     "rowFilter.dead_jobs.message": string;
-    /** @description How often it was tried. */
+    /** @description Number of attempts. */
     "rowFilter.dead_jobs.attempts": string;
-    /** @description What the last attempt said. */
+    /** @description Error of the last attempt. */
     "rowFilter.dead_jobs.error": string;
-    /** @description When it was queued. */
+    /** @description When the job was queued. */
     "rowFilter.dead_jobs.enqueued_at": string;
-    /** @description When it was given up. */
+    /** @description When the job was moved here. */
     "rowFilter.dead_jobs.died_at": string;
     "rowFilter.properties.id": string;
     "rowFilter.properties.host_id": string;
     /** @description Changed by publish_property, pause_property, archive_property, suspend_property, unsuspend_property. */
     "rowFilter.properties.status": string;
-    /** @description Why an operator suspended it; null otherwise. */
+    /** @description Why an operator suspended the property; null while it is not suspended. */
     "rowFilter.properties.status_reason": string;
-    /** @description When it was first published; null when it never was. */
+    /** @description When the property was first published; null before that. */
     "rowFilter.properties.published_at": string;
     /** @description One line of up to 150 characters. */
     "rowFilter.properties.title": string;
     /** @description Plain text of up to 10,000 characters. */
     "rowFilter.properties.description": string;
-    /** @description Kind of place. */
+    /** @description Kind of property. */
     "rowFilter.properties.property_type": string;
-    /** @description What of the place is the guest's own. */
+    /** @description The part of the property that the guest does not share. */
     "rowFilter.properties.room_type": string;
-    /** @description Adults and children; infants under 2 are not counted. */
+    /** @description Highest number of adults and children together; infants under 2 do not count. */
     "rowFilter.properties.max_guests": string;
     /** @description Number of bedrooms; 0 for a studio. */
     "rowFilter.properties.bedrooms": string;
@@ -8044,60 +8032,60 @@ export interface components {
     "rowFilter.properties.beds": string;
     /** @description Number of bathrooms in halves, such as 1.5. */
     "rowFilter.properties.bathrooms": string;
-    /** @description IANA time zone; every rule about hours and days is computed in it. */
+    /** @description IANA time zone in which all rules about days and hours are computed. */
     "rowFilter.properties.time_zone": string;
     /** @description Earliest arrival on the first day, local time. */
     "rowFilter.properties.check_in_from": string;
-    /** @description Latest arrival, local time, after midnight when it is before check_in_from; null for any time. */
+    /** @description Latest arrival, local time; after midnight when it is before check_in_from; null for no limit. */
     "rowFilter.properties.check_in_until": string;
     /** @description Latest departure on the last day, local time. */
     "rowFilter.properties.check_out_until": string;
-    /** @description Whether a booking holds at once or needs the host's word. */
+    /** @description Whether guests book at once (instant) or ask the host (request). */
     "rowFilter.properties.booking_mode": string;
     "rowFilter.properties.cancellation_policy_id": string;
-    /** @description Shortest stay. */
+    /** @description Minimum stay in nights. */
     "rowFilter.properties.min_nights": string;
-    /** @description Longest stay. */
+    /** @description Maximum stay in nights. */
     "rowFilter.properties.max_nights": string;
     /** @description ISO weekdays (1 is Monday) on which stays may begin. */
     "rowFilter.properties.check_in_weekdays": string;
     /** @description ISO weekdays (1 is Monday) on which stays may end. */
     "rowFilter.properties.check_out_weekdays": string;
-    /** @description A stay is booked at least so many days before its first; 0 allows the same day. */
+    /** @description Guests book at least this many days before check-in; 0 allows the same day. */
     "rowFilter.properties.advance_notice_days": string;
-    /** @description Local time until which the last day that advance_notice_days allows counts. */
+    /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
     "rowFilter.properties.advance_notice_cut_off": string;
-    /** @description Nights kept free before a stay. Between two stays the larger of after and before counts. */
+    /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
     "rowFilter.properties.preparation_nights_before": string;
     /** @description Nights kept free after a stay. */
     "rowFilter.properties.preparation_nights_after": string;
-    /** @description How many days ahead a stay may begin. */
+    /** @description How many days from today check-in may be at most. */
     "rowFilter.properties.booking_window_days": string;
-    /** @description Children under 2, beyond max_guests. */
+    /** @description Highest number of infants under 2, in addition to max_guests. */
     "rowFilter.properties.max_infants": string;
-    /** @description Number of pets; 0 for none. */
+    /** @description Highest number of pets; 0 for none. */
     "rowFilter.properties.max_pets": string;
-    /** @description ISO 4217 code of every price of this property. */
+    /** @description ISO 4217 code of all prices of this property. */
     "rowFilter.properties.currency": string;
     /** @description Price of a night in minor units. */
     "rowFilter.properties.base_price": string;
     /** @description Price of a Friday or Saturday night in minor units; null for the base price. */
     "rowFilter.properties.weekend_price": string;
-    /** @description Off each night of a stay of 7 nights or more. */
+    /** @description Discount on each night of a stay of 7 nights or more. */
     "rowFilter.properties.weekly_discount_percent": string;
-    /** @description Off each night of a stay of 28 nights or more, instead of the weekly one. */
+    /** @description Discount on each night of a stay of 28 nights or more; replaces the weekly discount. */
     "rowFilter.properties.monthly_discount_percent": string;
-    /** @description Booked at least so many days before check-in, the early-bird discount counts. */
+    /** @description The early-bird discount applies to bookings at least this many days before check-in. */
     "rowFilter.properties.early_bird_days": string;
-    /** @description Off each night, where no discount for the length of stay counts. */
+    /** @description Early-bird discount on each night; applies when no discount for the length of the stay does. */
     "rowFilter.properties.early_bird_discount_percent": string;
-    /** @description Booked less than so many days before check-in, the last-minute discount counts. */
+    /** @description The last-minute discount applies to bookings less than this many days before check-in. */
     "rowFilter.properties.last_minute_days": string;
-    /** @description Off each night, where no other discount counts. */
+    /** @description Last-minute discount on each night; applies when no other discount does. */
     "rowFilter.properties.last_minute_discount_percent": string;
-    /** @description For each guest above extra_guests_after, a night, in minor units. */
+    /** @description Price per night of each guest above extra_guests_after, in minor units. */
     "rowFilter.properties.extra_guest_price": string;
-    /** @description Guests that the price of a night includes. */
+    /** @description Number of guests that the price of a night includes. */
     "rowFilter.properties.extra_guests_after": string;
     /** @description ISO 3166-1 alpha-2 code. Written by the address. */
     "rowFilter.properties.country": string;
@@ -8107,36 +8095,36 @@ export interface components {
     "rowFilter.properties.city": string;
     /** @description Part of the city. Written by the address. */
     "rowFilter.properties.neighbourhood": string;
-    /** @description Degrees north (WGS 84) of a point up to 1 km from the place, always the same one. Written by the address. */
+    /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
     "rowFilter.properties.public_latitude": string;
-    /** @description Degrees east (WGS 84) of that point. */
+    /** @description Degrees east (WGS 84) of the public point. Written by the address. */
     "rowFilter.properties.public_longitude": string;
-    /** @description Where an import found it, such as inside-airbnb; null for what hosts wrote here. */
+    /** @description Source of an imported property, such as inside-airbnb; null for the others. */
     "rowFilter.properties.source": string;
     "rowFilter.properties.source_id": string;
     "rowFilter.properties.created_at": string;
     "rowFilter.properties.updated_at": string;
     "rowFilter.reconciliation_differences.id": string;
-    /** @description When the books were compared. */
+    /** @description When the ledger was compared with Stripe. */
     "rowFilter.reconciliation_differences.run_at": string;
     "rowFilter.reconciliation_differences.reconciliation_id": string;
-    /** @description Stripe's id of the line. */
+    /** @description Stripe's id of the balance transaction. */
     "rowFilter.reconciliation_differences.balance_transaction": string;
     /** @description missing_in_ledger, missing_at_stripe or amount_differs. */
     "rowFilter.reconciliation_differences.problem": string;
-    /** @description What it moved by Stripe's books; null when it is missing there. */
+    /** @description Net amount at Stripe; null when it is missing there. */
     "rowFilter.reconciliation_differences.stripe_net": string;
-    /** @description What it moved by the ledger; null when it is missing there. */
+    /** @description Net amount in the ledger; null when it is missing there. */
     "rowFilter.reconciliation_differences.ledger_net": string;
     /** @description ISO 4217 code of the amounts. */
     "rowFilter.reconciliation_differences.currency": string;
-    /** @description The charge, refund, transfer or other object that it is about. */
+    /** @description Stripe's id of the charge, refund, transfer or other object; the key of the ledger transaction when the line is missing at Stripe. */
     "rowFilter.reconciliation_differences.source": string;
     "rowFilter.external_blocks.id": string;
     "rowFilter.external_blocks.property_id": string;
-    /** @description Which feed, such as airbnb. */
+    /** @description Name of the feed, such as airbnb. */
     "rowFilter.external_blocks.source": string;
-    /** @description What the feed calls the stay: its UID. */
+    /** @description The UID of the stay in the feed. */
     "rowFilter.external_blocks.source_id": string;
     /** @description First night. */
     "rowFilter.external_blocks.check_in": string;
@@ -8167,6 +8155,18 @@ export interface components {
     /** @description Average, 1.00 to 5.00; null when there is no review. */
     "rowFilter.profile_ratings.overall": string;
     "rowFilter.profile_ratings.updated_at": string;
+    "rowFilter.dead_stripe_tasks.id": string;
+    /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+    "rowFilter.dead_stripe_tasks.kind": string;
+    /** @description Id of the event, payment, refund, payout, reversal or card; of a charge, the payment's id and the number of the attempt. */
+    "rowFilter.dead_stripe_tasks.subject": string;
+    /** @description Number of attempts. */
+    "rowFilter.dead_stripe_tasks.attempts": string;
+    /** @description When the task was given up. */
+    "rowFilter.dead_stripe_tasks.dead_at": string;
+    /** @description Error of the last attempt. */
+    "rowFilter.dead_stripe_tasks.last_error": string;
+    "rowFilter.dead_stripe_tasks.created_at": string;
     "rowFilter.notification_preferences.profile_id": string;
     "rowFilter.notification_preferences.topic": string;
     /** @description Mails of this topic. */
@@ -8186,6 +8186,9 @@ export interface components {
     "rowFilter.wishlists.guests": string;
     "rowFilter.wishlists.created_at": string;
     "rowFilter.wishlists.updated_at": string;
+    "rowFilter.blocked_profiles.blocker_id": string;
+    "rowFilter.blocked_profiles.blocked_id": string;
+    "rowFilter.blocked_profiles.created_at": string;
     "rowFilter.notification_settings.profile_id": string;
     /** @description Local time at which they begin. */
     "rowFilter.notification_settings.quiet_from": string;
@@ -8232,9 +8235,6 @@ export interface components {
     /** @description When it answered 2xx; null until then. */
     "rowFilter.webhook_deliveries.delivered_at": string;
     "rowFilter.webhook_deliveries.created_at": string;
-    "rowFilter.blocks.blocker_id": string;
-    "rowFilter.blocks.blocked_id": string;
-    "rowFilter.blocks.created_at": string;
     "rowFilter.wishlist_items.wishlist_id": string;
     "rowFilter.wishlist_items.property_id": string;
     /** @description Who put it there. */
@@ -8402,6 +8402,8 @@ export interface operations {
         p_adults?: number;
         p_after?: string;
         p_amenities?: string[];
+        /** @example Lisboa */
+        p_area?: string;
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
@@ -8425,8 +8427,6 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
-        /** @example Lisboa */
-        p_area?: string;
         p_property_types?: string[];
         p_radius?: number;
         p_room_types?: string[];
@@ -8518,8 +8518,25 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -8537,6 +8554,7 @@ export interface operations {
           p_adults?: number;
           p_after?: string;
           p_amenities?: string[];
+          p_area?: string;
           /** Format: float */
           p_bathrooms?: number;
           /** Format: int32 */
@@ -8573,7 +8591,6 @@ export interface operations {
           p_north?: number;
           /** Format: int32 */
           p_pets?: number;
-          p_area?: string;
           p_property_types?: string[];
           /** Format: double */
           p_radius?: number;
@@ -8665,8 +8682,25 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -8676,6 +8710,8 @@ export interface operations {
         /** @example 2 */
         p_adults?: number;
         p_amenities?: string[];
+        /** @example Lisboa */
+        p_area?: string;
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
@@ -8698,8 +8734,6 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
-        /** @example Lisboa */
-        p_area?: string;
         p_property_types?: string[];
         p_radius?: number;
         p_room_types?: string[];
@@ -8727,8 +8761,25 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -8745,6 +8796,7 @@ export interface operations {
           /** Format: int32 */
           p_adults?: number;
           p_amenities?: string[];
+          p_area?: string;
           /** Format: float */
           p_bathrooms?: number;
           /** Format: int32 */
@@ -8779,7 +8831,6 @@ export interface operations {
           p_north?: number;
           /** Format: int32 */
           p_pets?: number;
-          p_area?: string;
           p_property_types?: string[];
           /** Format: double */
           p_radius?: number;
@@ -8807,8 +8858,25 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -8818,6 +8886,8 @@ export interface operations {
         /** @example 2 */
         p_adults?: number;
         p_amenities?: string[];
+        /** @example Lisboa */
+        p_area?: string;
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
@@ -8840,8 +8910,6 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
-        /** @example Lisboa */
-        p_area?: string;
         p_property_types?: string[];
         p_radius?: number;
         p_room_types?: string[];
@@ -8875,8 +8943,25 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -8893,6 +8978,7 @@ export interface operations {
           /** Format: int32 */
           p_adults?: number;
           p_amenities?: string[];
+          p_area?: string;
           /** Format: float */
           p_bathrooms?: number;
           /** Format: int32 */
@@ -8927,7 +9013,6 @@ export interface operations {
           p_north?: number;
           /** Format: int32 */
           p_pets?: number;
-          p_area?: string;
           p_property_types?: string[];
           /** Format: double */
           p_radius?: number;
@@ -8961,8 +9046,25 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -9005,8 +9107,33 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
-      404: components["responses"]["404"];
+      /** @description The request is malformed. Codes: `invalid_calendar_range`, `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `closed_to_arrival`, `closed_to_departure`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -9051,8 +9178,33 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
-      404: components["responses"]["404"];
+      /** @description The request is malformed. Codes: `invalid_calendar_range`, `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `closed_to_arrival`, `closed_to_departure`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -9086,8 +9238,42 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
-      404: components["responses"]["404"];
+      /** @description The request is malformed. Codes: `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -9126,8 +9312,42 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
-      404: components["responses"]["404"];
+      /** @description The request is malformed. Codes: `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -9325,8 +9545,42 @@ export interface operations {
           };
         };
       };
-      400: components["responses"]["400"];
-      404: components["responses"]["404"];
+      /** @description The request is malformed. Codes: `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_too_large`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -9529,8 +9783,42 @@ export interface operations {
           };
         };
       };
-      400: components["responses"]["400"];
-      404: components["responses"]["404"];
+      /** @description The request is malformed. Codes: `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_too_large`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -9608,19 +9896,19 @@ export interface operations {
         host_id?: components["parameters"]["rowFilter.properties.host_id"];
         /** @description Changed by publish_property, pause_property, archive_property, suspend_property, unsuspend_property. */
         status?: components["parameters"]["rowFilter.properties.status"];
-        /** @description Why an operator suspended it; null otherwise. */
+        /** @description Why an operator suspended the property; null while it is not suspended. */
         status_reason?: components["parameters"]["rowFilter.properties.status_reason"];
-        /** @description When it was first published; null when it never was. */
+        /** @description When the property was first published; null before that. */
         published_at?: components["parameters"]["rowFilter.properties.published_at"];
         /** @description One line of up to 150 characters. */
         title?: components["parameters"]["rowFilter.properties.title"];
         /** @description Plain text of up to 10,000 characters. */
         description?: components["parameters"]["rowFilter.properties.description"];
-        /** @description Kind of place. */
+        /** @description Kind of property. */
         property_type?: components["parameters"]["rowFilter.properties.property_type"];
-        /** @description What of the place is the guest's own. */
+        /** @description The part of the property that the guest does not share. */
         room_type?: components["parameters"]["rowFilter.properties.room_type"];
-        /** @description Adults and children; infants under 2 are not counted. */
+        /** @description Highest number of adults and children together; infants under 2 do not count. */
         max_guests?: components["parameters"]["rowFilter.properties.max_guests"];
         /** @description Number of bedrooms; 0 for a studio. */
         bedrooms?: components["parameters"]["rowFilter.properties.bedrooms"];
@@ -9628,60 +9916,60 @@ export interface operations {
         beds?: components["parameters"]["rowFilter.properties.beds"];
         /** @description Number of bathrooms in halves, such as 1.5. */
         bathrooms?: components["parameters"]["rowFilter.properties.bathrooms"];
-        /** @description IANA time zone; every rule about hours and days is computed in it. */
+        /** @description IANA time zone in which all rules about days and hours are computed. */
         time_zone?: components["parameters"]["rowFilter.properties.time_zone"];
         /** @description Earliest arrival on the first day, local time. */
         check_in_from?: components["parameters"]["rowFilter.properties.check_in_from"];
-        /** @description Latest arrival, local time, after midnight when it is before check_in_from; null for any time. */
+        /** @description Latest arrival, local time; after midnight when it is before check_in_from; null for no limit. */
         check_in_until?: components["parameters"]["rowFilter.properties.check_in_until"];
         /** @description Latest departure on the last day, local time. */
         check_out_until?: components["parameters"]["rowFilter.properties.check_out_until"];
-        /** @description Whether a booking holds at once or needs the host's word. */
+        /** @description Whether guests book at once (instant) or ask the host (request). */
         booking_mode?: components["parameters"]["rowFilter.properties.booking_mode"];
         cancellation_policy_id?: components["parameters"]["rowFilter.properties.cancellation_policy_id"];
-        /** @description Shortest stay. */
+        /** @description Minimum stay in nights. */
         min_nights?: components["parameters"]["rowFilter.properties.min_nights"];
-        /** @description Longest stay. */
+        /** @description Maximum stay in nights. */
         max_nights?: components["parameters"]["rowFilter.properties.max_nights"];
         /** @description ISO weekdays (1 is Monday) on which stays may begin. */
         check_in_weekdays?: components["parameters"]["rowFilter.properties.check_in_weekdays"];
         /** @description ISO weekdays (1 is Monday) on which stays may end. */
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
-        /** @description A stay is booked at least so many days before its first; 0 allows the same day. */
+        /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which the last day that advance_notice_days allows counts. */
+        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
-        /** @description Nights kept free before a stay. Between two stays the larger of after and before counts. */
+        /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days ahead a stay may begin. */
+        /** @description How many days from today check-in may be at most. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
-        /** @description Children under 2, beyond max_guests. */
+        /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
-        /** @description Number of pets; 0 for none. */
+        /** @description Highest number of pets; 0 for none. */
         max_pets?: components["parameters"]["rowFilter.properties.max_pets"];
-        /** @description ISO 4217 code of every price of this property. */
+        /** @description ISO 4217 code of all prices of this property. */
         currency?: components["parameters"]["rowFilter.properties.currency"];
         /** @description Price of a night in minor units. */
         base_price?: components["parameters"]["rowFilter.properties.base_price"];
         /** @description Price of a Friday or Saturday night in minor units; null for the base price. */
         weekend_price?: components["parameters"]["rowFilter.properties.weekend_price"];
-        /** @description Off each night of a stay of 7 nights or more. */
+        /** @description Discount on each night of a stay of 7 nights or more. */
         weekly_discount_percent?: components["parameters"]["rowFilter.properties.weekly_discount_percent"];
-        /** @description Off each night of a stay of 28 nights or more, instead of the weekly one. */
+        /** @description Discount on each night of a stay of 28 nights or more; replaces the weekly discount. */
         monthly_discount_percent?: components["parameters"]["rowFilter.properties.monthly_discount_percent"];
-        /** @description Booked at least so many days before check-in, the early-bird discount counts. */
+        /** @description The early-bird discount applies to bookings at least this many days before check-in. */
         early_bird_days?: components["parameters"]["rowFilter.properties.early_bird_days"];
-        /** @description Off each night, where no discount for the length of stay counts. */
+        /** @description Early-bird discount on each night; applies when no discount for the length of the stay does. */
         early_bird_discount_percent?: components["parameters"]["rowFilter.properties.early_bird_discount_percent"];
-        /** @description Booked less than so many days before check-in, the last-minute discount counts. */
+        /** @description The last-minute discount applies to bookings less than this many days before check-in. */
         last_minute_days?: components["parameters"]["rowFilter.properties.last_minute_days"];
-        /** @description Off each night, where no other discount counts. */
+        /** @description Last-minute discount on each night; applies when no other discount does. */
         last_minute_discount_percent?: components["parameters"]["rowFilter.properties.last_minute_discount_percent"];
-        /** @description For each guest above extra_guests_after, a night, in minor units. */
+        /** @description Price per night of each guest above extra_guests_after, in minor units. */
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
-        /** @description Guests that the price of a night includes. */
+        /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
         /** @description ISO 3166-1 alpha-2 code. Written by the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
@@ -9691,11 +9979,11 @@ export interface operations {
         city?: components["parameters"]["rowFilter.properties.city"];
         /** @description Part of the city. Written by the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of a point up to 1 km from the place, always the same one. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of that point. */
+        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
-        /** @description Where an import found it, such as inside-airbnb; null for what hosts wrote here. */
+        /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
         source_id?: components["parameters"]["rowFilter.properties.source_id"];
         created_at?: components["parameters"]["rowFilter.properties.created_at"];
@@ -9778,8 +10066,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `additional_rules_are_plain`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `house_rules_version_is_positive`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `quiet_hours_are_whole`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -9790,19 +10103,19 @@ export interface operations {
         host_id?: components["parameters"]["rowFilter.properties.host_id"];
         /** @description Changed by publish_property, pause_property, archive_property, suspend_property, unsuspend_property. */
         status?: components["parameters"]["rowFilter.properties.status"];
-        /** @description Why an operator suspended it; null otherwise. */
+        /** @description Why an operator suspended the property; null while it is not suspended. */
         status_reason?: components["parameters"]["rowFilter.properties.status_reason"];
-        /** @description When it was first published; null when it never was. */
+        /** @description When the property was first published; null before that. */
         published_at?: components["parameters"]["rowFilter.properties.published_at"];
         /** @description One line of up to 150 characters. */
         title?: components["parameters"]["rowFilter.properties.title"];
         /** @description Plain text of up to 10,000 characters. */
         description?: components["parameters"]["rowFilter.properties.description"];
-        /** @description Kind of place. */
+        /** @description Kind of property. */
         property_type?: components["parameters"]["rowFilter.properties.property_type"];
-        /** @description What of the place is the guest's own. */
+        /** @description The part of the property that the guest does not share. */
         room_type?: components["parameters"]["rowFilter.properties.room_type"];
-        /** @description Adults and children; infants under 2 are not counted. */
+        /** @description Highest number of adults and children together; infants under 2 do not count. */
         max_guests?: components["parameters"]["rowFilter.properties.max_guests"];
         /** @description Number of bedrooms; 0 for a studio. */
         bedrooms?: components["parameters"]["rowFilter.properties.bedrooms"];
@@ -9810,60 +10123,60 @@ export interface operations {
         beds?: components["parameters"]["rowFilter.properties.beds"];
         /** @description Number of bathrooms in halves, such as 1.5. */
         bathrooms?: components["parameters"]["rowFilter.properties.bathrooms"];
-        /** @description IANA time zone; every rule about hours and days is computed in it. */
+        /** @description IANA time zone in which all rules about days and hours are computed. */
         time_zone?: components["parameters"]["rowFilter.properties.time_zone"];
         /** @description Earliest arrival on the first day, local time. */
         check_in_from?: components["parameters"]["rowFilter.properties.check_in_from"];
-        /** @description Latest arrival, local time, after midnight when it is before check_in_from; null for any time. */
+        /** @description Latest arrival, local time; after midnight when it is before check_in_from; null for no limit. */
         check_in_until?: components["parameters"]["rowFilter.properties.check_in_until"];
         /** @description Latest departure on the last day, local time. */
         check_out_until?: components["parameters"]["rowFilter.properties.check_out_until"];
-        /** @description Whether a booking holds at once or needs the host's word. */
+        /** @description Whether guests book at once (instant) or ask the host (request). */
         booking_mode?: components["parameters"]["rowFilter.properties.booking_mode"];
         cancellation_policy_id?: components["parameters"]["rowFilter.properties.cancellation_policy_id"];
-        /** @description Shortest stay. */
+        /** @description Minimum stay in nights. */
         min_nights?: components["parameters"]["rowFilter.properties.min_nights"];
-        /** @description Longest stay. */
+        /** @description Maximum stay in nights. */
         max_nights?: components["parameters"]["rowFilter.properties.max_nights"];
         /** @description ISO weekdays (1 is Monday) on which stays may begin. */
         check_in_weekdays?: components["parameters"]["rowFilter.properties.check_in_weekdays"];
         /** @description ISO weekdays (1 is Monday) on which stays may end. */
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
-        /** @description A stay is booked at least so many days before its first; 0 allows the same day. */
+        /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which the last day that advance_notice_days allows counts. */
+        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
-        /** @description Nights kept free before a stay. Between two stays the larger of after and before counts. */
+        /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days ahead a stay may begin. */
+        /** @description How many days from today check-in may be at most. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
-        /** @description Children under 2, beyond max_guests. */
+        /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
-        /** @description Number of pets; 0 for none. */
+        /** @description Highest number of pets; 0 for none. */
         max_pets?: components["parameters"]["rowFilter.properties.max_pets"];
-        /** @description ISO 4217 code of every price of this property. */
+        /** @description ISO 4217 code of all prices of this property. */
         currency?: components["parameters"]["rowFilter.properties.currency"];
         /** @description Price of a night in minor units. */
         base_price?: components["parameters"]["rowFilter.properties.base_price"];
         /** @description Price of a Friday or Saturday night in minor units; null for the base price. */
         weekend_price?: components["parameters"]["rowFilter.properties.weekend_price"];
-        /** @description Off each night of a stay of 7 nights or more. */
+        /** @description Discount on each night of a stay of 7 nights or more. */
         weekly_discount_percent?: components["parameters"]["rowFilter.properties.weekly_discount_percent"];
-        /** @description Off each night of a stay of 28 nights or more, instead of the weekly one. */
+        /** @description Discount on each night of a stay of 28 nights or more; replaces the weekly discount. */
         monthly_discount_percent?: components["parameters"]["rowFilter.properties.monthly_discount_percent"];
-        /** @description Booked at least so many days before check-in, the early-bird discount counts. */
+        /** @description The early-bird discount applies to bookings at least this many days before check-in. */
         early_bird_days?: components["parameters"]["rowFilter.properties.early_bird_days"];
-        /** @description Off each night, where no discount for the length of stay counts. */
+        /** @description Early-bird discount on each night; applies when no discount for the length of the stay does. */
         early_bird_discount_percent?: components["parameters"]["rowFilter.properties.early_bird_discount_percent"];
-        /** @description Booked less than so many days before check-in, the last-minute discount counts. */
+        /** @description The last-minute discount applies to bookings less than this many days before check-in. */
         last_minute_days?: components["parameters"]["rowFilter.properties.last_minute_days"];
-        /** @description Off each night, where no other discount counts. */
+        /** @description Last-minute discount on each night; applies when no other discount does. */
         last_minute_discount_percent?: components["parameters"]["rowFilter.properties.last_minute_discount_percent"];
-        /** @description For each guest above extra_guests_after, a night, in minor units. */
+        /** @description Price per night of each guest above extra_guests_after, in minor units. */
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
-        /** @description Guests that the price of a night includes. */
+        /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
         /** @description ISO 3166-1 alpha-2 code. Written by the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
@@ -9873,11 +10186,11 @@ export interface operations {
         city?: components["parameters"]["rowFilter.properties.city"];
         /** @description Part of the city. Written by the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of a point up to 1 km from the place, always the same one. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of that point. */
+        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
-        /** @description Where an import found it, such as inside-airbnb; null for what hosts wrote here. */
+        /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
         source_id?: components["parameters"]["rowFilter.properties.source_id"];
         created_at?: components["parameters"]["rowFilter.properties.created_at"];
@@ -9910,8 +10223,42 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -9922,19 +10269,19 @@ export interface operations {
         host_id?: components["parameters"]["rowFilter.properties.host_id"];
         /** @description Changed by publish_property, pause_property, archive_property, suspend_property, unsuspend_property. */
         status?: components["parameters"]["rowFilter.properties.status"];
-        /** @description Why an operator suspended it; null otherwise. */
+        /** @description Why an operator suspended the property; null while it is not suspended. */
         status_reason?: components["parameters"]["rowFilter.properties.status_reason"];
-        /** @description When it was first published; null when it never was. */
+        /** @description When the property was first published; null before that. */
         published_at?: components["parameters"]["rowFilter.properties.published_at"];
         /** @description One line of up to 150 characters. */
         title?: components["parameters"]["rowFilter.properties.title"];
         /** @description Plain text of up to 10,000 characters. */
         description?: components["parameters"]["rowFilter.properties.description"];
-        /** @description Kind of place. */
+        /** @description Kind of property. */
         property_type?: components["parameters"]["rowFilter.properties.property_type"];
-        /** @description What of the place is the guest's own. */
+        /** @description The part of the property that the guest does not share. */
         room_type?: components["parameters"]["rowFilter.properties.room_type"];
-        /** @description Adults and children; infants under 2 are not counted. */
+        /** @description Highest number of adults and children together; infants under 2 do not count. */
         max_guests?: components["parameters"]["rowFilter.properties.max_guests"];
         /** @description Number of bedrooms; 0 for a studio. */
         bedrooms?: components["parameters"]["rowFilter.properties.bedrooms"];
@@ -9942,60 +10289,60 @@ export interface operations {
         beds?: components["parameters"]["rowFilter.properties.beds"];
         /** @description Number of bathrooms in halves, such as 1.5. */
         bathrooms?: components["parameters"]["rowFilter.properties.bathrooms"];
-        /** @description IANA time zone; every rule about hours and days is computed in it. */
+        /** @description IANA time zone in which all rules about days and hours are computed. */
         time_zone?: components["parameters"]["rowFilter.properties.time_zone"];
         /** @description Earliest arrival on the first day, local time. */
         check_in_from?: components["parameters"]["rowFilter.properties.check_in_from"];
-        /** @description Latest arrival, local time, after midnight when it is before check_in_from; null for any time. */
+        /** @description Latest arrival, local time; after midnight when it is before check_in_from; null for no limit. */
         check_in_until?: components["parameters"]["rowFilter.properties.check_in_until"];
         /** @description Latest departure on the last day, local time. */
         check_out_until?: components["parameters"]["rowFilter.properties.check_out_until"];
-        /** @description Whether a booking holds at once or needs the host's word. */
+        /** @description Whether guests book at once (instant) or ask the host (request). */
         booking_mode?: components["parameters"]["rowFilter.properties.booking_mode"];
         cancellation_policy_id?: components["parameters"]["rowFilter.properties.cancellation_policy_id"];
-        /** @description Shortest stay. */
+        /** @description Minimum stay in nights. */
         min_nights?: components["parameters"]["rowFilter.properties.min_nights"];
-        /** @description Longest stay. */
+        /** @description Maximum stay in nights. */
         max_nights?: components["parameters"]["rowFilter.properties.max_nights"];
         /** @description ISO weekdays (1 is Monday) on which stays may begin. */
         check_in_weekdays?: components["parameters"]["rowFilter.properties.check_in_weekdays"];
         /** @description ISO weekdays (1 is Monday) on which stays may end. */
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
-        /** @description A stay is booked at least so many days before its first; 0 allows the same day. */
+        /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which the last day that advance_notice_days allows counts. */
+        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
-        /** @description Nights kept free before a stay. Between two stays the larger of after and before counts. */
+        /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days ahead a stay may begin. */
+        /** @description How many days from today check-in may be at most. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
-        /** @description Children under 2, beyond max_guests. */
+        /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
-        /** @description Number of pets; 0 for none. */
+        /** @description Highest number of pets; 0 for none. */
         max_pets?: components["parameters"]["rowFilter.properties.max_pets"];
-        /** @description ISO 4217 code of every price of this property. */
+        /** @description ISO 4217 code of all prices of this property. */
         currency?: components["parameters"]["rowFilter.properties.currency"];
         /** @description Price of a night in minor units. */
         base_price?: components["parameters"]["rowFilter.properties.base_price"];
         /** @description Price of a Friday or Saturday night in minor units; null for the base price. */
         weekend_price?: components["parameters"]["rowFilter.properties.weekend_price"];
-        /** @description Off each night of a stay of 7 nights or more. */
+        /** @description Discount on each night of a stay of 7 nights or more. */
         weekly_discount_percent?: components["parameters"]["rowFilter.properties.weekly_discount_percent"];
-        /** @description Off each night of a stay of 28 nights or more, instead of the weekly one. */
+        /** @description Discount on each night of a stay of 28 nights or more; replaces the weekly discount. */
         monthly_discount_percent?: components["parameters"]["rowFilter.properties.monthly_discount_percent"];
-        /** @description Booked at least so many days before check-in, the early-bird discount counts. */
+        /** @description The early-bird discount applies to bookings at least this many days before check-in. */
         early_bird_days?: components["parameters"]["rowFilter.properties.early_bird_days"];
-        /** @description Off each night, where no discount for the length of stay counts. */
+        /** @description Early-bird discount on each night; applies when no discount for the length of the stay does. */
         early_bird_discount_percent?: components["parameters"]["rowFilter.properties.early_bird_discount_percent"];
-        /** @description Booked less than so many days before check-in, the last-minute discount counts. */
+        /** @description The last-minute discount applies to bookings less than this many days before check-in. */
         last_minute_days?: components["parameters"]["rowFilter.properties.last_minute_days"];
-        /** @description Off each night, where no other discount counts. */
+        /** @description Last-minute discount on each night; applies when no other discount does. */
         last_minute_discount_percent?: components["parameters"]["rowFilter.properties.last_minute_discount_percent"];
-        /** @description For each guest above extra_guests_after, a night, in minor units. */
+        /** @description Price per night of each guest above extra_guests_after, in minor units. */
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
-        /** @description Guests that the price of a night includes. */
+        /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
         /** @description ISO 3166-1 alpha-2 code. Written by the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
@@ -10005,11 +10352,11 @@ export interface operations {
         city?: components["parameters"]["rowFilter.properties.city"];
         /** @description Part of the city. Written by the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of a point up to 1 km from the place, always the same one. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of that point. */
+        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
-        /** @description Where an import found it, such as inside-airbnb; null for what hosts wrote here. */
+        /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
         source_id?: components["parameters"]["rowFilter.properties.source_id"];
         created_at?: components["parameters"]["rowFilter.properties.created_at"];
@@ -10046,8 +10393,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -10056,13 +10428,13 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_photos.id"];
         property_id?: components["parameters"]["rowFilter.property_photos.property_id"];
-        /** @description Path in the Storage bucket `property-photos`, in the folder named by the property's id. */
+        /** @description Path in the Storage bucket `property-photos`, in the folder with the id of the property. */
         path?: components["parameters"]["rowFilter.property_photos.path"];
-        /** @description Where an import found the photo, when it is not in the bucket. */
+        /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description What the photo shows, for those who do not see it. */
+        /** @description Description of the photo for people who cannot see it. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
-        /** @description Place in the order; the end when left out. */
+        /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
         created_at?: components["parameters"]["rowFilter.property_photos.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_photos.updated_at"];
@@ -10144,8 +10516,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `photo_upload_not_found`, `property_row_limit_exceeded`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -10154,13 +10543,13 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_photos.id"];
         property_id?: components["parameters"]["rowFilter.property_photos.property_id"];
-        /** @description Path in the Storage bucket `property-photos`, in the folder named by the property's id. */
+        /** @description Path in the Storage bucket `property-photos`, in the folder with the id of the property. */
         path?: components["parameters"]["rowFilter.property_photos.path"];
-        /** @description Where an import found the photo, when it is not in the bucket. */
+        /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description What the photo shows, for those who do not see it. */
+        /** @description Description of the photo for people who cannot see it. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
-        /** @description Place in the order; the end when left out. */
+        /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
         created_at?: components["parameters"]["rowFilter.property_photos.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_photos.updated_at"];
@@ -10194,6 +10583,15 @@ export interface operations {
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `currency_missing`, `description_too_short`, `max_guests_missing`, `photo_missing`, `property_type_missing`, `room_type_missing`, `street_missing`, `time_zone_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -10202,13 +10600,13 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_photos.id"];
         property_id?: components["parameters"]["rowFilter.property_photos.property_id"];
-        /** @description Path in the Storage bucket `property-photos`, in the folder named by the property's id. */
+        /** @description Path in the Storage bucket `property-photos`, in the folder with the id of the property. */
         path?: components["parameters"]["rowFilter.property_photos.path"];
-        /** @description Where an import found the photo, when it is not in the bucket. */
+        /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description What the photo shows, for those who do not see it. */
+        /** @description Description of the photo for people who cannot see it. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
-        /** @description Place in the order; the end when left out. */
+        /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
         created_at?: components["parameters"]["rowFilter.property_photos.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_photos.updated_at"];
@@ -10244,8 +10642,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `alt_text_is_plain`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `currency_missing`, `description_too_short`, `external_url_is_https`, `max_guests_missing`, `photo_has_one_location`, `photo_missing`, `photo_path_is_of_property`, `photo_position_range`, `property_type_missing`, `room_type_missing`, `street_missing`, `time_zone_missing`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -10332,8 +10747,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `unknown_amenity`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -10380,21 +10820,21 @@ export interface operations {
       query?: {
         property_id?: components["parameters"]["rowFilter.house_rules.property_id"];
         version?: components["parameters"]["rowFilter.house_rules.version"];
-        /** @description Indoors. */
+        /** @description Whether guests may smoke indoors. */
         smoking_allowed?: components["parameters"]["rowFilter.house_rules.smoking_allowed"];
-        /** @description Parties and events. */
+        /** @description Whether guests may hold parties and events. */
         events_allowed?: components["parameters"]["rowFilter.house_rules.events_allowed"];
-        /** @description False where the place is not safe or suitable for children and infants. */
+        /** @description False when the property is not safe or suitable for children and infants. */
         children_allowed?: components["parameters"]["rowFilter.house_rules.children_allowed"];
-        /** @description Photography and filming for trade. */
+        /** @description Whether guests may take photos and films for commercial use. */
         commercial_photography_allowed?: components["parameters"]["rowFilter.house_rules.commercial_photography_allowed"];
-        /** @description Local time from which guests are quiet; null for no quiet hours. */
+        /** @description Local time at which quiet hours begin; null for none. */
         quiet_from?: components["parameters"]["rowFilter.house_rules.quiet_from"];
-        /** @description Local time until which guests are quiet. */
+        /** @description Local time at which quiet hours end. */
         quiet_until?: components["parameters"]["rowFilter.house_rules.quiet_until"];
         /** @description Plain text of up to 5,000 characters. */
         additional_rules?: components["parameters"]["rowFilter.house_rules.additional_rules"];
-        /** @description Who wrote this version; null when the service role did. */
+        /** @description Person who wrote this version; null when the service role did. */
         created_by?: components["parameters"]["rowFilter.house_rules.created_by"];
         created_at?: components["parameters"]["rowFilter.house_rules.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -10475,21 +10915,46 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `additional_rules_are_plain`, `house_rules_version_is_positive`, `quiet_hours_are_whole`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
   get_cancellation_policies: {
     parameters: {
       query?: {
-        /** @description A name such as `flexible` for the common policies, a UUID for others. */
+        /** @description A word such as `flexible` for common policies, a UUID for others. */
         id?: components["parameters"]["rowFilter.cancellation_policies.id"];
-        /** @description Who wrote it and may use it; null for the common policies. */
+        /** @description Host who wrote the policy and may use it; null for common policies. */
         host_id?: components["parameters"]["rowFilter.cancellation_policies.host_id"];
-        /** @description What guests read. */
+        /** @description Name that guests see. */
         name?: components["parameters"]["rowFilter.cancellation_policies.name"];
-        /** @description Conditions: before_check_in ("5 days" or "24 hours", at least that long before check-in, on the property's clock), since_confirmation ("48 hours", at most), confirmed_before_check_in ("7 days": the booking was confirmed at least that long before), under_nights (stays shorter than that). Result: the host keeps the nights stayed and nights_kept more; of the others refund_percent goes back. */
+        /** @description Conditions: before_check_in ("5 days" or "24 hours": at least that long before check-in, in local time), since_confirmation ("48 hours": at most that long after the confirmation), confirmed_before_check_in ("7 days": confirmed at least that long before check-in), under_nights (the stay has fewer nights). Result: the host keeps the nights stayed and nights_kept more; the guest gets back refund_percent of the others. */
         steps?: components["parameters"]["rowFilter.cancellation_policies.steps"];
         created_at?: components["parameters"]["rowFilter.cancellation_policies.created_at"];
         updated_at?: components["parameters"]["rowFilter.cancellation_policies.updated_at"];
@@ -10571,21 +11036,38 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `cancellation_steps_are_valid`, `name_is_plain`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
   delete_cancellation_policies: {
     parameters: {
       query?: {
-        /** @description A name such as `flexible` for the common policies, a UUID for others. */
+        /** @description A word such as `flexible` for common policies, a UUID for others. */
         id?: components["parameters"]["rowFilter.cancellation_policies.id"];
-        /** @description Who wrote it and may use it; null for the common policies. */
+        /** @description Host who wrote the policy and may use it; null for common policies. */
         host_id?: components["parameters"]["rowFilter.cancellation_policies.host_id"];
-        /** @description What guests read. */
+        /** @description Name that guests see. */
         name?: components["parameters"]["rowFilter.cancellation_policies.name"];
-        /** @description Conditions: before_check_in ("5 days" or "24 hours", at least that long before check-in, on the property's clock), since_confirmation ("48 hours", at most), confirmed_before_check_in ("7 days": the booking was confirmed at least that long before), under_nights (stays shorter than that). Result: the host keeps the nights stayed and nights_kept more; of the others refund_percent goes back. */
+        /** @description Conditions: before_check_in ("5 days" or "24 hours": at least that long before check-in, in local time), since_confirmation ("48 hours": at most that long after the confirmation), confirmed_before_check_in ("7 days": confirmed at least that long before check-in), under_nights (the stay has fewer nights). Result: the host keeps the nights stayed and nights_kept more; the guest gets back refund_percent of the others. */
         steps?: components["parameters"]["rowFilter.cancellation_policies.steps"];
         created_at?: components["parameters"]["rowFilter.cancellation_policies.created_at"];
         updated_at?: components["parameters"]["rowFilter.cancellation_policies.updated_at"];
@@ -10618,20 +11100,28 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The request conflicts with what is there. Codes: `cancellation_policy_in_use`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
   patch_cancellation_policies: {
     parameters: {
       query?: {
-        /** @description A name such as `flexible` for the common policies, a UUID for others. */
+        /** @description A word such as `flexible` for common policies, a UUID for others. */
         id?: components["parameters"]["rowFilter.cancellation_policies.id"];
-        /** @description Who wrote it and may use it; null for the common policies. */
+        /** @description Host who wrote the policy and may use it; null for common policies. */
         host_id?: components["parameters"]["rowFilter.cancellation_policies.host_id"];
-        /** @description What guests read. */
+        /** @description Name that guests see. */
         name?: components["parameters"]["rowFilter.cancellation_policies.name"];
-        /** @description Conditions: before_check_in ("5 days" or "24 hours", at least that long before check-in, on the property's clock), since_confirmation ("48 hours", at most), confirmed_before_check_in ("7 days": the booking was confirmed at least that long before), under_nights (stays shorter than that). Result: the host keeps the nights stayed and nights_kept more; of the others refund_percent goes back. */
+        /** @description Conditions: before_check_in ("5 days" or "24 hours": at least that long before check-in, in local time), since_confirmation ("48 hours": at most that long after the confirmation), confirmed_before_check_in ("7 days": confirmed at least that long before check-in), under_nights (the stay has fewer nights). Result: the host keeps the nights stayed and nights_kept more; the guest gets back refund_percent of the others. */
         steps?: components["parameters"]["rowFilter.cancellation_policies.steps"];
         created_at?: components["parameters"]["rowFilter.cancellation_policies.created_at"];
         updated_at?: components["parameters"]["rowFilter.cancellation_policies.updated_at"];
@@ -10667,8 +11157,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `cancellation_steps_are_valid`, `name_is_plain`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -10677,15 +11184,15 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_availability_rules.id"];
         property_id?: components["parameters"]["rowFilter.property_availability_rules.property_id"];
-        /** @description What the rule is about. */
+        /** @description What the rule limits. */
         kind?: components["parameters"]["rowFilter.property_availability_rules.kind"];
         /** @description First day. */
         starts_on?: components["parameters"]["rowFilter.property_availability_rules.starts_on"];
-        /** @description The day after the last. */
+        /** @description The day after the last day. */
         ends_on?: components["parameters"]["rowFilter.property_availability_rules.ends_on"];
-        /** @description For stays that begin in the range; null for the season's or property's. */
+        /** @description Minimum stay for check-in during the range; null for that of the season or property. */
         min_nights?: components["parameters"]["rowFilter.property_availability_rules.min_nights"];
-        /** @description For stays that begin in the range; null for the season's or property's. */
+        /** @description Maximum stay for check-in during the range; null for that of the season or property. */
         max_nights?: components["parameters"]["rowFilter.property_availability_rules.max_nights"];
         created_at?: components["parameters"]["rowFilter.property_availability_rules.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
@@ -10767,8 +11274,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -10777,15 +11309,15 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_availability_rules.id"];
         property_id?: components["parameters"]["rowFilter.property_availability_rules.property_id"];
-        /** @description What the rule is about. */
+        /** @description What the rule limits. */
         kind?: components["parameters"]["rowFilter.property_availability_rules.kind"];
         /** @description First day. */
         starts_on?: components["parameters"]["rowFilter.property_availability_rules.starts_on"];
-        /** @description The day after the last. */
+        /** @description The day after the last day. */
         ends_on?: components["parameters"]["rowFilter.property_availability_rules.ends_on"];
-        /** @description For stays that begin in the range; null for the season's or property's. */
+        /** @description Minimum stay for check-in during the range; null for that of the season or property. */
         min_nights?: components["parameters"]["rowFilter.property_availability_rules.min_nights"];
-        /** @description For stays that begin in the range; null for the season's or property's. */
+        /** @description Maximum stay for check-in during the range; null for that of the season or property. */
         max_nights?: components["parameters"]["rowFilter.property_availability_rules.max_nights"];
         created_at?: components["parameters"]["rowFilter.property_availability_rules.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
@@ -10827,15 +11359,15 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_availability_rules.id"];
         property_id?: components["parameters"]["rowFilter.property_availability_rules.property_id"];
-        /** @description What the rule is about. */
+        /** @description What the rule limits. */
         kind?: components["parameters"]["rowFilter.property_availability_rules.kind"];
         /** @description First day. */
         starts_on?: components["parameters"]["rowFilter.property_availability_rules.starts_on"];
-        /** @description The day after the last. */
+        /** @description The day after the last day. */
         ends_on?: components["parameters"]["rowFilter.property_availability_rules.ends_on"];
-        /** @description For stays that begin in the range; null for the season's or property's. */
+        /** @description Minimum stay for check-in during the range; null for that of the season or property. */
         min_nights?: components["parameters"]["rowFilter.property_availability_rules.min_nights"];
-        /** @description For stays that begin in the range; null for the season's or property's. */
+        /** @description Maximum stay for check-in during the range; null for that of the season or property. */
         max_nights?: components["parameters"]["rowFilter.property_availability_rules.max_nights"];
         created_at?: components["parameters"]["rowFilter.property_availability_rules.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
@@ -10871,8 +11403,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -10885,9 +11442,9 @@ export interface operations {
         starts_on?: components["parameters"]["rowFilter.property_date_overrides.starts_on"];
         /** @description The day after the last night. */
         ends_on?: components["parameters"]["rowFilter.property_date_overrides.ends_on"];
-        /** @description The property's; filled in when left out. */
+        /** @description Currency of the property; set by the database when left out. */
         currency?: components["parameters"]["rowFilter.property_date_overrides.currency"];
-        /** @description Of each night, in minor units. */
+        /** @description Price of each night in minor units. */
         price?: components["parameters"]["rowFilter.property_date_overrides.price"];
         created_at?: components["parameters"]["rowFilter.property_date_overrides.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_date_overrides.updated_at"];
@@ -10969,8 +11526,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `currency_differs_from_property`, `dates_are_in_order`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -10983,9 +11565,9 @@ export interface operations {
         starts_on?: components["parameters"]["rowFilter.property_date_overrides.starts_on"];
         /** @description The day after the last night. */
         ends_on?: components["parameters"]["rowFilter.property_date_overrides.ends_on"];
-        /** @description The property's; filled in when left out. */
+        /** @description Currency of the property; set by the database when left out. */
         currency?: components["parameters"]["rowFilter.property_date_overrides.currency"];
-        /** @description Of each night, in minor units. */
+        /** @description Price of each night in minor units. */
         price?: components["parameters"]["rowFilter.property_date_overrides.price"];
         created_at?: components["parameters"]["rowFilter.property_date_overrides.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_date_overrides.updated_at"];
@@ -11031,9 +11613,9 @@ export interface operations {
         starts_on?: components["parameters"]["rowFilter.property_date_overrides.starts_on"];
         /** @description The day after the last night. */
         ends_on?: components["parameters"]["rowFilter.property_date_overrides.ends_on"];
-        /** @description The property's; filled in when left out. */
+        /** @description Currency of the property; set by the database when left out. */
         currency?: components["parameters"]["rowFilter.property_date_overrides.currency"];
-        /** @description Of each night, in minor units. */
+        /** @description Price of each night in minor units. */
         price?: components["parameters"]["rowFilter.property_date_overrides.price"];
         created_at?: components["parameters"]["rowFilter.property_date_overrides.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_date_overrides.updated_at"];
@@ -11069,8 +11651,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `currency_differs_from_property`, `dates_are_in_order`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -11079,19 +11686,19 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_seasons.id"];
         property_id?: components["parameters"]["rowFilter.property_seasons.property_id"];
-        /** @description Such as "Summer". */
+        /** @description Name of the season, such as "Summer". */
         name?: components["parameters"]["rowFilter.property_seasons.name"];
         /** @description First night. */
         starts_on?: components["parameters"]["rowFilter.property_seasons.starts_on"];
         /** @description The day after the last night. */
         ends_on?: components["parameters"]["rowFilter.property_seasons.ends_on"];
-        /** @description The property's; filled in when left out. */
+        /** @description Currency of the property; set by the database when left out. */
         currency?: components["parameters"]["rowFilter.property_seasons.currency"];
-        /** @description Of each night, in minor units; null for the usual price. */
+        /** @description Price of each night in minor units; null for the price of the property. */
         price?: components["parameters"]["rowFilter.property_seasons.price"];
-        /** @description For stays that begin in the season; null for the property's. */
+        /** @description Minimum stay for check-in during the season; null for that of the property. */
         min_nights?: components["parameters"]["rowFilter.property_seasons.min_nights"];
-        /** @description For stays that begin in the season; null for the property's. */
+        /** @description Maximum stay for check-in during the season; null for that of the property. */
         max_nights?: components["parameters"]["rowFilter.property_seasons.max_nights"];
         created_at?: components["parameters"]["rowFilter.property_seasons.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_seasons.updated_at"];
@@ -11173,8 +11780,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -11183,19 +11815,19 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_seasons.id"];
         property_id?: components["parameters"]["rowFilter.property_seasons.property_id"];
-        /** @description Such as "Summer". */
+        /** @description Name of the season, such as "Summer". */
         name?: components["parameters"]["rowFilter.property_seasons.name"];
         /** @description First night. */
         starts_on?: components["parameters"]["rowFilter.property_seasons.starts_on"];
         /** @description The day after the last night. */
         ends_on?: components["parameters"]["rowFilter.property_seasons.ends_on"];
-        /** @description The property's; filled in when left out. */
+        /** @description Currency of the property; set by the database when left out. */
         currency?: components["parameters"]["rowFilter.property_seasons.currency"];
-        /** @description Of each night, in minor units; null for the usual price. */
+        /** @description Price of each night in minor units; null for the price of the property. */
         price?: components["parameters"]["rowFilter.property_seasons.price"];
-        /** @description For stays that begin in the season; null for the property's. */
+        /** @description Minimum stay for check-in during the season; null for that of the property. */
         min_nights?: components["parameters"]["rowFilter.property_seasons.min_nights"];
-        /** @description For stays that begin in the season; null for the property's. */
+        /** @description Maximum stay for check-in during the season; null for that of the property. */
         max_nights?: components["parameters"]["rowFilter.property_seasons.max_nights"];
         created_at?: components["parameters"]["rowFilter.property_seasons.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_seasons.updated_at"];
@@ -11237,19 +11869,19 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_seasons.id"];
         property_id?: components["parameters"]["rowFilter.property_seasons.property_id"];
-        /** @description Such as "Summer". */
+        /** @description Name of the season, such as "Summer". */
         name?: components["parameters"]["rowFilter.property_seasons.name"];
         /** @description First night. */
         starts_on?: components["parameters"]["rowFilter.property_seasons.starts_on"];
         /** @description The day after the last night. */
         ends_on?: components["parameters"]["rowFilter.property_seasons.ends_on"];
-        /** @description The property's; filled in when left out. */
+        /** @description Currency of the property; set by the database when left out. */
         currency?: components["parameters"]["rowFilter.property_seasons.currency"];
-        /** @description Of each night, in minor units; null for the usual price. */
+        /** @description Price of each night in minor units; null for the price of the property. */
         price?: components["parameters"]["rowFilter.property_seasons.price"];
-        /** @description For stays that begin in the season; null for the property's. */
+        /** @description Minimum stay for check-in during the season; null for that of the property. */
         min_nights?: components["parameters"]["rowFilter.property_seasons.min_nights"];
-        /** @description For stays that begin in the season; null for the property's. */
+        /** @description Maximum stay for check-in during the season; null for that of the property. */
         max_nights?: components["parameters"]["rowFilter.property_seasons.max_nights"];
         created_at?: components["parameters"]["rowFilter.property_seasons.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_seasons.updated_at"];
@@ -11285,8 +11917,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -11295,15 +11952,15 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_fees.id"];
         property_id?: components["parameters"]["rowFilter.property_fees.property_id"];
-        /** @description What it is for. A pet fee counts when a pet comes along. */
+        /** @description Purpose of the fee. A pet fee applies to stays with pets. */
         kind?: components["parameters"]["rowFilter.property_fees.kind"];
-        /** @description What guests read on the line. */
+        /** @description Name on the line of a quote. */
         name?: components["parameters"]["rowFilter.property_fees.name"];
-        /** @description What the amount is multiplied by; guests are adults and children, for a pet fee pets. */
+        /** @description What multiplies the amount. Guests are adults and children; for a pet fee, pets. */
         charge?: components["parameters"]["rowFilter.property_fees.charge"];
-        /** @description The property's; filled in when left out. */
+        /** @description Currency of the property; set by the database when left out. */
         currency?: components["parameters"]["rowFilter.property_fees.currency"];
-        /** @description In minor units. */
+        /** @description Amount in minor units. */
         amount?: components["parameters"]["rowFilter.property_fees.amount"];
         created_at?: components["parameters"]["rowFilter.property_fees.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_fees.updated_at"];
@@ -11385,8 +12042,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -11395,15 +12069,15 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_fees.id"];
         property_id?: components["parameters"]["rowFilter.property_fees.property_id"];
-        /** @description What it is for. A pet fee counts when a pet comes along. */
+        /** @description Purpose of the fee. A pet fee applies to stays with pets. */
         kind?: components["parameters"]["rowFilter.property_fees.kind"];
-        /** @description What guests read on the line. */
+        /** @description Name on the line of a quote. */
         name?: components["parameters"]["rowFilter.property_fees.name"];
-        /** @description What the amount is multiplied by; guests are adults and children, for a pet fee pets. */
+        /** @description What multiplies the amount. Guests are adults and children; for a pet fee, pets. */
         charge?: components["parameters"]["rowFilter.property_fees.charge"];
-        /** @description The property's; filled in when left out. */
+        /** @description Currency of the property; set by the database when left out. */
         currency?: components["parameters"]["rowFilter.property_fees.currency"];
-        /** @description In minor units. */
+        /** @description Amount in minor units. */
         amount?: components["parameters"]["rowFilter.property_fees.amount"];
         created_at?: components["parameters"]["rowFilter.property_fees.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_fees.updated_at"];
@@ -11445,15 +12119,15 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_fees.id"];
         property_id?: components["parameters"]["rowFilter.property_fees.property_id"];
-        /** @description What it is for. A pet fee counts when a pet comes along. */
+        /** @description Purpose of the fee. A pet fee applies to stays with pets. */
         kind?: components["parameters"]["rowFilter.property_fees.kind"];
-        /** @description What guests read on the line. */
+        /** @description Name on the line of a quote. */
         name?: components["parameters"]["rowFilter.property_fees.name"];
-        /** @description What the amount is multiplied by; guests are adults and children, for a pet fee pets. */
+        /** @description What multiplies the amount. Guests are adults and children; for a pet fee, pets. */
         charge?: components["parameters"]["rowFilter.property_fees.charge"];
-        /** @description The property's; filled in when left out. */
+        /** @description Currency of the property; set by the database when left out. */
         currency?: components["parameters"]["rowFilter.property_fees.currency"];
-        /** @description In minor units. */
+        /** @description Amount in minor units. */
         amount?: components["parameters"]["rowFilter.property_fees.amount"];
         created_at?: components["parameters"]["rowFilter.property_fees.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_fees.updated_at"];
@@ -11489,8 +12163,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_below_minimum`, `property_has_no_currency`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -11568,19 +12259,19 @@ export interface operations {
         id?: components["parameters"]["rowFilter.profiles.id"];
         /** @description First name or nickname, 1 to 50 characters. */
         display_name?: components["parameters"]["rowFilter.profiles.display_name"];
-        /** @description Path in the Storage bucket `avatars`, in the folder named by the profile's id. */
+        /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
         avatar_path?: components["parameters"]["rowFilter.profiles.avatar_path"];
         /** @description Plain text of up to 2,000 characters. */
         about?: components["parameters"]["rowFilter.profiles.about"];
         /** @description BCP 47 tags of the languages the person speaks, such as {en,pt-BR}. */
         languages?: components["parameters"]["rowFilter.profiles.languages"];
-        /** @description Has, or has had, a published property. Kept by the database. */
+        /** @description Whether the person has ever published a property. Set by the database. */
         is_host?: components["parameters"]["rowFilter.profiles.is_host"];
-        /** @description Set by the service that verifies identities. */
+        /** @description Whether the identity was verified. Set by the service role. */
         identity_verified?: components["parameters"]["rowFilter.profiles.identity_verified"];
-        /** @description Date of sign-up, UTC. */
+        /** @description Date of sign-up in UTC. */
         member_since?: components["parameters"]["rowFilter.profiles.member_since"];
-        /** @description Set when the account was deleted and this row anonymised. */
+        /** @description When the account was deleted and this row anonymised; null while the account exists. */
         deleted_at?: components["parameters"]["rowFilter.profiles.deleted_at"];
         created_at?: components["parameters"]["rowFilter.profiles.created_at"];
         updated_at?: components["parameters"]["rowFilter.profiles.updated_at"];
@@ -11637,19 +12328,19 @@ export interface operations {
         id?: components["parameters"]["rowFilter.profiles.id"];
         /** @description First name or nickname, 1 to 50 characters. */
         display_name?: components["parameters"]["rowFilter.profiles.display_name"];
-        /** @description Path in the Storage bucket `avatars`, in the folder named by the profile's id. */
+        /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
         avatar_path?: components["parameters"]["rowFilter.profiles.avatar_path"];
         /** @description Plain text of up to 2,000 characters. */
         about?: components["parameters"]["rowFilter.profiles.about"];
         /** @description BCP 47 tags of the languages the person speaks, such as {en,pt-BR}. */
         languages?: components["parameters"]["rowFilter.profiles.languages"];
-        /** @description Has, or has had, a published property. Kept by the database. */
+        /** @description Whether the person has ever published a property. Set by the database. */
         is_host?: components["parameters"]["rowFilter.profiles.is_host"];
-        /** @description Set by the service that verifies identities. */
+        /** @description Whether the identity was verified. Set by the service role. */
         identity_verified?: components["parameters"]["rowFilter.profiles.identity_verified"];
-        /** @description Date of sign-up, UTC. */
+        /** @description Date of sign-up in UTC. */
         member_since?: components["parameters"]["rowFilter.profiles.member_since"];
-        /** @description Set when the account was deleted and this row anonymised. */
+        /** @description When the account was deleted and this row anonymised; null while the account exists. */
         deleted_at?: components["parameters"]["rowFilter.profiles.deleted_at"];
         created_at?: components["parameters"]["rowFilter.profiles.created_at"];
         updated_at?: components["parameters"]["rowFilter.profiles.updated_at"];
@@ -11685,8 +12376,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_path_is_own`, `display_name_is_plain`, `languages_are_tags`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -11751,11 +12459,11 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.amenities.id"];
-        /** @description Heading it is shown under. */
+        /** @description Heading under which the amenity is shown. */
         category?: components["parameters"]["rowFilter.amenities.category"];
         /** @description English name. */
         name?: components["parameters"]["rowFilter.amenities.name"];
-        /** @description Position in the mask that search compares. Never reused for another meaning. */
+        /** @description Bit in the mask that search compares. A bit never gets another meaning. */
         bit?: components["parameters"]["rowFilter.amenities.bit"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -11810,11 +12518,11 @@ export interface operations {
         code?: components["parameters"]["rowFilter.currencies.code"];
         /** @description Decimal places: 2 for EUR, 0 for JPY, 3 for KWD. */
         minor_unit?: components["parameters"]["rowFilter.currencies.minor_unit"];
-        /** @description Lowest price of a night, in minor units; one whole unit until the owner of the installation sets another. */
+        /** @description Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it. */
         minimum_price?: components["parameters"]["rowFilter.currencies.minimum_price"];
-        /** @description Least that a host pays for cancelling, in minor units: 50 units where one is worth about a dollar, else 50 times the nearest power of ten. */
+        /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten. */
         cancellation_fee_minimum?: components["parameters"]["rowFilter.currencies.cancellation_fee_minimum"];
-        /** @description Most that a host pays for cancelling, in minor units: twenty times the least. */
+        /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
         cancellation_fee_maximum?: components["parameters"]["rowFilter.currencies.cancellation_fee_maximum"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -12795,10 +13503,78 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
-      401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The request is malformed. Codes: `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The caller is not signed in, or the token has expired. Codes: `not_signed_in`. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_too_large`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_unpaid_bookings`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -12894,8 +13670,51 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -12993,10 +13812,61 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `alteration_not_yours`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_too_large`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `no_change`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13178,7 +14048,51 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `own_proposal`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_too_large`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13209,7 +14123,51 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `own_proposal`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_too_large`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13236,7 +14194,51 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `cancellation_not_yours`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13267,7 +14269,51 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `cancellation_not_yours`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13299,7 +14345,51 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `cancellation_not_yours`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13413,7 +14503,51 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13445,7 +14579,51 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13477,7 +14655,51 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `cancellation_not_yours`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13511,7 +14733,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13550,7 +14780,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13634,28 +14872,28 @@ export interface operations {
         id?: components["parameters"]["rowFilter.payments.id"];
         booking_id?: components["parameters"]["rowFilter.payments.booking_id"];
         guest_id?: components["parameters"]["rowFilter.payments.guest_id"];
-        /** @description What is paid. */
+        /** @description What the payment is for. */
         kind?: components["parameters"]["rowFilter.payments.kind"];
-        /** @description Where it stands, as Stripe last said. */
+        /** @description Status, as last reported by Stripe. */
         status?: components["parameters"]["rowFilter.payments.status"];
-        /** @description Authorised first and captured when the host accepts the request. */
+        /** @description True when the amount is authorised first and captured when the host accepts the request. */
         is_manual?: components["parameters"]["rowFilter.payments.is_manual"];
-        /** @description The booking's. */
+        /** @description Currency of the booking. */
         currency?: components["parameters"]["rowFilter.payments.currency"];
-        /** @description What was due of the booking's total when it was begun. */
+        /** @description Amount due when the payment was begun. */
         amount?: components["parameters"]["rowFilter.payments.amount"];
-        /** @description What was taken from the card. */
+        /** @description Amount that the card was charged. */
         captured_amount?: components["parameters"]["rowFilter.payments.captured_amount"];
-        /** @description What went back, or is on its way. */
+        /** @description Amount of refunds that succeeded or are pending. */
         refunded_amount?: components["parameters"]["rowFilter.payments.refunded_amount"];
-        /** @description What the guest's bank took back, or may. */
+        /** @description Amount of disputes that are open or lost. */
         disputed_amount?: components["parameters"]["rowFilter.payments.disputed_amount"];
         stripe_payment_intent_id?: components["parameters"]["rowFilter.payments.stripe_payment_intent_id"];
-        /** @description The card that was charged; null when it was not kept, or forgotten since. */
+        /** @description The card that was charged; null when it was not saved, or was removed. */
         payment_method_id?: components["parameters"]["rowFilter.payments.payment_method_id"];
-        /** @description When an authorisation ends. */
+        /** @description When the authorisation expires. */
         capture_before?: components["parameters"]["rowFilter.payments.capture_before"];
-        /** @description Why the last card was declined, in Stripe's words. */
+        /** @description Why the last charge failed; a decline in Stripe's words. */
         last_error?: components["parameters"]["rowFilter.payments.last_error"];
         created_at?: components["parameters"]["rowFilter.payments.created_at"];
         updated_at?: components["parameters"]["rowFilter.payments.updated_at"];
@@ -13712,9 +14950,9 @@ export interface operations {
         id?: components["parameters"]["rowFilter.payment_methods.id"];
         profile_id?: components["parameters"]["rowFilter.payment_methods.profile_id"];
         stripe_payment_method_id?: components["parameters"]["rowFilter.payment_methods.stripe_payment_method_id"];
-        /** @description As Stripe has it, such as visa. */
+        /** @description Brand in Stripe's words, such as visa. */
         brand?: components["parameters"]["rowFilter.payment_methods.brand"];
-        /** @description The last four digits. */
+        /** @description The last four digits of the card number. */
         last4?: components["parameters"]["rowFilter.payment_methods.last4"];
         created_at?: components["parameters"]["rowFilter.payment_methods.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -13770,9 +15008,9 @@ export interface operations {
         id?: components["parameters"]["rowFilter.payment_methods.id"];
         profile_id?: components["parameters"]["rowFilter.payment_methods.profile_id"];
         stripe_payment_method_id?: components["parameters"]["rowFilter.payment_methods.stripe_payment_method_id"];
-        /** @description As Stripe has it, such as visa. */
+        /** @description Brand in Stripe's words, such as visa. */
         brand?: components["parameters"]["rowFilter.payment_methods.brand"];
-        /** @description The last four digits. */
+        /** @description The last four digits of the card number. */
         last4?: components["parameters"]["rowFilter.payment_methods.last4"];
         created_at?: components["parameters"]["rowFilter.payment_methods.created_at"];
       };
@@ -13814,16 +15052,16 @@ export interface operations {
         id?: components["parameters"]["rowFilter.refunds.id"];
         payment_id?: components["parameters"]["rowFilter.refunds.payment_id"];
         booking_id?: components["parameters"]["rowFilter.refunds.booking_id"];
-        /** @description Why. */
+        /** @description Why the amount is refunded. */
         reason?: components["parameters"]["rowFilter.refunds.reason"];
-        /** @description Where it stands. */
+        /** @description Status, as last reported by Stripe. */
         status?: components["parameters"]["rowFilter.refunds.status"];
-        /** @description The payment's. */
+        /** @description Currency of the payment. */
         currency?: components["parameters"]["rowFilter.refunds.currency"];
-        /** @description In minor units. */
+        /** @description Amount of the refund. */
         amount?: components["parameters"]["rowFilter.refunds.amount"];
         stripe_refund_id?: components["parameters"]["rowFilter.refunds.stripe_refund_id"];
-        /** @description Why it failed, in Stripe's words. */
+        /** @description Why the refund failed, in Stripe's words. */
         last_error?: components["parameters"]["rowFilter.refunds.last_error"];
         created_at?: components["parameters"]["rowFilter.refunds.created_at"];
         updated_at?: components["parameters"]["rowFilter.refunds.updated_at"];
@@ -13879,17 +15117,17 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.booking_money.id"];
         booking_id?: components["parameters"]["rowFilter.booking_money.booking_id"];
-        /** @description When it happened. */
+        /** @description When the money moved. */
         occurred_at?: components["parameters"]["rowFilter.booking_money.occurred_at"];
-        /** @description As in host_statement; also charge, refund and dispute. */
+        /** @description As in host_statement; also charge, refund, refund_failed, dispute and dispute_won. */
         kind?: components["parameters"]["rowFilter.booking_money.kind"];
-        /** @description For people. */
+        /** @description Description of the movement in words. */
         description?: components["parameters"]["rowFilter.booking_money.description"];
-        /** @description Whose: guest, host_payable, or one of the platform's. */
+        /** @description Account of the entry: guest, host_payable, or an account of the platform. */
         account?: components["parameters"]["rowFilter.booking_money.account"];
         /** @description ISO 4217 code of the amount. */
         currency?: components["parameters"]["rowFilter.booking_money.currency"];
-        /** @description Above zero what was paid in or earned, below zero what was spent or paid out. */
+        /** @description Above zero for what was paid in or earned, below zero for what was spent or paid out. */
         amount?: components["parameters"]["rowFilter.booking_money.amount"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -13943,13 +15181,13 @@ export interface operations {
       query?: {
         profile_id?: components["parameters"]["rowFilter.payout_accounts.profile_id"];
         stripe_account_id?: components["parameters"]["rowFilter.payout_accounts.stripe_account_id"];
-        /** @description The host has been through onboarding. */
+        /** @description True when the host has completed onboarding at Stripe. */
         details_submitted?: components["parameters"]["rowFilter.payout_accounts.details_submitted"];
-        /** @description Money can be sent there. */
+        /** @description True when Stripe can pay out to the host. */
         payouts_enabled?: components["parameters"]["rowFilter.payout_accounts.payouts_enabled"];
-        /** @description What Stripe still wants to know. */
+        /** @description What Stripe still requires from the host, in Stripe's words. */
         requirements?: components["parameters"]["rowFilter.payout_accounts.requirements"];
-        /** @description In which the account is paid. */
+        /** @description Currency of the account. */
         currency?: components["parameters"]["rowFilter.payout_accounts.currency"];
         created_at?: components["parameters"]["rowFilter.payout_accounts.created_at"];
         updated_at?: components["parameters"]["rowFilter.payout_accounts.updated_at"];
@@ -14006,22 +15244,22 @@ export interface operations {
         id?: components["parameters"]["rowFilter.payouts.id"];
         booking_id?: components["parameters"]["rowFilter.payouts.booking_id"];
         host_id?: components["parameters"]["rowFilter.payouts.host_id"];
-        /** @description Where it stands. */
+        /** @description Status, as last reported by Stripe. */
         status?: components["parameters"]["rowFilter.payouts.status"];
-        /** @description The booking's. */
+        /** @description Currency of the booking. */
         currency?: components["parameters"]["rowFilter.payouts.currency"];
-        /** @description What was sent, or is on its way. */
+        /** @description Amount in the currency of the booking. */
         amount?: components["parameters"]["rowFilter.payouts.amount"];
-        /** @description What was taken back, or is being. */
+        /** @description Amount of reversals that are done or pending, in the currency of the booking. */
         reversed_amount?: components["parameters"]["rowFilter.payouts.reversed_amount"];
-        /** @description In which it is sent; another than the booking's at the rate that its quote fixed. */
+        /** @description Currency of the transfer. When it is not the booking's, the rate is that of the quote. */
         sent_currency?: components["parameters"]["rowFilter.payouts.sent_currency"];
-        /** @description The amount in that currency. */
+        /** @description Amount in sent_currency. */
         sent_amount?: components["parameters"]["rowFilter.payouts.sent_amount"];
         stripe_transfer_id?: components["parameters"]["rowFilter.payouts.stripe_transfer_id"];
-        /** @description When Stripe was first asked for it; from then on it is not called off. */
+        /** @description When the transfer was first requested from Stripe; from then on the payout cannot be cancelled. */
         asked_at?: components["parameters"]["rowFilter.payouts.asked_at"];
-        /** @description Why it failed, in Stripe's words. */
+        /** @description Why the transfer failed, in Stripe's words. */
         last_error?: components["parameters"]["rowFilter.payouts.last_error"];
         created_at?: components["parameters"]["rowFilter.payouts.created_at"];
         updated_at?: components["parameters"]["rowFilter.payouts.updated_at"];
@@ -14077,18 +15315,18 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.host_statement.id"];
         host_id?: components["parameters"]["rowFilter.host_statement.host_id"];
-        /** @description When it happened. */
+        /** @description When the money moved. */
         occurred_at?: components["parameters"]["rowFilter.host_statement.occurred_at"];
         booking_id?: components["parameters"]["rowFilter.host_statement.booking_id"];
-        /** @description agreement: earned by a booking, or less of it. transfer: paid out. reversal: taken back. offset: one booking's debt paid from another. */
+        /** @description agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking's debt deducted from another. dispute_lost: lost to a dispute. correction: a correction by the platform. */
         kind?: components["parameters"]["rowFilter.host_statement.kind"];
-        /** @description For people. */
+        /** @description Description of the movement in words. */
         description?: components["parameters"]["rowFilter.host_statement.description"];
         /** @description ISO 4217 code of the amounts. */
         currency?: components["parameters"]["rowFilter.host_statement.currency"];
-        /** @description What it adds to what the host is owed. */
+        /** @description Change of what the host is owed. */
         amount?: components["parameters"]["rowFilter.host_statement.amount"];
-        /** @description What the host is owed after it. */
+        /** @description What the host is owed after this entry. */
         balance?: components["parameters"]["rowFilter.host_statement.balance"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -14140,15 +15378,15 @@ export interface operations {
   get_exchange_rates: {
     parameters: {
       query?: {
-        /** @description Of the booking. */
+        /** @description Currency of the booking. */
         from_currency?: components["parameters"]["rowFilter.exchange_rates.from_currency"];
-        /** @description Of the payout. */
+        /** @description Currency of the payout. */
         to_currency?: components["parameters"]["rowFilter.exchange_rates.to_currency"];
-        /** @description For quotes from then on, until the next. */
+        /** @description Quotes from this time on use the rate, until the next rate. */
         valid_from?: components["parameters"]["rowFilter.exchange_rates.valid_from"];
-        /** @description Units of to_currency for one of from_currency: 1.0842 dollars for a euro. */
+        /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
         rate?: components["parameters"]["rowFilter.exchange_rates.rate"];
-        /** @description The operator; null for the service role. */
+        /** @description The operator who set the rate; null for the service role. */
         set_by?: components["parameters"]["rowFilter.exchange_rates.set_by"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -14229,8 +15467,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `currencies_are_equal`, `rate_out_of_range`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -14240,15 +15503,15 @@ export interface operations {
         id?: components["parameters"]["rowFilter.disputes.id"];
         payment_id?: components["parameters"]["rowFilter.disputes.payment_id"];
         booking_id?: components["parameters"]["rowFilter.disputes.booking_id"];
-        /** @description As Stripe has it: needs_response, under_review, won, lost and others. */
+        /** @description Status at Stripe: needs_response, under_review, won, lost and others. */
         status?: components["parameters"]["rowFilter.disputes.status"];
-        /** @description As Stripe has it. */
+        /** @description Reason at Stripe, such as fraudulent. */
         reason?: components["parameters"]["rowFilter.disputes.reason"];
-        /** @description The payment's. */
+        /** @description Currency of the payment. */
         currency?: components["parameters"]["rowFilter.disputes.currency"];
-        /** @description In minor units. */
+        /** @description Disputed amount in minor units. */
         amount?: components["parameters"]["rowFilter.disputes.amount"];
-        /** @description What the booking says for the host: agreement, policy, house rules, history. */
+        /** @description Evidence for the host: booking, line items, cancellation, house rules and history. */
         evidence?: components["parameters"]["rowFilter.disputes.evidence"];
         created_at?: components["parameters"]["rowFilter.disputes.created_at"];
         updated_at?: components["parameters"]["rowFilter.disputes.updated_at"];
@@ -14326,7 +15589,42 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -14357,7 +15655,42 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -14388,7 +15721,42 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -14398,9 +15766,9 @@ export interface operations {
         property_id?: components["parameters"]["rowFilter.property_addresses.property_id"];
         /** @description Street and number. */
         line1?: components["parameters"]["rowFilter.property_addresses.line1"];
-        /** @description Floor, door, building. */
+        /** @description Floor, door or building. */
         line2?: components["parameters"]["rowFilter.property_addresses.line2"];
-        /** @description As the country writes it. */
+        /** @description Postal code in the format of the country. */
         postal_code?: components["parameters"]["rowFilter.property_addresses.postal_code"];
         /** @description Part of the city. Public. */
         neighbourhood?: components["parameters"]["rowFilter.property_addresses.neighbourhood"];
@@ -14410,9 +15778,9 @@ export interface operations {
         region?: components["parameters"]["rowFilter.property_addresses.region"];
         /** @description ISO 3166-1 alpha-2 code. Public. */
         country?: components["parameters"]["rowFilter.property_addresses.country"];
-        /** @description Degrees north (WGS 84) of the door. */
+        /** @description Degrees north (WGS 84) of the entrance. */
         latitude?: components["parameters"]["rowFilter.property_addresses.latitude"];
-        /** @description Degrees east (WGS 84) of the door. */
+        /** @description Degrees east (WGS 84) of the entrance. */
         longitude?: components["parameters"]["rowFilter.property_addresses.longitude"];
         created_at?: components["parameters"]["rowFilter.property_addresses.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_addresses.updated_at"];
@@ -14495,8 +15863,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `city_is_plain`, `country_is_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -14506,9 +15899,9 @@ export interface operations {
         property_id?: components["parameters"]["rowFilter.property_addresses.property_id"];
         /** @description Street and number. */
         line1?: components["parameters"]["rowFilter.property_addresses.line1"];
-        /** @description Floor, door, building. */
+        /** @description Floor, door or building. */
         line2?: components["parameters"]["rowFilter.property_addresses.line2"];
-        /** @description As the country writes it. */
+        /** @description Postal code in the format of the country. */
         postal_code?: components["parameters"]["rowFilter.property_addresses.postal_code"];
         /** @description Part of the city. Public. */
         neighbourhood?: components["parameters"]["rowFilter.property_addresses.neighbourhood"];
@@ -14518,9 +15911,9 @@ export interface operations {
         region?: components["parameters"]["rowFilter.property_addresses.region"];
         /** @description ISO 3166-1 alpha-2 code. Public. */
         country?: components["parameters"]["rowFilter.property_addresses.country"];
-        /** @description Degrees north (WGS 84) of the door. */
+        /** @description Degrees north (WGS 84) of the entrance. */
         latitude?: components["parameters"]["rowFilter.property_addresses.latitude"];
-        /** @description Degrees east (WGS 84) of the door. */
+        /** @description Degrees east (WGS 84) of the entrance. */
         longitude?: components["parameters"]["rowFilter.property_addresses.longitude"];
         created_at?: components["parameters"]["rowFilter.property_addresses.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_addresses.updated_at"];
@@ -14552,8 +15945,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -14563,9 +15981,9 @@ export interface operations {
         property_id?: components["parameters"]["rowFilter.property_addresses.property_id"];
         /** @description Street and number. */
         line1?: components["parameters"]["rowFilter.property_addresses.line1"];
-        /** @description Floor, door, building. */
+        /** @description Floor, door or building. */
         line2?: components["parameters"]["rowFilter.property_addresses.line2"];
-        /** @description As the country writes it. */
+        /** @description Postal code in the format of the country. */
         postal_code?: components["parameters"]["rowFilter.property_addresses.postal_code"];
         /** @description Part of the city. Public. */
         neighbourhood?: components["parameters"]["rowFilter.property_addresses.neighbourhood"];
@@ -14575,9 +15993,9 @@ export interface operations {
         region?: components["parameters"]["rowFilter.property_addresses.region"];
         /** @description ISO 3166-1 alpha-2 code. Public. */
         country?: components["parameters"]["rowFilter.property_addresses.country"];
-        /** @description Degrees north (WGS 84) of the door. */
+        /** @description Degrees north (WGS 84) of the entrance. */
         latitude?: components["parameters"]["rowFilter.property_addresses.latitude"];
-        /** @description Degrees east (WGS 84) of the door. */
+        /** @description Degrees east (WGS 84) of the entrance. */
         longitude?: components["parameters"]["rowFilter.property_addresses.longitude"];
         created_at?: components["parameters"]["rowFilter.property_addresses.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_addresses.updated_at"];
@@ -14613,8 +16031,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `city_is_plain`, `country_is_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -14623,25 +16066,25 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_taxes.id"];
         property_id?: components["parameters"]["rowFilter.property_taxes.property_id"];
-        /** @description What guests read on the line. */
+        /** @description Name on the line of a quote. */
         name?: components["parameters"]["rowFilter.property_taxes.name"];
-        /** @description A percentage, or what the amount is multiplied by. */
+        /** @description percent for a percentage; otherwise what multiplies the amount. */
         charge?: components["parameters"]["rowFilter.property_taxes.charge"];
-        /** @description Such as 15.5. */
+        /** @description Percentage, such as 15.5. */
         percent?: components["parameters"]["rowFilter.property_taxes.percent"];
-        /** @description What the percentage is taken of. */
+        /** @description What the percentage applies to. */
         applies_to?: components["parameters"]["rowFilter.property_taxes.applies_to"];
-        /** @description The property's; filled in when left out. */
+        /** @description Currency of the property; set by the database when left out. */
         currency?: components["parameters"]["rowFilter.property_taxes.currency"];
-        /** @description In minor units. */
+        /** @description Amount in minor units. */
         amount?: components["parameters"]["rowFilter.property_taxes.amount"];
-        /** @description Already in the prices, and shown only; else added to them. */
+        /** @description True when the prices include the tax already; false when it is added to them. */
         is_inclusive?: components["parameters"]["rowFilter.property_taxes.is_inclusive"];
-        /** @description Nights of a stay that are taxed, the first ones; null for all. */
+        /** @description Number of taxed nights at the beginning of a stay; null for all. */
         max_nights?: components["parameters"]["rowFilter.property_taxes.max_nights"];
-        /** @description Stays of so many nights or more are not taxed; null for none. */
+        /** @description Stays of this many nights or more are exempt; null for no exemption. */
         exempt_from_nights?: components["parameters"]["rowFilter.property_taxes.exempt_from_nights"];
-        /** @description Under which the host pays the tax. */
+        /** @description Number under which the host pays the tax. */
         registration_number?: components["parameters"]["rowFilter.property_taxes.registration_number"];
         created_at?: components["parameters"]["rowFilter.property_taxes.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_taxes.updated_at"];
@@ -14724,8 +16167,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -14734,25 +16194,25 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_taxes.id"];
         property_id?: components["parameters"]["rowFilter.property_taxes.property_id"];
-        /** @description What guests read on the line. */
+        /** @description Name on the line of a quote. */
         name?: components["parameters"]["rowFilter.property_taxes.name"];
-        /** @description A percentage, or what the amount is multiplied by. */
+        /** @description percent for a percentage; otherwise what multiplies the amount. */
         charge?: components["parameters"]["rowFilter.property_taxes.charge"];
-        /** @description Such as 15.5. */
+        /** @description Percentage, such as 15.5. */
         percent?: components["parameters"]["rowFilter.property_taxes.percent"];
-        /** @description What the percentage is taken of. */
+        /** @description What the percentage applies to. */
         applies_to?: components["parameters"]["rowFilter.property_taxes.applies_to"];
-        /** @description The property's; filled in when left out. */
+        /** @description Currency of the property; set by the database when left out. */
         currency?: components["parameters"]["rowFilter.property_taxes.currency"];
-        /** @description In minor units. */
+        /** @description Amount in minor units. */
         amount?: components["parameters"]["rowFilter.property_taxes.amount"];
-        /** @description Already in the prices, and shown only; else added to them. */
+        /** @description True when the prices include the tax already; false when it is added to them. */
         is_inclusive?: components["parameters"]["rowFilter.property_taxes.is_inclusive"];
-        /** @description Nights of a stay that are taxed, the first ones; null for all. */
+        /** @description Number of taxed nights at the beginning of a stay; null for all. */
         max_nights?: components["parameters"]["rowFilter.property_taxes.max_nights"];
-        /** @description Stays of so many nights or more are not taxed; null for none. */
+        /** @description Stays of this many nights or more are exempt; null for no exemption. */
         exempt_from_nights?: components["parameters"]["rowFilter.property_taxes.exempt_from_nights"];
-        /** @description Under which the host pays the tax. */
+        /** @description Number under which the host pays the tax. */
         registration_number?: components["parameters"]["rowFilter.property_taxes.registration_number"];
         created_at?: components["parameters"]["rowFilter.property_taxes.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_taxes.updated_at"];
@@ -14794,25 +16254,25 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.property_taxes.id"];
         property_id?: components["parameters"]["rowFilter.property_taxes.property_id"];
-        /** @description What guests read on the line. */
+        /** @description Name on the line of a quote. */
         name?: components["parameters"]["rowFilter.property_taxes.name"];
-        /** @description A percentage, or what the amount is multiplied by. */
+        /** @description percent for a percentage; otherwise what multiplies the amount. */
         charge?: components["parameters"]["rowFilter.property_taxes.charge"];
-        /** @description Such as 15.5. */
+        /** @description Percentage, such as 15.5. */
         percent?: components["parameters"]["rowFilter.property_taxes.percent"];
-        /** @description What the percentage is taken of. */
+        /** @description What the percentage applies to. */
         applies_to?: components["parameters"]["rowFilter.property_taxes.applies_to"];
-        /** @description The property's; filled in when left out. */
+        /** @description Currency of the property; set by the database when left out. */
         currency?: components["parameters"]["rowFilter.property_taxes.currency"];
-        /** @description In minor units. */
+        /** @description Amount in minor units. */
         amount?: components["parameters"]["rowFilter.property_taxes.amount"];
-        /** @description Already in the prices, and shown only; else added to them. */
+        /** @description True when the prices include the tax already; false when it is added to them. */
         is_inclusive?: components["parameters"]["rowFilter.property_taxes.is_inclusive"];
-        /** @description Nights of a stay that are taxed, the first ones; null for all. */
+        /** @description Number of taxed nights at the beginning of a stay; null for all. */
         max_nights?: components["parameters"]["rowFilter.property_taxes.max_nights"];
-        /** @description Stays of so many nights or more are not taxed; null for none. */
+        /** @description Stays of this many nights or more are exempt; null for no exemption. */
         exempt_from_nights?: components["parameters"]["rowFilter.property_taxes.exempt_from_nights"];
-        /** @description Under which the host pays the tax. */
+        /** @description Number under which the host pays the tax. */
         registration_number?: components["parameters"]["rowFilter.property_taxes.registration_number"];
         created_at?: components["parameters"]["rowFilter.property_taxes.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_taxes.updated_at"];
@@ -14848,8 +16308,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_below_minimum`, `property_has_no_currency`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -14862,9 +16339,9 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.host_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.host_blocks.check_out"];
-        /** @description For host and co-hosts alone. */
+        /** @description Only the host and co-hosts can read it. */
         note?: components["parameters"]["rowFilter.host_blocks.note"];
-        /** @description Who wrote it; null when the service role did. */
+        /** @description Who created it; null for the service role. */
         created_by?: components["parameters"]["rowFilter.host_blocks.created_by"];
         created_at?: components["parameters"]["rowFilter.host_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.host_blocks.updated_at"];
@@ -14947,8 +16424,42 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -14961,9 +16472,9 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.host_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.host_blocks.check_out"];
-        /** @description For host and co-hosts alone. */
+        /** @description Only the host and co-hosts can read it. */
         note?: components["parameters"]["rowFilter.host_blocks.note"];
-        /** @description Who wrote it; null when the service role did. */
+        /** @description Who created it; null for the service role. */
         created_by?: components["parameters"]["rowFilter.host_blocks.created_by"];
         created_at?: components["parameters"]["rowFilter.host_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.host_blocks.updated_at"];
@@ -14996,7 +16507,24 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The request conflicts with what is there. Codes: `occupancy_is_fixed`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -15009,9 +16537,9 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.host_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.host_blocks.check_out"];
-        /** @description For host and co-hosts alone. */
+        /** @description Only the host and co-hosts can read it. */
         note?: components["parameters"]["rowFilter.host_blocks.note"];
-        /** @description Who wrote it; null when the service role did. */
+        /** @description Who created it; null for the service role. */
         created_by?: components["parameters"]["rowFilter.host_blocks.created_by"];
         created_at?: components["parameters"]["rowFilter.host_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.host_blocks.updated_at"];
@@ -15047,8 +16575,42 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -15057,9 +16619,9 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.external_blocks.id"];
         property_id?: components["parameters"]["rowFilter.external_blocks.property_id"];
-        /** @description Which feed, such as airbnb. */
+        /** @description Name of the feed, such as airbnb. */
         source?: components["parameters"]["rowFilter.external_blocks.source"];
-        /** @description What the feed calls the stay: its UID. */
+        /** @description The UID of the stay in the feed. */
         source_id?: components["parameters"]["rowFilter.external_blocks.source_id"];
         /** @description First night. */
         check_in?: components["parameters"]["rowFilter.external_blocks.check_in"];
@@ -15147,7 +16709,24 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -15156,9 +16735,9 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.external_blocks.id"];
         property_id?: components["parameters"]["rowFilter.external_blocks.property_id"];
-        /** @description Which feed, such as airbnb. */
+        /** @description Name of the feed, such as airbnb. */
         source?: components["parameters"]["rowFilter.external_blocks.source"];
-        /** @description What the feed calls the stay: its UID. */
+        /** @description The UID of the stay in the feed. */
         source_id?: components["parameters"]["rowFilter.external_blocks.source_id"];
         /** @description First night. */
         check_in?: components["parameters"]["rowFilter.external_blocks.check_in"];
@@ -15195,7 +16774,24 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The request conflicts with what is there. Codes: `occupancy_is_fixed`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -15204,9 +16800,9 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.external_blocks.id"];
         property_id?: components["parameters"]["rowFilter.external_blocks.property_id"];
-        /** @description Which feed, such as airbnb. */
+        /** @description Name of the feed, such as airbnb. */
         source?: components["parameters"]["rowFilter.external_blocks.source"];
-        /** @description What the feed calls the stay: its UID. */
+        /** @description The UID of the stay in the feed. */
         source_id?: components["parameters"]["rowFilter.external_blocks.source_id"];
         /** @description First night. */
         check_in?: components["parameters"]["rowFilter.external_blocks.check_in"];
@@ -15247,7 +16843,24 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -15260,13 +16873,13 @@ export interface operations {
         kind?: components["parameters"]["rowFilter.occupancies.kind"];
         /** @description First night. */
         check_in?: components["parameters"]["rowFilter.occupancies.check_in"];
-        /** @description The day after the last night; somebody else may arrive on it. */
+        /** @description The day after the last night; another guest may arrive on it. */
         check_out?: components["parameters"]["rowFilter.occupancies.check_out"];
-        /** @description Nights kept free before, as the property asked for when the row was made. */
+        /** @description Nights kept free before it: the property's setting when the row was written. */
         preparation_before?: components["parameters"]["rowFilter.occupancies.preparation_before"];
-        /** @description Nights kept free after, as the property asked for when the row was made. */
+        /** @description Nights kept free after it: the property's setting when the row was written. */
         preparation_after?: components["parameters"]["rowFilter.occupancies.preparation_after"];
-        /** @description For a hold or request: from this moment on the nights are free, whether or not the row is still there. Null: for good. */
+        /** @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end. */
         expires_at?: components["parameters"]["rowFilter.occupancies.expires_at"];
         booking_id?: components["parameters"]["rowFilter.occupancies.booking_id"];
         created_at?: components["parameters"]["rowFilter.occupancies.created_at"];
@@ -15324,7 +16937,7 @@ export interface operations {
       query?: {
         property_id?: components["parameters"]["rowFilter.co_hosts.property_id"];
         profile_id?: components["parameters"]["rowFilter.co_hosts.profile_id"];
-        /** @description calendar: sees the property, its address and its calendar, writes availability. calendar_and_messages: also talks with guests. full: also edits, prices, publishes. None sees taxes and payouts, invites, archives or deletes. */
+        /** @description calendar: reads the property, its address and calendar, and changes availability; calendar_and_messages: also writes to guests; full: also edits, prices and publishes. No co-host reads taxes and payouts, invites, archives or deletes. */
         level?: components["parameters"]["rowFilter.co_hosts.level"];
         created_at?: components["parameters"]["rowFilter.co_hosts.created_at"];
         updated_at?: components["parameters"]["rowFilter.co_hosts.updated_at"];
@@ -15407,8 +17020,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `property_row_limit_exceeded`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -15417,7 +17047,7 @@ export interface operations {
       query?: {
         property_id?: components["parameters"]["rowFilter.co_hosts.property_id"];
         profile_id?: components["parameters"]["rowFilter.co_hosts.profile_id"];
-        /** @description calendar: sees the property, its address and its calendar, writes availability. calendar_and_messages: also talks with guests. full: also edits, prices, publishes. None sees taxes and payouts, invites, archives or deletes. */
+        /** @description calendar: reads the property, its address and calendar, and changes availability; calendar_and_messages: also writes to guests; full: also edits, prices and publishes. No co-host reads taxes and payouts, invites, archives or deletes. */
         level?: components["parameters"]["rowFilter.co_hosts.level"];
         created_at?: components["parameters"]["rowFilter.co_hosts.created_at"];
         updated_at?: components["parameters"]["rowFilter.co_hosts.updated_at"];
@@ -15459,7 +17089,7 @@ export interface operations {
       query?: {
         property_id?: components["parameters"]["rowFilter.co_hosts.property_id"];
         profile_id?: components["parameters"]["rowFilter.co_hosts.profile_id"];
-        /** @description calendar: sees the property, its address and its calendar, writes availability. calendar_and_messages: also talks with guests. full: also edits, prices, publishes. None sees taxes and payouts, invites, archives or deletes. */
+        /** @description calendar: reads the property, its address and calendar, and changes availability; calendar_and_messages: also writes to guests; full: also edits, prices and publishes. No co-host reads taxes and payouts, invites, archives or deletes. */
         level?: components["parameters"]["rowFilter.co_hosts.level"];
         created_at?: components["parameters"]["rowFilter.co_hosts.created_at"];
         updated_at?: components["parameters"]["rowFilter.co_hosts.updated_at"];
@@ -15495,8 +17125,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -15505,15 +17152,15 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.co_host_invitations.id"];
         property_id?: components["parameters"]["rowFilter.co_host_invitations.property_id"];
-        /** @description As it was when the invitation was written: the invited cannot read a draft. */
+        /** @description Title of the property at the time of the invitation, because the invited person cannot read a draft. */
         property_title?: components["parameters"]["rowFilter.co_host_invitations.property_title"];
-        /** @description Whom it is for; kept in lower case. */
+        /** @description Invited address; stored in lower case. */
         email?: components["parameters"]["rowFilter.co_host_invitations.email"];
-        /** @description What they will be able to do. */
+        /** @description Rights that the co-host will have. */
         level?: components["parameters"]["rowFilter.co_host_invitations.level"];
-        /** @description The host. */
+        /** @description Host who sent the invitation. */
         invited_by?: components["parameters"]["rowFilter.co_host_invitations.invited_by"];
-        /** @description Seven days after it was written. */
+        /** @description When the invitation expires: seven days after its creation. */
         expires_at?: components["parameters"]["rowFilter.co_host_invitations.expires_at"];
         created_at?: components["parameters"]["rowFilter.co_host_invitations.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -15595,8 +17242,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `email_is_valid`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -15605,15 +17277,15 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.co_host_invitations.id"];
         property_id?: components["parameters"]["rowFilter.co_host_invitations.property_id"];
-        /** @description As it was when the invitation was written: the invited cannot read a draft. */
+        /** @description Title of the property at the time of the invitation, because the invited person cannot read a draft. */
         property_title?: components["parameters"]["rowFilter.co_host_invitations.property_title"];
-        /** @description Whom it is for; kept in lower case. */
+        /** @description Invited address; stored in lower case. */
         email?: components["parameters"]["rowFilter.co_host_invitations.email"];
-        /** @description What they will be able to do. */
+        /** @description Rights that the co-host will have. */
         level?: components["parameters"]["rowFilter.co_host_invitations.level"];
-        /** @description The host. */
+        /** @description Host who sent the invitation. */
         invited_by?: components["parameters"]["rowFilter.co_host_invitations.invited_by"];
-        /** @description Seven days after it was written. */
+        /** @description When the invitation expires: seven days after its creation. */
         expires_at?: components["parameters"]["rowFilter.co_host_invitations.expires_at"];
         created_at?: components["parameters"]["rowFilter.co_host_invitations.created_at"];
       };
@@ -15676,7 +17348,51 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `invitation_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `host_cannot_be_co_host`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It existed, and its time is over. Codes: `invitation_expired`. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `property_row_limit_exceeded`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -16131,7 +17847,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
       default: components["responses"]["default"];
     };
@@ -16231,7 +17955,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
       default: components["responses"]["default"];
     };
@@ -16999,12 +18731,12 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  get_blocks: {
+  get_blocked_profiles: {
     parameters: {
       query?: {
-        blocker_id?: components["parameters"]["rowFilter.blocks.blocker_id"];
-        blocked_id?: components["parameters"]["rowFilter.blocks.blocked_id"];
-        created_at?: components["parameters"]["rowFilter.blocks.created_at"];
+        blocker_id?: components["parameters"]["rowFilter.blocked_profiles.blocker_id"];
+        blocked_id?: components["parameters"]["rowFilter.blocked_profiles.blocked_id"];
+        created_at?: components["parameters"]["rowFilter.blocked_profiles.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -17033,7 +18765,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["blocks"][];
+          "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
       /** @description The part of the rows that `limit` or `Range` asks for. */
@@ -17042,7 +18774,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["blocks"][];
+          "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
       400: components["responses"]["400"];
@@ -17052,7 +18784,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  post_blocks: {
+  post_blocked_profiles: {
     parameters: {
       query?: {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -17067,7 +18799,9 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": components["schemas"]["blocks.insert"] | components["schemas"]["blocks.insert"][];
+        "application/json":
+          | components["schemas"]["blocked_profiles.insert"]
+          | components["schemas"]["blocked_profiles.insert"][];
       };
     };
     responses: {
@@ -17077,7 +18811,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["blocks"][];
+          "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
       400: components["responses"]["400"];
@@ -17087,12 +18821,12 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  delete_blocks: {
+  delete_blocked_profiles: {
     parameters: {
       query?: {
-        blocker_id?: components["parameters"]["rowFilter.blocks.blocker_id"];
-        blocked_id?: components["parameters"]["rowFilter.blocks.blocked_id"];
-        created_at?: components["parameters"]["rowFilter.blocks.created_at"];
+        blocker_id?: components["parameters"]["rowFilter.blocked_profiles.blocker_id"];
+        blocked_id?: components["parameters"]["rowFilter.blocked_profiles.blocked_id"];
+        created_at?: components["parameters"]["rowFilter.blocked_profiles.created_at"];
       };
       header?: {
         /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
@@ -17109,7 +18843,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["blocks"][];
+          "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
       /** @description Deleted. */
@@ -17245,7 +18979,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
       default: components["responses"]["default"];
     };
@@ -17722,17 +19464,17 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.accounts.id"];
-        /** @description Name as on the identity document. */
+        /** @description Name on the identity document. */
         legal_name?: components["parameters"]["rowFilter.accounts.legal_name"];
-        /** @description E.164, such as +351912345678. */
+        /** @description Phone number in E.164 format, such as +351912345678. */
         phone?: components["parameters"]["rowFilter.accounts.phone"];
-        /** @description BCP 47 tag for mails and formats. */
+        /** @description BCP 47 tag that mails and formats use. */
         locale?: components["parameters"]["rowFilter.accounts.locale"];
-        /** @description ISO 4217 code that prices are shown in. */
+        /** @description ISO 4217 code of the currency in which prices are shown. */
         currency?: components["parameters"]["rowFilter.accounts.currency"];
-        /** @description At least 18 years ago. */
+        /** @description Date of birth, at least 18 years ago. */
         birth_date?: components["parameters"]["rowFilter.accounts.birth_date"];
-        /** @description ISO 3166-1 alpha-2 code of the country that payouts go to. */
+        /** @description ISO 3166-1 alpha-2 code of the country that receives the payouts. */
         payout_country?: components["parameters"]["rowFilter.accounts.payout_country"];
         created_at?: components["parameters"]["rowFilter.accounts.created_at"];
         updated_at?: components["parameters"]["rowFilter.accounts.updated_at"];
@@ -17787,17 +19529,17 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.accounts.id"];
-        /** @description Name as on the identity document. */
+        /** @description Name on the identity document. */
         legal_name?: components["parameters"]["rowFilter.accounts.legal_name"];
-        /** @description E.164, such as +351912345678. */
+        /** @description Phone number in E.164 format, such as +351912345678. */
         phone?: components["parameters"]["rowFilter.accounts.phone"];
-        /** @description BCP 47 tag for mails and formats. */
+        /** @description BCP 47 tag that mails and formats use. */
         locale?: components["parameters"]["rowFilter.accounts.locale"];
-        /** @description ISO 4217 code that prices are shown in. */
+        /** @description ISO 4217 code of the currency in which prices are shown. */
         currency?: components["parameters"]["rowFilter.accounts.currency"];
-        /** @description At least 18 years ago. */
+        /** @description Date of birth, at least 18 years ago. */
         birth_date?: components["parameters"]["rowFilter.accounts.birth_date"];
-        /** @description ISO 3166-1 alpha-2 code of the country that payouts go to. */
+        /** @description ISO 3166-1 alpha-2 code of the country that receives the payouts. */
         payout_country?: components["parameters"]["rowFilter.accounts.payout_country"];
         created_at?: components["parameters"]["rowFilter.accounts.created_at"];
         updated_at?: components["parameters"]["rowFilter.accounts.updated_at"];
@@ -17833,8 +19575,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `birth_date_is_adult`, `legal_name_is_plain`, `locale_is_tag`, `payout_country_is_iso`, `phone_is_e164`, `unknown_currency`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -17916,7 +19675,15 @@ export interface operations {
         };
       };
       400: components["responses"]["400"];
-      401: components["responses"]["401"];
+      /** @description The caller is not signed in, or the token has expired. Codes: `not_signed_in`. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -17944,7 +19711,15 @@ export interface operations {
         };
       };
       400: components["responses"]["400"];
-      401: components["responses"]["401"];
+      /** @description The caller is not signed in, or the token has expired. Codes: `not_signed_in`. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -17970,7 +19745,15 @@ export interface operations {
         content?: never;
       };
       400: components["responses"]["400"];
-      401: components["responses"]["401"];
+      /** @description The caller is not signed in, or the token has expired. Codes: `not_signed_in`. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -17980,9 +19763,9 @@ export interface operations {
       query?: {
         user_id?: components["parameters"]["rowFilter.user_roles.user_id"];
         role?: components["parameters"]["rowFilter.user_roles.role"];
-        /** @description The operator who granted it; null when the service role did. */
+        /** @description The operator who granted the role; null when the service role did. */
         granted_by?: components["parameters"]["rowFilter.user_roles.granted_by"];
-        /** @description When it was granted. */
+        /** @description When the role was granted. */
         granted_at?: components["parameters"]["rowFilter.user_roles.granted_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -18063,8 +19846,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `user_was_deleted`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18073,9 +19881,9 @@ export interface operations {
       query?: {
         user_id?: components["parameters"]["rowFilter.user_roles.user_id"];
         role?: components["parameters"]["rowFilter.user_roles.role"];
-        /** @description The operator who granted it; null when the service role did. */
+        /** @description The operator who granted the role; null when the service role did. */
         granted_by?: components["parameters"]["rowFilter.user_roles.granted_by"];
-        /** @description When it was granted. */
+        /** @description When the role was granted. */
         granted_at?: components["parameters"]["rowFilter.user_roles.granted_at"];
       };
       header?: {
@@ -18138,7 +19946,42 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `operators_only`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18167,6 +20010,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -18199,7 +20051,42 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18231,7 +20118,42 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18264,6 +20186,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -18297,6 +20228,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -18329,7 +20269,51 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18366,6 +20350,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -18408,6 +20401,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -18482,11 +20484,11 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.payout_holds.id"];
         booking_id?: components["parameters"]["rowFilter.payout_holds.booking_id"];
-        /** @description Why. */
+        /** @description Why the payout is held. */
         reason?: components["parameters"]["rowFilter.payout_holds.reason"];
-        /** @description The operator. */
+        /** @description The operator who holds the payout. */
         held_by?: components["parameters"]["rowFilter.payout_holds.held_by"];
-        /** @description When it ended; null while it holds. */
+        /** @description When the hold ended; null while it is open. */
         released_at?: components["parameters"]["rowFilter.payout_holds.released_at"];
         created_at?: components["parameters"]["rowFilter.payout_holds.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -18568,8 +20570,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18578,11 +20597,11 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.payout_holds.id"];
         booking_id?: components["parameters"]["rowFilter.payout_holds.booking_id"];
-        /** @description Why. */
+        /** @description Why the payout is held. */
         reason?: components["parameters"]["rowFilter.payout_holds.reason"];
-        /** @description The operator. */
+        /** @description The operator who holds the payout. */
         held_by?: components["parameters"]["rowFilter.payout_holds.held_by"];
-        /** @description When it ended; null while it holds. */
+        /** @description When the hold ended; null while it is open. */
         released_at?: components["parameters"]["rowFilter.payout_holds.released_at"];
         created_at?: components["parameters"]["rowFilter.payout_holds.created_at"];
       };
@@ -18617,8 +20636,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18626,20 +20662,20 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.reconciliation_differences.id"];
-        /** @description When the books were compared. */
+        /** @description When the ledger was compared with Stripe. */
         run_at?: components["parameters"]["rowFilter.reconciliation_differences.run_at"];
         reconciliation_id?: components["parameters"]["rowFilter.reconciliation_differences.reconciliation_id"];
-        /** @description Stripe's id of the line. */
+        /** @description Stripe's id of the balance transaction. */
         balance_transaction?: components["parameters"]["rowFilter.reconciliation_differences.balance_transaction"];
         /** @description missing_in_ledger, missing_at_stripe or amount_differs. */
         problem?: components["parameters"]["rowFilter.reconciliation_differences.problem"];
-        /** @description What it moved by Stripe's books; null when it is missing there. */
+        /** @description Net amount at Stripe; null when it is missing there. */
         stripe_net?: components["parameters"]["rowFilter.reconciliation_differences.stripe_net"];
-        /** @description What it moved by the ledger; null when it is missing there. */
+        /** @description Net amount in the ledger; null when it is missing there. */
         ledger_net?: components["parameters"]["rowFilter.reconciliation_differences.ledger_net"];
         /** @description ISO 4217 code of the amounts. */
         currency?: components["parameters"]["rowFilter.reconciliation_differences.currency"];
-        /** @description The charge, refund, transfer or other object that it is about. */
+        /** @description Stripe's id of the charge, refund, transfer or other object; the key of the ledger transaction when the line is missing at Stripe. */
         source?: components["parameters"]["rowFilter.reconciliation_differences.source"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -18692,18 +20728,18 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.dead_jobs.id"];
-        /** @description Where it was, and where it goes back to. */
+        /** @description Queue of the job; a replay puts the job back into it. */
         queue?: components["parameters"]["rowFilter.dead_jobs.queue"];
         job_id?: components["parameters"]["rowFilter.dead_jobs.job_id"];
-        /** @description What was to be done. */
+        /** @description Content of the job. */
         message?: components["parameters"]["rowFilter.dead_jobs.message"];
-        /** @description How often it was tried. */
+        /** @description Number of attempts. */
         attempts?: components["parameters"]["rowFilter.dead_jobs.attempts"];
-        /** @description What the last attempt said. */
+        /** @description Error of the last attempt. */
         error?: components["parameters"]["rowFilter.dead_jobs.error"];
-        /** @description When it was queued. */
+        /** @description When the job was queued. */
         enqueued_at?: components["parameters"]["rowFilter.dead_jobs.enqueued_at"];
-        /** @description When it was given up. */
+        /** @description When the job was moved here. */
         died_at?: components["parameters"]["rowFilter.dead_jobs.died_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -18756,18 +20792,18 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.dead_jobs.id"];
-        /** @description Where it was, and where it goes back to. */
+        /** @description Queue of the job; a replay puts the job back into it. */
         queue?: components["parameters"]["rowFilter.dead_jobs.queue"];
         job_id?: components["parameters"]["rowFilter.dead_jobs.job_id"];
-        /** @description What was to be done. */
+        /** @description Content of the job. */
         message?: components["parameters"]["rowFilter.dead_jobs.message"];
-        /** @description How often it was tried. */
+        /** @description Number of attempts. */
         attempts?: components["parameters"]["rowFilter.dead_jobs.attempts"];
-        /** @description What the last attempt said. */
+        /** @description Error of the last attempt. */
         error?: components["parameters"]["rowFilter.dead_jobs.error"];
-        /** @description When it was queued. */
+        /** @description When the job was queued. */
         enqueued_at?: components["parameters"]["rowFilter.dead_jobs.enqueued_at"];
-        /** @description When it was given up. */
+        /** @description When the job was moved here. */
         died_at?: components["parameters"]["rowFilter.dead_jobs.died_at"];
       };
       header?: {
@@ -18827,7 +20863,24 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `dead_job_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18857,23 +20910,32 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
   };
-  get_dead_money_tasks: {
+  get_dead_stripe_tasks: {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.dead_stripe_tasks.id"];
         /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
         kind?: components["parameters"]["rowFilter.dead_stripe_tasks.kind"];
-        /** @description The id of the event, payment, refund, payout, reversal or card; a charge's is the payment's and the number of the try. */
+        /** @description Id of the event, payment, refund, payout, reversal or card; of a charge, the payment's id and the number of the attempt. */
         subject?: components["parameters"]["rowFilter.dead_stripe_tasks.subject"];
-        /** @description How often it was tried. */
+        /** @description Number of attempts. */
         attempts?: components["parameters"]["rowFilter.dead_stripe_tasks.attempts"];
-        /** @description When it was given up. */
+        /** @description When the task was given up. */
         dead_at?: components["parameters"]["rowFilter.dead_stripe_tasks.dead_at"];
-        /** @description Why, at the last attempt. */
+        /** @description Error of the last attempt. */
         last_error?: components["parameters"]["rowFilter.dead_stripe_tasks.last_error"];
         created_at?: components["parameters"]["rowFilter.dead_stripe_tasks.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -18923,7 +20985,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_replay_money_task: {
+  call_replay_stripe_task: {
     parameters: {
       query?: never;
       header?: never;
@@ -18948,7 +21010,24 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `stripe_task_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18984,6 +21063,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -19024,11 +21112,20 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
   };
-  get_periodic_work: {
+  get_periodic_tasks: {
     parameters: {
       query?: never;
       header?: never;
@@ -19056,11 +21153,20 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
   };
-  call_periodic_work: {
+  call_periodic_tasks: {
     parameters: {
       query?: never;
       header?: never;
@@ -19092,11 +21198,20 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
   };
-  call_forgive_bounce: {
+  call_clear_bounce: {
     parameters: {
       query?: never;
       header?: never;
@@ -19122,6 +21237,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -19160,7 +21284,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `queue_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -19496,7 +21628,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `photo_upload_not_found`, `property_row_limit_exceeded`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -19526,11 +21684,19 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
-  call_take_money_tasks: {
+  call_take_stripe_tasks: {
     parameters: {
       query?: never;
       header?: never;
@@ -19571,7 +21737,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_finish_money_task: {
+  call_finish_stripe_task: {
     parameters: {
       query?: never;
       header?: never;
@@ -19605,7 +21771,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_fail_money_task: {
+  call_fail_stripe_task: {
     parameters: {
       query?: never;
       header?: never;
@@ -19765,7 +21931,51 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `payment_method_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -19795,7 +22005,43 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -19855,7 +22101,43 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -19886,7 +22168,43 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -20036,7 +22354,43 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description The request conflicts with what is there. Codes: `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -20066,7 +22420,43 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -20096,7 +22486,43 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -20126,7 +22552,43 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -20208,7 +22670,7 @@ export interface operations {
               };
         };
       };
-      /** @description ✖ Invalid input */
+      /** @description The request body is not valid. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -20226,7 +22688,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Use POST. */
+      /** @description This function does not support this HTTP method. */
       405: {
         headers: {
           [name: string]: unknown;
@@ -20235,8 +22697,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There is no payout account yet. */
+      /** @description You do not have a payout account yet. */
       409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The payment service is not available. */
+      502: {
         headers: {
           [name: string]: unknown;
         };
@@ -20255,7 +22726,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description How many jobs were done, and how many failed and will be taken again. */
+      /** @description The number of finished jobs, and the number of failed jobs, which are retried later. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -20267,7 +22738,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
+      /** @description The worker is already running and will check the queue again, or the caller sent `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -20279,8 +22750,17 @@ export interface operations {
           };
         };
       };
-      /** @description Use POST. */
+      /** @description This function does not support this HTTP method. */
       405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server could not process the request. */
+      500: {
         headers: {
           [name: string]: unknown;
         };
@@ -20308,7 +22788,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The PaymentIntent, or status not_needed. */
+      /** @description The PaymentIntent, or the status not_needed. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -20325,7 +22805,7 @@ export interface operations {
           };
         };
       };
-      /** @description ✖ Invalid input */
+      /** @description The request body is not valid. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -20352,8 +22832,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Use POST. */
+      /** @description This function does not support this HTTP method. */
       405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The payment service is not available. */
+      502: {
         headers: {
           [name: string]: unknown;
         };
@@ -20401,7 +22890,7 @@ export interface operations {
           };
         };
       };
-      /** @description ✖ Invalid input */
+      /** @description The request body is not valid. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -20428,7 +22917,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Use POST. */
+      /** @description This function does not support this HTTP method. */
       405: {
         headers: {
           [name: string]: unknown;
@@ -20437,7 +22926,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description That file is not an image of the kind it says it is. */
+      /** @description The file is not an image of its declared content type. */
       415: {
         headers: {
           [name: string]: unknown;
@@ -20455,7 +22944,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The photo could not be stored. */
+      /** @description The server could not process the request. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The photo storage is not available. */
       502: {
         headers: {
           [name: string]: unknown;
@@ -20475,7 +22973,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description How many jobs were done, and how many failed and will be taken again. */
+      /** @description The number of finished jobs, and the number of failed jobs, which are retried later. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -20487,7 +22985,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
+      /** @description The worker is already running and will check the queue again, or the caller sent `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -20499,8 +22997,17 @@ export interface operations {
           };
         };
       };
-      /** @description Use POST. */
+      /** @description This function does not support this HTTP method. */
       405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server could not process the request. */
+      500: {
         headers: {
           [name: string]: unknown;
         };
@@ -20519,7 +23026,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description How many jobs were done, and how many failed and will be taken again. */
+      /** @description The number of finished jobs, and the number of failed jobs, which are retried later. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -20531,7 +23038,7 @@ export interface operations {
           };
         };
       };
-      /** @description It is at work already, and looks again before it ends; or the call asked for this answer by `Prefer: respond-async`. */
+      /** @description The worker is already running and will check the queue again, or the caller sent `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -20543,8 +23050,17 @@ export interface operations {
           };
         };
       };
-      /** @description Use POST. */
+      /** @description This function does not support this HTTP method. */
       405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server could not process the request. */
+      500: {
         headers: {
           [name: string]: unknown;
         };

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { errors as apiErrors, errorCode } from "../../types/errors.ts";
 import type { Path } from "./document.ts";
 import { type ErrorRow, errorsDocument, errorsModule } from "./errors.ts";
 import { errorAnswers, errorExamples } from "./operations.ts";
@@ -35,9 +36,19 @@ describe("types/errors.ts", () => {
     ["The title of My\nhouse is missing.", undefined, "title_missing"],
     ["Is 1 + 2 (|) right?", undefined, "odd"],
     ["Is 1 or 2 right?", undefined, undefined],
+    ["These nights are taken. Name is missing.", undefined, "dates_taken"],
+    ["Name is missing. These nights are taken.", undefined, "missing"],
     ["JWT expired", '[{"code": "constructor"}]', undefined],
   ])("finds the code of %j with details %j", (message, details, code) => {
     expect(module.errorCode({ message, details })).toBe(code);
+  });
+});
+
+describe("the errors of the API", () => {
+  it.each(Object.entries(apiErrors))("%s is told from every other by its message", (code, { message }) => {
+    const filled = message.replaceAll(/\{\w+\}/g, "2 nights");
+    expect(errorCode({ message: filled })).toBe(code);
+    expect(errorCode({ message: `${filled} You are not signed in.` })).toBe(code);
   });
 });
 

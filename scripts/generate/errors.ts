@@ -50,7 +50,7 @@ export function errorsDocument(errors: ErrorRow[], document: Pick<Document, "pat
   return `# Errors
 
 Every error of REST is \`{ code, message, details, hint }\`. \`code\` is \`PT\` and the HTTP status; \`details\` is JSON, a list with
-the code of each fault: \`[{ "code": … }]\`. GraphQL answers \`{ message }\` alone, and every code has a message of its own.
+the code of each fault: \`[{ "code": … }]\`; \`message\` joins the messages of all. GraphQL answers \`{ message }\` alone, and every code has a message of its own.
 \`errorCode\` in [types/errors.ts](../types/errors.ts) finds the code in both. Words in braces stand for values.
 
 ${table(["Code", "Status", "Message", "Hint", "Raised by"], rows)}
@@ -121,10 +121,13 @@ function codeInDetails(details: unknown): ErrorCode | undefined {
   }
 }
 
-/** Where several messages fit, the one with most words of its own. */
+/** The first sentence decides, since several faults come as several sentences; where it fits several messages, the most literal one. */
 function codeOfMessage(message: string): ErrorCode | undefined {
-  const fitting = patterns.filter(({ pattern }) => pattern.test(message));
-  return fitting.sort((a, b) => b.length - a.length)[0]?.code;
+  const [best] = patterns
+    .filter(({ start }) => start.test(message))
+    .concat(patterns.filter(({ whole }) => whole.test(message)))
+    .sort((a, b) => b.length - a.length);
+  return best?.code;
 }
 
 function isCode(value: unknown): value is ErrorCode {
@@ -137,7 +140,9 @@ const patterns = Object.entries<{ message: string }>(errors).map(([code, { messa
   return {
     code: code as ErrorCode,
     length: words.join("").length,
-    pattern: new RegExp(\`^\${escaped.join("[^]*")}$\`),
+    // a value within the first of several sentences has no end of a sentence in it
+    start: new RegExp(\`^\${escaped.join("(?:(?!\\\\. )[^])*?")}( |$)\`),
+    whole: new RegExp(\`^\${escaped.join("[^]*")}$\`),
   };
 });
 `;

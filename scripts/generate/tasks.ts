@@ -179,9 +179,9 @@ export const tasks = [
       "post notification_settings": "Set your quiet hours",
       "patch notification_settings": "Change your quiet hours",
       "delete notification_settings": "Delete your quiet hours",
-      "get blocks": "List the people whom you blocked",
-      "post blocks": "Block a person",
-      "delete blocks": "Unblock a person",
+      "get blocked_profiles": "List the people whom you blocked",
+      "post blocked_profiles": "Block a person",
+      "delete blocked_profiles": "Unblock a person",
     },
   },
   {

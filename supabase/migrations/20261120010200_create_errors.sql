@@ -33,7 +33,7 @@ begin
             -- columns and states are shown as words; what a person or program wrote, as it is
             when v_part[2] not in ('argument', 'name', 'title', 'value') and p_details ->> v_part[2] ~ '^[a-z]+(_[a-z]+)*$'
                 then replace(p_details ->> v_part[2], '_', ' ')
-            else regexp_replace(coalesce(p_details ->> v_part[2], '?'), '\s+', ' ', 'g')
+            else regexp_replace(coalesce(p_details ->> v_part[2], '?'), '[[:space:][:cntrl:]]+', ' ', 'g')
         end;
         v_rest := v_part[3];
     end loop;
@@ -66,8 +66,9 @@ declare
     v_message text;
     v_hint text;
 begin
+    -- one line: PostgREST writes the message into the status line of HTTP
     select
-        max(e.status)::text, string_agg(p.problem ->> 'message', E'\n' order by p.position),
+        max(e.status)::text, string_agg(p.problem ->> 'message', ' ' order by p.position),
         private.fill_template((array_agg(e.hint order by p.position))[1], (array_agg(p.problem order by p.position))[1])
     into strict v_status, v_message, v_hint
     from jsonb_array_elements(p_problems) with ordinality as p (problem, position)
@@ -77,7 +78,7 @@ end
 $$;
 grant execute on function private.raise_errors to anon, authenticated, service_role;
 comment on function private.raise_errors is
-    'Raises a list of objects made by private.problem as one error: PostgREST answers with the highest status, a line of message for each, and the list as JSON in details. Definer, because no API role may read private.errors.';
+    'Raises a list of objects made by private.problem as one error: PostgREST answers with the highest status, their messages, and the list as JSON in details. Definer, because no API role may read private.errors.';
 
 create function private.raise_error(p_code text, p_details jsonb default '{}') returns void
 language sql stable
@@ -95,7 +96,7 @@ insert into private.errors (code, status, message, hint) values
     ('operators_only', 403, 'Only operators can do this.', 'Ask an operator.'),
     ('row_is_permanent', 409, 'Rows of {table} cannot be changed or deleted.', 'Insert a new row.'),
     ('server_busy', 503, 'The server is busy. Nothing was changed.', 'Try again, with the same idempotency key.'),
-    ('value_missing', 422, '{field} is missing.', 'Send a value for {field}.'),
+    ('value_missing', 422, 'There is no value for {field}.', 'Send a value for {field}.'),
     ('reference_not_found', 422, 'The {field} you sent does not exist, or you may not see it.', 'Check {field}.'),
     ('already_exists', 409, 'There is already one with this {fields}.', 'Change that one, or send other values.'),
     ('insert_not_allowed', 403, 'You are not allowed to add {table} here.', 'Check the ids you sent, and that you are signed in as the right person.'),

@@ -224,7 +224,7 @@ select throws_like(
     'A property has 0 to 50 bedrooms._A property has 0 to 100 beds._A title is one line of 1 to 150 characters of plain text._There is no currency "XXX".',
     'PR67 every fault is listed'
 );
-select throws_ok('insert into public.properties (beds) values (2)', 'PT422', 'Title is missing.', 'PR68 a missing value is named');
+select throws_ok('insert into public.properties (beds) values (2)', 'PT422', 'There is no value for title.', 'PR68 a missing value is named');
 select tests.throws_code(c.sql, c.code, 'PR72 refused: ' || c.sql)
 from (values
     ('insert into public.property_amenities (property_id) select home from world', 'value_missing'),

@@ -105,7 +105,7 @@ select throws_ok(
     'update public.property_seasons set property_id = (select bens from world)', '42501', null, 'PP28 refused: a stranger''s property'
 );
 -- what every row needs
-select throws_like(format('insert into public.%s (property_id) select home from world', tab), '%is missing.%', 'PP43 refused: an empty row in ' || tab)
+select throws_like(format('insert into public.%s (property_id) select home from world', tab), '%There is no value for%', 'PP43 refused: an empty row in ' || tab)
 from entry;
 select tests.throws_code(format('insert into public.%s %s', tab, regexp_replace(row, '\mhome\M', 'null::uuid')), 'value_missing', 'PP44 refused: no property in ' || tab)
 from entry;

@@ -25,7 +25,7 @@ select tests.throws_code($$insert into public.exchange_rates (from_currency, to_
 select tests.throws_code($$insert into public.exchange_rates (from_currency, to_currency, rate) values ('EUR', 'XXY', 1)$$, 'reference_not_found', 'FX23 which exist');
 select tests.throws_code($$insert into public.exchange_rates (from_currency, to_currency, rate) values ('EUR', 'USD', 2)$$, 'already_exists', 'FX24 there is one rate at a time');
 select throws_ok(
-    $$insert into public.exchange_rates (rate) values (1)$$, 'PT422', E'From currency is missing.\nTo currency is missing.', 'FX25 every missing value is named'
+    $$insert into public.exchange_rates (rate) values (1)$$, 'PT422', 'There is no value for from currency. There is no value for to currency.', 'FX25 every missing value is named'
 );
 select tests.act_as('anon');
 select throws_ok('select from public.exchange_rates', '42501', null, 'FX08 no user reads them without signing in');

@@ -10,8 +10,8 @@ import { exampleRequests } from "../../../scripts/generate/examples.ts";
 import { databaseUrl } from "../../../scripts/lib/config.ts";
 import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
 import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
-import { letDaysPass, until } from "../support/time.ts";
 import { codeIn, type Mail } from "../support/mails.ts";
+import { letDaysPass, until } from "../support/time.ts";
 
 const config = await testConfig({ seed: true });
 let stack: Stack;
