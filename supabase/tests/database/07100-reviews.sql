@@ -1,6 +1,6 @@
 -- Reviews: who writes, when, who reads before and after, editing, notes, replies, moderation, averages.
 begin;
-select plan(78);
+select plan(91);
 
 create temporary table world on commit drop as
 select
@@ -61,12 +61,12 @@ select tests.act_as('authenticated', ben) from world;
 select throws_ok('insert into public.reviews (booking_id, author_id, overall) select stay, ana, 5 from world', '42501', null, 'R07 nobody writes for another');
 
 -- when
-select throws_ok('select pg_temp.post(ahead, 5) from world', 'PT409', 'A stay is reviewed after check-out.', 'R08 not before');
-select throws_ok('select pg_temp.post(gone, 5) from world', 'PT409', 'The time for reviews is over.', 'R09 not two weeks after');
+select throws_ok('select pg_temp.post(ahead, 5) from world', 'PT409', 'A stay can be reviewed after check-out.', 'R08 a stay cannot be reviewed before check-out');
+select throws_ok('select pg_temp.post(gone, 5) from world', 'PT409', 'The time for reviews of this stay is over.', 'R09 a stay cannot be reviewed two weeks after check-out');
 select tests.act_as('postgres');
 select pg_temp.check_out_at(ahead, date_trunc('second', clock_timestamp()) + interval '2 seconds') from world;
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('select pg_temp.post(ahead, 5) from world', 'PT409', 'A stay is reviewed after check-out.', 'R10 not two seconds before check-out');
+select throws_ok('select pg_temp.post(ahead, 5) from world', 'PT409', 'A stay can be reviewed after check-out.', 'R10 a stay cannot be reviewed two seconds before check-out');
 select tests.act_as('postgres');
 select pg_temp.check_out_at(ahead, date_trunc('second', clock_timestamp())) from world;
 select tests.act_as('authenticated', ben) from world;
@@ -75,7 +75,7 @@ delete from public.reviews where booking_id = (select ahead from world);
 select tests.act_as('postgres');
 select pg_temp.check_out_at(ahead, date_trunc('second', clock_timestamp()) - interval '14 days') from world;
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('select pg_temp.post(ahead, 5) from world', 'PT409', 'The time for reviews is over.', 'R12 when 14 days are over, they are');
+select throws_ok('select pg_temp.post(ahead, 5) from world', 'PT409', 'The time for reviews of this stay is over.', 'R12 the window closes after 14 days to the second');
 select tests.act_as('postgres');
 select pg_temp.check_out_at(ahead, date_trunc('second', clock_timestamp()) - interval '14 days' + interval '5 seconds') from world;
 select tests.act_as('authenticated', ben) from world;
@@ -84,7 +84,7 @@ delete from public.reviews where booking_id = (select ahead from world);
 select tests.act_as('postgres');
 select is(
     private.review_window_ends_at(jsonb_populate_record(null::private.bookings, v)), e::timestamptz,
-    'R14 14 days by the calendar and clock of the place, ' || n
+    'R14 14 days in the property''s time zone, ' || n
 )
 from (values
     ('over the end of summer time', '{"check_out": "2026-10-12", "check_out_until": "11:00", "time_zone": "Europe/Lisbon"}'::jsonb, '2026-10-26 11:00+00'),
@@ -95,16 +95,29 @@ from (values
 
 -- what
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('select pg_temp.post(stay, 6) from world', '23514', null, 'R18 no six stars');
-select throws_ok('select pg_temp.post(stay, 0) from world', '23514', null, 'R19 nor none');
-select throws_ok('select pg_temp.post_of_guest(stay, 4) from world', '23514', null, 'R20 a guest rates all six');
+select tests.throws_code('select pg_temp.post(stay, 6) from world', 'accuracy_range', 'R18 a rating of 6 is refused');
+select tests.throws_code('select pg_temp.post(stay, 0) from world', 'accuracy_range', 'R19 a rating of 0 is refused');
+select tests.throws_code(format('insert into public.reviews (booking_id, overall, accuracy, cleanliness, check_in, communication, location, value)
+    select stay, 6, %s from world', r), c, 'R18 ' || c)
+from (values
+    ('1, 5, 5, 5, 5, 5', 'overall_range'), ('6, 5, 5, 5, 5, 5', 'accuracy_range'), ('5, 6, 5, 5, 5, 5', 'cleanliness_range'), ('5, 5, 6, 5, 5, 5', 'check_in_range'),
+    ('5, 5, 5, 6, 5, 5', 'communication_range'), ('5, 5, 5, 5, 6, 5', 'location_range')
+) as c (r, c);
+select tests.throws_code('select pg_temp.post_of_guest(stay, 4) from world', 'reviews_of_stays_have_all_categories', 'R20 a guest rates all categories');
+select throws_ok('insert into public.reviews (comment) values (''<b>Nice</b>'')', 'PT422',
+    E'The comment of a review has up to 5,000 characters of plain text, without HTML and control characters.\n'
+        'A guest rates accuracy, check_in, location and value too; a host rates none of these four.\n'
+        'Booking id is missing.\nCleanliness is missing.\nCommunication is missing.\nOverall is missing.',
+    'R79 every missing or broken column of a review is named');
 select tests.act_as('authenticated', ana) from world;
-select throws_ok('select pg_temp.post(stay, 4) from world', '23514', null, 'R21 a host what a guest has');
+select tests.throws_code('select pg_temp.post(stay, 4) from world', 'reviews_of_stays_have_all_categories', 'R21 a host does not rate the property');
+select throws_ok('insert into public.reviews (booking_id, overall, communication) select stay, 5, 5 from world', 'PT422', 'Cleanliness is missing.',
+    'R80 a host''s review without cleanliness is refused');
 
--- the first one in, and nobody knows
+-- the first review stays hidden
 select tests.act_as('authenticated', ben) from world;
 select lives_ok('select pg_temp.post(stay, 4) from world', 'R22 the guest writes');
-select throws_ok('select pg_temp.post(stay, 4) from world', 'PT409', 'You have reviewed this stay.', 'R23 once');
+select throws_ok('select pg_temp.post(stay, 4) from world', 'PT409', 'You have already reviewed this stay.', 'R23 a second review of the stay is refused');
 select results_eq(
     'select side::text, overall::integer, subject_id, property_id from public.reviews where author_id = (select ben from world)',
     'select ''guest'', 4, ana, home from world', 'R24 and reads it'
@@ -122,8 +135,9 @@ select tests.act_as('postgres');
 create temporary table seen on commit drop as select id from public.reviews;
 grant select on seen to anon, authenticated, service_role;
 select tests.act_as('authenticated', ana) from world;
-select throws_ok('select public.reply_to_review(id, ''Thanks'') from seen', 'PT404', 'There is no such review of you.', 'R33 not even by its id');
-select throws_ok('insert into public.review_notes (review_id, note) select id, ''x'' from seen', '42501', null, 'R34 or adds a note');
+select throws_ok('select public.reply_to_review(id, ''Thanks'') from seen', 'PT404', 'There is no such published review of you.', 'R33 the host cannot answer a hidden review by its id');
+select tests.throws_code('insert into public.review_notes (review_id, note) select id, ''x'' from seen', 'reference_not_found', 'R34 the host cannot add a note to the guest''s hidden review');
+select tests.throws_code('insert into public.review_notes (review_id, note) values (gen_random_uuid(), ''x'')', 'reference_not_found', 'R81 which looks as if it did not exist');
 select tests.act_as('authenticated', fay) from world;
 select is_empty('select from public.reviews', 'R35 a co-host does not see it');
 select tests.act_as('authenticated', olga) from world;
@@ -166,12 +180,16 @@ select throws_ok('delete from public.reviews', 'PT409', null, 'R56 even to delet
 
 -- replies
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('select public.reply_to_review(id, ''Mine'') from public.reviews where side = ''guest''', 'PT404', null, 'R57 nobody answers himself');
+select throws_ok('select public.reply_to_review(id, ''Mine'') from public.reviews where side = ''guest''', 'PT404', null, 'R57 the author cannot reply to their own review');
 select tests.act_as('authenticated', eva) from world;
 select throws_ok('select public.reply_to_review(id, ''x'') from public.reviews where side = ''guest''', 'PT404', null, 'R58 or for another');
 select tests.act_as('authenticated', ana) from world;
 select is((select r.reply from public.reviews v, public.reply_to_review(v.id, 'The tap is new.') r where v.side = 'guest'), 'The tap is new.', 'R59 the host answers');
-select throws_ok('select public.reply_to_review(id, ''Again'') from public.reviews where side = ''guest''', 'PT409', null, 'R60 once');
+select tests.throws_code('select public.reply_to_review(id, ''Again'') from public.reviews where side = ''guest''', 'review_already_answered', 'R60 once');
+select tests.act_as('authenticated', ben) from world;
+select tests.throws_code(format('select public.reply_to_review(id, %L) from public.reviews where side = ''host''', r), 'review_reply_is_plain', 'R82 a reply is plain text')
+from unnest(array['<b>Thanks</b>', ' ', null]) as r;
+select tests.act_as('authenticated', ana) from world;
 
 -- the window ends with one
 select tests.act_as('postgres');
@@ -199,6 +217,7 @@ select tests.act_as('authenticated', ana) from world;
 select throws_ok('select public.moderate_review(id, ''removed'', ''I do not like it'') from public.reviews where overall = 3', 'PT403', null, 'R69 a host does not moderate');
 select tests.act_as('authenticated', olga) from world;
 select throws_ok('select public.moderate_review(id, ''removed'') from public.reviews where overall = 3', 'PT422', null, 'R70 an operator says why');
+select tests.throws_code('select public.moderate_review(id, null) from public.reviews where overall = 3', 'value_missing', 'R83 a state is required');
 select is((select m.state::text from public.reviews v, public.moderate_review(v.id, 'removed', 'It names somebody.') m where v.overall = 3), 'removed', 'R71 removes one');
 select tests.act_as('anon');
 select is((select count(*)::integer from public.reviews), 2, 'R72 nobody reads it');
@@ -217,7 +236,7 @@ select lives_ok('select public.cancel_booking(gone) from world', 'R77 a stay is 
 select tests.act_as('postgres');
 select pg_temp.check_out_at(gone, now() - interval '1 day') from world;
 select tests.act_as('authenticated', eva) from world;
-select throws_ok('select pg_temp.post(gone, 1) from world', 'PT409', 'Only a completed stay is reviewed.', 'R78 and not reviewed');
+select throws_ok('select pg_temp.post(gone, 1) from world', 'PT409', 'Only a stay that took place can be reviewed.', 'R78 a cancelled stay cannot be reviewed');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Notifications: who reads them, once, preferences, quiet hours, mails and what is no longer sent, unsubscribing.
 begin;
-select plan(59);
+select plan(63);
 
 create temporary table world on commit drop as
 select
@@ -54,9 +54,17 @@ select is_empty(
 select tests.act_as('authenticated', ben) from world;
 
 -- what somebody wants
-select throws_ok('insert into public.notification_preferences (topic, mail) values (''account'', ''off'')', '23514', null, 'N22 mails about the account stay on');
+select tests.throws_code('insert into public.notification_preferences (topic, mail) values (''account'', ''off'')', 'notification_preferences_account_stays_on', 'N22 mails about the account cannot be turned off');
 select lives_ok('insert into public.notification_preferences (topic, mail, in_app) values (''reviews'', ''off'', false), (''messages'', ''digest'', true)', 'N23 others are off or in a digest');
-select throws_ok('insert into public.notification_preferences (profile_id, topic) select ana, ''reviews'' from world', '42501', null, 'N24 for oneself');
+select tests.throws_code('insert into public.notification_preferences (profile_id, topic) select ana, ''reviews'' from world', 'insert_not_allowed', 'N24 nobody sets the preferences of another person');
+select tests.throws_code('insert into public.notification_preferences (topic) values (''reviews'')', 'already_exists', 'N60 a second row for a topic is refused');
+select lives_ok($$select set_config('request.headers', '{"prefer": "resolution=merge-duplicates"}', true);
+    insert into public.notification_preferences (topic, mail, in_app) values ('reviews', 'off', false)
+    on conflict (profile_id, topic) do update set mail = excluded.mail, in_app = excluded.in_app$$, 'N61 an upsert changes the row');
+select set_config('request.headers', '', true);
+select throws_ok('insert into public.notification_settings (quiet_from, quiet_until) values (''22:00'', ''22:00'')', 'PT422',
+    E'Quiet hours begin and end at different times.\nTime zone is missing.', 'N62 every fault of quiet hours is named');
+select tests.throws_code('insert into public.notification_settings (quiet_from, quiet_until, time_zone) values (''22:00'', ''07:00'', ''Europe/Atlantis'')', 'unknown_time_zone', 'N63 a time zone must exist');
 select lives_ok('insert into public.notification_settings (quiet_from, quiet_until, time_zone) values (''22:00'', ''07:00'', ''Europe/Lisbon'')', 'N25 quiet hours too');
 select tests.act_as('authenticated', eva) from world;
 select is_empty('select from public.notification_preferences', 'N26 nobody else sees that');

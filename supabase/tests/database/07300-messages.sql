@@ -1,6 +1,6 @@
 -- Messages: who opens, reads and writes threads, masking, reading, files, blocks, limits, bookings in threads, response rate.
 begin;
-select plan(74);
+select plan(80);
 
 create temporary table world on commit drop as
 select
@@ -29,16 +29,20 @@ select throws_ok('insert into public.threads (property_id) select draft from wor
 select throws_ok('insert into public.threads (property_id, guest_id) select home, eva from world', '42501', null, 'M06 nobody asks for another');
 select lives_ok('insert into public.threads (property_id) select home from world', 'M07 a guest opens a thread');
 update world set thread = (select id from public.threads);
-select throws_ok('insert into public.threads (property_id) select home from world', 'PT409', 'You have asked about this place.', 'M08 one at a time');
+select throws_ok('insert into public.threads (property_id) select home from world', 'PT409', 'You have already asked about this property.', 'M08 a second open inquiry about a property is refused');
 
 -- writing and reading
 select is(pg_temp.say('Is there a lift?'), 'Is there a lift?', 'M09 and writes');
 select throws_ok('insert into public.messages (thread_id, sender_id, body) select thread, ana, ''x'' from world', '42501', null, 'M10 as himself');
 select throws_ok('insert into public.messages (thread_id, event, body) select thread, ''booking_confirmed'', ''x'' from world', '42501', null, 'M11 not as the system');
-select throws_ok('select pg_temp.say('' '')', '23514', null, 'M12 something');
-select throws_ok('select pg_temp.say(''<script>'')', '23514', null, 'M13 plain');
-select throws_ok('update public.messages set body = ''x''', '42501', null, 'M14 what is written stays');
-select throws_ok('delete from public.messages', '42501', null, 'M15 for good');
+select tests.throws_code('select pg_temp.say('' '')', 'messages_body_is_plain', 'M12 an empty message is refused');
+select tests.throws_code('select pg_temp.say(''<script>'')', 'messages_body_is_plain', 'M13 a message with HTML is refused');
+select throws_ok('insert into public.messages (attachment_path) values (null)', 'PT422', E'Body is missing.\nThread id is missing.', 'M70 a message names its thread and has a body');
+select tests.throws_code('insert into public.messages (thread_id, body) values (gen_random_uuid(), ''x'')', 'thread_not_found', 'M71 the thread must exist');
+select throws_ok('insert into public.threads (property_id) values (null)', 'PT422', 'Property id is missing.', 'M72 a thread is about a property');
+select tests.throws_code('select public.mark_thread_read(null)', 'thread_not_found', 'M73 only a thread can be marked read');
+select throws_ok('update public.messages set body = ''x''', '42501', null, 'M14 a message cannot be changed');
+select throws_ok('delete from public.messages', '42501', null, 'M15 or deleted');
 select tests.act_as('authenticated', eva) from world;
 select is_empty('select from public.threads', 'M16 a stranger sees no thread');
 select is_empty('select from public.messages', 'M17 and no message');
@@ -111,7 +115,9 @@ select lives_ok('insert into public.threads (property_id) select home from world
 -- blocking
 select tests.act_as('authenticated', ana) from world;
 select lives_ok('insert into public.blocked_profiles (blocked_id) select ben from world', 'M53 a host blocks a guest');
-select throws_ok('insert into public.blocked_profiles (blocked_id) select ana from world', '23514', null, 'M54 another one');
+select tests.throws_code('insert into public.blocked_profiles (blocked_id) select ana from world', 'blocked_profiles_are_others', 'M54 nobody can block themselves');
+select tests.throws_code('insert into public.blocked_profiles (blocked_id) select ben from world', 'already_exists', 'M74 or block a person twice');
+select tests.throws_code('insert into public.blocked_profiles (blocked_id) values (gen_random_uuid())', 'reference_not_found', 'M75 or block a person who does not exist');
 select tests.act_as('authenticated', ben) from world;
 select is_empty('select from public.blocked_profiles', 'M55 who is not told');
 select lives_ok('select pg_temp.say(''When can we arrive?'')', 'M56 during a confirmed booking they write on');
@@ -130,8 +136,8 @@ update private.settings set value = '1' where name = 'inquiries_per_day';
 update world set draft = tests.create_property(eva);
 select tests.act_as('authenticated', ben) from world;
 select lives_ok('select pg_temp.say(''One more.'')', 'M61 up to the limit');
-select throws_ok('select pg_temp.say(''And one more.'')', 'PT429', null, 'M62 and no further');
-select throws_ok('insert into public.threads (property_id) select draft from world', 'PT429', null, 'M63 nor with more inquiries');
+select tests.throws_code('select pg_temp.say(''And one more.'')', 'too_many_messages', 'M62 and no further');
+select throws_ok('insert into public.threads (property_id) select draft from world', 'PT429', 'You can ask about up to 1 properties a day.', 'M63 inquiries are limited too');
 select tests.act_as('postgres');
 update private.settings set value = '2' where name = 'attachments_per_hour';
 select tests.act_as('authenticated', ben) from world;

@@ -1,6 +1,6 @@
 -- Moderation: reports and their queue, reported messages, suspension of people, the record of it.
 begin;
-select plan(55);
+select plan(59);
 
 create temporary table world on commit drop as
 select
@@ -24,12 +24,14 @@ select throws_ok('insert into public.reports (subject, subject_id, reason) selec
 select tests.act_as('authenticated', olga) from world;
 select is_empty('select from public.messages', 'MO03 an operator reads no message unasked');
 select tests.act_as('authenticated', eva) from world;
-select throws_ok('insert into public.reports (subject, subject_id, reason) select ''message'', message, ''fraud'' from world', '42501', null, 'MO04 nobody reports what they cannot read');
-select throws_ok('insert into public.reports (subject, subject_id, reason) select ''property'', draft, ''fraud'' from world', '42501', null, 'MO05 nor a draft');
-select throws_ok('insert into public.reports (subject, subject_id, reason) select ''booking'', stay, ''fraud'' from world', '42501', null, 'MO06 nor a stay of others');
-select lives_ok('insert into public.reports (subject, subject_id, reason, details) select ''property'', home, ''inaccurate'', ''No river.'' from world', 'MO07 what she can read she can');
-select throws_ok('insert into public.reports (subject, subject_id, reason) select ''property'', home, ''spam'' from world', '23505', null, 'MO08 once while it is open');
-select throws_ok('insert into public.reports (subject, subject_id, reason) select ''profile'', ana, ''party_suspended'' from world', '23514', null, 'MO09 not with the system''s reason');
+select tests.throws_code('insert into public.reports (subject, subject_id, reason) select ''message'', message, ''fraud'' from world', 'insert_not_allowed', 'MO04 a message of others cannot be reported');
+select tests.throws_code('insert into public.reports (subject, subject_id, reason) select ''property'', draft, ''fraud'' from world', 'insert_not_allowed', 'MO05 a draft cannot be reported');
+select tests.throws_code('insert into public.reports (subject, subject_id, reason) select ''booking'', stay, ''fraud'' from world', 'insert_not_allowed', 'MO06 a booking of others cannot be reported');
+select throws_ok('insert into public.reports (details) values (''<b>'')', 'PT422', E'The details of a report have up to 2,000 characters of plain text, without HTML and control characters.\nReason is missing.\nSubject id is missing.\nSubject is missing.',
+    'MO56 every fault of a report is named');
+select lives_ok('insert into public.reports (subject, subject_id, reason, details) select ''property'', home, ''inaccurate'', ''No river.'' from world', 'MO07 a published property can be reported');
+select tests.throws_code('insert into public.reports (subject, subject_id, reason) select ''property'', home, ''spam'' from world', 'already_reported', 'MO08 a second report while the first is open is refused');
+select tests.throws_code('insert into public.reports (subject, subject_id, reason) select ''profile'', ana, ''party_suspended'' from world', 'reports_people_give_a_reason', 'MO09 a reason of the system is refused');
 select throws_ok('insert into public.reports (reporter_id, subject, subject_id, reason) select ben, ''profile'', ana, ''spam'' from world', '42501', null, 'MO10 nor as another');
 select throws_ok('select public.resolve_report(id, ''x'') from public.reports', 'PT403', null, 'MO11 and does not close it');
 select tests.act_as('authenticated', ana) from world;
@@ -40,6 +42,7 @@ select tests.act_as('authenticated', olga) from world;
 select is((select count(*)::integer from public.reports where status = 'open'), 2, 'MO14 operators see the queue');
 select isnt_empty('select from public.messages where body = ''Pay me outside.''', 'MO15 and the reported thread');
 select throws_ok('select public.resolve_report(id, '' '') from public.reports where subject = ''message''', 'PT422', null, 'MO16 they say what they did');
+select tests.throws_code('select public.resolve_report(id, ''<b>Warned</b>'') from public.reports where subject = ''message''', 'report_resolution_is_plain', 'MO57 in plain text');
 select is((select r.status::text from public.reports v, public.resolve_report(v.id, 'Warned the host.') r where v.subject = 'message'), 'resolved', 'MO17 and close it');
 select throws_ok('select public.resolve_report(id, ''again'') from public.reports where subject = ''message''', 'PT404', null, 'MO18 once');
 select is_empty('select from public.messages', 'MO19 then the thread is private again');
@@ -48,12 +51,12 @@ select results_eq('select resolution from public.reports', $$values ('Warned the
 
 select results_eq($$select kind, data ->> 'resolution' from public.notifications where kind = 'report_closed'$$, $$values ('report_closed', 'Warned the host.')$$, 'MO55 of which he is told');
 
--- suspending a place
+-- suspending a property
 select tests.act_as('postgres');
 update world set place = tests.create_property(eva);
 update world set visit = tests.create_booking(ben, place, current_date + 50, current_date + 53);
 select tests.act_as('authenticated', olga) from world;
-select lives_ok('select public.suspend_property(place, ''No such house.'') from world', 'MO47 an operator suspends a place');
+select lives_ok('select public.suspend_property(place, ''No such house.'') from world', 'MO47 an operator suspends a property');
 select results_eq(
     $$select r.subject_id, r.reason::text, r.reporter_id from public.reports r where r.subject = 'booking'$$,
     $$select visit, 'property_suspended', null::uuid from world$$, 'MO48 the stay that stands is a case'
@@ -69,11 +72,13 @@ select lives_ok('select public.unsuspend_property(place) from world', 'MO54 for 
 select tests.act_as('authenticated', ben) from world;
 select throws_ok('select public.suspend_profile(ana, ''x'') from world', 'PT403', null, 'MO21 nobody else suspends');
 select tests.act_as('authenticated', olga) from world;
-select throws_ok('select public.suspend_profile(ana, '' '') from world', '23514', null, 'MO22 without a reason');
+select tests.throws_code('select public.suspend_profile(ana, '' '') from world', 'moderation_reason_is_plain', 'MO22 a suspension needs a reason');
+select tests.throws_code('select public.suspend_profile(ana, null) from world', 'moderation_reason_is_plain', 'MO58 which cannot be null');
+select tests.throws_code('select public.suspend_profile(gen_random_uuid(), ''x'')', 'person_not_found', 'MO59 the person must exist');
 select results_eq('select c.subject_id, c.reason::text from world, public.suspend_profile(ana, ''Asked for money outside.'') c', 'select stay, ''party_suspended'' from world', 'MO23 the stay that stands is a case');
 select throws_ok('select public.suspend_profile(ana, ''again'') from world', 'PT409', null, 'MO24 once');
 select tests.act_as('postgres');
-select is((select p.status::text from public.properties p, world where p.id = home), 'suspended', 'MO25 the place is suspended');
+select is((select p.status::text from public.properties p, world where p.id = home), 'suspended', 'MO25 the property is suspended');
 select is((select b.status::text from private.bookings b, world where b.id = stay), 'confirmed', 'MO26 the stay stands');
 select bag_eq(
     $$select n.kind, n.data ->> 'reason' from public.notifications n, world where n.recipient_id = ana and n.kind like '%suspended'$$,

@@ -1,6 +1,6 @@
 -- Webhooks: endpoints and whose they are, what is queued for whom, secrets, the log, replay.
 begin;
-select plan(34);
+select plan(37);
 
 create temporary table world on commit drop as
 select
@@ -14,14 +14,17 @@ select tests.act_as('anon');
 select throws_ok('select from public.webhook_endpoints', '42501', null, 'H01 anon reads no endpoint');
 select throws_ok('insert into public.webhook_endpoints (url) values (''https://hooks.example/x'')', '42501', null, 'H02 and adds none');
 select tests.act_as('authenticated', ana) from world;
-select throws_ok(format('insert into public.webhook_endpoints (url) values (%L)', u), '23514', null, 'H03 ' || u) from unnest(array[
+select tests.throws_code(format('insert into public.webhook_endpoints (url) values (%L)', u), 'url_is_https', 'H03 ' || u) from unnest(array[
     'http://hooks.example/x', 'https://user:pass@hooks.example/', 'https://hooks.example/x#y', 'ftp://hooks.example', 'https://[::1]/', 'https:///x'
 ]) as u;
-select throws_ok($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{}')$$, '23514', null, 'H09 of something');
-select throws_ok($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{all}')$$, '23514', null, 'H10 that there is');
+select tests.throws_code($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{}')$$, 'events_are_known', 'H09 an endpoint receives at least one event');
+select tests.throws_code($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{all}')$$, 'events_are_known', 'H10 an unknown event is refused');
+select throws_ok('insert into public.webhook_endpoints (is_active, events) values (true, null)', 'PT422', E'Events is missing.\nUrl is missing.', 'H35 every fault of an endpoint is named');
 select throws_ok('insert into public.webhook_endpoints (url, owner_id) select ''https://hooks.example/x'', eva from world', '42501', null, 'H11 for oneself');
 select lives_ok($$insert into public.webhook_endpoints (url) values ('https://hooks.example/ana')$$, 'H12 a host adds one');
 update world set endpoint = (select id from public.webhook_endpoints);
+select tests.throws_code('update public.webhook_endpoints set url = ''http://hooks.example/ana''', 'url_is_https', 'H36 a change is checked too');
+select tests.throws_code('insert into public.webhook_endpoints (url) select ''https://hooks.example/'' || n from generate_series(1, 10) n', 'too_many_webhook_endpoints', 'H37 a person has at most 10 endpoints');
 select matches((select public.reveal_webhook_secret(endpoint) from world), '^whsec_[0-9a-f]{64}$', 'H13 reads its secret');
 select isnt((select public.reveal_webhook_secret(endpoint) from world), (select public.rotate_webhook_secret(endpoint) from world), 'H14 and makes another');
 select tests.act_as('authenticated', eva) from world;
@@ -44,7 +47,7 @@ select bag_eq(
         ('https://hooks.example/ana', 'booking.created', 'requested'),
         ('https://hooks.example/ana', 'booking.status_changed', 'awaiting_payment'),
         ('https://hooks.example/ana', 'booking.status_changed', 'confirmed'),
-        ('https://hooks.example/olga', 'booking.created', 'requested')$$, 'H21 the host hears of her places, the operator what she asked for, others nothing'
+        ('https://hooks.example/olga', 'booking.created', 'requested')$$, 'H21 the host receives events of her properties, the operator the events she chose, others nothing'
 );
 select is((select count(*)::integer from pgmq.q_webhooks), 4, 'H22 a job each');
 select is_empty($$select from public.webhook_deliveries where payload ->> 'id' <> id::text or payload ->> 'api_version' <> '2026-11-24'$$, 'H23 with id and version');
