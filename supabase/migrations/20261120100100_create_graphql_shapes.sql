@@ -16,7 +16,7 @@ select
 where false;
 comment on view graphql_shapes.found_properties is e'A property found by searchProperties. The view itself is empty.\n@graphql({"primary_key_columns": ["position"], "description": "A property found by searchProperties."})';
 comment on column graphql_shapes.found_properties.position is '@graphql({"description": "Position in the order of the search, from 1."})';
-comment on column graphql_shapes.found_properties.distance is '@graphql({"description": "Metres from the centre of the search; null without one."})';
+comment on column graphql_shapes.found_properties.distance is '@graphql({"description": "Metres from the centre of the search; null in a box that is not sorted by distance."})';
 comment on column graphql_shapes.found_properties.currency is '@graphql({"description": "ISO 4217 code of the prices."})';
 comment on column graphql_shapes.found_properties.price_per_night is '@graphql({"description": "Price of a night in minor units: the average of the nights searched, without dates the base price."})';
 comment on column graphql_shapes.found_properties.rent is '@graphql({"description": "Price of all nights, in minor units; null without dates."})';

@@ -111,8 +111,8 @@ select is_empty(
 select is_empty(
     $$select p.oid::regprocedure::text || ' ' || a.name
       from pg_proc p
-      cross join lateral unnest(coalesce(p.proargnames, '{}'), coalesce(p.proargmodes, array_fill('i'::"char", array[cardinality(p.proargnames)]))) as a (name, mode)
-      where p.pronamespace = 'graphql_shapes'::regnamespace and a.mode = 'i' and a.name !~ '^p_'$$,
+      cross join lateral unnest(p.proargnames, p.proargmodes) as a (name, mode)
+      where p.pronamespace = 'graphql_shapes'::regnamespace and coalesce(a.mode, 'i') = 'i' and a.name !~ '^p_'$$,
     'G10 arguments are named p_, as those of the functions in public'
 );
 select is_empty(
