@@ -1,7 +1,7 @@
--- Purpose: reviews of a stay by guest and host, hidden until both have written or the window ends; and average ratings.
--- Touches: public.reviews, public.review_notes, public.property_ratings, public.profile_ratings, reply_to_review, moderate_review.
--- Watch: publishes_at alone decides who can read a review, so no task publishes it; is_counted says whether the averages include
--- it. Nothing may reveal a review before publishes_at: no error of another person, no notification, no statistics of the planner.
+-- Purpose: reviews of a stay by guest and host, and private notes: who can write and read them when.
+-- Touches: public.reviews, public.review_notes.
+-- Watch: publishes_at alone decides who can read a review: until both sides have written or the window ends only the author.
+-- Nothing may reveal a review before that: no error of another person, no notification, no statistics of the planner.
 
 insert into private.errors (code, status, message, hint) values
     ('overall_range', 422, 'The overall rating is 1 to 5.', 'Send a whole number from 1 to 5.'),
@@ -18,12 +18,7 @@ insert into private.errors (code, status, message, hint) values
     ('review_before_check_out', 409, 'A stay can be reviewed after check-out.', 'Write the review from {opens_at} on.'),
     ('review_window_closed', 409, 'The time for reviews of this stay is over.', 'Reviews are written within 14 days after check-out.'),
     ('review_already_written', 409, 'You have already reviewed this stay.', 'Change that review with PATCH until it is published.'),
-    ('review_is_published', 409, 'A published review cannot be changed or deleted.', 'Report it if something is wrong.'),
-    ('review_not_found', 404, 'There is no such published review.', 'Check the id; a review can be moderated after it is published.'),
-    ('review_of_you_not_found', 404, 'There is no such published review of you.', 'Check the id; only the person reviewed can reply.'),
-    ('review_already_answered', 409, 'You have already replied to this review.', 'A reply cannot be changed; ask an operator if something is wrong.'),
-    ('review_reply_is_plain', 422, 'A reply has 1 to 2,000 characters of plain text, without HTML and control characters.', 'Send another p_reply.'),
-    ('moderation_reason_is_plain', 422, 'A reason for moderation has 1 to 1,000 characters of plain text, without HTML and control characters.', 'Send p_reason: the person concerned reads it.');
+    ('review_is_published', 409, 'A published review cannot be changed or deleted.', 'Report it if something is wrong.');
 
 create type public.review_side as enum ('guest', 'host');
 comment on type public.review_side is 'Who wrote a review: the guest about the stay, or the host about the guest.';
@@ -112,48 +107,8 @@ comment on table public.review_notes is
     'A private note of the author to the person reviewed, who can read it when the review is published. It can be changed as long as the review can.';
 comment on column public.review_notes.note is 'Plain text of up to 2,000 characters.';
 
-create table public.property_ratings (
-    property_id uuid constraint property_ratings_pkey primary key
-        constraint property_ratings_property_fkey references public.properties (id) on delete cascade,
-    review_count integer not null default 0,
-    overall numeric(3, 2),
-    accuracy numeric(3, 2),
-    cleanliness numeric(3, 2),
-    check_in numeric(3, 2),
-    communication numeric(3, 2),
-    location numeric(3, 2),
-    value numeric(3, 2),
-    updated_at timestamptz not null default now()
-);
-comment on table public.property_ratings is 'Average ratings of a property from published reviews by guests; no row before the first.';
-comment on column public.property_ratings.review_count is 'Number of reviews.';
-comment on column public.property_ratings.overall is 'Average overall rating, 1.00 to 5.00; null without reviews.';
-comment on column public.property_ratings.accuracy is 'Average rating of accuracy.';
-comment on column public.property_ratings.cleanliness is 'Average rating of cleanliness.';
-comment on column public.property_ratings.check_in is 'Average rating of check-in.';
-comment on column public.property_ratings.communication is 'Average rating of communication.';
-comment on column public.property_ratings.location is 'Average rating of the location.';
-comment on column public.property_ratings.value is 'Average rating of value for money.';
-
-create index property_ratings_overall_idx on public.property_ratings (overall desc nulls last, review_count desc);
-
-create table public.profile_ratings (
-    profile_id uuid not null constraint profile_ratings_profile_fkey references public.profiles (id) on delete cascade,
-    rated_as public.review_side not null,
-    review_count integer not null default 0,
-    overall numeric(3, 2),
-    updated_at timestamptz not null default now(),
-    constraint profile_ratings_pkey primary key (profile_id, rated_as)
-);
-comment on table public.profile_ratings is 'Average ratings of a person from published reviews, as host and as guest; no row before the first.';
-comment on column public.profile_ratings.rated_as is 'guest: rated by hosts. host: rated by the guests of all their properties.';
-comment on column public.profile_ratings.review_count is 'Number of reviews.';
-comment on column public.profile_ratings.overall is 'Average overall rating, 1.00 to 5.00; null without reviews.';
-
 alter table public.reviews enable row level security;
 alter table public.review_notes enable row level security;
-alter table public.property_ratings enable row level security;
-alter table public.profile_ratings enable row level security;
 
 grant select on public.reviews to anon, authenticated, service_role;
 grant delete on public.reviews to authenticated;
@@ -162,7 +117,6 @@ grant update (overall, accuracy, cleanliness, check_in, communication, location,
 grant select, delete on public.review_notes to authenticated;
 grant insert (review_id, note), update (review_id, note) on public.review_notes to authenticated;
 grant select on public.review_notes to service_role;
-grant select on public.property_ratings, public.profile_ratings to anon, authenticated, service_role;
 
 create policy "Anyone can read published reviews" on public.reviews for select to anon
     using (publishes_at <= now() and state = 'visible');
@@ -192,8 +146,6 @@ create policy "Authors can change a note until the review is published" on publi
     with check (exists (select from public.reviews r where r.id = review_id and r.author_id = (select auth.uid())));
 create policy "Authors can delete a note until the review is published" on public.review_notes for delete to authenticated
     using (exists (select from public.reviews r where r.id = review_id and r.author_id = (select auth.uid()) and r.publishes_at > now()));
-create policy "Anyone can read ratings of properties" on public.property_ratings for select to anon, authenticated using (true);
-create policy "Anyone can read ratings of people" on public.profile_ratings for select to anon, authenticated using (true);
 
 create function private.review_window_ends_at(p_booking private.bookings) returns timestamptz
 language sql stable
@@ -285,112 +237,9 @@ $$;
 comment on function private.keep_published_review is
     'Trigger: refuses changes of published reviews and their notes; it reads the clock after any wait for a lock. Definer, because callers cannot lock reviews.';
 
-create function private.count_reviews(p_reviews uuid[]) returns void
-language plpgsql security definer
-set search_path = ''
-as $$
-declare
-    v_properties uuid[];
-    v_people public.profile_ratings[];
-begin
-    -- rows are locked in the same order everywhere, and before they are counted
-    select coalesce(array_agg(distinct r.property_id order by r.property_id), '{}') into v_properties
-    from public.reviews r
-    where r.id = any (p_reviews) and r.side = 'guest';
-    insert into public.property_ratings (property_id) select unnest(v_properties) on conflict do nothing;
-    perform from public.property_ratings p where p.property_id = any (v_properties) order by p.property_id for update;
-    update public.property_ratings p
-    set
-        review_count = c.review_count, overall = c.overall, accuracy = c.accuracy, cleanliness = c.cleanliness,
-        check_in = c.check_in, communication = c.communication, location = c.location, value = c.value, updated_at = now()
-    from (
-        select
-            i.id, count(r.id)::integer as review_count, avg(r.overall) as overall, avg(r.accuracy) as accuracy, avg(r.cleanliness) as cleanliness,
-            avg(r.check_in) as check_in, avg(r.communication) as communication, avg(r.location) as location, avg(r.value) as value
-        from unnest(v_properties) as i (id)
-        left join public.reviews r on r.property_id = i.id and r.side = 'guest' and r.is_counted and r.state = 'visible'
-        group by i.id
-    ) c
-    where p.property_id = c.id;
-
-    insert into public.profile_ratings (profile_id, rated_as)
-    select distinct r.subject_id, case r.side when 'guest' then 'host' else 'guest' end::public.review_side
-    from public.reviews r
-    where r.id = any (p_reviews)
-    order by 1, 2
-    on conflict do nothing;
-    v_people := array(
-        select p
-        from public.profile_ratings p
-        where exists (
-            select from public.reviews r
-            where r.id = any (p_reviews) and r.subject_id = p.profile_id and r.side <> p.rated_as
-        )
-        order by p.profile_id, p.rated_as
-        for update
-    );
-    update public.profile_ratings p
-    set review_count = c.review_count, overall = c.overall, updated_at = now()
-    from (
-        select i.profile_id, i.rated_as, count(r.id)::integer as review_count, avg(r.overall) as overall
-        from unnest(v_people) as i
-        left join public.reviews r on r.subject_id = i.profile_id and r.side <> i.rated_as and r.is_counted and r.state = 'visible'
-        group by i.profile_id, i.rated_as
-    ) c
-    where p.profile_id = c.profile_id and p.rated_as = c.rated_as;
-end
-$$;
-comment on function private.count_reviews is
-    'Computes the averages that include these reviews. Definer, because no API role may write ratings.';
-
-create function private.publish_review() returns trigger
-language plpgsql security definer
-set search_path = ''
-as $$
-declare
-    v_reviews uuid[];
-begin
-    with published as (
-        update public.reviews r set publishes_at = new.publishes_at, is_counted = true
-        where r.booking_id = new.booking_id and not r.is_counted
-        returning r.id
-    )
-    select array_agg(id) into v_reviews from published;
-    perform private.count_reviews(v_reviews);
-    return null;
-end
-$$;
-comment on function private.publish_review is 'Trigger: the second review of a stay publishes both and counts them in the averages. Definer, because no API role may write these columns.';
-
-create function private.publish_due_reviews(p_limit integer default 1000) returns integer
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_reviews uuid[];
-begin
-    with due as (
-        select r.id from public.reviews r where not r.is_counted and r.publishes_at <= now() order by r.publishes_at limit p_limit for update skip locked
-    ), counted as (
-        update public.reviews r set is_counted = true from due where r.id = due.id returning r.id
-    )
-    select array_agg(id) into v_reviews from counted;
-    if v_reviews is null then
-        return 0;
-    end if;
-    perform private.count_reviews(v_reviews);
-    return cardinality(v_reviews);
-end
-$$;
-comment on function private.publish_due_reviews is
-    'Periodic task: counts published reviews in the averages and returns how many there were. Whether a review can be read does not depend on it.';
-insert into private.periodic_tasks (name, command, every) values ('publish_due_reviews', 'select private.publish_due_reviews()', '10 seconds');
-
 create trigger _100_check_new_review before insert on public.reviews for each row execute function private.check_new_review();
 create trigger _200_keep_published_review before update of overall, accuracy, cleanliness, check_in, communication, location, value, comment or delete
     on public.reviews for each row execute function private.keep_published_review();
-create trigger _100_publish_review after insert on public.reviews for each row
-    when (new.publishes_at <= now()) execute function private.publish_review();
 create trigger _800_set_updated_at before update of overall, accuracy, cleanliness, check_in, communication, location, value, comment
     on public.reviews for each row execute function private.set_updated_at();
 create trigger _200_keep_published_review before insert or update or delete on public.review_notes
@@ -398,101 +247,3 @@ create trigger _200_keep_published_review before insert or update or delete on p
 create trigger _800_set_updated_at before update on public.review_notes for each row execute function private.set_updated_at();
 select private.install_row_checks('public.reviews');
 select private.install_row_checks('public.review_notes');
-
-create function private.reply_to_review(p_review_id uuid, p_reply text) returns void
-language plpgsql security definer
-set search_path = ''
-as $$
-declare
-    v_reply text;
-begin
-    select coalesce(r.reply, '') into v_reply from public.reviews r
-    where r.id = p_review_id and r.subject_id = auth.uid() and r.publishes_at <= now() and r.state = 'visible'
-    for update;
-    if v_reply is null then
-        perform private.raise_error('review_of_you_not_found');
-    elsif v_reply <> '' then
-        perform private.raise_error('review_already_answered');
-    elsif (p_reply ~ '\S' and private.is_plain_text(p_reply, 2000)) is not true then
-        perform private.raise_error('review_reply_is_plain');
-    end if;
-    update public.reviews r set reply = p_reply, replied_at = now() where r.id = p_review_id;
-end
-$$;
-grant execute on function private.reply_to_review to authenticated;
-comment on function private.reply_to_review is
-    'Does the work of public.reply_to_review. Definer, because the person reviewed may write no column of the review.';
-
-create function public.reply_to_review(p_review_id uuid, p_reply text) returns setof public.reviews
-language plpgsql rows 1
-set search_path = ''
-as $$
-begin
-    perform private.reply_to_review(p_review_id, p_reply);
-    return query select r.* from public.reviews r where r.id = p_review_id;
-end
-$$;
-grant execute on function public.reply_to_review to authenticated;
-comment on function public.reply_to_review is
-    'Replies to a published review of the caller, in public and once.';
-
-create function private.moderate_review(p_review_id uuid, p_state public.review_state, p_reason text) returns void
-language plpgsql security definer
-set search_path = ''
-as $$
-begin
-    perform private.require_operator();
-    if p_state is null then
-        perform private.raise_error('value_missing', '{"field": "p_state"}');
-    elsif p_state <> 'visible' and (p_reason ~ '\S' and private.is_plain_text(p_reason, 1000)) is not true then
-        perform private.raise_error('moderation_reason_is_plain');
-    end if;
-    update public.reviews r set state = p_state, state_reason = case when p_state <> 'visible' then p_reason end
-    where r.id = p_review_id and r.publishes_at <= now();
-    if not found then
-        perform private.raise_error('review_not_found');
-    end if;
-    perform private.count_reviews(array[p_review_id]);
-end
-$$;
-grant execute on function private.moderate_review to authenticated, service_role;
-comment on function private.moderate_review is
-    'Does the work of public.moderate_review. Definer, because no API role may write the state of a review.';
-
-create function public.moderate_review(p_review_id uuid, p_state public.review_state, p_reason text default null) returns setof public.reviews
-language plpgsql rows 1
-set search_path = ''
-as $$
-begin
-    perform private.moderate_review(p_review_id, p_state, p_reason);
-    return query select r.* from public.reviews r where r.id = p_review_id;
-end
-$$;
-grant execute on function public.moderate_review to authenticated, service_role;
-comment on function public.moderate_review is
-    'Hides a published review and says why, or shows it again; the averages change at once. For operators.';
-
-create function private.remove_reviews_of_no_show(p_event private.booking_events) returns void
-language plpgsql security definer
-set search_path = ''
-as $$
-declare
-    v_reviews uuid[];
-begin
-    if p_event.event <> 'status_changed' or p_event.to_status <> 'no_show' then
-        return;
-    end if;
-    with voided as (
-        update public.reviews r set state = 'removed', state_reason = 'The stay did not take place.'
-        where r.booking_id = p_event.booking_id
-        returning r.id
-    )
-    select array_agg(id) into v_reviews from voided;
-    perform private.count_reviews(v_reviews);
-end
-$$;
-comment on function private.remove_reviews_of_no_show is
-    'Removes the reviews of a booking that becomes a no-show. Definer, because no API role may write the state of a review.';
-
-create trigger _100_audit after update of state on public.reviews for each row
-    when (new.publishes_at <= now()) execute function private.audit();

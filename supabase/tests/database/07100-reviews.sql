@@ -217,7 +217,7 @@ select tests.act_as('authenticated', ana) from world;
 select throws_ok('select public.moderate_review(id, ''removed'', ''I do not like it'') from public.reviews where overall = 3', 'PT403', null, 'R69 a host does not moderate');
 select tests.act_as('authenticated', olga) from world;
 select throws_ok('select public.moderate_review(id, ''removed'') from public.reviews where overall = 3', 'PT422', null, 'R70 an operator says why');
-select tests.throws_code('select public.moderate_review(id, null) from public.reviews where overall = 3', 'value_missing', 'R83 a state is required');
+select tests.throws_code('select public.moderate_review(id, null) from public.reviews where overall = 3', 'review_state_missing', 'R83 a state is required');
 select is((select m.state::text from public.reviews v, public.moderate_review(v.id, 'removed', 'It names somebody.') m where v.overall = 3), 'removed', 'R71 removes one');
 select tests.act_as('anon');
 select is((select count(*)::integer from public.reviews), 2, 'R72 nobody reads it');
