@@ -1,18 +1,22 @@
--- Purpose: reports by anybody of anything, the operators' queue, suspending people and places, and a record of what operators do.
--- Touches: public.reports, suspensions, audit_log; resolve_report, suspend_profile, unsuspend_profile, audit_trail; triggers on
--- bookings, properties, messages, threads, reviews; policies of threads and messages.
--- Watch: a suspension stops what is new and leaves confirmed stays to operators: each becomes a case in the queue. Operators read
--- the messages of a thread only while something in it is reported.
+-- Purpose: tables of moderation (reports, suspensions, the audit log), and the checks that refuse suspended people.
+-- Touches: public.reports, public.suspensions, public.audit_log, private.audit, private.refuse_suspended_party,
+-- private.refuse_suspended.
+-- Watch: reviews and threads use these, and reports refer to reviews and messages: what operators do with reports and
+-- suspensions is in create_moderation_functions, after those tables.
 
 insert into private.errors (code, status, message, hint) values
-    ('suspended', 403, 'This account is suspended.', 'Answer the mail about the suspension, or write to support.');
+    ('suspended', 403, 'This account is suspended.', 'Answer the mail about the suspension, or write to support.'),
+    ('reports_details_are_plain', 422, 'The details of a report have up to 2,000 characters of plain text, without HTML and control characters.', 'Shorten details, and leave out HTML.'),
+    ('reports_people_give_a_reason', 422, 'Only the system reports the suspension of a party or a property.', 'Choose another reason.'),
+    ('already_reported', 409, 'You have already reported this, and the report is still open.', 'Wait until an operator has closed that report.'),
+    ('too_many_reports', 429, 'You can send up to {limit} reports a day.', 'Wait, then try again.');
 
 create type public.report_subject as enum ('property', 'profile', 'review', 'message', 'booking');
 comment on type public.report_subject is 'What can be reported.';
 create type public.report_reason as enum ('fraud', 'discrimination', 'harassment', 'safety', 'inaccurate', 'spam', 'party_suspended', 'property_suspended', 'other');
-comment on type public.report_reason is 'Why. party_suspended, property_suspended: the system''s own, for a stay of somebody who was suspended, or at a place that was.';
+comment on type public.report_reason is 'Why something is reported. party_suspended and property_suspended are set by the system, for the stays of a suspended person or property.';
 create type public.report_status as enum ('open', 'resolved', 'dismissed');
-comment on type public.report_status is 'Open until an operator has dealt with it.';
+comment on type public.report_status is 'A report is open until an operator resolves or dismisses it.';
 
 create table public.reports (
     id uuid default gen_random_uuid() constraint reports_pkey primary key,
@@ -29,15 +33,15 @@ create table public.reports (
     constraint reports_resolution_is_whole check ((status = 'open') = (resolved_at is null) and (status = 'open') = (resolution is null)),
     constraint reports_people_give_a_reason check (reporter_id is null or reason not in ('party_suspended', 'property_suspended'))
 );
-comment on table public.reports is 'What people report, and cases of the system: the operators'' queue. Reporters read their own.';
-comment on column public.reports.reporter_id is 'Who reported it; null for the system.';
-comment on column public.reports.subject is 'What kind of thing it is.';
-comment on column public.reports.reason is 'Why.';
+comment on table public.reports is 'The operators'' queue: reports by people, and cases opened by the system. Reporters can read their own.';
+comment on column public.reports.reporter_id is 'Who reported it; null for cases of the system.';
+comment on column public.reports.subject is 'What kind of thing is reported.';
+comment on column public.reports.reason is 'Why it is reported.';
 comment on column public.reports.details is 'Plain text of up to 2,000 characters.';
-comment on column public.reports.status is 'Where it stands.';
-comment on column public.reports.resolution is 'What the operator did; the reporter reads it.';
-comment on column public.reports.resolved_by is 'Which operator.';
-comment on column public.reports.resolved_at is 'When.';
+comment on column public.reports.status is 'Whether an operator has dealt with it.';
+comment on column public.reports.resolution is 'What the operator did. The reporter can read it.';
+comment on column public.reports.resolved_by is 'The operator who closed it; null for the service role.';
+comment on column public.reports.resolved_at is 'When it was closed.';
 
 create unique index reports_one_open_each_idx on public.reports (reporter_id, subject, subject_id) where status = 'open';
 create index reports_subject_idx on public.reports (subject, subject_id);
@@ -53,10 +57,10 @@ create table public.suspensions (
     created_at timestamptz not null default now(),
     ended_at timestamptz
 );
-comment on table public.suspensions is 'Whom operators suspended, and why. The person reads their own.';
-comment on column public.suspensions.reason is 'What the person reads.';
-comment on column public.suspensions.suspended_by is 'Which operator; null for the service role.';
-comment on column public.suspensions.ended_at is 'Null while it lasts.';
+comment on table public.suspensions is 'Suspensions of people by operators. A suspended person can read their own.';
+comment on column public.suspensions.reason is 'Why. The suspended person can read it.';
+comment on column public.suspensions.suspended_by is 'The operator who suspended them; null for the service role.';
+comment on column public.suspensions.ended_at is 'When it ended; null while it lasts.';
 create unique index suspensions_one_each_idx on public.suspensions (profile_id) where ended_at is null;
 create index suspensions_profile_id_idx on public.suspensions (profile_id, created_at);
 create index suspensions_suspended_by_idx on public.suspensions (suspended_by);
@@ -72,14 +76,14 @@ create table public.audit_log (
     at timestamptz not null default clock_timestamp()
 );
 comment on table public.audit_log is
-    'Who changed what of roles, suspensions, reports and the state of reviews, and took away which dead jobs, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail.';
-comment on column public.audit_log.table_name is 'Where.';
-comment on column public.audit_log.row_id is 'Which row.';
-comment on column public.audit_log.action is 'What.';
-comment on column public.audit_log.actor_id is 'Who; null for the service role and the system.';
-comment on column public.audit_log.before is 'The row as it was.';
-comment on column public.audit_log.after is 'The row as it became.';
-comment on column public.audit_log.at is 'When.';
+    'Every change of roles, suspensions, reports and the state of published reviews, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties.';
+comment on column public.audit_log.table_name is 'The table that was changed.';
+comment on column public.audit_log.row_id is 'The id of the changed row; for roles the user.';
+comment on column public.audit_log.action is 'insert, update or delete.';
+comment on column public.audit_log.actor_id is 'Who changed it; null for the service role and the system.';
+comment on column public.audit_log.before is 'The row before the change; null for an insert.';
+comment on column public.audit_log.after is 'The row after the change; null for a delete.';
+comment on column public.audit_log.at is 'When it was changed.';
 create index audit_log_row_id_idx on public.audit_log (row_id, id);
 create index audit_log_actor_id_idx on public.audit_log (actor_id, id);
 
@@ -89,9 +93,9 @@ alter table public.audit_log enable row level security;
 
 grant select on public.reports, public.suspensions, public.audit_log to authenticated, service_role;
 
-create policy "People can read their reports, operators any" on public.reports for select to authenticated
+create policy "People can read their reports, operators all" on public.reports for select to authenticated
     using (reporter_id = (select auth.uid()) or (select private.is_operator()));
-create policy "People can read their suspensions, operators any" on public.suspensions for select to authenticated
+create policy "People can read their suspensions, operators all" on public.suspensions for select to authenticated
     using (profile_id = (select auth.uid()) or (select private.is_operator()));
 create policy "Operators can read the audit log" on public.audit_log for select to authenticated
     using ((select private.is_operator()));
@@ -113,7 +117,7 @@ begin
     return null;
 end
 $$;
-comment on function private.audit is 'Trigger: writes a change to the audit log. Definer, because no role may write there.';
+comment on function private.audit is 'Trigger: writes the change of a row to the audit log. Definer, because no API role may write there.';
 create trigger _100_audit after insert or update or delete on public.user_roles for each row execute function private.audit();
 create trigger audit after insert or update or delete on public.suspensions for each row execute function private.audit();
 create trigger _100_audit after insert or update or delete on public.reports for each row execute function private.audit();
@@ -133,14 +137,14 @@ begin
     limit 1;
     if found then
         perform private.raise_error('suspended', jsonb_strip_nulls(jsonb_build_object(
-            -- why, for that person alone
+            -- only the suspended person learns why
             'reason', case when v_suspension.profile_id = auth.uid() then v_suspension.reason end
         )));
     end if;
 end
 $$;
 comment on function private.refuse_suspended_party is
-    'Refuses with 403 when one of two people is suspended. Definer, because it reads behind the policies.';
+    'Refuses with 403 when one of two people is suspended. Definer, because callers cannot read the suspensions of others.';
 
 create function private.refuse_suspended() returns trigger
 language plpgsql security definer
@@ -155,4 +159,4 @@ begin
 end
 $$;
 comment on function private.refuse_suspended is
-    'Trigger, with the column that names the person: a suspended person begins nothing new. Definer, because it reads behind the policies.';
+    'Trigger, with the column that names the person as argument: refuses new activity of a suspended person. Definer, because callers cannot read the suspensions of others.';

@@ -1,12 +1,11 @@
--- Purpose: search, calendar and quotes in GraphQL. pg_graphql takes no function with arguments of an enum, and none that returns a type
--- of its own; here are the same functions in the shape that it takes, with arguments named as a GraphQL user guesses.
--- Touches: schema graphql_shapes, which config.toml names in api.extra_search_path so that pg_graphql looks there. PostgREST and
--- supabase-js do not: they call the functions in public.
--- Watch: rows of a function must be those of a table or view with a key, so each shape is a view that is empty by itself. Pages
--- of GraphQL go by the key: position keeps the order of the search.
+-- Purpose: functions of public in a form that pg_graphql supports: it takes no argument of an enum, and no function that returns a
+-- table of its own, a composite type or nothing.
+-- Touches: schema graphql_shapes, which api.extra_search_path in config.toml adds for pg_graphql; PostgREST does not expose it.
+-- Watch: a row must be that of a table or view with a key, so each result is a view that is empty; position keeps the order of a
+-- search. A function here has another name than the one it calls: pg_graphql leaves out names that two functions have.
 
 create schema graphql_shapes;
-comment on schema graphql_shapes is e'Functions of public in the shape that pg_graphql takes. For GraphQL alone.\n@graphql({"inflect_names": true, "introspection": true, "max_rows": 100})';
+comment on schema graphql_shapes is e'Functions of public in a form that pg_graphql supports. Only GraphQL uses them.\n@graphql({"inflect_names": true, "introspection": true, "max_rows": 100})';
 grant usage on schema graphql_shapes to anon, authenticated, service_role;
 
 create view graphql_shapes.found_properties with (security_invoker = true) as
@@ -15,17 +14,17 @@ select
     null::bigint as price_per_night, null::bigint as rent, null::bigint as total, null::date as check_in, null::date as check_out,
     null::double precision as rating, null::text as search_cursor
 where false;
-comment on view graphql_shapes.found_properties is e'Rows of searchProperties; empty by itself.\n@graphql({"primary_key_columns": ["position"], "description": "Rows of searchProperties; empty by itself."})';
-comment on column graphql_shapes.found_properties.position is '@graphql({"description": "Place in the order of the search, from 1."})';
-comment on column graphql_shapes.found_properties.distance is '@graphql({"description": "Metres from the centre."})';
+comment on view graphql_shapes.found_properties is e'A property found by searchProperties. The view itself is empty.\n@graphql({"primary_key_columns": ["position"], "description": "A property found by searchProperties."})';
+comment on column graphql_shapes.found_properties.position is '@graphql({"description": "Position in the order of the search, from 1."})';
+comment on column graphql_shapes.found_properties.distance is '@graphql({"description": "Metres from the centre of the search; null in a box that is not sorted by distance."})';
 comment on column graphql_shapes.found_properties.currency is '@graphql({"description": "ISO 4217 code of the prices."})';
-comment on column graphql_shapes.found_properties.price_per_night is '@graphql({"description": "Minor units; of the given nights on average, else the base price."})';
-comment on column graphql_shapes.found_properties.rent is '@graphql({"description": "The sum of the nights, in minor units."})';
+comment on column graphql_shapes.found_properties.price_per_night is '@graphql({"description": "Price of a night in minor units: the average of the nights searched, without dates the base price."})';
+comment on column graphql_shapes.found_properties.rent is '@graphql({"description": "Price of all nights, in minor units; null without dates."})';
 comment on column graphql_shapes.found_properties.total is '@graphql({"description": "What the guest pays for the stay with fees and taxes, in minor units; null without dates."})';
-comment on column graphql_shapes.found_properties.check_in is '@graphql({"description": "Of the stay that total is for: with flexible dates, the cheapest that can be booked."})';
-comment on column graphql_shapes.found_properties.check_out is '@graphql({"description": "Of the stay that total is for."})';
-comment on column graphql_shapes.found_properties.rating is '@graphql({"description": "Average of reviews, 1 to 5; null before the first."})';
-comment on column graphql_shapes.found_properties.search_cursor is '@graphql({"description": "Give it as searchAfter to go on after this row."})';
+comment on column graphql_shapes.found_properties.check_in is '@graphql({"description": "First night of the stay that is priced: with flexible dates, of the cheapest stay that can be booked."})';
+comment on column graphql_shapes.found_properties.check_out is '@graphql({"description": "The day after the last night of that stay."})';
+comment on column graphql_shapes.found_properties.rating is '@graphql({"description": "Average overall rating, 1 to 5; null without reviews."})';
+comment on column graphql_shapes.found_properties.search_cursor is '@graphql({"description": "Send it as pAfter to get the properties after this one."})';
 grant select on graphql_shapes.found_properties to anon, authenticated, service_role;
 
 create function graphql_shapes.property(graphql_shapes.found_properties) returns public.properties
@@ -36,20 +35,20 @@ as $$
 $$;
 grant execute on function graphql_shapes.property(graphql_shapes.found_properties) to anon, authenticated, service_role;
 comment on function graphql_shapes.property(graphql_shapes.found_properties) is
-    '@graphql({"description": "The place that was found."})';
+    '@graphql({"description": "The property that was found."})';
 
 create function graphql_shapes.search_found_properties(
-    west double precision default null, south double precision default null,
-    east double precision default null, north double precision default null,
-    latitude double precision default null, longitude double precision default null, radius double precision default null,
-    check_in text default null, check_out text default null,
-    adults integer default 1, children integer default 0, infants integer default 0, pets integer default 0,
-    currency text default null, min_price bigint default null, max_price bigint default null,
-    amenities text[] default null, property_types text[] default null, room_types text[] default null,
-    booking_mode text default null, cancellation_policies text[] default null,
-    bedrooms integer default null, beds integer default null, bathrooms real default null,
-    sort text default null, search_after text default null, place text default null, text text default null,
-    flexible_days integer default null, month text default null, nights integer default null, weekend boolean default false
+    p_west double precision default null, p_south double precision default null,
+    p_east double precision default null, p_north double precision default null,
+    p_latitude double precision default null, p_longitude double precision default null, p_radius double precision default null,
+    p_check_in text default null, p_check_out text default null,
+    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0,
+    p_currency text default null, p_min_price bigint default null, p_max_price bigint default null,
+    p_amenities text[] default null, p_property_types text[] default null, p_room_types text[] default null,
+    p_booking_mode text default null, p_cancellation_policies text[] default null,
+    p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
+    p_sort text default null, p_after text default null, p_area text default null, p_text text default null,
+    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
 ) returns setof graphql_shapes.found_properties
 language sql stable rows 20
 set search_path = ''
@@ -57,14 +56,51 @@ as $$
     select s.ordinality::integer, s.property_id, s.distance, s.currency, s.price_per_night, s.rent, s.total,
         s.check_in, s.check_out, s.rating, s.cursor
     from public.search_properties(
-        west, south, east, north, latitude, longitude, radius, check_in, check_out, adults, children, infants, pets, currency,
-        min_price, max_price, amenities, property_types::public.property_type[], room_types::public.room_type[],
-        booking_mode::public.booking_mode, cancellation_policies, bedrooms, beds, bathrooms, sort, search_after, 50,
-        place, text, flexible_days, month, nights, weekend
+        p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out,
+        p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price, p_amenities,
+        p_property_types::public.property_type[], p_room_types::public.room_type[], p_booking_mode::public.booking_mode, p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, p_sort, p_after, 50,
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend
     ) with ordinality as s
 $$;
 grant execute on function graphql_shapes.search_found_properties to anon, authenticated, service_role;
-comment on function graphql_shapes.search_found_properties is '@graphql({"name": "searchProperties", "description": "Published places in a box, around a point or of a place (neighbourhood, city, region or country code, or several with commas) that the party can book from checkIn to checkOut (YYYY-MM-DD; both or none), the first 50. text: words of title, place and description. Flexible dates: flexibleDays before or after; or month (YYYY-MM) with nights or weekend (Friday to Sunday). sort: price, distance, rating or recommended. More: searchCursor of the last row as searchAfter."})';
+comment on function graphql_shapes.search_found_properties is '@graphql({"name": "searchProperties", "description": "Searches published properties in a box (pWest to pNorth), around a point (pLatitude, pLongitude, pRadius in metres) or in an area (pArea: neighbourhood, city, region or country code, or several with commas) that the party can book from pCheckIn to pCheckOut (YYYY-MM-DD, both or neither). Returns up to 50; for more, send the searchCursor of the last as pAfter. pText: words of title, area and description. Flexible dates: pFlexibleDays before or after the dates, or pMonth (YYYY-MM) with pNights or pWeekend (Friday to Sunday). pSort: price, distance, rating or recommended."})';
+
+create view graphql_shapes.search_facets with (security_invoker = true) as
+select
+    null::integer as count, null::boolean as is_more, null::jsonb as property_types, null::jsonb as room_types,
+    null::jsonb as booking_modes, null::jsonb as cancellation_policies, null::jsonb as amenities, null::jsonb as prices
+where false;
+comment on view graphql_shapes.search_facets is e'Result of searchFacets. The view itself is empty.\n@graphql({"primary_key_columns": ["count"], "description": "How many of the found properties have each value of a filter."})';
+comment on column graphql_shapes.search_facets.is_more is '@graphql({"description": "Whether there are more properties than were counted."})';
+comment on column graphql_shapes.search_facets.prices is '@graphql({"description": "A list of { from, until, count }, in minor units of the currency; null without one."})';
+grant select on graphql_shapes.search_facets to anon, authenticated, service_role;
+
+create function graphql_shapes.count_facets(
+    p_west double precision default null, p_south double precision default null,
+    p_east double precision default null, p_north double precision default null,
+    p_latitude double precision default null, p_longitude double precision default null, p_radius double precision default null,
+    p_check_in text default null, p_check_out text default null,
+    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0,
+    p_currency text default null, p_min_price bigint default null, p_max_price bigint default null,
+    p_amenities text[] default null, p_property_types text[] default null, p_room_types text[] default null,
+    p_booking_mode text default null, p_cancellation_policies text[] default null,
+    p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
+    p_area text default null, p_text text default null,
+    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
+) returns setof graphql_shapes.search_facets
+language sql stable rows 1
+set search_path = ''
+as $$
+    select * from public.search_facets(
+        p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out,
+        p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price, p_amenities,
+        p_property_types::public.property_type[], p_room_types::public.room_type[], p_booking_mode::public.booking_mode, p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms,
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend
+    )
+$$;
+grant execute on function graphql_shapes.count_facets to anon, authenticated, service_role;
+comment on function graphql_shapes.count_facets is
+    '@graphql({"name": "searchFacets", "description": "Counts the properties that searchProperties finds with the same arguments, in total and for each value of a filter. Counts up to 500 properties."})';
 
 create view graphql_shapes.calendar_days with (security_invoker = true) as
 select
@@ -72,26 +108,26 @@ select
     null::smallint as min_nights, null::smallint as max_nights, null::boolean as arrival_allowed,
     null::boolean as departure_allowed
 where false;
-comment on view graphql_shapes.calendar_days is e'Rows of propertyCalendar; empty by itself.\n@graphql({"primary_key_columns": ["day"], "max_rows": 400, "description": "Rows of propertyCalendar; empty by itself."})';
-comment on column graphql_shapes.calendar_days.free is '@graphql({"description": "Whether the night can be slept."})';
-comment on column graphql_shapes.calendar_days.reason is '@graphql({"description": "past, advance_notice or unavailable; null where it is free."})';
-comment on column graphql_shapes.calendar_days.price is '@graphql({"description": "Of the night, in minor units, before discounts."})';
-comment on column graphql_shapes.calendar_days.min_nights is '@graphql({"description": "Of stays that begin on the day."})';
-comment on column graphql_shapes.calendar_days.max_nights is '@graphql({"description": "Of stays that begin on the day."})';
-comment on column graphql_shapes.calendar_days.arrival_allowed is '@graphql({"description": "Whether a stay may begin on it."})';
-comment on column graphql_shapes.calendar_days.departure_allowed is '@graphql({"description": "Whether a stay may end on it."})';
+comment on view graphql_shapes.calendar_days is e'A day of propertyCalendar. The view itself is empty.\n@graphql({"primary_key_columns": ["day"], "max_rows": 400, "description": "A day of a property''s calendar."})';
+comment on column graphql_shapes.calendar_days.free is '@graphql({"description": "Whether the night can be booked."})';
+comment on column graphql_shapes.calendar_days.reason is '@graphql({"description": "Why it cannot: past, advance_notice or unavailable; null when it is free."})';
+comment on column graphql_shapes.calendar_days.price is '@graphql({"description": "Price of the night in minor units, before discounts."})';
+comment on column graphql_shapes.calendar_days.min_nights is '@graphql({"description": "Shortest stay that begins on this day."})';
+comment on column graphql_shapes.calendar_days.max_nights is '@graphql({"description": "Longest stay that begins on this day."})';
+comment on column graphql_shapes.calendar_days.arrival_allowed is '@graphql({"description": "Whether a stay may begin on this day."})';
+comment on column graphql_shapes.calendar_days.departure_allowed is '@graphql({"description": "Whether a stay may end on this day."})';
 grant select on graphql_shapes.calendar_days to anon, authenticated, service_role;
 
-create function graphql_shapes.list_calendar_days(property_id uuid, from_day text, to_day text)
+create function graphql_shapes.list_calendar_days(p_property_id uuid, p_from text, p_to text)
 returns setof graphql_shapes.calendar_days
 language sql stable rows 60
 set search_path = ''
 as $$
-    select * from public.property_calendar(property_id, from_day, to_day)
+    select * from public.property_calendar(p_property_id, p_from, p_to)
 $$;
 grant execute on function graphql_shapes.list_calendar_days to anon, authenticated, service_role;
 comment on function graphql_shapes.list_calendar_days is
-    '@graphql({"name": "propertyCalendar", "description": "The days from fromDay to before toDay (YYYY-MM-DD, at most 400)."})';
+    '@graphql({"name": "propertyCalendar", "description": "Lists the days of a propertys calendar from pFrom until the day before pTo (YYYY-MM-DD, at most 400 days)."})';
 
 create view graphql_shapes.stay_quotes with (security_invoker = true) as
 select
@@ -101,10 +137,10 @@ select
     q.cancellation_policy_name, q.cancellation_steps, to_jsonb(q.cancellation_terms) as cancellation_terms, q.house_rules_version
 from (select (null::public.quote).*) as q
 where false;
-comment on view graphql_shapes.stay_quotes is e'What quoteStay answers; empty by itself.\n@graphql({"primary_key_columns": ["id"], "description": "What quoteStay answers; empty by itself."})';
+comment on view graphql_shapes.stay_quotes is e'A quote of quoteStay. The view itself is empty.\n@graphql({"primary_key_columns": ["id"], "description": "The price of a stay and the terms of its booking."})';
 grant select on graphql_shapes.stay_quotes to anon, authenticated, service_role;
 
--- The view's columns mean what those of the quote do.
+-- the columns take their descriptions from the type public.quote
 do $$
 declare
     v_column record;
@@ -130,11 +166,11 @@ as $$
     select p from public.properties p where p.id = $1.property_id
 $$;
 grant execute on function graphql_shapes.property(graphql_shapes.stay_quotes) to anon, authenticated, service_role;
-comment on function graphql_shapes.property(graphql_shapes.stay_quotes) is '@graphql({"description": "The place."})';
+comment on function graphql_shapes.property(graphql_shapes.stay_quotes) is '@graphql({"description": "The property."})';
 
 create function graphql_shapes.make_stay_quote(
-    property_id uuid, check_in text, check_out text,
-    adults integer default 1, children integer default 0, infants integer default 0, pets integer default 0
+    p_property_id uuid, p_check_in text, p_check_out text,
+    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0
 ) returns graphql_shapes.stay_quotes
 language sql stable
 set search_path = ''
@@ -144,9 +180,76 @@ as $$
         q.booking_mode, q.currency, to_jsonb(q.lines), q.rent, q.discount, q.fees, q.taxes, q.guest_platform_fee, q.guest_total,
         q.host_platform_fee, q.host_total, q.time_zone, q.check_in_at, q.check_out_at, q.cancellation_policy_id,
         q.cancellation_policy_name, q.cancellation_steps, to_jsonb(q.cancellation_terms), q.house_rules_version
-    from public.quote_stay(property_id, check_in, check_out, adults, children, infants, pets) q
+    from public.quote_stay(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets) q
 $$;
 grant execute on function graphql_shapes.make_stay_quote
     to anon, authenticated, service_role;
 comment on function graphql_shapes.make_stay_quote is
-    '@graphql({"name": "quoteStay", "description": "What a stay (days as YYYY-MM-DD) costs guest and host, line by line, and until when it can be given back. Amounts in minor units."})';
+    '@graphql({"name": "quoteStay", "description": "Prices a stay (dates as YYYY-MM-DD) for guest and host, line by line, with its cancellation terms. Amounts are in minor units."})';
+
+create view graphql_shapes.booking_contacts with (security_invoker = true) as
+select
+    null::uuid as profile_id, null::public.booking_actor as side, null::text as display_name, null::text as phone, null::text as email
+where false;
+comment on view graphql_shapes.booking_contacts is e'Rows of contacts; empty by itself.\n@graphql({"primary_key_columns": ["profile_id"], "description": "Rows of a booking''s contacts; empty by itself."})';
+grant select on graphql_shapes.booking_contacts to authenticated;
+
+create function graphql_shapes.contacts(public.bookings) returns setof graphql_shapes.booking_contacts
+language sql stable rows 2
+set search_path = ''
+as $$
+    select * from public.booking_contacts($1.id)
+$$;
+grant execute on function graphql_shapes.contacts to authenticated;
+comment on function graphql_shapes.contacts is
+    '@graphql({"description": "Phone and e-mail of the other side while the booking is confirmed; empty before and after."})';
+
+create view graphql_shapes.host_responses with (security_invoker = true) as
+select null::uuid as host_id, null::integer as response_rate, null::interval as response_time, null::bigint as threads
+where false;
+comment on view graphql_shapes.host_responses is e'How a host answers. The view itself is empty.\n@graphql({"primary_key_columns": ["host_id"], "description": "How a host answered the inquiries and requests of the last 30 days."})';
+comment on column graphql_shapes.host_responses.response_rate is '@graphql({"description": "Percentage answered within 24 hours; null when there were none."})';
+comment on column graphql_shapes.host_responses.response_time is '@graphql({"description": "Median time to the first answer, HH:MM:SS."})';
+comment on column graphql_shapes.host_responses.threads is '@graphql({"description": "Number of inquiries and requests."})';
+grant select on graphql_shapes.host_responses to anon, authenticated, service_role;
+
+create function graphql_shapes.response(public.profiles) returns setof graphql_shapes.host_responses
+language sql stable rows 1
+set search_path = ''
+as $$
+    select $1.id, r.response_rate, r.response_time, r.threads from public.host_response($1.id) r
+$$;
+grant execute on function graphql_shapes.response to anon, authenticated, service_role;
+comment on function graphql_shapes.response is '@graphql({"description": "How this person answers as a host."})';
+
+create function graphql_shapes.close_account() returns boolean
+language sql
+set search_path = ''
+as $$
+    select public.delete_account();
+    select true
+$$;
+grant execute on function graphql_shapes.close_account to authenticated;
+comment on function graphql_shapes.close_account is
+    '@graphql({"name": "deleteAccount", "description": "Deletes the caller''s account with sign-in, private data and files. It is refused while bookings or payments are open."})';
+
+create function graphql_shapes.read_thread(p_thread_id uuid) returns boolean
+language sql
+set search_path = ''
+as $$
+    select public.mark_thread_read(p_thread_id);
+    select true
+$$;
+grant execute on function graphql_shapes.read_thread to authenticated;
+comment on function graphql_shapes.read_thread is
+    '@graphql({"name": "markThreadRead", "description": "Marks a thread and its notifications as read by the caller."})';
+
+create function graphql_shapes.set_review_state(p_review_id uuid, p_state text, p_reason text default null) returns setof public.reviews
+language sql rows 1
+set search_path = ''
+as $$
+    select * from public.moderate_review(p_review_id, p_state::public.review_state, p_reason)
+$$;
+grant execute on function graphql_shapes.set_review_state to authenticated, service_role;
+comment on function graphql_shapes.set_review_state is
+    '@graphql({"name": "moderateReview", "description": "Hides a published review (pState in_review or removed, with pReason) or shows it again (visible). For operators."})';

@@ -1,13 +1,9 @@
--- Purpose: GraphQL reads well. Names in camelCase, every table with its totalCount, every table, column and function with its
--- comment as description, introspection for tools.
--- Touches: extension pg_graphql where there is one, comments on everything in public, private.describe_graphql.
---          Relations are named by constraints: where the column's own name does not make one, and where two would be the same.
--- Watch: pg_graphql reads directives from comments, @graphql({...}), and takes no description from a comment's own words. So
--- a comment here ends with a directive that repeats them; private.describe_graphql writes it. A later migration that makes or
--- comments something in public ends with `select private.describe_graphql()`. Introspection shows a caller what their role may
--- use and no more, and this schema is public; an installation that wants it off all the same changes the schema's comment.
+-- Purpose: camelCase names, totalCount, introspection and descriptions in GraphQL.
+-- Touches: extension pg_graphql where it is available, comments on everything in public, private.describe_graphql.
+-- Watch: pg_graphql reads descriptions only from directives in comments, @graphql({...}). A later migration that creates or
+-- comments something in public ends with `select private.describe_graphql()`. Introspection shows callers what their role may use.
 
--- Hosted Supabase has the extension and may have it off; the embedded stack answers without it.
+-- the embedded stack answers GraphQL without the extension
 do $$
 begin
     if exists (select from pg_catalog.pg_available_extensions e where e.name = 'pg_graphql') then
@@ -16,96 +12,8 @@ begin
 end
 $$;
 
--- 100 rows: the longest list inside a property, its amenities, comes on one page.
-comment on schema public is e'What clients may name: tables, and functions for what is more than a change of rows.\n@graphql({"inflect_names": true, "introspection": true, "max_rows": 100})';
-
--- foreign_name: the field of the row that refers. local_name: the field of the row that is referred to.
-comment on constraint accounts_currency_fkey on public.accounts is '@graphql({"foreign_name": "currencyDetails"})';
-comment on constraint user_roles_granted_by_fkey on public.user_roles is
-    '@graphql({"foreign_name": "grantedByProfile", "local_name": "grantedUserRolesCollection"})';
-comment on constraint properties_currency_fkey on public.properties is '@graphql({"foreign_name": "currencyDetails"})';
-comment on constraint properties_time_zone_fkey on public.properties is '@graphql({"foreign_name": "timeZoneDetails"})';
-comment on constraint property_addresses_property_fkey on public.property_addresses is '@graphql({"local_name": "address"})';
-comment on constraint property_date_overrides_currency_is_the_propertys on public.property_date_overrides is
-    '@graphql({"foreign_name": "property"})';
-comment on constraint property_fees_currency_is_the_propertys on public.property_fees is '@graphql({"foreign_name": "property"})';
-comment on constraint property_seasons_currency_is_the_propertys on public.property_seasons is
-    '@graphql({"foreign_name": "property"})';
-comment on constraint property_taxes_currency_is_the_propertys on public.property_taxes is '@graphql({"foreign_name": "property"})';
-comment on constraint house_rules_created_by_fkey on public.house_rules is
-    '@graphql({"foreign_name": "createdByProfile", "local_name": "createdHouseRulesCollection"})';
-comment on constraint co_host_invitations_invited_by_fkey on public.co_host_invitations is
-    '@graphql({"foreign_name": "invitedByProfile", "local_name": "sentCoHostInvitationsCollection"})';
-comment on constraint host_blocks_created_by_fkey on public.host_blocks is
-    '@graphql({"foreign_name": "createdByProfile", "local_name": "createdHostBlocksCollection"})';
-comment on constraint booking_alterations_currency_fkey on public.booking_alterations is
-    '@graphql({"foreign_name": "currencyDetails"})';
-comment on constraint booking_alterations_proposed_by_fkey on public.booking_alterations is
-    '@graphql({"foreign_name": "proposedByProfile", "local_name": "proposedAlterationsCollection"})';
-comment on constraint booking_alterations_answered_by_fkey on public.booking_alterations is
-    '@graphql({"foreign_name": "answeredByProfile", "local_name": "answeredAlterationsCollection"})';
-comment on constraint cancellations_currency_fkey on public.cancellations is '@graphql({"foreign_name": "currencyDetails"})';
-
--- A view has no foreign keys of its own, and none leads to it.
-do $$
-declare
-    v_relation record;
-begin
-    for v_relation in
-        select r.kind, r.name, r.keys
-        from (values
-            ('view', 'bookings', '[
-                {"local_columns": ["property_id"], "local_name": "bookingsCollection",
-                 "foreign_schema": "public", "foreign_table": "properties", "foreign_columns": ["id"], "foreign_name": "property"},
-                {"local_columns": ["guest_id"], "local_name": "bookingsAsGuestCollection",
-                 "foreign_schema": "public", "foreign_table": "profiles", "foreign_columns": ["id"], "foreign_name": "guest"},
-                {"local_columns": ["host_id"], "local_name": "bookingsAsHostCollection",
-                 "foreign_schema": "public", "foreign_table": "profiles", "foreign_columns": ["id"], "foreign_name": "host"}
-            ]'::jsonb),
-            ('view', 'host_statement', '[
-                {"local_columns": ["host_id"], "local_name": "statementCollection",
-                 "foreign_schema": "public", "foreign_table": "profiles", "foreign_columns": ["id"], "foreign_name": "host"},
-                {"local_columns": ["booking_id"], "local_name": "hostStatementCollection",
-                 "foreign_schema": "public", "foreign_table": "bookings", "foreign_columns": ["id"], "foreign_name": "booking"}
-            ]')
-        ) as r (kind, name, keys)
-        union all
-        select
-            b.kind, b.name,
-            jsonb_build_array(jsonb_build_object(
-                'local_columns', array['booking_id'], 'local_name', b.local_name,
-                'foreign_schema', 'public', 'foreign_table', 'bookings', 'foreign_columns', array['id'], 'foreign_name', 'booking'
-            ))
-        from (values
-            ('table', 'booking_line_items', 'lineItemsCollection'),
-            ('table', 'booking_alterations', 'alterationsCollection'),
-            ('table', 'cancellations', 'cancellation'),
-            ('table', 'occupancies', 'occupanciesCollection'),
-            ('table', 'payments', 'paymentsCollection'),
-            ('table', 'refunds', 'refundsCollection'),
-            ('table', 'disputes', 'disputesCollection'),
-            ('table', 'payouts', 'payoutsCollection'),
-            ('table', 'payout_holds', 'payoutHoldsCollection'),
-            ('view', 'booking_money', 'moneyCollection'),
-            ('table', 'reviews', 'reviewsCollection'),
-            ('table', 'threads', 'thread'),
-            ('table', 'notifications', 'notificationsCollection')
-        ) as b (kind, name, local_name)
-    loop
-        execute format(
-            'comment on %s public.%I is %L', v_relation.kind, v_relation.name,
-            (
-                select format(
-                    e'%s\n@graphql(%s)', regexp_replace(c.words, '\s*@graphql\(.+\)\s*', ''),
-                    coalesce(substring(c.words from '@graphql\((.+)\)')::jsonb, '{}')
-                        || jsonb_build_object('foreign_keys', v_relation.keys)
-                )
-                from (values (obj_description(format('public.%I', v_relation.name)::regclass, 'pg_class'))) as c (words)
-            )
-        );
-    end loop;
-end
-$$;
+-- 100 rows, so that the longest list of a property, its amenities, fits on one page
+comment on schema public is e'Tables and functions of the API.\n@graphql({"inflect_names": true, "introspection": true, "max_rows": 100})';
 
 create function private.describe_graphql() returns void
 language plpgsql
@@ -152,6 +60,6 @@ begin
 end
 $$;
 comment on function private.describe_graphql is
-    'Ends the comment of every table, view, column and function in public with a GraphQL directive: its words as description, totalCount for tables and views, and what the directive held before. Called at the end of migrations, by the owner.';
+    'Rewrites the GraphQL directive at the end of every comment in public: the comment as description, totalCount for tables and views, and what the directive contained before.';
 
 select private.describe_graphql();

@@ -1,6 +1,6 @@
--- GraphQL reads well: what pg_graphql takes from comments, read from the catalogue, so that a new table cannot escape it.
+-- Names and descriptions in GraphQL, checked against the catalogue, so that a new table cannot be forgotten.
 begin;
-select plan(9);
+select plan(12);
 
 create temporary view comments as
 select t.relname as label, obj_description(t.oid, 'pg_class') as words
@@ -46,30 +46,30 @@ where k.contype = 'f';
 select is(
     substring(obj_description('public'::regnamespace, 'pg_namespace') from '@graphql\((.+)\)')::jsonb,
     '{"inflect_names": true, "introspection": true, "max_rows": 100}',
-    'G01 names are camelCase, tools may look, a page holds 100 rows'
+    'G01 names are camelCase, introspection is on, a page has 100 rows'
 );
 select is_empty(
     $$select label from comments
       where words is not null
           and substring(words from '@graphql\((.+)\)')::jsonb ->> 'description' is distinct from regexp_replace(words, e'\n@graphql.+', '')$$,
-    'G02 a comment is its object''s description: end the migration with select private.describe_graphql()'
+    'G02 every comment is a GraphQL description: end the migration with select private.describe_graphql()'
 );
 select is_empty(
     $$select t.relname from pg_class t
       where t.relnamespace = 'public'::regnamespace and t.relkind in ('r', 'v')
           and not coalesce(obj_description(t.oid) ~ '"totalCount": {"enabled": true}', false)$$,
-    'G03 every collection has its totalCount'
+    'G03 every collection has a totalCount'
 );
 select is_empty(
     $$select conname from relations
       where to_one = (select f.relname from pg_class f where f.oid = confrelid)
           or exists (select from pg_attribute a where a.attrelid = conrelid and a.attname = to_one)$$,
-    'G04 what a row refers to is not named like a table or another column: give the constraint a foreign_name'
+    'G04 the field of a foreign key is not named like a table or a column: give the constraint a foreign_name'
 );
 select is_empty(
     $$select r.conname from relations r
       where r.is_one_to_one and r.directive ->> 'local_name' is null$$,
-    'G05 the one row that refers to a row is not named like a table: give the constraint a local_name'
+    'G05 the field of the only referring row is not named like a table: give the constraint a local_name'
 );
 select is_empty(
     $$select a.conname || ' and ' || b.conname from relations a
@@ -84,7 +84,7 @@ select is_empty(
               p.prosecdef or p.proacl is null or exists (select from aclexplode(p.proacl) a where a.grantee = 0)
               or coalesce(array_to_string(p.proconfig, ','), '') !~ 'search_path='
           )$$,
-    'G07 shapes of functions run as the caller, are nobody''s by default and have a fixed search_path'
+    'G07 functions of graphql_shapes run as the caller, with a fixed search_path, and PUBLIC cannot execute them'
 );
 select is_empty(
     $$select c.relname from pg_class c
@@ -93,7 +93,7 @@ select is_empty(
       select c.relname from pg_class c
       where c.relnamespace = 'graphql_shapes'::regnamespace and c.relkind = 'v'
           and not coalesce('security_invoker=true' = any (c.reloptions), false)$$,
-    'G08 shapes of rows are views that read as the caller'
+    'G08 relations of graphql_shapes are views that read as the caller'
 );
 
 select is_empty(
@@ -105,7 +105,29 @@ select is_empty(
                   @> '[{"local_columns": ["booking_id"], "foreign_table": "bookings", "foreign_name": "booking"}]',
               false
           )$$,
-    'G09 what belongs to a booking leads to it, a view: name the relation in the table''s foreign_keys'
+    'G09 rows with a booking_id have a field booking: name the relation in foreign_keys of the table''s comment'
+);
+
+select is_empty(
+    $$select p.oid::regprocedure::text || ' ' || a.name
+      from pg_proc p
+      cross join lateral unnest(p.proargnames, p.proargmodes) as a (name, mode)
+      where p.pronamespace = 'graphql_shapes'::regnamespace and coalesce(a.mode, 'i') = 'i' and a.name !~ '^p_'$$,
+    'G10 arguments are named p_, as those of the functions in public'
+);
+select is_empty(
+    $$select p.oid::regprocedure::text || ' ' || a.name
+      from pg_proc p
+      cross join lateral unnest(p.proargnames) as a (name)
+      where p.pronamespace = 'graphql_shapes'::regnamespace and a.name ~ '^p_' and not exists (
+          select from pg_proc f
+          where f.pronamespace = 'public'::regnamespace and a.name = any (f.proargnames) and strpos(p.prosrc, 'public.' || f.proname || '(') > 0
+      )$$,
+    'G11 an argument has the name that it has in the function in public'
+);
+select isnt_empty(
+    $$select from pg_proc p where p.pronamespace = 'graphql_shapes'::regnamespace and 'p_area' = any (p.proargnames)$$,
+    'G12 an area is the argument p_area'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- Messages: who opens, reads and writes threads, masking, reading, files, blocks, limits, bookings in threads, response rate.
 begin;
-select plan(74);
+select plan(80);
 
 create temporary table world on commit drop as
 select
@@ -19,52 +19,56 @@ grant execute on function pg_temp.say(text) to anon, authenticated;
 
 -- asking
 select tests.act_as('anon');
-select throws_ok('insert into public.threads (property_id) select home from world', '42501', null, 'M01 anon asks nothing');
-select throws_ok('select from public.threads', '42501', null, 'M02 reads no thread');
-select throws_ok('select from public.messages', '42501', null, 'M03 and no message');
+select throws_ok('insert into public.threads (property_id) select home from world', '42501', null, 'M01 anon cannot open a thread');
+select throws_ok('select from public.threads', '42501', null, 'M02 anon cannot read threads');
+select throws_ok('select from public.messages', '42501', null, 'M03 anon cannot read messages');
 select tests.act_as('authenticated', ana) from world;
-select throws_ok('insert into public.threads (property_id) select home from world', 'PT422', null, 'M04 a host does not ask himself');
+select throws_ok('insert into public.threads (property_id) select home from world', 'PT422', null, 'M04 a host cannot open a thread about their own property');
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('insert into public.threads (property_id) select draft from world', 'PT404', null, 'M05 a draft is not asked about');
-select throws_ok('insert into public.threads (property_id, guest_id) select home, eva from world', '42501', null, 'M06 nobody asks for another');
+select throws_ok('insert into public.threads (property_id) select draft from world', 'PT404', null, 'M05 nobody can open a thread about a draft');
+select throws_ok('insert into public.threads (property_id, guest_id) select home, eva from world', '42501', null, 'M06 nobody can open a thread for another guest');
 select lives_ok('insert into public.threads (property_id) select home from world', 'M07 a guest opens a thread');
 update world set thread = (select id from public.threads);
-select throws_ok('insert into public.threads (property_id) select home from world', 'PT409', 'You have asked about this place.', 'M08 one at a time');
+select throws_ok('insert into public.threads (property_id) select home from world', 'PT409', 'You have already asked about this property.', 'M08 a second open inquiry about a property is refused');
 
 -- writing and reading
-select is(pg_temp.say('Is there a lift?'), 'Is there a lift?', 'M09 and writes');
-select throws_ok('insert into public.messages (thread_id, sender_id, body) select thread, ana, ''x'' from world', '42501', null, 'M10 as himself');
-select throws_ok('insert into public.messages (thread_id, event, body) select thread, ''booking_confirmed'', ''x'' from world', '42501', null, 'M11 not as the system');
-select throws_ok('select pg_temp.say('' '')', '23514', null, 'M12 something');
-select throws_ok('select pg_temp.say(''<script>'')', '23514', null, 'M13 plain');
-select throws_ok('update public.messages set body = ''x''', '42501', null, 'M14 what is written stays');
-select throws_ok('delete from public.messages', '42501', null, 'M15 for good');
+select is(pg_temp.say('Is there a lift?'), 'Is there a lift?', 'M09 the guest writes a message');
+select throws_ok('insert into public.messages (thread_id, sender_id, body) select thread, ana, ''x'' from world', '42501', null, 'M10 nobody can write as another person');
+select throws_ok('insert into public.messages (thread_id, event, body) select thread, ''booking_confirmed'', ''x'' from world', '42501', null, 'M11 nobody can write as the system');
+select tests.throws_code('select pg_temp.say('' '')', 'messages_body_is_plain', 'M12 an empty message is refused');
+select tests.throws_code('select pg_temp.say(''<script>'')', 'messages_body_is_plain', 'M13 a message with HTML is refused');
+select throws_ok('insert into public.messages (attachment_path) values (null)', 'PT422', E'Body is missing.\nThread id is missing.', 'M70 a message names its thread and has a body');
+select tests.throws_code('insert into public.messages (thread_id, body) values (gen_random_uuid(), ''x'')', 'thread_not_found', 'M71 the thread must exist');
+select throws_ok('insert into public.threads (property_id) values (null)', 'PT422', 'Property id is missing.', 'M72 a thread is about a property');
+select tests.throws_code('select public.mark_thread_read(null)', 'thread_not_found', 'M73 only a thread can be marked read');
+select throws_ok('update public.messages set body = ''x''', '42501', null, 'M14 a message cannot be changed');
+select throws_ok('delete from public.messages', '42501', null, 'M15 a message cannot be deleted');
 select tests.act_as('authenticated', eva) from world;
-select is_empty('select from public.threads', 'M16 a stranger sees no thread');
-select is_empty('select from public.messages', 'M17 and no message');
-select throws_ok('select pg_temp.say(''Hello'')', 'PT404', null, 'M18 and writes none');
+select is_empty('select from public.threads', 'M16 a stranger cannot see the thread');
+select is_empty('select from public.messages', 'M17 a stranger cannot see its messages');
+select throws_ok('select pg_temp.say(''Hello'')', 'PT404', null, 'M18 a stranger cannot write in it');
 select tests.act_as('authenticated', cal) from world;
-select is_empty('select from public.messages', 'M19 nor does a co-host of the calendar');
-select throws_ok('select pg_temp.say(''Hello'')', 'PT404', null, 'M20 or write');
+select is_empty('select from public.messages', 'M19 a co-host with the level calendar cannot read messages');
+select throws_ok('select pg_temp.say(''Hello'')', 'PT404', null, 'M20 a co-host with the level calendar cannot write messages');
 select tests.act_as('authenticated', olga) from world;
-select is_empty('select from public.messages', 'M21 nor an operator, unasked');
+select is_empty('select from public.messages', 'M21 an operator cannot read messages that are not reported');
 select tests.act_as('authenticated', mia) from world;
-select results_eq('select body from public.messages', $$values ('Is there a lift?')$$, 'M22 a co-host who talks with guests does');
-select is((select t.unread_count from public.threads t), 1::bigint, 'M23 it is unread');
-select lives_ok('select public.mark_thread_read(thread) from world', 'M24 she reads it');
-select is((select t.unread_count from public.threads t), 0::bigint, 'M25 it is read');
-select is(pg_temp.say('Yes, there is.'), 'Yes, there is.', 'M26 and answers');
+select results_eq('select body from public.messages', $$values ('Is there a lift?')$$, 'M22 a co-host with the level calendar_and_messages can read messages');
+select is((select t.unread_count from public.threads t), 1::bigint, 'M23 the message is unread');
+select lives_ok('select public.mark_thread_read(thread) from world', 'M24 the co-host marks the thread as read');
+select is((select t.unread_count from public.threads t), 0::bigint, 'M25 no message is unread');
+select is(pg_temp.say('Yes, there is.'), 'Yes, there is.', 'M26 the co-host answers');
 select tests.act_as('authenticated', eva) from world;
-select throws_ok('select public.mark_thread_read(thread) from world', 'PT404', null, 'M27 a stranger reads nothing');
+select throws_ok('select public.mark_thread_read(thread) from world', 'PT404', null, 'M27 a stranger cannot mark the thread as read');
 select tests.act_as('postgres');
 select bag_eq(
     $$select p.display_name, n.data ->> 'preview' from public.notifications n join public.profiles p on p.id = n.recipient_id where n.kind = 'message_received'$$,
-    $$values ('Ana', 'Is there a lift?'), ('Mia', 'Is there a lift?'), ('Ben', 'Yes, there is.')$$, 'M28 the other side is told'
+    $$values ('Ana', 'Is there a lift?'), ('Mia', 'Is there a lift?'), ('Ben', 'Yes, there is.')$$, 'M28 each message notifies the other side'
 );
 select tests.act_as('authenticated', ben) from world;
-select lives_ok('select pg_temp.say(''And parking?'')', 'M29 another question');
+select lives_ok('select pg_temp.say(''And parking?'')', 'M29 the guest asks again');
 select tests.act_as('postgres');
-select is((select count(*)::integer from public.notifications, world where recipient_id = ana), 1, 'M30 is not told again while the first is unread');
+select is((select count(*)::integer from public.notifications, world where recipient_id = ana), 1, 'M30 no second notification is sent while the first is unread');
 
 -- contact details
 select tests.act_as('authenticated', ben) from world;
@@ -85,43 +89,45 @@ select is(pg_temp.say(said), stored, 'M31 ' || said) from (values
     ('We are 4 and pay 1,200.50 EUR', 'We are 4 and pay 1,200.50 EUR'),
     ('We arrive at 15:30. Thanks', 'We arrive at 15:30. Thanks')
 ) as c (said, stored);
-select is((select count(*)::integer from public.messages where is_masked), 12, 'M41 masked ones say so');
+select is((select count(*)::integer from public.messages where is_masked), 12, 'M41 masked messages are marked as such');
 
 -- files
-select throws_ok('insert into public.messages (thread_id, body, attachment_path) select thread, ''x'', thread || ''/plan.pdf'' from world', 'PT422', null, 'M42 a file is there');
-select lives_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/plan.pdf', ben::text from world$$, 'M43 uploaded by the sender');
-select lives_ok('insert into public.messages (thread_id, body, attachment_path) select thread, ''The plan'', thread || ''/plan.pdf'' from world', 'M44 and attached');
+select throws_ok('insert into public.messages (thread_id, body, attachment_path) select thread, ''x'', thread || ''/plan.pdf'' from world', 'PT422', null, 'M42 an attachment must be uploaded first');
+select lives_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/plan.pdf', ben::text from world$$, 'M43 the sender can upload a file');
+select lives_ok('insert into public.messages (thread_id, body, attachment_path) select thread, ''The plan'', thread || ''/plan.pdf'' from world', 'M44 the file can be attached');
 select tests.act_as('authenticated', mia) from world;
-select isnt_empty($$select from storage.objects where bucket_id = 'message-attachments'$$, 'M45 the other side sees it');
+select isnt_empty($$select from storage.objects where bucket_id = 'message-attachments'$$, 'M45 the other side can see the file');
 select tests.act_as('authenticated', eva) from world;
-select is_empty($$select from storage.objects where bucket_id = 'message-attachments'$$, 'M46 a stranger does not');
-select throws_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/x.pdf', eva::text from world$$, '42501', null, 'M47 or add one');
+select is_empty($$select from storage.objects where bucket_id = 'message-attachments'$$, 'M46 a stranger cannot see the file');
+select throws_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/x.pdf', eva::text from world$$, '42501', null, 'M47 a stranger cannot upload a file');
 
 -- the booking takes over
 select tests.act_as('postgres');
 update world set stay = tests.create_booking(ben, home, current_date + 30, current_date + 33);
-select is((select t.booking_id = stay from public.threads t, world where t.id = thread), true, 'M48 the inquiry becomes the booking''s thread');
+select is((select t.booking_id = stay from public.threads t, world where t.id = thread), true, 'M48 the inquiry becomes the thread of the booking');
 select results_eq('select event from public.messages, world where thread_id = thread and event is not null order by event',
-    $$values ('booking_awaiting_payment'), ('booking_confirmed'), ('booking_requested')$$, 'M49 each step is noted');
+    $$values ('booking_awaiting_payment'), ('booking_confirmed'), ('booking_requested')$$, 'M49 each event of the booking is noted');
 select tests.act_as('authenticated', ben) from world;
-select is(pg_temp.say('My number is +351 912 345 678'), 'My number is +351 912 345 678', 'M50 once it is confirmed nothing is hidden');
-select is((select body from public.messages where body like 'Write to%'), 'Write to [hidden] please', 'M51 and what was hidden does not come back');
+select is(pg_temp.say('My number is +351 912 345 678'), 'My number is +351 912 345 678', 'M50 nothing is masked once the booking is confirmed');
+select is((select body from public.messages where body like 'Write to%'), 'Write to [hidden] please', 'M51 what was masked stays masked');
 select lives_ok('insert into public.threads (property_id) select home from world', 'M52 a new inquiry is a new thread');
 
 -- blocking
 select tests.act_as('authenticated', ana) from world;
 select lives_ok('insert into public.blocked_profiles (blocked_id) select ben from world', 'M53 a host blocks a guest');
-select throws_ok('insert into public.blocked_profiles (blocked_id) select ana from world', '23514', null, 'M54 another one');
+select tests.throws_code('insert into public.blocked_profiles (blocked_id) select ana from world', 'blocked_profiles_are_others', 'M54 nobody can block themselves');
+select tests.throws_code('insert into public.blocked_profiles (blocked_id) select ben from world', 'already_exists', 'M74 or block a person twice');
+select tests.throws_code('insert into public.blocked_profiles (blocked_id) values (gen_random_uuid())', 'reference_not_found', 'M75 or block a person who does not exist');
 select tests.act_as('authenticated', ben) from world;
-select is_empty('select from public.blocked_profiles', 'M55 who is not told');
-select lives_ok('select pg_temp.say(''When can we arrive?'')', 'M56 during a confirmed booking they write on');
+select is_empty('select from public.blocked_profiles', 'M55 the blocked guest cannot see the block');
+select lives_ok('select pg_temp.say(''When can we arrive?'')', 'M56 both can write about a confirmed booking');
 update world set thread = (select id from public.threads where booking_id is null);
-select throws_ok('select pg_temp.say(''Hello?'')', 'PT403', null, 'M57 elsewhere not');
-select is_empty('delete from public.blocked_profiles returning blocker_id', 'M58 nor does he end it');
+select throws_ok('select pg_temp.say(''Hello?'')', 'PT403', null, 'M57 the blocked guest cannot write in another thread');
+select is_empty('delete from public.blocked_profiles returning blocker_id', 'M58 the blocked guest cannot end the block');
 select tests.act_as('authenticated', mia) from world;
-select throws_ok('select pg_temp.say(''Hello?'')', 'PT403', null, 'M59 for the host''s side too');
+select throws_ok('select pg_temp.say(''Hello?'')', 'PT403', null, 'M59 a co-host cannot write to the blocked guest');
 select tests.act_as('authenticated', ana) from world;
-select isnt_empty('delete from public.blocked_profiles returning blocker_id', 'M60 she ends it');
+select isnt_empty('delete from public.blocked_profiles returning blocker_id', 'M60 the host ends the block');
 
 -- limits
 select tests.act_as('postgres');
@@ -129,14 +135,14 @@ update private.settings set value = (select count(*) + 1 from public.messages, w
 update private.settings set value = '1' where name = 'inquiries_per_day';
 update world set draft = tests.create_property(eva);
 select tests.act_as('authenticated', ben) from world;
-select lives_ok('select pg_temp.say(''One more.'')', 'M61 up to the limit');
-select throws_ok('select pg_temp.say(''And one more.'')', 'PT429', null, 'M62 and no further');
-select throws_ok('insert into public.threads (property_id) select draft from world', 'PT429', null, 'M63 nor with more inquiries');
+select lives_ok('select pg_temp.say(''One more.'')', 'M61 a message up to the limit is accepted');
+select tests.throws_code('select pg_temp.say(''And one more.'')', 'too_many_messages', 'M62 a message over the limit is refused');
+select throws_ok('insert into public.threads (property_id) select draft from world', 'PT429', 'You can ask about up to 1 properties a day.', 'M63 inquiries are limited too');
 select tests.act_as('postgres');
 update private.settings set value = '2' where name = 'attachments_per_hour';
 select tests.act_as('authenticated', ben) from world;
-select lives_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/two.pdf', ben::text from world$$, 'M68 files too');
-select throws_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/three.pdf', ben::text from world$$, '42501', null, 'M69 up to a number');
+select lives_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/two.pdf', ben::text from world$$, 'M68 a file up to the limit is accepted');
+select throws_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/three.pdf', ben::text from world$$, '42501', null, 'M69 a file over the limit is refused');
 
 -- response rate
 select tests.act_as('postgres');
@@ -144,13 +150,13 @@ update public.threads set asked_at = now() - interval '3 days', answered_at = no
 where booking_id = (select stay from world);
 update public.threads set asked_at = now() - interval '26 hours', answered_at = null where id = (select thread from world);
 select tests.act_as('anon');
-select results_eq('select r.* from world, public.host_response(ana) r', $$values (50, interval '2 hours', 2::bigint)$$, 'M64 one of two within a day, after two hours');
+select results_eq('select r.* from world, public.host_response(ana) r', $$values (50, interval '2 hours', 2::bigint)$$, 'M64 one of two inquiries was answered within a day, after two hours');
 select tests.act_as('postgres');
 update public.threads set asked_at = now() - interval '23 hours' where id = (select thread from world);
-select results_eq('select r.* from world, public.host_response(ana) r', $$values (100, interval '2 hours', 1::bigint)$$, 'M65 who still has time is not counted');
+select results_eq('select r.* from world, public.host_response(ana) r', $$values (100, interval '2 hours', 1::bigint)$$, 'M65 an unanswered inquiry younger than a day does not count');
 update public.threads set asked_at = now() - interval '25 hours', answered_at = now() where id = (select thread from world);
-select results_eq('select r.response_rate from world, public.host_response(ana) r', 'values (50)', 'M66 too late is late');
-select results_eq('select r.response_rate, r.threads from world, public.host_response(eva) r', 'values (null::integer, 0::bigint)', 'M67 none is none');
+select results_eq('select r.response_rate from world, public.host_response(ana) r', 'values (50)', 'M66 an answer after more than a day is late');
+select results_eq('select r.response_rate, r.threads from world, public.host_response(eva) r', 'values (null::integer, 0::bigint)', 'M67 a host without inquiries has no rate');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Webhooks: endpoints and whose they are, what is queued for whom, secrets, the log, replay.
 begin;
-select plan(34);
+select plan(37);
 
 create temporary table world on commit drop as
 select
@@ -11,26 +11,29 @@ insert into public.user_roles (user_id, role) select olga, 'operator' from world
 update world set home = tests.create_property(ana);
 
 select tests.act_as('anon');
-select throws_ok('select from public.webhook_endpoints', '42501', null, 'H01 anon reads no endpoint');
-select throws_ok('insert into public.webhook_endpoints (url) values (''https://hooks.example/x'')', '42501', null, 'H02 and adds none');
+select throws_ok('select from public.webhook_endpoints', '42501', null, 'H01 anon cannot read endpoints');
+select throws_ok('insert into public.webhook_endpoints (url) values (''https://hooks.example/x'')', '42501', null, 'H02 anon cannot create an endpoint');
 select tests.act_as('authenticated', ana) from world;
-select throws_ok(format('insert into public.webhook_endpoints (url) values (%L)', u), '23514', null, 'H03 ' || u) from unnest(array[
+select tests.throws_code(format('insert into public.webhook_endpoints (url) values (%L)', u), 'url_is_https', 'H03 ' || u) from unnest(array[
     'http://hooks.example/x', 'https://user:pass@hooks.example/', 'https://hooks.example/x#y', 'ftp://hooks.example', 'https://[::1]/', 'https:///x'
 ]) as u;
-select throws_ok($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{}')$$, '23514', null, 'H09 of something');
-select throws_ok($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{all}')$$, '23514', null, 'H10 that there is');
-select throws_ok('insert into public.webhook_endpoints (url, owner_id) select ''https://hooks.example/x'', eva from world', '42501', null, 'H11 for oneself');
-select lives_ok($$insert into public.webhook_endpoints (url) values ('https://hooks.example/ana')$$, 'H12 a host adds one');
+select tests.throws_code($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{}')$$, 'events_are_known', 'H09 an endpoint receives at least one event');
+select tests.throws_code($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{all}')$$, 'events_are_known', 'H10 an unknown event is refused');
+select throws_ok('insert into public.webhook_endpoints (is_active, events) values (true, null)', 'PT422', E'Events is missing.\nUrl is missing.', 'H35 every fault of an endpoint is named');
+select throws_ok('insert into public.webhook_endpoints (url, owner_id) select ''https://hooks.example/x'', eva from world', '42501', null, 'H11 nobody can create an endpoint for another person');
+select lives_ok($$insert into public.webhook_endpoints (url) values ('https://hooks.example/ana')$$, 'H12 a host creates an endpoint');
 update world set endpoint = (select id from public.webhook_endpoints);
-select matches((select public.reveal_webhook_secret(endpoint) from world), '^whsec_[0-9a-f]{64}$', 'H13 reads its secret');
-select isnt((select public.reveal_webhook_secret(endpoint) from world), (select public.rotate_webhook_secret(endpoint) from world), 'H14 and makes another');
+select tests.throws_code('update public.webhook_endpoints set url = ''http://hooks.example/ana''', 'url_is_https', 'H36 a change is checked too');
+select tests.throws_code('insert into public.webhook_endpoints (url) select ''https://hooks.example/'' || n from generate_series(1, 10) n', 'too_many_webhook_endpoints', 'H37 a person has at most 10 endpoints');
+select matches((select public.reveal_webhook_secret(endpoint) from world), '^whsec_[0-9a-f]{64}$', 'H13 the owner can read its secret');
+select isnt((select public.reveal_webhook_secret(endpoint) from world), (select public.rotate_webhook_secret(endpoint) from world), 'H14 the owner can replace the secret');
 select tests.act_as('authenticated', eva) from world;
-select is_empty('select from public.webhook_endpoints', 'H15 a stranger does not see it');
-select throws_ok('select public.reveal_webhook_secret(endpoint) from world', 'PT404', null, 'H16 or its secret');
-select throws_ok('select public.rotate_webhook_secret(endpoint) from world', 'PT404', null, 'H17 or changes that');
-select is_empty('update public.webhook_endpoints set url = ''https://evil.example/'' returning id', 'H18 or where it leads');
-select is_empty('delete from public.webhook_endpoints returning id', 'H19 or deletes it');
-select throws_ok('select public.webhook_to_send(gen_random_uuid())', '42501', null, 'H20 what workers read no person does');
+select is_empty('select from public.webhook_endpoints', 'H15 a stranger cannot see the endpoint');
+select throws_ok('select public.reveal_webhook_secret(endpoint) from world', 'PT404', null, 'H16 a stranger cannot read its secret');
+select throws_ok('select public.rotate_webhook_secret(endpoint) from world', 'PT404', null, 'H17 a stranger cannot replace its secret');
+select is_empty('update public.webhook_endpoints set url = ''https://evil.example/'' returning id', 'H18 a stranger cannot change its URL');
+select is_empty('delete from public.webhook_endpoints returning id', 'H19 a stranger cannot delete it');
+select throws_ok('select public.webhook_to_send(gen_random_uuid())', '42501', null, 'H20 people cannot call functions of the worker');
 insert into public.webhook_endpoints (url) values ('https://hooks.example/eva');
 select tests.act_as('authenticated', olga) from world;
 insert into public.webhook_endpoints (url, events) values ('https://hooks.example/olga', '{booking.created}');
@@ -44,40 +47,40 @@ select bag_eq(
         ('https://hooks.example/ana', 'booking.created', 'requested'),
         ('https://hooks.example/ana', 'booking.status_changed', 'awaiting_payment'),
         ('https://hooks.example/ana', 'booking.status_changed', 'confirmed'),
-        ('https://hooks.example/olga', 'booking.created', 'requested')$$, 'H21 the host hears of her places, the operator what she asked for, others nothing'
+        ('https://hooks.example/olga', 'booking.created', 'requested')$$, 'H21 the host receives events of her properties, the operator the events she chose, others nothing'
 );
-select is((select count(*)::integer from pgmq.q_webhooks), 4, 'H22 a job each');
-select is_empty($$select from public.webhook_deliveries where payload ->> 'id' <> id::text or payload ->> 'api_version' <> '2026-11-24'$$, 'H23 with id and version');
+select is((select count(*)::integer from pgmq.q_webhooks), 4, 'H22 each delivery has a job');
+select is_empty($$select from public.webhook_deliveries where payload ->> 'id' <> id::text or payload ->> 'api_version' <> '2026-11-24'$$, 'H23 each payload has its id and version');
 
 select tests.act_as('authenticated', eva) from world;
-select is_empty('select from public.webhook_deliveries', 'H24 a stranger reads no delivery');
+select is_empty('select from public.webhook_deliveries', 'H24 a stranger cannot read deliveries');
 select tests.act_as('authenticated', ana) from world;
-select is((select count(*)::integer from public.webhook_deliveries), 3, 'H25 the owner hers');
-select throws_ok('update public.webhook_deliveries set attempts = 0', '42501', null, 'H26 and changes none');
+select is((select count(*)::integer from public.webhook_deliveries), 3, 'H25 the owner can read the deliveries to their endpoint');
+select throws_ok('update public.webhook_deliveries set attempts = 0', '42501', null, 'H26 the owner cannot change deliveries');
 
 select tests.act_as('service_role');
 create temporary table sending on commit drop as
 select d.id, public.webhook_to_send(d.id) as what from (select (message ->> 'delivery_id')::uuid as id from public.take_jobs('webhooks', 1)) d;
 grant select on sending to authenticated;
-select ok((select what ->> 'url' like 'https://hooks.example/%' and what ->> 'secret' like 'whsec_%' from sending), 'H27 the worker gets address and secret');
+select ok((select what ->> 'url' like 'https://hooks.example/%' and what ->> 'secret' like 'whsec_%' from sending), 'H27 the worker gets URL and secret');
 select public.record_webhook_attempt(id, 500, 'answered 500') from sending;
-select isnt((select public.webhook_to_send(id) from sending), null, 'H28 after a failure again');
+select isnt((select public.webhook_to_send(id) from sending), null, 'H28 a failed delivery is sent again');
 select public.record_webhook_attempt(id, 204, null) from sending;
-select is((select public.webhook_to_send(id) from sending), null, 'H29 after success not');
+select is((select public.webhook_to_send(id) from sending), null, 'H29 a delivered one is not sent again');
 select tests.act_as('postgres');
-select results_eq('select d.attempts, d.response_status from public.webhook_deliveries d join sending s on s.id = d.id', 'values (2, 204)', 'H30 the log says so');
+select results_eq('select d.attempts, d.response_status from public.webhook_deliveries d join sending s on s.id = d.id', 'values (2, 204)', 'H30 the log counts attempts and has the last status');
 select tests.act_as('authenticated', eva) from world;
-select throws_ok('select public.replay_webhook_delivery(id) from sending', 'PT404', null, 'H31 a stranger replays nothing');
+select throws_ok('select public.replay_webhook_delivery(id) from sending', 'PT404', null, 'H31 a stranger cannot replay a delivery');
 select tests.act_as('postgres');
 select tests.act_as('authenticated', d.owner_id) from (
     select e.owner_id from public.webhook_endpoints e join public.webhook_deliveries d on d.endpoint_id = e.id join sending s on s.id = d.id
 ) d;
-select lives_ok('select public.replay_webhook_delivery(id) from sending', 'H32 its owner does');
+select lives_ok('select public.replay_webhook_delivery(id) from sending', 'H32 the owner of the endpoint replays the delivery');
 select tests.act_as('service_role');
-select isnt((select public.webhook_to_send(id) from sending), null, 'H33 and it is sent again');
+select isnt((select public.webhook_to_send(id) from sending), null, 'H33 a replayed delivery is sent again');
 select tests.act_as('postgres');
 update public.webhook_endpoints set is_active = false;
-select is((select public.webhook_to_send(id) from sending), null, 'H34 to an endpoint that is off nothing is');
+select is((select public.webhook_to_send(id) from sending), null, 'H34 nothing is sent to an inactive endpoint');
 
 select * from finish();
 rollback;

@@ -1,4 +1,113 @@
--- Purpose: mails.
+-- Purpose: mails: which are queued when, what the worker sends, bounces, and unsubscribing.
+-- Touches: queue mails, private.bounced_addresses, private.queue_mail, private.queue_digests, mail_to_send, finish_mail,
+-- record_bounce, clear_bounce, unsubscribe.
+-- Watch: a job names a notification, an invitation or a person with a digest; mail_to_send reads the rest when the mail is sent.
+-- mail_to_send returns null, and nothing is sent, when the mail no longer applies.
+
+select pgmq.create('mails');
+insert into private.job_queues (queue, worker, max_attempts, first_pause, longest_pause) values ('mails', 'send-mails', 12, '10 seconds', '2 hours');
+insert into private.settings (name, value, description) values
+    ('public_api_url', 'http://127.0.0.1:54321', 'Base URL of the API on the internet; links in mails that lead to the API begin with it.'),
+    ('app_url', 'http://127.0.0.1:3000', 'Base URL of the app; links in mails to /bookings/<id>, /messages/<id> and /notifications begin with it.'),
+    ('unsubscribe_secret', encode(extensions.gen_random_bytes(32), 'hex'), 'Key that signs unsubscribe links. After a change the links in mails already sent no longer work.');
+
+create table private.bounced_addresses (
+    email text constraint bounced_addresses_pkey primary key,
+    reason text not null,
+    at timestamptz not null default now()
+);
+comment on table private.bounced_addresses is 'Addresses that a mail server rejected permanently. Nothing is sent to them until an operator calls clear_bounce.';
+alter table private.bounced_addresses enable row level security;
+
+create function private.after_quiet_hours(p_person uuid, p_at timestamptz) returns timestamptz
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(
+            (
+                select case
+                    when s.quiet_from < s.quiet_until and l.at::time >= s.quiet_from and l.at::time < s.quiet_until
+                        then (l.at::date + s.quiet_until) at time zone s.time_zone
+                    when s.quiet_from > s.quiet_until and l.at::time >= s.quiet_from
+                        then (l.at::date + 1 + s.quiet_until) at time zone s.time_zone
+                    when s.quiet_from > s.quiet_until and l.at::time < s.quiet_until
+                        then (l.at::date + s.quiet_until) at time zone s.time_zone
+                end
+                from public.notification_settings s
+                cross join lateral (select p_at at time zone s.time_zone as at) l
+                where s.profile_id = p_person
+            ),
+            p_at
+        )
+    );
+end
+$$;
+comment on function private.after_quiet_hours is 'Returns p_at, or the end of the person''s quiet hours when p_at is within them.';
+
+create function private.queue_mail() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_kind public.notification_kinds;
+    v_mail public.mail_mode;
+begin
+    select k.* into v_kind from public.notification_kinds k where k.id = new.kind;
+    select p.mail into v_mail from public.notification_preferences p where p.profile_id = new.recipient_id and p.topic = v_kind.topic;
+    if v_mail = 'off' or v_mail = 'digest' and not v_kind.is_urgent then
+        return null;
+    end if;
+    perform private.enqueue_job_at(
+        'mails', jsonb_build_object('notification_id', new.id),
+        case when v_kind.is_urgent then new.created_at else private.after_quiet_hours(new.recipient_id, new.created_at) end
+    );
+    return null;
+end
+$$;
+comment on function private.queue_mail is 'Trigger: queues the mail of a notification, now or after quiet hours, unless the person wants none or a digest. Definer, because no API role may write queues.';
+create trigger queue_mail after insert on public.notifications for each row execute function private.queue_mail();
+
+create function private.queue_digests() returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_person uuid;
+    v_count integer := 0;
+begin
+    for v_person in
+        select distinct n.recipient_id
+        from public.notifications n
+        join public.notification_kinds k on k.id = n.kind and not k.is_urgent
+        join public.notification_preferences p on p.profile_id = n.recipient_id and p.topic = k.topic and p.mail = 'digest'
+        where
+            n.read_at is null and n.mailed_at is null
+            -- their last digest still waits for the end of quiet hours, or for the mail server
+            and n.recipient_id::text not in (select q.message ->> 'digest_of' from pgmq.q_mails q where q.message ? 'digest_of')
+    loop
+        perform private.enqueue_job_at('mails', jsonb_build_object('digest_of', v_person), private.after_quiet_hours(v_person, now()));
+        v_count := v_count + 1;
+    end loop;
+    return v_count;
+end
+$$;
+comment on function private.queue_digests is 'Periodic task: queues one mail for each person with unread notifications that they want in a digest; returns how many.';
+insert into private.periodic_tasks (name, command, every) values ('queue_digests', 'select private.queue_digests()', '1 hour');
+
+create function private.mail_co_host_invitation() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.enqueue_job_at('mails', jsonb_build_object('invitation_id', new.id));
+    return null;
+end
+$$;
+comment on function private.mail_co_host_invitation is 'Trigger: queues the mail to an invited co-host, who may have no account. Definer, because no API role may write queues.';
+
+create trigger mail_co_host_invitation after insert on public.co_host_invitations for each row execute function private.mail_co_host_invitation();
 
 create function private.unsubscribe_token(p_person uuid, p_topic text) returns text
 language sql stable
@@ -9,7 +118,7 @@ as $$
     ), 'hex'))
 $$;
 comment on function private.unsubscribe_token is
-    'What an unsubscribe link carries: who, which topic or "digest", and a signature. Called by functions of the owner alone.';
+    'Token of an unsubscribe link: the person, the topic or "digest", and a signature.';
 
 create function private.mail_data(p_notification public.notifications) returns jsonb
 language sql stable
@@ -29,7 +138,7 @@ as $$
             where b.id = p_notification.booking_id
         ) else '{}' end
 $$;
-comment on function private.mail_data is 'What the mail of a notification tells; address and phone are read when it is sent. Called by mail_to_send.';
+comment on function private.mail_data is 'Data for the mail of a notification; address and phone are those of the moment it is sent.';
 
 create function public.mail_to_send(p_message jsonb) returns jsonb
 language plpgsql stable security definer
@@ -65,7 +174,7 @@ begin
             n.id = (p_message ->> 'notification_id')::uuid and n.mailed_at is null and w.mail is distinct from 'off'
             and (n.kind <> 'message_received' or n.read_at is null)
             and (n.kind <> 'check_in_details' or b.status = 'confirmed' and b.check_out_at > now())
-            -- paid meanwhile, by another card
+            -- not when another card has paid meanwhile
             and (n.kind <> 'payment_failed' or exists (
                 select from public.payments y where y.booking_id = n.booking_id and y.status = 'requires_payment' and y.last_error is not null
             ));
@@ -96,7 +205,7 @@ end
 $$;
 grant execute on function public.mail_to_send to service_role;
 comment on function public.mail_to_send is
-    'What a job of the queue mails is to send; null when there is nothing to send any more: sent, read, turned off, cancelled, account gone, address bounced. For the worker: service role only. Definer, because it reads addresses of people.';
+    'Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only. Definer, because it reads e-mail addresses.';
 
 create function public.finish_mail(p_message jsonb, p_ids uuid[] default null) returns void
 language sql security definer
@@ -107,7 +216,7 @@ as $$
 $$;
 grant execute on function public.finish_mail to service_role;
 comment on function public.finish_mail is
-    'Notes that the mail server has the mail of a job; of a digest p_ids. For the worker: service role only. Definer, because no role may write notifications.';
+    'Records that the mail server accepted the mail of a job; for a digest, p_ids are its notifications. For the mail worker: service role only. Definer, because the service role may not write notifications.';
 
 create function public.record_bounce(p_email text, p_reason text) returns void
 language sql security definer
@@ -117,7 +226,7 @@ as $$
 $$;
 grant execute on function public.record_bounce to service_role;
 comment on function public.record_bounce is
-    'Notes that an address does not exist, so that nothing is sent there any more. For the worker and for a mail provider''s webhook: service role only. Definer, because it writes to schema private.';
+    'Records that an address does not exist: nothing is sent to it any more. For the mail worker and a mail provider''s webhook: service role only. Definer, because it writes to schema private.';
 
 create function private.clear_bounce(p_email text) returns boolean
 language plpgsql security definer
@@ -130,7 +239,7 @@ begin
 end
 $$;
 grant execute on function private.clear_bounce to authenticated, service_role;
-comment on function private.clear_bounce is 'See public.clear_bounce. Definer, because it writes to schema private.';
+comment on function private.clear_bounce is 'Does the work of public.clear_bounce. Definer, because it writes to schema private.';
 
 create function public.clear_bounce(p_email text) returns boolean
 language sql
@@ -140,7 +249,7 @@ as $$
 $$;
 grant execute on function public.clear_bounce to authenticated, service_role;
 comment on function public.clear_bounce is
-    'Lets mails go to an address again that a server had refused; false when none had. For operators.';
+    'Allows mails to a bounced address again; false when the address had not bounced. For operators.';
 
 create function public.unsubscribe(p_token text) returns text
 language plpgsql security definer
@@ -171,27 +280,4 @@ end
 $$;
 grant execute on function public.unsubscribe to service_role;
 comment on function public.unsubscribe is
-    'Turns off the mails of the topic that a link''s token is for, of a digest those of all topics in it, and says which; null for a token that is not ours. Doing it twice does no harm. For the Edge Function unsubscribe: service role only. Definer, because it writes a person''s preferences without their session.';
-
-create function public.unread_notification_count() returns bigint
-language sql stable
-set search_path = ''
-as $$
-    select count(*) from public.notifications n where n.recipient_id = (select auth.uid()) and n.read_at is null
-$$;
-grant execute on function public.unread_notification_count to authenticated;
-comment on function public.unread_notification_count is 'How many notifications the caller has not read.';
-
-create function public.mark_notifications_read(p_until timestamptz default now()) returns bigint
-language sql
-set search_path = ''
-as $$
-    with marked as (
-        update public.notifications n set read_at = now()
-        where n.recipient_id = (select auth.uid()) and n.read_at is null and n.created_at <= p_until
-        returning n.id
-    )
-    select count(*) from marked
-$$;
-grant execute on function public.mark_notifications_read to authenticated;
-comment on function public.mark_notifications_read is 'Marks the caller''s notifications read, those up to p_until, and says how many.';
+    'Turns off the mails of a token''s topic (a digest: of every topic in it) and returns the topic; null when the token is not valid. For the Edge Function unsubscribe: service role only. Definer, because it writes the preferences of the token''s person.';

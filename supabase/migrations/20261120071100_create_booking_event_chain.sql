@@ -1,5 +1,5 @@
--- Purpose: what happens after a booking is made, changed or ended. This is the whole list, in order.
--- Touches: trigger on private.booking_events.
+-- Purpose: everything that follows from a booking event, in order.
+-- Touches: private.follow_booking_event, trigger on private.booking_events.
 -- Watch: it runs in the transaction of the change, after the booking is written. Money follows at the commit, when the booking's
 -- lines and cancellation are written too: the deferred triggers of private.bookings and public.cancellations do it (domain 06).
 
@@ -16,7 +16,7 @@ begin
 end
 $$;
 comment on function private.follow_booking_event is
-    'Trigger: everything that follows from a booking event, in this order. Definer, because clients'' changes end here.';
+    'Trigger: calls everything that follows from a booking event, in this order. Definer, because no API role may execute these functions.';
 
 create trigger follow_booking_event after insert on private.booking_events
     for each row execute function private.follow_booking_event();

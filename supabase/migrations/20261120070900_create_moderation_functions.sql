@@ -1,4 +1,15 @@
--- Purpose: reports and suspensions.
+-- Purpose: reporting, closing reports, suspending people and what follows from a suspension, and the audit trail.
+-- Touches: public.reports, private.refuse_suspended on the tables of new activity, resolve_report, suspend_profile,
+-- unsuspend_profile, audit_trail; triggers on properties.
+-- Watch: a suspension refuses new activity. Confirmed stays remain, and each becomes a case in the queue of reports.
+
+insert into private.errors (code, status, message, hint) values
+    ('report_not_found', 404, 'There is no such open report.', 'Check the id; another operator may have closed it.'),
+    ('report_resolution_is_plain', 422, 'A resolution has 1 to 2,000 characters of plain text, without HTML and control characters.', 'Say in p_resolution what you did: the reporter reads it.'),
+    ('person_not_found', 404, 'There is no such person.', 'Check the id; the account may have been deleted.'),
+    ('already_suspended', 409, 'This person is already suspended.', 'Call unsuspend_profile to end the suspension.'),
+    ('not_suspended', 404, 'This person is not suspended.', 'Check the id.');
+
 grant insert (subject, subject_id, reason, details) on public.reports to authenticated;
 
 create function private.can_report(p_subject public.report_subject, p_subject_id uuid) returns boolean
@@ -14,7 +25,7 @@ as $$
     end
 $$;
 grant execute on function private.can_report to authenticated;
-comment on function private.can_report is 'Whether the caller can read what they report. Called by a policy; reads as the caller.';
+comment on function private.can_report is 'Whether the caller can read what they report.';
 create policy "People can report what they can read" on public.reports for insert to authenticated
     with check (reporter_id = (select auth.uid()) and private.can_report(subject, subject_id));
 
@@ -25,18 +36,25 @@ as $$
 begin
     if new.reporter_id is not null then
         perform pg_advisory_xact_lock(hashtextextended('reports ' || new.reporter_id, 0));
-        perform private.limit_rate(new.reporter_id, 'reports_per_day', (
+        if exists (
+            select from public.reports r
+            where r.reporter_id = new.reporter_id and r.subject = new.subject and r.subject_id = new.subject_id and r.status = 'open'
+        ) then
+            perform private.raise_error('already_reported');
+        end if;
+        perform private.limit_rate('too_many_reports', 'reports_per_day', (
             select count(*) from public.reports r where r.reporter_id = new.reporter_id and r.created_at > now() - interval '1 day'
         ));
     end if;
     return new;
 end
 $$;
-comment on function private.limit_reports is 'Trigger: so many reports a person and day. Definer, so that it counts every row.';
+comment on function private.limit_reports is 'Trigger: refuses a second open report of the same thing, and too many reports a day. Definer, because it reads settings.';
 
 insert into private.settings (name, value, description) values
-    ('reports_per_day', '30', 'How many reports a person may write in a day.');
-create trigger limit_reports before insert on public.reports for each row execute function private.limit_reports();
+    ('reports_per_day', '30', 'How many reports a person may send in a day.');
+create trigger _200_limit_reports before insert on public.reports for each row execute function private.limit_reports();
+select private.install_row_checks('public.reports');
 
 create function private.notify_of_report() returns trigger
 language plpgsql security definer
@@ -47,7 +65,7 @@ begin
     return null;
 end
 $$;
-comment on function private.notify_of_report is 'Trigger: tells a reporter what came of it. Definer, because it runs as the operator.';
+comment on function private.notify_of_report is 'Trigger: notifies the reporter when a report is closed. Definer, because no API role may write notifications.';
 create trigger _200_notify_of_report after update of status on public.reports for each row
     when (new.reporter_id is not null and new.status <> 'open' and old.status = 'open') execute function private.notify_of_report();
 
@@ -57,8 +75,8 @@ set search_path = ''
 as $$
 begin
     perform private.require_operator();
-    if coalesce(p_resolution, '') !~ '\S' then
-        raise sqlstate 'PT422' using message = 'Say what you did.', hint = 'The reporter reads p_resolution.';
+    if (p_resolution ~ '\S' and private.is_plain_text(p_resolution, 2000)) is not true then
+        perform private.raise_error('report_resolution_is_plain');
     end if;
     update public.reports r
     set
@@ -66,12 +84,12 @@ begin
         resolution = p_resolution, resolved_by = auth.uid(), resolved_at = now()
     where r.id = p_report_id and r.status = 'open';
     if not found then
-        raise sqlstate 'PT404' using message = 'There is no such open report.', hint = 'Another operator may have dealt with it.';
+        perform private.raise_error('report_not_found');
     end if;
 end
 $$;
 grant execute on function private.resolve_report to authenticated, service_role;
-comment on function private.resolve_report is 'See public.resolve_report. Definer, because no role may change reports.';
+comment on function private.resolve_report is 'Does the work of public.resolve_report. Definer, because no API role may change reports.';
 
 create function public.resolve_report(p_report_id uuid, p_resolution text, p_dismiss boolean default false) returns setof public.reports
 language plpgsql rows 1
@@ -83,7 +101,8 @@ begin
 end
 $$;
 grant execute on function public.resolve_report to authenticated, service_role;
-comment on function public.resolve_report is 'Closes an open report with what was done, or dismisses it. For operators.';
+comment on function public.resolve_report is 'Resolves or dismisses an open report and says what was done. For operators.';
+
 create trigger _400_refuse_suspended before insert on public.booking_alterations
     for each row execute function private.refuse_suspended('proposed_by_id');
 create trigger _410_refuse_suspended_proposer before update of answer on public.booking_alterations
@@ -107,9 +126,11 @@ begin
     perform private.require_operator();
     perform from public.profiles p where p.id = p_profile_id and p.deleted_at is null for no key update;
     if not found then
-        raise sqlstate 'PT404' using message = 'There is no such person.', hint = 'Check the id.';
+        perform private.raise_error('person_not_found');
     elsif exists (select from public.suspensions s where s.profile_id = p_profile_id and s.ended_at is null) then
-        raise sqlstate 'PT409' using message = 'This person is suspended.', hint = 'End that with unsuspend_profile.';
+        perform private.raise_error('already_suspended');
+    elsif (p_reason ~ '\S' and private.is_plain_text(p_reason, 1000)) is not true then
+        perform private.raise_error('moderation_reason_is_plain');
     end if;
     insert into public.suspensions (profile_id, reason, suspended_by) values (p_profile_id, p_reason, auth.uid());
     perform private.notify(p_profile_id, 'account_suspended', 'suspension:' || now(), jsonb_build_object('reason', p_reason));
@@ -125,7 +146,7 @@ begin
             and (b.expires_at > now() or b.status = 'confirmed' and b.check_out_at > now())
         order by b.check_in, b.id
         returning *;
-    -- after the cases, so that none is opened twice
+    -- after the cases, so that open_cases_for_property opens none twice
     perform private.change_property_status(p.id, 'suspended', p_reason)
     from public.properties p
     where p.host_id = p_profile_id and p.status in ('published', 'paused')
@@ -133,7 +154,7 @@ begin
 end
 $$;
 grant execute on function private.suspend_profile to authenticated, service_role;
-comment on function private.suspend_profile is 'See public.suspend_profile. Definer, because no role may write suspensions.';
+comment on function private.suspend_profile is 'Does the work of public.suspend_profile. Definer, because no API role may write suspensions.';
 
 create function public.suspend_profile(p_profile_id uuid, p_reason text) returns setof public.reports
 language sql
@@ -143,7 +164,7 @@ as $$
 $$;
 grant execute on function public.suspend_profile to authenticated, service_role;
 comment on function public.suspend_profile is
-    'Suspends a person with a reason that they read: their places are suspended, they book, list, write and review no more. Running and coming stays stand, and each becomes a case in the queue; the answer is those cases. For operators.';
+    'Suspends a person and their properties, with a reason that they can read: they can no longer book, list, write or review. Their current and future stays remain, and each becomes a case in the queue; returns those cases. For operators.';
 
 create function private.unsuspend_profile(p_profile_id uuid) returns void
 language plpgsql security definer
@@ -153,12 +174,12 @@ begin
     perform private.require_operator();
     update public.suspensions s set ended_at = now() where s.profile_id = p_profile_id and s.ended_at is null;
     if not found then
-        raise sqlstate 'PT404' using message = 'This person is not suspended.', hint = 'Check the id.';
+        perform private.raise_error('not_suspended');
     end if;
 end
 $$;
 grant execute on function private.unsuspend_profile to authenticated, service_role;
-comment on function private.unsuspend_profile is 'See public.unsuspend_profile. Definer, because no role may write suspensions.';
+comment on function private.unsuspend_profile is 'Does the work of public.unsuspend_profile. Definer, because no API role may write suspensions.';
 
 create function public.unsuspend_profile(p_profile_id uuid) returns void
 language sql
@@ -167,7 +188,7 @@ as $$
     select private.unsuspend_profile(p_profile_id)
 $$;
 grant execute on function public.unsuspend_profile to authenticated, service_role;
-comment on function public.unsuspend_profile is 'Ends a suspension. Places stay suspended until unsuspend_property. For operators.';
+comment on function public.unsuspend_profile is 'Ends the suspension of a person. Their properties stay suspended until unsuspend_property. For operators.';
 
 create function private.notify_of_suspended_property() returns trigger
 language plpgsql security definer
@@ -181,7 +202,7 @@ begin
     return null;
 end
 $$;
-comment on function private.notify_of_suspended_property is 'Trigger: tells a host that a place was suspended, and why. Definer, because it runs as the operator.';
+comment on function private.notify_of_suspended_property is 'Trigger: notifies the host that a property was suspended, and why. Definer, because no API role may write notifications.';
 create trigger _200_notify_of_suspended_property after update of status on public.properties for each row
     when (new.status = 'suspended' and old.status <> 'suspended') execute function private.notify_of_suspended_property();
 
@@ -206,7 +227,7 @@ begin
 end
 $$;
 comment on function private.open_cases_for_property is
-    'Trigger: running and coming stays at a place that is suspended become cases in the queue. Definer, because it runs as the operator.';
+    'Trigger: opens a case in the queue for each current or future stay at a suspended property. Definer, because no API role may write cases.';
 create trigger _300_open_cases after update of status on public.properties for each row
     when (new.status = 'suspended' and old.status <> 'suspended') execute function private.open_cases_for_property();
 
@@ -234,7 +255,7 @@ begin
 end
 $$;
 grant execute on function private.audit_trail to authenticated, service_role;
-comment on function private.audit_trail is 'See public.audit_trail. Definer, because no role may read the records of bookings and properties.';
+comment on function private.audit_trail is 'Does the work of public.audit_trail. Definer, because no API role may read the events of bookings and properties.';
 
 create function public.audit_trail(p_id uuid)
 returns table (at timestamptz, source text, event text, actor_id uuid, actor text, reason text, before jsonb, after jsonb)
@@ -245,4 +266,4 @@ as $$
 $$;
 grant execute on function public.audit_trail to authenticated, service_role;
 comment on function public.audit_trail is
-    'All that is recorded of a booking, property, review, report or person, in order: who did what, when, why, with what it was before and after. For operators.';
+    'Lists all recorded changes of a booking, property, review, report or person in order of time: who changed what and why, with the values before and after. For operators.';

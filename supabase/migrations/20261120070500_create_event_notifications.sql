@@ -1,5 +1,38 @@
--- Purpose: which notifications are written when.
+-- Purpose: which events of bookings, alterations, reviews and money notify whom.
+-- Touches: private.host_side, private.booking_summary, private.notify_of_*, private.send_check_in_details; triggers on
+-- booking_alterations, reviews, payments, refunds and payouts.
+-- Watch: follow_booking_event (create_booking_event_chain) calls notify_of_booking_event. Messages, reports and suspensions
+-- notify in their own migrations.
 
+create function private.host_side(p_property_id uuid, p_host_id uuid) returns setof uuid
+language sql stable
+set search_path = ''
+as $$
+    select p_host_id
+    union
+    select c.profile_id from public.co_hosts c where c.property_id = p_property_id and c.level >= 'calendar_and_messages'
+$$;
+comment on function private.host_side is 'The host of a property and the co-hosts who may write to guests.';
+
+create function private.booking_summary(p_booking_id uuid) returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return (
+        select jsonb_build_object(
+            'title', b.property_title, 'city', b.property_city, 'check_in', b.check_in, 'check_out', b.check_out, 'nights', b.nights,
+            'guests', b.adults + b.children + b.infants, 'guest_total', b.guest_total, 'currency', b.currency,
+            'guest_name', g.display_name, 'host_name', h.display_name, 'expires_at', b.expires_at, 'time_zone', b.time_zone
+        )
+        from private.bookings b
+        join public.profiles g on g.id = b.guest_id
+        join public.profiles h on h.id = b.host_id
+        where b.id = p_booking_id
+    );
+end
+$$;
+comment on function private.booking_summary is 'Data of a booking for its notifications.';
 create function private.notify_of_booking_event(p_event private.booking_events) returns void
 language plpgsql security definer
 set search_path = ''
@@ -21,7 +54,7 @@ begin
     elsif p_event.to_status = 'awaiting_payment' then
         v_kind := 'booking_accepted';
         v_to_host := false;
-        -- what was authorised with the request is captured now: there is nothing to ask for
+        -- an authorised payment is captured now: the guest has nothing to do
         v_to_guest := not exists (select from public.payments p where p.booking_id = p_event.booking_id and p.status = 'authorized');
     elsif p_event.to_status = 'completed' then
         v_kind := 'review_due';
@@ -62,7 +95,7 @@ begin
     v_data := private.booking_summary(new.booking_id) || jsonb_build_object(
         'new_check_in', new.check_in, 'new_check_out', new.check_out, 'new_guest_total', new.guest_total, 'expires_at', new.expires_at
     );
-    -- the proposal goes to the other side, the answer back
+    -- a proposal notifies the other side, a refusal the proposer
     if (new.proposed_by = 'guest') = (tg_op = 'INSERT') then
         perform private.notify(h.id, v_kind, v_kind || ':' || new.id, v_data || '{"you_are": "host"}', new.booking_id, v_booking.property_id)
         from private.host_side(v_booking.property_id, v_booking.host_id) as h (id);
@@ -74,7 +107,7 @@ begin
     return null;
 end
 $$;
-comment on function private.notify_of_alteration is 'Trigger: tells the other side what one proposed, and that one when it was declined; accepted, it is booking_altered. Definer, because it runs as whoever acts.';
+comment on function private.notify_of_alteration is 'Trigger: notifies the other side of a proposed alteration, and the proposer when it is declined; an accepted one is a booking event. Definer, because callers cannot read private.bookings.';
 create trigger _100_notify_of_alteration after insert on public.booking_alterations for each row execute function private.notify_of_alteration();
 create trigger _100_notify_of_answer after update of answer on public.booking_alterations for each row
     when (new.answer = 'declined' and old.answer is null) execute function private.notify_of_alteration();
@@ -92,12 +125,12 @@ begin
     return null;
 end
 $$;
-comment on function private.notify_of_review is 'Trigger: tells the person whom a review is about once it is published, and not before. Definer, because it runs as its writer or the sweep.';
+comment on function private.notify_of_review is 'Trigger: notifies the person reviewed when the review is published. Definer, because callers cannot read private.bookings.';
 create trigger _200_notify_of_review after update of is_counted on public.reviews for each row
     when (new.is_counted and not old.is_counted and new.state = 'visible') execute function private.notify_of_review();
 
 insert into private.settings (name, value, description) values
-    ('check_in_details', '48 hours', 'How long before check-in, on the property''s clock, guests are sent address and arrival details.');
+    ('check_in_details', '48 hours', 'How long before check-in, in the property''s time zone, guests receive address and arrival details.');
 
 create function private.send_check_in_details(p_now timestamptz default now()) returns integer
 language plpgsql
@@ -121,51 +154,11 @@ begin
 end
 $$;
 comment on function private.send_check_in_details is
-    'Tells guests whose check-in is 48 hours away, or nearer, how to arrive; again when the first night changes. Called by run_periodic_tasks.';
+    'Periodic task: notifies guests of address and arrival details 48 hours before check-in, and again when the check-in date changes; returns how many.';
 create index bookings_check_in_at_idx on private.bookings (check_in_at) where status = 'confirmed';
 
-create function private.queue_digests() returns integer
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_person uuid;
-    v_count integer := 0;
-begin
-    for v_person in
-        select distinct n.recipient_id
-        from public.notifications n
-        join public.notification_kinds k on k.id = n.kind and not k.is_urgent
-        join public.notification_preferences p on p.profile_id = n.recipient_id and p.topic = k.topic and p.mail = 'digest'
-        where
-            n.read_at is null and n.mailed_at is null
-            -- one waits for the end of quiet hours, or for the mail server
-            and n.recipient_id::text not in (select q.message ->> 'digest_of' from pgmq.q_mails q where q.message ? 'digest_of')
-    loop
-        perform private.enqueue_job_at('mails', jsonb_build_object('digest_of', v_person), private.after_quiet_hours(v_person, now()));
-        v_count := v_count + 1;
-    end loop;
-    return v_count;
-end
-$$;
-comment on function private.queue_digests is 'Queues one mail for everybody who has something unread that they want in a digest. Called by run_periodic_tasks every hour.';
-
 insert into private.periodic_tasks (name, command, every) values
-    ('send_check_in_details', 'select private.send_check_in_details()', '1 minute'),
-    ('queue_digests', 'select private.queue_digests()', '1 hour');
-
-create function private.mail_co_host_invitation() returns trigger
-language plpgsql security definer
-set search_path = ''
-as $$
-begin
-    perform private.enqueue_job_at('mails', jsonb_build_object('invitation_id', new.id));
-    return null;
-end
-$$;
-comment on function private.mail_co_host_invitation is 'Trigger: queues the mail to an invited co-host, who may have no account. Definer, because queues belong to the owner.';
-
-create trigger mail_co_host_invitation after insert on public.co_host_invitations for each row execute function private.mail_co_host_invitation();
+    ('send_check_in_details', 'select private.send_check_in_details()', '1 minute');
 
 create function private.notify_of_money() returns trigger
 language plpgsql security definer
@@ -192,7 +185,7 @@ begin
 end
 $$;
 comment on function private.notify_of_money is
-    'Trigger, with the kind of notification: tells whose money it is. Definer, because it runs as the worker, who may not write notifications.';
+    'Trigger, with the kind of notification as argument: notifies the guest of a failed payment or a refund, and the host of a payout. Definer, because the service role cannot read private.bookings.';
 create trigger notify_of_failure after update of last_error on public.payments for each row
     when (new.last_error is not null and new.status = 'requires_payment') execute function private.notify_of_money('payment_failed');
 create trigger notify_of_refund after update of status on public.refunds for each row

@@ -1,8 +1,15 @@
--- Purpose: telling integrators: endpoints of hosts and operators, a delivery for each event, signed, retried, replayed, logged.
--- Touches: public.webhook_endpoints, webhook_deliveries; private.webhook_secrets; reveal_webhook_secret, rotate_webhook_secret,
--- replay_webhook_delivery; for the worker webhook_to_send, record_webhook_attempt.
--- Watch: where an endpoint's name leads is checked by the worker at every attempt, when it connects; the check here is of form
--- alone. A payload is written once, with its version, and is the same at every attempt.
+-- Purpose: webhooks: endpoints of hosts and operators, and a signed, retried, logged delivery for each event.
+-- Touches: public.webhook_endpoints, public.webhook_deliveries, private.webhook_secrets, queue webhooks, reveal_webhook_secret,
+-- rotate_webhook_secret, replay_webhook_delivery, webhook_to_send, record_webhook_attempt.
+-- Watch: the worker checks at every attempt which address the host name resolves to; here only the form of the URL is checked.
+-- A payload is written once, with its version, and is the same at every attempt.
+
+insert into private.errors (code, status, message, hint) values
+    ('url_is_https', 422, 'The URL of an endpoint begins with https://, has up to 1,500 characters, and has no user name and no fragment.', 'Send such a URL, for example https://example.com/hooks.'),
+    ('events_are_known', 422, 'The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered and review.published.', 'Send a list of these names, or leave events out for all.'),
+    ('too_many_webhook_endpoints', 422, 'A person can have up to {limit} webhook endpoints.', 'Delete an endpoint first.'),
+    ('webhook_endpoint_not_found', 404, 'You have no such webhook endpoint.', 'Check the id.'),
+    ('webhook_delivery_not_found', 404, 'None of your webhook endpoints has such a delivery.', 'Check the id.');
 
 create table public.webhook_endpoints (
     id uuid default gen_random_uuid() constraint webhook_endpoints_pkey primary key,
@@ -17,11 +24,11 @@ create table public.webhook_endpoints (
     updated_at timestamptz not null default now()
 );
 comment on table public.webhook_endpoints is
-    'Where integrators want to be told. A host hears of their own properties, an operator of all. Signed with the secret of reveal_webhook_secret.';
-comment on column public.webhook_endpoints.url is 'https, without user name or fragment.';
-comment on column public.webhook_endpoints.events is 'What of: booking.created, booking.status_changed, booking.altered, review.published.';
-comment on column public.webhook_endpoints.api_version is 'Form of the payloads.';
-comment on column public.webhook_endpoints.is_active is 'Off: nothing is queued.';
+    'URLs that receive events: a host''s endpoint those of their properties, an operator''s those of all. Deliveries are signed with the secret of reveal_webhook_secret.';
+comment on column public.webhook_endpoints.url is 'An https URL, without user name and fragment.';
+comment on column public.webhook_endpoints.events is 'Which events it receives: booking.created, booking.status_changed, booking.altered, review.published.';
+comment on column public.webhook_endpoints.api_version is 'Version of the payloads.';
+comment on column public.webhook_endpoints.is_active is 'Whether events are queued and delivered.';
 create index webhook_endpoints_owner_id_idx on public.webhook_endpoints (owner_id);
 
 create table private.webhook_secrets (
@@ -29,7 +36,7 @@ create table private.webhook_secrets (
         constraint webhook_secrets_endpoint_fkey references public.webhook_endpoints (id) on delete cascade,
     secret text not null default 'whsec_' || encode(extensions.gen_random_bytes(32), 'hex')
 );
-comment on table private.webhook_secrets is 'What deliveries are signed with.';
+comment on table private.webhook_secrets is 'The secrets that sign deliveries.';
 alter table private.webhook_secrets enable row level security;
 
 create table public.webhook_deliveries (
@@ -45,14 +52,14 @@ create table public.webhook_deliveries (
     created_at timestamptz not null default now(),
     constraint webhook_deliveries_are_made_once unique (endpoint_id, dedupe_key)
 );
-comment on table public.webhook_deliveries is 'What was, or is to be, sent to an endpoint, with what came of it; the log of its owner.';
-comment on column public.webhook_deliveries.event is 'What happened.';
-comment on column public.webhook_deliveries.payload is '{id, type, api_version, created_at, data}.';
-comment on column public.webhook_deliveries.dedupe_key is 'The same event is queued once for an endpoint.';
-comment on column public.webhook_deliveries.attempts is 'How often it was tried.';
-comment on column public.webhook_deliveries.response_status is 'What the endpoint answered last.';
-comment on column public.webhook_deliveries.error is 'What went wrong last.';
-comment on column public.webhook_deliveries.delivered_at is 'When it answered 2xx; null until then.';
+comment on table public.webhook_deliveries is 'Deliveries to an endpoint and their outcome. The owner of the endpoint can read them.';
+comment on column public.webhook_deliveries.event is 'Kind of event.';
+comment on column public.webhook_deliveries.payload is 'Body of the request: {id, type, api_version, created_at, data}.';
+comment on column public.webhook_deliveries.dedupe_key is 'Identifies the event: it is queued once for each endpoint.';
+comment on column public.webhook_deliveries.attempts is 'Number of attempts.';
+comment on column public.webhook_deliveries.response_status is 'HTTP status of the last answer; null when there was none.';
+comment on column public.webhook_deliveries.error is 'Error of the last attempt.';
+comment on column public.webhook_deliveries.delivered_at is 'When the endpoint answered 2xx; null until then.';
 
 alter table public.webhook_endpoints enable row level security;
 alter table public.webhook_deliveries enable row level security;
@@ -83,16 +90,19 @@ set search_path = ''
 as $$
 begin
     perform from public.profiles p where p.id = new.owner_id and p.deleted_at is null for no key update;
-    if not found or (select count(*) from public.webhook_endpoints e where e.owner_id = new.owner_id) > 10 then
-        raise sqlstate 'PT422' using message = 'A person has at most 10 endpoints.', hint = 'Delete one before you add another.';
+    if not found then
+        perform private.raise_error('account_deleted');
+    elsif (select count(*) from public.webhook_endpoints e where e.owner_id = new.owner_id) > 10 then
+        perform private.raise_error('too_many_webhook_endpoints', '{"limit": 10}');
     end if;
     insert into private.webhook_secrets (endpoint_id) values (new.id);
     return null;
 end
 $$;
-comment on function private.check_new_webhook_endpoint is 'Trigger: so many endpoints a person, each with a secret. Definer, because no role may write secrets.';
+comment on function private.check_new_webhook_endpoint is 'Trigger: limits the endpoints of a person to 10 and creates the secret of a new one. Definer, because no API role may write secrets.';
 create trigger check_new_webhook_endpoint after insert on public.webhook_endpoints for each row execute function private.check_new_webhook_endpoint();
 create trigger _800_set_updated_at before update on public.webhook_endpoints for each row execute function private.set_updated_at();
+select private.install_row_checks('public.webhook_endpoints');
 
 create function private.queue_webhooks(p_event text, p_host_id uuid, p_dedupe_key text, p_data jsonb) returns void
 language plpgsql security definer
@@ -119,7 +129,7 @@ begin
 end
 $$;
 comment on function private.queue_webhooks is
-    'Queues an event for the endpoints of a host and of operators. Called by triggers. Definer, because no role may write deliveries.';
+    'Queues a delivery of an event to each active endpoint of the host and of operators that receives it. Definer, because no API role may write deliveries.';
 
 create function private.queue_webhooks_of_booking_event(p_event private.booking_events) returns void
 language plpgsql security definer
@@ -160,7 +170,7 @@ begin
     return null;
 end
 $$;
-comment on function private.webhook_of_review is 'Trigger: queues a review once it is published. Definer, because it runs as its writer or the sweep.';
+comment on function private.webhook_of_review is 'Trigger: queues a published review for the webhook endpoints of the host and of operators. Definer, because no API role may write deliveries.';
 create trigger _300_webhook_of_review after update of is_counted on public.reviews for each row
     when (new.is_counted and not old.is_counted and new.state = 'visible') execute function private.webhook_of_review();
 
@@ -173,7 +183,7 @@ declare
 begin
     perform from public.webhook_endpoints e where e.id = p_endpoint_id and e.owner_id = auth.uid();
     if not found then
-        raise sqlstate 'PT404' using message = 'There is no such endpoint of yours.', hint = 'Check the id.';
+        perform private.raise_error('webhook_endpoint_not_found');
     end if;
     if p_rotate then
         update private.webhook_secrets s set secret = default where s.endpoint_id = p_endpoint_id;
@@ -183,7 +193,7 @@ begin
 end
 $$;
 grant execute on function private.webhook_secret to authenticated;
-comment on function private.webhook_secret is 'See the two functions below. Definer, because no role may read secrets.';
+comment on function private.webhook_secret is 'Does the work of reveal_webhook_secret and rotate_webhook_secret. Definer, because no API role may read secrets.';
 
 create function public.reveal_webhook_secret(p_endpoint_id uuid) returns text
 language sql
@@ -193,7 +203,7 @@ as $$
 $$;
 grant execute on function public.reveal_webhook_secret to authenticated;
 comment on function public.reveal_webhook_secret is
-    'What deliveries to an endpoint of the caller are signed with: header Staybase-Signature, t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">.';
+    'Returns the secret of an endpoint of the caller. It signs deliveries in the header Staybase-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">.';
 
 create function public.rotate_webhook_secret(p_endpoint_id uuid) returns text
 language sql
@@ -202,7 +212,7 @@ as $$
     select private.webhook_secret(p_endpoint_id, true)
 $$;
 grant execute on function public.rotate_webhook_secret to authenticated;
-comment on function public.rotate_webhook_secret is 'Makes a new secret for an endpoint of the caller, which counts at once, and returns it.';
+comment on function public.rotate_webhook_secret is 'Replaces the secret of an endpoint of the caller, from the next attempt on, and returns the new one.';
 
 create function private.replay_webhook_delivery(p_delivery_id uuid) returns void
 language plpgsql security definer
@@ -213,13 +223,13 @@ begin
     from public.webhook_endpoints e
     where d.id = p_delivery_id and e.id = d.endpoint_id and e.owner_id = auth.uid();
     if not found then
-        raise sqlstate 'PT404' using message = 'There is no such delivery of yours.', hint = 'Check the id.';
+        perform private.raise_error('webhook_delivery_not_found');
     end if;
     perform private.enqueue_job_at('webhooks', jsonb_build_object('delivery_id', p_delivery_id));
 end
 $$;
 grant execute on function private.replay_webhook_delivery to authenticated;
-comment on function private.replay_webhook_delivery is 'See public.replay_webhook_delivery. Definer, because queues belong to the owner.';
+comment on function private.replay_webhook_delivery is 'Does the work of public.replay_webhook_delivery. Definer, because no API role may write queues.';
 
 create function public.replay_webhook_delivery(p_delivery_id uuid) returns void
 language sql
@@ -228,7 +238,7 @@ as $$
     select private.replay_webhook_delivery(p_delivery_id)
 $$;
 grant execute on function public.replay_webhook_delivery to authenticated;
-comment on function public.replay_webhook_delivery is 'Sends a delivery of the caller''s endpoint again, with the same payload and id.';
+comment on function public.replay_webhook_delivery is 'Sends a delivery to an endpoint of the caller again, with the same payload and id.';
 
 create function public.webhook_to_send(p_delivery_id uuid) returns jsonb
 language sql stable security definer
@@ -242,7 +252,7 @@ as $$
 $$;
 grant execute on function public.webhook_to_send to service_role;
 comment on function public.webhook_to_send is
-    'Where a delivery goes, what it says and what signs it; null when it was delivered or the endpoint is off or gone. For the worker: service role only. Definer, because it reads secrets.';
+    'Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only. Definer, because it reads secrets.';
 
 create function public.record_webhook_attempt(p_delivery_id uuid, p_status integer, p_error text) returns void
 language sql security definer
@@ -256,4 +266,4 @@ as $$
 $$;
 grant execute on function public.record_webhook_attempt to service_role;
 comment on function public.record_webhook_attempt is
-    'Notes what came of an attempt. For the worker: service role only. Definer, because no role may write deliveries.';
+    'Records the outcome of an attempt. For the webhook worker: service role only. Definer, because no API role may write deliveries.';

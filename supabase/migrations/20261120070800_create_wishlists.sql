@@ -1,7 +1,16 @@
--- Purpose: wishlists: several a person, with dates and guests, shared by a link, kept together with others.
--- Touches: public.wishlists, wishlist_shares, wishlist_members, wishlist_items; public.join_wishlist, shared_wishlist.
--- Watch: the link's token is read by the owner alone. Who has the link reads the list; who joins by it, when the owner allows
--- that, adds and removes. What is no longer published is not shown to strangers.
+-- Purpose: wishlists: properties a person saves, with dates and guests, shared by a link or edited together with members.
+-- Touches: public.wishlists, public.wishlist_shares, public.wishlist_members, public.wishlist_items, join_wishlist,
+-- shared_wishlist.
+-- Watch: only the owner can read the token of the link. Anyone with the link can read the published properties of the list; they
+-- can join and edit it when the owner allows it.
+
+insert into private.errors (code, status, message, hint) values
+    ('wishlists_name_is_plain', 422, 'The name of a wishlist is one line of 1 to 100 characters of plain text, without HTML and control characters.', 'Send another name.'),
+    ('guests_range', 422, 'A wishlist is for 1 to 50 guests.', 'Send guests as 1 to 50, or leave it out.'),
+    ('wishlists_dates_are_in_order', 422, 'A wishlist has both dates or none, and check_out is after check_in.', 'Send check_in and check_out together, or neither.'),
+    ('too_many_wishlists', 422, 'A person can have up to {limit} wishlists.', 'Delete a wishlist first.'),
+    ('too_many_wishlist_items', 422, 'A wishlist can have up to {limit} properties.', 'Remove a property first, or use another wishlist.'),
+    ('wishlist_not_found', 404, 'This link leads to no wishlist that can be joined.', 'Ask the owner for another link.');
 
 create table public.wishlists (
     id uuid default gen_random_uuid() constraint wishlists_pkey primary key,
@@ -14,11 +23,11 @@ create table public.wishlists (
     updated_at timestamptz not null default now(),
     constraint wishlists_dates_are_in_order check (check_out > check_in and (check_in is null) = (check_out is null))
 );
-comment on table public.wishlists is 'Lists of places. Read by the owner and members; by others through shared_wishlist.';
-comment on column public.wishlists.name is 'One line of up to 100 characters.';
-comment on column public.wishlists.check_in is 'First night that is looked for.';
-comment on column public.wishlists.check_out is 'The day after the last night that is looked for.';
-comment on column public.wishlists.guests is 'For how many.';
+comment on table public.wishlists is 'Lists of properties. The owner and members can read them; others with the link call shared_wishlist.';
+comment on column public.wishlists.name is 'One line of 1 to 100 characters.';
+comment on column public.wishlists.check_in is 'First night wanted.';
+comment on column public.wishlists.check_out is 'The day after the last night wanted.';
+comment on column public.wishlists.guests is 'Number of guests.';
 create index wishlists_owner_id_idx on public.wishlists (owner_id);
 
 create table public.wishlist_shares (
@@ -28,9 +37,9 @@ create table public.wishlist_shares (
     can_join boolean not null default false,
     created_at timestamptz not null default now()
 );
-comment on table public.wishlist_shares is 'The link of a list, for its owner. Deleting the row ends it; members stay.';
-comment on column public.wishlist_shares.token is 'What the link carries.';
-comment on column public.wishlist_shares.can_join is 'Whether people may join by it and add places.';
+comment on table public.wishlist_shares is 'The link of a wishlist; only the owner can read it. Deleting the row disables the link; members stay.';
+comment on column public.wishlist_shares.token is 'Token in the link.';
+comment on column public.wishlist_shares.can_join is 'Whether people with the link may join the list and edit it.';
 
 create table public.wishlist_members (
     wishlist_id uuid not null constraint wishlist_members_wishlist_fkey references public.wishlists (id) on delete cascade,
@@ -38,7 +47,7 @@ create table public.wishlist_members (
     created_at timestamptz not null default now(),
     constraint wishlist_members_pkey primary key (wishlist_id, profile_id)
 );
-comment on table public.wishlist_members is 'Who keeps a list together with its owner.';
+comment on table public.wishlist_members is 'People who edit a wishlist together with its owner.';
 create index wishlist_members_profile_id_idx on public.wishlist_members (profile_id);
 
 create table public.wishlist_items (
@@ -49,8 +58,8 @@ create table public.wishlist_items (
     created_at timestamptz not null default now(),
     constraint wishlist_items_pkey primary key (wishlist_id, property_id)
 );
-comment on table public.wishlist_items is 'Places on a list; up to 200.';
-comment on column public.wishlist_items.added_by is 'Who put it there.';
+comment on table public.wishlist_items is 'Properties on a wishlist, at most 200.';
+comment on column public.wishlist_items.added_by is 'Who added it.';
 comment on column public.wishlist_items.note is 'Plain text of up to 500 characters.';
 create index wishlist_items_property_id_idx on public.wishlist_items (property_id);
 create index wishlist_items_added_by_idx on public.wishlist_items (added_by);
@@ -72,7 +81,7 @@ as $$
     select w.id from public.wishlists w where w.owner_id = auth.uid()
 $$;
 grant execute on function private.my_own_wishlists to authenticated;
-comment on function private.my_own_wishlists is 'Lists that the caller owns. Called by policies. Definer, so that policies do not go in circles.';
+comment on function private.my_own_wishlists is 'Wishlists that the caller owns. Definer, because the policies of wishlists use it.';
 
 create function private.my_wishlists() returns setof uuid
 language sql stable security definer rows 10
@@ -83,11 +92,11 @@ as $$
     select m.wishlist_id from public.wishlist_members m where m.profile_id = auth.uid()
 $$;
 grant execute on function private.my_wishlists to authenticated;
-comment on function private.my_wishlists is 'Lists that the caller owns or keeps with others. Called by policies. Definer, so that policies do not go in circles.';
+comment on function private.my_wishlists is 'Wishlists of which the caller is the owner or a member. Definer, because the policies of wishlists use it.';
 
 create policy "Owners and members can read wishlists" on public.wishlists for select to authenticated
     using (owner_id = (select auth.uid()) or id in (select private.my_wishlists()));
-create policy "People can make wishlists" on public.wishlists for insert to authenticated
+create policy "People can create wishlists" on public.wishlists for insert to authenticated
     with check (owner_id = (select auth.uid()));
 create policy "Owners can change wishlists" on public.wishlists for update to authenticated
     using (owner_id = (select auth.uid()))
@@ -96,20 +105,20 @@ create policy "Owners can delete wishlists" on public.wishlists for delete to au
     using (owner_id = (select auth.uid()));
 create policy "Owners can read their links" on public.wishlist_shares for select to authenticated
     using (wishlist_id in (select private.my_own_wishlists()));
-create policy "Owners can share" on public.wishlist_shares for insert to authenticated
+create policy "Owners can create a link" on public.wishlist_shares for insert to authenticated
     with check (wishlist_id in (select private.my_own_wishlists()));
 create policy "Owners can change what a link allows" on public.wishlist_shares for update to authenticated
     using (wishlist_id in (select private.my_own_wishlists()))
     with check (wishlist_id in (select private.my_own_wishlists()));
-create policy "Owners can end a link" on public.wishlist_shares for delete to authenticated
+create policy "Owners can delete a link" on public.wishlist_shares for delete to authenticated
     using (wishlist_id in (select private.my_own_wishlists()));
 create policy "Owners and members can read members" on public.wishlist_members for select to authenticated
     using (wishlist_id in (select private.my_wishlists()));
-create policy "Owners can remove members, who can leave" on public.wishlist_members for delete to authenticated
+create policy "Owners can remove members, and members can leave" on public.wishlist_members for delete to authenticated
     using (profile_id = (select auth.uid()) or wishlist_id in (select private.my_own_wishlists()));
-create policy "Owners and members can read places" on public.wishlist_items for select to authenticated
+create policy "Owners and members can read items" on public.wishlist_items for select to authenticated
     using (wishlist_id in (select private.my_wishlists()));
-create policy "Owners and members can add places they can read" on public.wishlist_items for insert to authenticated
+create policy "Owners and members can add properties that they can read" on public.wishlist_items for insert to authenticated
     with check (
         added_by = (select auth.uid()) and wishlist_id in (select private.my_wishlists())
         and exists (select from public.properties p where p.id = property_id)
@@ -117,7 +126,7 @@ create policy "Owners and members can add places they can read" on public.wishli
 create policy "Owners and members can change notes" on public.wishlist_items for update to authenticated
     using (wishlist_id in (select private.my_wishlists()))
     with check (wishlist_id in (select private.my_wishlists()));
-create policy "Owners and members can remove places" on public.wishlist_items for delete to authenticated
+create policy "Owners and members can remove items" on public.wishlist_items for delete to authenticated
     using (wishlist_id in (select private.my_wishlists()));
 
 create function private.limit_wishlists() returns trigger
@@ -128,23 +137,26 @@ begin
     if tg_table_name = 'wishlists' then
         perform from public.profiles p where p.id = new.owner_id and p.deleted_at is null for no key update;
         if not found then
-            raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
+            perform private.raise_error('account_deleted');
         elsif (select count(*) from public.wishlists w where w.owner_id = new.owner_id) >= 100 then
-            raise sqlstate 'PT422' using message = 'A person has at most 100 wishlists.', hint = 'Delete some before you make others.';
+            perform private.raise_error('too_many_wishlists', '{"limit": 100}');
         end if;
     else
         perform from public.wishlists w where w.id = new.wishlist_id for no key update;
         if (select count(*) from public.wishlist_items i where i.wishlist_id = new.wishlist_id) >= 200 then
-            raise sqlstate 'PT422' using message = 'A wishlist has at most 200 places.', hint = 'Make another list.';
+            perform private.raise_error('too_many_wishlist_items', '{"limit": 200}');
         end if;
     end if;
     return new;
 end
 $$;
-comment on function private.limit_wishlists is 'Trigger: so many lists a person and places a list. Definer, so that it counts every row.';
+comment on function private.limit_wishlists is 'Trigger: limits the wishlists of a person to 100 and the properties of a wishlist to 200. Definer, because it locks and counts rows that the caller may not see.';
 create trigger _200_limit_wishlists before insert on public.wishlists for each row execute function private.limit_wishlists();
-create trigger limit_wishlists before insert on public.wishlist_items for each row execute function private.limit_wishlists();
+create trigger _200_limit_wishlists before insert on public.wishlist_items for each row execute function private.limit_wishlists();
 create trigger _800_set_updated_at before update on public.wishlists for each row execute function private.set_updated_at();
+select private.install_row_checks('public.wishlists');
+select private.install_row_checks('public.wishlist_shares');
+select private.install_row_checks('public.wishlist_items');
 
 create function private.join_wishlist(p_token uuid) returns uuid
 language plpgsql security definer
@@ -158,7 +170,7 @@ begin
     join public.wishlists w on w.id = s.wishlist_id
     where s.token = p_token and s.can_join;
     if not found then
-        raise sqlstate 'PT404' using message = 'There is no list to join by this link.', hint = 'Ask its owner for another link.';
+        perform private.raise_error('wishlist_not_found');
     end if;
     if v_list.owner_id <> auth.uid() then
         insert into public.wishlist_members (wishlist_id, profile_id) values (v_list.id, auth.uid()) on conflict do nothing;
@@ -167,7 +179,7 @@ begin
 end
 $$;
 grant execute on function private.join_wishlist to authenticated;
-comment on function private.join_wishlist is 'See public.join_wishlist. Definer, because no client may insert a member.';
+comment on function private.join_wishlist is 'Does the work of public.join_wishlist. Definer, because no API role may insert members.';
 
 create function public.join_wishlist(p_token uuid) returns uuid
 language sql
@@ -176,7 +188,7 @@ as $$
     select private.join_wishlist(p_token)
 $$;
 grant execute on function public.join_wishlist to authenticated;
-comment on function public.join_wishlist is 'Joins the list of a link and returns its id; 404 when the link has ended or does not allow it.';
+comment on function public.join_wishlist is 'Makes the caller a member of the wishlist of a link and returns its id.';
 
 create function private.shared_wishlist(p_token uuid) returns jsonb
 language sql stable security definer
@@ -197,7 +209,7 @@ as $$
     where s.token = p_token
 $$;
 grant execute on function private.shared_wishlist to anon, authenticated;
-comment on function private.shared_wishlist is 'See public.shared_wishlist. Definer, because the token stands in for membership.';
+comment on function private.shared_wishlist is 'Does the work of public.shared_wishlist. Definer, because the token replaces membership.';
 
 create function public.shared_wishlist(p_token uuid) returns jsonb
 language sql stable
@@ -207,4 +219,4 @@ as $$
 $$;
 grant execute on function public.shared_wishlist to anon, authenticated;
 comment on function public.shared_wishlist is
-    'The list of a link as JSON {name, owner_name, check_in, check_out, guests, can_join, items: [{property_id, title, city, note}]}; null when the link has ended.';
+    'Returns the wishlist of a link with its published properties: {name, owner_name, check_in, check_out, guests, can_join, items: [{property_id, title, city, note}]}; null when the link does not exist.';

@@ -1,23 +1,26 @@
--- Purpose: telling people what happened: one table of it, by person; what each wants by mail, and when; the mails' queue.
--- Touches: public.notification_kinds, notifications, notification_preferences, notification_settings; unread_notification_count,
--- mark_notifications_read; private.notify, notify_of_booking; for the worker mail_to_send, finish_mail, record_bounce,
--- unsubscribe; for operators clear_bounce.
--- Watch: a notification is written in the transaction of what it tells, and never twice for the same dedupe_key. The mail's text
--- is made when it is sent: what is no longer so by then (check-in details of a cancelled stay) is not sent.
+-- Purpose: notifications: what happened, for each person concerned, and what each person wants to receive.
+-- Touches: public.notification_kinds, public.notifications, public.notification_preferences, public.notification_settings,
+-- private.notify, unread_notification_count, mark_notifications_read.
+-- Watch: a notification is written in the transaction of the event, once for each dedupe_key. Its mail is written when it is sent
+-- (create_mails), so it leaves out what no longer applies.
+
+insert into private.errors (code, status, message, hint) values
+    ('notification_preferences_account_stays_on', 422, 'Mails about the account cannot be turned off.', 'Choose another topic.'),
+    ('quiet_hours_are_not_empty', 422, 'Quiet hours begin and end at different times.', 'Send another quiet_until, or delete the row to have none.');
 
 create type public.notification_topic as enum ('bookings', 'messages', 'reviews', 'reminders', 'payouts', 'account');
-comment on type public.notification_topic is 'What people choose by. Mails of topic account cannot be turned off.';
+comment on type public.notification_topic is 'Topic of a notification, for which a person chooses how to receive it.';
 create type public.mail_mode as enum ('at_once', 'digest', 'off');
-comment on type public.mail_mode is 'at_once: a mail each. digest: what is unread, together, at most every hour. off: none.';
+comment on type public.mail_mode is 'at_once: one mail for each notification. digest: one mail with all unread ones, at most every hour. off: no mail.';
 
 create table public.notification_kinds (
     id text constraint notification_kinds_pkey primary key constraint notification_kinds_id_is_a_word check (id ~ '^[a-z_]{1,40}$'),
     topic public.notification_topic not null,
     is_urgent boolean not null default false
 );
-comment on table public.notification_kinds is 'Kinds of notifications.';
-comment on column public.notification_kinds.topic is 'Which preference it falls under.';
-comment on column public.notification_kinds.is_urgent is 'Mailed during quiet hours and outside the digest: somebody waits for an answer, or travels.';
+comment on table public.notification_kinds is 'Kinds of notifications and their topics.';
+comment on column public.notification_kinds.topic is 'Topic whose preference applies.';
+comment on column public.notification_kinds.is_urgent is 'Whether it is mailed at once, even in quiet hours and when the person wants a digest: someone is waiting or travelling.';
 
 insert into public.notification_kinds (id, topic, is_urgent) values
     ('refund_sent', 'bookings', false),
@@ -42,12 +45,12 @@ create table public.notifications (
     mailed_at timestamptz,
     constraint notifications_are_told_once unique (recipient_id, dedupe_key)
 );
-comment on table public.notifications is 'What happened, for each person whom it concerns. They read it and mark it read.';
-comment on column public.notifications.kind is 'What happened.';
-comment on column public.notifications.data is 'What it takes to tell it, as it was then: title, dates, names, amounts in minor units.';
-comment on column public.notifications.dedupe_key is 'The same thing is told a person once.';
-comment on column public.notifications.read_at is 'Null while unread. Set from the start for what the person does not want in the list.';
-comment on column public.notifications.mailed_at is 'When the mail server had it; null when not or not yet.';
+comment on table public.notifications is 'What happened, one row for each person concerned. Recipients can read, mark and delete theirs.';
+comment on column public.notifications.kind is 'Kind of event.';
+comment on column public.notifications.data is 'Title, dates, names and amounts in minor units, as they were at the event.';
+comment on column public.notifications.dedupe_key is 'Identifies the event: a person is notified once for each key.';
+comment on column public.notifications.read_at is 'When it was read; null while unread. Set at once when the person turned in_app off for the topic.';
+comment on column public.notifications.mailed_at is 'When the mail server accepted its mail; null when it was not mailed.';
 
 create index notifications_unread_idx on public.notifications (recipient_id, created_at desc) where read_at is null;
 create index notifications_recipient_id_idx on public.notifications (recipient_id, created_at desc);
@@ -63,9 +66,9 @@ create table public.notification_preferences (
     updated_at timestamptz not null default now(),
     constraint notification_preferences_pkey primary key (profile_id, topic)
 );
-comment on table public.notification_preferences is 'What a person wants of a topic. No row: mails at once, and in the list.';
-comment on column public.notification_preferences.mail is 'Mails of this topic.';
-comment on column public.notification_preferences.in_app is 'Whether they count as unread in the list.';
+comment on table public.notification_preferences is 'How a person wants to be notified about a topic. Without a row: mails at once, and unread in the list.';
+comment on column public.notification_preferences.mail is 'When mails about this topic are sent.';
+comment on column public.notification_preferences.in_app is 'Whether new notifications are unread in the list.';
 
 create table public.notification_settings (
     profile_id uuid default auth.uid() constraint notification_settings_pkey primary key
@@ -74,22 +77,14 @@ create table public.notification_settings (
     quiet_until time(0) not null,
     time_zone text not null constraint notification_settings_time_zone_fkey references public.time_zones (name) on delete restrict,
     updated_at timestamptz not null default now(),
-    constraint notification_settings_quiet_hours_are_some check (quiet_from <> quiet_until)
+    constraint notification_settings_quiet_hours_are_not_empty check (quiet_from <> quiet_until)
 );
-comment on table public.notification_settings is 'Quiet hours of a person: mails that are not urgent wait until they end. No row: none.';
-comment on column public.notification_settings.quiet_from is 'Local time at which they begin.';
-comment on column public.notification_settings.quiet_until is 'Local time at which they end, on the next day when it is the earlier one.';
+comment on table public.notification_settings is 'Quiet hours of a person: mails that are not urgent wait until they end. Without a row there are none.';
+comment on column public.notification_settings.quiet_from is 'Local time at which quiet hours begin.';
+comment on column public.notification_settings.quiet_until is 'Local time at which quiet hours end; on the next day when it is earlier than quiet_from.';
 comment on column public.notification_settings.time_zone is 'IANA time zone of the person.';
 
 create index notification_settings_time_zone_idx on public.notification_settings (time_zone);
-
-create table private.bounced_addresses (
-    email text constraint bounced_addresses_pkey primary key,
-    reason text not null,
-    at timestamptz not null default now()
-);
-comment on table private.bounced_addresses is 'Addresses that mail servers refused for good; nothing is sent there until the person changes theirs or an operator calls clear_bounce.';
-alter table private.bounced_addresses enable row level security;
 
 alter table public.notification_kinds enable row level security;
 alter table public.notifications enable row level security;
@@ -135,8 +130,11 @@ create policy "People can end their quiet hours" on public.notification_settings
 
 create trigger _800_set_updated_at before update on public.notification_preferences for each row execute function private.set_updated_at();
 create trigger _800_set_updated_at before update on public.notification_settings for each row execute function private.set_updated_at();
+select private.install_row_checks('public.notifications');
+select private.install_row_checks('public.notification_preferences');
+select private.install_row_checks('public.notification_settings');
 
--- live on stacks that have Realtime, whose policies are these
+-- Realtime, where a stack has it, sends each person the rows that the policies show them
 do $$
 begin
     if exists (select from pg_catalog.pg_publication where pubname = 'supabase_realtime') then
@@ -144,63 +142,6 @@ begin
     end if;
 end
 $$;
-
-select pgmq.create('mails');
-insert into private.job_queues (queue, worker, max_attempts, first_pause, longest_pause) values ('mails', 'send-mails', 12, '10 seconds', '2 hours');
-insert into private.settings (name, value, description) values
-    ('public_api_url', 'http://127.0.0.1:54321', 'Base URL of the API as people reach it; links in mails that the API answers are built on it.'),
-    ('app_url', 'http://127.0.0.1:3000', 'Base URL of the app; other links in mails are built on it: /bookings/<id>, /messages/<id>, /notifications.'),
-    ('unsubscribe_secret', encode(extensions.gen_random_bytes(32), 'hex'), 'Key of the signatures in unsubscribe links. A new one ends the links in mails already sent.');
-
-create function private.after_quiet_hours(p_person uuid, p_at timestamptz) returns timestamptz
-language plpgsql stable
-set search_path = ''
-as $$
-begin
-    return (
-        select coalesce(
-            (
-                select case
-                    when s.quiet_from < s.quiet_until and l.at::time >= s.quiet_from and l.at::time < s.quiet_until
-                        then (l.at::date + s.quiet_until) at time zone s.time_zone
-                    when s.quiet_from > s.quiet_until and l.at::time >= s.quiet_from
-                        then (l.at::date + 1 + s.quiet_until) at time zone s.time_zone
-                    when s.quiet_from > s.quiet_until and l.at::time < s.quiet_until
-                        then (l.at::date + s.quiet_until) at time zone s.time_zone
-                end
-                from public.notification_settings s
-                cross join lateral (select p_at at time zone s.time_zone as at) l
-                where s.profile_id = p_person
-            ),
-            p_at
-        )
-    );
-end
-$$;
-comment on function private.after_quiet_hours is 'p_at, or the end of the person''s quiet hours when it falls into them. Called by queue_mail.';
-
-create function private.queue_mail() returns trigger
-language plpgsql security definer
-set search_path = ''
-as $$
-declare
-    v_kind public.notification_kinds;
-    v_mail public.mail_mode;
-begin
-    select k.* into v_kind from public.notification_kinds k where k.id = new.kind;
-    select p.mail into v_mail from public.notification_preferences p where p.profile_id = new.recipient_id and p.topic = v_kind.topic;
-    if v_mail = 'off' or v_mail = 'digest' and not v_kind.is_urgent then
-        return null;
-    end if;
-    perform private.enqueue_job_at(
-        'mails', jsonb_build_object('notification_id', new.id),
-        case when v_kind.is_urgent then new.created_at else private.after_quiet_hours(new.recipient_id, new.created_at) end
-    );
-    return null;
-end
-$$;
-comment on function private.queue_mail is 'Trigger: queues the mail of a notification, now or after quiet hours, unless the person wants none. Definer, because queues belong to the owner.';
-create trigger queue_mail after insert on public.notifications for each row execute function private.queue_mail();
 
 create function private.notify(
     p_recipient uuid, p_kind text, p_dedupe_key text, p_data jsonb default '{}', p_booking_id uuid default null, p_property_id uuid default null
@@ -223,34 +164,27 @@ begin
 end
 $$;
 comment on function private.notify is
-    'Tells a person, once for p_dedupe_key. Called by triggers and functions of the owner. Definer, because no role may write notifications.';
+    'Notifies a person, once for each p_dedupe_key, unless their account was deleted. Definer, because no API role may write notifications.';
 
-create function private.host_side(p_property_id uuid, p_host_id uuid) returns setof uuid
+create function public.unread_notification_count() returns bigint
 language sql stable
 set search_path = ''
 as $$
-    select p_host_id
-    union
-    select c.profile_id from public.co_hosts c where c.property_id = p_property_id and c.level >= 'calendar_and_messages'
+    select count(*) from public.notifications n where n.recipient_id = (select auth.uid()) and n.read_at is null
 $$;
-comment on function private.host_side is 'Whoever on the host''s side talks with guests. Called by functions of the owner.';
+grant execute on function public.unread_notification_count to authenticated;
+comment on function public.unread_notification_count is 'Counts the unread notifications of the caller.';
 
-create function private.booking_summary(p_booking_id uuid) returns jsonb
-language plpgsql stable
+create function public.mark_notifications_read(p_until timestamptz default now()) returns bigint
+language sql
 set search_path = ''
 as $$
-begin
-    return (
-        select jsonb_build_object(
-            'title', b.property_title, 'city', b.property_city, 'check_in', b.check_in, 'check_out', b.check_out, 'nights', b.nights,
-            'guests', b.adults + b.children + b.infants, 'guest_total', b.guest_total, 'currency', b.currency,
-            'guest_name', g.display_name, 'host_name', h.display_name, 'expires_at', b.expires_at, 'time_zone', b.time_zone
-        )
-        from private.bookings b
-        join public.profiles g on g.id = b.guest_id
-        join public.profiles h on h.id = b.host_id
-        where b.id = p_booking_id
-    );
-end
+    with marked as (
+        update public.notifications n set read_at = now()
+        where n.recipient_id = (select auth.uid()) and n.read_at is null and n.created_at <= p_until
+        returning n.id
+    )
+    select count(*) from marked
 $$;
-comment on function private.booking_summary is 'What notifications tell of a booking. Called by functions of the owner.';
+grant execute on function public.mark_notifications_read to authenticated;
+comment on function public.mark_notifications_read is 'Marks the caller''s notifications up to p_until as read and returns how many there were.';

@@ -1,18 +1,30 @@
--- Purpose: guests and the host's side write to each other: a thread per inquiry or booking, what each has read, files, blocking.
--- Touches: public.threads, messages, thread_reads, blocks; bucket message-attachments; private.my_threads, mask_contacts;
--- public.mark_thread_read, unread_count, host_response.
--- Watch: before a booking is confirmed, e-mail addresses, phone numbers and links are taken out of what is stored, so nothing
--- can bring them back. Messages are never changed or deleted. Limits are counted under a lock per person.
+-- Purpose: messages between guests and the host's side: a thread for each inquiry or booking, read receipts, files, blocking.
+-- Touches: public.threads, public.messages, public.thread_reads, public.blocked_profiles, bucket message-attachments,
+-- private.mask_contacts, private.limit_rate, mark_thread_read, unread_count, host_response.
+-- Watch: until a booking is confirmed, contact details are removed before a message is stored, so they cannot be restored.
+-- Messages never change. Limits are counted under a lock for each person.
+
+insert into private.errors (code, status, message, hint) values
+    ('messages_body_is_plain', 422, 'A message has 1 to 5,000 characters of plain text, without HTML and control characters.', 'Shorten body, and leave out HTML.'),
+    ('attachment_path_is_in_thread', 422, 'An attachment_path is the id of the thread, a slash and a file name.', 'Upload the file to the folder of this thread.'),
+    ('attachment_not_found', 422, 'You have uploaded no such file.', 'Upload it to the bucket message-attachments, in the folder named by the thread.'),
+    ('blocked_profiles_are_others', 422, 'You cannot block yourself.', 'Send the id of another person as blocked_id.'),
+    ('thread_not_found', 404, 'You have no such thread.', 'Check the id of the thread.'),
+    ('thread_exists', 409, 'You have already asked about this property.', 'Write in the thread that the details name.'),
+    ('inquiry_about_own_property', 422, 'You cannot ask about your own property.', 'Guests open threads; answer in them.'),
+    ('contact_blocked', 403, 'You and this person cannot write to each other.', 'Write to support if this is about a booking.'),
+    ('too_many_messages', 429, 'You can write up to {limit} messages an hour.', 'Try again in an hour.'),
+    ('too_many_inquiries', 429, 'You can ask about up to {limit} properties a day.', 'Try again in a day.');
 
 insert into private.settings (name, value, description) values
     ('messages_per_hour', '60', 'How many messages a person may write in an hour.'),
-    ('inquiries_per_day', '20', 'How many properties a person may ask in a day.'),
+    ('inquiries_per_day', '20', 'How many properties a person may ask about in a day.'),
     ('attachments_per_hour', '30', 'How many files a person may upload for messages in an hour.');
 
 create table public.threads (
     id uuid default gen_random_uuid() constraint threads_pkey primary key,
     property_id uuid not null constraint threads_property_fkey references public.properties (id) on delete cascade,
-    -- the trigger fills it in; with a default, types let clients leave it out
+    -- check_new_thread fills it in; the default makes it optional in generated types
     host_id uuid not null default '00000000-0000-0000-0000-000000000000' constraint threads_host_fkey references public.profiles (id) on delete restrict,
     guest_id uuid not null default auth.uid() constraint threads_guest_fkey references public.profiles (id) on delete restrict,
     booking_id uuid constraint threads_booking_fkey references private.bookings (id) on delete restrict,
@@ -23,9 +35,9 @@ create table public.threads (
     constraint threads_one_a_booking unique (booking_id)
 );
 comment on table public.threads is
-    'What guest and host''s side write about. A guest opens one to ask; it becomes the booking''s when they book. Guest, host and co-hosts who talk with guests read it.';
-comment on column public.threads.asked_at is 'First message or request of the guest that waits for an answer.';
-comment on column public.threads.answered_at is 'First answer of the host''s side: a message, or a request accepted or declined.';
+    'Conversations between a guest and a host''s side. A guest opens one to ask about a property; it becomes the thread of their booking.';
+comment on column public.threads.asked_at is 'When the guest first wrote or asked to book.';
+comment on column public.threads.answered_at is 'When the host''s side first answered: by a message, or by accepting or declining the request.';
 comment on column public.threads.last_message_at is 'When the last message was written.';
 
 create unique index threads_one_open_inquiry_idx on public.threads (property_id, guest_id) where booking_id is null;
@@ -46,11 +58,11 @@ create table public.messages (
     created_at timestamptz not null default clock_timestamp(),
     constraint messages_are_of_a_person_or_the_system check ((sender_id is null) = (event is not null))
 );
-comment on table public.messages is 'Messages, and what the system notes of a booking between them. Never changed or deleted.';
-comment on column public.messages.sender_id is 'Who wrote it; null for the system.';
-comment on column public.messages.event is 'What the system notes, such as booking_confirmed; null for messages of people.';
-comment on column public.messages.body is 'Plain text of up to 5,000 characters.';
-comment on column public.messages.is_masked is 'Whether contact details were taken out, because no booking was confirmed.';
+comment on table public.messages is 'Messages of a thread, and the system''s notes about its booking. They never change.';
+comment on column public.messages.sender_id is 'Who wrote it; null for a note of the system.';
+comment on column public.messages.event is 'What the note is about, such as booking_confirmed; null for messages of people.';
+comment on column public.messages.body is 'Plain text of 1 to 5,000 characters.';
+comment on column public.messages.is_masked is 'Whether contact details were removed, because no booking was confirmed yet.';
 comment on column public.messages.attachment_path is 'A file in the bucket message-attachments, in the folder named by the thread.';
 
 create index messages_thread_id_idx on public.messages (thread_id, created_at);
@@ -62,8 +74,8 @@ create table public.thread_reads (
     read_at timestamptz not null default now(),
     constraint thread_reads_pkey primary key (thread_id, profile_id)
 );
-comment on table public.thread_reads is 'Until when each person has read a thread. Both sides see it.';
-comment on column public.thread_reads.read_at is 'Messages until then are read.';
+comment on table public.thread_reads is 'How far each person has read a thread. Both sides can see it.';
+comment on column public.thread_reads.read_at is 'Messages up to then are read.';
 create index thread_reads_profile_id_idx on public.thread_reads (profile_id);
 
 create table public.blocked_profiles (
@@ -71,9 +83,9 @@ create table public.blocked_profiles (
     blocked_id uuid not null constraint blocked_profiles_blocked_fkey references public.profiles (id) on delete cascade,
     created_at timestamptz not null default now(),
     constraint blocked_profiles_pkey primary key (blocker_id, blocked_id),
-    constraint blocked_profiles_others check (blocker_id <> blocked_id)
+    constraint blocked_profiles_are_others check (blocker_id <> blocked_id)
 );
-comment on table public.blocked_profiles is 'Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told.';
+comment on table public.blocked_profiles is 'Who blocked whom. The two cannot write to each other, except about a confirmed booking that is not over; a blocked person is not notified.';
 create index blocked_profiles_blocked_id_idx on public.blocked_profiles (blocked_id);
 
 insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)
@@ -100,7 +112,7 @@ as $$
 $$;
 grant execute on function private.my_threads to authenticated;
 comment on function private.my_threads is
-    'Threads that the caller takes part in, as guest or on the host''s side. Called by policies. Definer, so that policies do not go in circles.';
+    'Threads of the caller, as the guest or on the host''s side. Definer, because the policies of threads use it.';
 
 create function private.may_attach() returns boolean
 language sql stable security definer
@@ -112,7 +124,7 @@ as $$
 $$;
 grant execute on function private.may_attach to authenticated;
 comment on function private.may_attach is
-    'Whether the caller has not uploaded too many files of late. Called by a policy of storage.objects. Definer, so that the policy does not go in circles.';
+    'Whether the caller may upload another file for messages this hour. Definer, because a policy of storage.objects uses it.';
 
 create function private.reported_threads() returns setof uuid
 language sql stable security definer rows 10
@@ -130,21 +142,21 @@ as $$
 $$;
 grant execute on function private.reported_threads to authenticated;
 comment on function private.reported_threads is
-    'Threads with an open report, for operators; none for others. Called by policies. Definer, so that policies do not go in circles.';
+    'Threads that operators may read: those with an open report by a person; none for other callers. Definer, because the policies of threads and messages use it.';
 
-create policy "Guests and the host's side can read their threads, operators reported ones" on public.threads for select to authenticated
+create policy "Both sides can read their threads, operators reported ones" on public.threads for select to authenticated
     using (
         guest_id = (select auth.uid()) or property_id in (select private.my_properties('calendar_and_messages'))
         or id in (select private.reported_threads())
     );
-create policy "People can ask about places they can read" on public.threads for insert to authenticated
+create policy "People can ask about properties that they can read" on public.threads for insert to authenticated
     with check (guest_id = (select auth.uid()) and exists (select from public.properties p where p.id = property_id));
 
-create policy "Guests and the host's side can read messages, operators reported ones" on public.messages for select to authenticated
+create policy "Both sides can read messages, operators reported ones" on public.messages for select to authenticated
     using (thread_id in (select private.my_threads()) or thread_id in (select private.reported_threads()));
-create policy "Guests and the host's side can write messages" on public.messages for insert to authenticated
+create policy "Both sides can write messages" on public.messages for insert to authenticated
     with check (sender_id = (select auth.uid()) and thread_id in (select private.my_threads()));
-create policy "Guests and the host's side can see who has read" on public.thread_reads for select to authenticated
+create policy "Both sides can see who has read" on public.thread_reads for select to authenticated
     using (thread_id in (select private.my_threads()));
 create policy "People can see whom they block" on public.blocked_profiles for select to authenticated
     using (blocker_id = (select auth.uid()));
@@ -165,29 +177,29 @@ language sql immutable
 set search_path = ''
 as $$
     select regexp_replace(regexp_replace(regexp_replace(
-        -- other digits and letters that look like them become them first
+        -- digits of other scripts become ASCII digits first
         translate(normalize(p_text, NFKC), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹', '01234567890123456789'),
         '[[:alnum:]._%+-]+ *(@|\(at\)|\[at\]| at ) *[[:alnum:]-]+ *((\.|\(dot\)|\[dot\]| dot ) *[[:alnum:]-]+ *)*(\.|\(dot\)|\[dot\]| dot ) *[a-z]{2,}', '[hidden]', 'gi'),
         '(https?://|www\.)\S+|\m[a-z0-9-]+(\.| *(\(dot\)|\[dot\]| dot ) *)(com|net|org|info|io|me|co|app|eu|de|pt|es|fr|it|uk|jp|us|br|ru|cn|ch|nl|pl|ca|au|ly|gg|xyz|dev|biz|link|page|shop|site|online)\M(/\S*)?', '[hidden]', 'gi'),
         '(\+\(?|\(|\m)(?!\d{4}-\d{2}-\d{2}\M)(?!\d{1,2}\.\d{1,2}\.\d{4}\M)\d([ ()./_\u00ad\u200c\u200d\u2060\ufe0f\u20e3-]{0,3}\d){6,}', '[hidden]', 'g')
 $$;
 comment on function private.mask_contacts is
-    'A text without e-mail addresses, links and phone numbers (seven digits or more, dates excepted). Called before a message is stored.';
+    'Replaces e-mail addresses, links and phone numbers (seven digits or more, except dates) by [hidden].';
 
-create function private.limit_rate(p_person uuid, p_setting text, p_count bigint) returns void
+create function private.limit_rate(p_code text, p_setting text, p_count bigint) returns void
 language plpgsql stable
 set search_path = ''
 as $$
+declare
+    v_limit constant bigint := (select s.value::bigint from private.settings s where s.name = p_setting);
 begin
-    if p_count >= (select s.value::bigint from private.settings s where s.name = p_setting) then
-        raise sqlstate 'PT429' using
-            message = 'That was too much for now.',
-            detail = jsonb_build_array(jsonb_build_object('code', p_setting))::text,
-            hint = 'Wait a while and try again.';
+    if p_count >= v_limit then
+        perform private.raise_error(p_code, jsonb_build_object('limit', v_limit));
     end if;
 end
 $$;
-comment on function private.limit_rate is 'Refuses with 429 who has done something as often as a setting allows. Called by triggers that hold a lock for the person.';
+comment on function private.limit_rate is
+    'Raises the error p_code when p_count has reached the limit of a setting. The caller holds a lock for the person, so that the count is exact.';
 
 create function private.require_contact(p_thread public.threads, p_sender uuid) returns void
 language plpgsql stable
@@ -196,7 +208,7 @@ as $$
 begin
     perform from public.profiles p where p.id = p_sender and p.deleted_at is null;
     if not found then
-        raise sqlstate 'PT403' using message = 'This account was deleted.', hint = 'Sign up again.';
+        perform private.raise_error('account_deleted');
     end if;
     if exists (
         select from public.blocked_profiles b
@@ -206,12 +218,12 @@ begin
     ) and not exists (
         select from private.bookings b where b.id = p_thread.booking_id and b.status = 'confirmed' and b.check_out_at > now()
     ) then
-        raise sqlstate 'PT403' using message = 'You cannot write to each other.', hint = 'Support can help if this is about a booking.';
+        perform private.raise_error('contact_blocked');
     end if;
 end
 $$;
 comment on function private.require_contact is
-    'Refuses somebody whose account is gone, and both sides of a block. Called by triggers.';
+    'Refuses a sender whose account was deleted, and both sides of a block outside a confirmed booking.';
 
 create function private.check_new_thread() returns trigger
 language plpgsql security definer
@@ -221,34 +233,31 @@ declare
     v_property record;
     v_open uuid;
 begin
-    if new.booking_id is not null then
+    if new.booking_id is not null or new.property_id is null then
         return new;
     end if;
     perform pg_advisory_xact_lock(hashtextextended('messages ' || new.guest_id, 0));
     select p.host_id, p.status into v_property from public.properties p where p.id = new.property_id;
     if v_property.status is distinct from 'published' then
-        raise sqlstate 'PT404' using message = 'There is no such property.', hint = 'Check property_id.';
+        perform private.raise_error('property_not_found');
     elsif new.guest_id in (select private.host_side(new.property_id, v_property.host_id)) then
-        raise sqlstate 'PT422' using message = 'This place is your own.', hint = 'Guests ask; you answer.';
+        perform private.raise_error('inquiry_about_own_property');
     end if;
     select t.id into v_open from public.threads t
     where t.property_id = new.property_id and t.guest_id = new.guest_id and t.booking_id is null;
     if found then
-        raise sqlstate 'PT409' using
-            message = 'You have asked about this place.',
-            detail = jsonb_build_array(jsonb_build_object('code', 'thread_exists', 'thread_id', v_open))::text,
-            hint = 'Write in that thread.';
+        perform private.raise_error('thread_exists', jsonb_build_object('thread_id', v_open));
     end if;
     new.host_id := v_property.host_id;
     perform private.require_contact(new, new.guest_id);
-    perform private.limit_rate(new.guest_id, 'inquiries_per_day', (
+    perform private.limit_rate('too_many_inquiries', 'inquiries_per_day', (
         select count(*) from public.threads t where t.guest_id = new.guest_id and t.created_at > now() - interval '1 day'
     ));
     return new;
 end
 $$;
 comment on function private.check_new_thread is
-    'Trigger: an inquiry is about a published place of another, once, and not too often. Definer, because it reads behind the policies.';
+    'Trigger: accepts an inquiry about a published property of another person, one open inquiry for each property and a limited number a day. Definer, because it reads co-hosts, blocks and settings.';
 create trigger _100_check_new_thread before insert on public.threads for each row execute function private.check_new_thread();
 
 create function private.check_new_message() returns trigger
@@ -257,9 +266,8 @@ set search_path = ''
 as $$
 declare
     v_thread public.threads;
-    v_was_confirmed boolean;
 begin
-    if new.sender_id is null then
+    if new.sender_id is null or new.thread_id is null then
         return new;
     end if;
     select t.* into v_thread from public.threads t
@@ -267,30 +275,30 @@ begin
         t.id = new.thread_id
         and (t.guest_id = new.sender_id or new.sender_id in (select private.host_side(t.property_id, t.host_id)));
     if not found then
-        raise sqlstate 'PT404' using message = 'There is no such thread among yours.', hint = 'Check thread_id.';
+        perform private.raise_error('thread_not_found');
     end if;
     perform pg_advisory_xact_lock(hashtextextended('messages ' || new.sender_id, 0));
     perform private.require_contact(v_thread, new.sender_id);
-    perform private.limit_rate(new.sender_id, 'messages_per_hour', (
+    perform private.limit_rate('too_many_messages', 'messages_per_hour', (
         select count(*) from public.messages m where m.sender_id = new.sender_id and m.created_at > now() - interval '1 hour'
     ));
     if new.attachment_path is not null and not exists (
         select from storage.objects o where o.bucket_id = 'message-attachments' and o.name = new.attachment_path and o.owner_id = new.sender_id::text
     ) then
-        raise sqlstate 'PT422' using message = 'There is no such file of yours.', hint = 'Upload it to message-attachments, in the folder named by the thread.';
+        perform private.raise_error('attachment_not_found');
     end if;
-    v_was_confirmed := exists (select from private.bookings b where b.id = v_thread.booking_id and b.status in ('confirmed', 'completed'));
-    if not v_was_confirmed then
-        if private.mask_contacts(new.body) ~ '\[hidden\]' then
-            new.body := private.mask_contacts(new.body);
-            new.is_masked := true;
-        end if;
+    if
+        not exists (select from private.bookings b where b.id = v_thread.booking_id and b.status in ('confirmed', 'completed'))
+        and private.mask_contacts(new.body) ~ '\[hidden\]'
+    then
+        new.body := private.mask_contacts(new.body);
+        new.is_masked := true;
     end if;
     return new;
 end
 $$;
 comment on function private.check_new_message is
-    'Trigger: a message is of somebody in the thread, not too often, between people who may write to each other, and without contact details before confirmation. Definer, because it reads behind the policies.';
+    'Trigger: accepts a message from a participant of the thread who may write to the other side, and masks contact details until the booking is confirmed. Definer, because it reads co-hosts, blocks, bookings and settings.';
 create trigger _100_check_new_message before insert on public.messages for each row execute function private.check_new_message();
 
 create function private.deliver_message() returns trigger
@@ -325,23 +333,26 @@ begin
     for v_recipient in
         select v_thread.guest_id union select private.host_side(v_thread.property_id, v_thread.host_id) order by 1
     loop
-        -- several messages in a row are told once
+        -- several messages within an hour make one notification
         continue when v_recipient = new.sender_id or exists (
             select from public.notifications n
             where
                 n.recipient_id = v_recipient and n.kind = 'message_received' and n.read_at is null
                 and n.data ->> 'thread_id' = new.thread_id::text and n.created_at > now() - interval '1 hour'
         );
-        -- the host's side hears of the guest, the guest of the host's side
+        -- the host's side is not notified of its own messages
         continue when new.sender_id <> v_thread.guest_id and v_recipient <> v_thread.guest_id;
         perform private.notify(v_recipient, 'message_received', 'message:' || new.id, v_data, v_thread.booking_id, v_thread.property_id);
     end loop;
     return null;
 end
 $$;
-comment on function private.deliver_message is 'Trigger: notes when the thread was asked, answered and read, and tells the other side. Definer, because it writes what no role may.';
+comment on function private.deliver_message is 'Trigger: updates the times of the thread, marks it read for the sender and notifies the other side. Definer, because no API role may write these.';
 create trigger deliver_message after insert on public.messages for each row execute function private.deliver_message();
 create trigger _110_refuse_change before update on public.messages for each row execute function private.refuse_change();
+select private.install_row_checks('public.threads');
+select private.install_row_checks('public.messages');
+select private.install_row_checks('public.blocked_profiles');
 
 create function private.add_booking_event_to_thread(p_event private.booking_events) returns void
 language plpgsql security definer
@@ -375,7 +386,7 @@ begin
     values (v_thread, null, v_event, format(
         '%s: %s to %s.',
         case v_event
-            when 'booking_awaiting_payment' then 'Held until it is paid' when 'booking_no_show' then 'The guest did not come'
+            when 'booking_awaiting_payment' then 'Waiting for payment' when 'booking_no_show' then 'No-show'
             when 'booking_altered' then 'Changed' else initcap(replace(p_event.to_status::text, '_', ' '))
         end,
         v_booking.check_in, v_booking.check_out
@@ -390,8 +401,8 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    if p_thread_id not in (select private.my_threads()) then
-        raise sqlstate 'PT404' using message = 'There is no such thread among yours.', hint = 'Check the id.';
+    if not exists (select from private.my_threads() t where t = p_thread_id) then
+        perform private.raise_error('thread_not_found');
     end if;
     insert into public.thread_reads as r (thread_id, profile_id, read_at) values (p_thread_id, auth.uid(), clock_timestamp())
     on conflict on constraint thread_reads_pkey do update set read_at = greatest(r.read_at, excluded.read_at);
@@ -400,7 +411,7 @@ begin
 end
 $$;
 grant execute on function private.mark_thread_read to authenticated;
-comment on function private.mark_thread_read is 'See public.mark_thread_read. Definer, because no role may write thread_reads.';
+comment on function private.mark_thread_read is 'Does the work of public.mark_thread_read. Definer, because no API role may write thread_reads.';
 
 create function public.mark_thread_read(p_thread_id uuid) returns void
 language sql
@@ -409,7 +420,7 @@ as $$
     select private.mark_thread_read(p_thread_id)
 $$;
 grant execute on function public.mark_thread_read to authenticated;
-comment on function public.mark_thread_read is 'Notes that the caller has read a thread until now, with its notifications.';
+comment on function public.mark_thread_read is 'Marks a thread and its notifications as read by the caller.';
 
 create function public.unread_count(p_thread public.threads) returns bigint
 language sql stable
@@ -423,7 +434,7 @@ as $$
         )
 $$;
 grant execute on function public.unread_count to authenticated;
-comment on function public.unread_count is 'Messages of a thread that the caller has not read; a computed column: threads?select=id,unread_count.';
+comment on function public.unread_count is 'Counts the messages of a thread that the caller has not read; a computed column: threads?select=id,unread_count.';
 
 create function private.host_response(p_host_id uuid) returns table (response_rate integer, response_time interval, threads bigint)
 language sql stable security definer
@@ -436,11 +447,11 @@ as $$
     from public.threads t
     where
         t.host_id = p_host_id and t.asked_at > now() - interval '30 days'
-        -- who still has time to answer in is not held against them
+        -- an inquiry that can still be answered in time does not count yet
         and (t.answered_at is not null or t.asked_at <= now() - interval '24 hours')
 $$;
 grant execute on function private.host_response to anon, authenticated, service_role;
-comment on function private.host_response is 'See public.host_response. Definer, because it counts threads of others and tells no more than the counts.';
+comment on function private.host_response is 'Does the work of public.host_response. Definer, because it counts threads that the caller cannot read.';
 
 create function public.host_response(p_host_id uuid) returns table (response_rate integer, response_time interval, threads bigint)
 language sql stable rows 1
@@ -450,4 +461,4 @@ as $$
 $$;
 grant execute on function public.host_response to anon, authenticated, service_role;
 comment on function public.host_response is
-    'Of the inquiries and requests to a host in the last 30 days: per cent answered within 24 hours, the median time to the first answer, and how many there were; null rate when there were none.';
+    'Returns how a host answered the inquiries and requests of the last 30 days: the percentage within 24 hours (null when there were none), the median time to the first answer, and their number.';
