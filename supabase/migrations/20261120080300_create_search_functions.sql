@@ -11,7 +11,7 @@ insert into private.errors (code, status, message, hint) values
     ('invalid_flexible_dates', 400, 'The flexible dates are incomplete or out of range.', 'Send p_flexible_days (1 to 7) with both dates; or p_month (YYYY-MM, 2000 to 2099) without dates, and with it p_nights (1 to 31) or p_weekend.'),
     ('invalid_search_text', 400, 'Search words and the name of an area have 1 to 200 characters.', 'Send another p_text or p_area, or leave it out.'),
     ('party_out_of_range', 400, 'A search is for at least one adult, and no number of the party is below 0 or above 1,000.', 'Send p_adults, p_children, p_infants and p_pets as whole numbers.'),
-    ('currency_missing', 400, 'A range of prices needs a currency.', 'Send p_currency, an ISO 4217 code of the table currencies.'),
+    ('search_currency_missing', 400, 'A range of prices needs a currency.', 'Send p_currency, an ISO 4217 code of the table currencies.'),
     ('invalid_price_range', 400, 'Prices are between 0 and 1,000,000,000,000 minor units, and p_max_price is not below p_min_price.', 'Correct p_min_price or p_max_price.'),
     ('type_missing', 400, 'Lists of property types and room types do not contain null.', 'Remove null from p_property_types and p_room_types.'),
     ('unknown_sort', 400, 'There is no order "{value}".', 'Send price, distance, rating or recommended as p_sort.'),
@@ -129,7 +129,7 @@ begin
                 or greatest(p_adults, p_children, p_infants, p_pets) > 1000
             then 'party_out_of_range' end,
             case when d.minor_unit is null and num_nonnulls(p_currency, p_min_price, p_max_price) > 0
-                then case when p_currency is null then 'currency_missing' else 'unknown_currency' end
+                then case when p_currency is null then 'search_currency_missing' else 'unknown_currency' end
             end,
             case when
                 least(p_min_price, p_max_price) < 0 or greatest(p_min_price, p_max_price) > 1000000000000 or p_min_price > p_max_price

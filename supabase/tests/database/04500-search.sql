@@ -251,7 +251,7 @@ select is(pg_temp.problems(''), 'invalid_search_area', 'F30 no area');
 select is(pg_temp.problems('p_west => 0, p_south => 10, p_east => 1, p_north => -95, p_adults => 0, p_infants => -1, p_limit => 500, p_sort => ''magic'''), 'invalid_coordinates,party_out_of_range,unknown_sort,invalid_limit', 'F31 several problems at once');
 select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 600000, p_check_in => ''2027-02-02'''), 'invalid_radius,invalid_search_dates', 'F32 a circle too large, one date of two');
 select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_check_in => ''2020-02-02'', p_check_out => ''2020-02-01'''), 'check_out_before_check_in,dates_have_passed', 'F33 dates in the past, in the wrong order');
-select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_min_price => 5, p_amenities => ''{gold}'', p_cancellation_policies => ''{firm,soft}'', p_after => ''1; drop'''), 'currency_missing,unknown_amenity,unknown_cancellation_policy,invalid_cursor', 'F34 a price without a currency, an unknown amenity and policy, a broken cursor');
+select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_min_price => 5, p_amenities => ''{gold}'', p_cancellation_policies => ''{firm,soft}'', p_after => ''1; drop'''), 'search_currency_missing,unknown_amenity,unknown_cancellation_policy,invalid_cursor', 'F34 a price without a currency, an unknown amenity and policy, a broken cursor');
 select is(pg_temp.problems('p_area => ''x'', p_room_types => ''{entire_home,null}'''), 'type_missing', 'F60 a room type that is null');
 select is(pg_temp.problems('p_area => ''x'', p_month => ''2020-02'', p_weekend => true'), 'dates_have_passed', 'F61 a month that has passed');
 select is(
