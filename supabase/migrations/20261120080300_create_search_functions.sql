@@ -1,5 +1,5 @@
 -- Purpose: search for clients: published properties in an area that a party can book, a page at a time, and their number.
--- Touches: private.find_area, private.search_arrivals, private.check_search, public.search_properties, public.count_properties.
+-- Touches: private.find_area, circle_box, search_arrivals, check_search; public.search_properties, count_properties.
 -- Watch: check_search is the only place that validates the arguments; it reports all problems at once.
 
 insert into private.errors (code, status, message, hint) values
@@ -31,6 +31,33 @@ as $$
 $$;
 comment on function private.find_area is
     'The smallest box that holds the public points of an area''s published properties; nulls when there are none.';
+
+create function private.circle_box(
+    p_latitude double precision, p_longitude double precision, p_radius double precision,
+    out west double precision, out south double precision, out east double precision, out north double precision
+)
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+    -- angles on a sphere of 6,371 km
+    v_height constant double precision := degrees(p_radius / 6371000);
+    v_width constant double precision := degrees(asin(least(1, sin(p_radius / 6371000) / cos(radians(p_latitude)))));
+begin
+    south := greatest(p_latitude - v_height, -90);
+    north := least(p_latitude + v_height, 90);
+    if south = -90 or north = 90 then
+        -- a circle with a pole in it has all longitudes
+        west := -180;
+        east := 180;
+    else
+        west := p_longitude - v_width + case when p_longitude - v_width < -180 then 360 else 0 end;
+        east := p_longitude + v_width - case when p_longitude + v_width > 180 then 360 else 0 end;
+    end if;
+end
+$$;
+comment on function private.circle_box is
+    'The smallest viewport that contains a circle of p_radius metres; its west is greater than its east when it crosses the 180th meridian.';
 
 create function private.search_arrivals(
     p_check_in date, p_flexible_days integer, p_month date, p_nights integer, p_weekend boolean
@@ -187,21 +214,8 @@ begin
     end if;
 
     if p_radius is not null then
-        -- the box around the circle, on a sphere of 6,371 km; with a pole in it, it has all longitudes
-        select
-            case when c.is_polar then -180 else c.west + case when c.west < -180 then 360 else 0 end end, greatest(c.south, -90),
-            case when c.is_polar then 180 else c.east - case when c.east > 180 then 360 else 0 end end, least(c.north, 90)
-        into v_west, v_south, v_east, v_north
-        from (
-            select
-                p_longitude - r.width as west, p_latitude - r.height as south, p_longitude + r.width as east, p_latitude + r.height as north,
-                p_latitude - r.height <= -90 or p_latitude + r.height >= 90 as is_polar
-            from (
-                select
-                    degrees(p_radius / 6371000) as height,
-                    degrees(asin(least(1, sin(p_radius / 6371000) / cos(radians(p_latitude))))) as width
-            ) r
-        ) c;
+        select c.west, c.south, c.east, c.north into v_west, v_south, v_east, v_north
+        from private.circle_box(p_latitude, p_longitude, p_radius) c;
     elsif p_west is not null then
         v_west := p_west;
         v_south := p_south;
