@@ -274,11 +274,11 @@ select is(
 );
 select throws_ok(
     'select * from public.search_properties(p_area => ''x'', p_amenities => ''{gold,wifi,silver}'', p_sort => ''magic'')', 'PT422',
-    e'There is no amenity "gold".\nThere is no amenity "silver".\nThere is no order "magic".', 'F70 the message has a line for each problem'
+    'There is no amenity "gold". There is no amenity "silver". There is no order "magic".', 'F70 the message has a sentence for each problem'
 );
 select throws_ok(
     'select * from public.search_properties(p_limit => 0)', 'PT400',
-    e'A search needs one area: a viewport, a circle or a named area.\nA page has 1 to 50 rows.', 'F71 malformed arguments answer 400'
+    'A search needs one area: a viewport, a circle or a named area. A page has 1 to 50 rows.', 'F71 malformed arguments answer 400'
 );
 
 select tests.act_as('anon');
