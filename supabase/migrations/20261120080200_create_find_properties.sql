@@ -166,6 +166,7 @@ begin
                 from (
                     select
                         s.property_id, s.scale, s.rating, s.recommendation,
+                        -- the same lower bound
                         case
                             when k.nights is null then s.base_price::double precision
                             when not k.is_bounded then null
