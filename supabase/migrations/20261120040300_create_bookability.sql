@@ -1,10 +1,8 @@
--- Purpose: the one function that decides whether a party can stay on given dates, and says everything that speaks against it.
--- Touches: private.parse_dates, private.has_passed, private.children_allowed, private.dated_rules, private.broken_rules,
--- private.bookability, public.bookability, indexes of property_seasons and property_availability_rules.
--- Watch: private.broken_rules decides; a rule that is somewhere else is a rule that somebody does not know. Search asks it of a
--- page of places at once: a place among twenty costs an eighth of one alone, so it is one query, and of its codes alone.
--- Quote, booking and alteration say why not by private.bookability, which puts its codes into words and numbers. Days are the
--- property's: today, the cut-off hour and the booking window follow its clock, nights are plain dates.
+-- Purpose: the rules that decide whether a party can book a stay, and the reasons when it cannot.
+-- Touches: private.parse_dates, has_passed, children_allowed, dated_rules, broken_rules, bookability, visible_bookability;
+-- public.bookability; indexes of property_seasons and property_availability_rules.
+-- Watch: add booking rules to private.broken_rules and nowhere else. Search checks a page of stays with one call, because twenty
+-- stays cost far less together than one by one. Today, cut-off hour and booking window follow the property's clock.
 
 insert into private.errors (code, status, message, hint) values
     ('invalid_date', 400, 'The argument {argument} is not a date.', 'Write a date as YYYY-MM-DD, without a time.'),
@@ -35,7 +33,7 @@ as $$
 declare
     v_problems jsonb;
 begin
-    -- Postgres would take `tomorrow` (in UTC), `infinity` and the day of a timestamp (in whose zone?) for a date.
+    -- Postgres would also accept `tomorrow`, `infinity` and timestamps, cut to a date in no particular zone.
     if p_texts::text ~ '^\{((NULL|[0-9]{4}-[0-9]{2}-[0-9]{2})[,}])+$' and pg_input_is_valid(p_texts::text, 'date[]') then
         return p_texts::date[];
     end if;
@@ -48,25 +46,25 @@ end
 $$;
 grant execute on function private.parse_dates to anon, authenticated, service_role;
 comment on function private.parse_dates is
-    'Dates written YYYY-MM-DD; null for null, 400 naming every argument that is something else.';
+    'Converts texts YYYY-MM-DD to dates, null to null. Raises invalid_date for each argument that is something else.';
 
 create function private.has_passed(p_local timestamp, p_time_zone text, p_at timestamptz) returns boolean
 language plpgsql stable
 set search_path = ''
 as $$
 begin
-    -- the clocks skip that time: it has passed as soon as they show a later one
+    -- a local time that the clocks skip has passed when they show a later one
     if (p_local at time zone p_time_zone) at time zone p_time_zone <> p_local then
         return p_at at time zone p_time_zone >= p_local;
     end if;
-    -- a time that comes twice is the second one
+    -- of a local time that occurs twice, the second counts
     return p_at >= p_local at time zone p_time_zone;
 end
 $$;
 comment on function private.has_passed is
-    'Whether, at p_at, the clocks of a zone have reached a day and time, for good. Called by rules about hours.';
+    'Whether a local time of a time zone has passed at p_at, also when the clocks change.';
 
--- What few stays need is a function of its own: a query prepares all that is in it, needed or not.
+-- Rare cases are functions of their own, because a query prepares all its parts whether it needs them or not.
 create function private.children_allowed(p_property_id uuid) returns boolean
 language plpgsql stable
 set search_path = ''
@@ -76,7 +74,7 @@ begin
 end
 $$;
 comment on function private.children_allowed is
-    'Whether the house rules of a property, as they are now, allow children and infants. Called by broken_rules and the rows of search.';
+    'Whether the current house rules of a property allow children and infants; null without house rules.';
 
 create function private.dated_rules(p_property_id uuid, p_check_in date, p_check_out date) returns smallint[]
 language plpgsql stable
@@ -101,9 +99,9 @@ begin
 end
 $$;
 comment on function private.dated_rules is
-    'What the availability rules of a property say of a stay: the fewest and the most nights of one that begins on its first day, and, added up, 1 for no arrival on that and 2 for no departure on its last; null where they say nothing. Called by broken_rules.';
+    'The availability rules of a property for a stay: {min_nights, max_nights, closed}, null where there is no rule. Bit 0 of closed means no arrival on p_check_in, bit 1 no departure on p_check_out.';
 
--- most seasons are of prices alone
+-- partial, because most seasons only set prices
 create index property_seasons_ends_on_idx on public.property_seasons (property_id, ends_on) include (starts_on, min_nights, max_nights)
     where num_nonnulls(min_nights, max_nights) > 0;
 create index property_availability_rules_ends_on_idx on public.property_availability_rules (property_id, ends_on)
@@ -120,14 +118,14 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-    -- what is wrong with the party wherever it stays
+    -- the code of a party that no property accepts
     v_party_code text;
-    -- only then is the property asked for; search would carry all columns of a page of them for nothing
+    -- the property is returned for a single stay only: search does not need it
     v_is_one constant boolean := cardinality(p_property_ids) = 1;
 begin
     if num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or least(p_adults, p_children, p_infants, p_pets) < 0 then
         v_party_code := 'invalid_party';
-        -- what cannot be asked about breaks no other rule
+        -- the other rules are then skipped
         p_adults := null;
         p_children := null;
         p_infants := null;
@@ -182,7 +180,7 @@ begin
                         c.property_id = d.property_id and c.ends_on > least(d.check_in, d.check_out)
                         and c.starts_on <= greatest(d.check_in, d.check_out)
                 ) then private.dated_rules(d.property_id, d.check_in, d.check_out) end as rules,
-                -- seasons do not overlap, so the first that ends after a day is the only one that can hold it: one look at a plain index
+                -- seasons do not overlap, so only the first one that ends after check-in can contain it: one index look-up
                 (
                     select case when c.starts_on <= d.check_in then array[c.min_nights, c.max_nights] end
                     from public.property_seasons c
@@ -200,15 +198,15 @@ begin
             ) d
             offset 0
         ) i
-        -- fenced by offset 0: one stay after the other, in their order, is then the only way, so that p_enough can stop
+        -- offset 0 makes Postgres check one stay after the other, in order, so that p_enough can stop it
         left join lateral (
-            -- what is needed alone: a query prepares every column that it passes on
+            -- only the columns that are needed, because a query prepares every column that it passes on
             select
                 c.status, c.max_guests, c.max_infants, c.max_pets, c.time_zone, c.advance_notice_days, c.advance_notice_cut_off,
                 c.booking_window_days, c.check_in_weekdays, c.check_out_weekdays,
                 coalesce(i.rules[1], i.season[1], c.min_nights) as min_nights,
                 coalesce(i.rules[2], i.season[2], c.max_nights) as max_nights,
-                -- a draft may have no clock yet
+                -- null for a draft without time zone
                 (p_at at time zone c.time_zone)::date as today,
                 i.nights is not null and exists (
                     select
@@ -235,7 +233,7 @@ begin
 end
 $$;
 comment on function private.broken_rules is
-    'For each of these stays, a property and two days at the same place of three arrays, by its number in them the rules that it would break, by the codes of bookability in its order, with taken for what occupancy_conflicts says; {} when it can be booked at p_at. Beside them the day there, the lengths that hold for the first night, and, of a single stay, the property. p_ignore_booking is the booking that an alteration changes. With p_enough only the first so many that break none; those after them are not looked at. Called by bookability, quote and search. Definer, because strangers cannot read occupancies.';
+    'Checks stays, given as parallel arrays, and returns for each its number and the codes of the rules that it breaks: {} when it can be booked at p_at, taken when nights clash. It ignores the nights of p_ignore_booking, and with p_enough returns only the first so many stays that break no rule. Definer, because the public cannot read occupancies.';
 
 create function private.bookability(
     p_property_id uuid,
@@ -312,7 +310,7 @@ begin
 end
 $$;
 comment on function private.bookability is
-    'Everything that speaks against a stay, as [{code, message, numbers}]; [] when it can be booked at p_at. p_ignore_booking is the booking that an alteration changes. Called by quote, booking and alteration. Definer, because strangers cannot read occupancies.';
+    'Returns every reason why a stay cannot be booked at p_at, as objects of private.problem; [] when it can. It ignores the nights of p_ignore_booking; definer, because the public cannot read occupancies.';
 
 create function private.visible_bookability(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
@@ -325,7 +323,7 @@ $$;
 grant execute on function private.visible_bookability
     to anon, authenticated, service_role;
 comment on function private.visible_bookability is
-    'As bookability, for every caller, at the present moment and without ignoring a booking: with either a stranger could tell stays apart. Called by public.bookability and public.quote_stay. Definer, as bookability.';
+    'Runs bookability for any caller, now and with all bookings: other times or ignored bookings would reveal who stays when. Definer, like bookability.';
 
 create function public.bookability(
     p_property_id uuid, p_check_in text, p_check_out text,
@@ -348,4 +346,4 @@ end
 $$;
 grant execute on function public.bookability to anon, authenticated, service_role;
 comment on function public.bookability is
-    'Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.';
+    'Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.';

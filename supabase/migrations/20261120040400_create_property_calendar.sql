@@ -1,8 +1,8 @@
--- Purpose: the calendar of a property, a row a day, as a stranger may see it.
--- Touches: public.property_calendar, private.night_prices, private.nightly_prices.
--- Watch: it agrees with bookability: a stay whose nights are all free, whose first day allows arrival, whose last allows
--- departure, and whose length is within the first day's min_nights and max_nights can be booked, and no other. It never says
--- what takes a night. Ranges are spread over days and joined by day; nothing is called once a day.
+-- Purpose: the public calendar of a property, one row a day, and the prices of its nights.
+-- Touches: private.night_prices, nightly_prices, property_calendar, visible_calendar, allow_caching; public.property_calendar.
+-- Watch: it agrees with bookability: a stay can be booked when its nights are free, its first day allows arrival, its last allows
+-- departure, and its length is within min_nights and max_nights of the first day. It never says why a night is taken. Ranges
+-- are joined by day; no function is called for each day.
 
 insert into private.errors (code, status, message, hint) values
     ('invalid_calendar_range', 400, 'A calendar has 1 to 400 days between 2000 and 2100.', 'Send p_from and p_to; p_to is the day after the last.');
@@ -12,7 +12,7 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    -- of each span: the first night and the night after the last, counted from p_from, and the price
+    -- each span: its first night and the night after its last, counted from p_from, and its price
     v_spans constant bigint[] := array(
         select array[r.starts_on - p_from, r.ends_on - p_from, r.price] from public.property_seasons r
         where r.property_id = p_property.id and r.price is not null and r.starts_on < p_until and r.ends_on > p_from
@@ -31,7 +31,7 @@ begin
             end if;
         end loop;
     end if;
-    -- what comes later counts before what came earlier
+    -- later spans replace earlier ones
     for v_span in 1..coalesce(array_length(v_spans, 1), 0) loop
         for v_night in greatest(v_spans[v_span][1], 0) + 1..least(v_spans[v_span][2], p_until - p_from) loop
             v_prices[v_night] := v_spans[v_span][3];
@@ -41,7 +41,7 @@ begin
 end
 $$;
 comment on function private.night_prices is
-    'Price of each night of [p_from, p_until), in order, in minor units, before discounts: date override > season > weekend > base. Called by functions of the owner.';
+    'The price of each night of [p_from, p_until) in order, in minor units, before discounts: date override > season > weekend > base.';
 
 create function private.nightly_prices(p_property public.properties, p_from date, p_until date) returns table (night date, price bigint)
 language sql stable security definer rows 30
@@ -51,7 +51,7 @@ as $$
     from unnest(private.night_prices(p_property, p_from, p_until)) with ordinality as n (price, position)
 $$;
 comment on function private.nightly_prices is
-    'night_prices with the night of each. Called by the calendar. Definer, because it is.';
+    'The result of night_prices as rows, with the date of each night. Definer, like property_calendar.';
 
 create function private.property_calendar(p_property_id uuid, p_from date, p_to date, p_at timestamptz default now())
 returns table (
@@ -68,16 +68,16 @@ declare
     v_taken datemultirange;
 begin
     select * into v_property from public.properties p where p.id = p_property_id;
-    v_property.time_zone := coalesce(v_property.time_zone, 'UTC'); -- a draft may have none yet
+    v_property.time_zone := coalesce(v_property.time_zone, 'UTC'); -- a draft may have no time zone
     v_today := (p_at at time zone v_property.time_zone)::date;
-    -- the first day that somebody who books now can arrive on
+    -- the first possible check-in of a booking made at p_at
     v_earliest := v_today + v_property.advance_notice_days;
     while private.has_passed(
         v_earliest - v_property.advance_notice_days + v_property.advance_notice_cut_off, v_property.time_zone, p_at
     ) loop
         v_earliest := v_earliest + 1;
     end loop;
-    -- nights that nobody else can sleep: those taken, and those that a new stay would have to keep free beside a stay
+    -- nights that cannot be booked: those taken, and those that must stay free between two stays
     select range_agg(o.nights) into v_taken
     from private.kept_nights(
         p_property_id, p_from, p_to, v_property.preparation_nights_before, v_property.preparation_nights_after, null, p_at
@@ -131,7 +131,7 @@ begin
 end
 $$;
 comment on function private.property_calendar is
-    'The days of [p_from, p_to) as they are at p_at. Called by visible_calendar and tests. Definer, because strangers cannot read occupancies.';
+    'The calendar of a property for [p_from, p_to) at p_at. Definer, because the public cannot read occupancies.';
 
 create function private.visible_calendar(p_property_id uuid, p_from date, p_to date)
 returns table (
@@ -145,14 +145,14 @@ as $$
 $$;
 grant execute on function private.visible_calendar to anon, authenticated, service_role;
 comment on function private.visible_calendar is
-    'As property_calendar, for every caller and at the present moment. Called by public.property_calendar. Definer, as property_calendar.';
+    'Runs property_calendar for any caller, now: other times would reveal more. Definer, like property_calendar.';
 
 create function private.allow_caching(p_seconds integer) returns text
 language plpgsql
 set search_path = ''
 as $$
 begin
-    -- Vary, because the same address also answers CSV, parts and counts
+    -- Vary, because the same URL also answers as CSV, as a range of rows and with a count
     return set_config(
         'response.headers',
         format('[{"Cache-Control": "public, max-age=%s"}, {"Vary": "Accept, Prefer, Range"}]', p_seconds),
@@ -162,7 +162,7 @@ end
 $$;
 grant execute on function private.allow_caching to anon, authenticated, service_role;
 comment on function private.allow_caching is
-    'Lets browsers and proxies keep this answer for so many seconds, when the API asked for it; answers the headers. Called by functions whose answer is the same for everyone.';
+    'Lets browsers and proxies cache the response for p_seconds; returns the headers. Only for responses that are the same for every caller.';
 
 create function public.property_calendar(p_property_id uuid, p_from text, p_to text)
 returns table (
@@ -184,7 +184,7 @@ begin
     if (v_from < v_to and v_to - v_from <= 400 and v_from >= '2000-01-01' and v_to <= '2100-01-01') is not true then
         perform private.raise_error('invalid_calendar_range', jsonb_build_object('from', v_from, 'to', v_to, 'max_days', 400));
     end if;
-    -- a draft is for its host alone, not for whoever shares the proxy
+    -- a draft is visible to its host only, so a proxy must not cache it
     if v_status = 'published' then
         perform private.allow_caching(10);
     end if;
@@ -193,4 +193,4 @@ end
 $$;
 grant execute on function public.property_calendar to anon, authenticated, service_role;
 comment on function public.property_calendar is
-    'The days from p_from to before p_to (YYYY-MM-DD, at most 400), a row each. free: the night can be slept; else reason is past, advance_notice or unavailable. price: of the night in minor units of currency, before discounts. min_nights, max_nights: of stays that begin on the day. arrival_allowed, departure_allowed: whether a stay may begin or end on it.';
+    'Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day.';

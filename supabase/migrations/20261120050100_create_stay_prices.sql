@@ -1,13 +1,13 @@
--- Purpose: what a stay costs, line by line, to the minor unit.
--- Touches: private.platform_fees, public.quote_line, private.proportion, private.sum_of_nights, private.stay_discount,
--- private.price_stay.
--- Watch: every line is rounded once, half up; totals are sums of lines and never computed another way. Order: nights, one
--- discount, fees, taxes, platform fee. Of infants nothing is counted; guests are adults and children.
+-- Purpose: the price of a stay, line by line, to the minor unit.
+-- Touches: public.line_kind, public.quote_line, private.platform_fees, proportion, sum_of_nights, stay_discount, price_stay.
+-- Watch: price_stay decides what a stay costs. Each line is rounded once, half up; totals are sums of lines. find_properties has a
+-- second form of guest_total: 04510-search-many.sql proves that both agree. Order: nights, one discount, fees, taxes, platform fee.
+-- Guests are adults and children; infants are not counted.
 
 create type public.line_kind as enum (
     'nights', 'discount', 'cleaning', 'extra_guests', 'pets', 'fee', 'tax', 'guest_platform_fee', 'host_platform_fee'
 );
-comment on type public.line_kind is 'What a line of a quote or booking is for, in the order of lines.';
+comment on type public.line_kind is 'What a line of a quote or booking charges, in the order of lines.';
 
 create type public.quote_line as (
     kind public.line_kind,
@@ -19,14 +19,14 @@ create type public.quote_line as (
     host_amount bigint,
     included_amount bigint
 );
-comment on type public.quote_line is 'A line of a quote, in minor units of its currency.';
-comment on column public.quote_line.description is 'What guests read.';
-comment on column public.quote_line.quantity is 'Nights, guests or times; quantity times unit_amount is the amount.';
-comment on column public.quote_line.unit_amount is 'For one; of lines in per cent the whole amount.';
-comment on column public.quote_line.percent is 'Of lines in per cent; null for others.';
-comment on column public.quote_line.amount is 'What it adds to what the guest pays; negative for a discount; 0 for what prices include or the host pays.';
-comment on column public.quote_line.host_amount is 'What it adds to what the host gets.';
-comment on column public.quote_line.included_amount is 'A tax that prices include: how much of them it is. 0 for others.';
+comment on type public.quote_line is 'A line of a quote; amounts in minor units of its currency.';
+comment on column public.quote_line.description is 'Text for guests.';
+comment on column public.quote_line.quantity is 'Number of nights, guests or both multiplied; quantity times unit_amount is the amount.';
+comment on column public.quote_line.unit_amount is 'Amount of one unit; for percentages the whole amount.';
+comment on column public.quote_line.percent is 'The percentage; null for fixed amounts.';
+comment on column public.quote_line.amount is 'What the guest pays for it; negative for a discount, 0 for included taxes and for fees of the host.';
+comment on column public.quote_line.host_amount is 'What the host receives for it; negative for a discount or a fee of the host.';
+comment on column public.quote_line.included_amount is 'The part of the prices that is an included tax; 0 for other lines.';
 
 create table private.platform_fees (
     valid_from timestamptz constraint platform_fees_pkey primary key default now(),
@@ -34,7 +34,7 @@ create table private.platform_fees (
     host_percent numeric(6, 4) not null constraint platform_fees_host_percent_range check (host_percent between 0 and 50)
 );
 comment on table private.platform_fees is
-    'What the platform takes of rent and fees, before taxes. The newest row that is valid counts; a quote or booking keeps what it was made with. A guest percentage of 0 is host-only, any other is split.';
+    'Platform fees in per cent of rent and fees, before taxes. The row with the latest valid_from that has passed applies; bookings keep the fees of their quote.';
 alter table private.platform_fees enable row level security;
 
 insert into private.platform_fees (valid_from, guest_percent, host_percent) values ('2000-01-01 00:00+00', 0, 15.5);
@@ -44,12 +44,12 @@ language plpgsql immutable
 set search_path = ''
 as $$
 begin
-    -- whole numbers all the way, so that a half is a half; what div cuts off, it cuts off towards zero
+    -- whole numbers only, so that a half is exact; div truncates towards zero
     return div(2 * p_amount * p_part + case when p_amount < 0 then -p_whole else p_whole end, 2 * p_whole);
 end
 $$;
 comment on function private.proportion is
-    'p_amount times p_part by p_whole, rounded half up (of a negative amount: away from zero). The one place where money is rounded.';
+    'p_amount * p_part / p_whole, rounded half away from zero: all shares of amounts are rounded here. Three other functions round money: convert_amount (between currencies), payable_amount (down) and search_properties (price_per_night, an average for display).';
 
 create function private.sum_of_nights(p_night_prices bigint[]) returns bigint
 language plpgsql immutable
@@ -65,7 +65,7 @@ begin
     return v_sum;
 end
 $$;
-comment on function private.sum_of_nights is 'What nights cost together, in minor units. Called by functions of the owner.';
+comment on function private.sum_of_nights is 'The sum of night prices, in minor units.';
 
 create function private.stay_discount(
     p_property public.properties, p_nights integer, p_days_ahead integer, out description text, out percent smallint
@@ -90,7 +90,7 @@ begin
 end
 $$;
 comment on function private.stay_discount is
-    'The one discount of a stay: for its length, else early-bird, else last-minute; null when there is none.';
+    'The only discount of a stay: monthly or weekly for its length, else early-bird, else last-minute. Nulls when there is none.';
 
 create function private.price_stay(
     p_property public.properties, p_check_in date, p_night_prices bigint[], p_guests integer, p_pets integer, p_now timestamptz,
@@ -108,13 +108,13 @@ declare
     v_fee public.property_fees;
     v_taxes public.property_taxes[];
     v_tax public.property_taxes;
-    -- those without a line so far
+    -- nights that have no line yet
     v_nights_left bigint[] := p_night_prices;
     v_price bigint;
     v_discount record;
     v_quantity integer;
     v_amount bigint;
-    -- of the fees what every night adds to
+    -- the part of the fees that depends on nights
     v_nightly_fees bigint := 0;
     v_price_of_stay bigint;
     v_added bigint;
@@ -123,7 +123,7 @@ declare
     v_taxed_rent numeric;
     v_taxed_fees numeric;
     v_divisor numeric;
-    -- taxes that prices include, in per cent of rent and of fees without tax
+    -- included taxes, in per cent of rent and of fees without tax
     v_rent_included numeric;
     v_fees_included numeric;
 begin
@@ -131,7 +131,7 @@ begin
         f.guest_percent, f.host_percent,
         array(
             select e from public.property_fees e
-            -- it is always the property's currency; with it the index gives them in their order, taxes too
+            -- the currency is always the property's; with it the index returns fees, and below taxes, in order
             where e.property_id = p_property.id and e.currency = p_property.currency and (e.kind <> 'pet' or p_pets > 0)
             order by e.kind, e.created_at, e.name, e.id
         ),
@@ -160,7 +160,7 @@ begin
     end loop;
 
     discount := 0;
-    -- most places have none, and working out which counts takes longer than to see that
+    -- most properties have no discount, and this check is cheaper than stay_discount
     if greatest(
         p_property.monthly_discount_percent, p_property.weekly_discount_percent,
         p_property.early_bird_discount_percent, p_property.last_minute_discount_percent
@@ -215,7 +215,7 @@ begin
             v_taxed_fees := fees;
             v_divisor := 1;
             if v_taxed_nights < v_nights then
-                -- everything times rent * v_nights, so that nothing is divided before the line is rounded
+                -- multiplied by rent * v_nights, so that nothing is divided before the line is rounded
                 v_taxed_rent := v_taxed_rent * v_nights * private.sum_of_nights(p_night_prices[:v_taxed_nights]);
                 v_taxed_fees := ((fees - v_nightly_fees)::numeric * v_nights + v_nightly_fees * v_taxed_nights) * rent;
                 v_divisor := rent::numeric * v_nights;
@@ -277,4 +277,4 @@ begin
 end
 $$;
 comment on function private.price_stay is
-    'The lines of a stay of which each night has its price, and their sums, as the columns of the same names of public.quote are; those with taxes can be more than can be charged. p_now decides about early-bird and last-minute, on the property''s clock. A tax of limited nights counts their rent, what every night adds, and flat fees whole; a tax that prices include is taken out of them beside the others that they include. Called by functions of the owner.';
+    'Computes the lines of a stay from its night prices, and their sums as in public.quote. A tax of limited nights applies to their rent and fees per night, and to all other fees; included taxes are taken out of the prices together.';

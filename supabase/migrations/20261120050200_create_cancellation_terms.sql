@@ -1,14 +1,14 @@
--- Purpose: until when a cancelling guest gets what back: the steps of a policy as instants, words and amounts.
--- Touches: public.cancellation_term, private.long_stays, private.cancellation_terms.
--- Watch: days are counted on the property's calendar and clock, hours as they pass. A deadline itself is still in time; the
--- second after it is not.
+-- Purpose: cancellation terms: what a guest gets back until when, as instants, words and amounts.
+-- Touches: private.long_stays, public.cancellation_term, private.cancellation_terms.
+-- Watch: periods in days follow the property's calendar and clock, periods in hours are elapsed time. A cancellation exactly at
+-- the deadline is in time.
 
 create table private.long_stays (
     from_nights smallint constraint long_stays_pkey primary key constraint long_stays_from_nights_is_positive check (from_nights > 0),
     nights_kept smallint not null constraint long_stays_nights_kept_is_positive check (nights_kept > 0)
 );
 comment on table private.long_stays is
-    'One row: from so many nights a stay is long; once it has begun, the host keeps the nights stayed and so many more, and the rest goes back. Policies of a single step, such as non-refundable, stay as they are.';
+    'One row: a stay of at least from_nights is long. Once it has begun, the host keeps the nights stayed plus nights_kept and the rest is refunded, except under policies of a single step.';
 alter table private.long_stays enable row level security;
 insert into private.long_stays (from_nights, nights_kept) values (28, 30);
 
@@ -19,12 +19,12 @@ create type public.cancellation_term as (
     refund_amount bigint,
     description text
 );
-comment on type public.cancellation_term is 'What a guest gets back who cancels by a certain time.';
-comment on column public.cancellation_term.until is 'The last instant; null in the last term.';
-comment on column public.cancellation_term.refund_percent is 'Of each night that the host does not keep.';
-comment on column public.cancellation_term.nights_kept is 'That the host keeps, beside those stayed.';
-comment on column public.cancellation_term.refund_amount is 'What that is before the stay begins, in minor units.';
-comment on column public.cancellation_term.description is 'The same in words, with the date in the property''s time zone.';
+comment on type public.cancellation_term is 'What a guest gets back when cancelling by a certain time.';
+comment on column public.cancellation_term.until is 'The last instant at which it applies; null in the last term.';
+comment on column public.cancellation_term.refund_percent is 'Percentage refunded of each night that the host does not keep.';
+comment on column public.cancellation_term.nights_kept is 'Nights that the host keeps in addition to those stayed.';
+comment on column public.cancellation_term.refund_amount is 'The refund before the stay begins, in minor units.';
+comment on column public.cancellation_term.description is 'The term in words, with the date in the property''s time zone.';
 
 create function private.cancellation_terms(
     p_steps jsonb, p_night_prices bigint[], p_guest_total bigint, p_check_in_at timestamptz, p_time_zone text,
@@ -41,19 +41,19 @@ declare
     v_step_percent smallint;
     v_step_kept smallint;
     v_deadline timestamptz;
-    -- what the steps so far come to: until when, and what the last of them gives
+    -- the term of the steps so far: its end and its refund
     v_until timestamptz;
     v_percent smallint;
     v_kept smallint;
     v_amount bigint;
     v_words text;
 begin
-    -- a turn more than there are steps, to write down the last
+    -- one more iteration than steps, to add the last term
     for v_position in 0..jsonb_array_length(p_steps) loop
         v_step := p_steps -> v_position;
         v_step_percent := v_step ->> 'refund_percent';
         v_step_kept := v_step ->> 'nights_kept';
-        -- infinity for a step without a time, -infinity for one that cannot hold for this stay
+        -- infinity for a step without a deadline, -infinity for one that does not apply to this stay
         v_deadline := case
             when v_nights >= (v_step ->> 'under_nights')::integer
                 or p_confirmed_at > date_subtract(p_check_in_at, (v_step ->> 'confirmed_before_check_in')::interval, p_time_zone)
@@ -63,9 +63,9 @@ begin
                 p_confirmed_at + (v_step ->> 'since_confirmation')::interval
             )
         end;
-        -- a step that ends before an earlier one, or before the booking, never decides
+        -- skip a step that ends before an earlier one, or before the confirmation
         continue when v_step is not null and (v_deadline <= v_until or v_deadline < p_confirmed_at);
-        -- of those in a row that give the same, the last says until when
+        -- consecutive steps with the same refund are one term
         if v_step_percent = v_percent and v_step_kept = v_kept then
             v_until := v_deadline;
             continue;
@@ -105,4 +105,4 @@ begin
 end
 $$;
 comment on function private.cancellation_terms is
-    'The steps of a policy that can decide about a stay, in order of time, for a booking confirmed at p_confirmed_at. Of the total as much goes back as of the nights that are not kept, each at its own price. Called by functions of the owner.';
+    'The cancellation terms of a stay in order of time, for a booking confirmed at p_confirmed_at. The refunded share of the total is that of the prices of the nights that are not kept.';

@@ -1,8 +1,8 @@
--- Purpose: quotes. What a stay costs, until when it can be given back, and an id that says that nothing of it has changed.
--- Touches: public.quote, private.settings, private.quote_id, private.compute_quote, private.refuse_stay, public.quote_stay.
--- Watch: a quote is not stored. Its id holds its end and a hash of everything it rests on; a booking that names it computes the
--- quote again and compares. So quoting writes nothing, can be cached and answered by a replica, and cannot fill a disk; and a
--- price that has changed is met by a comparison of values, not by remembering what was changed when.
+-- Purpose: quotes: what a stay costs, its cancellation terms, and an id with which it can be booked at this price.
+-- Touches: public.quote, private.quote_id, quote_expires_at, quote_is_valid, compute_quote, refuse_stay, quote_stay;
+-- public.quote_stay.
+-- Watch: quotes are not stored. The id holds the end and a hash of the terms; a booking that names it computes the quote again and
+-- compares. So quoting writes nothing, can be cached and answered by a replica, and notices every change of the terms.
 
 insert into private.errors (code, status, message, hint) values
     ('amount_too_large', 422, 'The price of this stay is too high to be charged.', 'Choose a shorter stay.');
@@ -42,23 +42,23 @@ create type public.quote as (
     house_rules_version integer,
     terms_hash text
 );
-comment on type public.quote is 'An offer of a stay. Amounts in minor units of the currency.';
-comment on column public.quote.id is 'To be named when booking; belongs to whoever asked for it, or to anybody when that was nobody signed in.';
-comment on column public.quote.expires_at is 'When it can no longer be booked by its id.';
-comment on column public.quote.lines is 'What the totals are made of.';
-comment on column public.quote.rent is 'Nights before the discount.';
+comment on type public.quote is 'An offer of a stay; amounts in minor units of the currency.';
+comment on column public.quote.id is 'The id to book with. Only the person who asked for the quote can use it; without sign-in anyone can.';
+comment on column public.quote.expires_at is 'When the id can no longer be booked.';
+comment on column public.quote.lines is 'The lines that sum to the totals.';
+comment on column public.quote.rent is 'Sum of the night prices, before the discount.';
 comment on column public.quote.discount is 'Negative, or 0.';
 comment on column public.quote.fees is 'Cleaning, extra guests, pets and other fees.';
-comment on column public.quote.taxes is 'Added to prices; what prices include is on the lines.';
-comment on column public.quote.guest_platform_fee is 'What the guest pays the platform.';
-comment on column public.quote.guest_total is 'What the guest pays: the sum of the amounts of lines.';
-comment on column public.quote.host_platform_fee is 'What the host pays the platform; negative, or 0.';
-comment on column public.quote.host_total is 'What the host gets: the sum of the host amounts of lines.';
+comment on column public.quote.taxes is 'Taxes added to the prices; included taxes are only on the lines.';
+comment on column public.quote.guest_platform_fee is 'The service fee that the guest pays.';
+comment on column public.quote.guest_total is 'What the guest pays: the sum of lines.amount.';
+comment on column public.quote.host_platform_fee is 'The service fee that the host pays; negative, or 0.';
+comment on column public.quote.host_total is 'What the host receives: the sum of lines.host_amount.';
 comment on column public.quote.check_in_at is 'Earliest arrival.';
 comment on column public.quote.check_out_at is 'Latest departure.';
-comment on column public.quote.cancellation_terms is 'What goes back until when, if it were confirmed now.';
+comment on column public.quote.cancellation_terms is 'Refunds by time of cancellation, for a booking confirmed now.';
 comment on column public.quote.house_rules_version is 'The version that the guest agrees to.';
-comment on column public.quote.terms_hash is 'Of everything that the guest would agree to; another hash is another offer.';
+comment on column public.quote.terms_hash is 'Hash of everything that the guest agrees to; a different hash is a different offer.';
 
 create function private.quote_id(p_terms_hash text, p_expires_at timestamptz, p_owner uuid) returns uuid
 language plpgsql immutable
@@ -67,14 +67,14 @@ as $$
 declare
     v_seconds constant bigint := extract(epoch from p_expires_at)::bigint;
 begin
-    -- a UUID of version 8: 32 bits of seconds, then of the hash
+    -- a UUID of version 8: 32 bits of seconds, then bits of the hash
     return overlay(overlay(
         lpad(to_hex(v_seconds), 8, '0') || left(encode(sha256(convert_to(concat_ws('|', p_terms_hash, v_seconds, p_owner), 'UTF8')), 'hex'), 24)
     placing '8' from 13) placing '8' from 17)::uuid;
 end
 $$;
 comment on function private.quote_id is
-    'The id of a quote with these terms, this end and this owner; null for nobody. Called by functions of the owner.';
+    'The id of a quote with these terms, end and owner. A null owner makes an id that anyone can use.';
 
 create function private.quote_expires_at(p_quote_id uuid) returns timestamptz
 language sql immutable
@@ -82,7 +82,7 @@ set search_path = ''
 as $$
     select to_timestamp((('x' || left(p_quote_id::text, 8))::bit(32)::bigint))
 $$;
-comment on function private.quote_expires_at is 'When a quote ends, which its id tells. Called by functions of the owner.';
+comment on function private.quote_expires_at is 'The end of a quote, read from its id.';
 
 create function private.quote_is_valid(p_quote_id uuid, p_terms_hash text, p_owner uuid, p_now timestamptz) returns boolean
 language plpgsql stable
@@ -91,13 +91,13 @@ as $$
 declare
     v_expires_at constant timestamptz := private.quote_expires_at(p_quote_id);
 begin
-    -- nobody was given one that ends later
+    -- no quote is issued with a later end
     return p_now < v_expires_at and v_expires_at <= p_now + private.duration('quote_validity')
         and p_quote_id in (private.quote_id(p_terms_hash, v_expires_at, p_owner), private.quote_id(p_terms_hash, v_expires_at, null));
 end
 $$;
 comment on function private.quote_is_valid is
-    'Whether an id is that of a quote with these terms, for p_owner or for anybody, that has not ended by p_now. Called by functions of the owner.';
+    'Whether p_quote_id is a quote with these terms, for p_owner or for anyone, that has not ended at p_now.';
 
 create function private.compute_quote(
     p_property public.properties, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer,
@@ -124,19 +124,19 @@ begin
     where s.name = 'quote_validity';
     v_night_prices := private.night_prices(p_property, p_check_in, p_check_out);
     v_price := private.price_stay(p_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now);
-    -- what JSON readers can tell apart
+    -- the largest integer that every JSON reader represents exactly
     if v_price.guest_total > 9007199254740991 then
         perform private.raise_error('amount_too_large');
     end if;
     v_check_in_at := (p_check_in + p_property.check_in_from) at time zone p_property.time_zone;
     v_expires_at := date_trunc('second', p_now + v_terms.validity);
-    -- nothing whose text depends on the session
+    -- no values whose text depends on settings of the session
     v_terms_hash := encode(sha256(convert_to(concat_ws(
         '|', p_property.id, p_check_in - date '2000-01-01', p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets,
         p_property.booking_mode, p_property.currency, v_price.lines, p_property.time_zone, p_property.check_in_from,
         p_property.check_out_until, p_property.cancellation_policy_id, v_terms.steps, v_terms.house_rules_version
     ), 'UTF8')), 'hex');
-    -- in the order of the type
+    -- in the column order of public.quote
     return row(
         private.quote_id(v_terms_hash, v_expires_at, p_owner), v_expires_at, p_property.id, p_check_in, p_check_out,
         p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets, p_property.booking_mode, p_property.currency,
@@ -152,7 +152,7 @@ begin
 end
 $$;
 comment on function private.compute_quote is
-    'The quote of a stay at p_property for p_owner at p_now, whether or not it can be booked; ask bookability first. Called by quote, booking and alteration.';
+    'The quote of a stay for p_owner at p_now, whether or not it can be booked. Check bookability first.';
 
 create function private.refuse_stay(p_reasons jsonb) returns void
 language plpgsql
@@ -166,7 +166,7 @@ end
 $$;
 grant execute on function private.refuse_stay to anon, authenticated, service_role;
 comment on function private.refuse_stay is
-    'Refuses a stay with every reason: 409 when only the nights are in the way, 422 when a rule is broken; does nothing when there is no reason.';
+    'Raises the reasons that bookability returned; does nothing without reasons. The status is 409 when only the nights are taken, 422 when a rule is broken.';
 
 create function private.quote_stay(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
@@ -189,7 +189,7 @@ end
 $$;
 grant execute on function private.quote_stay to anon, authenticated, service_role;
 comment on function private.quote_stay is
-    'The caller''s quote of a stay, or null when it cannot be booked now. Called by public.quote_stay. Definer, because taxes and occupancies are hidden from guests.';
+    'The caller''s quote of a stay, or null when it cannot be booked now. Definer, because guests cannot read taxes and occupancies.';
 
 create function public.quote_stay(
     p_property_id uuid, p_check_in text, p_check_out text,
@@ -208,7 +208,7 @@ begin
     if v_quote.id is not null then
         return v_quote;
     end if;
-    -- only what is published can be booked, and everybody sees that; why another cannot be is not for everybody
+    -- the caller may see the reasons only for a property that the caller may see
     if not exists (select from public.properties p where p.id = p_property_id) then
         perform private.raise_error('property_not_found');
     end if;
@@ -219,4 +219,4 @@ end
 $$;
 grant execute on function public.quote_stay to anon, authenticated, service_role;
 comment on function public.quote_stay is
-    'What a stay (days as YYYY-MM-DD) costs guest and host, line by line, and until when it can be given back. 422, or 409 where only other stays are in the way, lists in its details every reason why it cannot be booked.';
+    'Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.';

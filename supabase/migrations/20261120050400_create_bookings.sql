@@ -1,8 +1,7 @@
--- Purpose: bookings: what was agreed, the states they go through, who may move them, and a record that nobody can alter.
--- Touches: private.bookings, booking_transitions, booking_events; public.booking_line_items.
--- Watch: clients meet the view public.bookings of the next files. The table's own trigger lets nothing through that
--- booking_transitions does not list, whoever asks.
--- Lock order everywhere: idempotency key, property, booking.
+-- Purpose: bookings: what was agreed, the statuses they pass through, who may change them, and a log that nobody can change.
+-- Touches: private.bookings, booking_transitions, booking_events; public.booking_line_items; guard_booking, record_booking_event.
+-- Watch: clients use the view public.bookings. The table's trigger refuses every change of status that booking_transitions does not
+-- list, for every role. Lock order everywhere: idempotency key, guest's profile, property, booking.
 
 insert into private.errors (code, status, message, hint) values
     ('booking_is_permanent', 409, 'Bookings are never deleted.', 'Cancel it; DELETE on bookings gives up an unpaid hold or a request.'),
@@ -21,10 +20,10 @@ create type public.booking_status as enum (
     'requested', 'awaiting_payment', 'confirmed', 'completed', 'declined', 'withdrawn', 'expired', 'cancelled', 'no_show'
 );
 comment on type public.booking_status is
-    'requested: the host has 24 hours, and no longer than the first day. awaiting_payment: an unpaid hold of 15 minutes. The last six are ends; only a completed stay can still be reported as no_show.';
+    'requested: the host has 24 hours to answer, at most until the first day is over. awaiting_payment: an unpaid hold of 15 minutes. completed to no_show are final, but completed can become no_show, and expired can become confirmed by a late payment.';
 create type public.booking_actor as enum ('guest', 'host', 'co_host', 'operator', 'system', 'clock');
 comment on type public.booking_actor is
-    'Who acts on a booking: the parties, a full co-host, an operator; system is whoever acts without a user, clock is time itself.';
+    'Who acts on a booking: guest, host, a co-host with level full, or an operator. system acts without a signed-in user; clock stands for deadlines that have passed.';
 
 create table private.bookings (
     id uuid default gen_random_uuid() constraint bookings_pkey primary key,
@@ -83,16 +82,16 @@ create table private.bookings (
     constraint bookings_payout_rate_has_a_currency check ((payout_currency is null) = (payout_rate is null))
 );
 comment on table private.bookings is
-    'Bookings as they were agreed: prices, policy, house rules, zone and times are copies, so that no later change of the property changes a promise. Clients read public.bookings.';
-comment on column private.bookings.night_prices is 'Of each night in order, before the discount: what a cancellation shares out.';
-comment on column private.bookings.request_hash is 'Of what was sent, to tell a repetition from another request with the same key.';
+    'Bookings as agreed: prices, policy, house rules version, time zone and times are copies, so that later changes of the property do not affect them. Clients use public.bookings.';
+comment on column private.bookings.night_prices is 'The price of each night in order, before the discount; a cancellation divides the total by them.';
+comment on column private.bookings.request_hash is 'Hash of the request, to distinguish a repeated request from a different one with the same idempotency key.';
 
 create index bookings_property_id_idx on private.bookings (property_id, house_rules_version);
 create index bookings_property_dates_idx on private.bookings (property_id, check_in);
 create index bookings_host_id_idx on private.bookings (host_id);
 create index bookings_currency_idx on private.bookings (currency);
-comment on column private.bookings.payout_currency is 'What the host is paid in; null when that is the booking''s currency.';
-comment on column private.bookings.payout_rate is 'What the host gets for a unit of the booking''s currency, fixed by the quote.';
+comment on column private.bookings.payout_currency is 'The currency in which the host is paid; null when it is the booking''s.';
+comment on column private.bookings.payout_rate is 'Units of payout_currency for one unit of the booking''s currency, fixed by the quote.';
 create index bookings_payout_currency_idx on private.bookings (payout_currency);
 create index bookings_time_zone_idx on private.bookings (time_zone);
 create index bookings_guest_id_idx on private.bookings (guest_id, created_at);
@@ -115,15 +114,15 @@ create table public.booking_line_items (
     constraint booking_line_items_multiply check (quantity * unit_amount in (amount, host_amount, included_amount))
 );
 comment on table public.booking_line_items is
-    'What a booking costs, copied from its quote; lines sum to its totals. For guest, host and operators: co-hosts do not see payouts.';
-comment on column public.booking_line_items.kind is 'What the line is for.';
-comment on column public.booking_line_items.description is 'What guests read.';
-comment on column public.booking_line_items.quantity is 'Nights, guests or times; quantity times unit_amount is the amount.';
-comment on column public.booking_line_items.unit_amount is 'For one; of lines in per cent the whole amount. Minor units.';
-comment on column public.booking_line_items.percent is 'Of lines in per cent; null for others.';
-comment on column public.booking_line_items.amount is 'What it adds to what the guest pays.';
-comment on column public.booking_line_items.host_amount is 'What it adds to what the host gets.';
-comment on column public.booking_line_items.included_amount is 'A tax that prices include: how much of them it is.';
+    'The lines of a booking, copied from its quote; they sum to its totals. Guest, host and operators can read them; co-hosts cannot, because they show what the host receives.';
+comment on column public.booking_line_items.kind is 'What the line charges.';
+comment on column public.booking_line_items.description is 'Text for guests.';
+comment on column public.booking_line_items.quantity is 'Number of nights, guests or both multiplied; quantity times unit_amount is the amount.';
+comment on column public.booking_line_items.unit_amount is 'Amount of one unit, in minor units; for percentages the whole amount.';
+comment on column public.booking_line_items.percent is 'The percentage; null for fixed amounts.';
+comment on column public.booking_line_items.amount is 'What the guest pays for it.';
+comment on column public.booking_line_items.host_amount is 'What the host receives for it.';
+comment on column public.booking_line_items.included_amount is 'The part of the prices that is an included tax; 0 for other lines.';
 
 create table private.booking_transitions (
     from_status public.booking_status not null,
@@ -135,7 +134,7 @@ create table private.booking_transitions (
     constraint booking_transitions_pkey primary key (from_status, to_status, actor)
 );
 comment on table private.booking_transitions is
-    'Changes of status that are legal, for whom, and when. What is not here does not happen. A booking begins as requested or awaiting_payment.';
+    'The only legal changes of status: by whom, and under which guard. A booking begins as requested or awaiting_payment.';
 alter table private.booking_transitions enable row level security;
 
 insert into private.booking_transitions (from_status, to_status, actor, guard) values
@@ -176,8 +175,8 @@ create table private.booking_events (
     at timestamptz not null,
     recorded_at timestamptz not null default clock_timestamp()
 );
-comment on table private.booking_events is 'What happened to bookings, who did it, when and why, with what it was before and after. Only grows.';
-comment on column private.booking_events.at is 'When it counts from: a hold that ended at noon is expired from noon, whenever that was written down.';
+comment on table private.booking_events is 'Log of bookings: what happened, who did it, when and why, with values before and after. Rows are never changed or deleted.';
+comment on column private.booking_events.at is 'When it took effect: a hold that ended at noon is expired from noon, even when that was recorded later.';
 create index booking_events_booking_id_idx on private.booking_events (booking_id, id);
 alter table private.booking_events enable row level security;
 create trigger refuse_change before update or delete on private.booking_events
@@ -186,15 +185,15 @@ create trigger refuse_truncate before truncate on private.booking_events
     for each statement execute function private.refuse_change();
 
 insert into private.settings (name, value, description) values
-    ('unpaid_hold', '15 minutes', 'How long dates are held for a guest who has yet to pay.'),
-    ('request_answer', '24 hours', 'How long a host has to answer a request, at most until the first day is over there, or a proposed alteration.'),
-    ('unpaid_bookings', '20', 'How many holds and requests, which keep nights from others, a guest may have at once.'),
-    ('no_show_window', '48 hours', 'How long after check-in a guest who did not come can be reported.');
+    ('unpaid_hold', '15 minutes', 'How long nights are held for a guest who has not paid yet.'),
+    ('request_answer', '24 hours', 'How long a host has to answer a request, at most until the first day is over at the property, and the other side a proposed alteration.'),
+    ('unpaid_bookings', '20', 'How many unpaid holds and requests a guest may have at once.'),
+    ('no_show_window', '48 hours', 'How long after check-in a no-show can be reported.');
 
 alter table private.bookings enable row level security;
 alter table public.booking_line_items enable row level security;
 
--- What the view reads, which runs as its caller; schema private is not exposed.
+-- The columns that the view public.bookings reads as its caller; the schema private is not exposed.
 grant select (
     id, property_id, host_id, guest_id, status, status_at, status_reason, expires_at, confirmed_at, check_in, check_out, nights,
     adults, children, infants, pets, booking_mode, currency, guest_total, host_total, property_title, property_city, time_zone,
@@ -203,7 +202,7 @@ grant select (
 ) on private.bookings to authenticated, service_role;
 grant select on public.booking_line_items to authenticated, service_role;
 
-create policy "Guests can read their bookings, host and co-hosts those of their properties, operators any" on private.bookings
+create policy "Guests, hosts, co-hosts and operators can read their bookings" on private.bookings
     for select to authenticated
     using (
         guest_id = (select auth.uid()) or property_id in (select private.my_properties('calendar')) or (select private.is_operator())
@@ -234,7 +233,7 @@ as $$
     select 'clock'
 $$;
 comment on function private.booking_actors is
-    'As what the caller may act on a booking; for the clock anybody may, since its guards ask what time it is. Called by triggers. Definer, because it reads behind the policies.';
+    'The roles in which the caller may act on a booking. Every caller may act as clock, because its transitions depend on time only; definer, because it reads behind the policies.';
 
 create function private.transition_allowed(p_guard text, p_booking private.bookings, p_at timestamptz) returns boolean
 language plpgsql stable
@@ -261,7 +260,7 @@ begin
     );
 end
 $$;
-comment on function private.transition_allowed is 'Whether the guard of a transition lets it pass at p_at. Called by guard_booking.';
+comment on function private.transition_allowed is 'Whether the guard of a transition allows it at p_at.';
 
 create function private.agreed_booking_columns() returns text[]
 language sql immutable
@@ -380,7 +379,7 @@ begin
 end
 $$;
 comment on function private.guard_booking is
-    'Trigger: a booking begins, changes and ends as booking_transitions says, keeps its terms, and is never deleted, whoever writes. Definer, because clients'' changes end here.';
+    'Trigger: allows only the changes of status in booking_transitions, keeps the agreed terms and refuses deletion, for every role. Definer, because clients'' changes arrive here.';
 
 create function private.record_booking_event() returns trigger
 language plpgsql security definer

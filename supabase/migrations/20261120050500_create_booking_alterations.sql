@@ -1,10 +1,10 @@
--- Purpose: changing dates or guests of a confirmed booking: one side proposes, by PATCH, the other answers.
--- Touches: public.booking_alterations.
--- Watch: there is no status of expired: an unanswered proposal is open until its expires_at, whenever that is read.
+-- Purpose: proposals to change dates or guests of a confirmed booking: one side proposes, the other answers.
+-- Touches: public.alteration_answer, public.booking_alterations.
+-- Watch: there is no answer "expired": a proposal is open while answer is null and expires_at is in the future.
 
 create type public.alteration_answer as enum ('accepted', 'declined', 'withdrawn', 'superseded');
 comment on type public.alteration_answer is
-    'accepted and declined by the other side; withdrawn by the one that proposed; superseded by a later proposal or because it ended.';
+    'accepted or declined: by the other side. withdrawn: by the side that proposed. superseded: replaced by a proposal of the other side, or expired before a new one.';
 
 create table public.booking_alterations (
     id uuid default gen_random_uuid() constraint booking_alterations_pkey primary key,
@@ -28,21 +28,21 @@ create table public.booking_alterations (
     created_at timestamptz not null default now(),
     constraint booking_alterations_answer_is_whole check ((answer is null) = (answered_at is null))
 );
-comment on table public.booking_alterations is 'Other dates or guests that one side of a confirmed booking proposed. Open while answer is null and expires_at is ahead.';
-comment on column public.booking_alterations.proposed_by is 'Which side.';
-comment on column public.booking_alterations.expires_at is 'Until when it can be answered.';
-comment on column public.booking_alterations.answer is 'Null while there is none.';
+comment on table public.booking_alterations is 'Proposals to change dates or guests of a confirmed booking. A proposal is open while answer is null and expires_at is in the future.';
+comment on column public.booking_alterations.proposed_by is 'The side that proposed it.';
+comment on column public.booking_alterations.expires_at is 'When it can no longer be answered.';
+comment on column public.booking_alterations.answer is 'Null without an answer.';
 comment on column public.booking_alterations.answered_at is 'When it was answered.';
-comment on column public.booking_alterations.check_in is 'First night, as proposed.';
-comment on column public.booking_alterations.check_out is 'The day after the last night, as proposed.';
-comment on column public.booking_alterations.adults is 'As proposed.';
-comment on column public.booking_alterations.children is 'As proposed.';
-comment on column public.booking_alterations.infants is 'As proposed.';
-comment on column public.booking_alterations.pets is 'As proposed.';
-comment on column public.booking_alterations.currency is 'The booking''s.';
-comment on column public.booking_alterations.guest_total is 'What the booking would cost, in minor units.';
-comment on column public.booking_alterations.difference is 'How much more the guest would pay; negative for less.';
-comment on column public.booking_alterations.lines is 'What that is made of; host amounts are left out.';
+comment on column public.booking_alterations.check_in is 'Proposed check-in date.';
+comment on column public.booking_alterations.check_out is 'Proposed check-out date.';
+comment on column public.booking_alterations.adults is 'Proposed number of adults.';
+comment on column public.booking_alterations.children is 'Proposed number of children.';
+comment on column public.booking_alterations.infants is 'Proposed number of infants.';
+comment on column public.booking_alterations.pets is 'Proposed number of pets.';
+comment on column public.booking_alterations.currency is 'Currency of the booking.';
+comment on column public.booking_alterations.guest_total is 'What the guest would pay for the booking, in minor units.';
+comment on column public.booking_alterations.difference is 'How much more the guest would pay than now; negative for less.';
+comment on column public.booking_alterations.lines is 'The lines of guest_total, without host amounts.';
 
 create unique index booking_alterations_open_idx on public.booking_alterations (booking_id) where answer is null;
 create index booking_alterations_booking_id_idx on public.booking_alterations (booking_id);
@@ -54,5 +54,5 @@ alter table public.booking_alterations enable row level security;
 
 grant select on public.booking_alterations to authenticated, service_role;
 
-create policy "Whoever can read a booking can read its alterations" on public.booking_alterations for select to authenticated
+create policy "People who can read a booking can read its alterations" on public.booking_alterations for select to authenticated
     using (exists (select from private.bookings b where b.id = booking_id));

@@ -1,8 +1,8 @@
--- Purpose: bookings as clients meet them.
+-- Purpose: bookings as clients use them.
 -- Touches: view public.bookings.
--- Watch: it shows a hold that has ended as expired and a stay that is over as completed the second it is so, whether or not the
--- sweep has written that down. Insert, update and delete go to triggers of the next files, which a view alone lets answer a
--- repeated insert with the row that is there. It runs as its caller, so the table's policies decide which rows.
+-- Watch: it shows an ended hold as expired and an ended stay as completed from that second, before expire_and_complete_bookings
+-- records it. Triggers of the next files handle insert, update and delete; only a view's trigger can answer a repeated insert
+-- with the existing row. The view runs as its caller, so the policies of private.bookings apply.
 
 create view public.bookings with (security_invoker = on) as
 select
@@ -39,34 +39,34 @@ select
 from private.bookings b;
 
 comment on view public.bookings is
-    '@graphql({"primary_key_columns": ["id"]}) Bookings of the caller, as guest or on the host''s side, as the clock says this second. POST books: 409 when the nights are taken or the quote is stale, 422 with every rule that is broken. PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request.';
-comment on column public.bookings.status is 'Where it stands now.';
-comment on column public.bookings.status_at is 'Since when.';
-comment on column public.bookings.status_reason is 'What whoever changed it last said.';
-comment on column public.bookings.expires_at is 'When an open request or unpaid hold ends.';
-comment on column public.bookings.confirmed_at is 'When it was paid; the policy counts from then.';
-comment on column public.bookings.check_in is 'First night, YYYY-MM-DD. Text, so that a timestamp is refused and not cut to a day.';
+    '@graphql({"primary_key_columns": ["id"]}) Bookings of the caller, as guest or on the host''s side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.';
+comment on column public.bookings.status is 'Present status.';
+comment on column public.bookings.status_at is 'Since when it has this status.';
+comment on column public.bookings.status_reason is 'The reason given with the last change of status.';
+comment on column public.bookings.expires_at is 'When an open request or unpaid hold expires.';
+comment on column public.bookings.confirmed_at is 'When it was confirmed; periods of the cancellation policy since confirmation count from then.';
+comment on column public.bookings.check_in is 'First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date.';
 comment on column public.bookings.check_out is 'The day after the last night, YYYY-MM-DD.';
-comment on column public.bookings.nights is 'From check_in to check_out.';
-comment on column public.bookings.adults is 'At least one.';
-comment on column public.bookings.children is 'From 2 years on.';
-comment on column public.bookings.infants is 'Under 2.';
-comment on column public.bookings.pets is 'Animals that come along.';
-comment on column public.bookings.booking_mode is 'Whether it held at once or needed the host''s word.';
+comment on column public.bookings.nights is 'Number of nights from check_in to check_out.';
+comment on column public.bookings.adults is 'Number of adults, at least one.';
+comment on column public.bookings.children is 'Number of children aged 2 or older.';
+comment on column public.bookings.infants is 'Number of children under 2.';
+comment on column public.bookings.pets is 'Number of pets.';
+comment on column public.bookings.booking_mode is 'instant, or request when the host had to accept it.';
 comment on column public.bookings.currency is 'ISO 4217 code of every amount.';
 comment on column public.bookings.guest_total is 'What the guest pays, in minor units.';
-comment on column public.bookings.host_total is 'What the host gets; null for co-hosts.';
-comment on column public.bookings.property_title is 'As it was when it was booked.';
-comment on column public.bookings.property_city is 'As it was when it was booked.';
-comment on column public.bookings.time_zone is 'In which its days and hours are meant.';
+comment on column public.bookings.host_total is 'What the host receives, in minor units; null for co-hosts.';
+comment on column public.bookings.property_title is 'Title at the time of booking.';
+comment on column public.bookings.property_city is 'City at the time of booking.';
+comment on column public.bookings.time_zone is 'Time zone of its dates and times.';
 comment on column public.bookings.check_in_at is 'Earliest arrival.';
 comment on column public.bookings.check_out_at is 'Latest departure; from then on the stay is completed.';
-comment on column public.bookings.cancellation_policy_name is 'What guests read.';
-comment on column public.bookings.cancellation_steps is 'The policy as it was when it was booked; see cancellation_policies.steps.';
-comment on column public.bookings.house_rules_version is 'The house rules that the guest agreed to.';
-comment on column public.bookings.quote_id is 'The quote that it was booked by; when given and the offer has changed, booking answers 409 with the new one.';
-comment on column public.bookings.idempotency_key is 'Up to 255 characters of the guest''s choice: the same key and booking again give the same booking. The guest''s alone.';
-comment on column public.bookings.open_alteration_id is 'The proposal that waits for an answer, if there is one.';
+comment on column public.bookings.cancellation_policy_name is 'Name of the cancellation policy.';
+comment on column public.bookings.cancellation_steps is 'The policy at the time of booking; see cancellation_policies.steps.';
+comment on column public.bookings.house_rules_version is 'Version of the house rules that the guest agreed to.';
+comment on column public.bookings.quote_id is 'The quote to book with. When the offer has changed, booking answers 409 with the new quote.';
+comment on column public.bookings.idempotency_key is 'Up to 255 characters chosen by the guest: repeating the request with the same key returns the same booking. Only the guest can read it.';
+comment on column public.bookings.open_alteration_id is 'The open proposal, if there is one.';
 
 grant select, delete on public.bookings to authenticated;
 grant insert (property_id, check_in, check_out, adults, children, infants, pets, quote_id, idempotency_key)

@@ -1,7 +1,8 @@
--- Purpose: booking a stay by POST, giving up an unpaid one by DELETE, and the frame that every act on a booking runs in.
--- Touches: triggers on public.bookings; private.create_booking_as_caller, create_booking, lock_booking, change_booking_status_as_caller.
--- Watch: whoever repeats a request with its key gets the booking that the first one made, which only a view's trigger can answer
--- to an INSERT. Deadlocks and serialization failures, which nothing here should cause, are tried again before a client hears.
+-- Purpose: books a stay (POST), gives up an unpaid one (DELETE), accepts, declines and confirms bookings.
+-- Touches: triggers on public.bookings; private.lock_booking, create_booking, insert_line_items, change_booking_status,
+-- require_booking_party, expire_and_complete_bookings; public.accept_booking, decline_booking, confirm_booking.
+-- Watch: a repeated request with the same idempotency key returns the first booking. Deadlocks and serialization failures are
+-- retried before the client sees an error.
 
 insert into private.errors (code, status, message, hint) values
     ('idempotency_key_length', 422, 'An idempotency key has 1 to 255 characters.', 'Use a new UUID for each booking.'),
@@ -21,7 +22,7 @@ declare
 begin
     perform private.lock_property((select b.property_id from private.bookings b where b.id = p_booking_id));
     select b.* into v_booking from private.bookings b where b.id = p_booking_id for no key update;
-    -- what has expired or ended by the clock is recorded first
+    -- an expired hold or ended stay is recorded first
     if v_booking.expires_at <= p_now then
         update private.bookings b set status = 'expired', status_at = b.expires_at
         where b.id = p_booking_id
@@ -36,7 +37,7 @@ begin
 end
 $$;
 comment on function private.lock_booking is
-    'Locks the property, then the booking, and returns the booking as it stands at p_now; null when there is none.';
+    'Locks the property, then the booking, and returns the booking as of p_now; null when there is none.';
 
 create function private.create_booking(
     p_guest_id uuid, p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer,
@@ -72,7 +73,7 @@ begin
         end if;
     end if;
 
-    -- an access token outlives its account; this lock waits for the account's deletion and the guest's other requests
+    -- an access token outlives its account; the lock waits for a deletion of the account and for other bookings of the guest
     perform from public.profiles g where g.id = p_guest_id and g.deleted_at is null for no key update;
     if not found then
         perform private.raise_error('account_deleted');
@@ -136,7 +137,7 @@ as $$
     from unnest(p_lines)
         with ordinality as l (kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount, position)
 $$;
-comment on function private.insert_line_items is 'Writes the lines of a quote to a booking.';
+comment on function private.insert_line_items is 'Inserts the lines of a quote for a booking.';
 
 create function private.create_booking_as_caller(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
@@ -187,7 +188,7 @@ begin
     return new;
 end
 $$;
-comment on function private.bookings_instead_of_insert is 'Trigger: an insert into the view books a stay as the caller and answers with the booking.';
+comment on function private.bookings_instead_of_insert is 'Trigger: an insert into the view books a stay as the caller and returns the booking.';
 
 create trigger bookings_instead_of_insert instead of insert on public.bookings for each row execute function private.bookings_instead_of_insert();
 
@@ -247,7 +248,7 @@ begin
 end
 $$;
 comment on function private.require_booking_party is
-    'Refuses with 404 when the caller is not a party of the booking. Definer, because it reads behind the policies.';
+    'Raises booking_not_found unless the caller is a party of the booking. Definer, because it reads behind the policies.';
 
 create function private.change_booking_status_as_caller(p_booking_id uuid, p_action text, p_reason text default null) returns void
 language plpgsql security definer
@@ -293,7 +294,7 @@ end
 $$;
 grant execute on function public.accept_booking to authenticated, service_role;
 comment on function public.accept_booking is
-    'The host, or a full co-host, accepts a request; the guest''s payment is due. Answers with the booking.';
+    'Accepts a request, for the host or a co-host with level full. The guest then has to pay; returns the booking.';
 
 create function public.decline_booking(p_booking_id uuid, p_reason text default null) returns setof public.bookings
 language plpgsql rows 1
@@ -306,7 +307,7 @@ end
 $$;
 grant execute on function public.decline_booking to authenticated, service_role;
 comment on function public.decline_booking is
-    'The host, or a full co-host, declines a request; the nights are free again. Answers with the booking.';
+    'Declines a request, for the host or a co-host with level full. The nights are free again; returns the booking.';
 
 create function public.confirm_booking(p_booking_id uuid, p_reason text default null) returns setof public.bookings
 language plpgsql rows 1
@@ -319,7 +320,7 @@ end
 $$;
 grant execute on function public.confirm_booking to authenticated, service_role;
 comment on function public.confirm_booking is
-    'Confirms an unpaid hold without a payment. For operators and the service role. Answers with the booking.';
+    'Confirms an unpaid hold without a payment, for operators and the service role. Returns the booking.';
 
 create function private.expire_and_complete_bookings(p_now timestamptz default now(), p_limit integer default 1000) returns integer
 language plpgsql
@@ -335,7 +336,7 @@ begin
         select b.id, b.property_id from private.bookings b where b.status = 'confirmed' and b.check_out_at <= p_now
         limit p_limit
     loop
-        -- a property that is locked waits for the next run, so that this run never waits while it holds other locks
+        -- a locked property waits for the next run, so that this run never waits while it holds other locks
         perform from public.properties p where p.id = v_due.property_id for no key update skip locked;
         if found then
             -- deferred constraints run here, so that one booking that fails does not stop the others

@@ -1,8 +1,8 @@
--- Purpose: cancelling a confirmed booking, after a preview that says to the minor unit what will happen; and no-shows.
--- Touches: public.cancellations, private.host_cancellation_fees, limits of that fee on public.currencies,
--- public.preview_cancellation, cancel_booking, report_no_show.
--- Watch: preview and cancellation are one function, private.compute_cancellation; cancelling stores the row that it returns. Who
--- cancels decides: a guest gets what the booking's copy of the policy gives, a host or operator gives everything back.
+-- Purpose: cancels a confirmed booking, previews that to the minor unit, and reports no-shows.
+-- Touches: public.refund_line, cancellations, preview_cancellation, cancel_booking, report_no_show; private.host_cancellation_fees,
+-- host_cancellation_fee, unpaid_refund, compute_cancellation, cancelling_actor, end_booking.
+-- Watch: preview and cancellation both come from compute_cancellation; a cancellation stores the row that it returns. A guest gets
+-- what the booking's copy of the policy gives; when host or operator cancels, the guest gets everything back.
 
 insert into private.errors (code, status, message, hint) values
     ('booking_not_paid_yet', 409, 'An unpaid hold or request is not cancelled.', 'Give it up with DELETE on bookings.'),
@@ -15,7 +15,7 @@ create table private.host_cancellation_fees (
     percent smallint not null constraint host_cancellation_fees_percent_range check (percent between 0 and 100)
 );
 comment on table private.host_cancellation_fees is
-    'What a host pays who cancels so shortly before check-in, of the nights not stayed, in per cent; the highest that applies counts.';
+    'What a host pays for cancelling within this time before check-in, in per cent of the nights not stayed. The highest that applies counts.';
 alter table private.host_cancellation_fees enable row level security;
 insert into private.host_cancellation_fees (within, percent) values ('48 hours', 50), ('30 days', 25), ('9999 days', 10);
 
@@ -26,7 +26,7 @@ create type public.refund_line as (
     amount bigint,
     refund_amount bigint
 );
-comment on type public.refund_line is 'A line of a booking and what of it goes back to the guest, in minor units.';
+comment on type public.refund_line is 'A line of a booking and its refund to the guest, in minor units.';
 
 create table public.cancellations (
     booking_id uuid constraint cancellations_pkey primary key
@@ -49,23 +49,23 @@ create table public.cancellations (
     created_at timestamptz not null default now()
 );
 comment on table public.cancellations is
-    'What cancelling did, or, from preview_cancellation, would do. Amounts in minor units. For guest, host and operators.';
-comment on column public.cancellations.cancelled_by is 'Which side; of a no-show whoever reported it.';
-comment on column public.cancellations.is_no_show is 'The guest did not come: the policy counts as if they had cancelled at check-in.';
-comment on column public.cancellations.cancelled_at is 'The moment that decided.';
-comment on column public.cancellations.reason is 'What the one who cancelled said.';
-comment on column public.cancellations.valid_until is 'Last instant at which the same comes out; null when only the nights that pass change it.';
-comment on column public.cancellations.nights_stayed is 'Nights whose midnight had passed in the property''s zone.';
-comment on column public.cancellations.nights_kept is 'Further nights that the host keeps.';
-comment on column public.cancellations.refund_percent is 'Of the other nights, and of fees and taxes in proportion.';
+    'Cancellations and no-shows, with refunds; preview_cancellation returns one that has not happened. Amounts in minor units; guest, host and operators can read them.';
+comment on column public.cancellations.cancelled_by is 'Who cancelled; for a no-show who reported it.';
+comment on column public.cancellations.is_no_show is 'The guest did not come: the policy applies as if the guest had cancelled at check-in.';
+comment on column public.cancellations.cancelled_at is 'The moment for which the refund was computed.';
+comment on column public.cancellations.reason is 'The reason given.';
+comment on column public.cancellations.valid_until is 'The last instant with the same result; null when only passing nights change it.';
+comment on column public.cancellations.nights_stayed is 'Number of midnights since check-in in the property''s time zone.';
+comment on column public.cancellations.nights_kept is 'Nights that the host keeps in addition to those stayed.';
+comment on column public.cancellations.refund_percent is 'Percentage refunded of the other nights, and of fees and taxes in proportion.';
 comment on column public.cancellations.currency is 'ISO 4217 code of every amount.';
-comment on column public.cancellations.guest_total is 'What the booking cost.';
-comment on column public.cancellations.refund_amount is 'What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount.';
+comment on column public.cancellations.guest_total is 'What the booking cost the guest.';
+comment on column public.cancellations.refund_amount is 'By how much the guest''s total is reduced: the sum of the lines. The guest gets back this less unpaid_amount.';
 comment on column public.cancellations.unpaid_amount is
-    'What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back.';
-comment on column public.cancellations.host_amount is 'What the host keeps, before host_fee.';
+    'The part of refund_amount that the guest had not paid yet, for a stay paid in instalments. It is no longer due.';
+comment on column public.cancellations.host_amount is 'What the host keeps of the host''s total, before host_fee.';
 comment on column public.cancellations.host_fee is 'What the host pays for cancelling.';
-comment on column public.cancellations.lines is 'What goes back of each line of the booking.';
+comment on column public.cancellations.lines is 'The refund of each line of the booking.';
 
 create index cancellations_currency_idx on public.cancellations (currency);
 
@@ -103,7 +103,7 @@ as $$
     where c.code = p_booking.currency
 $$;
 comment on function private.host_cancellation_fee is
-    'What a host pays who cancels at p_now: a percentage of p_rent (nights after discount) for the nights not stayed, within the limits of the currency. Called by compute_cancellation.';
+    'What a host pays for cancelling at p_now: a percentage of p_rent (nights after discount) for the nights not stayed, within the limits of the currency.';
 
 create function private.unpaid_refund(p_booking private.bookings, p_refund_amount bigint) returns bigint
 language plpgsql stable
@@ -114,7 +114,7 @@ begin
 end
 $$;
 comment on function private.unpaid_refund is
-    'What of a refund was never paid, in minor units. Called by compute_cancellation; what was paid is known from 20261123000250 on.';
+    'The part of a refund that the guest never paid, in minor units.';
 
 create function private.compute_cancellation(
     p_booking private.bookings, p_by public.booking_actor, p_is_no_show boolean, p_reason text, p_now timestamptz
@@ -125,12 +125,12 @@ set search_path = ''
 as $$
 declare
     v public.cancellations;
-    -- what counts for the policy; someone who did not come has cancelled as they should have arrived
+    -- the time that the policy uses; a no-show counts as cancelled at check-in
     v_at constant timestamptz := case when p_is_no_show then p_booking.check_in_at else p_now end;
     v_has_begun constant boolean := v_at >= p_booking.check_in_at;
     v_step record;
     v_long record;
-    -- of everything goes back part by whole
+    -- the refunded share of everything: part / whole
     v_part bigint := 1;
     v_whole bigint := 1;
     v_rent bigint;
@@ -172,7 +172,7 @@ begin
             v.valid_until := least(v.valid_until, p_booking.check_in_at - interval '1 microsecond');
         end if;
         v.nights_kept := least(v.nights_kept, p_booking.nights - v.nights_stayed);
-        -- of the nights after those stayed and kept, each at its own price; fees, taxes and the platform's fee follow in proportion
+        -- the share of the nights after those stayed and kept, by their prices; it applies to fees, taxes and platform fee too
         v_part := v.refund_percent * private.sum_of_nights(p_booking.night_prices[v.nights_stayed + v.nights_kept + 1:]);
         v_whole := 100 * private.sum_of_nights(p_booking.night_prices);
     else
@@ -196,7 +196,7 @@ begin
     v.refund_amount := private.proportion(p_booking.guest_total, v_part, v_whole);
     v.unpaid_amount := private.unpaid_refund(p_booking, v.refund_amount);
     v.host_amount := p_booking.host_total - private.proportion(p_booking.host_total, v_part, v_whole);
-    -- what the running totals give back, so that the lines sum to the refund and none is beyond its share by more than one
+    -- differences of rounded running totals, so that lines sum to the refund and each differs from its share by at most one
     v.lines := array(
         select row(
             l.position, l.kind, l.description, l.amount,
@@ -214,7 +214,7 @@ begin
 end
 $$;
 comment on function private.compute_cancellation is
-    'What comes out when p_by cancels at p_now. Called by the preview and by what cancels.';
+    'Computes the cancellation of a booking by p_by at p_now, or of a no-show.';
 
 create function private.cancelling_actor(p_booking private.bookings) returns public.booking_actor
 language sql stable
@@ -223,7 +223,7 @@ as $$
     select a from private.booking_actors(p_booking) as a where a in ('guest', 'host', 'operator', 'system') order by a limit 1
 $$;
 comment on function private.cancelling_actor is
-    'As what the caller would cancel; null for a co-host, because the host pays for it. Called by the functions below.';
+    'The role in which the caller can cancel; null for a co-host, because the host pays for a cancellation.';
 
 create function private.end_booking(p_booking_id uuid, p_is_no_show boolean, p_reason text, p_now timestamptz, p_only_preview boolean)
 returns public.cancellations
@@ -262,7 +262,7 @@ begin
 end
 $$;
 comment on function private.end_booking is
-    'Cancels a booking at p_now, or reports its guest as not come, or says what that would do. Called by cancel_booking.';
+    'Cancels a booking or reports a no-show at p_now and returns the cancellation; with p_only_preview it changes nothing.';
 
 create function private.end_booking_as_caller(p_booking_id uuid, p_is_no_show boolean, p_reason text, p_only_preview boolean)
 returns public.cancellations
@@ -282,7 +282,7 @@ end
 $$;
 grant execute on function private.end_booking_as_caller to authenticated, service_role;
 comment on function private.end_booking_as_caller is
-    'end_booking for the caller, now. Called by the functions below. Definer, because no role may write bookings.';
+    'Runs end_booking for the caller, now. Definer, because no API role may write private.bookings.';
 
 create function public.preview_cancellation(p_booking_id uuid) returns public.cancellations
 language sql stable
@@ -292,7 +292,7 @@ as $$
 $$;
 grant execute on function public.preview_cancellation to authenticated, service_role;
 comment on function public.preview_cancellation is
-    'What cancel_booking would do for the caller at this moment, to the minor unit, and until when (valid_until); changes nothing.';
+    'Returns what cancel_booking would do for the caller now, to the minor unit, and until when that holds (valid_until). Changes nothing.';
 
 create function public.cancel_booking(p_booking_id uuid, p_reason text default null) returns public.cancellations
 language sql
@@ -302,7 +302,7 @@ as $$
 $$;
 grant execute on function public.cancel_booking to authenticated, service_role;
 comment on function public.cancel_booking is
-    'Cancels a confirmed booking, for its guest, its host or an operator; the nights are free again. Answers with what goes back to the guest and what the host keeps or pays.';
+    'Cancels a confirmed booking, for its guest, its host or an operator; the nights are free again. Returns the guest''s refund and what the host keeps or pays.';
 
 create function public.report_no_show(p_booking_id uuid, p_reason text default null) returns public.cancellations
 language sql
@@ -312,4 +312,4 @@ as $$
 $$;
 grant execute on function public.report_no_show to authenticated, service_role;
 comment on function public.report_no_show is
-    'The host, or an operator, says within 48 hours of check-in that the guest did not come: the policy counts as if they had cancelled at check-in, and the nights are free again.';
+    'Reports, for the host or an operator within 48 hours after check-in, that the guest did not come. The policy applies as if the guest had cancelled at check-in, and the nights are free again.';

@@ -1,8 +1,8 @@
--- Purpose: proposing an alteration by PATCH of a booking, and answering it.
--- Touches: update trigger of public.bookings; public.accept_alteration, decline_alteration.
--- Watch: a proposal takes no nights. On acceptance rules and price are looked at again, and the price must be the one proposed;
--- the old nights go as the new ones are taken, in one step, or both stay as they were. Rules about how to begin a stay do not
--- speak against one that keeps its first day.
+-- Purpose: proposes an alteration of a booking (PATCH) and answers it.
+-- Touches: update trigger of public.bookings; private.alteration_problems, alteration_actor, propose_alteration, answer_alteration;
+-- public.accept_alteration, decline_alteration.
+-- Watch: a proposal reserves no nights. Accepting checks rules and price again; the price must be the proposed one, and old and new
+-- nights are exchanged in one transaction. Rules about check-in do not apply when the check-in stays the same.
 
 insert into private.errors (code, status, message, hint) values
     ('stay_has_begun', 422, 'The first day of a stay that has begun cannot change.', 'Keep check_in as it is.'),
@@ -31,11 +31,11 @@ as $$
         p_booking.id, p_now
     )) as r (reason)
     where
-        -- confirmed bookings survive pausing
+        -- bookings of a paused property can be altered
         (r.reason ->> 'code' <> 'not_published' or (
             select p.status <> 'paused' from public.properties p where p.id = p_booking.property_id
         ))
-        -- when only the party changes, length and neighbouring stays were decided when the nights were booked
+        -- when only the party changes, length and nights were checked when the booking was made
         and (
             (p_wish.check_in, p_wish.check_out) <> (p_booking.check_in, p_booking.check_out)
             or r.reason ->> 'code' not in ('min_stay', 'max_stay', 'occupied', 'preparation_before', 'preparation_after')
@@ -50,7 +50,7 @@ as $$
         )
 $$;
 comment on function private.alteration_problems is
-    'Why other dates or guests of a booking are refused: the reasons of bookability, without the booking''s own nights and without rules that no longer apply to it.';
+    'The problems of other dates or guests of a booking: the reasons of bookability, except its own nights and rules that no longer apply to it.';
 
 create function private.alteration_actor(p_booking private.bookings) returns public.booking_actor
 language sql stable
@@ -58,7 +58,7 @@ set search_path = ''
 as $$
     select a from private.booking_actors(p_booking) as a where a in ('guest', 'host', 'co_host') order by a limit 1
 $$;
-comment on function private.alteration_actor is 'As whom the caller proposes or answers; null when the caller can do neither.';
+comment on function private.alteration_actor is 'The role in which the caller proposes or answers; null when the caller can do neither.';
 
 create function private.propose_alteration(
     p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
@@ -160,7 +160,7 @@ begin
         old.id, v_days[1], v_days[2],
         new.adults, new.children, new.infants, new.pets
     );
-    -- the answer shows the booking as it is
+    -- the response shows the unchanged booking
     new.check_in := old.check_in;
     new.check_out := old.check_out;
     new.adults := old.adults;
@@ -171,7 +171,7 @@ begin
 end
 $$;
 comment on function private.bookings_instead_of_update is
-    'Trigger: an update of the view proposes an alteration as the caller, and answers with the unchanged booking and the proposal''s id.';
+    'Trigger: an update of the view proposes an alteration as the caller, and returns the unchanged booking with the proposal''s id.';
 
 create trigger bookings_instead_of_update instead of update on public.bookings for each row execute function private.bookings_instead_of_update();
 
@@ -265,7 +265,7 @@ end
 $$;
 grant execute on function public.accept_alteration to authenticated;
 comment on function public.accept_alteration is
-    'Accepts the other side''s proposal: dates, guests, nights and price change together. Answers with the booking.';
+    'Accepts the other side''s proposal: dates, guests, nights and price change together. Returns the booking.';
 
 create function public.decline_alteration(p_alteration_id uuid) returns setof public.bookings
 language plpgsql rows 1
@@ -278,4 +278,4 @@ begin
 end
 $$;
 grant execute on function public.decline_alteration to authenticated;
-comment on function public.decline_alteration is 'Declines the other side''s proposal, or withdraws the caller''s own. Answers with the unchanged booking.';
+comment on function public.decline_alteration is 'Declines the other side''s proposal, or withdraws the caller''s own. Returns the unchanged booking.';

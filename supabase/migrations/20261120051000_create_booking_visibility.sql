@@ -1,8 +1,7 @@
--- Purpose: what a booking changes for others: parties of a confirmed one see address and contact data, guests can read what they
--- booked, what was never booked can be deleted, nobody leaves during a trip, and an export holds bookings.
--- Touches: private.my_visible_addresses, was_ever_booked, record_property, account_deletion_blockers; the policy of properties;
--- public.booking_contacts, export_my_data.
--- Watch: confirmed means confirmed this second: with the cancellation or the end of the stay the data are hidden again.
+-- Purpose: what a booking makes visible: address and contact data while it is confirmed, and the booked property for its guest.
+-- Touches: private.my_visible_addresses, my_booked_properties, was_ever_booked, booking_contacts; policies of properties and
+-- property_addresses; public.booking_contacts.
+-- Watch: address and contact data are hidden again as soon as the booking is cancelled or the stay is over.
 
 create function private.my_visible_addresses() returns setof uuid
 language sql stable security definer rows 10
@@ -16,9 +15,9 @@ $$;
 
 grant execute on function private.my_visible_addresses to authenticated;
 comment on function private.my_visible_addresses is
-    'Properties whose exact address the caller may see: hosted and co-hosted ones, and those of a confirmed booking until it is over. Called by the policy of property_addresses. Definer, as my_properties.';
+    'Properties whose exact address the caller may see: own and co-hosted ones, and those of a confirmed booking until the stay is over. Definer, like my_properties.';
 
-create policy "Hosts, co-hosts, operators and confirmed guests can read addresses" on public.property_addresses for select to authenticated
+create policy "Hosts, co-hosts, confirmed guests and operators read addresses" on public.property_addresses for select to authenticated
     using (property_id in (select private.my_visible_addresses()) or (select private.is_operator()));
 
 create function private.my_booked_properties() returns setof uuid
@@ -29,9 +28,9 @@ as $$
 $$;
 grant execute on function private.my_booked_properties to authenticated;
 comment on function private.my_booked_properties is
-    'Properties that the caller ever booked. Called by the policy of properties. Definer, so that policies do not go in circles.';
+    'Properties that the caller has ever booked. Definer, so that the policies of properties and bookings do not call each other without end.';
 
-create policy "People can read published properties, theirs and booked ones, operators any" on public.properties
+create policy "People can read published, own, co-hosted and booked properties" on public.properties
     for select to authenticated
     using (
         status = 'published' or host_id = (select auth.uid())
@@ -46,7 +45,7 @@ as $$
     select exists (select from private.bookings b where b.property_id = p_property)
 $$;
 comment on function private.was_ever_booked is
-    'Whether somebody ever booked the property, or asked to. Called before a deletion. Definer, because it reads behind the policies.';
+    'Whether there has ever been a booking of the property, of any status. Definer, because it reads behind the policies.';
 
 create function private.booking_contacts(p_booking_id uuid)
 returns table (profile_id uuid, side public.booking_actor, display_name text, phone text, email text)
@@ -75,7 +74,7 @@ end
 $$;
 grant execute on function private.booking_contacts to authenticated;
 comment on function private.booking_contacts is
-    'The other side''s phone and e-mail while a booking is confirmed. Called by public.booking_contacts. Definer, because no client may read another''s account.';
+    'Phone and e-mail of the other side of a confirmed booking. Definer, because clients cannot read the accounts of others.';
 
 create function public.booking_contacts(p_booking_id uuid)
 returns table (profile_id uuid, side public.booking_actor, display_name text, phone text, email text)
@@ -86,4 +85,4 @@ as $$
 $$;
 grant execute on function public.booking_contacts to authenticated;
 comment on function public.booking_contacts is
-    'How to reach the other side of a confirmed booking, until it is over; no row before and after. The host''s data for the guest; the guest''s for the host and co-hosts who talk with guests; both for operators.';
+    'Returns how to reach the other side of a confirmed booking; no row before it is confirmed and after the stay is over. Guests get the host''s data, the host and co-hosts with messages the guest''s, operators both.';

@@ -1,7 +1,7 @@
--- Purpose: a booking, its nights, its lines and its cancellation say the same at every commit, whoever wrote them.
--- Touches: private.refuse_inconsistent_booking, trigger on private.bookings.
--- Watch: an ordinary `update` of a superuser may make a legal change of status or dates; without this it would leave nights that
--- end with the hold, or those of the old dates. Functions change one after the other, so it looks at the commit.
+-- Purpose: a booking, its nights, its lines and its cancellation match at every commit, for every role.
+-- Touches: private.refuse_inconsistent_booking and its triggers on private.bookings.
+-- Watch: it runs at commit, because functions change the parts one after the other. Without it an `update` by a superuser could
+-- leave nights that end with the hold, or those of the old dates.
 
 insert into private.errors (code, status, message, hint) values
     ('inconsistent_booking', 409, 'The booking''s {part} would not match the booking.', 'Use accept_booking, confirm_booking, cancel_booking or an alteration: they change all parts together.');
@@ -11,7 +11,7 @@ language plpgsql security definer
 set search_path = ''
 as $$
 declare
-    -- as it stands at the commit, not as this change left it
+    -- the booking at commit, not as this change left it
     v_booking private.bookings;
     v_part text;
 begin
@@ -20,7 +20,7 @@ begin
         when (v_booking.guest_total, v_booking.host_total) is distinct from (
             select (sum(i.amount)::bigint, sum(i.host_amount)::bigint) from public.booking_line_items i where i.booking_id = new.id
         ) then 'lines'
-        -- of what is over, by the clock, others may have cleared the nights away
+        -- the nights of an ended hold or stay may have been released by others
         when (v_booking.status = 'confirmed' and v_booking.check_out_at > clock_timestamp() or v_booking.expires_at > clock_timestamp())
             and not exists (
                 select from public.occupancies o
@@ -40,11 +40,11 @@ begin
 end
 $$;
 comment on function private.refuse_inconsistent_booking is
-    'Trigger at commit: refuses a booking whose nights, lines or cancellation are not what it says. Definer, because clients'' changes end here.';
+    'Trigger at commit: refuses a booking that its nights, lines or cancellation do not match. Definer, because clients'' changes arrive here.';
 
 create constraint trigger _200_refuse_inconsistent_booking after insert on private.bookings
     deferrable initially deferred for each row execute function private.refuse_inconsistent_booking();
--- guard_booking lets expires_at change with the status alone
+-- without expires_at, because guard_booking lets it change only together with the status
 create constraint trigger _200_refuse_inconsistent_booking_on_update after update on private.bookings
     deferrable initially deferred for each row
     when (

@@ -1,10 +1,9 @@
--- Purpose: what search reads: a narrow row for every published property, with nothing in it that a stranger may not know.
--- Touches: private.fold_letters, area_names, lacks_mask, needs_mask, month_mask, private.property_search, private.price_spans, the views
--- that they are made from, triggers on properties and what hangs on them.
--- Watch: the view says what a row is, the triggers keep the table equal to it. A refresh locks the properties before it reads
--- them: of two changes at once the second sees what the first left. Bookings and blocks are not in here: they change too often,
--- and the index would lose the vacuum that its index-only scans need. Nights and days in here are bounds that no rule goes
--- beyond, so that they may sort out candidates; whether a stay can be booked is bookability's to say.
+-- Purpose: what search reads: one narrow row for each published property, with nothing in it that the public may not know.
+-- Touches: private.mercator, fold_letters, area_names, lacks_mask, needs_mask, month_mask; property_search and price_spans with
+-- their source views; triggers on properties and the tables that describe them.
+-- Watch: the source views define the rows; triggers keep the tables equal to them, under a lock on each property. Bookings and
+-- blocks are left out: they change so often that index-only scans would suffer. The limits of nights and days are the widest
+-- that any rule allows; they only exclude candidates, and private.broken_rules decides.
 
 create function private.mercator(p_latitude double precision, p_longitude double precision) returns point
 language plpgsql immutable parallel safe
@@ -18,7 +17,7 @@ begin
 end
 $$;
 comment on function private.mercator is
-    'A point on the web map''s square, in its metres; beyond 85 degrees it stays at the edge. Called by search.';
+    'The Web Mercator coordinates (EPSG:3857, in metres) of a point. Latitudes beyond 85 degrees count as 85.';
 
 create function private.fold_letters(p_text text) returns text
 language sql stable
@@ -27,7 +26,7 @@ as $$
     select lower(extensions.unaccent(p_text))
 $$;
 comment on function private.fold_letters is
-    'In lower case and without accents, so that "sao paulo" finds São Paulo. Called by search, of what is looked for and of what is found.';
+    'The text in lower case without accents, so that "sao paulo" finds São Paulo. Applied to both the search and the property.';
 
 create function private.area_names(p_area text) returns text[]
 language sql stable
@@ -36,11 +35,15 @@ as $$
     select array_remove(string_to_array(regexp_replace(private.fold_letters(btrim(p_area)), '\s*,\s*', ',', 'g'), ','), '')
 $$;
 comment on function private.area_names is
-    'The parts of a place such as "Alfama, Lisboa, PT", in lower case and without accents; null for null. Called by search, of what is looked for and of what is found: the name of a place may have a comma too.';
+    'The parts of an area such as "Alfama, Lisboa, PT", in lower case without accents; null for null. Applied to both the search and the property, because a name may contain a comma.';
 
--- What most searches filter by is one comparison of bits, because every search makes it for every place on the map:
--- 0 to 8 parties of 2 to 10, 9 to 14 bedrooms from 1 to 6, 15 to 28 stays of 1 to 14 nights, then kinds of room, of booking and of
--- place, of which there is room for 28. What is beyond is compared later.
+-- lacks_mask and needs_mask: the filters of most searches as one comparison of bits, because it runs for every property in the
+-- area. A bit that both have set excludes the property. The bits:
+--   0 to 8    parties of 2 to 10 guests: set in lacks when the property takes fewer; needs sets the one of the party
+--   9 to 14   1 to 6 bedrooms: set in lacks when the property has fewer; needs sets the one that is asked for
+--   15 to 28  stays of 1 to 14 nights: set in lacks when no rule allows the length; needs sets the one of the stay
+--   29 to 32  room_type, 33 to 34 booking_mode, 35 to 62 property_type: lacks sets the property's own; needs all that it refuses
+-- Larger parties, more bedrooms and longer stays are compared by find_properties.
 create function private.lacks_mask(
     p_max_guests integer, p_bedrooms integer, p_min_nights integer, p_max_nights integer,
     p_room_type public.room_type, p_booking_mode public.booking_mode, p_property_type public.property_type
@@ -68,7 +71,7 @@ begin
 end
 $$;
 comment on function private.lacks_mask is
-    'What a place is not fit for, and of which kinds it is, as bits: it is out of the question when it shares one with needs_mask. Called by search.';
+    'What a property cannot offer, and its types, as bits. A search excludes the property when needs_mask has one of the same bits.';
 
 create function private.needs_mask(
     p_guests integer, p_bedrooms integer, p_nights integer,
@@ -101,7 +104,7 @@ begin
 end
 $$;
 comment on function private.needs_mask is
-    'What a search wants a place to be fit for, and the kinds that it does not want, as bits of lacks_mask; null for no matter. Called by search.';
+    'What a search needs, and the types that it refuses, as bits of lacks_mask. Null means any.';
 
 create function private.month_mask(p_from date, p_until date) returns integer
 language plpgsql immutable
@@ -117,10 +120,10 @@ begin
 end
 $$;
 comment on function private.month_mask is
-    'The months, of any year, that have nights of [p_from, p_until): bit 0 for January; null for null. Called by search, of what is looked for and of what is found.';
+    'The months, of any year, that have nights of [p_from, p_until), as bits: bit 0 is January. Null for null.';
 
--- What sorts and what most searches filter by comes first, and lies in an index that they read alone. It has columns of fixed
--- width without nulls only, and no more of them than it must: each costs every search a little for every place on the map.
+-- The columns that sort and filter most searches come first and are in an index, so that searches read only the index. They have
+-- a fixed width and no nulls, and are as few as possible: each one costs every search time for every property in the area.
 create table private.property_search (
     property_id uuid constraint property_search_pkey primary key
         constraint property_search_property_fkey references public.properties (id) on delete cascade,
@@ -170,48 +173,48 @@ create table private.property_search (
     words tsvector not null,
     area_names text[] not null
 );
-comment on table private.property_search is 'Published properties as search reads them. Kept by triggers; rebuild_property_search makes it anew.';
-comment on column private.property_search.strip is 'The map''s square is cut from west to east into strips of 2,000 of its metres; 0 begins at the equator.';
-comment on column private.property_search.tile is 'The same square cut into tiles of 64,000 metres: row by 10,000, and column.';
-comment on column private.property_search.x is 'The public point on the web map''s square, metres east of Greenwich.';
-comment on column private.property_search.y is 'The same, metres north of the equator.';
-comment on column private.property_search.amenities is 'Bits as in amenities.bit.';
-comment on column private.property_search.lacks is 'What it is not fit for and what it is, as lacks_mask says.';
-comment on column private.property_search.min_nights is 'The shortest stay that property, seasons and rules ever allow.';
-comment on column private.property_search.max_nights is 'The longest stay that they ever allow.';
-comment on column private.property_search.bedrooms is '-1 where an import did not tell.';
-comment on column private.property_search.own_price is 'Of nights with a price of their own, by season or date, the lowest; base_price where there is none.';
-comment on column private.property_search.priced_months is 'The months, of any year, that have such nights, as month_mask says.';
+comment on table private.property_search is 'Published properties as search reads them. Triggers keep it equal to property_search_source; rebuild_property_search rebuilds it.';
+comment on column private.property_search.strip is 'The horizontal strip of the map, 2,000 Web Mercator metres high; strip 0 begins at the equator.';
+comment on column private.property_search.tile is 'The square tile of the map, 64,000 Web Mercator metres wide: 10,000 times its row, plus its column.';
+comment on column private.property_search.x is 'Web Mercator x of the public point: metres east of Greenwich.';
+comment on column private.property_search.y is 'Web Mercator y of the public point: metres north of the equator.';
+comment on column private.property_search.amenities is 'The amenities of the property, as bits of amenities.bit.';
+comment on column private.property_search.lacks is 'The result of lacks_mask: what the property cannot offer, and its types.';
+comment on column private.property_search.min_nights is 'The shortest stay that the property, a season or an availability rule allows on any date.';
+comment on column private.property_search.max_nights is 'The longest stay that the property, a season or an availability rule allows on any date.';
+comment on column private.property_search.bedrooms is '-1 when unknown, as for some imported properties.';
+comment on column private.property_search.own_price is 'The lowest price of a season or date override; base_price when there is none.';
+comment on column private.property_search.priced_months is 'The months, of any year, with nights priced by a season or date override, as bits of month_mask.';
 comment on column private.property_search.least_night is
-    'What any night of any stay costs at least, in ten-thousandths of a whole unit: its price, or with a discount half a minor unit and a little less, for what is rounded down.';
+    'Bound: no night of any stay costs less, in ten-thousandths of a whole currency unit. With a discount it is lowered by 0.52 minor units for rounding.';
 comment on column private.property_search.rent_share is
-    'What discounts leave at least of the rent of a stay below a week; 1 for no discount. This and the six columns after it bound the total of a stay from below; find_properties and price_stay say what it is.';
-comment on column private.property_search.week_rent_share is 'The same for stays of 7 nights or more.';
-comment on column private.property_search.month_rent_share is 'The same for stays of 28 nights or more.';
+    'Bound: the smallest share of the rent that discounts leave of a stay under 7 nights; 1 without discounts. With the six columns after it find_candidates computes the least that a stay can cost.';
+comment on column private.property_search.week_rent_share is 'Bound: the same share for stays of 7 to 27 nights.';
+comment on column private.property_search.month_rent_share is 'Bound: the same share for stays of 28 nights or more.';
 comment on column private.property_search.least_stay_fees is
-    'Fees of a stay for one guest but those of nights, and by 1 + least_tax such taxes of a fixed amount, in minor units; less half a one for each of discount and taxes that may be rounded down.';
-comment on column private.property_search.least_night_fees is 'The same of a night.';
-comment on column private.property_search.least_tax is 'What taxes in per cent add at least to rent and fees; 0.1 is 10 per cent.';
-comment on column private.property_search.tax_nights is 'Stays of up to so many nights pay every tax in full.';
-comment on column private.property_search.scale is 'Ten-thousandths of a whole unit of the currency in a minor unit: 100 for EUR.';
-comment on column private.property_search.rating is 'Average of reviews, 1 to 5; -1 before the first.';
-comment on column private.property_search.recommendation is 'The rating, 4 before the first; 0.5 for instant booking and 0.01 an amenity.';
-comment on column private.property_search.check_in_weekdays is 'Bit n for ISO weekday n.';
-comment on column private.property_search.check_out_weekdays is 'Bit n for ISO weekday n.';
-comment on column private.property_search.beds is '-1 where an import did not tell.';
-comment on column private.property_search.bathrooms is '-1 where an import did not tell.';
-comment on column private.property_search.fees_per_stay is 'Fees but pets'', in minor units, summed by how they are charged.';
-comment on column private.property_search.is_taxed is 'Whether a tax comes on top of its prices.';
-comment on column private.property_search.cover_photo is 'Of the first of its photos: path, external_url and alt_text; null without photos.';
-comment on column private.property_search.words is 'Title, names of the place and description, without accents.';
-comment on column private.property_search.area_names is 'Neighbourhood, city, region and country in lower case, without accents.';
+    'Bound: fees per booking and per guest for one guest, plus such taxes of a fixed amount divided by 1 + least_tax, in minor units. It is lowered by 0.51 for the discount and for each percentage tax, for rounding.';
+comment on column private.property_search.least_night_fees is 'Bound: fees and fixed taxes per night for one guest, in minor units.';
+comment on column private.property_search.least_tax is 'Bound: the least share that percentage taxes add to rent and fees; 0.1 is 10 per cent.';
+comment on column private.property_search.tax_nights is 'The most nights of a stay of which every night pays every tax. Longer stays need price_stay for their total.';
+comment on column private.property_search.scale is 'Ten-thousandths of a whole currency unit in one minor unit: 100 for EUR, 10,000 for JPY, 10 for KWD.';
+comment on column private.property_search.rating is 'Average rating, 1 to 5; -1 without reviews.';
+comment on column private.property_search.recommendation is 'The rating, or 4 without reviews; plus 0.5 for instant booking and 0.01 for each amenity.';
+comment on column private.property_search.check_in_weekdays is 'Weekdays on which a stay may begin: bit n is ISO weekday n.';
+comment on column private.property_search.check_out_weekdays is 'Weekdays on which a stay may end: bit n is ISO weekday n.';
+comment on column private.property_search.beds is '-1 when unknown, as for some imported properties.';
+comment on column private.property_search.bathrooms is '-1 when unknown, as for some imported properties.';
+comment on column private.property_search.fees_per_stay is 'Fees per booking except pet fees, in minor units. The three columns after it sum fees of the other charges.';
+comment on column private.property_search.is_taxed is 'Whether a tax is added to its prices.';
+comment on column private.property_search.cover_photo is 'Path, external_url and alt_text of its first photo; null without photos.';
+comment on column private.property_search.words is 'Words of title, address names and description, without accents.';
+comment on column private.property_search.area_names is 'Neighbourhood, city, region and country in lower case without accents.';
 
 create index property_search_tile_idx on private.property_search (strip, x) include (
     y, property_id, lacks, amenities, base_price, weekend_price, own_price,
     priced_months, rent_share, week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale, rating,
     recommendation
 );
--- The cheapest of a tile first, so that a search by price looks at those alone that may be among the cheapest.
+-- The cheapest of each tile come first, so that a search by price reads only those that may be among the cheapest.
 create index property_search_price_idx on private.property_search (tile, least_night, property_id) include (
     x, y, lacks, amenities, base_price, weekend_price, own_price, priced_months, rent_share, week_rent_share,
     month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale
@@ -229,15 +232,15 @@ as $$
     select r.overall::double precision from public.property_ratings r where r.property_id = p_property_id
 $$;
 comment on function private.property_rating is
-    'Average of a property''s published reviews, null before the first. Called by property_search_source.';
+    'The average rating of a property''s published reviews; null without reviews.';
 
 create view private.property_search_source as
 select
     p.id as property_id,
-    floor(m.place[1] / 2000)::integer as strip,
-    floor(m.place[1] / 64000)::integer * 10000 + floor(m.place[0] / 64000)::integer as tile,
-    m.place[0] as x,
-    m.place[1] as y,
+    floor(m.point[1] / 2000)::integer as strip,
+    floor(m.point[1] / 64000)::integer * 10000 + floor(m.point[0] / 64000)::integer as tile,
+    m.point[0] as x,
+    m.point[1] as y,
     private.lacks_mask(
         p.max_guests, coalesce(p.bedrooms, -1), n.shortest, n.longest, p.room_type, p.booking_mode, p.property_type
     ) as lacks,
@@ -296,7 +299,7 @@ select
     private.area_names(concat_ws(',', p.neighbourhood, p.city, p.region, p.country)) as area_names
 from public.properties p
 join public.currencies c on c.code = p.currency
-cross join lateral (select private.mercator(p.public_latitude, p.public_longitude) as place) m
+cross join lateral (select private.mercator(p.public_latitude, p.public_longitude) as point) m
 cross join lateral (
     select coalesce(bit_or(1::bigint << a.bit), 0) as bits
     from public.property_amenities pa
@@ -360,7 +363,7 @@ cross join lateral (
     where t.property_id = p.id and not t.is_inclusive
 ) t
 where p.status = 'published';
-comment on view private.property_search_source is 'What property_search holds, worked out anew.';
+comment on view private.property_search_source is 'The rows that property_search must hold.';
 
 create table private.price_spans (
     property_id uuid not null constraint price_spans_property_fkey references public.properties (id) on delete cascade,
@@ -370,7 +373,7 @@ create table private.price_spans (
     constraint price_spans_pkey primary key (property_id, ends_on) include (starts_on, price)
 );
 comment on table private.price_spans is
-    'Nights of published properties with a price of their own, as ranges that do not overlap: date overrides, and seasons without them. With it the rent of a stay is one look at an index.';
+    'Ranges of nights that a season or date override of a published property prices, without overlaps; overrides replace seasons. Search reads the prices of a stay from its index.';
 alter table private.price_spans set (autovacuum_vacuum_insert_scale_factor = 0.05);
 alter table private.price_spans enable row level security;
 
@@ -388,17 +391,17 @@ cross join lateral (
     )) as nights
 ) r
 where s.price is not null;
-comment on view private.price_spans_source is 'What price_spans holds, worked out anew.';
+comment on view private.price_spans_source is 'The rows that price_spans must hold.';
 
 create function private.refresh_property_search(p_properties uuid[]) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    -- a statement of its own: the next one then sees what whoever held the lock has done
+    -- a separate statement, so that the next one sees what earlier holders of the lock committed
     perform from public.properties p where p.id = any (p_properties) order by p.id for no key update;
 
-    -- a draft has no row and gets none; an import writes thousands of them, one by one where triggers do
+    -- drafts have no row: an import writes thousands of them, some row by row
     p_properties := array(
         select p.id from public.properties p where p.id = any (p_properties) and p.status = 'published'
         union
@@ -448,7 +451,7 @@ begin
 end
 $$;
 comment on function private.refresh_property_search is
-    'Makes the rows of these properties anew, and writes those that changed. Called by refresh_search. Definer, because it runs for whoever changes a property.';
+    'Computes the rows of these properties and writes those that changed. Definer, because no API role may write property_search.';
 
 create function private.refresh_search() returns trigger
 language plpgsql security definer
@@ -470,9 +473,9 @@ begin
 end
 $$;
 comment on function private.refresh_search is
-    'Trigger after a statement, with the column that names the property as argument: keeps property_search equal to its source. Definer, because it runs for whoever changes a property.';
+    'Trigger after a statement: refreshes the properties whose ids are in the column that its argument names. Definer, because no API role may write property_search.';
 
--- A property begins as a draft, so there is nothing to do when it is made; when it is deleted, its row goes with it.
+-- Inserts need no trigger, because a property begins as a draft; deletes cascade to property_search.
 create trigger _200_refresh_search after update on public.properties
     referencing old table as old_rows new table as new_rows for each statement execute function private.refresh_search('id');
 create trigger _200_refresh_search after insert on public.house_rules
@@ -518,7 +521,7 @@ begin
 end
 $$;
 comment on function private.rebuild_property_search is
-    'Makes property_search and price_spans anew and says how many properties there are. For the owner of the database, after triggers were off. Definer, as refresh_property_search.';
+    'Rebuilds property_search and price_spans and returns the number of properties. For the owner of the database, after triggers were disabled; definer like refresh_property_search.';
 
 create function private.refresh_search_rating() returns trigger
 language plpgsql security definer
@@ -530,10 +533,10 @@ begin
 end
 $$;
 comment on function private.refresh_search_rating is
-    'Trigger: brings a property''s new average to search. Definer, because no role may write the projection.';
+    'Trigger: updates the rating of a property in search. Definer, because no API role may write property_search.';
 
 create trigger _200_refresh_search after insert or update of overall on public.property_ratings
     for each row execute function private.refresh_search_rating();
 
--- places that were published before there was a search
+-- for properties that were published before this migration
 select private.rebuild_property_search();

@@ -1,40 +1,53 @@
--- Purpose: how search finds places: candidates from the map, what their stays cost, and which of them can be booked.
--- Touches: private.search, private.search_hit, private.search_candidate, private.weekend_nights, private.find_candidates,
--- private.pet_fees, private.sum_of_lines, private.find_properties.
--- Watch: candidates come from one index that holds what sorts and most of what filters, in the order of the page; only as many
--- as the page needs are priced and asked about, a handful in one query, and broken_rules is asked last. Filters here are there
--- to ask less often; none of them is stricter than it. By price, candidates come by the least that a stay can cost, which is
--- said twice below, and a place is settled once no candidate that is left can cost less. So an error in a bound would show in
--- the order, never in a total. `offset 0` and `case` keep the planner from turning it round. What is worked out once is worked
--- out in one statement: every transaction pays for an expression of plpgsql several times what it pays for a column.
+-- Purpose: finds the properties of a search: candidates from the map, the prices of their stays, and which can be booked.
+-- Touches: private.search, search_candidate, search_hit, weekend_nights, find_candidates, pet_fees, sum_of_lines, find_properties.
+-- Watch: find_candidates reads one index and returns only as many candidates as a page needs, in the order of the page. The filters
+-- here only save calls of broken_rules, which decides last; none is stricter. In the order of price candidates come by a
+-- lower bound of their totals, and one is returned once no remaining candidate can cost less: a wrong bound would change the order, never a
+-- total. `offset 0` and `case` keep the planner from reordering. docs/availability.md explains the speed.
 
 create type private.search as (
     west double precision, south double precision, east double precision, north double precision,
     middle point, radius double precision,
     arrivals date[], nights integer, weekend_nights integer, months integer, adults integer, children integer, infants integer, pets integer,
     currency text, min_price bigint, max_price bigint, guest_percent numeric, most_a_night double precision,
-    amenities bigint, refused bigint, cancellation_policies text[], bedrooms integer, beds integer, bathrooms real,
+    amenities bigint, needs bigint, cancellation_policies text[], bedrooms integer, beds integer, bathrooms real,
     area_names text[], words tsquery, sort text, after text
 );
 comment on type private.search is
-    'What is asked of search, checked, and in the terms of property_search: places in metres of the web map''s square; amenities and refused as bits. middle and radius, in metres, infinity without one: of a circle, or of the order by distance. arrivals: the first days that will do, in their order; null without dates, else nights says how long, weekend_nights how many of the first stay''s are of a weekend, and months, as month_mask says, where all lie. guest_percent: the platform''s fee. most_a_night: what a night may cost, in ten-thousandths of a whole unit; infinity for any.';
+    'A checked search in the terms of property_search. Distances are in metres, coordinates in Web Mercator metres.';
+comment on column private.search.middle is 'Centre of the circle, or the point from which distances are measured.';
+comment on column private.search.radius is 'Radius of the circle; infinity when only the order is by distance, null when no distance is needed.';
+comment on column private.search.arrivals is 'Possible check-in dates in order; null for a search without dates.';
+comment on column private.search.nights is 'Length of the stay; null for a search without dates.';
+comment on column private.search.weekend_nights is 'Friday and Saturday nights of a stay from the first of arrivals.';
+comment on column private.search.months is 'Months that have nights of any of these stays, as bits of month_mask.';
+comment on column private.search.guest_percent is 'The platform fee that guests pay now, in per cent.';
+comment on column private.search.most_a_night is 'The most that a night may cost, in ten-thousandths of a whole currency unit; infinity without a limit.';
+comment on column private.search.amenities is 'Required amenities, as bits of amenities.bit.';
+comment on column private.search.needs is 'The result of needs_mask.';
+comment on column private.search.sort is 'price, distance, rating or recommended.';
+comment on column private.search.after is 'Cursor of the last row of the page before; null for the first page.';
 
 create type private.search_candidate as (property_id uuid, sort_key double precision, distance double precision);
 comment on type private.search_candidate is
-    'A place that may be found. sort_key: what it comes by, the lowest first. Prices are in ten-thousandths of a whole unit of their currency; instead of a total it is the least that it can be.';
+    'A property that a search may find.';
+comment on column private.search_candidate.sort_key is
+    'Position in the order, lowest first. For the order by price a lower bound of the total, in ten-thousandths of a whole currency unit.';
 
 create type private.search_hit as (
     property_id uuid, check_in date, check_out date, rent bigint, total bigint, distance double precision, rating double precision,
     cover_photo jsonb, sort_key double precision
 );
-comment on type private.search_hit is 'A place that search found. rent: of its dates, or of a night without them. total: what the guest pays; null where nobody asked.';
+comment on type private.search_hit is 'A property that a search found.';
+comment on column private.search_hit.rent is 'Sum of the night prices; the base price for a search without dates.';
+comment on column private.search_hit.total is 'What the guest pays for the stay; null when the search does not need it.';
 
 create function private.weekend_nights(p_from date, p_until date) returns integer
 language plpgsql immutable
 set search_path = ''
 as $$
 declare
-    -- days since a Monday long ago
+    -- days since a Monday before 2000
     v_from constant integer := p_from - date '1999-12-27';
     v_until constant integer := p_until - date '1999-12-27';
 begin
@@ -42,7 +55,7 @@ begin
 end
 $$;
 comment on function private.weekend_nights is
-    'How many of the nights of [p_from, p_until), 2000 or later, are of a Friday or Saturday; null for null. Called by check_search and find_properties.';
+    'The number of Friday and Saturday nights in [p_from, p_until), for dates from 2000 on; null for null.';
 
 create function private.find_candidates(
     p_search private.search, p_after_key double precision, p_after_id uuid, p_limit integer,
@@ -57,19 +70,19 @@ declare
     v_wests double precision[];
     v_easts double precision[];
 begin
-    -- Tiles have to be few, and to have enough of themselves in the viewport.
+    -- By tile, the cheapest of each first: for viewports that are over 8 km wide and high and cover at most 64 tiles.
     if p_search.sort = 'price' and num_nonnulls(p_search.radius, p_search.words, p_search.area_names) = 0
         and least(p_search.east - p_search.west, p_search.north - p_search.south) > 8000
         and ((p_search.east - p_search.west) / 64000 + 1) * ((p_search.north - p_search.south) / 64000 + 1) <= 64 then
         with cheapest as materialized (
             select s.property_id, s.sort_key, s.least_night, s.number
-            -- as columns, because a variable costs more each time it is read
+            -- as columns, because reading a variable costs more each time
             from (
                 select
                     p_search.nights, p_search.nights - p_search.weekend_nights as weekday_nights, p_search.weekend_nights,
                     p_search.nights >= 7 as is_week, p_search.nights >= 28 as is_month,
                     cardinality(p_search.arrivals) > 1 as is_flexible, p_search.months, p_search.guest_percent / 100.0::double precision as guest_fee,
-                    p_search.west, p_search.south, p_search.east, p_search.north, p_search.refused, p_search.amenities,
+                    p_search.west, p_search.south, p_search.east, p_search.north, p_search.needs, p_search.amenities,
                     p_search.most_a_night,
                     floor(p_search.south / 64000)::integer as south_row, floor(p_search.north / 64000)::integer as north_row,
                     floor(p_search.west / 64000)::integer as west_column, floor(p_search.east / 64000)::integer as east_column
@@ -80,7 +93,8 @@ begin
             cross join lateral (
                 select
                     s.property_id, s.least_night,
-                    -- what the guest pays, at least: discount and guest's fee, of up to a half, may both be rounded down
+                    -- a lower bound of price_stay's guest_total, written here and again below; discount and platform fee of the
+                    -- guest, of at most 50 per cent, may both be rounded down
                     greatest(case
                         when k.nights is null then s.base_price::double precision
                         when k.nights > s.tax_nights then r.rent * (1 + k.guest_fee) - 1.26
@@ -93,7 +107,7 @@ begin
                 cross join lateral (
                     select
                         case
-                            -- what the cheapest night would make it
+                            -- all nights at the lowest price that any night can have
                             when k.is_flexible or s.priced_months & k.months <> 0
                                 then k.nights * least(s.base_price, s.weekend_price, s.own_price)
                             else k.weekday_nights * s.base_price + k.weekend_nights * s.weekend_price
@@ -104,7 +118,7 @@ begin
                 where
                     s.tile = t.row * 10000 + u.col and s.least_night <= k.most_a_night
                     and s.x between k.west and k.east and s.y between k.south and k.north
-                    and s.lacks & k.refused = 0 and s.amenities & k.amenities = k.amenities
+                    and s.lacks & k.needs = 0 and s.amenities & k.amenities = k.amenities
                 order by s.least_night, s.property_id
                 limit 2 * p_limit
             ) s
@@ -119,7 +133,7 @@ begin
             limit p_limit
         )
         into reach, reach_id, candidates
-        -- what was not read of a tile comes after what its nights cost that were read last
+        -- what remains of a tile costs at least as much as its last row that was read
         from (select) o
         left join lateral (
             select coalesce(p_search.nights, 1) * s.least_night as sort_key, s.property_id
@@ -129,7 +143,7 @@ begin
             limit 1
         ) e on true;
     else
-        -- each from west to east; over the 180th meridian there are two such stretches of each
+        -- By strip, from west to east; a viewport over the 180th meridian has two ranges in each strip.
         select array_agg(t.strip), array_agg(w.west), array_agg(w.east) into v_strips, v_wests, v_easts
         from generate_series(floor(p_search.south / 2000)::integer, floor(p_search.north / 2000)::integer) as t (strip)
         cross join lateral (
@@ -152,6 +166,7 @@ begin
                 from (
                     select
                         s.property_id, s.scale, s.rating, s.recommendation,
+                        -- the same lower bound
                         case
                             when k.nights is null then s.base_price::double precision
                             when not k.is_bounded then null
@@ -160,7 +175,7 @@ begin
                                 (r.rent + s.least_stay_fees + k.nights * s.least_night_fees) * (1 + s.least_tax)
                                 + case when k.guest_fee > 0 then r.rent * k.guest_fee - 0.76 else 0 end
                         end as least,
-                        -- metres on a sphere of 6,371 km: the haversine formula in terms of the map's square
+                        -- metres on a sphere of 6,371 km: the haversine formula in Web Mercator coordinates
                         case when k.radius is not null then 12742000 * asin(least(1, sqrt(
                             (sinh((s.y - k.middle[1]) / 12756274) ^ 2 + sin((s.x - k.middle[0]) / 12756274) ^ 2)
                             / (cosh(s.y / 6378137) * cosh(k.middle[1] / 6378137))
@@ -172,7 +187,7 @@ begin
                             cardinality(p_search.arrivals) > 1 as is_flexible, p_search.months,
                             p_search.sort = 'price' or p_search.max_price is not null as is_bounded,
                             p_search.guest_percent / 100.0::double precision as guest_fee, p_search.radius, p_search.middle,
-                            p_search.south, p_search.north, p_search.refused, p_search.amenities
+                            p_search.south, p_search.north, p_search.needs, p_search.amenities
                         offset 0
                     ) k
                     cross join unnest(v_strips, v_wests, v_easts) as t (strip, west, east)
@@ -187,7 +202,7 @@ begin
                             * case when k.is_month then s.month_rent_share when k.is_week then s.week_rent_share else s.rent_share end
                             as rent
                     ) r
-                    where s.y between k.south and k.north and s.lacks & k.refused = 0 and s.amenities & k.amenities = k.amenities
+                    where s.y between k.south and k.north and s.lacks & k.needs = 0 and s.amenities & k.amenities = k.amenities
                     offset 0
                 ) a
                 where
@@ -213,9 +228,9 @@ begin
 end
 $$;
 comment on function private.find_candidates is
-    'The first places of a search after a sort_key and id, in their order, p_limit at most, by what the map''s indexes hold. All that are left come after reach and reach_id, null for any; reach is infinity where none is. Called by find_properties.';
+    'The next p_limit candidates of a search after a sort_key and id, in order, from the indexes of property_search alone. All remaining ones come after (reach, reach_id); reach is infinity when none remain.';
 
--- What few searches need is in functions of its own: a query prepares all that is in it, needed or not.
+-- Rare cases are functions of their own, because a query prepares all its parts whether it needs them or not.
 create function private.pet_fees(p_property_id uuid, p_pets integer, p_nights integer) returns bigint
 language plpgsql stable
 set search_path = ''
@@ -232,7 +247,7 @@ begin
 end
 $$;
 comment on function private.pet_fees is
-    'What a property asks for so many pets and nights, in minor units. Called by find_properties.';
+    'The pet fees of a stay, in minor units, as price_stay charges them.';
 
 create function private.sum_of_lines(p_property_id uuid, p_check_in date, p_check_out date, p_guests integer, p_pets integer) returns bigint
 language plpgsql stable
@@ -250,7 +265,7 @@ begin
 end
 $$;
 comment on function private.sum_of_lines is
-    'What the guest pays for a stay, in minor units, as price_stay says. Called by find_properties where it cannot add that up itself.';
+    'The guest_total of price_stay. find_properties calls it for stays of which only some nights are taxed.';
 
 create function private.find_properties(p_search private.search, p_is_priced boolean, p_limit integer)
 returns private.search_hit[]
@@ -261,7 +276,7 @@ as $$
 declare
     v_nights constant integer := p_search.nights;
     v_is_flexible constant boolean := coalesce(cardinality(p_search.arrivals) > 1, false);
-    -- whether the order is that of totals, and whether they are needed
+    -- whether totals decide the order, and whether they are needed
     v_by_total constant boolean := p_search.sort = 'price' and v_nights is not null;
     v_is_priced constant boolean := v_nights is not null and (
         p_is_priced or v_by_total or num_nonnulls(p_search.min_price, p_search.max_price) > 0
@@ -270,11 +285,11 @@ declare
     v_after_id constant uuid := split_part(p_search.after, ':', 3);
     v_some integer := case when v_nights is null then p_limit + 10 else p_limit * 5 / 2 end;
     v_found record;
-    -- stays that may be on the page, in its order, and the bookable ones of them
+    -- stays that may be on the page, in order, and those of them that can be booked
     v_pool private.search_hit[];
     v_property_ids uuid[];
     v_hits private.search_hit[];
-    -- with several dates: stays that were asked about, places that were found
+    -- with several dates: how many stays were checked, and the properties found so far
     v_asked integer;
     v_step integer;
     v_passed integer;
@@ -282,12 +297,15 @@ declare
     v_seen uuid[];
 begin
     loop
-        -- totals are not in the order of candidates
+        -- the order of candidates is not the order of totals, so the cursor applies to totals
         v_found := private.find_candidates(
             p_search, case when not v_by_total then v_after_key end, case when not v_by_total then v_after_id end, v_some
         );
 
-        -- Which of their stays come before all candidates that are left, without those that filters too rare for the index sort out.
+        -- The candidates' stays that come before all remaining candidates, after the filters that are not in the index.
+        --
+        -- Second form of private.price_stay: here the totals of a page of stays are computed in one query; a function call for
+        -- each stay would be slower. 04510-search-many.sql proves that both forms give the same totals: change both together.
         with days as materialized (
             select
                 a.check_in,
@@ -295,7 +313,7 @@ begin
                 private.weekend_nights(a.check_in, a.check_in + v_nights) as weekend_nights,
                 2 << (a.check_in - date '1999-12-27') % 7 as check_in_bit,
                 2 << (a.check_in + v_nights - date '1999-12-27') % 7 as check_out_bit,
-                -- on the first clock that shows a day
+                -- counted from today where the date is the latest
                 a.check_in - (now() at time zone 'Pacific/Kiritimati')::date as days_ahead
             from unnest(coalesce(p_search.arrivals, array[null::date])) as a (check_in)
         )
@@ -314,7 +332,7 @@ begin
                     case when q.is_by_total then t.total * m.scale else c.sort_key end as sort_key
                 from (
                     select
-                        -- one more than any place takes is enough to be too many, and keeps prices within their type
+                        -- capped one above what any property accepts, so that prices stay within bigint
                         case when v_nights is not null then least(v_nights, 1126) end as nights,
                         least(p_search.adults + p_search.children, 51) as guests, p_search.children + p_search.infants as minors,
                         p_search.months, v_by_total as is_by_total, v_is_priced as is_priced,
@@ -325,7 +343,7 @@ begin
                 cross join unnest(v_found.candidates) as c (property_id, sort_key, distance)
                 join private.property_search m on m.property_id = c.property_id
                 cross join days i
-                -- the nights at their usual price; and, where some have a price of their own, the difference
+                -- the nights at base and weekend price, plus the difference of nights that seasons and overrides price
                 cross join lateral (
                     select
                         (q.nights - i.weekend_nights) * m.base_price + i.weekend_nights * m.weekend_price
@@ -355,11 +373,11 @@ begin
                     end as rent
                     offset 0
                 ) d
-                -- the sum of the lines of price_stay; what is above what a quote can be has none
+                -- guest_total of price_stay; null when it is too high for a quote
                 cross join lateral (
                     select nullif(least(case
                         when not q.is_priced then null
-                        -- some nights are taxed and others are not
+                        -- only some nights are taxed
                         when m.is_taxed and q.nights > m.tax_nights
                             then private.sum_of_lines(m.property_id, i.check_in, i.check_out, q.guests, q.pets)
                         else
@@ -420,11 +438,11 @@ begin
                 ) r
             );
         else
-            -- of several dates of a place the first that can be booked
+            -- of several dates of a property the first that can be booked
             v_hits := '{}';
             v_seen := '{}';
             v_asked := 0;
-            -- those up to the cursor are asked about at once: all of them have to be
+            -- all stays up to the cursor must be checked, so they are checked at once
             v_passed := (select count(*) from unnest(v_pool) h where (h.sort_key, h.property_id) <= (v_after_key, v_after_id));
             while v_asked < cardinality(v_pool) and cardinality(v_hits) < p_limit loop
                 v_step := greatest(v_passed - v_asked, 0) + (p_limit - cardinality(v_hits)) * 4 / 3 + 2;
@@ -444,7 +462,7 @@ begin
                     order by f.number
                 );
                 v_asked := v_asked + v_step;
-                -- what is on the pages before has no other dates on this one
+                -- a property of an earlier page does not appear again with other dates
                 v_seen := v_seen || array(select h.property_id from unnest(v_slice) h);
                 v_hits := v_hits || array(
                     select h from unnest(v_slice) h where v_after_key is null or (h.sort_key, h.property_id) > (v_after_key, v_after_id)
@@ -459,4 +477,4 @@ end
 $$;
 grant execute on function private.find_properties to anon, authenticated, service_role;
 comment on function private.find_properties is
-    'The first p_limit published places that a party can book, in order; p_is_priced asks for their totals. Called by search_properties, count_properties and search_facets, with what check_search says. Definer, because strangers cannot read occupancies and taxes.';
+    'The first p_limit published properties that a party can book, in order, with totals if p_is_priced. Definer, because the public cannot read occupancies and taxes.';

@@ -1,6 +1,22 @@
--- Purpose: search for clients: published places in a part of the map that a party can book for its dates, a page at a time.
--- Touches: private.find_area, private.search_arrivals, private.check_search, public.search_properties, public.count_properties.
--- Watch: arguments are checked here and nowhere else; all that is wrong is said at once.
+-- Purpose: search for clients: published properties in an area that a party can book, a page at a time, and their number.
+-- Touches: private.find_area, circle_box, search_arrivals, check_search; public.search_properties, count_properties.
+-- Watch: check_search is the only place that validates the arguments; it reports all problems at once.
+
+insert into private.errors (code, status, message, hint) values
+    ('invalid_search_area', 400, 'A search needs one area: a viewport, a circle or a named area.', 'Send p_west, p_south, p_east and p_north; or p_latitude, p_longitude and p_radius; or p_area. With a viewport or p_area, p_latitude and p_longitude are the point from which distances are measured.'),
+    ('invalid_coordinates', 400, 'Latitudes are between -90 and 90, longitudes between -180 and 180, and p_south is not above p_north.', 'Send decimal degrees.'),
+    ('invalid_radius', 400, 'A radius is more than 0 and at most 500,000 metres.', 'Send another p_radius, in metres.'),
+    ('invalid_search_dates', 400, 'A search has both dates or none, between 2000-01-01 and 2100-01-01.', 'Send p_check_in and p_check_out together, or neither.'),
+    ('dates_have_passed', 400, 'These dates have passed in every time zone.', 'Choose later dates.'),
+    ('invalid_flexible_dates', 400, 'The flexible dates are incomplete or out of range.', 'Send p_flexible_days (1 to 7) with both dates; or p_month (YYYY-MM, 2000 to 2099) without dates, and with it p_nights (1 to 31) or p_weekend.'),
+    ('invalid_search_text', 400, 'Search words and the name of an area have 1 to 200 characters.', 'Send another p_text or p_area, or leave it out.'),
+    ('party_out_of_range', 400, 'A search is for at least one adult, and no number of the party is below 0 or above 1,000.', 'Send p_adults, p_children, p_infants and p_pets as whole numbers.'),
+    ('search_currency_missing', 400, 'A range of prices needs a currency.', 'Send p_currency, an ISO 4217 code of the table currencies.'),
+    ('invalid_price_range', 400, 'Prices are between 0 and 1,000,000,000,000 minor units, and p_max_price is not below p_min_price.', 'Correct p_min_price or p_max_price.'),
+    ('type_missing', 400, 'Lists of property types and room types do not contain null.', 'Remove null from p_property_types and p_room_types.'),
+    ('unknown_sort', 400, 'There is no order "{value}".', 'Send price, distance, rating or recommended as p_sort.'),
+    ('invalid_cursor', 400, 'This cursor is not one of this search.', 'Send the cursor of the last row of the page before as p_after, with the same arguments.'),
+    ('invalid_limit', 400, 'A page has 1 to 50 rows.', 'Send p_limit from 1 to 50.');
 
 create function private.find_area(
     p_area text, out west double precision, out south double precision, out east double precision, out north double precision
@@ -14,7 +30,34 @@ as $$
     where s.area_names operator(pg_catalog.@>) private.area_names(p_area)
 $$;
 comment on function private.find_area is
-    'The box around the published places of a neighbourhood, city, region or country; nulls when there is none. Called by check_search.';
+    'The smallest box that holds the public points of an area''s published properties; nulls when there are none.';
+
+create function private.circle_box(
+    p_latitude double precision, p_longitude double precision, p_radius double precision,
+    out west double precision, out south double precision, out east double precision, out north double precision
+)
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+    -- angles on a sphere of 6,371 km
+    v_height constant double precision := degrees(p_radius / 6371000);
+    v_width constant double precision := degrees(asin(least(1, sin(p_radius / 6371000) / cos(radians(p_latitude)))));
+begin
+    south := greatest(p_latitude - v_height, -90);
+    north := least(p_latitude + v_height, 90);
+    if south = -90 or north = 90 then
+        -- a circle with a pole in it has all longitudes
+        west := -180;
+        east := 180;
+    else
+        west := p_longitude - v_width + case when p_longitude - v_width < -180 then 360 else 0 end;
+        east := p_longitude + v_width - case when p_longitude + v_width > 180 then 360 else 0 end;
+    end if;
+end
+$$;
+comment on function private.circle_box is
+    'The smallest viewport that contains a circle of p_radius metres; its west is greater than its east when it crosses the 180th meridian.';
 
 create function private.search_arrivals(
     p_check_in date, p_flexible_days integer, p_month date, p_nights integer, p_weekend boolean
@@ -37,7 +80,7 @@ as $$
     )
 $$;
 comment on function private.search_arrivals is
-    'The days on which a stay with flexible dates may begin, past ones left out: those up to p_flexible_days around p_check_in; or of a month the Fridays, or all from which p_nights nights lie in it. Called by check_search.';
+    'Check-in dates of a search with flexible dates, in order, from today on: those within p_flexible_days of p_check_in; or the Fridays of p_month; or the dates from which p_nights nights are within p_month.';
 
 create function private.check_search(
     p_west double precision, p_south double precision,
@@ -81,20 +124,20 @@ begin
                 when 0 then num_nulls(p_latitude, p_longitude, p_radius) = 0
                     or (p_area is not null and p_radius is null and num_nulls(p_latitude, p_longitude) in (0, 2))
                 else false
-            end then 'area' end,
+            end then 'invalid_search_area' end,
             case when
                 p_south > p_north or greatest(abs(p_south), abs(p_north), abs(p_latitude)) > 90
                 or greatest(abs(p_west), abs(p_east), abs(p_longitude)) > 180
-            then 'coordinates' end,
-            case when p_radius <= 0 or p_radius > 500000 then 'radius' end,
+            then 'invalid_coordinates' end,
+            case when p_radius <= 0 or p_radius > 500000 then 'invalid_radius' end,
             case when
                 num_nulls(d.check_in, d.check_out) = 1
                 or least(d.check_in, d.check_out) < '2000-01-01' or greatest(d.check_in, d.check_out) > '2100-01-01'
-            then 'dates' end,
+            then 'invalid_search_dates' end,
             case when d.check_out <= d.check_in then 'check_out_before_check_in' end,
             case when
                 d.check_in + coalesce(p_flexible_days, 0) < d.today or (d.month + interval '1 month')::date <= d.today
-            then 'past_date' end,
+            then 'dates_have_passed' end,
             case when not (
                 (p_flexible_days is null or (p_flexible_days between 1 and 7 and num_nulls(d.check_in, d.check_out) = 0))
                 and p_weekend is not null
@@ -103,94 +146,76 @@ begin
                     num_nonnulls(d.check_in, d.check_out, p_flexible_days) = 0 and d.month between '2000-01-01' and '2099-12-01'
                     and coalesce(p_nights between 1 and 31, p_weekend) and p_weekend = (p_nights is null)
                 end
-            ) then 'flexible' end,
+            ) then 'invalid_flexible_dates' end,
             case when
                 length(btrim(p_text)) not between 1 and 200 or length(btrim(p_area)) not between 1 and 200
                 or private.area_names(p_area) = '{}'
-            then 'text' end,
+            then 'invalid_search_text' end,
             case when
                 num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or p_adults < 1 or least(p_children, p_infants, p_pets) < 0
                 or greatest(p_adults, p_children, p_infants, p_pets) > 1000
-            then 'invalid_party' end,
-            case when d.minor_unit is null and num_nonnulls(p_currency, p_min_price, p_max_price) > 0 then 'currency' end,
+            then 'party_out_of_range' end,
+            case when d.minor_unit is null and num_nonnulls(p_currency, p_min_price, p_max_price) > 0
+                then case when p_currency is null then 'search_currency_missing' else 'unknown_currency' end
+            end,
             case when
                 least(p_min_price, p_max_price) < 0 or greatest(p_min_price, p_max_price) > 1000000000000 or p_min_price > p_max_price
-            then 'price' end,
-            case when a.bits < 0 then 'amenities' end,
-            case when array_position(p_property_types, null) > 0 or array_position(p_room_types, null) > 0 then 'kinds' end,
+            then 'invalid_price_range' end,
+            case when a.bits < 0 then 'unknown_amenity' end,
+            case when array_position(p_property_types, null) > 0 or array_position(p_room_types, null) > 0 then 'type_missing' end,
             case when exists (
                 select
                 from unnest(p_cancellation_policies) as u (id)
                 where not exists (select from public.cancellation_policies c where c.id = u.id)
-            ) then 'cancellation_policies' end,
-            case when d.sort not in ('price', 'distance', 'rating', 'recommended') then 'sort' end,
+            ) then 'unknown_cancellation_policy' end,
+            case when d.sort not in ('price', 'distance', 'rating', 'recommended') then 'unknown_sort' end,
             case when
                 p_after !~ '^(price|distance|rating|recommended):[0-9]{1,20}([.][0-9]{1,30})?(e[+-][0-9]{1,2})?:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}((:-?[0-9]{1,9}([.][0-9]{1,30})?(e-[0-9]{1,2})?){2})?$'
                 or split_part(p_after, ':', 1) <> d.sort
-            then 'cursor' end,
-            case when p_limit between 1 and 50 then null else 'limit' end
+            then 'invalid_cursor' end,
+            case when p_limit between 1 and 50 then null else 'invalid_limit' end
         ], null)
     into v_sort, v_amenities, v_minor_unit, v_codes
     from (
         select
             v_days[1] as check_in, v_days[2] as check_out, v_days[3] as month,
-            -- where it is the earliest on earth
+            -- the date of the time zone where it is the earliest
             (now() at time zone 'Etc/GMT+12')::date as today,
             coalesce(p_sort, case when p_radius is null then 'price' else 'distance' end) as sort,
             (select c.minor_unit from public.currencies c where c.code = p_currency) as minor_unit
         offset 0
     ) d
-    -- the sign is left for what is none
+    -- an unknown amenity sets the sign bit
     cross join (
         select coalesce(bit_or(coalesce(1::bigint << a.bit, 1::bigint << 63)), 0) as bits
         from unnest(p_amenities) as u (id)
         left join public.amenities a on a.id = u.id
     ) a;
     if v_codes <> '{}' then
-        raise sqlstate 'PT400' using
-            message = 'This search cannot be done.',
-            detail = (
-                select jsonb_agg(jsonb_build_object('code', c.code, 'message', c.message))
-                from (values
-                    ('area', 'Give a viewport (p_west, p_south, p_east, p_north), a circle (p_latitude, p_longitude, p_radius) or p_area.'),
-                    ('coordinates', 'Latitudes lie between -90 and 90, longitudes between -180 and 180, south below north.'),
-                    ('radius', 'p_radius is more than 0 and at most 500000 metres.'),
-                    ('dates', 'Give both days or none, between 2000-01-01 and 2100-01-01.'),
-                    ('check_out_before_check_in', 'Check-out is at least a day after check-in.'),
-                    ('past_date', 'Those days have passed everywhere on earth.'),
-                    ('flexible', 'Give p_flexible_days (1 to 7) with both days; or p_month (YYYY-MM, until 2099) without them, with p_nights (1 to 31) or p_weekend.'),
-                    ('text', 'p_text and p_area have 1 to 200 characters.'),
-                    ('invalid_party', 'A party has at least one adult; no number is below 0 or above 1000.'),
-                    ('currency', 'A range of prices needs p_currency, an ISO 4217 code.'),
-                    ('price', 'Prices are 0 or more and at most 1000000000000, and p_max_price is not below p_min_price.'),
-                    ('amenities', 'p_amenities has ids that table amenities does not.'),
-                    ('kinds', 'p_property_types and p_room_types hold kinds, and nothing that is null.'),
-                    ('cancellation_policies', 'p_cancellation_policies has ids that table cancellation_policies does not.'),
-                    ('sort', 'p_sort is price, distance, rating or recommended.'),
-                    ('cursor', 'p_after is the cursor of a row of the page before, of the same search.'),
-                    ('limit', 'p_limit is between 1 and 50.')
-                ) as c (code, message)
-                where c.code = any (v_codes)
-            )::text,
-            hint = 'The details list all that is wrong.';
+        perform private.raise_errors((
+            select jsonb_agg(private.problem(c.code, coalesce(d.details, '{}')) order by c.position, d.details)
+            from unnest(v_codes) with ordinality as c (code, position)
+            left join (
+                select 'check_out_before_check_in', jsonb_build_object('check_in', v_days[1], 'check_out', v_days[2])
+                union all
+                select 'unknown_currency', jsonb_build_object('field', 'p_currency', 'value', left(p_currency, 40))
+                union all
+                select 'unknown_amenity', jsonb_build_object('field', 'p_amenities', 'value', left(u.id, 40))
+                from unnest(p_amenities) as u (id)
+                where not exists (select from public.amenities a where a.id = u.id)
+                union all
+                select 'unknown_cancellation_policy', jsonb_build_object('field', 'p_cancellation_policies', 'value', left(u.id, 40))
+                from unnest(p_cancellation_policies) as u (id)
+                where not exists (select from public.cancellation_policies p where p.id = u.id)
+                union all
+                select 'unknown_sort', jsonb_build_object('field', 'p_sort', 'value', left(p_sort, 40))
+            ) d (code, details) on d.code = c.code
+        ));
     end if;
 
     if p_radius is not null then
-        -- the box around the circle, on a sphere of 6,371 km; if a pole is in it, it goes round the earth
-        select
-            case when c.is_polar then -180 else c.west + case when c.west < -180 then 360 else 0 end end, greatest(c.south, -90),
-            case when c.is_polar then 180 else c.east - case when c.east > 180 then 360 else 0 end end, least(c.north, 90)
-        into v_west, v_south, v_east, v_north
-        from (
-            select
-                p_longitude - r.width as west, p_latitude - r.height as south, p_longitude + r.width as east, p_latitude + r.height as north,
-                p_latitude - r.height <= -90 or p_latitude + r.height >= 90 as is_polar
-            from (
-                select
-                    degrees(p_radius / 6371000) as height,
-                    degrees(asin(least(1, sin(p_radius / 6371000) / cos(radians(p_latitude))))) as width
-            ) r
-        ) c;
+        select c.west, c.south, c.east, c.north into v_west, v_south, v_east, v_north
+        from private.circle_box(p_latitude, p_longitude, p_radius) c;
     elsif p_west is not null then
         v_west := p_west;
         v_south := p_south;
@@ -209,7 +234,7 @@ begin
         select row (
             z.southwest[0], z.southwest[1], z.northeast[0], z.northeast[1],
             case
-                -- the middle of a place moves with what is published there, but not between pages
+                -- the middle of an area moves with its published properties, but not between the pages of a search
                 when v_sort = 'distance' and p_latitude is null and split_part(p_after, ':', 4) <> ''
                     then point(split_part(p_after, ':', 4)::double precision, split_part(p_after, ':', 5)::double precision)
                 when v_sort = 'distance' or p_radius is not null then private.mercator(
@@ -241,7 +266,7 @@ begin
 end
 $$;
 grant execute on function private.check_search to anon, authenticated, service_role;
-comment on function private.check_search is 'Refuses a search that cannot be done with 400 and all that is wrong with it; answers what is asked. Called by search_properties, count_properties and search_facets. Definer, because strangers cannot read platform_fees.';
+comment on function private.check_search is 'Validates the arguments of a search, raises every problem at once, and returns the search. Definer, because the public cannot read platform_fees.';
 
 create function public.search_properties(
     p_west double precision default null, p_south double precision default null,
@@ -293,7 +318,7 @@ begin
 end
 $$;
 grant execute on function public.search_properties to anon, authenticated, service_role;
-comment on function public.search_properties is 'Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_area (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place''s currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport or place), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.';
+comment on function public.search_properties is 'Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; in whole units of each currency), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.';
 
 create function public.count_properties(
     p_west double precision default null, p_south double precision default null,
@@ -327,4 +352,4 @@ begin
 end
 $$;
 grant execute on function public.count_properties to anon, authenticated, service_role;
-comment on function public.count_properties is 'How many places search_properties would find with the same arguments; with is_more set there are more than these 300.';
+comment on function public.count_properties is 'Counts the properties that search_properties would find with the same arguments, up to 300. is_more is true when there are more.';

@@ -1,7 +1,7 @@
--- Purpose: what a search could be narrowed to: how many of its places have what, and how their prices are spread.
+-- Purpose: what a search can be narrowed to: how many of its properties have each type and amenity, and how prices are spread.
 -- Touches: public.search_facets.
--- Watch: it asks find_properties, so it counts what can be booked and nothing else. That costs a call of bookability, and with
--- dates and a currency a price, for each place: hence the cap.
+-- Watch: it counts the results of find_properties, so only properties that can be booked. That checks, and with dates and a
+-- currency prices, each of them; hence the limit of 500.
 
 create function public.search_facets(
     p_west double precision default null, p_south double precision default null,
@@ -41,7 +41,7 @@ begin
             property_id, check_in, check_out, rent, total, distance, rating, cover_photo, sort_key, position
         )
     ),
-    places as materialized (
+    counted as materialized (
         select p.id, p.property_type, p.room_type, p.booking_mode, c.id as policy, coalesce(f.total, f.rent) as price
         from found f
         join public.properties p on p.id = f.property_id
@@ -49,36 +49,36 @@ begin
         where f.position <= 500
     ),
     bounds as (
-        select min(s.price) as lowest, (max(s.price) - min(s.price)) / 20 + 1 as width from places s where p_currency is not null
+        select min(s.price) as lowest, (max(s.price) - min(s.price)) / 20 + 1 as width from counted s where p_currency is not null
     )
     select
-        (select count(*) from places)::integer,
+        (select count(*) from counted)::integer,
         (select count(*) from found) > 500,
-        (select coalesce(jsonb_object_agg(t.id, t.places), '{}') from (select s.property_type as id, count(*) as places from places s group by 1) t),
-        (select coalesce(jsonb_object_agg(t.id, t.places), '{}') from (select s.room_type as id, count(*) as places from places s group by 1) t),
-        (select coalesce(jsonb_object_agg(t.id, t.places), '{}') from (select s.booking_mode as id, count(*) as places from places s group by 1) t),
+        (select coalesce(jsonb_object_agg(t.id, t.properties), '{}') from (select s.property_type as id, count(*) as properties from counted s group by 1) t),
+        (select coalesce(jsonb_object_agg(t.id, t.properties), '{}') from (select s.room_type as id, count(*) as properties from counted s group by 1) t),
+        (select coalesce(jsonb_object_agg(t.id, t.properties), '{}') from (select s.booking_mode as id, count(*) as properties from counted s group by 1) t),
         (
-            select coalesce(jsonb_object_agg(t.id, t.places), '{}')
-            from (select s.policy as id, count(*) as places from places s where s.policy is not null group by 1) t
+            select coalesce(jsonb_object_agg(t.id, t.properties), '{}')
+            from (select s.policy as id, count(*) as properties from counted s where s.policy is not null group by 1) t
         ),
         (
-            select coalesce(jsonb_object_agg(t.id, t.places), '{}')
+            select coalesce(jsonb_object_agg(t.id, t.properties), '{}')
             from (
-                select a.amenity_id as id, count(*) as places
-                from places s
+                select a.amenity_id as id, count(*) as properties
+                from counted s
                 join public.property_amenities a on a.property_id = s.id
                 group by 1
             ) t
         ),
         (
             select jsonb_agg(
-                jsonb_build_object('from', t.since, 'until', t.since + t.width, 'count', t.places) order by t.since
+                jsonb_build_object('from', t.since, 'until', t.since + t.width, 'count', t.properties) order by t.since
             )
             from (
-                select b.lowest + n * b.width as since, b.width, count(s.id) as places
+                select b.lowest + n * b.width as since, b.width, count(s.id) as properties
                 from bounds b
                 cross join generate_series(0, 19) as n
-                left join places s on (s.price - b.lowest) / b.width = n
+                left join counted s on (s.price - b.lowest) / b.width = n
                 where b.lowest is not null
                 group by b.lowest, b.width, n
             ) t
@@ -86,4 +86,4 @@ begin
 end
 $$;
 grant execute on function public.search_facets to anon, authenticated, service_role;
-comment on function public.search_facets is 'What search_properties would find with the same arguments, counted: {id: places} by kind of place and room, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal steps of what p_min_price and p_max_price compare, [{from, until (not included), count}] in minor units. With is_more set it counts the 500 nearest to the middle.';
+comment on function public.search_facets is 'Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units. When is_more is true, only the 500 properties nearest to the middle of the area are counted.';

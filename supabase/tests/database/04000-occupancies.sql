@@ -1,4 +1,4 @@
--- Occupancies: what conflicts with what, who may read them, holds that end, the functions that bookings use.
+-- Occupancies: conflicts, who can read them, holds that end, the functions that bookings use.
 begin;
 select plan(37);
 
@@ -7,17 +7,17 @@ select
     tests.create_person('Hana') as hana,
     tests.create_person('Cora') as cora,
     tests.create_person('Sam') as sam;
-create temporary table place on commit drop as
+create temporary table ids on commit drop as
 select tests.create_property(hana) as home, tests.create_property(hana) as other from person;
-grant select on person, place to anon, authenticated, service_role;
-insert into public.co_hosts (property_id, profile_id, level) select home, cora, 'calendar' from person, place;
+grant select on person, ids to anon, authenticated, service_role;
+insert into public.co_hosts (property_id, profile_id, level) select home, cora, 'calendar' from person, ids;
 
 create function pg_temp.take(p_check_in date, p_check_out date, p_expires_at timestamptz default null) returns uuid
 language plpgsql as $$
 declare
     v_id uuid := gen_random_uuid();
 begin
-    perform private.reserve_nights(v_id, (select home from place), p_check_in, p_check_out, p_expires_at);
+    perform private.reserve_nights(v_id, (select home from ids), p_check_in, p_check_out, p_expires_at);
     return v_id;
 end
 $$;
@@ -35,29 +35,29 @@ end
 $$;
 
 -- Nights
-select lives_ok($$select pg_temp.take('2030-06-10', '2030-06-15')$$, 'O01 free nights are taken');
+select lives_ok($$select pg_temp.take('2030-06-10', '2030-06-15')$$, 'O01 free nights can be reserved');
 select throws_ok(
-    $$select pg_temp.take('2030-06-14', '2030-06-16')$$, 'PT409', 'Some of these nights are taken.', 'O02 a night is not taken twice'
+    $$select pg_temp.take('2030-06-14', '2030-06-16')$$, 'PT409', 'Some of these nights are taken.', 'O02 nights that are taken cannot be reserved'
 );
-select is(pg_temp.refusal($$select pg_temp.take('2030-06-14', '2030-06-16')$$), 'occupied', 'O03 and the refusal says why');
-select lives_ok($$select pg_temp.take('2030-06-15', '2030-06-16')$$, 'O04 the day of check-out is another guest''s check-in');
-select lives_ok($$select pg_temp.take('2030-06-08', '2030-06-10')$$, 'O05 and the other way round');
+select is(pg_temp.refusal($$select pg_temp.take('2030-06-14', '2030-06-16')$$), 'occupied', 'O03 the error says why');
+select lives_ok($$select pg_temp.take('2030-06-15', '2030-06-16')$$, 'O04 a stay can begin on another''s check-out day');
+select lives_ok($$select pg_temp.take('2030-06-08', '2030-06-10')$$, 'O05 and end on another''s check-in day');
 select lives_ok(
-    $$select private.reserve_nights(gen_random_uuid(), other, '2030-06-10', '2030-06-15') from place$$, 'O06 another property is another matter'
+    $$select private.reserve_nights(gen_random_uuid(), other, '2030-06-10', '2030-06-15') from ids$$, 'O06 another property is not affected'
 );
 select throws_ok(
     $$insert into public.occupancies (property_id, kind, check_in, check_out, booking_id)
-      select home, 'booking', '2030-06-09', '2030-06-20', gen_random_uuid() from place$$,
-    '23P01', null, 'O07 an ordinary insert of a superuser meets the constraint too'
+      select home, 'booking', '2030-06-09', '2030-06-20', gen_random_uuid() from ids$$,
+    '23P01', null, 'O07 a superuser''s insert meets the constraint too'
 );
 select throws_ok(
-    $$update public.occupancies set check_out = '2030-06-12' where check_in = '2030-06-08'$$, '23P01', null, 'O08 and an update'
+    $$update public.occupancies set check_out = '2030-06-12' where check_in = '2030-06-08'$$, '23P01', null, 'O08 and a superuser''s update'
 );
-select throws_ok($$select pg_temp.take('2030-07-10', '2030-07-10')$$, '23514', null, 'O09 no stay without a night');
-select throws_ok($$select pg_temp.take('9999-01-01', '9999-01-02')$$, '23514', null, 'O10 nor beyond the calendar');
-select throws_ok($$select pg_temp.take('2030-07-10', 'infinity')$$, '23514', null, 'O11 nor without an end');
+select throws_ok($$select pg_temp.take('2030-07-10', '2030-07-10')$$, '23514', null, 'O09 a stay without a night is refused');
+select throws_ok($$select pg_temp.take('9999-01-01', '9999-01-02')$$, '23514', null, 'O10 dates outside the calendar are refused');
+select throws_ok($$select pg_temp.take('2030-07-10', 'infinity')$$, '23514', null, 'O11 a stay without an end is refused');
 
--- Preparation: of every pair of settings, at every gap, both ways round, against the rule as the product states it
+-- Preparation nights: every pair of settings, at every gap, in both orders, compared with the rule of the product
 create temporary table pair on commit drop as
 select *, row_number() over () as number
 from generate_series(0, 2) as after_first, generate_series(0, 2) as before_first,
@@ -131,69 +131,69 @@ select is(
             private.footprint(a::public.occupancy_kind, '2031-03-01', date '2031-03-01' + nights, before_first::smallint, after_first::smallint)
             && private.footprint(b::public.occupancy_kind, date '2031-03-01' + nights + gap, date '2031-03-01' + nights + gap + length, before_second::smallint, after_second::smallint)
         ) is distinct from (gap < 0)
-    ), 0, 'O13 beside a host''s block no night is kept free'
+    ), 0, 'O13 a host''s block needs no preparation nights'
 );
-update public.properties set preparation_nights_after = 2, preparation_nights_before = 1 where id = (select home from place);
+update public.properties set preparation_nights_after = 2, preparation_nights_before = 1 where id = (select home from ids);
 select is(
-    (select array_agg((preparation_before, preparation_after)::text) from public.occupancies, place where property_id = home and check_in = '2030-06-10'),
-    array['(0,0)'], 'O14 a new setting leaves rows as they are'
+    (select array_agg((preparation_before, preparation_after)::text) from public.occupancies, ids where property_id = home and check_in = '2030-06-10'),
+    array['(0,0)'], 'O14 a new setting does not change existing rows'
 );
-select lives_ok($$select pg_temp.take('2030-08-10', '2030-08-12')$$, 'O15 a stay under the new setting');
+select lives_ok($$select pg_temp.take('2030-08-10', '2030-08-12')$$, 'O15 a stay with the new setting');
 select is(pg_temp.refusal($$select pg_temp.take('2030-08-13', '2030-08-15')$$), 'preparation_before', 'O16 two nights after it are kept free');
-select lives_ok($$select pg_temp.take('2030-08-14', '2030-08-15')$$, 'O17 the third may be slept');
+select lives_ok($$select pg_temp.take('2030-08-14', '2030-08-15')$$, 'O17 the third night can be booked');
 select is(
-    pg_temp.refusal($$select pg_temp.take('2030-08-07', '2030-08-09')$$), 'preparation_after', 'O18 so are two before, for the next stay''s own after'
+    pg_temp.refusal($$select pg_temp.take('2030-08-07', '2030-08-09')$$), 'preparation_after', 'O18 two nights before it are kept free for the next stay''s preparation'
 );
 select is(
     pg_temp.refusal($$select pg_temp.take('2030-08-11', '2030-08-14')$$), 'occupied,preparation_after', 'O19 every reason is named'
 );
-update public.properties set preparation_nights_after = 0, preparation_nights_before = 0 where id = (select home from place);
+update public.properties set preparation_nights_after = 0, preparation_nights_before = 0 where id = (select home from ids);
 
 -- Holds
 create temporary table hold on commit drop as
 select pg_temp.take('2030-09-01', '2030-09-05', clock_timestamp() + interval '1 hour') as id;
-select is(pg_temp.refusal($$select pg_temp.take('2030-09-04', '2030-09-06')$$), 'occupied', 'O20 a hold counts as taken');
+select is(pg_temp.refusal($$select pg_temp.take('2030-09-04', '2030-09-06')$$), 'occupied', 'O20 a hold takes its nights');
 select is(
     jsonb_array_length(private.bookability(home, '2030-09-04', '2030-09-06', p_at => '2030-08-01')), 0,
-    'O21 and no longer at the moment of its end, by the clock of the reader'
-) from place;
+    'O21 until the moment when it ends'
+) from ids;
 update public.occupancies set expires_at = clock_timestamp() where booking_id = (select h.id from hold h);
 select is(
-    private.extend_reserved_nights(id, null), true, 'O22 the nights of a hold that nobody took can still be kept'
+    private.extend_reserved_nights(id, null), true, 'O22 an ended hold can be extended while nobody took its nights'
 ) from hold;
 update public.occupancies set expires_at = clock_timestamp() where booking_id = (select h.id from hold h);
-select lives_ok($$select pg_temp.take('2030-09-04', '2030-09-06')$$, 'O23 the nights of a hold that has ended are free for others');
-select is(private.extend_reserved_nights(id, null), false, 'O24 and then they are not kept') from hold;
-select is(private.release_nights(id), false, 'O25 nor freed a second time') from hold;
+select lives_ok($$select pg_temp.take('2030-09-04', '2030-09-06')$$, 'O23 the nights of an ended hold are free for others');
+select is(private.extend_reserved_nights(id, null), false, 'O24 and then the hold cannot be extended') from hold;
+select is(private.release_nights(id), false, 'O25 or released a second time') from hold;
 select pg_temp.take('2030-10-01', '2030-10-02', now() - interval '1 second');
-select is(private.remove_expired_occupancies(), 1, 'O26 the sweep removes what has ended');
+select is(private.remove_expired_occupancies(), 1, 'O26 the sweep deletes ended holds');
 
 -- Moving
 create temporary table stay on commit drop as select pg_temp.take('2030-11-01', '2030-11-05') as id;
-select lives_ok($$select private.move_reserved_nights(id, '2030-11-03', '2030-11-08') from stay$$, 'O27 a stay moves over its own nights');
-select lives_ok($$select pg_temp.take('2030-11-01', '2030-11-03')$$, 'O28 what it left is free');
+select lives_ok($$select private.move_reserved_nights(id, '2030-11-03', '2030-11-08') from stay$$, 'O27 a stay can move over its own nights');
+select lives_ok($$select pg_temp.take('2030-11-01', '2030-11-03')$$, 'O28 its former nights are free');
 select is(
     pg_temp.refusal($$select private.move_reserved_nights(id, '2030-11-02', '2030-11-08') from stay$$), 'occupied',
-    'O29 it does not move over another''s'
+    'O29 it cannot move over another''s nights'
 );
 select is(
     (select (check_in, check_out)::text from public.occupancies, stay where booking_id = stay.id), '(2030-11-03,2030-11-08)',
-    'O30 and then keeps what it had'
+    'O30 and then keeps its own'
 );
 
--- Who may
+-- Privileges
 select tests.act_as('anon');
-select throws_ok('select from public.occupancies', '42501', null, 'O31 anon reads no occupancy');
+select throws_ok('select from public.occupancies', '42501', null, 'O31 anon cannot read occupancies');
 select tests.act_as('authenticated', sam) from person;
-select is_empty('select from public.occupancies', 'O32 nor does a stranger');
+select is_empty('select from public.occupancies', 'O32 nor can a stranger');
 select tests.act_as('authenticated', cora) from person;
-select set_eq('select distinct property_id from public.occupancies', 'select home from place', 'O33 a co-host reads those of the property');
+select set_eq('select distinct property_id from public.occupancies', 'select home from ids', 'O33 a co-host can read those of the property');
 select throws_ok(
-    $$insert into public.occupancies (property_id, kind, check_in, check_out) select home, 'host_block', '2031-01-01', '2031-01-02' from place$$,
-    '42501', null, 'O34 and writes none'
+    $$insert into public.occupancies (property_id, kind, check_in, check_out) select home, 'host_block', '2031-01-01', '2031-01-02' from ids$$,
+    '42501', null, 'O34 but cannot write them'
 );
 select tests.act_as('service_role');
-select throws_ok('delete from public.occupancies', '42501', null, 'O35 the service role writes none either');
+select throws_ok('delete from public.occupancies', '42501', null, 'O35 nor can the service role');
 
 select * from finish();
 rollback;

@@ -1,86 +1,86 @@
--- Bookability: every reason by itself, all of them together, and the property's clock, with answers worked out by hand.
+-- Bookability: each reason, all of them together, and the property's clock, with results computed by hand.
 begin;
 select plan(51);
 
 create temporary table person on commit drop as select tests.create_person('Hana') as hana, tests.create_person('Sam') as sam;
-create temporary table place on commit drop as
+create temporary table ids on commit drop as
 select tests.create_property(hana) as home, tests.create_property(hana, false) as draft from person;
-grant select on person, place to anon, authenticated, service_role;
+grant select on person, ids to anon, authenticated, service_role;
 update public.properties
 set
     time_zone = 'Europe/Lisbon', max_guests = 4, max_infants = 1, max_pets = 0, min_nights = 2, max_nights = 14,
     booking_window_days = 365, advance_notice_days = 1, advance_notice_cut_off = '18:00'
-where id in (select home from place union all select draft from place);
+where id in (select home from ids union all select draft from ids);
 
 create function pg_temp.codes(p_check_in date, p_check_out date, p_at timestamptz default '2027-03-01 12:00+00', p_adults integer default 2, p_children integer default 0, p_infants integer default 0, p_pets integer default 0)
 returns text language sql as $$
     select coalesce(string_agg(r ->> 'code', ','), '')
-    from place, jsonb_array_elements(private.bookability(home, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, null, p_at)) r
+    from ids, jsonb_array_elements(private.bookability(home, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, null, p_at)) r
 $$;
 create function pg_temp.reason(p_code text, p_check_in date, p_check_out date, p_at timestamptz default '2027-03-01 12:00+00')
 returns jsonb language sql as $$
     select r - 'message' - 'code'
-    from place, jsonb_array_elements(private.bookability(home, p_check_in, p_check_out, p_at => p_at)) r
+    from ids, jsonb_array_elements(private.bookability(home, p_check_in, p_check_out, p_at => p_at)) r
     where r ->> 'code' = p_code
 $$;
 
 -- The party
-select is(pg_temp.codes('2027-06-01', '2027-06-05'), '', 'B01 nothing speaks against it');
-select is(pg_temp.codes('2027-06-01', '2027-06-05', p_adults => 3, p_children => 2), 'too_many_guests', 'B02 adults and children count');
+select is(pg_temp.codes('2027-06-01', '2027-06-05'), '', 'B01 a stay that can be booked');
+select is(pg_temp.codes('2027-06-01', '2027-06-05', p_adults => 3, p_children => 2), 'too_many_guests', 'B02 adults and children count as guests');
 select is(pg_temp.codes('2027-06-01', '2027-06-05', p_adults => 3, p_children => 1, p_infants => 1), '', 'B03 infants do not');
-select is(pg_temp.codes('2027-06-01', '2027-06-05', p_infants => 2), 'too_many_infants', 'B04 but have a limit of their own');
-select is(pg_temp.codes('2027-06-01', '2027-06-05', p_pets => 1), 'pets_not_allowed', 'B05 pets too');
-select is(pg_temp.codes('2027-06-01', '2027-06-05', p_adults => 0, p_children => 1), 'no_adult', 'B06 children do not travel alone');
-select is(pg_temp.codes('2027-06-01', '2027-06-05', p_children => -1), 'invalid_party', 'B07 nobody is fewer than none');
-select is(pg_temp.codes('2027-06-01', '2027-06-05', p_adults => 2147483647, p_children => 2147483647), 'too_many_guests', 'B08 numbers without measure are refused, not overflown');
+select is(pg_temp.codes('2027-06-01', '2027-06-05', p_infants => 2), 'too_many_infants', 'B04 infants have a limit of their own');
+select is(pg_temp.codes('2027-06-01', '2027-06-05', p_pets => 1), 'pets_not_allowed', 'B05 so have pets');
+select is(pg_temp.codes('2027-06-01', '2027-06-05', p_adults => 0, p_children => 1), 'no_adult', 'B06 a party needs an adult');
+select is(pg_temp.codes('2027-06-01', '2027-06-05', p_children => -1), 'invalid_party', 'B07 negative numbers are refused');
+select is(pg_temp.codes('2027-06-01', '2027-06-05', p_adults => 2147483647, p_children => 2147483647), 'too_many_guests', 'B08 huge numbers are refused without overflow');
 
 -- The dates
-select is(pg_temp.codes('2027-06-05', '2027-06-05'), 'check_out_before_check_in', 'B09 a stay has a night');
-select is(pg_temp.codes('2027-06-05', '2027-06-01'), 'check_out_before_check_in', 'B10 check-out comes after');
-select is(pg_temp.codes('2027-02-28', '2027-03-05'), 'past_date', 'B11 not in the past');
-select is(pg_temp.codes('9999-01-01', '9999-01-05'), 'dates_out_of_range', 'B12 nor in the year 9999');
-select is(pg_temp.codes('infinity', 'infinity'), 'dates_out_of_range', 'B13 nor never');
-select is(pg_temp.codes(null, '2027-06-05'), 'dates_out_of_range', 'B14 nor without a day');
-select is(pg_temp.codes('2027-06-01', '2027-06-02'), 'min_stay', 'B15 too short');
-select is(pg_temp.reason('min_stay', '2027-06-01', '2027-06-02'), '{"nights": 1, "check_in": "2027-06-01", "min_nights": 2}', 'B16 with its numbers');
-select is(pg_temp.codes('2027-06-01', '2027-06-16'), 'max_stay', 'B17 too long');
+select is(pg_temp.codes('2027-06-05', '2027-06-05'), 'check_out_before_check_in', 'B09 a stay has at least one night');
+select is(pg_temp.codes('2027-06-05', '2027-06-01'), 'check_out_before_check_in', 'B10 check-out is after check-in');
+select is(pg_temp.codes('2027-02-28', '2027-03-05'), 'past_date', 'B11 past dates are refused');
+select is(pg_temp.codes('9999-01-01', '9999-01-05'), 'dates_out_of_range', 'B12 the year 9999 is refused');
+select is(pg_temp.codes('infinity', 'infinity'), 'dates_out_of_range', 'B13 infinity is refused');
+select is(pg_temp.codes(null, '2027-06-05'), 'dates_out_of_range', 'B14 missing dates are refused');
+select is(pg_temp.codes('2027-06-01', '2027-06-02'), 'min_stay', 'B15 too few nights');
+select is(pg_temp.reason('min_stay', '2027-06-01', '2027-06-02'), '{"nights": 1, "check_in": "2027-06-01", "min_nights": 2}', 'B16 with the numbers in the details');
+select is(pg_temp.codes('2027-06-01', '2027-06-16'), 'max_stay', 'B17 too many nights');
 select is(pg_temp.codes('2028-02-29', '2028-03-03'), '', 'B18 365 days ahead is inside the window');
 select is(pg_temp.codes('2028-03-01', '2028-03-03'), 'booking_window', 'B19 366 days are not');
-select is(pg_temp.reason('booking_window', '2028-03-01', '2028-03-03'), '{"days": 365, "latest_check_in": "2028-02-29"}', 'B20 with its numbers, over a leap day');
+select is(pg_temp.reason('booking_window', '2028-03-01', '2028-03-03'), '{"days": 365, "latest_check_in": "2028-02-29"}', 'B20 with the numbers in the details, across a leap day');
 
--- Rules of ranges before seasons before the property
+-- Rules for ranges replace seasons, which replace the property's own
 insert into public.property_seasons (property_id, name, starts_on, ends_on, min_nights, max_nights)
-select home, 'Summer', '2027-07-01', '2027-09-01', 5, null from place;
+select home, 'Summer', '2027-07-01', '2027-09-01', 5, null from ids;
 insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights, max_nights)
-select home, 'nights', '2027-07-10', '2027-07-20', 3, 4 from place;
+select home, 'nights', '2027-07-10', '2027-07-20', 3, 4 from ids;
 insert into public.property_availability_rules (property_id, kind, starts_on, ends_on)
-select home, kind::public.availability_rule_kind, date '2027-08-15', date '2027-08-16' from place, unnest(array['closed_to_arrival', 'closed_to_departure']) kind;
-select is(pg_temp.codes('2027-07-01', '2027-07-05'), 'min_stay', 'B21 the season asks for 5 nights');
-select is(pg_temp.codes('2027-06-30', '2027-07-04'), '', 'B22 of stays that begin in it');
-select is(pg_temp.codes('2027-07-10', '2027-07-13'), '', 'B23 a rule for single days comes before the season');
+select home, kind::public.availability_rule_kind, date '2027-08-15', date '2027-08-16' from ids, unnest(array['closed_to_arrival', 'closed_to_departure']) kind;
+select is(pg_temp.codes('2027-07-01', '2027-07-05'), 'min_stay', 'B21 the season requires 5 nights');
+select is(pg_temp.codes('2027-06-30', '2027-07-04'), '', 'B22 for stays that begin in it');
+select is(pg_temp.codes('2027-07-10', '2027-07-13'), '', 'B23 a rule for a range replaces the season''s');
 select is(pg_temp.codes('2027-07-10', '2027-07-15'), 'max_stay', 'B24 for the longest stay too');
-select is(pg_temp.codes('2027-07-20', '2027-07-25'), '', 'B25 and ends where it ends');
+select is(pg_temp.codes('2027-07-20', '2027-07-25'), '', 'B25 and only within its range');
 select is(pg_temp.codes('2027-08-15', '2027-08-20'), 'closed_to_arrival', 'B26 closed to arrival');
 select is(pg_temp.codes('2027-08-10', '2027-08-15'), 'closed_to_departure', 'B27 closed to departure');
-select is(pg_temp.codes('2027-08-14', '2027-08-19'), '', 'B28 the night itself may be slept');
-update public.properties set check_in_weekdays = '{6}', check_out_weekdays = '{6}' where id = (select home from place);
+select is(pg_temp.codes('2027-08-14', '2027-08-19'), '', 'B28 a night closed to departure can be stayed');
+update public.properties set check_in_weekdays = '{6}', check_out_weekdays = '{6}' where id = (select home from ids);
 select is(pg_temp.codes('2027-06-05', '2027-06-12'), '', 'B29 Saturday to Saturday');
 select is(pg_temp.codes('2027-06-06', '2027-06-11'), 'check_in_weekday,check_out_weekday', 'B30 Sunday to Friday');
-update public.properties set check_in_weekdays = '{1,2,3,4,5,6,7}', check_out_weekdays = '{1,2,3,4,5,6,7}' where id = (select home from place);
+update public.properties set check_in_weekdays = '{1,2,3,4,5,6,7}', check_out_weekdays = '{1,2,3,4,5,6,7}' where id = (select home from ids);
 
 -- Other stays
-select private.reserve_nights('00000000-0000-4000-8000-00000000000a', home, '2027-05-10', '2027-05-15', null) from place;
-update public.properties set preparation_nights_before = 1, preparation_nights_after = 2 where id = (select home from place);
-select is(pg_temp.codes('2027-05-12', '2027-05-20'), 'occupied', 'B31 taken nights');
-select is(pg_temp.reason('occupied', '2027-05-12', '2027-05-20'), '{"nights": [{"from": "2027-05-12", "until": "2027-05-15"}]}', 'B32 of those asked for, no others');
-select is(pg_temp.codes('2027-05-15', '2027-05-20'), 'preparation_before', 'B33 the night before is kept free');
-select is(pg_temp.reason('preparation_before', '2027-05-15', '2027-05-20'), '{"free_nights": 0, "needed_nights": 1}', 'B34 with its numbers');
-select is(pg_temp.codes('2027-05-16', '2027-05-20'), '', 'B35 one is enough, for that stay was made before the setting');
-select is(pg_temp.codes('2027-05-05', '2027-05-09'), 'preparation_after', 'B36 two nights after');
+select private.reserve_nights('00000000-0000-4000-8000-00000000000a', home, '2027-05-10', '2027-05-15', null) from ids;
+update public.properties set preparation_nights_before = 1, preparation_nights_after = 2 where id = (select home from ids);
+select is(pg_temp.codes('2027-05-12', '2027-05-20'), 'occupied', 'B31 taken nights are named');
+select is(pg_temp.reason('occupied', '2027-05-12', '2027-05-20'), '{"nights": [{"from": "2027-05-12", "until": "2027-05-15"}]}', 'B32 only those of the requested dates');
+select is(pg_temp.codes('2027-05-15', '2027-05-20'), 'preparation_before', 'B33 the preparation night before is named');
+select is(pg_temp.reason('preparation_before', '2027-05-15', '2027-05-20'), '{"free_nights": 0, "needed_nights": 1}', 'B34 with the numbers in the details');
+select is(pg_temp.codes('2027-05-16', '2027-05-20'), '', 'B35 one night, because that stay was booked before the setting');
+select is(pg_temp.codes('2027-05-05', '2027-05-09'), 'preparation_after', 'B36 two preparation nights after');
 select is(
     private.bookability(home, '2027-05-12', '2027-05-20', p_ignore_booking => '00000000-0000-4000-8000-00000000000a', p_at => '2027-03-01'),
-    '[]', 'B37 the booking that an alteration changes is not in its own way'
-) from place;
+    '[]', 'B37 the booking that is altered does not block itself'
+) from ids;
 
 -- All together
 select is(
@@ -88,19 +88,19 @@ select is(
     'too_many_guests,too_many_infants,pets_not_allowed,past_date,min_stay', 'B38 every broken rule is named'
 );
 select is(
-    (select string_agg(r ->> 'code', ',') from place, jsonb_array_elements(private.bookability(draft, '2027-06-01', '2027-06-02', p_at => '2027-03-01')) r),
-    'not_published,min_stay', 'B39 of a draft too'
+    (select string_agg(r ->> 'code', ',') from ids, jsonb_array_elements(private.bookability(draft, '2027-06-01', '2027-06-02', p_at => '2027-03-01')) r),
+    'not_published,min_stay', 'B39 also for a draft'
 );
 select is(
     (select string_agg(r ->> 'code', ',') from jsonb_array_elements(private.bookability(gen_random_uuid(), '2027-06-01', '2027-06-02')) r),
-    'not_published', 'B40 what does not exist is not published'
+    'not_published', 'B40 a property that does not exist is not published'
 );
 
--- The clock: notice of one day until 18:00 there; who may book the stay of the day after the change of the clocks, and when
+-- The clock: one day's notice until 18:00 local time; until when the stay after a change of the clocks can be booked
 create function pg_temp.notice(p_time_zone text, p_cut_off time, p_check_in date, p_at timestamptz) returns text
 language plpgsql as $$
 begin
-    update public.properties set time_zone = p_time_zone, advance_notice_cut_off = p_cut_off where id = (select home from place);
+    update public.properties set time_zone = p_time_zone, advance_notice_cut_off = p_cut_off where id = (select home from ids);
     return pg_temp.codes(p_check_in, p_check_in + 3, p_at);
 end
 $$;
@@ -159,18 +159,18 @@ select is(
         pg_temp.notice('Pacific/Kiritimati', '18:00', '2027-06-15', '2027-06-15 10:00+00'),
         pg_temp.notice('Pacific/Pago_Pago', '18:00', '2027-06-15', '2027-06-15 10:00+00'),
         pg_temp.notice('Pacific/Pago_Pago', '18:00', '2027-06-16', '2027-06-15 10:00+00')
-    ], array['past_date', 'advance_notice', ''], 'B47 it is yesterday somewhere'
+    ], array['past_date', 'advance_notice', ''], 'B47 today depends on the time zone'
 );
 
 -- For clients
 select tests.act_as('anon');
 select is(
-    (select string_agg(r ->> 'code', ',') from place, jsonb_array_elements(public.bookability(home, '2001-01-01', '2001-01-01')) r),
-    'check_out_before_check_in,past_date', 'B48 anon may ask about what anon may see'
+    (select string_agg(r ->> 'code', ',') from ids, jsonb_array_elements(public.bookability(home, '2001-01-01', '2001-01-01')) r),
+    'check_out_before_check_in,past_date', 'B48 anon can ask about a published property'
 );
-select throws_ok('select public.bookability(draft, ''2027-01-01'', ''2027-01-02'') from place', 'PT404', null, 'B49 and not about a draft');
+select throws_ok('select public.bookability(draft, ''2027-01-01'', ''2027-01-02'') from ids', 'PT404', null, 'B49 but not about a draft');
 
--- What is a day: two of them, of which either may be missing
+-- Parsing dates: two of them, each of which may be null
 create function pg_temp.days(p_texts text[]) returns text language plpgsql as $$
 declare
     v_detail text;
@@ -185,7 +185,7 @@ select results_eq(
     $$select pg_temp.days(d.texts::text[]) from (values
         (1, '{2027-01-01,2028-02-29}'), (2, '{2027-01-01,NULL}'), (3, '{NULL,2027-01-02}'), (4, '{NULL,NULL}')
     ) d (position, texts) order by d.position$$,
-    array['{2027-01-01,2028-02-29}', '{2027-01-01,NULL}', '{NULL,2027-01-02}', '{NULL,NULL}'], 'B50 days are read'
+    array['{2027-01-01,2028-02-29}', '{2027-01-01,NULL}', '{NULL,2027-01-02}', '{NULL,NULL}'], 'B50 valid dates are parsed'
 );
 select is_empty(
     $$select d.texts, pg_temp.days(d.texts::text[]) from (values
@@ -194,7 +194,7 @@ select is_empty(
         (9, '{2027-01-01T00:00:00Z,"2027-01-02,"}'), (10, '{20270101,01.02.2027}'), (11, '{"{2027-01-01}",2027-01-02}'), (12, '{0000-01-01,12027-01-02}')
     ) d (position, texts) where pg_temp.days(d.texts::text[]) is distinct from
         (array['from', 'until', 'from', 'from', 'until', 'from', 'from', 'from until', 'from until', 'from until', 'from', 'from until'])[d.position]$$,
-    'B51 and what is none is named'
+    'B51 invalid ones are named'
 );
 
 select * from finish();

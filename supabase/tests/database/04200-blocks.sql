@@ -1,4 +1,4 @@
--- Host blocks and external blocks: every verb as every person, and how they meet bookings.
+-- Host blocks and external blocks: every verb for every role, and conflicts with bookings.
 begin;
 select plan(34);
 
@@ -7,32 +7,32 @@ select
     tests.create_person('Hana') as hana,
     tests.create_person('Cora') as cora,
     tests.create_person('Sam') as sam;
-create temporary table place on commit drop as
+create temporary table ids on commit drop as
 select tests.create_property(hana) as home, tests.create_property(sam) as other from person;
-grant select on person, place to anon, authenticated, service_role;
-insert into public.co_hosts (property_id, profile_id, level) select home, cora, 'calendar' from person, place;
-select private.reserve_nights('00000000-0000-4000-8000-00000000000a', home, '2030-05-10', '2030-05-15', null) from place;
+grant select on person, ids to anon, authenticated, service_role;
+insert into public.co_hosts (property_id, profile_id, level) select home, cora, 'calendar' from person, ids;
+select private.reserve_nights('00000000-0000-4000-8000-00000000000a', home, '2030-05-10', '2030-05-15', null) from ids;
 create function pg_temp.free(p_check_in date, p_check_out date) returns boolean
 language sql security definer as $$
-    select not private.bookability(home, p_check_in, p_check_out, p_at => p_check_in - interval '10 days') @> '[{"code": "occupied"}]' from place
+    select not private.bookability(home, p_check_in, p_check_out, p_at => p_check_in - interval '10 days') @> '[{"code": "occupied"}]' from ids
 $$;
 grant execute on function pg_temp.free(date, date) to anon, authenticated, service_role;
 
 -- The host and the co-host
 select tests.act_as('authenticated', hana) from person;
 select lives_ok(
-    $$insert into public.host_blocks (property_id, check_in, check_out, note) select home, '2030-06-01', '2030-06-10', 'Family' from place$$,
-    'H01 a host blocks nights'
+    $$insert into public.host_blocks (property_id, check_in, check_out, note) select home, '2030-06-01', '2030-06-10', 'Family' from ids$$,
+    'H01 a host can block nights'
 );
-select is(pg_temp.free('2030-06-09', '2030-06-11'), false, 'H02 which nobody can book');
-select is(pg_temp.free('2030-06-10', '2030-06-11'), true, 'H03 but for the night after');
-select lives_ok($$update public.host_blocks set check_out = '2030-06-05', note = 'Shorter'$$, 'H04 a block is changed');
-select is(pg_temp.free('2030-06-05', '2030-06-11'), true, 'H05 and its nights with it');
+select is(pg_temp.free('2030-06-09', '2030-06-11'), false, 'H02 blocked nights cannot be booked');
+select is(pg_temp.free('2030-06-10', '2030-06-11'), true, 'H03 the night after the block can');
+select lives_ok($$update public.host_blocks set check_out = '2030-06-05', note = 'Shorter'$$, 'H04 a block can be changed');
+select is(pg_temp.free('2030-06-05', '2030-06-11'), true, 'H05 its nights change with it');
 select throws_ok(
-    $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-05-14', '2030-05-20' from place$$,
-    'PT409', 'Some of these nights are taken.', 'H06 booked nights are not blocked'
+    $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-05-14', '2030-05-20' from ids$$,
+    'PT409', 'Some of these nights are taken.', 'H06 booked nights cannot be blocked'
 );
-select throws_ok($$update public.host_blocks set check_in = '2030-05-14'$$, 'PT409', null, 'H07 nor by a change');
+select throws_ok($$update public.host_blocks set check_in = '2030-05-14'$$, 'PT409', null, 'H07 nor by changing a block');
 create function pg_temp.refused_nights(p_check_in date) returns jsonb language plpgsql as $$
 declare
     v_detail text;
@@ -45,82 +45,82 @@ exception when sqlstate 'PT409' then
 end
 $$;
 select is(
-    pg_temp.refused_nights('2030-05-14'), '[{"from": "2030-05-14", "until": "2030-05-15"}]', 'H34 and of what is in the way its own nights are none'
+    pg_temp.refused_nights('2030-05-14'), '[{"from": "2030-05-14", "until": "2030-05-15"}]', 'H34 a block does not conflict with itself'
 );
-select is((select array_agg(check_in) from public.host_blocks), array[date '2030-06-01'], 'H08 which leaves the block as it was');
+select is((select array_agg(check_in) from public.host_blocks), array[date '2030-06-01'], 'H08 a refused change leaves the block as it was');
 select lives_ok(
-    $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-05-15', '2030-05-16' from place$$,
+    $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-05-15', '2030-05-16' from ids$$,
     'H09 the night after a stay can be blocked'
 );
 select throws_ok(
-    $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-07-02', '2030-07-02' from place$$,
-    'PT422', null, 'H10 a block has a night'
+    $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-07-02', '2030-07-02' from ids$$,
+    'PT422', null, 'H10 a block has at least one night'
 );
 select throws_ok(
-    $$insert into public.host_blocks (property_id, check_in, check_out) select other, '2030-07-02', '2030-07-03' from place$$,
+    $$insert into public.host_blocks (property_id, check_in, check_out) select other, '2030-07-02', '2030-07-03' from ids$$,
     'PT403', 'You are not allowed to add host blocks here.', 'H11 a stranger cannot block another host''s property'
 );
-select throws_ok($$update public.host_blocks set property_id = other from place$$, '42501', null, 'H12 nor moves a block there');
+select throws_ok($$update public.host_blocks set property_id = other from ids$$, '42501', null, 'H12 nor move a block there');
 select tests.act_as('authenticated', cora) from person;
-select is((select count(*)::integer from public.host_blocks), 2, 'H13 a co-host reads them');
+select is((select count(*)::integer from public.host_blocks), 2, 'H13 a co-host can read blocks');
 select lives_ok(
-    $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-08-01', '2030-08-10' from place$$,
-    'H14 and writes them'
+    $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-08-01', '2030-08-10' from ids$$,
+    'H14 and write them'
 );
-select lives_ok($$delete from public.host_blocks where check_in = '2030-08-01'$$, 'H15 and deletes them');
+select lives_ok($$delete from public.host_blocks where check_in = '2030-08-01'$$, 'H15 and delete them');
 select is(pg_temp.free('2030-08-01', '2030-08-11'), true, 'H16 which frees the nights');
 
 -- Strangers
 select tests.act_as('authenticated', sam) from person;
-select is_empty('select from public.host_blocks', 'H17 a stranger reads none');
-select is_empty($$update public.host_blocks set note = 'x' returning id$$, 'H18 changes none');
-select is_empty('delete from public.host_blocks returning id', 'H19 deletes none');
+select is_empty('select from public.host_blocks', 'H17 a stranger cannot read blocks');
+select is_empty($$update public.host_blocks set note = 'x' returning id$$, 'H18 or change them');
+select is_empty('delete from public.host_blocks returning id', 'H19 or delete them');
 select tests.act_as('anon');
-select throws_ok('select from public.host_blocks', '42501', null, 'H20 anon reads none');
-select throws_ok('select from public.external_blocks', '42501', null, 'H21 nor external ones');
+select throws_ok('select from public.host_blocks', '42501', null, 'H20 anon cannot read blocks');
+select throws_ok('select from public.external_blocks', '42501', null, 'H21 or external blocks');
 select throws_ok(
-    $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-07-02', '2030-07-03' from place$$,
-    '42501', null, 'H22 and writes none'
+    $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-07-02', '2030-07-03' from ids$$,
+    '42501', null, 'H22 or write blocks'
 );
 
 -- External blocks
 select tests.act_as('authenticated', hana) from person;
 select throws_ok(
-    $$insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select home, 'airbnb', 'x', '2030-09-01', '2030-09-05' from place$$,
-    '42501', null, 'H23 a host writes no external block'
+    $$insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select home, 'airbnb', 'x', '2030-09-01', '2030-09-05' from ids$$,
+    '42501', null, 'H23 a host cannot write external blocks'
 );
 select tests.act_as('service_role');
 select lives_ok(
-    $$insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select home, 'airbnb', 'x', '2030-09-01', '2030-09-05' from place$$,
-    'H24 the service does'
+    $$insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select home, 'airbnb', 'x', '2030-09-01', '2030-09-05' from ids$$,
+    'H24 the service role can'
 );
-select is(pg_temp.free('2030-09-04', '2030-09-06'), false, 'H25 which nobody can book');
+select is(pg_temp.free('2030-09-04', '2030-09-06'), false, 'H25 their nights cannot be booked');
 select throws_ok(
-    $$insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select home, 'airbnb', 'y', '2030-05-01', '2030-05-11' from place$$,
-    'PT409', null, 'H26 not over a booking'
+    $$insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select home, 'airbnb', 'y', '2030-05-01', '2030-05-11' from ids$$,
+    'PT409', null, 'H26 an external block cannot overlap a booking'
 );
-select throws_ok($$update public.external_blocks set property_id = other from place$$, 'PT409', null, 'H27 nor from place to place');
-select lives_ok($$update public.external_blocks set check_out = '2030-09-03'$$, 'H28 it changes as the feed does');
-select is(pg_temp.free('2030-09-03', '2030-09-06'), true, 'H29 and its nights with it');
+select throws_ok($$update public.external_blocks set property_id = other from ids$$, 'PT409', null, 'H27 or move to another property');
+select lives_ok($$update public.external_blocks set check_out = '2030-09-03'$$, 'H28 it follows changes of the feed');
+select is(pg_temp.free('2030-09-03', '2030-09-06'), true, 'H29 with its nights');
 select tests.act_as('authenticated', hana) from person;
-select is((select count(*)::integer from public.external_blocks), 1, 'H30 its host reads it');
+select is((select count(*)::integer from public.external_blocks), 1, 'H30 its host can read it');
 
--- Preparation: beside a stay of another platform, not beside the host's own block
+-- Preparation nights: beside a stay of another platform, not beside the host's own block
 select tests.act_as('postgres');
-update public.properties set preparation_nights_after = 1 where id = (select home from place);
-select private.reserve_nights(gen_random_uuid(), home, '2030-06-05', '2030-06-06') from place;
+update public.properties set preparation_nights_after = 1 where id = (select home from ids);
+select private.reserve_nights(gen_random_uuid(), home, '2030-06-05', '2030-06-06') from ids;
 select throws_ok(
-    $$select private.reserve_nights(gen_random_uuid(), home, '2030-08-30', '2030-09-01') from place$$, 'PT409', null,
-    'H31 a stay keeps its preparation night before an external block, and needs none beside a host''s'
+    $$select private.reserve_nights(gen_random_uuid(), home, '2030-08-30', '2030-09-01') from ids$$, 'PT409', null,
+    'H31 a stay keeps its preparation night before an external block, but not before a host''s block'
 );
 
--- Leaving
+-- Deleted accounts
 select tests.act_as('authenticated', cora) from person;
-insert into public.host_blocks (property_id, check_in, check_out, note) select home, '2030-12-01', '2030-12-05', 'Cora is ill' from place;
+insert into public.host_blocks (property_id, check_in, check_out, note) select home, '2030-12-01', '2030-12-05', 'Cora is ill' from ids;
 select tests.act_as('postgres');
 delete from auth.users where id = (select cora from person);
-select is((select note from public.host_blocks where check_in = '2030-12-01'), '', 'H32 what a person who leaves wrote is gone');
-select is((select note from public.host_blocks where check_in = '2030-06-01'), 'Shorter', 'H33 what others wrote is not');
+select is((select note from public.host_blocks where check_in = '2030-12-01'), '', 'H32 the notes of a deleted account are emptied');
+select is((select note from public.host_blocks where check_in = '2030-06-01'), 'Shorter', 'H33 the notes of others remain');
 
 select * from finish();
 rollback;

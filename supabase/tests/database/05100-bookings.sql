@@ -1,4 +1,4 @@
--- Bookings: who reads them, booking and giving up through the view, states and their audit, the clock, contact data.
+-- Bookings: who can read them, booking and withdrawing through the view, statuses and their log, the clock, contact data.
 begin;
 select plan(113);
 
@@ -33,9 +33,9 @@ grant execute on function pg_temp.day(integer), pg_temp.detail(text), pg_temp.co
 
 -- booking
 select tests.act_as('anon');
-select throws_ok('insert into public.bookings (property_id) select home from world', '42501', null, 'BK01 anon does not book');
-select throws_ok('select from public.bookings', '42501', null, 'BK02 or read');
-select throws_ok('select from private.bookings', '42501', null, 'BK03 anything');
+select throws_ok('insert into public.bookings (property_id) select home from world', '42501', null, 'BK01 anon cannot book');
+select throws_ok('select from public.bookings', '42501', null, 'BK02 or read bookings');
+select throws_ok('select from private.bookings', '42501', null, 'BK03 or read the table behind them');
 select throws_ok('delete from public.bookings', '42501', null, 'BK04 or delete');
 select tests.act_as('authenticated', ben) from world;
 select results_eq(
@@ -43,7 +43,7 @@ select results_eq(
       select home, pg_temp.day(40), pg_temp.day(43), 2 from world
       returning status, nights, guest_total, host_total, currency, expires_at, check_in$$,
     $$values ('awaiting_payment'::public.booking_status, 3, 36000::bigint, 30420::bigint, 'EUR', now() + interval '15 minutes', pg_temp.day(40))$$,
-    'BK05 an instant booking holds for 15 minutes and answers with itself'
+    'BK05 an instant booking is an unpaid hold of 15 minutes and is returned'
 );
 update world set hold = (select id from public.bookings);
 select results_eq(
@@ -55,34 +55,34 @@ select results_eq(
 update world set wish = (select id from public.bookings where status = 'requested');
 select results_eq(
     'select kind, amount, host_amount from public.booking_line_items, world where booking_id = hold order by position',
-    $$values ('nights'::public.line_kind, 36000::bigint, 36000::bigint), ('host_platform_fee', 0, -5580)$$, 'BK07 lines are copied'
+    $$values ('nights'::public.line_kind, 36000::bigint, 36000::bigint), ('host_platform_fee', 0, -5580)$$, 'BK07 lines are copied from the quote'
 );
-select throws_ok('insert into public.bookings (property_id, guest_id) select home, eva from world', '42501', null, 'BK08 for somebody else nobody books');
-select throws_ok('insert into public.bookings (property_id, status) select home, ''confirmed'' from world', '42501', null, 'BK09 or confirms');
-select throws_ok('insert into public.bookings (property_id, guest_total) select home, 1 from world', '42501', null, 'BK10 or sets a price');
-select throws_ok('update private.bookings set guest_total = 1', '42501', null, 'BK11 nor later');
-select throws_ok('insert into public.booking_line_items (booking_id) select hold from world', '42501', null, 'BK12 or writes lines');
+select throws_ok('insert into public.bookings (property_id, guest_id) select home, eva from world', '42501', null, 'BK08 nobody can book for another person');
+select throws_ok('insert into public.bookings (property_id, status) select home, ''confirmed'' from world', '42501', null, 'BK09 or set the status');
+select throws_ok('insert into public.bookings (property_id, guest_total) select home, 1 from world', '42501', null, 'BK10 or set a price');
+select throws_ok('update private.bookings set guest_total = 1', '42501', null, 'BK11 or change it later');
+select throws_ok('insert into public.booking_line_items (booking_id) select hold from world', '42501', null, 'BK12 or write lines');
 
--- refusals, each with every reason
+-- refusals, each with every problem
 select is(
     pg_temp.codes($$insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(41), pg_temp.day(44) from world$$),
-    'occupied', 'BK13 nights that are held are taken'
+    'occupied', 'BK13 the nights of a hold are taken'
 );
 select throws_ok(
     $$insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(41), pg_temp.day(44) from world$$,
-    'PT409', 'Some of these nights are taken.', 'BK14 which is a conflict'
+    'PT409', 'Some of these nights are taken.', 'BK14 taken nights are a conflict'
 );
 select is(
     pg_temp.codes($$insert into public.bookings (property_id, check_in, check_out, adults, children, pets)
         select home, pg_temp.day(-1), pg_temp.day(-3), 40, -1, 1 from world$$),
-    'invalid_party check_out_before_check_in past_date', 'BK15 everything that is wrong is said at once'
+    'invalid_party check_out_before_check_in past_date', 'BK15 every problem is reported at once'
 );
 select throws_ok(
     $$insert into public.bookings (property_id, check_in, check_out, adults) select home, pg_temp.day(50), pg_temp.day(51), 40 from world$$,
-    'PT422', null, 'BK16 40 guests'
+    'PT422', null, 'BK16 40 guests are refused'
 );
 select throws_ok(
-    $$insert into public.bookings (property_id, check_in, check_out) select home, '9999-01-01', '9999-01-03' from world$$, 'PT422', null, 'BK17 year 9999'
+    $$insert into public.bookings (property_id, check_in, check_out) select home, '9999-01-01', '9999-01-03' from world$$, 'PT422', null, 'BK17 the year 9999 is refused'
 );
 select throws_ok(
     $$insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(50) || 'T00:00:00Z', pg_temp.day(52) from world$$,
@@ -92,21 +92,21 @@ select is(
     pg_temp.detail($$insert into public.bookings (property_id, check_in, check_out) select home, '2027-02-29', '2027-03-02 11:00' from world$$),
     '[{"code": "invalid_date", "argument": "check_in", "value": "2027-02-29", "message": "The argument check_in is not a date."},
       {"code": "invalid_date", "argument": "check_out", "value": "2027-03-02 11:00", "message": "The argument check_out is not a date."}]',
-    'BK102 of two both are named'
+    'BK102 two invalid dates are both named'
 );
-select throws_ok('insert into public.bookings (property_id, check_in) select home, pg_temp.day(50) from world', 'PT422', null, 'BK19 no check-out');
+select throws_ok('insert into public.bookings (property_id, check_in) select home, pg_temp.day(50) from world', 'PT422', null, 'BK19 a missing check-out is refused');
 select throws_ok(
     'insert into public.bookings (property_id, check_in, check_out) select draft, pg_temp.day(50), pg_temp.day(52) from world', 'PT404', null,
-    'BK20 of a stranger''s draft nothing is said'
+    'BK20 a stranger''s draft is not revealed'
 );
 select tests.act_as('authenticated', ana) from world;
 select is(
     pg_temp.codes('insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(50), pg_temp.day(52) from world'),
-    'own_property', 'BK21 nobody books their own place'
+    'own_property', 'BK21 hosts cannot book their own property'
 );
 select is(
     pg_temp.codes('insert into public.bookings (property_id, check_in, check_out, adults) select home, pg_temp.day(52), pg_temp.day(50), 40 from world'),
-    'own_property too_many_guests check_out_before_check_in', 'BK106 and hears what else is wrong'
+    'own_property too_many_guests check_out_before_check_in', 'BK106 and every other problem is reported with it'
 );
 
 -- quotes
@@ -116,7 +116,7 @@ grant select on quote to authenticated;
 select tests.act_as('authenticated', ben) from world;
 select is(
     pg_temp.detail('insert into public.bookings (property_id, check_in, check_out, quote_id) select home, pg_temp.day(60), pg_temp.day(62), id from world, quote')
-        -> 0 ->> 'code', 'stale_quote', 'BK22 somebody else''s quote does not hold'
+        -> 0 ->> 'code', 'stale_quote', 'BK22 a quote of another person is refused'
 );
 select tests.act_as('postgres');
 create temporary table forged as select private.quote_id(q.terms_hash, now() + interval '31 minutes', null) as id from quote q;
@@ -124,25 +124,25 @@ grant select on forged to authenticated;
 select tests.act_as('authenticated', ben) from world;
 select is(
     pg_temp.detail('insert into public.bookings (property_id, check_in, check_out, quote_id) select home, pg_temp.day(60), pg_temp.day(62), id from world, forged')
-        -> 0 ->> 'code', 'stale_quote', 'BK108 nor does one that ends later than any'
+        -> 0 ->> 'code', 'stale_quote', 'BK108 so is a quote that ends later than any issued'
 );
 select tests.act_as('postgres');
 update public.properties set base_price = 13000 where id = (select home from world);
 select tests.act_as('authenticated', eva) from world;
 select is(
     pg_temp.detail('insert into public.bookings (property_id, check_in, check_out, quote_id) select home, pg_temp.day(60), pg_temp.day(62), id from world, quote')
-        #>> '{0,quote,guest_total}', '26000', 'BK23 a stale quote is answered with the new one'
+        #>> '{0,quote,guest_total}', '26000', 'BK23 a stale quote is refused with the new one'
 );
 select tests.act_as('postgres');
 update public.properties set base_price = 12000 where id = (select home from world);
 select tests.act_as('authenticated', eva) from world;
 select results_eq(
     'insert into public.bookings (property_id, check_in, check_out, quote_id) select home, pg_temp.day(60), pg_temp.day(62), id from world, quote returning guest_total',
-    'select guest_total from quote', 'BK24 a quote that holds is the price'
+    'select guest_total from quote', 'BK24 a valid quote sets the price'
 );
 delete from public.bookings;
 
--- the same key
+-- idempotency keys
 select tests.act_as('authenticated', ben) from world;
 create temporary table keyed as
 with b as (
@@ -150,112 +150,112 @@ with b as (
 ) select id from b;
 select results_eq(
     'insert into public.bookings (property_id, check_in, check_out, idempotency_key) select home, pg_temp.day(70), pg_temp.day(72), ''k1'' from world returning id',
-    'select id from keyed', 'BK25 the same key and booking is the same booking'
+    'select id from keyed', 'BK25 repeating a request with its key returns the same booking'
 );
 select is(
     pg_temp.codes('insert into public.bookings (property_id, check_in, check_out, idempotency_key) select home, pg_temp.day(80), pg_temp.day(82), ''k1'' from world'),
-    'idempotency_key_reused', 'BK26 the same key and another booking is refused'
+    'idempotency_key_reused', 'BK26 the same key with another request is refused'
 );
 delete from public.bookings where id = (select id from keyed);
 select results_eq(
     'insert into public.bookings (property_id, check_in, check_out, idempotency_key) select home, pg_temp.day(70), pg_temp.day(72), ''k1'' from world returning status',
-    array['withdrawn'::public.booking_status], 'BK27 whatever became of it'
+    array['withdrawn'::public.booking_status], 'BK27 also after the booking has ended'
 );
 select tests.act_as('authenticated', eva) from world;
 select isnt_empty(
     'insert into public.bookings (property_id, check_in, check_out, idempotency_key) select home, pg_temp.day(80), pg_temp.day(82), ''k1'' from world returning id',
-    'BK28 another''s key is another key'
+    'BK28 keys of different guests are independent'
 );
 delete from public.bookings;
 
 -- reading
 select tests.act_as('authenticated', eva) from world;
-select is_empty('select from public.bookings b, world where b.id in (hold, wish)', 'BK29 a stranger reads no booking');
-select is_empty('select from public.booking_line_items, world where booking_id in (hold, wish)', 'BK30 and no lines');
-select is_empty('delete from public.bookings b using world where b.id in (hold, wish) returning b.id', 'BK31 deletes none');
-select is_empty('update public.bookings b set adults = 3 from world where b.id in (hold, wish) returning b.id', 'BK32 alters none');
+select is_empty('select from public.bookings b, world where b.id in (hold, wish)', 'BK29 a stranger cannot read bookings');
+select is_empty('select from public.booking_line_items, world where booking_id in (hold, wish)', 'BK30 or lines');
+select is_empty('delete from public.bookings b using world where b.id in (hold, wish) returning b.id', 'BK31 or delete them');
+select is_empty('update public.bookings b set adults = 3 from world where b.id in (hold, wish) returning b.id', 'BK32 or alter them');
 select tests.act_as('authenticated', ana) from world;
-select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK33 the host reads it, with the payout');
+select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK33 the host can read a booking with the host total');
 select is((select idempotency_key from public.bookings b where b.id = (select id from keyed)), null, 'BK34 but not the guest''s key');
-select isnt_empty('select from public.booking_line_items, world where booking_id = hold', 'BK35 and the lines');
+select isnt_empty('select from public.booking_line_items, world where booking_id = hold', 'BK35 and can read the lines');
 select tests.act_as('authenticated', cal) from world;
-select results_eq('select nights, host_total from public.bookings b, world where b.id = hold', $$values (3, null::bigint)$$, 'BK36 a co-host reads it without the payout');
-select is_empty('select from public.booking_line_items, world where booking_id = hold', 'BK37 or lines');
+select results_eq('select nights, host_total from public.bookings b, world where b.id = hold', $$values (3, null::bigint)$$, 'BK36 a co-host can read it without the host total');
+select is_empty('select from public.booking_line_items, world where booking_id = hold', 'BK37 and without lines');
 select tests.act_as('authenticated', olga) from world;
-select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK38 operators read all');
+select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK38 operators can read everything');
 select tests.act_as('service_role');
-select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK39 the service role too');
-select throws_ok('delete from public.bookings', '42501', null, 'BK40 which books and gives up nothing');
+select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK39 so can the service role');
+select throws_ok('delete from public.bookings', '42501', null, 'BK40 but the service role cannot delete bookings');
 
 -- who answers a request
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('select public.accept_booking(wish) from world', 'PT403', null, 'BK41 a guest does not accept');
+select throws_ok('select public.accept_booking(wish) from world', 'PT403', null, 'BK41 a guest cannot accept');
 select throws_ok('select public.confirm_booking(hold) from world', 'PT403', null, 'BK42 or confirm');
 select tests.act_as('authenticated', eva) from world;
-select throws_ok('select public.accept_booking(wish) from world', 'PT404', null, 'BK43 a stranger learns nothing');
+select throws_ok('select public.accept_booking(wish) from world', 'PT404', null, 'BK43 a stranger gets 404');
 select tests.act_as('authenticated', mia) from world;
-select throws_ok('select public.decline_booking(wish) from world', 'PT403', null, 'BK44 nor does a co-host below full answer');
+select throws_ok('select public.decline_booking(wish) from world', 'PT403', null, 'BK44 a co-host below level full cannot answer');
 select tests.act_as('authenticated', ana) from world;
 select is(
     pg_temp.detail('select public.decline_booking(wish, ''<b>no'') from world'),
     '[{"code": "reason_is_plain", "message": "A reason has 1 to 1,000 characters of plain text, without HTML and control characters."}]',
-    'BK107 a reason is plain text, and what is wrong with it shows nothing of the booking'
+    'BK107 a reason is plain text, and its error reveals nothing of the booking'
 );
 select tests.act_as('authenticated', ana) from world;
-select throws_ok('delete from public.bookings where id = (select wish from world)', 'PT403', null, 'BK45 a host does not withdraw for the guest');
-select throws_ok('select public.accept_booking(hold) from world', 'PT409', null, 'BK46 a hold is not the host''s to accept');
-select throws_ok('select public.accept_booking(gen_random_uuid()) from world', 'PT404', null, 'BK47 what is not there');
+select throws_ok('delete from public.bookings where id = (select wish from world)', 'PT403', null, 'BK45 a host cannot withdraw for the guest');
+select throws_ok('select public.accept_booking(hold) from world', 'PT409', null, 'BK46 a hold cannot be accepted');
+select throws_ok('select public.accept_booking(gen_random_uuid()) from world', 'PT404', null, 'BK47 a booking that does not exist answers 404');
 select tests.act_as('anon');
-select throws_ok('select public.accept_booking(wish) from world', '42501', null, 'BK48 anon calls nothing');
+select throws_ok('select public.accept_booking(wish) from world', '42501', null, 'BK48 anon cannot call it');
 select tests.act_as('authenticated', fay) from world;
 select results_eq(
     'select b.status, b.expires_at from world, public.accept_booking(wish) b', $$values ('awaiting_payment'::public.booking_status, now() + interval '15 minutes')$$,
-    'BK49 a full co-host accepts, and payment is due'
+    'BK49 a co-host with level full can accept, and payment is due'
 );
 select tests.act_as('authenticated', olga) from world;
-select results_eq('select b.status, b.expires_at from world, public.confirm_booking(wish) b', $$values ('confirmed'::public.booking_status, null::timestamptz)$$, 'BK50 an operator confirms');
+select results_eq('select b.status, b.expires_at from world, public.confirm_booking(wish) b', $$values ('confirmed'::public.booking_status, null::timestamptz)$$, 'BK50 an operator can confirm');
 select tests.act_as('authenticated', fay) from world;
-select throws_ok('select public.decline_booking(wish) from world', 'PT409', null, 'BK51 a confirmed booking is not declined');
+select throws_ok('select public.decline_booking(wish) from world', 'PT409', null, 'BK51 a confirmed booking cannot be declined');
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('delete from public.bookings where id = (select wish from world)', 'PT409', null, 'BK52 or given up');
-select isnt_empty('delete from public.bookings where id = (select hold from world) returning id', 'BK53 a hold is');
-select is((select status from public.bookings b, world where b.id = hold), 'withdrawn', 'BK54 and stays to be read');
+select throws_ok('delete from public.bookings where id = (select wish from world)', 'PT409', null, 'BK52 or withdrawn');
+select isnt_empty('delete from public.bookings where id = (select hold from world) returning id', 'BK53 a hold can be withdrawn');
+select is((select status from public.bookings b, world where b.id = hold), 'withdrawn', 'BK54 and can still be read');
 select isnt_empty(
     'insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(40), pg_temp.day(43) from world returning id', 'BK55 its nights are free again'
 );
 delete from public.bookings where status = 'awaiting_payment';
 
 -- what a confirmed booking shows
-select is((select line1 from public.property_addresses, world where property_id = asks), 'Rua Augusta 1', 'BK56 its guest reads the address');
-select is_empty('select from public.property_addresses, world where property_id = home', 'BK57 of no other place');
-select results_eq('select side, phone from world, public.booking_contacts(wish)', $$values ('host'::public.booking_actor, '+351912345678')$$, 'BK58 and how to reach the host');
-select is_empty('select * from world, public.booking_contacts(hold)', 'BK59 not of a hold');
+select is((select line1 from public.property_addresses, world where property_id = asks), 'Rua Augusta 1', 'BK56 the guest of a confirmed booking can read its address');
+select is_empty('select from public.property_addresses, world where property_id = home', 'BK57 but not the address of another property');
+select results_eq('select side, phone from world, public.booking_contacts(wish)', $$values ('host'::public.booking_actor, '+351912345678')$$, 'BK58 and the contact data of the host');
+select is_empty('select * from world, public.booking_contacts(hold)', 'BK59 but not for a hold');
 select tests.act_as('authenticated', mia) from world;
-select results_eq('select side, phone from world, public.booking_contacts(wish)', $$values ('guest'::public.booking_actor, '+4915112345678')$$, 'BK60 who talks with guests reads the guest''s');
+select results_eq('select side, phone from world, public.booking_contacts(wish)', $$values ('guest'::public.booking_actor, '+4915112345678')$$, 'BK60 a co-host with messages can read the guest''s contact data');
 select tests.act_as('authenticated', cal) from world;
-select is_empty('select * from world, public.booking_contacts(wish)', 'BK61 a co-host for the calendar does not');
+select is_empty('select * from world, public.booking_contacts(wish)', 'BK61 a co-host for the calendar cannot');
 select tests.act_as('authenticated', eva) from world;
-select throws_ok('select * from world, public.booking_contacts(wish)', 'PT404', null, 'BK62 a stranger does not');
+select throws_ok('select * from world, public.booking_contacts(wish)', 'PT404', null, 'BK62 a stranger cannot');
 select tests.act_as('postgres');
 update public.properties set status = 'paused' where id = (select asks from world);
 select tests.act_as('authenticated', ben) from world;
-select isnt_empty('select from public.properties, world where id = asks', 'BK63 who booked a place reads it when it is paused');
-select throws_ok('select public.delete_account()', 'PT409', 'Your stay at "House by the river" from ' || (current_date + 40) || ' to ' || (current_date + 43) || ' is confirmed.', 'BK64 nobody leaves before a trip');
-select is(pg_temp.codes('select public.delete_account()'), 'open_trip', 'BK65 and reads why');
-select is(jsonb_array_length(public.export_my_data() -> 'bookings'), 4, 'BK66 the export holds bookings') from world;
-select is(public.export_my_data() -> 'account' ->> 'phone', '+4915112345678', 'BK67 and the rest');
+select isnt_empty('select from public.properties, world where id = asks', 'BK63 a guest can read the booked property while it is paused');
+select throws_ok('select public.delete_account()', 'PT409', 'Your stay at "House by the river" from ' || (current_date + 40) || ' to ' || (current_date + 43) || ' is confirmed.', 'BK64 an account with a coming trip cannot be deleted');
+select is(pg_temp.codes('select public.delete_account()'), 'open_trip', 'BK65 the error has the code');
+select is(jsonb_array_length(public.export_my_data() -> 'bookings'), 4, 'BK66 the export contains bookings') from world;
+select is(public.export_my_data() -> 'account' ->> 'phone', '+4915112345678', 'BK67 and the account');
 
--- what nobody can do, by SQL as the owner of the database
+-- what not even the owner of the database can do
 select tests.act_as('postgres');
-select throws_ok('update private.bookings set status = ''completed'' where id = (select wish from world)', 'PT409', null, 'BK68 a stay is not completed before it is over');
-select throws_ok('update private.bookings set status = ''completed'', status_at = ''2030-01-01'' where id = (select wish from world)', 'PT409', null, 'BK69 not by saying it is later');
-select throws_ok('update private.bookings set status = ''requested'' where id = (select wish from world)', 'PT409', null, 'BK70 nothing goes back');
-select throws_ok('update private.bookings set status = ''confirmed'' where id = (select hold from world)', 'PT409', null, 'BK71 an end is an end');
-select throws_ok('update private.bookings set guest_id = (select eva from world) where id = (select wish from world)', 'PT409', null, 'BK72 a booking keeps its guest');
-select throws_ok('update private.bookings set cancellation_steps = ''[]'' where id = (select wish from world)', 'PT409', null, 'BK73 and its policy');
-select throws_ok('update private.bookings set guest_total = 1 where id = (select hold from world)', 'PT409', null, 'BK74 an ended one keeps its price');
-select throws_ok('delete from private.bookings', 'PT409', null, 'BK75 bookings are not deleted');
--- a change that would be legal by itself, and tears the booking from its nights, lines or cancellation: refused at the commit
+select throws_ok('update private.bookings set status = ''completed'' where id = (select wish from world)', 'PT409', null, 'BK68 a stay cannot be completed before it is over');
+select throws_ok('update private.bookings set status = ''completed'', status_at = ''2030-01-01'' where id = (select wish from world)', 'PT409', null, 'BK69 nor with a time in the future');
+select throws_ok('update private.bookings set status = ''requested'' where id = (select wish from world)', 'PT409', null, 'BK70 a booking cannot return to an earlier status');
+select throws_ok('update private.bookings set status = ''confirmed'' where id = (select hold from world)', 'PT409', null, 'BK71 a final status cannot change');
+select throws_ok('update private.bookings set guest_id = (select eva from world) where id = (select wish from world)', 'PT409', null, 'BK72 the guest of a booking cannot change');
+select throws_ok('update private.bookings set cancellation_steps = ''[]'' where id = (select wish from world)', 'PT409', null, 'BK73 or its policy');
+select throws_ok('update private.bookings set guest_total = 1 where id = (select hold from world)', 'PT409', null, 'BK74 or the price of an ended one');
+select throws_ok('delete from private.bookings', 'PT409', null, 'BK75 bookings cannot be deleted');
+-- refused at commit: a legal change after which nights, lines or cancellation do not match the booking
 create function pg_temp.refused_at_commit(p_changes text, p_booking uuid) returns text language plpgsql as $$
 declare v_detail text;
 begin
@@ -271,31 +271,31 @@ when sqlstate 'KEPT0' then
     return 'kept';
 end $$;
 create temporary table whole as select tests.create_booking(ben, home, current_date + 90, current_date + 93, 'awaiting_payment') as hold from world;
-select is(pg_temp.refused_at_commit('status = ''confirmed''', hold), 'nights', 'BK96 confirmed by hand its nights would end with the hold') from whole;
-select is(pg_temp.refused_at_commit('check_in = check_in + 1, check_out = check_out + 1', wish), 'nights', 'BK97 other dates have other nights') from world;
-select is(pg_temp.refused_at_commit('guest_total = 1', wish), 'lines', 'BK98 another price has other lines') from world;
-select is(pg_temp.refused_at_commit('status = ''cancelled''', wish), 'nights', 'BK99 cancelled by hand the nights would stay taken') from world;
-select is(pg_temp.refused_at_commit('adults = 1', wish), 'kept', 'BK100 what nothing hangs on may change, with a record') from world;
-select is((select count(*)::integer from private.booking_events e, whole where e.booking_id = whole.hold and to_status = 'confirmed'), 0, 'BK101 and what is refused leaves none');
--- what waits for the commit, and what that makes wait, would stand in the way of the truncate itself
+select is(pg_temp.refused_at_commit('status = ''confirmed''', hold), 'nights', 'BK96 when confirmed by hand, its nights would end with the hold') from whole;
+select is(pg_temp.refused_at_commit('check_in = check_in + 1, check_out = check_out + 1', wish), 'nights', 'BK97 other dates need other nights') from world;
+select is(pg_temp.refused_at_commit('guest_total = 1', wish), 'lines', 'BK98 another price needs other lines') from world;
+select is(pg_temp.refused_at_commit('status = ''cancelled''', wish), 'nights', 'BK99 when cancelled by hand, its nights would stay taken') from world;
+select is(pg_temp.refused_at_commit('adults = 1', wish), 'kept', 'BK100 the party may change by itself, and is logged') from world;
+select is((select count(*)::integer from private.booking_events e, whole where e.booking_id = whole.hold and to_status = 'confirmed'), 0, 'BK101 a refused change is not logged');
+-- pending deferred constraints would refuse the truncate before the trigger does
 set constraints all immediate;
 set constraints all immediate;
 set constraints all deferred;
-select throws_ok('truncate private.bookings cascade', 'PT409', null, 'BK76 not all at once either');
-select throws_ok('update private.booking_events set reason = ''x''', 'PT409', null, 'BK77 the record is not changed');
-select throws_ok('delete from private.booking_events', 'PT409', null, 'BK78 or cut');
-select throws_ok('truncate private.booking_events', 'PT409', null, 'BK79 or emptied');
+select throws_ok('truncate private.bookings cascade', 'PT409', null, 'BK76 bookings cannot be truncated');
+select throws_ok('update private.booking_events set reason = ''x''', 'PT409', null, 'BK77 the log cannot be changed');
+select throws_ok('delete from private.booking_events', 'PT409', null, 'BK78 or deleted');
+select throws_ok('truncate private.booking_events', 'PT409', null, 'BK79 or truncated');
 select results_eq(
     'select event, from_status, to_status, actor, actor_id from private.booking_events, world where booking_id = wish order by id',
     $$select e.event, e.f::public.booking_status, e.t::public.booking_status, e.actor::public.booking_actor, e.id
       from world, lateral (values
         ('created', null, 'requested', 'guest', ben), ('status_changed', 'requested', 'awaiting_payment', 'co_host', fay),
         ('status_changed', 'awaiting_payment', 'confirmed', 'operator', olga)) as e (event, f, t, actor, id)$$,
-    'BK80 the record says who did what'
+    'BK80 the log says who did what'
 );
 select is(
     (select count(*)::integer from private.bookings b where (select e.to_status from private.booking_events e where e.booking_id = b.id order by e.id desc limit 1) <> b.status),
-    0, 'BK81 and ends where the booking stands'
+    0, 'BK81 and ends with the present status'
 );
 
 -- the clock
@@ -306,7 +306,7 @@ create temporary table clock as select
     tests.create_booking(ben, home, '2026-05-10', '2026-05-12', 'confirmed', '2026-05-01 12:00:00+00') as stay
 from world;
 grant select on clock to authenticated;
-select is((select status from private.bookings b, clock where b.id = hold), 'awaiting_payment', 'BK82 a hold that nobody swept');
+select is((select status from private.bookings b, clock where b.id = hold), 'awaiting_payment', 'BK82 a hold that has ended but is not yet swept');
 create temporary table today as select tests.create_booking(ben, asks, '2026-06-20', '2026-06-21', 'requested', '2026-06-20 10:00:00+00') as wish from world;
 select is((select b.expires_at from private.bookings b, today where b.id = wish), '2026-06-20 23:00:00+00', 'BK103 a request for the same day ends with it, at midnight in Lisbon');
 select tests.act_as('authenticated', ben) from world;
@@ -314,23 +314,23 @@ select results_eq('select status, status_at, expires_at from public.bookings b, 
     $$values ('expired'::public.booking_status, '2026-06-01 12:15:00+00'::timestamptz, null::timestamptz)$$, 'BK83 reads as expired since its end');
 select is((select status from public.bookings b, clock where b.id = wish), 'expired', 'BK84 so does a request');
 select results_eq('select status, status_at from public.bookings b, clock where b.id = stay',
-    $$values ('completed'::public.booking_status, '2026-05-12 10:00:00+00'::timestamptz)$$, 'BK85 and a stay that is over as completed, from 11:00 in Lisbon');
-select is_empty('select from public.property_addresses, clock where property_id = (select home from world)', 'BK86 whose address is hidden again');
+    $$values ('completed'::public.booking_status, '2026-05-12 10:00:00+00'::timestamptz)$$, 'BK85 an ended stay reads as completed, from 11:00 in Lisbon');
+select is_empty('select from public.property_addresses, clock where property_id = (select home from world)', 'BK86 its address is hidden again');
 select tests.act_as('postgres');
-select throws_ok('update private.bookings set status = ''confirmed'' where id = (select hold from clock)', 'PT409', null, 'BK94 by hand a hold that has ended is not confirmed either');
+select throws_ok('update private.bookings set status = ''confirmed'' where id = (select hold from clock)', 'PT409', null, 'BK94 an ended hold cannot be confirmed by hand');
 select tests.sign_in(ana) from world;
-select throws_ok('update private.bookings set status = ''awaiting_payment'' where id = (select wish from clock)', 'PT409', null, 'BK95 or a request accepted');
+select throws_ok('update private.bookings set status = ''awaiting_payment'' where id = (select wish from clock)', 'PT409', null, 'BK95 nor an ended request accepted');
 select tests.act_as('postgres');
-select throws_ok($$select private.change_booking_status(hold, 'confirm', null, '2026-06-01 12:15:00+00') from clock$$, 'PT409', null, 'BK87 the second it ends it is not confirmed');
-select lives_ok($$select private.change_booking_status(hold, 'confirm', null, '2026-06-01 12:14:59.999999+00') from clock$$, 'BK88 just before it is');
-select cmp_ok(private.expire_and_complete_bookings(), '>=', 2, 'BK89 the sweep writes down what is due');
+select throws_ok($$select private.change_booking_status(hold, 'confirm', null, '2026-06-01 12:15:00+00') from clock$$, 'PT409', null, 'BK87 a hold cannot be confirmed in the second in which it ends');
+select lives_ok($$select private.change_booking_status(hold, 'confirm', null, '2026-06-01 12:14:59.999999+00') from clock$$, 'BK88 just before that it can');
+select cmp_ok(private.expire_and_complete_bookings(), '>=', 2, 'BK89 the sweep records what is due');
 select results_eq('select b.status, b.status_at from private.bookings b, clock where b.id = wish',
-    $$values ('expired'::public.booking_status, '2026-06-02 12:00:00+00'::timestamptz)$$, 'BK90 with the moment that counts');
-select is((select e.actor from private.booking_events e, clock where e.booking_id = wish and to_status = 'expired'), 'clock', 'BK91 as the clock''s doing');
+    $$values ('expired'::public.booking_status, '2026-06-02 12:00:00+00'::timestamptz)$$, 'BK90 with the time when it took effect');
+select is((select e.actor from private.booking_events e, clock where e.booking_id = wish and to_status = 'expired'), 'clock', 'BK91 with the clock as actor');
 select is_empty('select from public.occupancies o, clock where o.booking_id = wish', 'BK92 and frees the nights');
-select is(private.expire_and_complete_bookings(), 0, 'BK93 once');
+select is(private.expire_and_complete_bookings(), 0, 'BK93 a second sweep finds nothing');
 
--- one that cannot be settled, because somebody switched the rules off, holds up no other
+-- a booking that cannot be swept, because a trigger was disabled, does not stop the others
 create temporary table past as
 select
     tests.create_booking(ben, home, current_date - 20, current_date - 18, 'confirmed', now() - interval '30 days') as torn,
@@ -340,11 +340,11 @@ set constraints all immediate;
 alter table private.bookings disable trigger user;
 update private.bookings b set guest_total = b.guest_total + 1 from past where b.id = torn;
 alter table private.bookings enable trigger user;
-select is(private.expire_and_complete_bookings(), 1, 'BK104 the sweep goes on past it');
+select is(private.expire_and_complete_bookings(), 1, 'BK104 the sweep skips it and records the others');
 select results_eq('select (select b.status from private.bookings b where b.id = torn), (select b.status from private.bookings b where b.id = whole) from past',
-    $$values ('confirmed'::public.booking_status, 'completed'::public.booking_status)$$, 'BK105 and completes what is over');
+    $$values ('confirmed'::public.booking_status, 'completed'::public.booking_status)$$, 'BK105 and completes the ended stay');
 
--- how much of others' calendars one guest can keep without paying
+-- how many unpaid bookings a guest can have
 create temporary table keen as select tests.create_person('Lia') as lia;
 grant select on keen to authenticated;
 update private.settings set value = '2' where name = 'unpaid_bookings';
@@ -354,13 +354,13 @@ select tests.act_as('authenticated', lia) from keen;
 prepare book as
     insert into public.bookings (property_id, check_in, check_out)
     select home, pg_temp.day($1), pg_temp.day($1 + 1) from world returning id;
-select lives_ok('execute book(210)', 'BK109 holds that have ended and stays that are paid do not count');
+select lives_ok('execute book(210)', 'BK109 ended holds and paid stays do not count');
 select lives_ok('execute book(212)', 'BK110 so this is the second');
-select throws_ok('execute book(214)', 'PT429', 'You have too many bookings that are not paid yet.', 'BK111 and a third too many');
+select throws_ok('execute book(214)', 'PT429', 'You have too many bookings that are not paid yet.', 'BK111 and a third is too many');
 delete from public.bookings where check_in = pg_temp.day(212);
-select lives_ok('execute book(214)', 'BK112 until one is given up');
+select lives_ok('execute book(214)', 'BK112 until one is withdrawn');
 select tests.act_as('authenticated', mia) from world;
-select lives_ok('execute book(216)', 'BK113 others are not concerned');
+select lives_ok('execute book(216)', 'BK113 other guests are not affected');
 
 select * from finish();
 rollback;

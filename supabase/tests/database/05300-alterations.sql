@@ -1,4 +1,4 @@
--- Alterations: who proposes and answers, what is looked at again, price and nights that change together or not at all.
+-- Alterations: who can propose and answer, what is checked again, and that price and nights change together.
 begin;
 select plan(52);
 
@@ -29,46 +29,46 @@ update world set
 
 -- proposing
 select tests.act_as('anon');
-select throws_ok('update public.bookings set adults = 3', '42501', null, 'AL01 anon proposes nothing');
+select throws_ok('update public.bookings set adults = 3', '42501', null, 'AL01 anon cannot propose');
 select tests.act_as('authenticated', eva) from world;
-select is_empty('update public.bookings b set adults = 3 from world where b.id = stay returning b.id', 'AL02 nor does a stranger');
+select is_empty('update public.bookings b set adults = 3 from world where b.id = stay returning b.id', 'AL02 nor can a stranger');
 select tests.act_as('authenticated', cal) from world;
 select throws_ok('update public.bookings b set adults = 3 from world where b.id = stay', 'PT403', null, 'AL03 nor a co-host for the calendar');
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('update public.bookings set status = ''cancelled''', '42501', null, 'AL04 a status is not updated');
+select throws_ok('update public.bookings set status = ''cancelled''', '42501', null, 'AL04 a status cannot be updated');
 select throws_ok('update public.bookings set guest_total = 1', '42501', null, 'AL05 nor a price');
-select throws_ok('update public.bookings b set adults = 3 from world where b.id = hold', 'PT409', null, 'AL06 an unpaid hold is not altered');
-select is(pg_temp.codes('update public.bookings b set adults = 2 from world where b.id = stay'), 'no_change', 'AL07 nothing would change');
+select throws_ok('update public.bookings b set adults = 3 from world where b.id = hold', 'PT409', null, 'AL06 an unpaid hold cannot be altered');
+select is(pg_temp.codes('update public.bookings b set adults = 2 from world where b.id = stay'), 'no_change', 'AL07 a proposal without a change is refused');
 select is(
     pg_temp.codes('update public.bookings b set check_out = pg_temp.day(47), adults = 9 from world where b.id = stay'),
-    'too_many_guests occupied', 'AL08 what speaks against it is said, all of it'
+    'too_many_guests occupied', 'AL08 every problem is reported'
 );
-select is(pg_temp.codes('update public.bookings b set check_out = pg_temp.day(47) || '' 11:00'' from world where b.id = stay'), 'invalid_date', 'AL09 a time is not a date');
-select throws_ok('update public.bookings b set check_out = null from world where b.id = stay', 'PT422', null, 'AL10 no date is no date');
+select is(pg_temp.codes('update public.bookings b set check_out = pg_temp.day(47) || '' 11:00'' from world where b.id = stay'), 'invalid_date', 'AL09 a timestamp is not a date');
+select throws_ok('update public.bookings b set check_out = null from world where b.id = stay', 'PT422', null, 'AL10 a missing date is refused');
 create temporary table first as
 with u as (
     update public.bookings b set check_out = pg_temp.day(46) from world where b.id = stay returning b.nights, b.check_out, b.open_alteration_id
 ) select * from u;
 grant select on first to authenticated;
-select results_eq('select nights, check_out, open_alteration_id is not null from first', 'select 4, pg_temp.day(44), true', 'AL11 the answer is the booking as it is, and the proposal');
+select results_eq('select nights, check_out, open_alteration_id is not null from first', 'select 4, pg_temp.day(44), true', 'AL11 the response is the unchanged booking with the proposal');
 select results_eq(
     'select a.proposed_by, a.guest_total, a.difference, a.check_out, a.expires_at from public.booking_alterations a, first f where a.id = f.open_alteration_id',
-    'select ''guest''::public.booking_actor, 60000::bigint, 20000::bigint, current_date + 46, now() + interval ''24 hours''', 'AL12 which says what it would cost'
+    'select ''guest''::public.booking_actor, 60000::bigint, 20000::bigint, current_date + 46, now() + interval ''24 hours''', 'AL12 the proposal has the price'
 );
-select is((select open_alteration_id from public.bookings b, world where b.id = stay), (select open_alteration_id from first), 'AL13 and is found at the booking');
-select throws_ok('insert into public.booking_alterations (booking_id) select stay from world', '42501', null, 'AL14 not written in another way');
-select throws_ok('update public.booking_alterations set answer = ''accepted''', '42501', null, 'AL15 or answered');
-select throws_ok('select public.accept_alteration(open_alteration_id) from first', 'PT403', null, 'AL16 nobody accepts their own proposal');
+select is((select open_alteration_id from public.bookings b, world where b.id = stay), (select open_alteration_id from first), 'AL13 and its id is on the booking');
+select throws_ok('insert into public.booking_alterations (booking_id) select stay from world', '42501', null, 'AL14 proposals cannot be inserted directly');
+select throws_ok('update public.booking_alterations set answer = ''accepted''', '42501', null, 'AL15 or answered directly');
+select throws_ok('select public.accept_alteration(open_alteration_id) from first', 'PT403', null, 'AL16 nobody can accept their own proposal');
 select tests.act_as('authenticated', eva) from world;
-select is_empty('select from public.booking_alterations', 'AL17 a stranger does not see it');
+select is_empty('select from public.booking_alterations', 'AL17 a stranger cannot read it');
 select throws_ok('select public.accept_alteration(open_alteration_id) from first', 'PT404', null, 'AL18 or answer it');
 select isnt_empty(
     'insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(44), pg_temp.day(45) from world returning id',
-    'AL19 a proposal takes no nights'
+    'AL19 a proposal reserves no nights'
 );
 select tests.act_as('authenticated', ana) from world;
 select is(pg_temp.codes('select public.accept_alteration(open_alteration_id) from first'), 'occupied', 'AL20 so they may be taken when it is accepted');
-select results_eq('select check_in, check_out from public.occupancies o, world where o.booking_id = stay', 'select current_date + 40, current_date + 44', 'AL21 and then it keeps what it has');
+select results_eq('select check_in, check_out from public.occupancies o, world where o.booking_id = stay', 'select current_date + 40, current_date + 44', 'AL21 and the booking then keeps its nights');
 select tests.act_as('authenticated', eva) from world;
 delete from public.bookings where status = 'awaiting_payment';
 
@@ -76,22 +76,22 @@ delete from public.bookings where status = 'awaiting_payment';
 select tests.act_as('postgres');
 update public.properties set base_price = 11000 where id = (select home from world);
 select tests.act_as('authenticated', ana) from world;
-select is(pg_temp.codes('select public.accept_alteration(open_alteration_id) from first'), 'stale_proposal', 'AL22 at another price it is another proposal');
+select is(pg_temp.codes('select public.accept_alteration(open_alteration_id) from first'), 'stale_proposal', 'AL22 a proposal with another price is stale');
 select tests.act_as('postgres');
 update public.properties set base_price = 10000 where id = (select home from world);
 select tests.act_as('authenticated', ana) from world;
 select results_eq(
     'select b.nights, b.guest_total, b.host_total, b.check_out, b.open_alteration_id from first f, public.accept_alteration(f.open_alteration_id) b',
-    'select 6, 60000::bigint, 50700::bigint, pg_temp.day(46), null::uuid', 'AL23 accepted: dates and price change'
+    'select 6, 60000::bigint, 50700::bigint, pg_temp.day(46), null::uuid', 'AL23 accepting changes dates and price'
 );
-select is((select sum(i.amount)::bigint from public.booking_line_items i, world where i.booking_id = stay), 60000::bigint, 'AL24 so do the lines');
+select is((select sum(i.amount)::bigint from public.booking_line_items i, world where i.booking_id = stay), 60000::bigint, 'AL24 and the lines');
 select results_eq('select check_in, check_out from public.occupancies o, world where o.booking_id = stay', 'select current_date + 40, current_date + 46', 'AL25 and the nights');
-select throws_ok('select public.accept_alteration(open_alteration_id) from first', 'PT409', null, 'AL26 once');
-select is((select answer from public.booking_alterations a, first f where a.id = f.open_alteration_id), 'accepted', 'AL27 which stays to be read');
+select throws_ok('select public.accept_alteration(open_alteration_id) from first', 'PT409', null, 'AL26 a proposal can be accepted once');
+select is((select answer from public.booking_alterations a, first f where a.id = f.open_alteration_id), 'accepted', 'AL27 its answer can be read');
 select tests.act_as('postgres');
 select results_eq(
     'select event, actor, before ->> ''guest_total'', after ->> ''guest_total'' from private.booking_events e, world where e.booking_id = stay order by id desc limit 1',
-    $$values ('altered', 'host'::public.booking_actor, '40000', '60000')$$, 'AL28 with a record of before and after'
+    $$values ('altered', 'host'::public.booking_actor, '40000', '60000')$$, 'AL28 the log has the values before and after'
 );
 
 -- declining, withdrawing, proposing again
@@ -99,20 +99,20 @@ select tests.act_as('authenticated', fay) from world;
 create temporary table second as
 with u as (update public.bookings b set check_in = pg_temp.day(41) from world where b.id = stay returning b.open_alteration_id) select * from u;
 grant select on second to authenticated;
-select is((select proposed_by || ' ' || difference from public.booking_alterations a, second s where a.id = s.open_alteration_id), 'co_host -10000', 'AL29 a full co-host proposes');
+select is((select proposed_by || ' ' || difference from public.booking_alterations a, second s where a.id = s.open_alteration_id), 'co_host -10000', 'AL29 a co-host with level full can propose');
 select tests.act_as('authenticated', ana) from world;
-select throws_ok('select public.accept_alteration(open_alteration_id) from second', 'PT403', null, 'AL30 and the host is on the same side');
+select throws_ok('select public.accept_alteration(open_alteration_id) from second', 'PT403', null, 'AL30 the host is on the same side and cannot accept');
 select tests.act_as('authenticated', ben) from world;
 select is((select b.nights from second s, public.decline_alteration(s.open_alteration_id) b), 6, 'AL31 the guest declines, and nothing changes');
-select is((select answer from public.booking_alterations a, second s where a.id = s.open_alteration_id), 'declined', 'AL32 as can be read');
+select is((select answer from public.booking_alterations a, second s where a.id = s.open_alteration_id), 'declined', 'AL32 the answer can be read');
 create temporary table third as
 with u as (update public.bookings b set adults = 3 from world where b.id = stay returning b.open_alteration_id) select * from u;
 create temporary table fourth as
 with u as (update public.bookings b set adults = 4 from world where b.id = stay returning b.open_alteration_id) select * from u;
 grant select on third, fourth to authenticated;
-select is((select answer from public.booking_alterations a, third t where a.id = t.open_alteration_id), 'withdrawn', 'AL33 a later proposal takes the place of the earlier');
-select is((select b.adults::integer from fourth f, public.decline_alteration(f.open_alteration_id) b), 2, 'AL34 declining one''s own withdraws it');
-select is((select answer from public.booking_alterations a, fourth f where a.id = f.open_alteration_id), 'withdrawn', 'AL35 as can be read');
+select is((select answer from public.booking_alterations a, third t where a.id = t.open_alteration_id), 'withdrawn', 'AL33 a later proposal replaces the earlier one');
+select is((select b.adults::integer from fourth f, public.decline_alteration(f.open_alteration_id) b), 2, 'AL34 declining one''s own proposal withdraws it');
+select is((select answer from public.booking_alterations a, fourth f where a.id = f.open_alteration_id), 'withdrawn', 'AL35 the answer can be read');
 
 -- the clock, and stays that have begun
 select tests.act_as('postgres');
@@ -122,23 +122,23 @@ grant select on past to authenticated;
 select tests.sign_in(ben) from world;
 select throws_ok(
     $$select private.propose_alteration(id, '2026-06-11', '2026-06-14', 2, 0, 0, 0, '2026-06-10 15:00:00+00') from past$$, 'PT422', 'The first day of a stay that has begun cannot change.',
-    'AL36 the first day of a stay that has begun stays'
+    'AL36 the check-in of a stay that has begun cannot change'
 );
 select throws_ok(
     $$select private.propose_alteration(id, '2026-06-10', '2026-06-11', 2, 0, 0, 0, '2026-06-11 10:00:00+00') from past$$, 'PT422', 'With these dates the stay would already be over.',
-    'AL37 it does not end before now'
+    'AL37 the stay cannot end in the past'
 );
 update past set wish = private.propose_alteration(id, '2026-06-10', '2026-06-12', 2, 0, 0, 0, '2026-06-11 09:00:00+00');
 select is((select difference from public.booking_alterations a, past where a.id = wish), -20000::bigint, 'AL38 but may end earlier');
 select tests.sign_in(ana) from world;
-select throws_ok($$select private.answer_alteration(wish, true, '2026-06-12 09:00:00+00') from past$$, 'PT409', null, 'AL39 after 24 hours nobody accepts');
-select throws_ok($$select private.answer_alteration(wish, true, '2026-06-14 10:00:00+00') from past$$, 'PT409', null, 'AL40 nor when it is over');
+select throws_ok($$select private.answer_alteration(wish, true, '2026-06-12 09:00:00+00') from past$$, 'PT409', null, 'AL39 a proposal cannot be accepted after 24 hours');
+select throws_ok($$select private.answer_alteration(wish, true, '2026-06-14 10:00:00+00') from past$$, 'PT409', null, 'AL40 or when the stay is over');
 select tests.act_as('authenticated', ben) from world;
 select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL41 no proposal is open');
 select tests.act_as('postgres');
-select is((select count(*)::integer from public.booking_alterations a where a.answer is null and a.expires_at > now()), 0, 'AL42 none at all');
+select is((select count(*)::integer from public.booking_alterations a where a.answer is null and a.expires_at > now()), 0, 'AL42 none is open at all');
 
--- what is looked at again when it is accepted, and what is not
+-- what is checked again on acceptance, and what is not
 create temporary table begun as select tests.create_booking(ben, home, '2026-07-10', '2026-07-14', 'confirmed', '2026-06-01 12:00:00+00') as id from world;
 alter table begun add later uuid, add shorter uuid;
 grant select, update on begun to authenticated;
@@ -147,48 +147,48 @@ update begun set later = private.propose_alteration(id, '2026-07-11', '2026-07-1
 select tests.sign_in(ana) from world;
 select throws_ok(
     $$select private.answer_alteration(later, true, '2026-07-10 15:00:00+00') from begun$$, 'PT422', 'The first day of a stay that has begun cannot change.',
-    'AL43 what was proposed before a stay began is not accepted after'
+    'AL43 a new check-in cannot be accepted after the stay began'
 );
 select tests.sign_in(ben) from world;
 update begun set shorter = private.propose_alteration(id, '2026-07-10', '2026-07-12', 2, 0, 0, 0, '2026-07-11 20:00:00+00');
 select tests.sign_in(ana) from world;
 select throws_ok(
     $$select private.answer_alteration(shorter, true, '2026-07-12 13:00:00+00') from begun$$, 'PT422', 'With these dates the stay would already be over.',
-    'AL44 nor a stay that would be over'
+    'AL44 nor dates with which the stay would be over'
 );
 select tests.act_as('postgres');
 update public.properties set min_nights = 10, preparation_nights_before = 2, preparation_nights_after = 2 where id = (select home from world);
 create temporary table early as select tests.create_booking(eva, home, current_date + 90, current_date + 100) as id from world;
 select tests.act_as('authenticated', ben) from world;
-select lives_ok('update public.bookings set adults = 1 where id = (select stay from world)', 'AL45 another party in the same nights meets no rule about nights');
+select lives_ok('update public.bookings set adults = 1 where id = (select stay from world)', 'AL45 another party in the same nights is not checked against rules of nights');
 select is(
     pg_temp.codes('update public.bookings set check_out = pg_temp.day(45) where id = (select stay from world)'), 'min_stay preparation_after',
-    'AL46 other nights do'
+    'AL46 other nights are'
 );
 select tests.act_as('postgres');
 update public.properties set min_nights = 1, preparation_nights_before = 0, preparation_nights_after = 0, status = 'suspended', status_reason = 'Fraud' where id = (select home from world);
 select tests.act_as('authenticated', ben) from world;
 select is(
     pg_temp.codes('update public.bookings set check_out = pg_temp.day(45) where id = (select stay from world)'), 'not_published',
-    'AL47 a suspended place sells no further nights'
+    'AL47 a suspended property cannot sell further nights'
 );
 select tests.act_as('postgres');
 update public.properties set status = 'paused' where id = (select home from world);
 select tests.act_as('authenticated', ben) from world;
-select lives_ok('update public.bookings set check_out = pg_temp.day(45) where id = (select stay from world)', 'AL48 a paused one does');
+select lives_ok('update public.bookings set check_out = pg_temp.day(45) where id = (select stay from world)', 'AL48 a paused one can');
 select tests.act_as('postgres');
 insert into public.suspensions (profile_id, reason, suspended_by) select ben, 'Fraud', ana from world;
 select tests.act_as('authenticated', ana) from world;
 select throws_ok(
     'select public.accept_alteration(b.open_alteration_id) from public.bookings b, world where b.id = stay', 'PT403', 'This account is suspended.',
-    'AL49 nor are any sold to who was suspended meanwhile'
+    'AL49 a suspended guest cannot accept further nights'
 );
 select tests.act_as('authenticated', ben) from world;
 select throws_ok(
-    'update public.bookings set adults = 1 where id = (select stay from world)', 'PT403', 'This account is suspended.', 'AL50 who proposes nothing'
+    'update public.bookings set adults = 1 where id = (select stay from world)', 'PT403', 'This account is suspended.', 'AL50 or propose any'
 );
 select is((select count(*)::integer from world, lateral public.cancel_booking(stay)), 1, 'AL51 and may cancel');
-select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL52 with which the proposal is over');
+select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL52 which ends the proposal');
 
 select * from finish();
 rollback;

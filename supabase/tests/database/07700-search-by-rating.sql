@@ -1,4 +1,4 @@
--- Search sorted by rating: best first, unrated last, pages without gap or repetition.
+-- Search by rating: best first, unrated last, pages without gaps or repetitions.
 begin;
 select plan(3);
 
@@ -27,9 +27,9 @@ select results_eq(
         union all
         select f.id, f.c, p.n + 1 from pages p, lateral pg_temp.found(p.c, 1) as f (id uuid, c text) where p.n < 60
     ) select p.id from pages p where p.id in (select unnest(array[good, better, unrated]) from world) order by p.n',
-    'select unnest(array[better, good, unrated]) from world', 'S02 page by page the same'
+    'select unnest(array[better, good, unrated]) from world', 'S02 pages of one row give the same order'
 );
-select throws_ok('select pg_temp.found(null, 1) from public.search_properties(p_west => 0, p_south => 0, p_east => 1, p_north => 1, p_sort => ''stars'')', 'PT400', null, 'S03 no other order');
+select throws_ok('select pg_temp.found(null, 1) from public.search_properties(p_west => 0, p_south => 0, p_east => 1, p_north => 1, p_sort => ''stars'')', 'PT400', null, 'S03 an unknown order is refused');
 
 select * from finish();
 rollback;
