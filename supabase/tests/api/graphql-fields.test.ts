@@ -73,7 +73,7 @@ it("finds the same properties as REST, in the same order, and reads their fields
   expect(found).toHaveLength(2);
   const { data } = await queryGraphql(
     `query ($latitude: Float!, $longitude: Float!) {
-      searchProperties(latitude: $latitude, longitude: $longitude, radius: 20000, roomTypes: ["entire_home"]) {
+      searchProperties(pLatitude: $latitude, pLongitude: $longitude, pRadius: 20000, pRoomTypes: ["entire_home"]) {
         edges { node { distance currency pricePerNight property { id title host { displayName } } } }
       }
     }`,
@@ -99,10 +99,10 @@ it("finds properties by city, by words and on flexible dates, as REST does", asy
     .throwOnError();
   const { data } = await queryGraphql(
     `query ($city: String!, $in: String!, $out: String!) {
-      searchProperties(place: $city, text: "glacier", checkIn: $in, checkOut: $out, flexibleDays: 3) {
+      searchProperties(pArea: $city, pText: "glacier", pCheckIn: $in, pCheckOut: $out, pFlexibleDays: 3) {
         edges { node { propertyId checkIn checkOut total } }
       }
-      nothing: searchProperties(place: $city, text: "volcano") { edges { node { propertyId } } }
+      nothing: searchProperties(pArea: $city, pText: "volcano") { edges { node { propertyId } } }
     }`,
     { city, in: stay.p_check_in, out: stay.p_check_out },
   );
@@ -120,7 +120,7 @@ it("finds properties by city, by words and on flexible dates, as REST does", asy
   const month = dayAhead(80).slice(0, 7);
   const weekend = await queryGraphql(
     `query ($city: String!, $month: String!) {
-      searchProperties(place: $city, month: $month, weekend: true) { edges { node { checkIn checkOut } } }
+      searchProperties(pArea: $city, pMonth: $month, pWeekend: true) { edges { node { checkIn checkOut } } }
     }`,
     { city, month },
   );
@@ -131,7 +131,7 @@ it("finds properties by city, by words and on flexible dates, as REST does", asy
 });
 
 it("refuses a search with an incomplete viewport in the words of REST", async () => {
-  const { errors } = await queryGraphql("{ searchProperties(west: 1) { edges { node { propertyId } } } }");
+  const { errors } = await queryGraphql("{ searchProperties(pWest: 1) { edges { node { propertyId } } } }");
   const { error } = await anonymous().rpc("search_properties", { p_west: 1 });
   expect(errors).toEqual([{ message: error?.message }]);
 });
@@ -141,7 +141,7 @@ it("shows the same calendar as REST", async () => {
   const { data: days } = await anonymous().rpc("property_calendar", range).throwOnError();
   const { data } = await queryGraphql(
     `query ($id: UUID!, $from: String!, $to: String!) {
-      propertyCalendar(propertyId: $id, fromDay: $from, toDay: $to) { edges { node { day free price minNights } } }
+      propertyCalendar(pPropertyId: $id, pFrom: $from, pTo: $to) { edges { node { day free price minNights } } }
     }`,
     { id: property, from: range.p_from, to: range.p_to },
   );
@@ -161,7 +161,7 @@ it("quotes a stay, books it and cancels it", async () => {
   const stay = { property, from: dayAhead(40), until: dayAhead(43) };
   const quoted = await queryGraphql(
     `query ($property: UUID!, $from: String!, $until: String!) {
-      quoteStay(propertyId: $property, checkIn: $from, checkOut: $until, adults: 2) {
+      quoteStay(pPropertyId: $property, pCheckIn: $from, pCheckOut: $until, pAdults: 2) {
         id nights currency guestTotal lines property { title }
       }
     }`,
@@ -271,7 +271,7 @@ it("counts the values of search filters, as REST does", async () => {
   const city = `Volcano City ${process.pid}`;
   await changeAddress(host, id, { city });
   const { data } = await queryGraphql(
-    "query ($city: String!) { searchFacets(place: $city) { count isMore roomTypes bookingModes } }",
+    "query ($city: String!) { searchFacets(pArea: $city) { count isMore roomTypes bookingModes } }",
     { city },
   );
   const { data: counted } = await anonymous().rpc("search_facets", { p_area: city }).single().throwOnError();
@@ -308,7 +308,7 @@ it("marks a thread as read for its participants only", async () => {
   await sendMessage(guest, id, "Is there a cot?");
   const unread = "query ($id: UUID!) { threadsByPk(id: $id) { unreadCount } }";
   expect((await queryGraphql(unread, { id }, host)).data.threadsByPk.unreadCount).toBe("1");
-  const mark = "mutation ($id: UUID!) { markThreadRead(threadId: $id) }";
+  const mark = "mutation ($id: UUID!) { markThreadRead(pThreadId: $id) }";
   expect(await queryGraphql(mark, { id }, host)).toEqual({ data: { markThreadRead: true } });
   expect((await queryGraphql(unread, { id }, host)).data.threadsByPk.unreadCount).toBe("0");
   const stranger = await queryGraphql(mark, { id }, await signUp("Eve"));
@@ -340,7 +340,7 @@ it("lets only operators hide a review", async () => {
   await runPeriodicWork(sql);
   await sql.end();
   const hide = `mutation ($id: UUID!) {
-    moderateReview(reviewId: $id, state: "removed", reason: "Abuse.") { id state stateReason }
+    moderateReview(pReviewId: $id, pState: "removed", pReason: "Abuse.") { id state stateReason }
   }`;
   expect((await queryGraphql(hide, { id: review.id }, host)).errors).toEqual([
     { message: "This is for operators." },
@@ -363,7 +363,7 @@ it("deletes the caller's account", async () => {
 
 it("refuses a quote in the words of REST", async () => {
   const { errors } = await queryGraphql(
-    `query ($property: UUID!) { quoteStay(propertyId: $property, checkIn: "2020-01-01", checkOut: "2020-01-03") { id } }`,
+    `query ($property: UUID!) { quoteStay(pPropertyId: $property, pCheckIn: "2020-01-01", pCheckOut: "2020-01-03") { id } }`,
     { property },
   );
   const { error } = await anonymous().rpc("quote_stay", {

@@ -244,7 +244,7 @@ from (values
 select tests.act_as('postgres');
 select is_empty(
     $$select c.conrelid::regclass, c.conname from pg_trigger t join pg_constraint c on c.conrelid = t.tgrelid and c.contype = 'c'
-      where t.tgname = '_900_check_row' and private.is_written_by_api(c.conrelid, c.conkey)
+      where t.tgname = '_900_check_row' and (private.is_written_by('authenticated', c.conrelid, c.conkey) or private.is_written_by('service_role', c.conrelid, c.conkey))
         and not exists (
             select from private.errors e
             where e.code in (c.conname, regexp_replace(c.conname, '^' || (select relname from pg_class where oid = c.conrelid) || '_', ''))
