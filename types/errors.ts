@@ -9,6 +9,11 @@ export const errors = {
     hint: "Shorten it, and remove HTML and control characters.",
   },
   account_deleted: { status: 403, message: "This account was deleted.", hint: "Sign up again." },
+  accuracy_range: {
+    status: 422,
+    message: "The rating of accuracy is 1 to 5.",
+    hint: "Send a whole number from 1 to 5.",
+  },
   additional_rules_are_plain: {
     status: 422,
     message: "Additional rules are up to 5,000 characters of plain text.",
@@ -39,6 +44,16 @@ export const errors = {
     message: "There is already one with this {fields}.",
     hint: "Change that one, or send other values.",
   },
+  already_reported: {
+    status: 409,
+    message: "You have already reported this, and the report is still open.",
+    hint: "Wait until an operator has closed that report.",
+  },
+  already_suspended: {
+    status: 409,
+    message: "This person is already suspended.",
+    hint: "Call unsuspend_profile to end the suspension.",
+  },
   alt_text_is_plain: {
     status: 422,
     message: "The description of a photo is one line of 1 to 300 characters of plain text.",
@@ -58,6 +73,16 @@ export const errors = {
     status: 422,
     message: "The price of this stay is too high to be charged.",
     hint: "Choose a shorter stay.",
+  },
+  attachment_not_found: {
+    status: 422,
+    message: "You have uploaded no such file.",
+    hint: "Upload it to the bucket message-attachments, in the folder named by the thread.",
+  },
+  attachment_path_is_in_thread: {
+    status: 422,
+    message: "An attachment_path is the id of the thread, a slash and a file name.",
+    hint: "Upload the file to the folder of this thread.",
   },
   avatar_path_is_own: {
     status: 422,
@@ -109,6 +134,11 @@ export const errors = {
     status: 409,
     message: "A block cannot move to another property.",
     hint: "Delete it and create another one.",
+  },
+  blocked_profiles_are_others: {
+    status: 422,
+    message: "You cannot block yourself.",
+    hint: "Send the id of another person as blocked_id.",
   },
   booking_already_has_status: {
     status: 409,
@@ -177,6 +207,11 @@ export const errors = {
       "Steps are a list of 1 to 10 objects with refund_percent and nights_kept; only the last has no condition.",
     hint: "Compare with the steps of a common policy, such as flexible.",
   },
+  check_in_range: {
+    status: 422,
+    message: "The rating of check-in is 1 to 5.",
+    hint: "Send a whole number from 1 to 5.",
+  },
   check_in_weekday: {
     status: 422,
     message: "Stays cannot begin on this day of the week.",
@@ -217,6 +252,11 @@ export const errors = {
     message: "A city is one line of 1 to 100 characters of plain text.",
     hint: "Shorten the text, and remove HTML and control characters.",
   },
+  cleanliness_range: {
+    status: 422,
+    message: "The rating of cleanliness is 1 to 5.",
+    hint: "Send a whole number from 1 to 5.",
+  },
   closed_to_arrival: {
     status: 422,
     message: "No arrival is possible on {check_in}.",
@@ -226,6 +266,16 @@ export const errors = {
     status: 422,
     message: "No departure is possible on {check_out}.",
     hint: "Choose another check-out.",
+  },
+  communication_range: {
+    status: 422,
+    message: "The rating of communication is 1 to 5.",
+    hint: "Send a whole number from 1 to 5.",
+  },
+  contact_blocked: {
+    status: 403,
+    message: "You and this person cannot write to each other.",
+    hint: "Write to support if this is about a booking.",
   },
   country_is_iso: {
     status: 422,
@@ -256,6 +306,11 @@ export const errors = {
     status: 422,
     message: "A range of dates ends after it begins, between the years 2000 and 2100.",
     hint: "Send ends_on as the day after the last.",
+  },
+  dates_have_passed: {
+    status: 400,
+    message: "These dates have passed in every time zone.",
+    hint: "Choose later dates.",
   },
   dates_out_of_range: {
     status: 422,
@@ -302,6 +357,12 @@ export const errors = {
     message: "This is not a valid e-mail address.",
     hint: "Send an address such as ana@example.com.",
   },
+  events_are_known: {
+    status: 422,
+    message:
+      "The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered and review.published.",
+    hint: "Send a list of these names, or leave events out for all.",
+  },
   exempt_from_nights_range: {
     status: 422,
     message: "The exemption from a tax begins at 2 to 1,125 nights.",
@@ -326,6 +387,11 @@ export const errors = {
     status: 422,
     message: "A fee cannot be a percentage.",
     hint: "Send another charge, such as per_booking.",
+  },
+  guests_range: {
+    status: 422,
+    message: "A wishlist is for 1 to 50 guests.",
+    hint: "Send guests as 1 to 50, or leave it out.",
   },
   host_blocks_dates_are_in_order: {
     status: 422,
@@ -362,6 +428,11 @@ export const errors = {
     message: "The booking's {part} would not match the booking.",
     hint: "Use accept_booking, confirm_booking, cancel_booking or an alteration: they change all parts together.",
   },
+  inquiry_about_own_property: {
+    status: 422,
+    message: "You cannot ask about your own property.",
+    hint: "Guests open threads; answer in them.",
+  },
   insert_not_allowed: {
     status: 403,
     message: "You are not allowed to add {table} here.",
@@ -372,15 +443,58 @@ export const errors = {
     message: "A calendar has 1 to 400 days between 2000 and 2100.",
     hint: "Send p_from and p_to; p_to is the day after the last.",
   },
+  invalid_coordinates: {
+    status: 400,
+    message:
+      "Latitudes are between -90 and 90, longitudes between -180 and 180, and p_south is not above p_north.",
+    hint: "Send decimal degrees.",
+  },
+  invalid_cursor: {
+    status: 400,
+    message: "This cursor is not one of this search.",
+    hint: "Send the cursor of the last row of the page before as p_after, with the same arguments.",
+  },
   invalid_date: {
     status: 400,
     message: "The argument {argument} is not a date.",
     hint: "Write a date as YYYY-MM-DD, without a time.",
   },
+  invalid_flexible_dates: {
+    status: 400,
+    message: "The flexible dates are incomplete or out of range.",
+    hint: "Send p_flexible_days (1 to 7) with both dates; or p_month (YYYY-MM, 2000 to 2099) without dates, and with it p_nights (1 to 31) or p_weekend.",
+  },
+  invalid_limit: { status: 400, message: "A page has 1 to 50 rows.", hint: "Send p_limit from 1 to 50." },
   invalid_party: {
     status: 422,
     message: "Numbers of people and pets are 0 or more.",
     hint: "Send adults, children, infants and pets as whole numbers from 0.",
+  },
+  invalid_price_range: {
+    status: 400,
+    message:
+      "Prices are between 0 and 1,000,000,000,000 minor units, and p_max_price is not below p_min_price.",
+    hint: "Correct p_min_price or p_max_price.",
+  },
+  invalid_radius: {
+    status: 400,
+    message: "A radius is more than 0 and at most 500,000 metres.",
+    hint: "Send another p_radius, in metres.",
+  },
+  invalid_search_area: {
+    status: 400,
+    message: "A search needs one area: a viewport, a circle or a named area.",
+    hint: "Send p_west, p_south, p_east and p_north; or p_latitude, p_longitude and p_radius; or p_area. With a viewport or p_area, p_latitude and p_longitude are the point from which distances are measured.",
+  },
+  invalid_search_dates: {
+    status: 400,
+    message: "A search has both dates or none, between 2000-01-01 and 2100-01-01.",
+    hint: "Send p_check_in and p_check_out together, or neither.",
+  },
+  invalid_search_text: {
+    status: 400,
+    message: "Search words and the name of an area have 1 to 200 characters.",
+    hint: "Send another p_text or p_area, or leave it out.",
   },
   invitation_expired: {
     status: 410,
@@ -447,6 +561,11 @@ export const errors = {
     message: "A locale is a BCP 47 tag, such as en or pt-BR.",
     hint: "Send a language of two or three small letters, with or without a country.",
   },
+  location_range: {
+    status: 422,
+    message: "The rating of the location is 1 to 5.",
+    hint: "Send a whole number from 1 to 5.",
+  },
   longitude_is_on_earth: {
     status: 422,
     message: "A longitude is -180 to 180 degrees.",
@@ -482,6 +601,11 @@ export const errors = {
     message: "Stays that begin on {check_in} have at most {max_nights} night(s).",
     hint: "Choose a shorter stay.",
   },
+  messages_body_is_plain: {
+    status: 422,
+    message: "A message has 1 to 5,000 characters of plain text, without HTML and control characters.",
+    hint: "Shorten body, and leave out HTML.",
+  },
   min_nights_range: {
     status: 422,
     message: "The minimum stay is 1 to 1,125 nights.",
@@ -491,6 +615,12 @@ export const errors = {
     status: 422,
     message: "Stays that begin on {check_in} have at least {min_nights} night(s).",
     hint: "Choose a longer stay.",
+  },
+  moderation_reason_is_plain: {
+    status: 422,
+    message:
+      "A reason for moderation has 1 to 1,000 characters of plain text, without HTML and control characters.",
+    hint: "Send p_reason: the person concerned reads it.",
   },
   monthly_discount_range: {
     status: 422,
@@ -534,6 +664,7 @@ export const errors = {
     message: "You are not signed in.",
     hint: "Sign in and send the access token.",
   },
+  not_suspended: { status: 404, message: "This person is not suspended.", hint: "Check the id." },
   note_is_plain: {
     status: 422,
     message: "A note has up to 500 characters of plain text, without HTML and control characters.",
@@ -543,6 +674,11 @@ export const errors = {
     status: 409,
     message: "There is nothing to pay for this booking.",
     hint: "Read the booking again. If it has expired, book again.",
+  },
+  notification_preferences_account_stays_on: {
+    status: 422,
+    message: "Mails about the account cannot be turned off.",
+    hint: "Choose another topic.",
   },
   occupancy_is_fixed: {
     status: 409,
@@ -600,6 +736,11 @@ export const errors = {
     hint: "The API documentation lists what each role can do.",
   },
   operators_only: { status: 403, message: "Only operators can do this.", hint: "Ask an operator." },
+  overall_range: {
+    status: 422,
+    message: "The overall rating is 1 to 5.",
+    hint: "Send a whole number from 1 to 5.",
+  },
   own_property: {
     status: 422,
     message: "You cannot book your own property.",
@@ -614,6 +755,11 @@ export const errors = {
     status: 403,
     message: "Only the other side can answer this proposal.",
     hint: "You can withdraw your own proposal with decline_alteration.",
+  },
+  party_out_of_range: {
+    status: 400,
+    message: "A search is for at least one adult, and no number of the party is below 0 or above 1,000.",
+    hint: "Send p_adults, p_children, p_infants and p_pets as whole numbers.",
   },
   past_date: {
     status: 422,
@@ -655,6 +801,11 @@ export const errors = {
     status: 422,
     message: "A percentage is above 0 and at most 100.",
     hint: "Send percent such as 15.5.",
+  },
+  person_not_found: {
+    status: 404,
+    message: "There is no such person.",
+    hint: "Check the id; the account may have been deleted.",
   },
   pets_not_allowed: {
     status: 422,
@@ -804,6 +955,11 @@ export const errors = {
     message: 'There is no queue "{name}".',
     hint: "Send a queue that job_metrics lists.",
   },
+  quiet_hours_are_not_empty: {
+    status: 422,
+    message: "Quiet hours begin and end at different times.",
+    hint: "Send another quiet_until, or delete the row to have none.",
+  },
   quiet_hours_are_whole: {
     status: 422,
     message: "Quiet hours need a beginning and an end.",
@@ -834,6 +990,93 @@ export const errors = {
     message: "A registration number is one line of 1 to 60 characters of plain text.",
     hint: "Send the number alone, or null.",
   },
+  report_not_found: {
+    status: 404,
+    message: "There is no such open report.",
+    hint: "Check the id; another operator may have closed it.",
+  },
+  report_resolution_is_plain: {
+    status: 422,
+    message: "A resolution has 1 to 2,000 characters of plain text, without HTML and control characters.",
+    hint: "Say in p_resolution what you did: the reporter reads it.",
+  },
+  reports_details_are_plain: {
+    status: 422,
+    message:
+      "The details of a report have up to 2,000 characters of plain text, without HTML and control characters.",
+    hint: "Shorten details, and leave out HTML.",
+  },
+  reports_people_give_a_reason: {
+    status: 422,
+    message: "Only the system reports the suspension of a party or a property.",
+    hint: "Choose another reason.",
+  },
+  review_already_answered: {
+    status: 409,
+    message: "You have already replied to this review.",
+    hint: "A reply cannot be changed; ask an operator if something is wrong.",
+  },
+  review_already_written: {
+    status: 409,
+    message: "You have already reviewed this stay.",
+    hint: "Change that review with PATCH until it is published.",
+  },
+  review_before_check_out: {
+    status: 409,
+    message: "A stay can be reviewed after check-out.",
+    hint: "Write the review from {opens_at} on.",
+  },
+  review_is_published: {
+    status: 409,
+    message: "A published review cannot be changed or deleted.",
+    hint: "Report it if something is wrong.",
+  },
+  review_not_found: {
+    status: 404,
+    message: "There is no such published review.",
+    hint: "Check the id; a review can be moderated after it is published.",
+  },
+  review_notes_note_is_plain: {
+    status: 422,
+    message: "A private note has 1 to 2,000 characters of plain text, without HTML and control characters.",
+    hint: "Shorten the note, leave out HTML, or delete the note.",
+  },
+  review_of_unfinished_stay: {
+    status: 409,
+    message: "Only a stay that took place can be reviewed.",
+    hint: "This booking is {status}: it cannot be reviewed.",
+  },
+  review_of_you_not_found: {
+    status: 404,
+    message: "There is no such published review of you.",
+    hint: "Check the id; only the person reviewed can reply.",
+  },
+  review_reply_is_plain: {
+    status: 422,
+    message: "A reply has 1 to 2,000 characters of plain text, without HTML and control characters.",
+    hint: "Send another p_reply.",
+  },
+  review_state_missing: {
+    status: 422,
+    message: "Moderation sets a review to visible, in_review or removed.",
+    hint: "Send one of these as p_state.",
+  },
+  review_window_closed: {
+    status: 409,
+    message: "The time for reviews of this stay is over.",
+    hint: "Reviews are written within 14 days after check-out.",
+  },
+  reviews_comment_is_plain: {
+    status: 422,
+    message:
+      "The comment of a review has up to 5,000 characters of plain text, without HTML and control characters.",
+    hint: "Shorten the comment, and leave out HTML.",
+  },
+  reviews_of_stays_have_all_categories: {
+    status: 422,
+    message: "A guest rates accuracy, check_in, location and value too; a host rates none of these four.",
+    hint: "As the guest send all four, as the host leave all four out.",
+  },
   room_type_missing: {
     status: 422,
     message: "A published property needs a room type.",
@@ -843,6 +1086,11 @@ export const errors = {
     status: 409,
     message: "Rows of {table} cannot be changed or deleted.",
     hint: "Insert a new row.",
+  },
+  search_currency_missing: {
+    status: 400,
+    message: "A range of prices needs a currency.",
+    hint: "Send p_currency, an ISO 4217 code of the table currencies.",
   },
   season_has_price_or_nights: {
     status: 422,
@@ -929,6 +1177,12 @@ export const errors = {
     message: "A tax has either percent and applies_to (charge percent) or an amount (other charges).",
     hint: "Send the columns of your charge and leave out the others.",
   },
+  thread_exists: {
+    status: 409,
+    message: "You have already asked about this property.",
+    hint: "Write in the thread that the details name.",
+  },
+  thread_not_found: { status: 404, message: "You have no such thread.", hint: "Check the id of the thread." },
   time_zone_missing: {
     status: 422,
     message: "A published property needs a time zone.",
@@ -949,15 +1203,45 @@ export const errors = {
     message: "This property takes up to {max_infants} infant(s).",
     hint: "Reduce the party, or choose another property.",
   },
+  too_many_inquiries: {
+    status: 429,
+    message: "You can ask about up to {limit} properties a day.",
+    hint: "Try again in a day.",
+  },
+  too_many_messages: {
+    status: 429,
+    message: "You can write up to {limit} messages an hour.",
+    hint: "Try again in an hour.",
+  },
   too_many_pets: {
     status: 422,
     message: "This property takes up to {max_pets} pet(s).",
     hint: "Bring fewer pets, or choose another property.",
   },
+  too_many_reports: {
+    status: 429,
+    message: "You can send up to {limit} reports a day.",
+    hint: "Wait, then try again.",
+  },
   too_many_unpaid_bookings: {
     status: 429,
     message: "You have too many bookings that are not paid yet.",
     hint: "Pay for one, give one up, or wait until one expires.",
+  },
+  too_many_webhook_endpoints: {
+    status: 422,
+    message: "A person can have up to {limit} webhook endpoints.",
+    hint: "Delete an endpoint first.",
+  },
+  too_many_wishlist_items: {
+    status: 422,
+    message: "A wishlist can have up to {limit} properties.",
+    hint: "Remove a property first, or use another wishlist.",
+  },
+  too_many_wishlists: {
+    status: 422,
+    message: "A person can have up to {limit} wishlists.",
+    hint: "Delete a wishlist first.",
   },
   transition_at_wrong_time: {
     status: 409,
@@ -968,6 +1252,11 @@ export const errors = {
     status: 403,
     message: "You are not allowed to make this booking {to}.",
     hint: "Ask the other party or an operator.",
+  },
+  type_missing: {
+    status: 400,
+    message: "Lists of property types and room types do not contain null.",
+    hint: "Remove null from p_property_types and p_room_types.",
   },
   unknown_amenity: {
     status: 422,
@@ -984,6 +1273,11 @@ export const errors = {
     message: 'There is no currency "{value}".',
     hint: "Send an ISO 4217 code of the table currencies.",
   },
+  unknown_sort: {
+    status: 400,
+    message: 'There is no order "{value}".',
+    hint: "Send price, distance, rating or recommended as p_sort.",
+  },
   unknown_time_zone: {
     status: 422,
     message: 'There is no time zone "{value}".',
@@ -993,6 +1287,12 @@ export const errors = {
     status: 403,
     message: "You are not allowed to change {table} in this way.",
     hint: "Check the ids you sent, and that you are signed in as the right person.",
+  },
+  url_is_https: {
+    status: 422,
+    message:
+      "The URL of an endpoint begins with https://, has up to 1,500 characters, and has no user name and no fragment.",
+    hint: "Send such a URL, for example https://example.com/hooks.",
   },
   user_was_deleted: {
     status: 409,
@@ -1004,6 +1304,21 @@ export const errors = {
     message: "There is no value for {field}.",
     hint: "Send a value for {field}.",
   },
+  value_range: {
+    status: 422,
+    message: "The rating of value for money is 1 to 5.",
+    hint: "Send a whole number from 1 to 5.",
+  },
+  webhook_delivery_not_found: {
+    status: 404,
+    message: "None of your webhook endpoints has such a delivery.",
+    hint: "Check the id.",
+  },
+  webhook_endpoint_not_found: {
+    status: 404,
+    message: "You have no such webhook endpoint.",
+    hint: "Check the id.",
+  },
   weekend_price_range: {
     status: 422,
     message: "A weekend price is 1 to 1,000,000,000,000 minor units.",
@@ -1013,6 +1328,22 @@ export const errors = {
     status: 422,
     message: "A weekly discount is 0 to 99 per cent.",
     hint: "Send weekly_discount_percent in this range.",
+  },
+  wishlist_not_found: {
+    status: 404,
+    message: "This link leads to no wishlist that can be joined.",
+    hint: "Ask the owner for another link.",
+  },
+  wishlists_dates_are_in_order: {
+    status: 422,
+    message: "A wishlist has both dates or none, and check_out is after check_in.",
+    hint: "Send check_in and check_out together, or neither.",
+  },
+  wishlists_name_is_plain: {
+    status: 422,
+    message:
+      "The name of a wishlist is one line of 1 to 100 characters of plain text, without HTML and control characters.",
+    hint: "Send another name.",
   },
 } as const satisfies Record<string, { status: number; message: string; hint: string | null }>;
 

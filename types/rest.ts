@@ -86,13 +86,13 @@ export interface paths {
     };
     /**
      * Search properties
-     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_area (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport or place), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
+     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; in whole units of each currency), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
      */
     get: operations["get_search_properties"];
     put?: never;
     /**
      * Search properties
-     * @description Published places in a viewport (p_west > p_east goes over the 180th meridian), within p_radius metres or of p_area (neighbourhood, city, region or country code, or several with commas, accents or not), that the party can book from p_check_in to p_check_out (YYYY-MM-DD; both or none). total is what the guest pays for the stay in minor units of currency, as quote_stay says; rent the sum of its nights. p_min_price and p_max_price, in minor units of p_currency, are of the total, without dates of the base price of a night. p_amenities: all of them. p_text: words of title, place and description, accents or not. Flexible dates: p_flexible_days before or after; or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are the cheapest that can be booked. p_sort: price (default of a viewport; whole units of each place's currency), distance (default of a circle; from its centre, or from the given point or the middle of the viewport or place), rating (none last) or recommended (rating, 4 without; 0.5 for instant booking; 0.01 an amenity). distance: metres; null in a viewport not by distance. Next page: the cursor of the last row as p_after.
+     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; in whole units of each currency), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
      */
     post: operations["call_search_properties"];
     delete?: never;
@@ -110,13 +110,13 @@ export interface paths {
     };
     /**
      * Count the properties that a search finds
-     * @description How many places search_properties would find with the same arguments; with is_more set there are more than these 300.
+     * @description Counts the properties that search_properties would find with the same arguments, up to 300. is_more is true when there are more.
      */
     get: operations["get_count_properties"];
     put?: never;
     /**
      * Count the properties that a search finds
-     * @description How many places search_properties would find with the same arguments; with is_more set there are more than these 300.
+     * @description Counts the properties that search_properties would find with the same arguments, up to 300. is_more is true when there are more.
      */
     post: operations["call_count_properties"];
     delete?: never;
@@ -134,13 +134,13 @@ export interface paths {
     };
     /**
      * Count the properties of a search by filter
-     * @description What search_properties would find with the same arguments, counted: {id: places} by kind of place and room, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal steps of what p_min_price and p_max_price compare, [{from, until (not included), count}] in minor units. With is_more set it counts the 500 nearest to the middle.
+     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units. When is_more is true, only the 500 properties nearest to the middle of the area are counted.
      */
     get: operations["get_search_facets"];
     put?: never;
     /**
      * Count the properties of a search by filter
-     * @description What search_properties would find with the same arguments, counted: {id: places} by kind of place and room, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal steps of what p_min_price and p_max_price compare, [{from, until (not included), count}] in minor units. With is_more set it counts the 500 nearest to the middle.
+     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units. When is_more is true, only the 500 properties nearest to the middle of the area are counted.
      */
     post: operations["call_search_facets"];
     delete?: never;
@@ -158,13 +158,13 @@ export interface paths {
     };
     /**
      * Show a property's calendar
-     * @description The days from p_from to before p_to (YYYY-MM-DD, at most 400), a row each. free: the night can be slept; else reason is past, advance_notice or unavailable. price: of the night in minor units of currency, before discounts. min_nights, max_nights: of stays that begin on the day. arrival_allowed, departure_allowed: whether a stay may begin or end on it.
+     * @description Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day.
      */
     get: operations["get_property_calendar"];
     put?: never;
     /**
      * Show a property's calendar
-     * @description The days from p_from to before p_to (YYYY-MM-DD, at most 400), a row each. free: the night can be slept; else reason is past, advance_notice or unavailable. price: of the night in minor units of currency, before discounts. min_nights, max_nights: of stays that begin on the day. arrival_allowed, departure_allowed: whether a stay may begin or end on it.
+     * @description Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day.
      */
     post: operations["call_property_calendar"];
     delete?: never;
@@ -182,13 +182,13 @@ export interface paths {
     };
     /**
      * List the reasons why a stay cannot be booked
-     * @description Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
+     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
      */
     get: operations["get_bookability"];
     put?: never;
     /**
      * List the reasons why a stay cannot be booked
-     * @description Whether a party can book these days (YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, numbers}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
+     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
      */
     post: operations["call_bookability"];
     delete?: never;
@@ -206,13 +206,13 @@ export interface paths {
     };
     /**
      * Quote a stay
-     * @description What a stay (days as YYYY-MM-DD) costs guest and host, line by line, and until when it can be given back. 422, or 409 where only other stays are in the way, lists in its details every reason why it cannot be booked.
+     * @description Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
      */
     get: operations["get_quote_stay"];
     put?: never;
     /**
      * Quote a stay
-     * @description What a stay (days as YYYY-MM-DD) costs guest and host, line by line, and until when it can be given back. 422, or 409 where only other stays are in the way, lists in its details every reason why it cannot be booked.
+     * @description Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
      */
     post: operations["call_quote_stay"];
     delete?: never;
@@ -230,13 +230,13 @@ export interface paths {
     };
     /**
      * Show how fast a host answers
-     * @description Of the inquiries and requests to a host in the last 30 days: per cent answered within 24 hours, the median time to the first answer, and how many there were; null rate when there were none.
+     * @description Returns how a host answered the inquiries and requests of the last 30 days: the percentage within 24 hours (null when there were none), the median time to the first answer, and their number.
      */
     get: operations["get_host_response"];
     put?: never;
     /**
      * Show how fast a host answers
-     * @description Of the inquiries and requests to a host in the last 30 days: per cent answered within 24 hours, the median time to the first answer, and how many there were; null rate when there were none.
+     * @description Returns how a host answered the inquiries and requests of the last 30 days: the percentage within 24 hours (null when there were none), the median time to the first answer, and their number.
      */
     post: operations["call_host_response"];
     delete?: never;
@@ -530,7 +530,7 @@ export interface paths {
     };
     /**
      * Show a property's average ratings
-     * @description Averages of the published reviews by guests. No row before the first.
+     * @description Average ratings of a property from published reviews by guests; no row before the first.
      */
     get: operations["get_property_ratings"];
     put?: never;
@@ -574,7 +574,7 @@ export interface paths {
     };
     /**
      * Show a person's average ratings
-     * @description Averages of the published reviews of a person, as host and as guest. No row before the first.
+     * @description Average ratings of a person from published reviews, as host and as guest; no row before the first.
      */
     get: operations["get_profile_ratings"];
     put?: never;
@@ -654,25 +654,25 @@ export interface paths {
     };
     /**
      * List your wishlists
-     * @description Lists of places. Read by the owner and members; by others through shared_wishlist.
+     * @description Lists of properties. The owner and members can read them; others with the link call shared_wishlist.
      */
     get: operations["get_wishlists"];
     put?: never;
     /**
      * Create a wishlist
-     * @description Lists of places. Read by the owner and members; by others through shared_wishlist.
+     * @description Lists of properties. The owner and members can read them; others with the link call shared_wishlist.
      */
     post: operations["post_wishlists"];
     /**
      * Delete a wishlist
-     * @description Lists of places. Read by the owner and members; by others through shared_wishlist.
+     * @description Lists of properties. The owner and members can read them; others with the link call shared_wishlist.
      */
     delete: operations["delete_wishlists"];
     options?: never;
     head?: never;
     /**
      * Change a wishlist
-     * @description Lists of places. Read by the owner and members; by others through shared_wishlist.
+     * @description Lists of properties. The owner and members can read them; others with the link call shared_wishlist.
      */
     patch: operations["patch_wishlists"];
     trace?: never;
@@ -686,25 +686,25 @@ export interface paths {
     };
     /**
      * List the properties on a wishlist
-     * @description Places on a list; up to 200.
+     * @description Properties on a wishlist, at most 200.
      */
     get: operations["get_wishlist_items"];
     put?: never;
     /**
      * Add a property to a wishlist
-     * @description Places on a list; up to 200.
+     * @description Properties on a wishlist, at most 200.
      */
     post: operations["post_wishlist_items"];
     /**
      * Remove a property from a wishlist
-     * @description Places on a list; up to 200.
+     * @description Properties on a wishlist, at most 200.
      */
     delete: operations["delete_wishlist_items"];
     options?: never;
     head?: never;
     /**
      * Change the note on a wishlist item
-     * @description Places on a list; up to 200.
+     * @description Properties on a wishlist, at most 200.
      */
     patch: operations["patch_wishlist_items"];
     trace?: never;
@@ -718,14 +718,14 @@ export interface paths {
     };
     /**
      * List the members of a wishlist
-     * @description Who keeps a list together with its owner.
+     * @description People who edit a wishlist together with its owner.
      */
     get: operations["get_wishlist_members"];
     put?: never;
     post?: never;
     /**
      * Remove a member from a wishlist
-     * @description Who keeps a list together with its owner.
+     * @description People who edit a wishlist together with its owner.
      */
     delete: operations["delete_wishlist_members"];
     options?: never;
@@ -742,25 +742,25 @@ export interface paths {
     };
     /**
      * Show the link of a wishlist
-     * @description The link of a list, for its owner. Deleting the row ends it; members stay.
+     * @description The link of a wishlist; only the owner can read it. Deleting the row disables the link; members stay.
      */
     get: operations["get_wishlist_shares"];
     put?: never;
     /**
      * Share a wishlist by link
-     * @description The link of a list, for its owner. Deleting the row ends it; members stay.
+     * @description The link of a wishlist; only the owner can read it. Deleting the row disables the link; members stay.
      */
     post: operations["post_wishlist_shares"];
     /**
      * Stop sharing a wishlist
-     * @description The link of a list, for its owner. Deleting the row ends it; members stay.
+     * @description The link of a wishlist; only the owner can read it. Deleting the row disables the link; members stay.
      */
     delete: operations["delete_wishlist_shares"];
     options?: never;
     head?: never;
     /**
      * Change what a wishlist's link allows
-     * @description The link of a list, for its owner. Deleting the row ends it; members stay.
+     * @description The link of a wishlist; only the owner can read it. Deleting the row disables the link; members stay.
      */
     patch: operations["patch_wishlist_shares"];
     trace?: never;
@@ -774,13 +774,13 @@ export interface paths {
     };
     /**
      * Open a shared wishlist
-     * @description The list of a link as JSON {name, owner_name, check_in, check_out, guests, can_join, items: [{property_id, title, city, note}]}; null when the link has ended.
+     * @description Returns the wishlist of a link with its published properties: {name, owner_name, check_in, check_out, guests, can_join, items: [{property_id, title, city, note}]}; null when the link does not exist.
      */
     get: operations["get_shared_wishlist"];
     put?: never;
     /**
      * Open a shared wishlist
-     * @description The list of a link as JSON {name, owner_name, check_in, check_out, guests, can_join, items: [{property_id, title, city, note}]}; null when the link has ended.
+     * @description Returns the wishlist of a link with its published properties: {name, owner_name, check_in, check_out, guests, can_join, items: [{property_id, title, city, note}]}; null when the link does not exist.
      */
     post: operations["call_shared_wishlist"];
     delete?: never;
@@ -800,7 +800,7 @@ export interface paths {
     put?: never;
     /**
      * Join a shared wishlist
-     * @description Joins the list of a link and returns its id; 404 when the link has ended or does not allow it.
+     * @description Makes the caller a member of the wishlist of a link and returns its id.
      */
     post: operations["call_join_wishlist"];
     delete?: never;
@@ -818,25 +818,25 @@ export interface paths {
     };
     /**
      * List your bookings
-     * @description Bookings of the caller, as guest or on the host's side, as the clock says this second. POST books: 409 when the nights are taken or the quote is stale, 422 with every rule that is broken. PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     get: operations["get_bookings"];
     put?: never;
     /**
      * Book a stay
-     * @description Bookings of the caller, as guest or on the host's side, as the clock says this second. POST books: 409 when the nights are taken or the quote is stale, 422 with every rule that is broken. PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     post: operations["post_bookings"];
     /**
      * Withdraw a booking that is not confirmed
-     * @description Bookings of the caller, as guest or on the host's side, as the clock says this second. POST books: 409 when the nights are taken or the quote is stale, 422 with every rule that is broken. PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     delete: operations["delete_bookings"];
     options?: never;
     head?: never;
     /**
      * Propose other dates or guests for a booking
-     * @description Bookings of the caller, as guest or on the host's side, as the clock says this second. POST books: 409 when the nights are taken or the quote is stale, 422 with every rule that is broken. PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     patch: operations["patch_bookings"];
     trace?: never;
@@ -850,7 +850,7 @@ export interface paths {
     };
     /**
      * List what a booking costs, line by line
-     * @description What a booking costs, copied from its quote; lines sum to its totals. For guest, host and operators: co-hosts do not see payouts.
+     * @description The lines of a booking, copied from its quote; they sum to its totals. Guest, host and operators can read them; co-hosts cannot, because they show what the host receives.
      */
     get: operations["get_booking_line_items"];
     put?: never;
@@ -870,7 +870,7 @@ export interface paths {
     };
     /**
      * List proposals to alter a booking
-     * @description Other dates or guests that one side of a confirmed booking proposed. Open while answer is null and expires_at is ahead.
+     * @description Proposals to change dates or guests of a confirmed booking. A proposal is open while answer is null and expires_at is in the future.
      */
     get: operations["get_booking_alterations"];
     put?: never;
@@ -892,7 +892,7 @@ export interface paths {
     put?: never;
     /**
      * Accept a proposal to alter a booking
-     * @description Accepts the other side's proposal: dates, guests, nights and price change together. Answers with the booking.
+     * @description Accepts the other side's proposal: dates, guests, nights and price change together. Returns the booking.
      */
     post: operations["call_accept_alteration"];
     delete?: never;
@@ -912,7 +912,7 @@ export interface paths {
     put?: never;
     /**
      * Decline or withdraw a proposal to alter a booking
-     * @description Declines the other side's proposal, or withdraws the caller's own. Answers with the unchanged booking.
+     * @description Declines the other side's proposal, or withdraws the caller's own. Returns the unchanged booking.
      */
     post: operations["call_decline_alteration"];
     delete?: never;
@@ -930,13 +930,13 @@ export interface paths {
     };
     /**
      * Preview what cancelling a booking gives back
-     * @description What cancel_booking would do for the caller at this moment, to the minor unit, and until when (valid_until); changes nothing.
+     * @description Returns what cancel_booking would do for the caller now, to the minor unit, and until when that holds (valid_until). Changes nothing.
      */
     get: operations["get_preview_cancellation"];
     put?: never;
     /**
      * Preview what cancelling a booking gives back
-     * @description What cancel_booking would do for the caller at this moment, to the minor unit, and until when (valid_until); changes nothing.
+     * @description Returns what cancel_booking would do for the caller now, to the minor unit, and until when that holds (valid_until). Changes nothing.
      */
     post: operations["call_preview_cancellation"];
     delete?: never;
@@ -956,7 +956,7 @@ export interface paths {
     put?: never;
     /**
      * Cancel a booking
-     * @description Cancels a confirmed booking, for its guest, its host or an operator; the nights are free again. Answers with what goes back to the guest and what the host keeps or pays.
+     * @description Cancels a confirmed booking, for its guest, its host or an operator; the nights are free again. Returns the guest's refund and what the host keeps or pays.
      */
     post: operations["call_cancel_booking"];
     delete?: never;
@@ -974,7 +974,7 @@ export interface paths {
     };
     /**
      * List cancellations of your bookings
-     * @description What cancelling did, or, from preview_cancellation, would do. Amounts in minor units. For guest, host and operators.
+     * @description Cancellations and no-shows, with refunds; preview_cancellation returns one that has not happened. Amounts in minor units; guest, host and operators can read them.
      */
     get: operations["get_cancellations"];
     put?: never;
@@ -996,7 +996,7 @@ export interface paths {
     put?: never;
     /**
      * Accept a booking request
-     * @description The host, or a full co-host, accepts a request; the guest's payment is due. Answers with the booking.
+     * @description Accepts a request, for the host or a co-host with level full. The guest then has to pay; returns the booking.
      */
     post: operations["call_accept_booking"];
     delete?: never;
@@ -1016,7 +1016,7 @@ export interface paths {
     put?: never;
     /**
      * Decline a booking request
-     * @description The host, or a full co-host, declines a request; the nights are free again. Answers with the booking.
+     * @description Declines a request, for the host or a co-host with level full. The nights are free again; returns the booking.
      */
     post: operations["call_decline_booking"];
     delete?: never;
@@ -1036,7 +1036,7 @@ export interface paths {
     put?: never;
     /**
      * Report that the guest did not come
-     * @description The host, or an operator, says within 48 hours of check-in that the guest did not come: the policy counts as if they had cancelled at check-in, and the nights are free again.
+     * @description Reports, for the host or an operator within 48 hours after check-in, that the guest did not come. The policy applies as if the guest had cancelled at check-in, and the nights are free again.
      */
     post: operations["call_report_no_show"];
     delete?: never;
@@ -1054,13 +1054,13 @@ export interface paths {
     };
     /**
      * Show how to reach the other side of a booking
-     * @description How to reach the other side of a confirmed booking, until it is over; no row before and after. The host's data for the guest; the guest's for the host and co-hosts who talk with guests; both for operators.
+     * @description Returns how to reach the other side of a confirmed booking; no row before it is confirmed and after the stay is over. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
      */
     get: operations["get_booking_contacts"];
     put?: never;
     /**
      * Show how to reach the other side of a booking
-     * @description How to reach the other side of a confirmed booking, until it is over; no row before and after. The host's data for the guest; the guest's for the host and co-hosts who talk with guests; both for operators.
+     * @description Returns how to reach the other side of a confirmed booking; no row before it is confirmed and after the stay is over. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
      */
     post: operations["call_booking_contacts"];
     delete?: never;
@@ -1578,25 +1578,25 @@ export interface paths {
     };
     /**
      * List your webhook endpoints
-     * @description Where integrators want to be told. A host hears of their own properties, an operator of all. Signed with the secret of reveal_webhook_secret.
+     * @description URLs that receive events: a host's endpoint those of their properties, an operator's those of all. Deliveries are signed with the secret of reveal_webhook_secret.
      */
     get: operations["get_webhook_endpoints"];
     put?: never;
     /**
      * Add a webhook endpoint
-     * @description Where integrators want to be told. A host hears of their own properties, an operator of all. Signed with the secret of reveal_webhook_secret.
+     * @description URLs that receive events: a host's endpoint those of their properties, an operator's those of all. Deliveries are signed with the secret of reveal_webhook_secret.
      */
     post: operations["post_webhook_endpoints"];
     /**
      * Delete a webhook endpoint
-     * @description Where integrators want to be told. A host hears of their own properties, an operator of all. Signed with the secret of reveal_webhook_secret.
+     * @description URLs that receive events: a host's endpoint those of their properties, an operator's those of all. Deliveries are signed with the secret of reveal_webhook_secret.
      */
     delete: operations["delete_webhook_endpoints"];
     options?: never;
     head?: never;
     /**
      * Change a webhook endpoint
-     * @description Where integrators want to be told. A host hears of their own properties, an operator of all. Signed with the secret of reveal_webhook_secret.
+     * @description URLs that receive events: a host's endpoint those of their properties, an operator's those of all. Deliveries are signed with the secret of reveal_webhook_secret.
      */
     patch: operations["patch_webhook_endpoints"];
     trace?: never;
@@ -1612,7 +1612,7 @@ export interface paths {
     put?: never;
     /**
      * Show the secret of a webhook endpoint
-     * @description What deliveries to an endpoint of the caller are signed with: header Staybase-Signature, t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">.
+     * @description Returns the secret of an endpoint of the caller. It signs deliveries in the header Staybase-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">.
      */
     post: operations["call_reveal_webhook_secret"];
     delete?: never;
@@ -1632,7 +1632,7 @@ export interface paths {
     put?: never;
     /**
      * Replace the secret of a webhook endpoint
-     * @description Makes a new secret for an endpoint of the caller, which counts at once, and returns it.
+     * @description Replaces the secret of an endpoint of the caller, from the next attempt on, and returns the new one.
      */
     post: operations["call_rotate_webhook_secret"];
     delete?: never;
@@ -1650,7 +1650,7 @@ export interface paths {
     };
     /**
      * List webhook deliveries
-     * @description What was, or is to be, sent to an endpoint, with what came of it; the log of its owner.
+     * @description Deliveries to an endpoint and their outcome. The owner of the endpoint can read them.
      */
     get: operations["get_webhook_deliveries"];
     put?: never;
@@ -1672,7 +1672,7 @@ export interface paths {
     put?: never;
     /**
      * Send a webhook delivery again
-     * @description Sends a delivery of the caller's endpoint again, with the same payload and id.
+     * @description Sends a delivery to an endpoint of the caller again, with the same payload and id.
      */
     post: operations["call_replay_webhook_delivery"];
     delete?: never;
@@ -1690,13 +1690,13 @@ export interface paths {
     };
     /**
      * List your conversations
-     * @description What guest and host's side write about. A guest opens one to ask; it becomes the booking's when they book. Guest, host and co-hosts who talk with guests read it.
+     * @description Conversations between a guest and a host's side. A guest opens one to ask about a property; it becomes the thread of their booking.
      */
     get: operations["get_threads"];
     put?: never;
     /**
      * Ask a host a question
-     * @description What guest and host's side write about. A guest opens one to ask; it becomes the booking's when they book. Guest, host and co-hosts who talk with guests read it.
+     * @description Conversations between a guest and a host's side. A guest opens one to ask about a property; it becomes the thread of their booking.
      */
     post: operations["post_threads"];
     delete?: never;
@@ -1714,13 +1714,13 @@ export interface paths {
     };
     /**
      * List the messages of a conversation
-     * @description Messages, and what the system notes of a booking between them. Never changed or deleted.
+     * @description Messages of a thread, and the system's notes about its booking. They never change.
      */
     get: operations["get_messages"];
     put?: never;
     /**
      * Send a message
-     * @description Messages, and what the system notes of a booking between them. Never changed or deleted.
+     * @description Messages of a thread, and the system's notes about its booking. They never change.
      */
     post: operations["post_messages"];
     delete?: never;
@@ -1738,7 +1738,7 @@ export interface paths {
     };
     /**
      * Show until when each side has read a conversation
-     * @description Until when each person has read a thread. Both sides see it.
+     * @description How far each person has read a thread. Both sides can see it.
      */
     get: operations["get_thread_reads"];
     put?: never;
@@ -1760,7 +1760,7 @@ export interface paths {
     put?: never;
     /**
      * Mark a conversation as read
-     * @description Notes that the caller has read a thread until now, with its notifications.
+     * @description Marks a thread and its notifications as read by the caller.
      */
     post: operations["call_mark_thread_read"];
     delete?: never;
@@ -1778,21 +1778,21 @@ export interface paths {
     };
     /**
      * List your notifications
-     * @description What happened, for each person whom it concerns. They read it and mark it read.
+     * @description What happened, one row for each person concerned. Recipients can read, mark and delete theirs.
      */
     get: operations["get_notifications"];
     put?: never;
     post?: never;
     /**
      * Delete a notification
-     * @description What happened, for each person whom it concerns. They read it and mark it read.
+     * @description What happened, one row for each person concerned. Recipients can read, mark and delete theirs.
      */
     delete: operations["delete_notifications"];
     options?: never;
     head?: never;
     /**
      * Mark a notification as read
-     * @description What happened, for each person whom it concerns. They read it and mark it read.
+     * @description What happened, one row for each person concerned. Recipients can read, mark and delete theirs.
      */
     patch: operations["patch_notifications"];
     trace?: never;
@@ -1808,7 +1808,7 @@ export interface paths {
     put?: never;
     /**
      * Mark all notifications as read
-     * @description Marks the caller's notifications read, those up to p_until, and says how many.
+     * @description Marks the caller's notifications up to p_until as read and returns how many there were.
      */
     post: operations["call_mark_notifications_read"];
     delete?: never;
@@ -1826,13 +1826,13 @@ export interface paths {
     };
     /**
      * Count your unread notifications
-     * @description How many notifications the caller has not read.
+     * @description Counts the unread notifications of the caller.
      */
     get: operations["get_unread_notification_count"];
     put?: never;
     /**
      * Count your unread notifications
-     * @description How many notifications the caller has not read.
+     * @description Counts the unread notifications of the caller.
      */
     post: operations["call_unread_notification_count"];
     delete?: never;
@@ -1850,7 +1850,7 @@ export interface paths {
     };
     /**
      * List the kinds of notifications
-     * @description Kinds of notifications.
+     * @description Kinds of notifications and their topics.
      */
     get: operations["get_notification_kinds"];
     put?: never;
@@ -1870,25 +1870,25 @@ export interface paths {
     };
     /**
      * List your notification preferences
-     * @description What a person wants of a topic. No row: mails at once, and in the list.
+     * @description How a person wants to be notified about a topic. Without a row: mails at once, and unread in the list.
      */
     get: operations["get_notification_preferences"];
     put?: never;
     /**
      * Set a notification preference
-     * @description What a person wants of a topic. No row: mails at once, and in the list.
+     * @description How a person wants to be notified about a topic. Without a row: mails at once, and unread in the list.
      */
     post: operations["post_notification_preferences"];
     /**
      * Reset a notification preference
-     * @description What a person wants of a topic. No row: mails at once, and in the list.
+     * @description How a person wants to be notified about a topic. Without a row: mails at once, and unread in the list.
      */
     delete: operations["delete_notification_preferences"];
     options?: never;
     head?: never;
     /**
      * Change a notification preference
-     * @description What a person wants of a topic. No row: mails at once, and in the list.
+     * @description How a person wants to be notified about a topic. Without a row: mails at once, and unread in the list.
      */
     patch: operations["patch_notification_preferences"];
     trace?: never;
@@ -1902,25 +1902,25 @@ export interface paths {
     };
     /**
      * Show your quiet hours
-     * @description Quiet hours of a person: mails that are not urgent wait until they end. No row: none.
+     * @description Quiet hours of a person: mails that are not urgent wait until they end. Without a row there are none.
      */
     get: operations["get_notification_settings"];
     put?: never;
     /**
      * Set your quiet hours
-     * @description Quiet hours of a person: mails that are not urgent wait until they end. No row: none.
+     * @description Quiet hours of a person: mails that are not urgent wait until they end. Without a row there are none.
      */
     post: operations["post_notification_settings"];
     /**
      * Delete your quiet hours
-     * @description Quiet hours of a person: mails that are not urgent wait until they end. No row: none.
+     * @description Quiet hours of a person: mails that are not urgent wait until they end. Without a row there are none.
      */
     delete: operations["delete_notification_settings"];
     options?: never;
     head?: never;
     /**
      * Change your quiet hours
-     * @description Quiet hours of a person: mails that are not urgent wait until they end. No row: none.
+     * @description Quiet hours of a person: mails that are not urgent wait until they end. Without a row there are none.
      */
     patch: operations["patch_notification_settings"];
     trace?: never;
@@ -1934,18 +1934,18 @@ export interface paths {
     };
     /**
      * List the people whom you blocked
-     * @description Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told.
+     * @description Who blocked whom. The two cannot write to each other, except about a confirmed booking that is not over; a blocked person is not notified.
      */
     get: operations["get_blocked_profiles"];
     put?: never;
     /**
      * Block a person
-     * @description Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told.
+     * @description Who blocked whom. The two cannot write to each other, except about a confirmed booking that is not over; a blocked person is not notified.
      */
     post: operations["post_blocked_profiles"];
     /**
      * Unblock a person
-     * @description Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told.
+     * @description Who blocked whom. The two cannot write to each other, except about a confirmed booking that is not over; a blocked person is not notified.
      */
     delete: operations["delete_blocked_profiles"];
     options?: never;
@@ -1962,25 +1962,25 @@ export interface paths {
     };
     /**
      * List reviews
-     * @description Reviews. The writer may change or delete one until publishes_at and until then is the only one who reads it. Averages: property_ratings, profile_ratings.
+     * @description Reviews of stays and of guests. Until publishes_at only the author can read, change or delete a review.
      */
     get: operations["get_reviews"];
     put?: never;
     /**
      * Write a review
-     * @description Reviews. The writer may change or delete one until publishes_at and until then is the only one who reads it. Averages: property_ratings, profile_ratings.
+     * @description Reviews of stays and of guests. Until publishes_at only the author can read, change or delete a review.
      */
     post: operations["post_reviews"];
     /**
      * Delete a review before it is published
-     * @description Reviews. The writer may change or delete one until publishes_at and until then is the only one who reads it. Averages: property_ratings, profile_ratings.
+     * @description Reviews of stays and of guests. Until publishes_at only the author can read, change or delete a review.
      */
     delete: operations["delete_reviews"];
     options?: never;
     head?: never;
     /**
      * Change a review before it is published
-     * @description Reviews. The writer may change or delete one until publishes_at and until then is the only one who reads it. Averages: property_ratings, profile_ratings.
+     * @description Reviews of stays and of guests. Until publishes_at only the author can read, change or delete a review.
      */
     patch: operations["patch_reviews"];
     trace?: never;
@@ -1996,7 +1996,7 @@ export interface paths {
     put?: never;
     /**
      * Reply to a review
-     * @description Answers a published review of the caller, in public and once. 404 when there is none, as before it is published; 409 the second time.
+     * @description Replies to a published review of the caller, in public and once.
      */
     post: operations["call_reply_to_review"];
     delete?: never;
@@ -2014,25 +2014,25 @@ export interface paths {
     };
     /**
      * List private notes to the other side
-     * @description What the writer of a review tells the other side alone; they read it when the review is published. Written and changed like the review.
+     * @description A private note of the author to the person reviewed, who can read it when the review is published. It can be changed as long as the review can.
      */
     get: operations["get_review_notes"];
     put?: never;
     /**
      * Add a private note to a review
-     * @description What the writer of a review tells the other side alone; they read it when the review is published. Written and changed like the review.
+     * @description A private note of the author to the person reviewed, who can read it when the review is published. It can be changed as long as the review can.
      */
     post: operations["post_review_notes"];
     /**
      * Delete a private note
-     * @description What the writer of a review tells the other side alone; they read it when the review is published. Written and changed like the review.
+     * @description A private note of the author to the person reviewed, who can read it when the review is published. It can be changed as long as the review can.
      */
     delete: operations["delete_review_notes"];
     options?: never;
     head?: never;
     /**
      * Change a private note
-     * @description What the writer of a review tells the other side alone; they read it when the review is published. Written and changed like the review.
+     * @description A private note of the author to the person reviewed, who can read it when the review is published. It can be changed as long as the review can.
      */
     patch: operations["patch_review_notes"];
     trace?: never;
@@ -2046,13 +2046,13 @@ export interface paths {
     };
     /**
      * List your reports
-     * @description What people report, and cases of the system: the operators' queue. Reporters read their own.
+     * @description The operators' queue: reports by people, and cases opened by the system. Reporters can read their own.
      */
     get: operations["get_reports"];
     put?: never;
     /**
      * Report a property, person, message or review
-     * @description What people report, and cases of the system: the operators' queue. Reporters read their own.
+     * @description The operators' queue: reports by people, and cases opened by the system. Reporters can read their own.
      */
     post: operations["post_reports"];
     delete?: never;
@@ -2094,7 +2094,7 @@ export interface paths {
     };
     /**
      * Show your suspension
-     * @description Whom operators suspended, and why. The person reads their own.
+     * @description Suspensions of people by operators. A suspended person can read their own.
      */
     get: operations["get_suspensions"];
     put?: never;
@@ -2188,7 +2188,7 @@ export interface paths {
     put?: never;
     /**
      * Suspend a person
-     * @description Suspends a person with a reason that they read: their places are suspended, they book, list, write and review no more. Running and coming stays stand, and each becomes a case in the queue; the answer is those cases. For operators.
+     * @description Suspends a person and their properties, with a reason that they can read: they can no longer book, list, write or review. Their current and future stays remain, and each becomes a case in the queue; returns those cases. For operators.
      */
     post: operations["call_suspend_profile"];
     delete?: never;
@@ -2208,7 +2208,7 @@ export interface paths {
     put?: never;
     /**
      * End a person's suspension
-     * @description Ends a suspension. Places stay suspended until unsuspend_property. For operators.
+     * @description Ends the suspension of a person. Their properties stay suspended until unsuspend_property. For operators.
      */
     post: operations["call_unsuspend_profile"];
     delete?: never;
@@ -2268,7 +2268,7 @@ export interface paths {
     put?: never;
     /**
      * Hide or show a review
-     * @description Hides a published review, with a reason, or shows it again; averages follow at once. For operators.
+     * @description Hides a published review and says why, or shows it again; the averages change at once. For operators.
      */
     post: operations["call_moderate_review"];
     delete?: never;
@@ -2288,7 +2288,7 @@ export interface paths {
     put?: never;
     /**
      * Close a report
-     * @description Closes an open report with what was done, or dismisses it. For operators.
+     * @description Resolves or dismisses an open report and says what was done. For operators.
      */
     post: operations["call_resolve_report"];
     delete?: never;
@@ -2308,7 +2308,7 @@ export interface paths {
     put?: never;
     /**
      * Confirm a booking without a payment
-     * @description Confirms an unpaid hold without a payment. For operators and the service role. Answers with the booking.
+     * @description Confirms an unpaid hold without a payment, for operators and the service role. Returns the booking.
      */
     post: operations["call_confirm_booking"];
     delete?: never;
@@ -2326,13 +2326,13 @@ export interface paths {
     };
     /**
      * Show everything recorded about a booking, property or person
-     * @description All that is recorded of a booking, property, review, report or person, in order: who did what, when, why, with what it was before and after. For operators.
+     * @description Lists all recorded changes of a booking, property, review, report or person in order of time: who changed what and why, with the values before and after. For operators.
      */
     get: operations["get_audit_trail"];
     put?: never;
     /**
      * Show everything recorded about a booking, property or person
-     * @description All that is recorded of a booking, property, review, report or person, in order: who did what, when, why, with what it was before and after. For operators.
+     * @description Lists all recorded changes of a booking, property, review, report or person in order of time: who changed what and why, with the values before and after. For operators.
      */
     post: operations["call_audit_trail"];
     delete?: never;
@@ -2350,7 +2350,7 @@ export interface paths {
     };
     /**
      * Read the audit log
-     * @description Who changed what of roles, suspensions, reports and the state of reviews, and took away which dead jobs, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail.
+     * @description Every change of roles, suspensions, reports and the state of published reviews, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties.
      */
     get: operations["get_audit_log"];
     put?: never;
@@ -2572,7 +2572,7 @@ export interface paths {
     put?: never;
     /**
      * Send mail to a bounced address again
-     * @description Lets mails go to an address again that a server had refused; false when none had. For operators.
+     * @description Allows mails to a bounced address again; false when the address had not bounced. For operators.
      */
     post: operations["call_clear_bounce"];
     delete?: never;
@@ -2650,13 +2650,13 @@ export interface paths {
     };
     /**
      * Get the content of a mail
-     * @description What a job of the queue mails is to send; null when there is nothing to send any more: sent, read, turned off, cancelled, account gone, address bounced. For the worker: service role only. Definer, because it reads addresses of people.
+     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only. Definer, because it reads e-mail addresses.
      */
     get: operations["get_mail_to_send"];
     put?: never;
     /**
      * Get the content of a mail
-     * @description What a job of the queue mails is to send; null when there is nothing to send any more: sent, read, turned off, cancelled, account gone, address bounced. For the worker: service role only. Definer, because it reads addresses of people.
+     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only. Definer, because it reads e-mail addresses.
      */
     post: operations["call_mail_to_send"];
     delete?: never;
@@ -2676,7 +2676,7 @@ export interface paths {
     put?: never;
     /**
      * Record that a mail was sent
-     * @description Notes that the mail server has the mail of a job; of a digest p_ids. For the worker: service role only. Definer, because no role may write notifications.
+     * @description Records that the mail server accepted the mail of a job; for a digest, p_ids are its notifications. For the mail worker: service role only. Definer, because the service role may not write notifications.
      */
     post: operations["call_finish_mail"];
     delete?: never;
@@ -2696,7 +2696,7 @@ export interface paths {
     put?: never;
     /**
      * Record that an address bounced
-     * @description Notes that an address does not exist, so that nothing is sent there any more. For the worker and for a mail provider's webhook: service role only. Definer, because it writes to schema private.
+     * @description Records that an address does not exist: nothing is sent to it any more. For the mail worker and a mail provider's webhook: service role only. Definer, because it writes to schema private.
      */
     post: operations["call_record_bounce"];
     delete?: never;
@@ -2716,7 +2716,7 @@ export interface paths {
     put?: never;
     /**
      * Unsubscribe from a topic by a mail's link
-     * @description Turns off the mails of the topic that a link's token is for, of a digest those of all topics in it, and says which; null for a token that is not ours. Doing it twice does no harm. For the Edge Function unsubscribe: service role only. Definer, because it writes a person's preferences without their session.
+     * @description Turns off the mails of a token's topic (a digest: of every topic in it) and returns the topic; null when the token is not valid. For the Edge Function unsubscribe: service role only. Definer, because it writes the preferences of the token's person.
      */
     post: operations["call_unsubscribe"];
     delete?: never;
@@ -2734,13 +2734,13 @@ export interface paths {
     };
     /**
      * Get the content of a webhook delivery
-     * @description Where a delivery goes, what it says and what signs it; null when it was delivered or the endpoint is off or gone. For the worker: service role only. Definer, because it reads secrets.
+     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only. Definer, because it reads secrets.
      */
     get: operations["get_webhook_to_send"];
     put?: never;
     /**
      * Get the content of a webhook delivery
-     * @description Where a delivery goes, what it says and what signs it; null when it was delivered or the endpoint is off or gone. For the worker: service role only. Definer, because it reads secrets.
+     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only. Definer, because it reads secrets.
      */
     post: operations["call_webhook_to_send"];
     delete?: never;
@@ -2760,7 +2760,7 @@ export interface paths {
     put?: never;
     /**
      * Record an attempt to deliver a webhook
-     * @description Notes what came of an attempt. For the worker: service role only. Definer, because no role may write deliveries.
+     * @description Records the outcome of an attempt. For the webhook worker: service role only. Definer, because no API role may write deliveries.
      */
     post: operations["call_record_webhook_attempt"];
     delete?: never;
@@ -4519,7 +4519,7 @@ export interface components {
        */
       amount?: number;
     };
-    /** @description Averages of the published reviews by guests. No row before the first. */
+    /** @description Average ratings of a property from published reviews by guests; no row before the first. */
     property_ratings: {
       /**
        * Format: uuid
@@ -4528,22 +4528,22 @@ export interface components {
       property_id: string;
       /**
        * Format: int32
-       * @description How many reviews.
+       * @description Number of reviews.
        */
       review_count: number;
-      /** @description Average, 1.00 to 5.00; null when there is no review. */
+      /** @description Average overall rating, 1.00 to 5.00; null without reviews. */
       overall?: number | null;
-      /** @description Average. */
+      /** @description Average rating of accuracy. */
       accuracy?: number | null;
-      /** @description Average. */
+      /** @description Average rating of cleanliness. */
       cleanliness?: number | null;
-      /** @description Average. */
+      /** @description Average rating of check-in. */
       check_in?: number | null;
-      /** @description Average. */
+      /** @description Average rating of communication. */
       communication?: number | null;
-      /** @description Average. */
+      /** @description Average rating of the location. */
       location?: number | null;
-      /** @description Average. */
+      /** @description Average rating of value for money. */
       value?: number | null;
       /** Format: date-time */
       updated_at: string;
@@ -4592,7 +4592,7 @@ export interface components {
       /** @description BCP 47 tags of the languages the person speaks, such as {en,pt-BR}. */
       languages?: string[];
     };
-    /** @description Averages of the published reviews of a person, as host and as guest. No row before the first. */
+    /** @description Average ratings of a person from published reviews, as host and as guest; no row before the first. */
     profile_ratings: {
       /**
        * Format: uuid
@@ -4601,16 +4601,16 @@ export interface components {
        */
       profile_id: string;
       /**
-       * @description As guest, by hosts; as host, by guests of all their properties. This is a Primary Key.
+       * @description guest: rated by hosts. host: rated by the guests of all their properties. This is a Primary Key.
        * @enum {string}
        */
       rated_as: "guest" | "host";
       /**
        * Format: int32
-       * @description How many reviews.
+       * @description Number of reviews.
        */
       review_count: number;
-      /** @description Average, 1.00 to 5.00; null when there is no review. */
+      /** @description Average overall rating, 1.00 to 5.00; null without reviews. */
       overall?: number | null;
       /** Format: date-time */
       updated_at: string;
@@ -4677,7 +4677,7 @@ export interface components {
       /** @description This is a Primary Key. */
       name: string;
     };
-    /** @description Lists of places. Read by the owner and members; by others through shared_wishlist. */
+    /** @description Lists of properties. The owner and members can read them; others with the link call shared_wishlist. */
     wishlists: {
       /**
        * Format: uuid
@@ -4689,21 +4689,21 @@ export interface components {
        * @description This is a Foreign Key to `profiles.id`.
        */
       owner_id: string;
-      /** @description One line of up to 100 characters. */
+      /** @description One line of 1 to 100 characters. */
       name: string;
       /**
        * Format: date
-       * @description First night that is looked for.
+       * @description First night wanted.
        */
       check_in?: string | null;
       /**
        * Format: date
-       * @description The day after the last night that is looked for.
+       * @description The day after the last night wanted.
        */
       check_out?: string | null;
       /**
        * Format: int32
-       * @description For how many.
+       * @description Number of guests.
        */
       guests?: number | null;
       /** Format: date-time */
@@ -4712,44 +4712,44 @@ export interface components {
       updated_at: string;
     };
     "wishlists.insert": {
-      /** @description One line of up to 100 characters. */
+      /** @description One line of 1 to 100 characters. */
       name: string;
       /**
        * Format: date
-       * @description First night that is looked for.
+       * @description First night wanted.
        */
       check_in?: string | null;
       /**
        * Format: date
-       * @description The day after the last night that is looked for.
+       * @description The day after the last night wanted.
        */
       check_out?: string | null;
       /**
        * Format: int32
-       * @description For how many.
+       * @description Number of guests.
        */
       guests?: number | null;
     };
     "wishlists.update": {
-      /** @description One line of up to 100 characters. */
+      /** @description One line of 1 to 100 characters. */
       name?: string;
       /**
        * Format: date
-       * @description First night that is looked for.
+       * @description First night wanted.
        */
       check_in?: string | null;
       /**
        * Format: date
-       * @description The day after the last night that is looked for.
+       * @description The day after the last night wanted.
        */
       check_out?: string | null;
       /**
        * Format: int32
-       * @description For how many.
+       * @description Number of guests.
        */
       guests?: number | null;
     };
-    /** @description Places on a list; up to 200. */
+    /** @description Properties on a wishlist, at most 200. */
     wishlist_items: {
       /**
        * Format: uuid
@@ -4765,7 +4765,7 @@ export interface components {
       property_id: string;
       /**
        * Format: uuid
-       * @description Who put it there. This is a Foreign Key to `profiles.id`.
+       * @description Who added it. This is a Foreign Key to `profiles.id`.
        */
       added_by: string;
       /** @description Plain text of up to 500 characters. */
@@ -4793,7 +4793,7 @@ export interface components {
       /** @description Plain text of up to 500 characters. */
       note?: string;
     };
-    /** @description Who keeps a list together with its owner. */
+    /** @description People who edit a wishlist together with its owner. */
     wishlist_members: {
       /**
        * Format: uuid
@@ -4810,7 +4810,7 @@ export interface components {
       /** Format: date-time */
       created_at: string;
     };
-    /** @description The link of a list, for its owner. Deleting the row ends it; members stay. */
+    /** @description The link of a wishlist; only the owner can read it. Deleting the row disables the link; members stay. */
     wishlist_shares: {
       /**
        * Format: uuid
@@ -4819,10 +4819,10 @@ export interface components {
       wishlist_id: string;
       /**
        * Format: uuid
-       * @description What the link carries.
+       * @description Token in the link.
        */
       token: string;
-      /** @description Whether people may join by it and add places. */
+      /** @description Whether people with the link may join the list and edit it. */
       can_join: boolean;
       /** Format: date-time */
       created_at: string;
@@ -4833,14 +4833,14 @@ export interface components {
        * @description This is a Primary Key.
        */
       wishlist_id: string;
-      /** @description Whether people may join by it and add places. */
+      /** @description Whether people with the link may join the list and edit it. */
       can_join?: boolean;
     };
     "wishlist_shares.update": {
-      /** @description Whether people may join by it and add places. */
+      /** @description Whether people with the link may join the list and edit it. */
       can_join?: boolean;
     };
-    /** @description Bookings of the caller, as guest or on the host's side, as the clock says this second. POST books: 409 when the nights are taken or the quote is stale, 422 with every rule that is broken. PATCH proposes other dates or guests, DELETE gives up an unpaid hold or request. */
+    /** @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request. */
     bookings: {
       /**
        * Format: uuid
@@ -4863,7 +4863,7 @@ export interface components {
        */
       guest_id?: string | null;
       /**
-       * @description Where it stands now.
+       * @description Present status.
        * @enum {string|null}
        */
       status?:
@@ -4879,52 +4879,52 @@ export interface components {
         | null;
       /**
        * Format: date-time
-       * @description Since when.
+       * @description Since when it has this status.
        */
       status_at?: string | null;
-      /** @description What whoever changed it last said. */
+      /** @description The reason given with the last change of status. */
       status_reason?: string | null;
       /**
        * Format: date-time
-       * @description When an open request or unpaid hold ends.
+       * @description When an open request or unpaid hold expires.
        */
       expires_at?: string | null;
       /**
        * Format: date-time
-       * @description When it was paid; the policy counts from then.
+       * @description When it was confirmed; periods of the cancellation policy since confirmation count from then.
        */
       confirmed_at?: string | null;
-      /** @description First night, YYYY-MM-DD. Text, so that a timestamp is refused and not cut to a day. */
+      /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
       check_in?: string | null;
       /** @description The day after the last night, YYYY-MM-DD. */
       check_out?: string | null;
       /**
        * Format: int32
-       * @description From check_in to check_out.
+       * @description Number of nights from check_in to check_out.
        */
       nights?: number | null;
       /**
        * Format: int32
-       * @description At least one.
+       * @description Number of adults, at least one.
        */
       adults?: number | null;
       /**
        * Format: int32
-       * @description From 2 years on.
+       * @description Number of children aged 2 or older.
        */
       children?: number | null;
       /**
        * Format: int32
-       * @description Under 2.
+       * @description Number of children under 2.
        */
       infants?: number | null;
       /**
        * Format: int32
-       * @description Animals that come along.
+       * @description Number of pets.
        */
       pets?: number | null;
       /**
-       * @description Whether it held at once or needed the host's word.
+       * @description instant, or request when the host had to accept it.
        * @enum {string|null}
        */
       booking_mode?: "instant" | "request" | null;
@@ -4937,14 +4937,14 @@ export interface components {
       guest_total?: number | null;
       /**
        * Format: int64
-       * @description What the host gets; null for co-hosts.
+       * @description What the host receives, in minor units; null for co-hosts.
        */
       host_total?: number | null;
-      /** @description As it was when it was booked. */
+      /** @description Title at the time of booking. */
       property_title?: string | null;
-      /** @description As it was when it was booked. */
+      /** @description City at the time of booking. */
       property_city?: string | null;
-      /** @description In which its days and hours are meant. This is a Foreign Key to `time_zones.name`. */
+      /** @description Time zone of its dates and times. This is a Foreign Key to `time_zones.name`. */
       time_zone?: string | null;
       /**
        * Format: date-time
@@ -4957,25 +4957,25 @@ export interface components {
        */
       check_out_at?: string | null;
       cancellation_policy_id?: string | null;
-      /** @description What guests read. */
+      /** @description Name of the cancellation policy. */
       cancellation_policy_name?: string | null;
-      /** @description The policy as it was when it was booked; see cancellation_policies.steps. */
+      /** @description The policy at the time of booking; see cancellation_policies.steps. */
       cancellation_steps?: unknown;
       /**
        * Format: int32
-       * @description The house rules that the guest agreed to.
+       * @description Version of the house rules that the guest agreed to.
        */
       house_rules_version?: number | null;
       /**
        * Format: uuid
-       * @description The quote that it was booked by; when given and the offer has changed, booking answers 409 with the new one.
+       * @description The quote to book with. When the offer has changed, booking answers 409 with the new quote.
        */
       quote_id?: string | null;
-      /** @description Up to 255 characters of the guest's choice: the same key and booking again give the same booking. The guest's alone. */
+      /** @description Up to 255 characters chosen by the guest: repeating the request with the same key returns the same booking. Only the guest can read it. */
       idempotency_key?: string | null;
       /**
        * Format: uuid
-       * @description The proposal that waits for an answer, if there is one.
+       * @description The open proposal, if there is one.
        */
       open_alteration_id?: string | null;
       /** Format: date-time */
@@ -4989,65 +4989,65 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id?: string | null;
-      /** @description First night, YYYY-MM-DD. Text, so that a timestamp is refused and not cut to a day. */
+      /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
       check_in?: string | null;
       /** @description The day after the last night, YYYY-MM-DD. */
       check_out?: string | null;
       /**
        * Format: int32
-       * @description At least one.
+       * @description Number of adults, at least one.
        */
       adults?: number | null;
       /**
        * Format: int32
-       * @description From 2 years on.
+       * @description Number of children aged 2 or older.
        */
       children?: number | null;
       /**
        * Format: int32
-       * @description Under 2.
+       * @description Number of children under 2.
        */
       infants?: number | null;
       /**
        * Format: int32
-       * @description Animals that come along.
+       * @description Number of pets.
        */
       pets?: number | null;
       /**
        * Format: uuid
-       * @description The quote that it was booked by; when given and the offer has changed, booking answers 409 with the new one.
+       * @description The quote to book with. When the offer has changed, booking answers 409 with the new quote.
        */
       quote_id?: string | null;
-      /** @description Up to 255 characters of the guest's choice: the same key and booking again give the same booking. The guest's alone. */
+      /** @description Up to 255 characters chosen by the guest: repeating the request with the same key returns the same booking. Only the guest can read it. */
       idempotency_key?: string | null;
     };
     "bookings.update": {
-      /** @description First night, YYYY-MM-DD. Text, so that a timestamp is refused and not cut to a day. */
+      /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
       check_in?: string | null;
       /** @description The day after the last night, YYYY-MM-DD. */
       check_out?: string | null;
       /**
        * Format: int32
-       * @description At least one.
+       * @description Number of adults, at least one.
        */
       adults?: number | null;
       /**
        * Format: int32
-       * @description From 2 years on.
+       * @description Number of children aged 2 or older.
        */
       children?: number | null;
       /**
        * Format: int32
-       * @description Under 2.
+       * @description Number of children under 2.
        */
       infants?: number | null;
       /**
        * Format: int32
-       * @description Animals that come along.
+       * @description Number of pets.
        */
       pets?: number | null;
     };
-    /** @description What a booking costs, copied from its quote; lines sum to its totals. For guest, host and operators: co-hosts do not see payouts. */
+    /** @description The lines of a booking, copied from its quote; they sum to its totals. Guest, host and operators can read them; co-hosts cannot, because they show what the host receives. */
     booking_line_items: {
       /**
        * Format: uuid
@@ -5061,7 +5061,7 @@ export interface components {
        */
       position: number;
       /**
-       * @description What the line is for.
+       * @description What the line charges.
        * @enum {string}
        */
       kind:
@@ -5074,37 +5074,37 @@ export interface components {
         | "tax"
         | "guest_platform_fee"
         | "host_platform_fee";
-      /** @description What guests read. */
+      /** @description Text for guests. */
       description: string;
       /**
        * Format: int32
-       * @description Nights, guests or times; quantity times unit_amount is the amount.
+       * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
        */
       quantity: number;
       /**
        * Format: int64
-       * @description For one; of lines in per cent the whole amount. Minor units.
+       * @description Amount of one unit, in minor units; for percentages the whole amount.
        */
       unit_amount: number;
-      /** @description Of lines in per cent; null for others. */
+      /** @description The percentage; null for fixed amounts. */
       percent?: number | null;
       /**
        * Format: int64
-       * @description What it adds to what the guest pays.
+       * @description What the guest pays for it.
        */
       amount: number;
       /**
        * Format: int64
-       * @description What it adds to what the host gets.
+       * @description What the host receives for it.
        */
       host_amount: number;
       /**
        * Format: int64
-       * @description A tax that prices include: how much of them it is.
+       * @description The part of the prices that is an included tax; 0 for other lines.
        */
       included_amount: number;
     };
-    /** @description Other dates or guests that one side of a confirmed booking proposed. Open while answer is null and expires_at is ahead. */
+    /** @description Proposals to change dates or guests of a confirmed booking. A proposal is open while answer is null and expires_at is in the future. */
     booking_alterations: {
       /**
        * Format: uuid
@@ -5117,7 +5117,7 @@ export interface components {
        */
       booking_id: string;
       /**
-       * @description Which side.
+       * @description The side that proposed it.
        * @enum {string}
        */
       proposed_by: "guest" | "host" | "co_host" | "operator" | "system" | "clock";
@@ -5128,11 +5128,11 @@ export interface components {
       proposed_by_id?: string | null;
       /**
        * Format: date-time
-       * @description Until when it can be answered.
+       * @description When it can no longer be answered.
        */
       expires_at: string;
       /**
-       * @description Null while there is none.
+       * @description Null without an answer.
        * @enum {string|null}
        */
       answer?: "accepted" | "declined" | "withdrawn" | "superseded" | null;
@@ -5148,47 +5148,47 @@ export interface components {
       answered_by_id?: string | null;
       /**
        * Format: date
-       * @description First night, as proposed.
+       * @description Proposed check-in date.
        */
       check_in: string;
       /**
        * Format: date
-       * @description The day after the last night, as proposed.
+       * @description Proposed check-out date.
        */
       check_out: string;
       /**
        * Format: int32
-       * @description As proposed.
+       * @description Proposed number of adults.
        */
       adults: number;
       /**
        * Format: int32
-       * @description As proposed.
+       * @description Proposed number of children.
        */
       children: number;
       /**
        * Format: int32
-       * @description As proposed.
+       * @description Proposed number of infants.
        */
       infants: number;
       /**
        * Format: int32
-       * @description As proposed.
+       * @description Proposed number of pets.
        */
       pets: number;
-      /** @description The booking's. This is a Foreign Key to `currencies.code`. */
+      /** @description Currency of the booking. This is a Foreign Key to `currencies.code`. */
       currency: string;
       /**
        * Format: int64
-       * @description What the booking would cost, in minor units.
+       * @description What the guest would pay for the booking, in minor units.
        */
       guest_total: number;
       /**
        * Format: int64
-       * @description How much more the guest would pay; negative for less.
+       * @description How much more the guest would pay than now; negative for less.
        */
       difference: number;
-      /** @description What that is made of; host amounts are left out. */
+      /** @description The lines of guest_total, without host amounts. */
       lines: {
         /** @enum {string|null} */
         kind:
@@ -5202,40 +5202,40 @@ export interface components {
           | "guest_platform_fee"
           | "host_platform_fee"
           | null;
-        /** @description What guests read. */
+        /** @description Text for guests. */
         description: string | null;
         /**
          * Format: int32
-         * @description Nights, guests or times; quantity times unit_amount is the amount.
+         * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
          */
         quantity: number | null;
         /**
          * Format: int64
-         * @description For one; of lines in per cent the whole amount.
+         * @description Amount of one unit; for percentages the whole amount.
          */
         unit_amount: number | null;
-        /** @description Of lines in per cent; null for others. */
+        /** @description The percentage; null for fixed amounts. */
         percent: number | null;
         /**
          * Format: int64
-         * @description What it adds to what the guest pays; negative for a discount; 0 for what prices include or the host pays.
+         * @description What the guest pays for it; negative for a discount, 0 for included taxes and for fees of the host.
          */
         amount: number | null;
         /**
          * Format: int64
-         * @description What it adds to what the host gets.
+         * @description What the host receives for it; negative for a discount or a fee of the host.
          */
         host_amount: number | null;
         /**
          * Format: int64
-         * @description A tax that prices include: how much of them it is. 0 for others.
+         * @description The part of the prices that is an included tax; 0 for other lines.
          */
         included_amount: number | null;
       }[];
       /** Format: date-time */
       created_at: string;
     };
-    /** @description What cancelling did, or, from preview_cancellation, would do. Amounts in minor units. For guest, host and operators. */
+    /** @description Cancellations and no-shows, with refunds; preview_cancellation returns one that has not happened. Amounts in minor units; guest, host and operators can read them. */
     cancellations: {
       /**
        * Format: uuid
@@ -5243,59 +5243,59 @@ export interface components {
        */
       booking_id: string;
       /**
-       * @description Which side; of a no-show whoever reported it.
+       * @description Who cancelled; for a no-show who reported it.
        * @enum {string}
        */
       cancelled_by: "guest" | "host" | "co_host" | "operator" | "system" | "clock";
-      /** @description The guest did not come: the policy counts as if they had cancelled at check-in. */
+      /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
       is_no_show: boolean;
       /**
        * Format: date-time
-       * @description The moment that decided.
+       * @description The moment for which the refund was computed.
        */
       cancelled_at: string;
-      /** @description What the one who cancelled said. */
+      /** @description The reason given. */
       reason?: string | null;
       /**
        * Format: date-time
-       * @description Last instant at which the same comes out; null when only the nights that pass change it.
+       * @description The last instant with the same result; null when only passing nights change it.
        */
       valid_until?: string | null;
       /**
        * Format: int32
-       * @description Nights whose midnight had passed in the property's zone.
+       * @description Number of midnights since check-in in the property's time zone.
        */
       nights_stayed: number;
       /**
        * Format: int32
-       * @description Further nights that the host keeps.
+       * @description Nights that the host keeps in addition to those stayed.
        */
       nights_kept: number;
       /**
        * Format: int32
-       * @description Of the other nights, and of fees and taxes in proportion.
+       * @description Percentage refunded of the other nights, and of fees and taxes in proportion.
        */
       refund_percent: number;
       /** @description ISO 4217 code of every amount. This is a Foreign Key to `currencies.code`. */
       currency: string;
       /**
        * Format: int64
-       * @description What the booking cost.
+       * @description What the booking cost the guest.
        */
       guest_total: number;
       /**
        * Format: int64
-       * @description What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount.
+       * @description By how much the guest's total is reduced: the sum of the lines. The guest gets back this less unpaid_amount.
        */
       refund_amount: number;
       /**
        * Format: int64
-       * @description What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back.
+       * @description The part of refund_amount that the guest had not paid yet, for a stay paid in instalments. It is no longer due.
        */
       unpaid_amount: number;
       /**
        * Format: int64
-       * @description What the host keeps, before host_fee.
+       * @description What the host keeps of the host's total, before host_fee.
        */
       host_amount: number;
       /**
@@ -5303,7 +5303,7 @@ export interface components {
        * @description What the host pays for cancelling.
        */
       host_fee: number;
-      /** @description What goes back of each line of the booking. */
+      /** @description The refund of each line of the booking. */
       lines: {
         /** Format: int32 */
         position: number | null;
@@ -6215,7 +6215,7 @@ export interface components {
        */
       level: "calendar" | "calendar_and_messages" | "full";
     };
-    /** @description Where integrators want to be told. A host hears of their own properties, an operator of all. Signed with the secret of reveal_webhook_secret. */
+    /** @description URLs that receive events: a host's endpoint those of their properties, an operator's those of all. Deliveries are signed with the secret of reveal_webhook_secret. */
     webhook_endpoints: {
       /**
        * Format: uuid
@@ -6227,16 +6227,16 @@ export interface components {
        * @description This is a Foreign Key to `profiles.id`.
        */
       owner_id: string;
-      /** @description https, without user name or fragment. */
+      /** @description An https URL, without user name and fragment. */
       url: string;
-      /** @description What of: booking.created, booking.status_changed, booking.altered, review.published. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
       events: string[];
       /**
        * Format: date
-       * @description Form of the payloads.
+       * @description Version of the payloads.
        */
       api_version: string;
-      /** @description Off: nothing is queued. */
+      /** @description Whether events are queued and delivered. */
       is_active: boolean;
       /** Format: date-time */
       created_at: string;
@@ -6244,22 +6244,22 @@ export interface components {
       updated_at: string;
     };
     "webhook_endpoints.insert": {
-      /** @description https, without user name or fragment. */
+      /** @description An https URL, without user name and fragment. */
       url: string;
-      /** @description What of: booking.created, booking.status_changed, booking.altered, review.published. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
       events?: string[];
-      /** @description Off: nothing is queued. */
+      /** @description Whether events are queued and delivered. */
       is_active?: boolean;
     };
     "webhook_endpoints.update": {
-      /** @description https, without user name or fragment. */
+      /** @description An https URL, without user name and fragment. */
       url?: string;
-      /** @description What of: booking.created, booking.status_changed, booking.altered, review.published. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
       events?: string[];
-      /** @description Off: nothing is queued. */
+      /** @description Whether events are queued and delivered. */
       is_active?: boolean;
     };
-    /** @description What was, or is to be, sent to an endpoint, with what came of it; the log of its owner. */
+    /** @description Deliveries to an endpoint and their outcome. The owner of the endpoint can read them. */
     webhook_deliveries: {
       /**
        * Format: uuid
@@ -6271,33 +6271,33 @@ export interface components {
        * @description This is a Foreign Key to `webhook_endpoints.id`.
        */
       endpoint_id: string;
-      /** @description What happened. */
+      /** @description Kind of event. */
       event: string;
-      /** @description {id, type, api_version, created_at, data}. */
+      /** @description Body of the request: {id, type, api_version, created_at, data}. */
       payload: unknown;
-      /** @description The same event is queued once for an endpoint. */
+      /** @description Identifies the event: it is queued once for each endpoint. */
       dedupe_key: string;
       /**
        * Format: int32
-       * @description How often it was tried.
+       * @description Number of attempts.
        */
       attempts: number;
       /**
        * Format: int32
-       * @description What the endpoint answered last.
+       * @description HTTP status of the last answer; null when there was none.
        */
       response_status?: number | null;
-      /** @description What went wrong last. */
+      /** @description Error of the last attempt. */
       error?: string | null;
       /**
        * Format: date-time
-       * @description When it answered 2xx; null until then.
+       * @description When the endpoint answered 2xx; null until then.
        */
       delivered_at?: string | null;
       /** Format: date-time */
       created_at: string;
     };
-    /** @description What guest and host's side write about. A guest opens one to ask; it becomes the booking's when they book. Guest, host and co-hosts who talk with guests read it. */
+    /** @description Conversations between a guest and a host's side. A guest opens one to ask about a property; it becomes the thread of their booking. */
     threads: {
       /**
        * Format: uuid
@@ -6323,12 +6323,12 @@ export interface components {
       booking_id?: string | null;
       /**
        * Format: date-time
-       * @description First message or request of the guest that waits for an answer.
+       * @description When the guest first wrote or asked to book.
        */
       asked_at?: string | null;
       /**
        * Format: date-time
-       * @description First answer of the host's side: a message, or a request accepted or declined.
+       * @description When the host's side first answered: by a message, or by accepting or declining the request.
        */
       answered_at?: string | null;
       /**
@@ -6346,7 +6346,7 @@ export interface components {
        */
       property_id: string;
     };
-    /** @description Messages, and what the system notes of a booking between them. Never changed or deleted. */
+    /** @description Messages of a thread, and the system's notes about its booking. They never change. */
     messages: {
       /**
        * Format: uuid
@@ -6360,14 +6360,14 @@ export interface components {
       thread_id: string;
       /**
        * Format: uuid
-       * @description Who wrote it; null for the system. This is a Foreign Key to `profiles.id`.
+       * @description Who wrote it; null for a note of the system. This is a Foreign Key to `profiles.id`.
        */
       sender_id?: string | null;
-      /** @description What the system notes, such as booking_confirmed; null for messages of people. */
+      /** @description What the note is about, such as booking_confirmed; null for messages of people. */
       event?: string | null;
-      /** @description Plain text of up to 5,000 characters. */
+      /** @description Plain text of 1 to 5,000 characters. */
       body: string;
-      /** @description Whether contact details were taken out, because no booking was confirmed. */
+      /** @description Whether contact details were removed, because no booking was confirmed yet. */
       is_masked: boolean;
       /** @description A file in the bucket message-attachments, in the folder named by the thread. */
       attachment_path?: string | null;
@@ -6380,12 +6380,12 @@ export interface components {
        * @description This is a Foreign Key to `threads.id`.
        */
       thread_id: string;
-      /** @description Plain text of up to 5,000 characters. */
+      /** @description Plain text of 1 to 5,000 characters. */
       body: string;
       /** @description A file in the bucket message-attachments, in the folder named by the thread. */
       attachment_path?: string | null;
     };
-    /** @description Until when each person has read a thread. Both sides see it. */
+    /** @description How far each person has read a thread. Both sides can see it. */
     thread_reads: {
       /**
        * Format: uuid
@@ -6401,11 +6401,11 @@ export interface components {
       profile_id: string;
       /**
        * Format: date-time
-       * @description Messages until then are read.
+       * @description Messages up to then are read.
        */
       read_at: string;
     };
-    /** @description What happened, for each person whom it concerns. They read it and mark it read. */
+    /** @description What happened, one row for each person concerned. Recipients can read, mark and delete theirs. */
     notifications: {
       /**
        * Format: uuid
@@ -6417,7 +6417,7 @@ export interface components {
        * @description This is a Foreign Key to `profiles.id`.
        */
       recipient_id: string;
-      /** @description What happened. This is a Foreign Key to `notification_kinds.id`. */
+      /** @description Kind of event. This is a Foreign Key to `notification_kinds.id`. */
       kind: string;
       /**
        * Format: uuid
@@ -6429,43 +6429,43 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id?: string | null;
-      /** @description What it takes to tell it, as it was then: title, dates, names, amounts in minor units. */
+      /** @description Title, dates, names and amounts in minor units, as they were at the event. */
       data: unknown;
-      /** @description The same thing is told a person once. */
+      /** @description Identifies the event: a person is notified once for each key. */
       dedupe_key: string;
       /** Format: date-time */
       created_at: string;
       /**
        * Format: date-time
-       * @description Null while unread. Set from the start for what the person does not want in the list.
+       * @description When it was read; null while unread. Set at once when the person turned in_app off for the topic.
        */
       read_at?: string | null;
       /**
        * Format: date-time
-       * @description When the mail server had it; null when not or not yet.
+       * @description When the mail server accepted its mail; null when it was not mailed.
        */
       mailed_at?: string | null;
     };
     "notifications.update": {
       /**
        * Format: date-time
-       * @description Null while unread. Set from the start for what the person does not want in the list.
+       * @description When it was read; null while unread. Set at once when the person turned in_app off for the topic.
        */
       read_at?: string | null;
     };
-    /** @description Kinds of notifications. */
+    /** @description Kinds of notifications and their topics. */
     notification_kinds: {
       /** @description This is a Primary Key. */
       id: string;
       /**
-       * @description Which preference it falls under.
+       * @description Topic whose preference applies.
        * @enum {string}
        */
       topic: "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
-      /** @description Mailed during quiet hours and outside the digest: somebody waits for an answer, or travels. */
+      /** @description Whether it is mailed at once, even in quiet hours and when the person wants a digest: someone is waiting or travelling. */
       is_urgent: boolean;
     };
-    /** @description What a person wants of a topic. No row: mails at once, and in the list. */
+    /** @description How a person wants to be notified about a topic. Without a row: mails at once, and unread in the list. */
     notification_preferences: {
       /**
        * Format: uuid
@@ -6479,11 +6479,11 @@ export interface components {
        */
       topic: "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
       /**
-       * @description Mails of this topic.
+       * @description When mails about this topic are sent.
        * @enum {string}
        */
       mail: "at_once" | "digest" | "off";
-      /** @description Whether they count as unread in the list. */
+      /** @description Whether new notifications are unread in the list. */
       in_app: boolean;
       /** Format: date-time */
       updated_at: string;
@@ -6501,11 +6501,11 @@ export interface components {
        */
       topic: "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
       /**
-       * @description Mails of this topic.
+       * @description When mails about this topic are sent.
        * @enum {string}
        */
       mail?: "at_once" | "digest" | "off";
-      /** @description Whether they count as unread in the list. */
+      /** @description Whether new notifications are unread in the list. */
       in_app?: boolean;
     };
     "notification_preferences.update": {
@@ -6521,14 +6521,14 @@ export interface components {
        */
       topic?: "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
       /**
-       * @description Mails of this topic.
+       * @description When mails about this topic are sent.
        * @enum {string}
        */
       mail?: "at_once" | "digest" | "off";
-      /** @description Whether they count as unread in the list. */
+      /** @description Whether new notifications are unread in the list. */
       in_app?: boolean;
     };
-    /** @description Quiet hours of a person: mails that are not urgent wait until they end. No row: none. */
+    /** @description Quiet hours of a person: mails that are not urgent wait until they end. Without a row there are none. */
     notification_settings: {
       /**
        * Format: uuid
@@ -6536,12 +6536,12 @@ export interface components {
        */
       profile_id: string;
       /**
-       * @description Local time at which they begin.
+       * @description Local time at which quiet hours begin.
        * @example 15:00:00
        */
       quiet_from: string;
       /**
-       * @description Local time at which they end, on the next day when it is the earlier one.
+       * @description Local time at which quiet hours end; on the next day when it is earlier than quiet_from.
        * @example 15:00:00
        */
       quiet_until: string;
@@ -6557,12 +6557,12 @@ export interface components {
        */
       profile_id?: string;
       /**
-       * @description Local time at which they begin.
+       * @description Local time at which quiet hours begin.
        * @example 15:00:00
        */
       quiet_from: string;
       /**
-       * @description Local time at which they end, on the next day when it is the earlier one.
+       * @description Local time at which quiet hours end; on the next day when it is earlier than quiet_from.
        * @example 15:00:00
        */
       quiet_until: string;
@@ -6576,19 +6576,19 @@ export interface components {
        */
       profile_id?: string;
       /**
-       * @description Local time at which they begin.
+       * @description Local time at which quiet hours begin.
        * @example 15:00:00
        */
       quiet_from?: string;
       /**
-       * @description Local time at which they end, on the next day when it is the earlier one.
+       * @description Local time at which quiet hours end; on the next day when it is earlier than quiet_from.
        * @example 15:00:00
        */
       quiet_until?: string;
       /** @description IANA time zone of the person. This is a Foreign Key to `time_zones.name`. */
       time_zone?: string;
     };
-    /** @description Whom a person does not want to hear from. Neither can write to the other, but during a confirmed booking. The blocked are not told. */
+    /** @description Who blocked whom. The two cannot write to each other, except about a confirmed booking that is not over; a blocked person is not notified. */
     blocked_profiles: {
       /**
        * Format: uuid
@@ -6613,7 +6613,7 @@ export interface components {
        */
       blocked_id: string;
     };
-    /** @description Reviews. The writer may change or delete one until publishes_at and until then is the only one who reads it. Averages: property_ratings, profile_ratings. */
+    /** @description Reviews of stays and of guests. Until publishes_at only the author can read, change or delete a review. */
     reviews: {
       /**
        * Format: uuid
@@ -6637,71 +6637,71 @@ export interface components {
       author_id: string;
       /**
        * Format: uuid
-       * @description The host, or the guest, whom it is about. This is a Foreign Key to `profiles.id`.
+       * @description The person it is about: the host, or the guest. This is a Foreign Key to `profiles.id`.
        */
       subject_id: string;
       /**
-       * @description Which side wrote it.
+       * @description Who wrote it, guest or host.
        * @enum {string}
        */
       side: "guest" | "host";
       /**
        * Format: int32
-       * @description From 1 to 5.
+       * @description Overall rating, 1 to 5.
        */
       overall: number;
       /**
        * Format: int32
-       * @description Was it as described? From 1 to 5; guests' reviews alone.
+       * @description Whether the property was as described, 1 to 5; only in reviews by guests.
        */
       accuracy?: number | null;
       /**
        * Format: int32
-       * @description From 1 to 5.
+       * @description Cleanliness, 1 to 5.
        */
       cleanliness: number;
       /**
        * Format: int32
-       * @description How arriving went, from 1 to 5; guests' reviews alone.
+       * @description How the arrival went, 1 to 5; only in reviews by guests.
        */
       check_in?: number | null;
       /**
        * Format: int32
-       * @description From 1 to 5.
+       * @description Communication, 1 to 5.
        */
       communication: number;
       /**
        * Format: int32
-       * @description From 1 to 5; guests' reviews alone.
+       * @description Location, 1 to 5; only in reviews by guests.
        */
       location?: number | null;
       /**
        * Format: int32
-       * @description For the price, from 1 to 5; guests' reviews alone.
+       * @description Value for money, 1 to 5; only in reviews by guests.
        */
       value?: number | null;
-      /** @description Public, plain text of up to 5,000 characters. */
+      /** @description Public comment: plain text of up to 5,000 characters. */
       comment: string;
       /**
        * Format: date-time
-       * @description From when on everyone reads it: the end of the window, or sooner, when both sides have written.
+       * @description When it becomes public: when both sides have written, at the latest at the end of the window.
        */
       publishes_at: string;
-      /** @description The other side's one public answer, by reply_to_review. */
+      /** @description The public reply of the person reviewed. reply_to_review writes it, once. */
       reply?: string | null;
       /**
        * Format: date-time
-       * @description When it was answered.
+       * @description When the reply was written.
        */
       replied_at?: string | null;
       /**
-       * @description Moderation, by moderate_review.
+       * @description State of moderation. moderate_review changes it.
        * @enum {string}
        */
       state: "visible" | "in_review" | "removed";
-      /** @description Why it is hidden. */
+      /** @description Why it is hidden; null while it is visible. */
       state_reason?: string | null;
-      /** @description Whether the averages hold it; at most a minute after publishes_at. */
+      /** @description Whether the averages include it: a few seconds after publishes_at. */
       is_counted: boolean;
       /** Format: date-time */
       created_at: string;
@@ -6716,82 +6716,82 @@ export interface components {
       booking_id: string;
       /**
        * Format: int32
-       * @description From 1 to 5.
+       * @description Overall rating, 1 to 5.
        */
       overall: number;
       /**
        * Format: int32
-       * @description Was it as described? From 1 to 5; guests' reviews alone.
+       * @description Whether the property was as described, 1 to 5; only in reviews by guests.
        */
       accuracy?: number | null;
       /**
        * Format: int32
-       * @description From 1 to 5.
+       * @description Cleanliness, 1 to 5.
        */
       cleanliness: number;
       /**
        * Format: int32
-       * @description How arriving went, from 1 to 5; guests' reviews alone.
+       * @description How the arrival went, 1 to 5; only in reviews by guests.
        */
       check_in?: number | null;
       /**
        * Format: int32
-       * @description From 1 to 5.
+       * @description Communication, 1 to 5.
        */
       communication: number;
       /**
        * Format: int32
-       * @description From 1 to 5; guests' reviews alone.
+       * @description Location, 1 to 5; only in reviews by guests.
        */
       location?: number | null;
       /**
        * Format: int32
-       * @description For the price, from 1 to 5; guests' reviews alone.
+       * @description Value for money, 1 to 5; only in reviews by guests.
        */
       value?: number | null;
-      /** @description Public, plain text of up to 5,000 characters. */
+      /** @description Public comment: plain text of up to 5,000 characters. */
       comment?: string;
     };
     "reviews.update": {
       /**
        * Format: int32
-       * @description From 1 to 5.
+       * @description Overall rating, 1 to 5.
        */
       overall?: number;
       /**
        * Format: int32
-       * @description Was it as described? From 1 to 5; guests' reviews alone.
+       * @description Whether the property was as described, 1 to 5; only in reviews by guests.
        */
       accuracy?: number | null;
       /**
        * Format: int32
-       * @description From 1 to 5.
+       * @description Cleanliness, 1 to 5.
        */
       cleanliness?: number;
       /**
        * Format: int32
-       * @description How arriving went, from 1 to 5; guests' reviews alone.
+       * @description How the arrival went, 1 to 5; only in reviews by guests.
        */
       check_in?: number | null;
       /**
        * Format: int32
-       * @description From 1 to 5.
+       * @description Communication, 1 to 5.
        */
       communication?: number;
       /**
        * Format: int32
-       * @description From 1 to 5; guests' reviews alone.
+       * @description Location, 1 to 5; only in reviews by guests.
        */
       location?: number | null;
       /**
        * Format: int32
-       * @description For the price, from 1 to 5; guests' reviews alone.
+       * @description Value for money, 1 to 5; only in reviews by guests.
        */
       value?: number | null;
-      /** @description Public, plain text of up to 5,000 characters. */
+      /** @description Public comment: plain text of up to 5,000 characters. */
       comment?: string;
     };
-    /** @description What the writer of a review tells the other side alone; they read it when the review is published. Written and changed like the review. */
+    /** @description A private note of the author to the person reviewed, who can read it when the review is published. It can be changed as long as the review can. */
     review_notes: {
       /**
        * Format: uuid
@@ -6823,7 +6823,7 @@ export interface components {
       /** @description Plain text of up to 2,000 characters. */
       note?: string;
     };
-    /** @description What people report, and cases of the system: the operators' queue. Reporters read their own. */
+    /** @description The operators' queue: reports by people, and cases opened by the system. Reporters can read their own. */
     reports: {
       /**
        * Format: uuid
@@ -6832,18 +6832,18 @@ export interface components {
       id: string;
       /**
        * Format: uuid
-       * @description Who reported it; null for the system. This is a Foreign Key to `profiles.id`.
+       * @description Who reported it; null for cases of the system. This is a Foreign Key to `profiles.id`.
        */
       reporter_id?: string | null;
       /**
-       * @description What kind of thing it is.
+       * @description What kind of thing is reported.
        * @enum {string}
        */
       subject: "property" | "profile" | "review" | "message" | "booking";
       /** Format: uuid */
       subject_id: string;
       /**
-       * @description Why.
+       * @description Why it is reported.
        * @enum {string}
        */
       reason:
@@ -6859,20 +6859,20 @@ export interface components {
       /** @description Plain text of up to 2,000 characters. */
       details: string;
       /**
-       * @description Where it stands.
+       * @description Whether an operator has dealt with it.
        * @enum {string}
        */
       status: "open" | "resolved" | "dismissed";
-      /** @description What the operator did; the reporter reads it. */
+      /** @description What the operator did. The reporter can read it. */
       resolution?: string | null;
       /**
        * Format: uuid
-       * @description Which operator. This is a Foreign Key to `profiles.id`.
+       * @description The operator who closed it; null for the service role. This is a Foreign Key to `profiles.id`.
        */
       resolved_by?: string | null;
       /**
        * Format: date-time
-       * @description When.
+       * @description When it was closed.
        */
       resolved_at?: string | null;
       /** Format: date-time */
@@ -6880,14 +6880,14 @@ export interface components {
     };
     "reports.insert": {
       /**
-       * @description What kind of thing it is.
+       * @description What kind of thing is reported.
        * @enum {string}
        */
       subject: "property" | "profile" | "review" | "message" | "booking";
       /** Format: uuid */
       subject_id: string;
       /**
-       * @description Why.
+       * @description Why it is reported.
        * @enum {string}
        */
       reason:
@@ -6947,7 +6947,7 @@ export interface components {
       /** @description ISO 3166-1 alpha-2 code of the country that receives the payouts. */
       payout_country?: string | null;
     };
-    /** @description Whom operators suspended, and why. The person reads their own. */
+    /** @description Suspensions of people by operators. A suspended person can read their own. */
     suspensions: {
       /**
        * Format: uuid
@@ -6959,18 +6959,18 @@ export interface components {
        * @description This is a Foreign Key to `profiles.id`.
        */
       profile_id: string;
-      /** @description What the person reads. */
+      /** @description Why. The suspended person can read it. */
       reason: string;
       /**
        * Format: uuid
-       * @description Which operator; null for the service role. This is a Foreign Key to `profiles.id`.
+       * @description The operator who suspended them; null for the service role. This is a Foreign Key to `profiles.id`.
        */
       suspended_by?: string | null;
       /** Format: date-time */
       created_at: string;
       /**
        * Format: date-time
-       * @description Null while it lasts.
+       * @description When it ended; null while it lasts.
        */
       ended_at?: string | null;
     };
@@ -7009,31 +7009,31 @@ export interface components {
        */
       role: "operator";
     };
-    /** @description Who changed what of roles, suspensions, reports and the state of reviews, and took away which dead jobs, with what it was before and after. Only grows; for operators. Properties and bookings keep their own: see audit_trail. */
+    /** @description Every change of roles, suspensions, reports and the state of published reviews, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties. */
     audit_log: {
       /**
        * Format: int64
        * @description This is a Primary Key.
        */
       id: number;
-      /** @description Where. */
+      /** @description The table that was changed. */
       table_name: string;
-      /** @description Which row. */
+      /** @description The id of the changed row; for roles the user. */
       row_id: string;
-      /** @description What. */
+      /** @description insert, update or delete. */
       action: string;
       /**
        * Format: uuid
-       * @description Who; null for the service role and the system.
+       * @description Who changed it; null for the service role and the system.
        */
       actor_id?: string | null;
-      /** @description The row as it was. */
+      /** @description The row before the change; null for an insert. */
       before?: unknown;
-      /** @description The row as it became. */
+      /** @description The row after the change; null for a delete. */
       after?: unknown;
       /**
        * Format: date-time
-       * @description When.
+       * @description When it was changed.
        */
       at: string;
     };
@@ -7336,54 +7336,54 @@ export interface components {
     /** @description Above zero for what was paid in or earned, below zero for what was spent or paid out. */
     "rowFilter.booking_money.amount": string;
     "rowFilter.cancellations.booking_id": string;
-    /** @description Which side; of a no-show whoever reported it. */
+    /** @description Who cancelled; for a no-show who reported it. */
     "rowFilter.cancellations.cancelled_by": string;
-    /** @description The guest did not come: the policy counts as if they had cancelled at check-in. */
+    /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
     "rowFilter.cancellations.is_no_show": string;
-    /** @description The moment that decided. */
+    /** @description The moment for which the refund was computed. */
     "rowFilter.cancellations.cancelled_at": string;
-    /** @description What the one who cancelled said. */
+    /** @description The reason given. */
     "rowFilter.cancellations.reason": string;
-    /** @description Last instant at which the same comes out; null when only the nights that pass change it. */
+    /** @description The last instant with the same result; null when only passing nights change it. */
     "rowFilter.cancellations.valid_until": string;
-    /** @description Nights whose midnight had passed in the property's zone. */
+    /** @description Number of midnights since check-in in the property's time zone. */
     "rowFilter.cancellations.nights_stayed": string;
-    /** @description Further nights that the host keeps. */
+    /** @description Nights that the host keeps in addition to those stayed. */
     "rowFilter.cancellations.nights_kept": string;
-    /** @description Of the other nights, and of fees and taxes in proportion. */
+    /** @description Percentage refunded of the other nights, and of fees and taxes in proportion. */
     "rowFilter.cancellations.refund_percent": string;
     /** @description ISO 4217 code of every amount. */
     "rowFilter.cancellations.currency": string;
-    /** @description What the booking cost. */
+    /** @description What the booking cost the guest. */
     "rowFilter.cancellations.guest_total": string;
-    /** @description What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount. */
+    /** @description By how much the guest's total is reduced: the sum of the lines. The guest gets back this less unpaid_amount. */
     "rowFilter.cancellations.refund_amount": string;
-    /** @description What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back. */
+    /** @description The part of refund_amount that the guest had not paid yet, for a stay paid in instalments. It is no longer due. */
     "rowFilter.cancellations.unpaid_amount": string;
-    /** @description What the host keeps, before host_fee. */
+    /** @description What the host keeps of the host's total, before host_fee. */
     "rowFilter.cancellations.host_amount": string;
     /** @description What the host pays for cancelling. */
     "rowFilter.cancellations.host_fee": string;
-    /** @description What goes back of each line of the booking. */
+    /** @description The refund of each line of the booking. */
     "rowFilter.cancellations.lines": string;
     "rowFilter.cancellations.created_at": string;
     "rowFilter.booking_line_items.booking_id": string;
     "rowFilter.booking_line_items.position": string;
-    /** @description What the line is for. */
+    /** @description What the line charges. */
     "rowFilter.booking_line_items.kind": string;
-    /** @description What guests read. */
+    /** @description Text for guests. */
     "rowFilter.booking_line_items.description": string;
-    /** @description Nights, guests or times; quantity times unit_amount is the amount. */
+    /** @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount. */
     "rowFilter.booking_line_items.quantity": string;
-    /** @description For one; of lines in per cent the whole amount. Minor units. */
+    /** @description Amount of one unit, in minor units; for percentages the whole amount. */
     "rowFilter.booking_line_items.unit_amount": string;
-    /** @description Of lines in per cent; null for others. */
+    /** @description The percentage; null for fixed amounts. */
     "rowFilter.booking_line_items.percent": string;
-    /** @description What it adds to what the guest pays. */
+    /** @description What the guest pays for it. */
     "rowFilter.booking_line_items.amount": string;
-    /** @description What it adds to what the host gets. */
+    /** @description What the host receives for it. */
     "rowFilter.booking_line_items.host_amount": string;
-    /** @description A tax that prices include: how much of them it is. */
+    /** @description The part of the prices that is an included tax; 0 for other lines. */
     "rowFilter.booking_line_items.included_amount": string;
     /** @description ISO 4217 alphabetic code. */
     "rowFilter.currencies.code": string;
@@ -7440,35 +7440,35 @@ export interface components {
     "rowFilter.disputes.updated_at": string;
     "rowFilter.booking_alterations.id": string;
     "rowFilter.booking_alterations.booking_id": string;
-    /** @description Which side. */
+    /** @description The side that proposed it. */
     "rowFilter.booking_alterations.proposed_by": string;
     "rowFilter.booking_alterations.proposed_by_id": string;
-    /** @description Until when it can be answered. */
+    /** @description When it can no longer be answered. */
     "rowFilter.booking_alterations.expires_at": string;
-    /** @description Null while there is none. */
+    /** @description Null without an answer. */
     "rowFilter.booking_alterations.answer": string;
     /** @description When it was answered. */
     "rowFilter.booking_alterations.answered_at": string;
     "rowFilter.booking_alterations.answered_by_id": string;
-    /** @description First night, as proposed. */
+    /** @description Proposed check-in date. */
     "rowFilter.booking_alterations.check_in": string;
-    /** @description The day after the last night, as proposed. */
+    /** @description Proposed check-out date. */
     "rowFilter.booking_alterations.check_out": string;
-    /** @description As proposed. */
+    /** @description Proposed number of adults. */
     "rowFilter.booking_alterations.adults": string;
-    /** @description As proposed. */
+    /** @description Proposed number of children. */
     "rowFilter.booking_alterations.children": string;
-    /** @description As proposed. */
+    /** @description Proposed number of infants. */
     "rowFilter.booking_alterations.infants": string;
-    /** @description As proposed. */
+    /** @description Proposed number of pets. */
     "rowFilter.booking_alterations.pets": string;
-    /** @description The booking's. */
+    /** @description Currency of the booking. */
     "rowFilter.booking_alterations.currency": string;
-    /** @description What the booking would cost, in minor units. */
+    /** @description What the guest would pay for the booking, in minor units. */
     "rowFilter.booking_alterations.guest_total": string;
-    /** @description How much more the guest would pay; negative for less. */
+    /** @description How much more the guest would pay than now; negative for less. */
     "rowFilter.booking_alterations.difference": string;
-    /** @description What that is made of; host amounts are left out. */
+    /** @description The lines of guest_total, without host amounts. */
     "rowFilter.booking_alterations.lines": string;
     "rowFilter.booking_alterations.created_at": string;
     "rowFilter.house_rules.property_id": string;
@@ -7571,13 +7571,13 @@ export interface components {
     "rowFilter.co_hosts.updated_at": string;
     "rowFilter.messages.id": string;
     "rowFilter.messages.thread_id": string;
-    /** @description Who wrote it; null for the system. */
+    /** @description Who wrote it; null for a note of the system. */
     "rowFilter.messages.sender_id": string;
-    /** @description What the system notes, such as booking_confirmed; null for messages of people. */
+    /** @description What the note is about, such as booking_confirmed; null for messages of people. */
     "rowFilter.messages.event": string;
-    /** @description Plain text of up to 5,000 characters. */
+    /** @description Plain text of 1 to 5,000 characters. */
     "rowFilter.messages.body": string;
-    /** @description Whether contact details were taken out, because no booking was confirmed. */
+    /** @description Whether contact details were removed, because no booking was confirmed yet. */
     "rowFilter.messages.is_masked": string;
     /** @description A file in the bucket message-attachments, in the folder named by the thread. */
     "rowFilter.messages.attachment_path": string;
@@ -7586,60 +7586,60 @@ export interface components {
     "rowFilter.bookings.property_id": string;
     "rowFilter.bookings.host_id": string;
     "rowFilter.bookings.guest_id": string;
-    /** @description Where it stands now. */
+    /** @description Present status. */
     "rowFilter.bookings.status": string;
-    /** @description Since when. */
+    /** @description Since when it has this status. */
     "rowFilter.bookings.status_at": string;
-    /** @description What whoever changed it last said. */
+    /** @description The reason given with the last change of status. */
     "rowFilter.bookings.status_reason": string;
-    /** @description When an open request or unpaid hold ends. */
+    /** @description When an open request or unpaid hold expires. */
     "rowFilter.bookings.expires_at": string;
-    /** @description When it was paid; the policy counts from then. */
+    /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
     "rowFilter.bookings.confirmed_at": string;
-    /** @description First night, YYYY-MM-DD. Text, so that a timestamp is refused and not cut to a day. */
+    /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
     "rowFilter.bookings.check_in": string;
     /** @description The day after the last night, YYYY-MM-DD. */
     "rowFilter.bookings.check_out": string;
-    /** @description From check_in to check_out. */
+    /** @description Number of nights from check_in to check_out. */
     "rowFilter.bookings.nights": string;
-    /** @description At least one. */
+    /** @description Number of adults, at least one. */
     "rowFilter.bookings.adults": string;
-    /** @description From 2 years on. */
+    /** @description Number of children aged 2 or older. */
     "rowFilter.bookings.children": string;
-    /** @description Under 2. */
+    /** @description Number of children under 2. */
     "rowFilter.bookings.infants": string;
-    /** @description Animals that come along. */
+    /** @description Number of pets. */
     "rowFilter.bookings.pets": string;
-    /** @description Whether it held at once or needed the host's word. */
+    /** @description instant, or request when the host had to accept it. */
     "rowFilter.bookings.booking_mode": string;
     /** @description ISO 4217 code of every amount. */
     "rowFilter.bookings.currency": string;
     /** @description What the guest pays, in minor units. */
     "rowFilter.bookings.guest_total": string;
-    /** @description What the host gets; null for co-hosts. */
+    /** @description What the host receives, in minor units; null for co-hosts. */
     "rowFilter.bookings.host_total": string;
-    /** @description As it was when it was booked. */
+    /** @description Title at the time of booking. */
     "rowFilter.bookings.property_title": string;
-    /** @description As it was when it was booked. */
+    /** @description City at the time of booking. */
     "rowFilter.bookings.property_city": string;
-    /** @description In which its days and hours are meant. */
+    /** @description Time zone of its dates and times. */
     "rowFilter.bookings.time_zone": string;
     /** @description Earliest arrival. */
     "rowFilter.bookings.check_in_at": string;
     /** @description Latest departure; from then on the stay is completed. */
     "rowFilter.bookings.check_out_at": string;
     "rowFilter.bookings.cancellation_policy_id": string;
-    /** @description What guests read. */
+    /** @description Name of the cancellation policy. */
     "rowFilter.bookings.cancellation_policy_name": string;
-    /** @description The policy as it was when it was booked; see cancellation_policies.steps. */
+    /** @description The policy at the time of booking; see cancellation_policies.steps. */
     "rowFilter.bookings.cancellation_steps": string;
-    /** @description The house rules that the guest agreed to. */
+    /** @description Version of the house rules that the guest agreed to. */
     "rowFilter.bookings.house_rules_version": string;
-    /** @description The quote that it was booked by; when given and the offer has changed, booking answers 409 with the new one. */
+    /** @description The quote to book with. When the offer has changed, booking answers 409 with the new quote. */
     "rowFilter.bookings.quote_id": string;
-    /** @description Up to 255 characters of the guest's choice: the same key and booking again give the same booking. The guest's alone. */
+    /** @description Up to 255 characters chosen by the guest: repeating the request with the same key returns the same booking. Only the guest can read it. */
     "rowFilter.bookings.idempotency_key": string;
-    /** @description The proposal that waits for an answer, if there is one. */
+    /** @description The open proposal, if there is one. */
     "rowFilter.bookings.open_alteration_id": string;
     "rowFilter.bookings.created_at": string;
     "rowFilter.bookings.updated_at": string;
@@ -7693,27 +7693,27 @@ export interface components {
     "rowFilter.refunds.created_at": string;
     "rowFilter.refunds.updated_at": string;
     "rowFilter.reports.id": string;
-    /** @description Who reported it; null for the system. */
+    /** @description Who reported it; null for cases of the system. */
     "rowFilter.reports.reporter_id": string;
-    /** @description What kind of thing it is. */
+    /** @description What kind of thing is reported. */
     "rowFilter.reports.subject": string;
     "rowFilter.reports.subject_id": string;
-    /** @description Why. */
+    /** @description Why it is reported. */
     "rowFilter.reports.reason": string;
     /** @description Plain text of up to 2,000 characters. */
     "rowFilter.reports.details": string;
-    /** @description Where it stands. */
+    /** @description Whether an operator has dealt with it. */
     "rowFilter.reports.status": string;
-    /** @description What the operator did; the reporter reads it. */
+    /** @description What the operator did. The reporter can read it. */
     "rowFilter.reports.resolution": string;
-    /** @description Which operator. */
+    /** @description The operator who closed it; null for the service role. */
     "rowFilter.reports.resolved_by": string;
-    /** @description When. */
+    /** @description When it was closed. */
     "rowFilter.reports.resolved_at": string;
     "rowFilter.reports.created_at": string;
     "rowFilter.thread_reads.thread_id": string;
     "rowFilter.thread_reads.profile_id": string;
-    /** @description Messages until then are read. */
+    /** @description Messages up to then are read. */
     "rowFilter.thread_reads.read_at": string;
     "rowFilter.co_host_invitations.id": string;
     "rowFilter.co_host_invitations.property_id": string;
@@ -7730,12 +7730,12 @@ export interface components {
     "rowFilter.co_host_invitations.created_at": string;
     "rowFilter.suspensions.id": string;
     "rowFilter.suspensions.profile_id": string;
-    /** @description What the person reads. */
+    /** @description Why. The suspended person can read it. */
     "rowFilter.suspensions.reason": string;
-    /** @description Which operator; null for the service role. */
+    /** @description The operator who suspended them; null for the service role. */
     "rowFilter.suspensions.suspended_by": string;
     "rowFilter.suspensions.created_at": string;
-    /** @description Null while it lasts. */
+    /** @description When it ended; null while it lasts. */
     "rowFilter.suspensions.ended_at": string;
     "rowFilter.payment_methods.id": string;
     "rowFilter.payment_methods.profile_id": string;
@@ -7769,37 +7769,37 @@ export interface components {
     "rowFilter.reviews.booking_id": string;
     "rowFilter.reviews.property_id": string;
     "rowFilter.reviews.author_id": string;
-    /** @description The host, or the guest, whom it is about. */
+    /** @description The person it is about: the host, or the guest. */
     "rowFilter.reviews.subject_id": string;
-    /** @description Which side wrote it. */
+    /** @description Who wrote it, guest or host. */
     "rowFilter.reviews.side": string;
-    /** @description From 1 to 5. */
+    /** @description Overall rating, 1 to 5. */
     "rowFilter.reviews.overall": string;
-    /** @description Was it as described? From 1 to 5; guests' reviews alone. */
+    /** @description Whether the property was as described, 1 to 5; only in reviews by guests. */
     "rowFilter.reviews.accuracy": string;
-    /** @description From 1 to 5. */
+    /** @description Cleanliness, 1 to 5. */
     "rowFilter.reviews.cleanliness": string;
-    /** @description How arriving went, from 1 to 5; guests' reviews alone. */
+    /** @description How the arrival went, 1 to 5; only in reviews by guests. */
     "rowFilter.reviews.check_in": string;
-    /** @description From 1 to 5. */
+    /** @description Communication, 1 to 5. */
     "rowFilter.reviews.communication": string;
-    /** @description From 1 to 5; guests' reviews alone. */
+    /** @description Location, 1 to 5; only in reviews by guests. */
     "rowFilter.reviews.location": string;
-    /** @description For the price, from 1 to 5; guests' reviews alone. */
+    /** @description Value for money, 1 to 5; only in reviews by guests. */
     "rowFilter.reviews.value": string;
-    /** @description Public, plain text of up to 5,000 characters. */
+    /** @description Public comment: plain text of up to 5,000 characters. */
     "rowFilter.reviews.comment": string;
-    /** @description From when on everyone reads it: the end of the window, or sooner, when both sides have written. */
+    /** @description When it becomes public: when both sides have written, at the latest at the end of the window. */
     "rowFilter.reviews.publishes_at": string;
-    /** @description The other side's one public answer, by reply_to_review. */
+    /** @description The public reply of the person reviewed. reply_to_review writes it, once. */
     "rowFilter.reviews.reply": string;
-    /** @description When it was answered. */
+    /** @description When the reply was written. */
     "rowFilter.reviews.replied_at": string;
-    /** @description Moderation, by moderate_review. */
+    /** @description State of moderation. moderate_review changes it. */
     "rowFilter.reviews.state": string;
-    /** @description Why it is hidden. */
+    /** @description Why it is hidden; null while it is visible. */
     "rowFilter.reviews.state_reason": string;
-    /** @description Whether the averages hold it; at most a minute after publishes_at. */
+    /** @description Whether the averages include it: a few seconds after publishes_at. */
     "rowFilter.reviews.is_counted": string;
     "rowFilter.reviews.created_at": string;
     "rowFilter.reviews.updated_at": string;
@@ -7820,9 +7820,9 @@ export interface components {
     /** @description The operator who set the rate; null for the service role. */
     "rowFilter.exchange_rates.set_by": string;
     "rowFilter.notification_kinds.id": string;
-    /** @description Which preference it falls under. */
+    /** @description Topic whose preference applies. */
     "rowFilter.notification_kinds.topic": string;
-    /** @description Mailed during quiet hours and outside the digest: somebody waits for an answer, or travels. */
+    /** @description Whether it is mailed at once, even in quiet hours and when the person wants a digest: someone is waiting or travelling. */
     "rowFilter.notification_kinds.is_urgent": string;
     "rowFilter.accounts.id": string;
     /** @description Name on the identity document. */
@@ -7865,21 +7865,21 @@ export interface components {
     "rowFilter.property_taxes.created_at": string;
     "rowFilter.property_taxes.updated_at": string;
     "rowFilter.property_ratings.property_id": string;
-    /** @description How many reviews. */
+    /** @description Number of reviews. */
     "rowFilter.property_ratings.review_count": string;
-    /** @description Average, 1.00 to 5.00; null when there is no review. */
+    /** @description Average overall rating, 1.00 to 5.00; null without reviews. */
     "rowFilter.property_ratings.overall": string;
-    /** @description Average. */
+    /** @description Average rating of accuracy. */
     "rowFilter.property_ratings.accuracy": string;
-    /** @description Average. */
+    /** @description Average rating of cleanliness. */
     "rowFilter.property_ratings.cleanliness": string;
-    /** @description Average. */
+    /** @description Average rating of check-in. */
     "rowFilter.property_ratings.check_in": string;
-    /** @description Average. */
+    /** @description Average rating of communication. */
     "rowFilter.property_ratings.communication": string;
-    /** @description Average. */
+    /** @description Average rating of the location. */
     "rowFilter.property_ratings.location": string;
-    /** @description Average. */
+    /** @description Average rating of value for money. */
     "rowFilter.property_ratings.value": string;
     "rowFilter.property_ratings.updated_at": string;
     "rowFilter.threads.id": string;
@@ -7887,9 +7887,9 @@ export interface components {
     "rowFilter.threads.host_id": string;
     "rowFilter.threads.guest_id": string;
     "rowFilter.threads.booking_id": string;
-    /** @description First message or request of the guest that waits for an answer. */
+    /** @description When the guest first wrote or asked to book. */
     "rowFilter.threads.asked_at": string;
-    /** @description First answer of the host's side: a message, or a request accepted or declined. */
+    /** @description When the host's side first answered: by a message, or by accepting or declining the request. */
     "rowFilter.threads.answered_at": string;
     /** @description When the last message was written. */
     "rowFilter.threads.last_message_at": string;
@@ -7966,18 +7966,18 @@ export interface components {
     "rowFilter.property_availability_rules.updated_at": string;
     "rowFilter.notifications.id": string;
     "rowFilter.notifications.recipient_id": string;
-    /** @description What happened. */
+    /** @description Kind of event. */
     "rowFilter.notifications.kind": string;
     "rowFilter.notifications.booking_id": string;
     "rowFilter.notifications.property_id": string;
-    /** @description What it takes to tell it, as it was then: title, dates, names, amounts in minor units. */
+    /** @description Title, dates, names and amounts in minor units, as they were at the event. */
     "rowFilter.notifications.data": string;
-    /** @description The same thing is told a person once. */
+    /** @description Identifies the event: a person is notified once for each key. */
     "rowFilter.notifications.dedupe_key": string;
     "rowFilter.notifications.created_at": string;
-    /** @description Null while unread. Set from the start for what the person does not want in the list. */
+    /** @description When it was read; null while unread. Set at once when the person turned in_app off for the topic. */
     "rowFilter.notifications.read_at": string;
-    /** @description When the mail server had it; null when not or not yet. */
+    /** @description When the mail server accepted its mail; null when it was not mailed. */
     "rowFilter.notifications.mailed_at": string;
     "rowFilter.host_statement.id": string;
     "rowFilter.host_statement.host_id": string;
@@ -8133,26 +8133,26 @@ export interface components {
     "rowFilter.external_blocks.created_at": string;
     "rowFilter.external_blocks.updated_at": string;
     "rowFilter.audit_log.id": string;
-    /** @description Where. */
+    /** @description The table that was changed. */
     "rowFilter.audit_log.table_name": string;
-    /** @description Which row. */
+    /** @description The id of the changed row; for roles the user. */
     "rowFilter.audit_log.row_id": string;
-    /** @description What. */
+    /** @description insert, update or delete. */
     "rowFilter.audit_log.action": string;
-    /** @description Who; null for the service role and the system. */
+    /** @description Who changed it; null for the service role and the system. */
     "rowFilter.audit_log.actor_id": string;
-    /** @description The row as it was. */
+    /** @description The row before the change; null for an insert. */
     "rowFilter.audit_log.before": string;
-    /** @description The row as it became. */
+    /** @description The row after the change; null for a delete. */
     "rowFilter.audit_log.after": string;
-    /** @description When. */
+    /** @description When it was changed. */
     "rowFilter.audit_log.at": string;
     "rowFilter.profile_ratings.profile_id": string;
-    /** @description As guest, by hosts; as host, by guests of all their properties. */
+    /** @description guest: rated by hosts. host: rated by the guests of all their properties. */
     "rowFilter.profile_ratings.rated_as": string;
-    /** @description How many reviews. */
+    /** @description Number of reviews. */
     "rowFilter.profile_ratings.review_count": string;
-    /** @description Average, 1.00 to 5.00; null when there is no review. */
+    /** @description Average overall rating, 1.00 to 5.00; null without reviews. */
     "rowFilter.profile_ratings.overall": string;
     "rowFilter.profile_ratings.updated_at": string;
     "rowFilter.dead_stripe_tasks.id": string;
@@ -8169,20 +8169,20 @@ export interface components {
     "rowFilter.dead_stripe_tasks.created_at": string;
     "rowFilter.notification_preferences.profile_id": string;
     "rowFilter.notification_preferences.topic": string;
-    /** @description Mails of this topic. */
+    /** @description When mails about this topic are sent. */
     "rowFilter.notification_preferences.mail": string;
-    /** @description Whether they count as unread in the list. */
+    /** @description Whether new notifications are unread in the list. */
     "rowFilter.notification_preferences.in_app": string;
     "rowFilter.notification_preferences.updated_at": string;
     "rowFilter.wishlists.id": string;
     "rowFilter.wishlists.owner_id": string;
-    /** @description One line of up to 100 characters. */
+    /** @description One line of 1 to 100 characters. */
     "rowFilter.wishlists.name": string;
-    /** @description First night that is looked for. */
+    /** @description First night wanted. */
     "rowFilter.wishlists.check_in": string;
-    /** @description The day after the last night that is looked for. */
+    /** @description The day after the last night wanted. */
     "rowFilter.wishlists.check_out": string;
-    /** @description For how many. */
+    /** @description Number of guests. */
     "rowFilter.wishlists.guests": string;
     "rowFilter.wishlists.created_at": string;
     "rowFilter.wishlists.updated_at": string;
@@ -8190,28 +8190,28 @@ export interface components {
     "rowFilter.blocked_profiles.blocked_id": string;
     "rowFilter.blocked_profiles.created_at": string;
     "rowFilter.notification_settings.profile_id": string;
-    /** @description Local time at which they begin. */
+    /** @description Local time at which quiet hours begin. */
     "rowFilter.notification_settings.quiet_from": string;
-    /** @description Local time at which they end, on the next day when it is the earlier one. */
+    /** @description Local time at which quiet hours end; on the next day when it is earlier than quiet_from. */
     "rowFilter.notification_settings.quiet_until": string;
     /** @description IANA time zone of the person. */
     "rowFilter.notification_settings.time_zone": string;
     "rowFilter.notification_settings.updated_at": string;
     "rowFilter.wishlist_shares.wishlist_id": string;
-    /** @description What the link carries. */
+    /** @description Token in the link. */
     "rowFilter.wishlist_shares.token": string;
-    /** @description Whether people may join by it and add places. */
+    /** @description Whether people with the link may join the list and edit it. */
     "rowFilter.wishlist_shares.can_join": string;
     "rowFilter.wishlist_shares.created_at": string;
     "rowFilter.webhook_endpoints.id": string;
     "rowFilter.webhook_endpoints.owner_id": string;
-    /** @description https, without user name or fragment. */
+    /** @description An https URL, without user name and fragment. */
     "rowFilter.webhook_endpoints.url": string;
-    /** @description What of: booking.created, booking.status_changed, booking.altered, review.published. */
+    /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
     "rowFilter.webhook_endpoints.events": string;
-    /** @description Form of the payloads. */
+    /** @description Version of the payloads. */
     "rowFilter.webhook_endpoints.api_version": string;
-    /** @description Off: nothing is queued. */
+    /** @description Whether events are queued and delivered. */
     "rowFilter.webhook_endpoints.is_active": string;
     "rowFilter.webhook_endpoints.created_at": string;
     "rowFilter.webhook_endpoints.updated_at": string;
@@ -8220,24 +8220,24 @@ export interface components {
     "rowFilter.wishlist_members.created_at": string;
     "rowFilter.webhook_deliveries.id": string;
     "rowFilter.webhook_deliveries.endpoint_id": string;
-    /** @description What happened. */
+    /** @description Kind of event. */
     "rowFilter.webhook_deliveries.event": string;
-    /** @description {id, type, api_version, created_at, data}. */
+    /** @description Body of the request: {id, type, api_version, created_at, data}. */
     "rowFilter.webhook_deliveries.payload": string;
-    /** @description The same event is queued once for an endpoint. */
+    /** @description Identifies the event: it is queued once for each endpoint. */
     "rowFilter.webhook_deliveries.dedupe_key": string;
-    /** @description How often it was tried. */
+    /** @description Number of attempts. */
     "rowFilter.webhook_deliveries.attempts": string;
-    /** @description What the endpoint answered last. */
+    /** @description HTTP status of the last answer; null when there was none. */
     "rowFilter.webhook_deliveries.response_status": string;
-    /** @description What went wrong last. */
+    /** @description Error of the last attempt. */
     "rowFilter.webhook_deliveries.error": string;
-    /** @description When it answered 2xx; null until then. */
+    /** @description When the endpoint answered 2xx; null until then. */
     "rowFilter.webhook_deliveries.delivered_at": string;
     "rowFilter.webhook_deliveries.created_at": string;
     "rowFilter.wishlist_items.wishlist_id": string;
     "rowFilter.wishlist_items.property_id": string;
-    /** @description Who put it there. */
+    /** @description Who added it. */
     "rowFilter.wishlist_items.added_by": string;
     /** @description Plain text of up to 500 characters. */
     "rowFilter.wishlist_items.note": string;
@@ -8518,7 +8518,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -8528,7 +8528,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -8682,7 +8682,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -8692,7 +8692,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -8761,7 +8761,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -8771,7 +8771,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -8858,7 +8858,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -8868,7 +8868,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -8943,7 +8943,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -8953,7 +8953,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -9046,7 +9046,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9056,7 +9056,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -9381,12 +9381,12 @@ export interface operations {
           "application/json": {
             /**
              * Format: uuid
-             * @description To be named when booking; belongs to whoever asked for it, or to anybody when that was nobody signed in.
+             * @description The id to book with. Only the person who asked for the quote can use it; without sign-in anyone can.
              */
             id: string | null;
             /**
              * Format: date-time
-             * @description When it can no longer be booked by its id.
+             * @description When the id can no longer be booked.
              */
             expires_at: string | null;
             /** Format: uuid */
@@ -9408,7 +9408,7 @@ export interface operations {
             /** @enum {string|null} */
             booking_mode: "instant" | "request" | null;
             currency: string | null;
-            /** @description What the totals are made of. */
+            /** @description The lines that sum to the totals. */
             lines:
               | {
                   /** @enum {string|null} */
@@ -9423,40 +9423,40 @@ export interface operations {
                     | "guest_platform_fee"
                     | "host_platform_fee"
                     | null;
-                  /** @description What guests read. */
+                  /** @description Text for guests. */
                   description: string | null;
                   /**
                    * Format: int32
-                   * @description Nights, guests or times; quantity times unit_amount is the amount.
+                   * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
                    */
                   quantity: number | null;
                   /**
                    * Format: int64
-                   * @description For one; of lines in per cent the whole amount.
+                   * @description Amount of one unit; for percentages the whole amount.
                    */
                   unit_amount: number | null;
-                  /** @description Of lines in per cent; null for others. */
+                  /** @description The percentage; null for fixed amounts. */
                   percent: number | null;
                   /**
                    * Format: int64
-                   * @description What it adds to what the guest pays; negative for a discount; 0 for what prices include or the host pays.
+                   * @description What the guest pays for it; negative for a discount, 0 for included taxes and for fees of the host.
                    */
                   amount: number | null;
                   /**
                    * Format: int64
-                   * @description What it adds to what the host gets.
+                   * @description What the host receives for it; negative for a discount or a fee of the host.
                    */
                   host_amount: number | null;
                   /**
                    * Format: int64
-                   * @description A tax that prices include: how much of them it is. 0 for others.
+                   * @description The part of the prices that is an included tax; 0 for other lines.
                    */
                   included_amount: number | null;
                 }[]
               | null;
             /**
              * Format: int64
-             * @description Nights before the discount.
+             * @description Sum of the night prices, before the discount.
              */
             rent: number | null;
             /**
@@ -9471,27 +9471,27 @@ export interface operations {
             fees: number | null;
             /**
              * Format: int64
-             * @description Added to prices; what prices include is on the lines.
+             * @description Taxes added to the prices; included taxes are only on the lines.
              */
             taxes: number | null;
             /**
              * Format: int64
-             * @description What the guest pays the platform.
+             * @description The service fee that the guest pays.
              */
             guest_platform_fee: number | null;
             /**
              * Format: int64
-             * @description What the guest pays: the sum of the amounts of lines.
+             * @description What the guest pays: the sum of lines.amount.
              */
             guest_total: number | null;
             /**
              * Format: int64
-             * @description What the host pays the platform; negative, or 0.
+             * @description The service fee that the host pays; negative, or 0.
              */
             host_platform_fee: number | null;
             /**
              * Format: int64
-             * @description What the host gets: the sum of the host amounts of lines.
+             * @description What the host receives: the sum of lines.host_amount.
              */
             host_total: number | null;
             time_zone: string | null;
@@ -9508,30 +9508,30 @@ export interface operations {
             cancellation_policy_id: string | null;
             cancellation_policy_name: string | null;
             cancellation_steps: unknown;
-            /** @description What goes back until when, if it were confirmed now. */
+            /** @description Refunds by time of cancellation, for a booking confirmed now. */
             cancellation_terms:
               | {
                   /**
                    * Format: date-time
-                   * @description The last instant; null in the last term.
+                   * @description The last instant at which it applies; null in the last term.
                    */
                   until: string | null;
                   /**
                    * Format: int32
-                   * @description Of each night that the host does not keep.
+                   * @description Percentage refunded of each night that the host does not keep.
                    */
                   refund_percent: number | null;
                   /**
                    * Format: int32
-                   * @description That the host keeps, beside those stayed.
+                   * @description Nights that the host keeps in addition to those stayed.
                    */
                   nights_kept: number | null;
                   /**
                    * Format: int64
-                   * @description What that is before the stay begins, in minor units.
+                   * @description The refund before the stay begins, in minor units.
                    */
                   refund_amount: number | null;
-                  /** @description The same in words, with the date in the property's time zone. */
+                  /** @description The term in words, with the date in the property's time zone. */
                   description: string | null;
                 }[]
               | null;
@@ -9540,7 +9540,7 @@ export interface operations {
              * @description The version that the guest agrees to.
              */
             house_rules_version: number | null;
-            /** @description Of everything that the guest would agree to; another hash is another offer. */
+            /** @description Hash of everything that the guest agrees to; a different hash is a different offer. */
             terms_hash: string | null;
           };
         };
@@ -9619,12 +9619,12 @@ export interface operations {
           "application/json": {
             /**
              * Format: uuid
-             * @description To be named when booking; belongs to whoever asked for it, or to anybody when that was nobody signed in.
+             * @description The id to book with. Only the person who asked for the quote can use it; without sign-in anyone can.
              */
             id: string | null;
             /**
              * Format: date-time
-             * @description When it can no longer be booked by its id.
+             * @description When the id can no longer be booked.
              */
             expires_at: string | null;
             /** Format: uuid */
@@ -9646,7 +9646,7 @@ export interface operations {
             /** @enum {string|null} */
             booking_mode: "instant" | "request" | null;
             currency: string | null;
-            /** @description What the totals are made of. */
+            /** @description The lines that sum to the totals. */
             lines:
               | {
                   /** @enum {string|null} */
@@ -9661,40 +9661,40 @@ export interface operations {
                     | "guest_platform_fee"
                     | "host_platform_fee"
                     | null;
-                  /** @description What guests read. */
+                  /** @description Text for guests. */
                   description: string | null;
                   /**
                    * Format: int32
-                   * @description Nights, guests or times; quantity times unit_amount is the amount.
+                   * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
                    */
                   quantity: number | null;
                   /**
                    * Format: int64
-                   * @description For one; of lines in per cent the whole amount.
+                   * @description Amount of one unit; for percentages the whole amount.
                    */
                   unit_amount: number | null;
-                  /** @description Of lines in per cent; null for others. */
+                  /** @description The percentage; null for fixed amounts. */
                   percent: number | null;
                   /**
                    * Format: int64
-                   * @description What it adds to what the guest pays; negative for a discount; 0 for what prices include or the host pays.
+                   * @description What the guest pays for it; negative for a discount, 0 for included taxes and for fees of the host.
                    */
                   amount: number | null;
                   /**
                    * Format: int64
-                   * @description What it adds to what the host gets.
+                   * @description What the host receives for it; negative for a discount or a fee of the host.
                    */
                   host_amount: number | null;
                   /**
                    * Format: int64
-                   * @description A tax that prices include: how much of them it is. 0 for others.
+                   * @description The part of the prices that is an included tax; 0 for other lines.
                    */
                   included_amount: number | null;
                 }[]
               | null;
             /**
              * Format: int64
-             * @description Nights before the discount.
+             * @description Sum of the night prices, before the discount.
              */
             rent: number | null;
             /**
@@ -9709,27 +9709,27 @@ export interface operations {
             fees: number | null;
             /**
              * Format: int64
-             * @description Added to prices; what prices include is on the lines.
+             * @description Taxes added to the prices; included taxes are only on the lines.
              */
             taxes: number | null;
             /**
              * Format: int64
-             * @description What the guest pays the platform.
+             * @description The service fee that the guest pays.
              */
             guest_platform_fee: number | null;
             /**
              * Format: int64
-             * @description What the guest pays: the sum of the amounts of lines.
+             * @description What the guest pays: the sum of lines.amount.
              */
             guest_total: number | null;
             /**
              * Format: int64
-             * @description What the host pays the platform; negative, or 0.
+             * @description The service fee that the host pays; negative, or 0.
              */
             host_platform_fee: number | null;
             /**
              * Format: int64
-             * @description What the host gets: the sum of the host amounts of lines.
+             * @description What the host receives: the sum of lines.host_amount.
              */
             host_total: number | null;
             time_zone: string | null;
@@ -9746,30 +9746,30 @@ export interface operations {
             cancellation_policy_id: string | null;
             cancellation_policy_name: string | null;
             cancellation_steps: unknown;
-            /** @description What goes back until when, if it were confirmed now. */
+            /** @description Refunds by time of cancellation, for a booking confirmed now. */
             cancellation_terms:
               | {
                   /**
                    * Format: date-time
-                   * @description The last instant; null in the last term.
+                   * @description The last instant at which it applies; null in the last term.
                    */
                   until: string | null;
                   /**
                    * Format: int32
-                   * @description Of each night that the host does not keep.
+                   * @description Percentage refunded of each night that the host does not keep.
                    */
                   refund_percent: number | null;
                   /**
                    * Format: int32
-                   * @description That the host keeps, beside those stayed.
+                   * @description Nights that the host keeps in addition to those stayed.
                    */
                   nights_kept: number | null;
                   /**
                    * Format: int64
-                   * @description What that is before the stay begins, in minor units.
+                   * @description The refund before the stay begins, in minor units.
                    */
                   refund_amount: number | null;
-                  /** @description The same in words, with the date in the property's time zone. */
+                  /** @description The term in words, with the date in the property's time zone. */
                   description: string | null;
                 }[]
               | null;
@@ -9778,7 +9778,7 @@ export interface operations {
              * @description The version that the guest agrees to.
              */
             house_rules_version: number | null;
-            /** @description Of everything that the guest would agree to; another hash is another offer. */
+            /** @description Hash of everything that the guest agrees to; a different hash is a different offer. */
             terms_hash: string | null;
           };
         };
@@ -10232,7 +10232,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10241,8 +10241,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -10402,7 +10411,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10411,8 +10420,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -12189,21 +12207,21 @@ export interface operations {
     parameters: {
       query?: {
         property_id?: components["parameters"]["rowFilter.property_ratings.property_id"];
-        /** @description How many reviews. */
+        /** @description Number of reviews. */
         review_count?: components["parameters"]["rowFilter.property_ratings.review_count"];
-        /** @description Average, 1.00 to 5.00; null when there is no review. */
+        /** @description Average overall rating, 1.00 to 5.00; null without reviews. */
         overall?: components["parameters"]["rowFilter.property_ratings.overall"];
-        /** @description Average. */
+        /** @description Average rating of accuracy. */
         accuracy?: components["parameters"]["rowFilter.property_ratings.accuracy"];
-        /** @description Average. */
+        /** @description Average rating of cleanliness. */
         cleanliness?: components["parameters"]["rowFilter.property_ratings.cleanliness"];
-        /** @description Average. */
+        /** @description Average rating of check-in. */
         check_in?: components["parameters"]["rowFilter.property_ratings.check_in"];
-        /** @description Average. */
+        /** @description Average rating of communication. */
         communication?: components["parameters"]["rowFilter.property_ratings.communication"];
-        /** @description Average. */
+        /** @description Average rating of the location. */
         location?: components["parameters"]["rowFilter.property_ratings.location"];
-        /** @description Average. */
+        /** @description Average rating of value for money. */
         value?: components["parameters"]["rowFilter.property_ratings.value"];
         updated_at?: components["parameters"]["rowFilter.property_ratings.updated_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -12402,11 +12420,11 @@ export interface operations {
     parameters: {
       query?: {
         profile_id?: components["parameters"]["rowFilter.profile_ratings.profile_id"];
-        /** @description As guest, by hosts; as host, by guests of all their properties. */
+        /** @description guest: rated by hosts. host: rated by the guests of all their properties. */
         rated_as?: components["parameters"]["rowFilter.profile_ratings.rated_as"];
-        /** @description How many reviews. */
+        /** @description Number of reviews. */
         review_count?: components["parameters"]["rowFilter.profile_ratings.review_count"];
-        /** @description Average, 1.00 to 5.00; null when there is no review. */
+        /** @description Average overall rating, 1.00 to 5.00; null without reviews. */
         overall?: components["parameters"]["rowFilter.profile_ratings.overall"];
         updated_at?: components["parameters"]["rowFilter.profile_ratings.updated_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -12625,13 +12643,13 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.wishlists.id"];
         owner_id?: components["parameters"]["rowFilter.wishlists.owner_id"];
-        /** @description One line of up to 100 characters. */
+        /** @description One line of 1 to 100 characters. */
         name?: components["parameters"]["rowFilter.wishlists.name"];
-        /** @description First night that is looked for. */
+        /** @description First night wanted. */
         check_in?: components["parameters"]["rowFilter.wishlists.check_in"];
-        /** @description The day after the last night that is looked for. */
+        /** @description The day after the last night wanted. */
         check_out?: components["parameters"]["rowFilter.wishlists.check_out"];
-        /** @description For how many. */
+        /** @description Number of guests. */
         guests?: components["parameters"]["rowFilter.wishlists.guests"];
         created_at?: components["parameters"]["rowFilter.wishlists.created_at"];
         updated_at?: components["parameters"]["rowFilter.wishlists.updated_at"];
@@ -12714,8 +12732,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -12724,13 +12759,13 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.wishlists.id"];
         owner_id?: components["parameters"]["rowFilter.wishlists.owner_id"];
-        /** @description One line of up to 100 characters. */
+        /** @description One line of 1 to 100 characters. */
         name?: components["parameters"]["rowFilter.wishlists.name"];
-        /** @description First night that is looked for. */
+        /** @description First night wanted. */
         check_in?: components["parameters"]["rowFilter.wishlists.check_in"];
-        /** @description The day after the last night that is looked for. */
+        /** @description The day after the last night wanted. */
         check_out?: components["parameters"]["rowFilter.wishlists.check_out"];
-        /** @description For how many. */
+        /** @description Number of guests. */
         guests?: components["parameters"]["rowFilter.wishlists.guests"];
         created_at?: components["parameters"]["rowFilter.wishlists.created_at"];
         updated_at?: components["parameters"]["rowFilter.wishlists.updated_at"];
@@ -12772,13 +12807,13 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.wishlists.id"];
         owner_id?: components["parameters"]["rowFilter.wishlists.owner_id"];
-        /** @description One line of up to 100 characters. */
+        /** @description One line of 1 to 100 characters. */
         name?: components["parameters"]["rowFilter.wishlists.name"];
-        /** @description First night that is looked for. */
+        /** @description First night wanted. */
         check_in?: components["parameters"]["rowFilter.wishlists.check_in"];
-        /** @description The day after the last night that is looked for. */
+        /** @description The day after the last night wanted. */
         check_out?: components["parameters"]["rowFilter.wishlists.check_out"];
-        /** @description For how many. */
+        /** @description Number of guests. */
         guests?: components["parameters"]["rowFilter.wishlists.guests"];
         created_at?: components["parameters"]["rowFilter.wishlists.created_at"];
         updated_at?: components["parameters"]["rowFilter.wishlists.updated_at"];
@@ -12814,8 +12849,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `value_missing`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -12824,7 +12876,7 @@ export interface operations {
       query?: {
         wishlist_id?: components["parameters"]["rowFilter.wishlist_items.wishlist_id"];
         property_id?: components["parameters"]["rowFilter.wishlist_items.property_id"];
-        /** @description Who put it there. */
+        /** @description Who added it. */
         added_by?: components["parameters"]["rowFilter.wishlist_items.added_by"];
         /** @description Plain text of up to 500 characters. */
         note?: components["parameters"]["rowFilter.wishlist_items.note"];
@@ -12908,8 +12960,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `note_is_plain`, `reference_not_found`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -12918,7 +12995,7 @@ export interface operations {
       query?: {
         wishlist_id?: components["parameters"]["rowFilter.wishlist_items.wishlist_id"];
         property_id?: components["parameters"]["rowFilter.wishlist_items.property_id"];
-        /** @description Who put it there. */
+        /** @description Who added it. */
         added_by?: components["parameters"]["rowFilter.wishlist_items.added_by"];
         /** @description Plain text of up to 500 characters. */
         note?: components["parameters"]["rowFilter.wishlist_items.note"];
@@ -12961,7 +13038,7 @@ export interface operations {
       query?: {
         wishlist_id?: components["parameters"]["rowFilter.wishlist_items.wishlist_id"];
         property_id?: components["parameters"]["rowFilter.wishlist_items.property_id"];
-        /** @description Who put it there. */
+        /** @description Who added it. */
         added_by?: components["parameters"]["rowFilter.wishlist_items.added_by"];
         /** @description Plain text of up to 500 characters. */
         note?: components["parameters"]["rowFilter.wishlist_items.note"];
@@ -12998,8 +13075,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `note_is_plain`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13099,9 +13201,9 @@ export interface operations {
     parameters: {
       query?: {
         wishlist_id?: components["parameters"]["rowFilter.wishlist_shares.wishlist_id"];
-        /** @description What the link carries. */
+        /** @description Token in the link. */
         token?: components["parameters"]["rowFilter.wishlist_shares.token"];
-        /** @description Whether people may join by it and add places. */
+        /** @description Whether people with the link may join the list and edit it. */
         can_join?: components["parameters"]["rowFilter.wishlist_shares.can_join"];
         created_at?: components["parameters"]["rowFilter.wishlist_shares.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -13183,8 +13285,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13192,9 +13319,9 @@ export interface operations {
     parameters: {
       query?: {
         wishlist_id?: components["parameters"]["rowFilter.wishlist_shares.wishlist_id"];
-        /** @description What the link carries. */
+        /** @description Token in the link. */
         token?: components["parameters"]["rowFilter.wishlist_shares.token"];
-        /** @description Whether people may join by it and add places. */
+        /** @description Whether people with the link may join the list and edit it. */
         can_join?: components["parameters"]["rowFilter.wishlist_shares.can_join"];
         created_at?: components["parameters"]["rowFilter.wishlist_shares.created_at"];
       };
@@ -13234,9 +13361,9 @@ export interface operations {
     parameters: {
       query?: {
         wishlist_id?: components["parameters"]["rowFilter.wishlist_shares.wishlist_id"];
-        /** @description What the link carries. */
+        /** @description Token in the link. */
         token?: components["parameters"]["rowFilter.wishlist_shares.token"];
-        /** @description Whether people may join by it and add places. */
+        /** @description Whether people with the link may join the list and edit it. */
         can_join?: components["parameters"]["rowFilter.wishlist_shares.can_join"];
         created_at?: components["parameters"]["rowFilter.wishlist_shares.created_at"];
       };
@@ -13271,8 +13398,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13358,7 +13510,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `wishlist_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -13369,60 +13529,60 @@ export interface operations {
         property_id?: components["parameters"]["rowFilter.bookings.property_id"];
         host_id?: components["parameters"]["rowFilter.bookings.host_id"];
         guest_id?: components["parameters"]["rowFilter.bookings.guest_id"];
-        /** @description Where it stands now. */
+        /** @description Present status. */
         status?: components["parameters"]["rowFilter.bookings.status"];
-        /** @description Since when. */
+        /** @description Since when it has this status. */
         status_at?: components["parameters"]["rowFilter.bookings.status_at"];
-        /** @description What whoever changed it last said. */
+        /** @description The reason given with the last change of status. */
         status_reason?: components["parameters"]["rowFilter.bookings.status_reason"];
-        /** @description When an open request or unpaid hold ends. */
+        /** @description When an open request or unpaid hold expires. */
         expires_at?: components["parameters"]["rowFilter.bookings.expires_at"];
-        /** @description When it was paid; the policy counts from then. */
+        /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
         confirmed_at?: components["parameters"]["rowFilter.bookings.confirmed_at"];
-        /** @description First night, YYYY-MM-DD. Text, so that a timestamp is refused and not cut to a day. */
+        /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
         check_in?: components["parameters"]["rowFilter.bookings.check_in"];
         /** @description The day after the last night, YYYY-MM-DD. */
         check_out?: components["parameters"]["rowFilter.bookings.check_out"];
-        /** @description From check_in to check_out. */
+        /** @description Number of nights from check_in to check_out. */
         nights?: components["parameters"]["rowFilter.bookings.nights"];
-        /** @description At least one. */
+        /** @description Number of adults, at least one. */
         adults?: components["parameters"]["rowFilter.bookings.adults"];
-        /** @description From 2 years on. */
+        /** @description Number of children aged 2 or older. */
         children?: components["parameters"]["rowFilter.bookings.children"];
-        /** @description Under 2. */
+        /** @description Number of children under 2. */
         infants?: components["parameters"]["rowFilter.bookings.infants"];
-        /** @description Animals that come along. */
+        /** @description Number of pets. */
         pets?: components["parameters"]["rowFilter.bookings.pets"];
-        /** @description Whether it held at once or needed the host's word. */
+        /** @description instant, or request when the host had to accept it. */
         booking_mode?: components["parameters"]["rowFilter.bookings.booking_mode"];
         /** @description ISO 4217 code of every amount. */
         currency?: components["parameters"]["rowFilter.bookings.currency"];
         /** @description What the guest pays, in minor units. */
         guest_total?: components["parameters"]["rowFilter.bookings.guest_total"];
-        /** @description What the host gets; null for co-hosts. */
+        /** @description What the host receives, in minor units; null for co-hosts. */
         host_total?: components["parameters"]["rowFilter.bookings.host_total"];
-        /** @description As it was when it was booked. */
+        /** @description Title at the time of booking. */
         property_title?: components["parameters"]["rowFilter.bookings.property_title"];
-        /** @description As it was when it was booked. */
+        /** @description City at the time of booking. */
         property_city?: components["parameters"]["rowFilter.bookings.property_city"];
-        /** @description In which its days and hours are meant. */
+        /** @description Time zone of its dates and times. */
         time_zone?: components["parameters"]["rowFilter.bookings.time_zone"];
         /** @description Earliest arrival. */
         check_in_at?: components["parameters"]["rowFilter.bookings.check_in_at"];
         /** @description Latest departure; from then on the stay is completed. */
         check_out_at?: components["parameters"]["rowFilter.bookings.check_out_at"];
         cancellation_policy_id?: components["parameters"]["rowFilter.bookings.cancellation_policy_id"];
-        /** @description What guests read. */
+        /** @description Name of the cancellation policy. */
         cancellation_policy_name?: components["parameters"]["rowFilter.bookings.cancellation_policy_name"];
-        /** @description The policy as it was when it was booked; see cancellation_policies.steps. */
+        /** @description The policy at the time of booking; see cancellation_policies.steps. */
         cancellation_steps?: components["parameters"]["rowFilter.bookings.cancellation_steps"];
-        /** @description The house rules that the guest agreed to. */
+        /** @description Version of the house rules that the guest agreed to. */
         house_rules_version?: components["parameters"]["rowFilter.bookings.house_rules_version"];
-        /** @description The quote that it was booked by; when given and the offer has changed, booking answers 409 with the new one. */
+        /** @description The quote to book with. When the offer has changed, booking answers 409 with the new quote. */
         quote_id?: components["parameters"]["rowFilter.bookings.quote_id"];
-        /** @description Up to 255 characters of the guest's choice: the same key and booking again give the same booking. The guest's alone. */
+        /** @description Up to 255 characters chosen by the guest: repeating the request with the same key returns the same booking. Only the guest can read it. */
         idempotency_key?: components["parameters"]["rowFilter.bookings.idempotency_key"];
-        /** @description The proposal that waits for an answer, if there is one. */
+        /** @description The open proposal, if there is one. */
         open_alteration_id?: components["parameters"]["rowFilter.bookings.open_alteration_id"];
         created_at?: components["parameters"]["rowFilter.bookings.created_at"];
         updated_at?: components["parameters"]["rowFilter.bookings.updated_at"];
@@ -13521,7 +13681,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -13530,7 +13690,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -13539,7 +13699,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13548,7 +13708,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_too_large`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `amount_too_large`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13557,7 +13717,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_unpaid_bookings`. */
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -13585,60 +13745,60 @@ export interface operations {
         property_id?: components["parameters"]["rowFilter.bookings.property_id"];
         host_id?: components["parameters"]["rowFilter.bookings.host_id"];
         guest_id?: components["parameters"]["rowFilter.bookings.guest_id"];
-        /** @description Where it stands now. */
+        /** @description Present status. */
         status?: components["parameters"]["rowFilter.bookings.status"];
-        /** @description Since when. */
+        /** @description Since when it has this status. */
         status_at?: components["parameters"]["rowFilter.bookings.status_at"];
-        /** @description What whoever changed it last said. */
+        /** @description The reason given with the last change of status. */
         status_reason?: components["parameters"]["rowFilter.bookings.status_reason"];
-        /** @description When an open request or unpaid hold ends. */
+        /** @description When an open request or unpaid hold expires. */
         expires_at?: components["parameters"]["rowFilter.bookings.expires_at"];
-        /** @description When it was paid; the policy counts from then. */
+        /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
         confirmed_at?: components["parameters"]["rowFilter.bookings.confirmed_at"];
-        /** @description First night, YYYY-MM-DD. Text, so that a timestamp is refused and not cut to a day. */
+        /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
         check_in?: components["parameters"]["rowFilter.bookings.check_in"];
         /** @description The day after the last night, YYYY-MM-DD. */
         check_out?: components["parameters"]["rowFilter.bookings.check_out"];
-        /** @description From check_in to check_out. */
+        /** @description Number of nights from check_in to check_out. */
         nights?: components["parameters"]["rowFilter.bookings.nights"];
-        /** @description At least one. */
+        /** @description Number of adults, at least one. */
         adults?: components["parameters"]["rowFilter.bookings.adults"];
-        /** @description From 2 years on. */
+        /** @description Number of children aged 2 or older. */
         children?: components["parameters"]["rowFilter.bookings.children"];
-        /** @description Under 2. */
+        /** @description Number of children under 2. */
         infants?: components["parameters"]["rowFilter.bookings.infants"];
-        /** @description Animals that come along. */
+        /** @description Number of pets. */
         pets?: components["parameters"]["rowFilter.bookings.pets"];
-        /** @description Whether it held at once or needed the host's word. */
+        /** @description instant, or request when the host had to accept it. */
         booking_mode?: components["parameters"]["rowFilter.bookings.booking_mode"];
         /** @description ISO 4217 code of every amount. */
         currency?: components["parameters"]["rowFilter.bookings.currency"];
         /** @description What the guest pays, in minor units. */
         guest_total?: components["parameters"]["rowFilter.bookings.guest_total"];
-        /** @description What the host gets; null for co-hosts. */
+        /** @description What the host receives, in minor units; null for co-hosts. */
         host_total?: components["parameters"]["rowFilter.bookings.host_total"];
-        /** @description As it was when it was booked. */
+        /** @description Title at the time of booking. */
         property_title?: components["parameters"]["rowFilter.bookings.property_title"];
-        /** @description As it was when it was booked. */
+        /** @description City at the time of booking. */
         property_city?: components["parameters"]["rowFilter.bookings.property_city"];
-        /** @description In which its days and hours are meant. */
+        /** @description Time zone of its dates and times. */
         time_zone?: components["parameters"]["rowFilter.bookings.time_zone"];
         /** @description Earliest arrival. */
         check_in_at?: components["parameters"]["rowFilter.bookings.check_in_at"];
         /** @description Latest departure; from then on the stay is completed. */
         check_out_at?: components["parameters"]["rowFilter.bookings.check_out_at"];
         cancellation_policy_id?: components["parameters"]["rowFilter.bookings.cancellation_policy_id"];
-        /** @description What guests read. */
+        /** @description Name of the cancellation policy. */
         cancellation_policy_name?: components["parameters"]["rowFilter.bookings.cancellation_policy_name"];
-        /** @description The policy as it was when it was booked; see cancellation_policies.steps. */
+        /** @description The policy at the time of booking; see cancellation_policies.steps. */
         cancellation_steps?: components["parameters"]["rowFilter.bookings.cancellation_steps"];
-        /** @description The house rules that the guest agreed to. */
+        /** @description Version of the house rules that the guest agreed to. */
         house_rules_version?: components["parameters"]["rowFilter.bookings.house_rules_version"];
-        /** @description The quote that it was booked by; when given and the offer has changed, booking answers 409 with the new one. */
+        /** @description The quote to book with. When the offer has changed, booking answers 409 with the new quote. */
         quote_id?: components["parameters"]["rowFilter.bookings.quote_id"];
-        /** @description Up to 255 characters of the guest's choice: the same key and booking again give the same booking. The guest's alone. */
+        /** @description Up to 255 characters chosen by the guest: repeating the request with the same key returns the same booking. Only the guest can read it. */
         idempotency_key?: components["parameters"]["rowFilter.bookings.idempotency_key"];
-        /** @description The proposal that waits for an answer, if there is one. */
+        /** @description The open proposal, if there is one. */
         open_alteration_id?: components["parameters"]["rowFilter.bookings.open_alteration_id"];
         created_at?: components["parameters"]["rowFilter.bookings.created_at"];
         updated_at?: components["parameters"]["rowFilter.bookings.updated_at"];
@@ -13670,7 +13830,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -13679,7 +13839,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -13688,7 +13848,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13697,8 +13857,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -13725,60 +13894,60 @@ export interface operations {
         property_id?: components["parameters"]["rowFilter.bookings.property_id"];
         host_id?: components["parameters"]["rowFilter.bookings.host_id"];
         guest_id?: components["parameters"]["rowFilter.bookings.guest_id"];
-        /** @description Where it stands now. */
+        /** @description Present status. */
         status?: components["parameters"]["rowFilter.bookings.status"];
-        /** @description Since when. */
+        /** @description Since when it has this status. */
         status_at?: components["parameters"]["rowFilter.bookings.status_at"];
-        /** @description What whoever changed it last said. */
+        /** @description The reason given with the last change of status. */
         status_reason?: components["parameters"]["rowFilter.bookings.status_reason"];
-        /** @description When an open request or unpaid hold ends. */
+        /** @description When an open request or unpaid hold expires. */
         expires_at?: components["parameters"]["rowFilter.bookings.expires_at"];
-        /** @description When it was paid; the policy counts from then. */
+        /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
         confirmed_at?: components["parameters"]["rowFilter.bookings.confirmed_at"];
-        /** @description First night, YYYY-MM-DD. Text, so that a timestamp is refused and not cut to a day. */
+        /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
         check_in?: components["parameters"]["rowFilter.bookings.check_in"];
         /** @description The day after the last night, YYYY-MM-DD. */
         check_out?: components["parameters"]["rowFilter.bookings.check_out"];
-        /** @description From check_in to check_out. */
+        /** @description Number of nights from check_in to check_out. */
         nights?: components["parameters"]["rowFilter.bookings.nights"];
-        /** @description At least one. */
+        /** @description Number of adults, at least one. */
         adults?: components["parameters"]["rowFilter.bookings.adults"];
-        /** @description From 2 years on. */
+        /** @description Number of children aged 2 or older. */
         children?: components["parameters"]["rowFilter.bookings.children"];
-        /** @description Under 2. */
+        /** @description Number of children under 2. */
         infants?: components["parameters"]["rowFilter.bookings.infants"];
-        /** @description Animals that come along. */
+        /** @description Number of pets. */
         pets?: components["parameters"]["rowFilter.bookings.pets"];
-        /** @description Whether it held at once or needed the host's word. */
+        /** @description instant, or request when the host had to accept it. */
         booking_mode?: components["parameters"]["rowFilter.bookings.booking_mode"];
         /** @description ISO 4217 code of every amount. */
         currency?: components["parameters"]["rowFilter.bookings.currency"];
         /** @description What the guest pays, in minor units. */
         guest_total?: components["parameters"]["rowFilter.bookings.guest_total"];
-        /** @description What the host gets; null for co-hosts. */
+        /** @description What the host receives, in minor units; null for co-hosts. */
         host_total?: components["parameters"]["rowFilter.bookings.host_total"];
-        /** @description As it was when it was booked. */
+        /** @description Title at the time of booking. */
         property_title?: components["parameters"]["rowFilter.bookings.property_title"];
-        /** @description As it was when it was booked. */
+        /** @description City at the time of booking. */
         property_city?: components["parameters"]["rowFilter.bookings.property_city"];
-        /** @description In which its days and hours are meant. */
+        /** @description Time zone of its dates and times. */
         time_zone?: components["parameters"]["rowFilter.bookings.time_zone"];
         /** @description Earliest arrival. */
         check_in_at?: components["parameters"]["rowFilter.bookings.check_in_at"];
         /** @description Latest departure; from then on the stay is completed. */
         check_out_at?: components["parameters"]["rowFilter.bookings.check_out_at"];
         cancellation_policy_id?: components["parameters"]["rowFilter.bookings.cancellation_policy_id"];
-        /** @description What guests read. */
+        /** @description Name of the cancellation policy. */
         cancellation_policy_name?: components["parameters"]["rowFilter.bookings.cancellation_policy_name"];
-        /** @description The policy as it was when it was booked; see cancellation_policies.steps. */
+        /** @description The policy at the time of booking; see cancellation_policies.steps. */
         cancellation_steps?: components["parameters"]["rowFilter.bookings.cancellation_steps"];
-        /** @description The house rules that the guest agreed to. */
+        /** @description Version of the house rules that the guest agreed to. */
         house_rules_version?: components["parameters"]["rowFilter.bookings.house_rules_version"];
-        /** @description The quote that it was booked by; when given and the offer has changed, booking answers 409 with the new one. */
+        /** @description The quote to book with. When the offer has changed, booking answers 409 with the new quote. */
         quote_id?: components["parameters"]["rowFilter.bookings.quote_id"];
-        /** @description Up to 255 characters of the guest's choice: the same key and booking again give the same booking. The guest's alone. */
+        /** @description Up to 255 characters chosen by the guest: repeating the request with the same key returns the same booking. Only the guest can read it. */
         idempotency_key?: components["parameters"]["rowFilter.bookings.idempotency_key"];
-        /** @description The proposal that waits for an answer, if there is one. */
+        /** @description The open proposal, if there is one. */
         open_alteration_id?: components["parameters"]["rowFilter.bookings.open_alteration_id"];
         created_at?: components["parameters"]["rowFilter.bookings.created_at"];
         updated_at?: components["parameters"]["rowFilter.bookings.updated_at"];
@@ -13822,7 +13991,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `alteration_not_yours`, `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `alteration_not_yours`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -13831,7 +14000,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -13840,7 +14009,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13849,8 +14018,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_too_large`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `no_change`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `amount_too_large`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `no_change`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -13875,21 +14053,21 @@ export interface operations {
       query?: {
         booking_id?: components["parameters"]["rowFilter.booking_line_items.booking_id"];
         position?: components["parameters"]["rowFilter.booking_line_items.position"];
-        /** @description What the line is for. */
+        /** @description What the line charges. */
         kind?: components["parameters"]["rowFilter.booking_line_items.kind"];
-        /** @description What guests read. */
+        /** @description Text for guests. */
         description?: components["parameters"]["rowFilter.booking_line_items.description"];
-        /** @description Nights, guests or times; quantity times unit_amount is the amount. */
+        /** @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount. */
         quantity?: components["parameters"]["rowFilter.booking_line_items.quantity"];
-        /** @description For one; of lines in per cent the whole amount. Minor units. */
+        /** @description Amount of one unit, in minor units; for percentages the whole amount. */
         unit_amount?: components["parameters"]["rowFilter.booking_line_items.unit_amount"];
-        /** @description Of lines in per cent; null for others. */
+        /** @description The percentage; null for fixed amounts. */
         percent?: components["parameters"]["rowFilter.booking_line_items.percent"];
-        /** @description What it adds to what the guest pays. */
+        /** @description What the guest pays for it. */
         amount?: components["parameters"]["rowFilter.booking_line_items.amount"];
-        /** @description What it adds to what the host gets. */
+        /** @description What the host receives for it. */
         host_amount?: components["parameters"]["rowFilter.booking_line_items.host_amount"];
-        /** @description A tax that prices include: how much of them it is. */
+        /** @description The part of the prices that is an included tax; 0 for other lines. */
         included_amount?: components["parameters"]["rowFilter.booking_line_items.included_amount"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -13943,35 +14121,35 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.booking_alterations.id"];
         booking_id?: components["parameters"]["rowFilter.booking_alterations.booking_id"];
-        /** @description Which side. */
+        /** @description The side that proposed it. */
         proposed_by?: components["parameters"]["rowFilter.booking_alterations.proposed_by"];
         proposed_by_id?: components["parameters"]["rowFilter.booking_alterations.proposed_by_id"];
-        /** @description Until when it can be answered. */
+        /** @description When it can no longer be answered. */
         expires_at?: components["parameters"]["rowFilter.booking_alterations.expires_at"];
-        /** @description Null while there is none. */
+        /** @description Null without an answer. */
         answer?: components["parameters"]["rowFilter.booking_alterations.answer"];
         /** @description When it was answered. */
         answered_at?: components["parameters"]["rowFilter.booking_alterations.answered_at"];
         answered_by_id?: components["parameters"]["rowFilter.booking_alterations.answered_by_id"];
-        /** @description First night, as proposed. */
+        /** @description Proposed check-in date. */
         check_in?: components["parameters"]["rowFilter.booking_alterations.check_in"];
-        /** @description The day after the last night, as proposed. */
+        /** @description Proposed check-out date. */
         check_out?: components["parameters"]["rowFilter.booking_alterations.check_out"];
-        /** @description As proposed. */
+        /** @description Proposed number of adults. */
         adults?: components["parameters"]["rowFilter.booking_alterations.adults"];
-        /** @description As proposed. */
+        /** @description Proposed number of children. */
         children?: components["parameters"]["rowFilter.booking_alterations.children"];
-        /** @description As proposed. */
+        /** @description Proposed number of infants. */
         infants?: components["parameters"]["rowFilter.booking_alterations.infants"];
-        /** @description As proposed. */
+        /** @description Proposed number of pets. */
         pets?: components["parameters"]["rowFilter.booking_alterations.pets"];
-        /** @description The booking's. */
+        /** @description Currency of the booking. */
         currency?: components["parameters"]["rowFilter.booking_alterations.currency"];
-        /** @description What the booking would cost, in minor units. */
+        /** @description What the guest would pay for the booking, in minor units. */
         guest_total?: components["parameters"]["rowFilter.booking_alterations.guest_total"];
-        /** @description How much more the guest would pay; negative for less. */
+        /** @description How much more the guest would pay than now; negative for less. */
         difference?: components["parameters"]["rowFilter.booking_alterations.difference"];
-        /** @description What that is made of; host amounts are left out. */
+        /** @description The lines of guest_total, without host amounts. */
         lines?: components["parameters"]["rowFilter.booking_alterations.lines"];
         created_at?: components["parameters"]["rowFilter.booking_alterations.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -14048,7 +14226,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `own_proposal`, `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `own_proposal`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -14057,7 +14235,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -14066,7 +14244,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14075,8 +14253,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_too_large`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `amount_too_large`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -14123,7 +14310,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `own_proposal`, `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `own_proposal`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -14132,7 +14319,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -14141,7 +14328,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14150,8 +14337,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_too_large`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `amount_too_large`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -14194,7 +14390,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `cancellation_not_yours`, `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `cancellation_not_yours`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -14203,7 +14399,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -14212,7 +14408,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14221,8 +14417,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -14269,7 +14474,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `cancellation_not_yours`, `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `cancellation_not_yours`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -14278,7 +14483,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -14287,7 +14492,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14296,8 +14501,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -14345,7 +14559,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `cancellation_not_yours`, `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `cancellation_not_yours`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -14354,7 +14568,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -14363,7 +14577,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14372,8 +14586,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -14397,35 +14620,35 @@ export interface operations {
     parameters: {
       query?: {
         booking_id?: components["parameters"]["rowFilter.cancellations.booking_id"];
-        /** @description Which side; of a no-show whoever reported it. */
+        /** @description Who cancelled; for a no-show who reported it. */
         cancelled_by?: components["parameters"]["rowFilter.cancellations.cancelled_by"];
-        /** @description The guest did not come: the policy counts as if they had cancelled at check-in. */
+        /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
         is_no_show?: components["parameters"]["rowFilter.cancellations.is_no_show"];
-        /** @description The moment that decided. */
+        /** @description The moment for which the refund was computed. */
         cancelled_at?: components["parameters"]["rowFilter.cancellations.cancelled_at"];
-        /** @description What the one who cancelled said. */
+        /** @description The reason given. */
         reason?: components["parameters"]["rowFilter.cancellations.reason"];
-        /** @description Last instant at which the same comes out; null when only the nights that pass change it. */
+        /** @description The last instant with the same result; null when only passing nights change it. */
         valid_until?: components["parameters"]["rowFilter.cancellations.valid_until"];
-        /** @description Nights whose midnight had passed in the property's zone. */
+        /** @description Number of midnights since check-in in the property's time zone. */
         nights_stayed?: components["parameters"]["rowFilter.cancellations.nights_stayed"];
-        /** @description Further nights that the host keeps. */
+        /** @description Nights that the host keeps in addition to those stayed. */
         nights_kept?: components["parameters"]["rowFilter.cancellations.nights_kept"];
-        /** @description Of the other nights, and of fees and taxes in proportion. */
+        /** @description Percentage refunded of the other nights, and of fees and taxes in proportion. */
         refund_percent?: components["parameters"]["rowFilter.cancellations.refund_percent"];
         /** @description ISO 4217 code of every amount. */
         currency?: components["parameters"]["rowFilter.cancellations.currency"];
-        /** @description What the booking cost. */
+        /** @description What the booking cost the guest. */
         guest_total?: components["parameters"]["rowFilter.cancellations.guest_total"];
-        /** @description What the booking costs less: the sum of the lines. All of it goes back to the guest but unpaid_amount. */
+        /** @description By how much the guest's total is reduced: the sum of the lines. The guest gets back this less unpaid_amount. */
         refund_amount?: components["parameters"]["rowFilter.cancellations.refund_amount"];
-        /** @description What of refund_amount the guest had not paid yet, of a long stay that is paid in parts: it is not owed any more instead of going back. */
+        /** @description The part of refund_amount that the guest had not paid yet, for a stay paid in instalments. It is no longer due. */
         unpaid_amount?: components["parameters"]["rowFilter.cancellations.unpaid_amount"];
-        /** @description What the host keeps, before host_fee. */
+        /** @description What the host keeps of the host's total, before host_fee. */
         host_amount?: components["parameters"]["rowFilter.cancellations.host_amount"];
         /** @description What the host pays for cancelling. */
         host_fee?: components["parameters"]["rowFilter.cancellations.host_fee"];
-        /** @description What goes back of each line of the booking. */
+        /** @description The refund of each line of the booking. */
         lines?: components["parameters"]["rowFilter.cancellations.lines"];
         created_at?: components["parameters"]["rowFilter.cancellations.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -14503,7 +14726,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -14512,7 +14735,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -14521,7 +14744,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14530,8 +14753,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -14579,7 +14811,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -14588,7 +14820,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -14597,7 +14829,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14606,8 +14838,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -14655,7 +14896,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `cancellation_not_yours`, `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `cancellation_not_yours`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -14664,7 +14905,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -14673,7 +14914,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14682,8 +14923,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -15041,7 +15291,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
       default: components["responses"]["default"];
     };
@@ -15607,7 +15865,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15616,8 +15874,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -15673,7 +15940,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15682,8 +15949,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -15739,7 +16015,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15748,8 +16024,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -15872,7 +16157,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15881,8 +16166,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `city_is_plain`, `country_is_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `city_is_plain`, `country_is_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -15954,7 +16248,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15963,8 +16257,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -16040,7 +16343,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16049,8 +16352,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `city_is_plain`, `country_is_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `city_is_plain`, `country_is_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -17401,13 +17713,13 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.webhook_endpoints.id"];
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
-        /** @description https, without user name or fragment. */
+        /** @description An https URL, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description What of: booking.created, booking.status_changed, booking.altered, review.published. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
-        /** @description Form of the payloads. */
+        /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
-        /** @description Off: nothing is queued. */
+        /** @description Whether events are queued and delivered. */
         is_active?: components["parameters"]["rowFilter.webhook_endpoints.is_active"];
         created_at?: components["parameters"]["rowFilter.webhook_endpoints.created_at"];
         updated_at?: components["parameters"]["rowFilter.webhook_endpoints.updated_at"];
@@ -17490,8 +17802,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `too_many_webhook_endpoints`, `url_is_https`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -17500,13 +17829,13 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.webhook_endpoints.id"];
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
-        /** @description https, without user name or fragment. */
+        /** @description An https URL, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description What of: booking.created, booking.status_changed, booking.altered, review.published. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
-        /** @description Form of the payloads. */
+        /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
-        /** @description Off: nothing is queued. */
+        /** @description Whether events are queued and delivered. */
         is_active?: components["parameters"]["rowFilter.webhook_endpoints.is_active"];
         created_at?: components["parameters"]["rowFilter.webhook_endpoints.created_at"];
         updated_at?: components["parameters"]["rowFilter.webhook_endpoints.updated_at"];
@@ -17548,13 +17877,13 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.webhook_endpoints.id"];
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
-        /** @description https, without user name or fragment. */
+        /** @description An https URL, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description What of: booking.created, booking.status_changed, booking.altered, review.published. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
-        /** @description Form of the payloads. */
+        /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
-        /** @description Off: nothing is queued. */
+        /** @description Whether events are queued and delivered. */
         is_active?: components["parameters"]["rowFilter.webhook_endpoints.is_active"];
         created_at?: components["parameters"]["rowFilter.webhook_endpoints.created_at"];
         updated_at?: components["parameters"]["rowFilter.webhook_endpoints.updated_at"];
@@ -17590,8 +17919,25 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
+      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `url_is_https`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -17622,7 +17968,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `webhook_endpoint_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -17653,7 +18007,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `webhook_endpoint_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -17662,19 +18024,19 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.webhook_deliveries.id"];
         endpoint_id?: components["parameters"]["rowFilter.webhook_deliveries.endpoint_id"];
-        /** @description What happened. */
+        /** @description Kind of event. */
         event?: components["parameters"]["rowFilter.webhook_deliveries.event"];
-        /** @description {id, type, api_version, created_at, data}. */
+        /** @description Body of the request: {id, type, api_version, created_at, data}. */
         payload?: components["parameters"]["rowFilter.webhook_deliveries.payload"];
-        /** @description The same event is queued once for an endpoint. */
+        /** @description Identifies the event: it is queued once for each endpoint. */
         dedupe_key?: components["parameters"]["rowFilter.webhook_deliveries.dedupe_key"];
-        /** @description How often it was tried. */
+        /** @description Number of attempts. */
         attempts?: components["parameters"]["rowFilter.webhook_deliveries.attempts"];
-        /** @description What the endpoint answered last. */
+        /** @description HTTP status of the last answer; null when there was none. */
         response_status?: components["parameters"]["rowFilter.webhook_deliveries.response_status"];
-        /** @description What went wrong last. */
+        /** @description Error of the last attempt. */
         error?: components["parameters"]["rowFilter.webhook_deliveries.error"];
-        /** @description When it answered 2xx; null until then. */
+        /** @description When the endpoint answered 2xx; null until then. */
         delivered_at?: components["parameters"]["rowFilter.webhook_deliveries.delivered_at"];
         created_at?: components["parameters"]["rowFilter.webhook_deliveries.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -17749,7 +18111,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `webhook_delivery_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -17761,9 +18131,9 @@ export interface operations {
         host_id?: components["parameters"]["rowFilter.threads.host_id"];
         guest_id?: components["parameters"]["rowFilter.threads.guest_id"];
         booking_id?: components["parameters"]["rowFilter.threads.booking_id"];
-        /** @description First message or request of the guest that waits for an answer. */
+        /** @description When the guest first wrote or asked to book. */
         asked_at?: components["parameters"]["rowFilter.threads.asked_at"];
-        /** @description First answer of the host's side: a message, or a request accepted or declined. */
+        /** @description When the host's side first answered: by a message, or by accepting or declining the request. */
         answered_at?: components["parameters"]["rowFilter.threads.answered_at"];
         /** @description When the last message was written. */
         last_message_at?: components["parameters"]["rowFilter.threads.last_message_at"];
@@ -17847,7 +18217,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -17856,7 +18226,42 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `thread_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `inquiry_about_own_property`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -17865,13 +18270,13 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.messages.id"];
         thread_id?: components["parameters"]["rowFilter.messages.thread_id"];
-        /** @description Who wrote it; null for the system. */
+        /** @description Who wrote it; null for a note of the system. */
         sender_id?: components["parameters"]["rowFilter.messages.sender_id"];
-        /** @description What the system notes, such as booking_confirmed; null for messages of people. */
+        /** @description What the note is about, such as booking_confirmed; null for messages of people. */
         event?: components["parameters"]["rowFilter.messages.event"];
-        /** @description Plain text of up to 5,000 characters. */
+        /** @description Plain text of 1 to 5,000 characters. */
         body?: components["parameters"]["rowFilter.messages.body"];
-        /** @description Whether contact details were taken out, because no booking was confirmed. */
+        /** @description Whether contact details were removed, because no booking was confirmed yet. */
         is_masked?: components["parameters"]["rowFilter.messages.is_masked"];
         /** @description A file in the bucket message-attachments, in the folder named by the thread. */
         attachment_path?: components["parameters"]["rowFilter.messages.attachment_path"];
@@ -17955,7 +18360,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -17964,7 +18369,42 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `attachment_path_is_in_thread`, `messages_body_is_plain`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_messages`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -17973,7 +18413,7 @@ export interface operations {
       query?: {
         thread_id?: components["parameters"]["rowFilter.thread_reads.thread_id"];
         profile_id?: components["parameters"]["rowFilter.thread_reads.profile_id"];
-        /** @description Messages until then are read. */
+        /** @description Messages up to then are read. */
         read_at?: components["parameters"]["rowFilter.thread_reads.read_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -18047,7 +18487,24 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18056,18 +18513,18 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.notifications.id"];
         recipient_id?: components["parameters"]["rowFilter.notifications.recipient_id"];
-        /** @description What happened. */
+        /** @description Kind of event. */
         kind?: components["parameters"]["rowFilter.notifications.kind"];
         booking_id?: components["parameters"]["rowFilter.notifications.booking_id"];
         property_id?: components["parameters"]["rowFilter.notifications.property_id"];
-        /** @description What it takes to tell it, as it was then: title, dates, names, amounts in minor units. */
+        /** @description Title, dates, names and amounts in minor units, as they were at the event. */
         data?: components["parameters"]["rowFilter.notifications.data"];
-        /** @description The same thing is told a person once. */
+        /** @description Identifies the event: a person is notified once for each key. */
         dedupe_key?: components["parameters"]["rowFilter.notifications.dedupe_key"];
         created_at?: components["parameters"]["rowFilter.notifications.created_at"];
-        /** @description Null while unread. Set from the start for what the person does not want in the list. */
+        /** @description When it was read; null while unread. Set at once when the person turned in_app off for the topic. */
         read_at?: components["parameters"]["rowFilter.notifications.read_at"];
-        /** @description When the mail server had it; null when not or not yet. */
+        /** @description When the mail server accepted its mail; null when it was not mailed. */
         mailed_at?: components["parameters"]["rowFilter.notifications.mailed_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -18121,18 +18578,18 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.notifications.id"];
         recipient_id?: components["parameters"]["rowFilter.notifications.recipient_id"];
-        /** @description What happened. */
+        /** @description Kind of event. */
         kind?: components["parameters"]["rowFilter.notifications.kind"];
         booking_id?: components["parameters"]["rowFilter.notifications.booking_id"];
         property_id?: components["parameters"]["rowFilter.notifications.property_id"];
-        /** @description What it takes to tell it, as it was then: title, dates, names, amounts in minor units. */
+        /** @description Title, dates, names and amounts in minor units, as they were at the event. */
         data?: components["parameters"]["rowFilter.notifications.data"];
-        /** @description The same thing is told a person once. */
+        /** @description Identifies the event: a person is notified once for each key. */
         dedupe_key?: components["parameters"]["rowFilter.notifications.dedupe_key"];
         created_at?: components["parameters"]["rowFilter.notifications.created_at"];
-        /** @description Null while unread. Set from the start for what the person does not want in the list. */
+        /** @description When it was read; null while unread. Set at once when the person turned in_app off for the topic. */
         read_at?: components["parameters"]["rowFilter.notifications.read_at"];
-        /** @description When the mail server had it; null when not or not yet. */
+        /** @description When the mail server accepted its mail; null when it was not mailed. */
         mailed_at?: components["parameters"]["rowFilter.notifications.mailed_at"];
       };
       header?: {
@@ -18172,18 +18629,18 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.notifications.id"];
         recipient_id?: components["parameters"]["rowFilter.notifications.recipient_id"];
-        /** @description What happened. */
+        /** @description Kind of event. */
         kind?: components["parameters"]["rowFilter.notifications.kind"];
         booking_id?: components["parameters"]["rowFilter.notifications.booking_id"];
         property_id?: components["parameters"]["rowFilter.notifications.property_id"];
-        /** @description What it takes to tell it, as it was then: title, dates, names, amounts in minor units. */
+        /** @description Title, dates, names and amounts in minor units, as they were at the event. */
         data?: components["parameters"]["rowFilter.notifications.data"];
-        /** @description The same thing is told a person once. */
+        /** @description Identifies the event: a person is notified once for each key. */
         dedupe_key?: components["parameters"]["rowFilter.notifications.dedupe_key"];
         created_at?: components["parameters"]["rowFilter.notifications.created_at"];
-        /** @description Null while unread. Set from the start for what the person does not want in the list. */
+        /** @description When it was read; null while unread. Set at once when the person turned in_app off for the topic. */
         read_at?: components["parameters"]["rowFilter.notifications.read_at"];
-        /** @description When the mail server had it; null when not or not yet. */
+        /** @description When the mail server accepted its mail; null when it was not mailed. */
         mailed_at?: components["parameters"]["rowFilter.notifications.mailed_at"];
       };
       header?: {
@@ -18217,7 +18674,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       409: components["responses"]["409"];
       default: components["responses"]["default"];
     };
@@ -18249,6 +18714,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -18309,9 +18783,9 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.notification_kinds.id"];
-        /** @description Which preference it falls under. */
+        /** @description Topic whose preference applies. */
         topic?: components["parameters"]["rowFilter.notification_kinds.topic"];
-        /** @description Mailed during quiet hours and outside the digest: somebody waits for an answer, or travels. */
+        /** @description Whether it is mailed at once, even in quiet hours and when the person wants a digest: someone is waiting or travelling. */
         is_urgent?: components["parameters"]["rowFilter.notification_kinds.is_urgent"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -18365,9 +18839,9 @@ export interface operations {
       query?: {
         profile_id?: components["parameters"]["rowFilter.notification_preferences.profile_id"];
         topic?: components["parameters"]["rowFilter.notification_preferences.topic"];
-        /** @description Mails of this topic. */
+        /** @description When mails about this topic are sent. */
         mail?: components["parameters"]["rowFilter.notification_preferences.mail"];
-        /** @description Whether they count as unread in the list. */
+        /** @description Whether new notifications are unread in the list. */
         in_app?: components["parameters"]["rowFilter.notification_preferences.in_app"];
         updated_at?: components["parameters"]["rowFilter.notification_preferences.updated_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -18449,8 +18923,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `notification_preferences_account_stays_on`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18459,9 +18958,9 @@ export interface operations {
       query?: {
         profile_id?: components["parameters"]["rowFilter.notification_preferences.profile_id"];
         topic?: components["parameters"]["rowFilter.notification_preferences.topic"];
-        /** @description Mails of this topic. */
+        /** @description When mails about this topic are sent. */
         mail?: components["parameters"]["rowFilter.notification_preferences.mail"];
-        /** @description Whether they count as unread in the list. */
+        /** @description Whether new notifications are unread in the list. */
         in_app?: components["parameters"]["rowFilter.notification_preferences.in_app"];
         updated_at?: components["parameters"]["rowFilter.notification_preferences.updated_at"];
       };
@@ -18502,9 +19001,9 @@ export interface operations {
       query?: {
         profile_id?: components["parameters"]["rowFilter.notification_preferences.profile_id"];
         topic?: components["parameters"]["rowFilter.notification_preferences.topic"];
-        /** @description Mails of this topic. */
+        /** @description When mails about this topic are sent. */
         mail?: components["parameters"]["rowFilter.notification_preferences.mail"];
-        /** @description Whether they count as unread in the list. */
+        /** @description Whether new notifications are unread in the list. */
         in_app?: components["parameters"]["rowFilter.notification_preferences.in_app"];
         updated_at?: components["parameters"]["rowFilter.notification_preferences.updated_at"];
       };
@@ -18539,8 +19038,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `notification_preferences_account_stays_on`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18548,9 +19072,9 @@ export interface operations {
     parameters: {
       query?: {
         profile_id?: components["parameters"]["rowFilter.notification_settings.profile_id"];
-        /** @description Local time at which they begin. */
+        /** @description Local time at which quiet hours begin. */
         quiet_from?: components["parameters"]["rowFilter.notification_settings.quiet_from"];
-        /** @description Local time at which they end, on the next day when it is the earlier one. */
+        /** @description Local time at which quiet hours end; on the next day when it is earlier than quiet_from. */
         quiet_until?: components["parameters"]["rowFilter.notification_settings.quiet_until"];
         /** @description IANA time zone of the person. */
         time_zone?: components["parameters"]["rowFilter.notification_settings.time_zone"];
@@ -18634,8 +19158,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `quiet_hours_are_not_empty`, `reference_not_found`, `unknown_time_zone`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18643,9 +19192,9 @@ export interface operations {
     parameters: {
       query?: {
         profile_id?: components["parameters"]["rowFilter.notification_settings.profile_id"];
-        /** @description Local time at which they begin. */
+        /** @description Local time at which quiet hours begin. */
         quiet_from?: components["parameters"]["rowFilter.notification_settings.quiet_from"];
-        /** @description Local time at which they end, on the next day when it is the earlier one. */
+        /** @description Local time at which quiet hours end; on the next day when it is earlier than quiet_from. */
         quiet_until?: components["parameters"]["rowFilter.notification_settings.quiet_until"];
         /** @description IANA time zone of the person. */
         time_zone?: components["parameters"]["rowFilter.notification_settings.time_zone"];
@@ -18687,9 +19236,9 @@ export interface operations {
     parameters: {
       query?: {
         profile_id?: components["parameters"]["rowFilter.notification_settings.profile_id"];
-        /** @description Local time at which they begin. */
+        /** @description Local time at which quiet hours begin. */
         quiet_from?: components["parameters"]["rowFilter.notification_settings.quiet_from"];
-        /** @description Local time at which they end, on the next day when it is the earlier one. */
+        /** @description Local time at which quiet hours end; on the next day when it is earlier than quiet_from. */
         quiet_until?: components["parameters"]["rowFilter.notification_settings.quiet_until"];
         /** @description IANA time zone of the person. */
         time_zone?: components["parameters"]["rowFilter.notification_settings.time_zone"];
@@ -18726,8 +19275,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `quiet_hours_are_not_empty`, `reference_not_found`, `unknown_time_zone`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18816,8 +19390,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `blocked_profiles_are_others`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18867,37 +19466,37 @@ export interface operations {
         booking_id?: components["parameters"]["rowFilter.reviews.booking_id"];
         property_id?: components["parameters"]["rowFilter.reviews.property_id"];
         author_id?: components["parameters"]["rowFilter.reviews.author_id"];
-        /** @description The host, or the guest, whom it is about. */
+        /** @description The person it is about: the host, or the guest. */
         subject_id?: components["parameters"]["rowFilter.reviews.subject_id"];
-        /** @description Which side wrote it. */
+        /** @description Who wrote it, guest or host. */
         side?: components["parameters"]["rowFilter.reviews.side"];
-        /** @description From 1 to 5. */
+        /** @description Overall rating, 1 to 5. */
         overall?: components["parameters"]["rowFilter.reviews.overall"];
-        /** @description Was it as described? From 1 to 5; guests' reviews alone. */
+        /** @description Whether the property was as described, 1 to 5; only in reviews by guests. */
         accuracy?: components["parameters"]["rowFilter.reviews.accuracy"];
-        /** @description From 1 to 5. */
+        /** @description Cleanliness, 1 to 5. */
         cleanliness?: components["parameters"]["rowFilter.reviews.cleanliness"];
-        /** @description How arriving went, from 1 to 5; guests' reviews alone. */
+        /** @description How the arrival went, 1 to 5; only in reviews by guests. */
         check_in?: components["parameters"]["rowFilter.reviews.check_in"];
-        /** @description From 1 to 5. */
+        /** @description Communication, 1 to 5. */
         communication?: components["parameters"]["rowFilter.reviews.communication"];
-        /** @description From 1 to 5; guests' reviews alone. */
+        /** @description Location, 1 to 5; only in reviews by guests. */
         location?: components["parameters"]["rowFilter.reviews.location"];
-        /** @description For the price, from 1 to 5; guests' reviews alone. */
+        /** @description Value for money, 1 to 5; only in reviews by guests. */
         value?: components["parameters"]["rowFilter.reviews.value"];
-        /** @description Public, plain text of up to 5,000 characters. */
+        /** @description Public comment: plain text of up to 5,000 characters. */
         comment?: components["parameters"]["rowFilter.reviews.comment"];
-        /** @description From when on everyone reads it: the end of the window, or sooner, when both sides have written. */
+        /** @description When it becomes public: when both sides have written, at the latest at the end of the window. */
         publishes_at?: components["parameters"]["rowFilter.reviews.publishes_at"];
-        /** @description The other side's one public answer, by reply_to_review. */
+        /** @description The public reply of the person reviewed. reply_to_review writes it, once. */
         reply?: components["parameters"]["rowFilter.reviews.reply"];
-        /** @description When it was answered. */
+        /** @description When the reply was written. */
         replied_at?: components["parameters"]["rowFilter.reviews.replied_at"];
-        /** @description Moderation, by moderate_review. */
+        /** @description State of moderation. moderate_review changes it. */
         state?: components["parameters"]["rowFilter.reviews.state"];
-        /** @description Why it is hidden. */
+        /** @description Why it is hidden; null while it is visible. */
         state_reason?: components["parameters"]["rowFilter.reviews.state_reason"];
-        /** @description Whether the averages hold it; at most a minute after publishes_at. */
+        /** @description Whether the averages include it: a few seconds after publishes_at. */
         is_counted?: components["parameters"]["rowFilter.reviews.is_counted"];
         created_at?: components["parameters"]["rowFilter.reviews.created_at"];
         updated_at?: components["parameters"]["rowFilter.reviews.updated_at"];
@@ -18979,7 +19578,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `suspended`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -18988,7 +19587,33 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_already_written`, `review_before_check_out`, `review_is_published`, `review_of_unfinished_stay`, `review_window_closed`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `check_in_range`, `cleanliness_range`, `communication_range`, `location_range`, `overall_range`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -18999,37 +19624,37 @@ export interface operations {
         booking_id?: components["parameters"]["rowFilter.reviews.booking_id"];
         property_id?: components["parameters"]["rowFilter.reviews.property_id"];
         author_id?: components["parameters"]["rowFilter.reviews.author_id"];
-        /** @description The host, or the guest, whom it is about. */
+        /** @description The person it is about: the host, or the guest. */
         subject_id?: components["parameters"]["rowFilter.reviews.subject_id"];
-        /** @description Which side wrote it. */
+        /** @description Who wrote it, guest or host. */
         side?: components["parameters"]["rowFilter.reviews.side"];
-        /** @description From 1 to 5. */
+        /** @description Overall rating, 1 to 5. */
         overall?: components["parameters"]["rowFilter.reviews.overall"];
-        /** @description Was it as described? From 1 to 5; guests' reviews alone. */
+        /** @description Whether the property was as described, 1 to 5; only in reviews by guests. */
         accuracy?: components["parameters"]["rowFilter.reviews.accuracy"];
-        /** @description From 1 to 5. */
+        /** @description Cleanliness, 1 to 5. */
         cleanliness?: components["parameters"]["rowFilter.reviews.cleanliness"];
-        /** @description How arriving went, from 1 to 5; guests' reviews alone. */
+        /** @description How the arrival went, 1 to 5; only in reviews by guests. */
         check_in?: components["parameters"]["rowFilter.reviews.check_in"];
-        /** @description From 1 to 5. */
+        /** @description Communication, 1 to 5. */
         communication?: components["parameters"]["rowFilter.reviews.communication"];
-        /** @description From 1 to 5; guests' reviews alone. */
+        /** @description Location, 1 to 5; only in reviews by guests. */
         location?: components["parameters"]["rowFilter.reviews.location"];
-        /** @description For the price, from 1 to 5; guests' reviews alone. */
+        /** @description Value for money, 1 to 5; only in reviews by guests. */
         value?: components["parameters"]["rowFilter.reviews.value"];
-        /** @description Public, plain text of up to 5,000 characters. */
+        /** @description Public comment: plain text of up to 5,000 characters. */
         comment?: components["parameters"]["rowFilter.reviews.comment"];
-        /** @description From when on everyone reads it: the end of the window, or sooner, when both sides have written. */
+        /** @description When it becomes public: when both sides have written, at the latest at the end of the window. */
         publishes_at?: components["parameters"]["rowFilter.reviews.publishes_at"];
-        /** @description The other side's one public answer, by reply_to_review. */
+        /** @description The public reply of the person reviewed. reply_to_review writes it, once. */
         reply?: components["parameters"]["rowFilter.reviews.reply"];
-        /** @description When it was answered. */
+        /** @description When the reply was written. */
         replied_at?: components["parameters"]["rowFilter.reviews.replied_at"];
-        /** @description Moderation, by moderate_review. */
+        /** @description State of moderation. moderate_review changes it. */
         state?: components["parameters"]["rowFilter.reviews.state"];
-        /** @description Why it is hidden. */
+        /** @description Why it is hidden; null while it is visible. */
         state_reason?: components["parameters"]["rowFilter.reviews.state_reason"];
-        /** @description Whether the averages hold it; at most a minute after publishes_at. */
+        /** @description Whether the averages include it: a few seconds after publishes_at. */
         is_counted?: components["parameters"]["rowFilter.reviews.is_counted"];
         created_at?: components["parameters"]["rowFilter.reviews.created_at"];
         updated_at?: components["parameters"]["rowFilter.reviews.updated_at"];
@@ -19062,7 +19687,15 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The request conflicts with what is there. Codes: `review_is_published`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -19073,37 +19706,37 @@ export interface operations {
         booking_id?: components["parameters"]["rowFilter.reviews.booking_id"];
         property_id?: components["parameters"]["rowFilter.reviews.property_id"];
         author_id?: components["parameters"]["rowFilter.reviews.author_id"];
-        /** @description The host, or the guest, whom it is about. */
+        /** @description The person it is about: the host, or the guest. */
         subject_id?: components["parameters"]["rowFilter.reviews.subject_id"];
-        /** @description Which side wrote it. */
+        /** @description Who wrote it, guest or host. */
         side?: components["parameters"]["rowFilter.reviews.side"];
-        /** @description From 1 to 5. */
+        /** @description Overall rating, 1 to 5. */
         overall?: components["parameters"]["rowFilter.reviews.overall"];
-        /** @description Was it as described? From 1 to 5; guests' reviews alone. */
+        /** @description Whether the property was as described, 1 to 5; only in reviews by guests. */
         accuracy?: components["parameters"]["rowFilter.reviews.accuracy"];
-        /** @description From 1 to 5. */
+        /** @description Cleanliness, 1 to 5. */
         cleanliness?: components["parameters"]["rowFilter.reviews.cleanliness"];
-        /** @description How arriving went, from 1 to 5; guests' reviews alone. */
+        /** @description How the arrival went, 1 to 5; only in reviews by guests. */
         check_in?: components["parameters"]["rowFilter.reviews.check_in"];
-        /** @description From 1 to 5. */
+        /** @description Communication, 1 to 5. */
         communication?: components["parameters"]["rowFilter.reviews.communication"];
-        /** @description From 1 to 5; guests' reviews alone. */
+        /** @description Location, 1 to 5; only in reviews by guests. */
         location?: components["parameters"]["rowFilter.reviews.location"];
-        /** @description For the price, from 1 to 5; guests' reviews alone. */
+        /** @description Value for money, 1 to 5; only in reviews by guests. */
         value?: components["parameters"]["rowFilter.reviews.value"];
-        /** @description Public, plain text of up to 5,000 characters. */
+        /** @description Public comment: plain text of up to 5,000 characters. */
         comment?: components["parameters"]["rowFilter.reviews.comment"];
-        /** @description From when on everyone reads it: the end of the window, or sooner, when both sides have written. */
+        /** @description When it becomes public: when both sides have written, at the latest at the end of the window. */
         publishes_at?: components["parameters"]["rowFilter.reviews.publishes_at"];
-        /** @description The other side's one public answer, by reply_to_review. */
+        /** @description The public reply of the person reviewed. reply_to_review writes it, once. */
         reply?: components["parameters"]["rowFilter.reviews.reply"];
-        /** @description When it was answered. */
+        /** @description When the reply was written. */
         replied_at?: components["parameters"]["rowFilter.reviews.replied_at"];
-        /** @description Moderation, by moderate_review. */
+        /** @description State of moderation. moderate_review changes it. */
         state?: components["parameters"]["rowFilter.reviews.state"];
-        /** @description Why it is hidden. */
+        /** @description Why it is hidden; null while it is visible. */
         state_reason?: components["parameters"]["rowFilter.reviews.state_reason"];
-        /** @description Whether the averages hold it; at most a minute after publishes_at. */
+        /** @description Whether the averages include it: a few seconds after publishes_at. */
         is_counted?: components["parameters"]["rowFilter.reviews.is_counted"];
         created_at?: components["parameters"]["rowFilter.reviews.created_at"];
         updated_at?: components["parameters"]["rowFilter.reviews.updated_at"];
@@ -19139,8 +19772,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `check_in_range`, `cleanliness_range`, `communication_range`, `location_range`, `overall_range`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -19172,7 +19830,42 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `review_of_you_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_already_answered`, `review_is_published`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `check_in_range`, `cleanliness_range`, `communication_range`, `location_range`, `overall_range`, `reference_not_found`, `review_reply_is_plain`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -19263,8 +19956,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `review_notes_note_is_plain`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -19305,7 +20023,15 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The request conflicts with what is there. Codes: `review_is_published`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -19349,8 +20075,33 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `review_notes_note_is_plain`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -19358,22 +20109,22 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.reports.id"];
-        /** @description Who reported it; null for the system. */
+        /** @description Who reported it; null for cases of the system. */
         reporter_id?: components["parameters"]["rowFilter.reports.reporter_id"];
-        /** @description What kind of thing it is. */
+        /** @description What kind of thing is reported. */
         subject?: components["parameters"]["rowFilter.reports.subject"];
         subject_id?: components["parameters"]["rowFilter.reports.subject_id"];
-        /** @description Why. */
+        /** @description Why it is reported. */
         reason?: components["parameters"]["rowFilter.reports.reason"];
         /** @description Plain text of up to 2,000 characters. */
         details?: components["parameters"]["rowFilter.reports.details"];
-        /** @description Where it stands. */
+        /** @description Whether an operator has dealt with it. */
         status?: components["parameters"]["rowFilter.reports.status"];
-        /** @description What the operator did; the reporter reads it. */
+        /** @description What the operator did. The reporter can read it. */
         resolution?: components["parameters"]["rowFilter.reports.resolution"];
-        /** @description Which operator. */
+        /** @description The operator who closed it; null for the service role. */
         resolved_by?: components["parameters"]["rowFilter.reports.resolved_by"];
-        /** @description When. */
+        /** @description When it was closed. */
         resolved_at?: components["parameters"]["rowFilter.reports.resolved_at"];
         created_at?: components["parameters"]["rowFilter.reports.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -19455,8 +20206,42 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      409: components["responses"]["409"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reports_details_are_plain`, `reports_people_give_a_reason`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -19602,12 +20387,12 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.suspensions.id"];
         profile_id?: components["parameters"]["rowFilter.suspensions.profile_id"];
-        /** @description What the person reads. */
+        /** @description Why. The suspended person can read it. */
         reason?: components["parameters"]["rowFilter.suspensions.reason"];
-        /** @description Which operator; null for the service role. */
+        /** @description The operator who suspended them; null for the service role. */
         suspended_by?: components["parameters"]["rowFilter.suspensions.suspended_by"];
         created_at?: components["parameters"]["rowFilter.suspensions.created_at"];
-        /** @description Null while it lasts. */
+        /** @description When it ended; null while it lasts. */
         ended_at?: components["parameters"]["rowFilter.suspensions.ended_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -19955,7 +20740,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`, `person_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -19964,7 +20749,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `already_suspended`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19973,8 +20758,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `moderation_reason_is_plain`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -20019,7 +20813,15 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `not_suspended`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -20069,7 +20871,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20078,8 +20880,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -20136,7 +20947,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20145,8 +20956,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -20186,7 +21006,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `operators_only`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -20195,7 +21015,33 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `review_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `check_in_range`, `cleanliness_range`, `communication_range`, `location_range`, `moderation_reason_is_plain`, `overall_range`, `reference_not_found`, `review_state_missing`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -20228,7 +21074,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `operators_only`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -20237,7 +21083,33 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `report_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `report_resolution_is_plain`, `reports_details_are_plain`, `reports_people_give_a_reason`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -20269,7 +21141,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -20278,7 +21150,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -20287,7 +21159,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20296,8 +21168,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -20418,19 +21299,19 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.audit_log.id"];
-        /** @description Where. */
+        /** @description The table that was changed. */
         table_name?: components["parameters"]["rowFilter.audit_log.table_name"];
-        /** @description Which row. */
+        /** @description The id of the changed row; for roles the user. */
         row_id?: components["parameters"]["rowFilter.audit_log.row_id"];
-        /** @description What. */
+        /** @description insert, update or delete. */
         action?: components["parameters"]["rowFilter.audit_log.action"];
-        /** @description Who; null for the service role and the system. */
+        /** @description Who changed it; null for the service role and the system. */
         actor_id?: components["parameters"]["rowFilter.audit_log.actor_id"];
-        /** @description The row as it was. */
+        /** @description The row before the change; null for an insert. */
         before?: components["parameters"]["rowFilter.audit_log.before"];
-        /** @description The row as it became. */
+        /** @description The row after the change; null for a delete. */
         after?: components["parameters"]["rowFilter.audit_log.after"];
-        /** @description When. */
+        /** @description When it was changed. */
         at?: components["parameters"]["rowFilter.audit_log.at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
@@ -21447,6 +22328,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -21506,7 +22396,34 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
+      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `notification_preferences_account_stays_on`, `reference_not_found`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -21931,7 +22848,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -21940,7 +22857,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `payment_method_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `payment_method_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -21949,7 +22866,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21958,8 +22875,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -22005,7 +22931,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -22014,8 +22940,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22024,8 +22958,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -22071,6 +23014,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -22101,7 +23053,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -22110,8 +23062,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22120,8 +23080,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -22168,7 +23137,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -22177,8 +23146,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22187,8 +23164,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -22234,6 +23220,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -22294,6 +23289,15 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -22354,7 +23358,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -22363,8 +23367,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
-      /** @description The request conflicts with what is there. Codes: `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22373,8 +23385,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -22420,7 +23441,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -22429,8 +23450,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22439,8 +23468,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -22486,7 +23524,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -22495,8 +23533,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22505,8 +23551,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -22552,7 +23607,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -22561,8 +23616,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
-      /** @description The request conflicts with what is there. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `transition_at_wrong_time`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22571,8 +23634,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };

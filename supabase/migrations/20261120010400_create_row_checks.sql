@@ -42,13 +42,14 @@ returns table (step integer, problem text, broken text)
 language sql stable
 set search_path = ''
 as $$
-    -- required columns
+    -- required columns, the service role's too
     select
         1, format('private.problem(''value_missing'', ''{"field": "%s"}'')', a.attname), format('new.%I is null', a.attname)
     from pg_catalog.pg_attribute a
-    where a.attrelid = p_table and a.attnum > 0 and a.attnotnull and private.is_written_by('authenticated', p_table, array[a.attnum])
+    where a.attrelid = p_table and a.attnum > 0 and a.attnotnull
+        and (private.is_written_by('authenticated', p_table, array[a.attnum]) or private.is_written_by('service_role', p_table, array[a.attnum]))
     union all
-    -- checks, the service role's too: their text names bare columns, which come from the row in the function's from clause
+    -- checks: their text names bare columns, which come from the row in the function's from clause
     select
         1,
         format('private.problem(%L, %L)', private.row_check_code(p_table, c.conname), (

@@ -105,13 +105,13 @@ from (values
 ) as c (r, c);
 select tests.throws_code('select pg_temp.post_of_guest(stay, 4) from world', 'reviews_of_stays_have_all_categories', 'R20 a guest rates all categories');
 select throws_ok('insert into public.reviews (comment) values (''<b>Nice</b>'')', 'PT422',
-    E'The comment of a review has up to 5,000 characters of plain text, without HTML and control characters.\n'
-        'A guest rates accuracy, check_in, location and value too; a host rates none of these four.\n'
-        'Booking id is missing.\nCleanliness is missing.\nCommunication is missing.\nOverall is missing.',
+    'The comment of a review has up to 5,000 characters of plain text, without HTML and control characters. '
+        'A guest rates accuracy, check_in, location and value too; a host rates none of these four. '
+        'There is no value for booking id. There is no value for cleanliness. There is no value for communication. There is no value for overall.',
     'R79 every missing or broken column of a review is named');
 select tests.act_as('authenticated', ana) from world;
 select tests.throws_code('select pg_temp.post(stay, 4) from world', 'reviews_of_stays_have_all_categories', 'R21 a host does not rate the property');
-select throws_ok('insert into public.reviews (booking_id, overall, communication) select stay, 5, 5 from world', 'PT422', 'Cleanliness is missing.',
+select throws_ok('insert into public.reviews (booking_id, overall, communication) select stay, 5, 5 from world', 'PT422', 'There is no value for cleanliness.',
     'R80 a host''s review without cleanliness is refused');
 
 -- the first review stays hidden

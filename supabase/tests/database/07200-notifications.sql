@@ -63,7 +63,7 @@ select lives_ok($$select set_config('request.headers', '{"prefer": "resolution=m
     on conflict (profile_id, topic) do update set mail = excluded.mail, in_app = excluded.in_app$$, 'N61 an upsert changes the row');
 select set_config('request.headers', '', true);
 select throws_ok('insert into public.notification_settings (quiet_from, quiet_until) values (''22:00'', ''22:00'')', 'PT422',
-    E'Quiet hours begin and end at different times.\nTime zone is missing.', 'N62 every fault of quiet hours is named');
+    'Quiet hours begin and end at different times. There is no value for time zone.', 'N62 every fault of quiet hours is named');
 select tests.throws_code('insert into public.notification_settings (quiet_from, quiet_until, time_zone) values (''22:00'', ''07:00'', ''Europe/Atlantis'')', 'unknown_time_zone', 'N63 a time zone must exist');
 select lives_ok('insert into public.notification_settings (quiet_from, quiet_until, time_zone) values (''22:00'', ''07:00'', ''Europe/Lisbon'')', 'N25 quiet hours can be set');
 select tests.act_as('authenticated', eva) from world;

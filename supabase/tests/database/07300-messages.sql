@@ -37,9 +37,9 @@ select throws_ok('insert into public.messages (thread_id, sender_id, body) selec
 select throws_ok('insert into public.messages (thread_id, event, body) select thread, ''booking_confirmed'', ''x'' from world', '42501', null, 'M11 nobody can write as the system');
 select tests.throws_code('select pg_temp.say('' '')', 'messages_body_is_plain', 'M12 an empty message is refused');
 select tests.throws_code('select pg_temp.say(''<script>'')', 'messages_body_is_plain', 'M13 a message with HTML is refused');
-select throws_ok('insert into public.messages (attachment_path) values (null)', 'PT422', E'Body is missing.\nThread id is missing.', 'M70 a message names its thread and has a body');
+select throws_ok('insert into public.messages (attachment_path) values (null)', 'PT422', 'There is no value for body. There is no value for thread id.', 'M70 a message names its thread and has a body');
 select tests.throws_code('insert into public.messages (thread_id, body) values (gen_random_uuid(), ''x'')', 'thread_not_found', 'M71 the thread must exist');
-select throws_ok('insert into public.threads (property_id) values (null)', 'PT422', 'Property id is missing.', 'M72 a thread is about a property');
+select throws_ok('insert into public.threads (property_id) values (null)', 'PT422', 'There is no value for property id.', 'M72 a thread is about a property');
 select tests.throws_code('select public.mark_thread_read(null)', 'thread_not_found', 'M73 only a thread can be marked read');
 select throws_ok('update public.messages set body = ''x''', '42501', null, 'M14 a message cannot be changed');
 select throws_ok('delete from public.messages', '42501', null, 'M15 a message cannot be deleted');

@@ -27,7 +27,7 @@ select tests.act_as('authenticated', eva) from world;
 select tests.throws_code('insert into public.reports (subject, subject_id, reason) select ''message'', message, ''fraud'' from world', 'insert_not_allowed', 'MO04 a message of others cannot be reported');
 select tests.throws_code('insert into public.reports (subject, subject_id, reason) select ''property'', draft, ''fraud'' from world', 'insert_not_allowed', 'MO05 a draft cannot be reported');
 select tests.throws_code('insert into public.reports (subject, subject_id, reason) select ''booking'', stay, ''fraud'' from world', 'insert_not_allowed', 'MO06 a booking of others cannot be reported');
-select throws_ok('insert into public.reports (details) values (''<b>'')', 'PT422', E'The details of a report have up to 2,000 characters of plain text, without HTML and control characters.\nReason is missing.\nSubject id is missing.\nSubject is missing.',
+select throws_ok('insert into public.reports (details) values (''<b>'')', 'PT422', 'The details of a report have up to 2,000 characters of plain text, without HTML and control characters. There is no value for reason. There is no value for subject id. There is no value for subject.',
     'MO56 every fault of a report is named');
 select lives_ok('insert into public.reports (subject, subject_id, reason, details) select ''property'', home, ''inaccurate'', ''No river.'' from world', 'MO07 a published property can be reported');
 select tests.throws_code('insert into public.reports (subject, subject_id, reason) select ''property'', home, ''spam'' from world', 'already_reported', 'MO08 a second report while the first is open is refused');

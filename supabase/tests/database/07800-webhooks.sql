@@ -19,7 +19,7 @@ select tests.throws_code(format('insert into public.webhook_endpoints (url) valu
 ]) as u;
 select tests.throws_code($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{}')$$, 'events_are_known', 'H09 an endpoint receives at least one event');
 select tests.throws_code($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{all}')$$, 'events_are_known', 'H10 an unknown event is refused');
-select throws_ok('insert into public.webhook_endpoints (is_active, events) values (true, null)', 'PT422', E'Events is missing.\nUrl is missing.', 'H35 every fault of an endpoint is named');
+select throws_ok('insert into public.webhook_endpoints (is_active, events) values (true, null)', 'PT422', 'There is no value for events. There is no value for url.', 'H35 every fault of an endpoint is named');
 select throws_ok('insert into public.webhook_endpoints (url, owner_id) select ''https://hooks.example/x'', eva from world', '42501', null, 'H11 nobody can create an endpoint for another person');
 select lives_ok($$insert into public.webhook_endpoints (url) values ('https://hooks.example/ana')$$, 'H12 a host creates an endpoint');
 update world set endpoint = (select id from public.webhook_endpoints);
