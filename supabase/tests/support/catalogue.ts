@@ -1,0 +1,101 @@
+// What clients may write and call, read from the database's catalogue.
+
+import type { Sql } from "postgres";
+
+export interface Column {
+  name: string;
+  /** As Postgres prints it, such as "text[]". */
+  type: string;
+  /** The values of an enum; empty for other types. */
+  labels: string[];
+  /** The API roles that may insert or update it. */
+  inserters: string[];
+  updaters: string[];
+}
+
+export interface Relation {
+  name: string;
+  key: string[];
+  columns: Column[];
+  isDeletable: boolean;
+}
+
+export interface ExposedFunction {
+  name: string;
+  arguments: Omit<Column, "inserters" | "updaters">[];
+}
+
+/** The tables and views of the API that signed-in people may insert into, update or delete from. */
+export async function readWritableRelations(sql: Sql): Promise<Relation[]> {
+  const relations = await sql<Relation[]>`
+    select
+      c.relname as name, has_table_privilege('authenticated', c.oid, 'delete') as "isDeletable",
+      coalesce(
+        (
+          select array_agg(a.attname::text order by a.attnum) from pg_index i
+          join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
+          where i.indrelid = c.oid and i.indisprimary
+        ),
+        '{id}'
+      ) as key,
+      (
+        select json_agg(json_build_object(
+          'name', a.attname, 'type', format_type(a.atttypid, null),
+          'labels', (select coalesce(json_agg(e.enumlabel order by e.enumsortorder), '[]') from pg_enum e where e.enumtypid = a.atttypid),
+          'inserters', (
+            select coalesce(json_agg(r), '[]') from unnest(array['authenticated', 'service_role']) r
+            where has_column_privilege(r, c.oid, a.attnum, 'insert')
+          ),
+          'updaters', (
+            select coalesce(json_agg(r), '[]') from unnest(array['authenticated', 'service_role']) r
+            where has_column_privilege(r, c.oid, a.attnum, 'update')
+          )
+        ) order by a.attnum)
+        from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+      ) as columns
+    from pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v') and (
+      has_any_column_privilege('authenticated', c.oid, 'insert') or has_any_column_privilege('authenticated', c.oid, 'update')
+      or has_table_privilege('authenticated', c.oid, 'delete')
+    )
+    order by c.relname`;
+  return [...relations];
+}
+
+/** The functions of the API that anybody but the service role may call. */
+export async function readExposedFunctions(sql: Sql): Promise<ExposedFunction[]> {
+  const functions = await sql<ExposedFunction[]>`
+    select
+      p.proname as name,
+      (
+        select coalesce(json_agg(json_build_object(
+          'name', p.proargnames[u.position], 'type', format_type(u.type, null),
+          'labels', (select coalesce(json_agg(e.enumlabel order by e.enumsortorder), '[]') from pg_enum e where e.enumtypid = u.type)
+        ) order by u.position), '[]')
+        from unnest(p.proargtypes::oid[]) with ordinality as u (type, position)
+      ) as arguments
+    from pg_proc p
+    where p.pronamespace = 'public'::regnamespace and p.prorettype <> 'trigger'::regtype
+      and has_function_privilege('authenticated', p.oid, 'execute')
+    order by p.proname`;
+  return [...functions];
+}
+
+/**
+ * The errors that the row check of a table can raise, as "code" or "code:field"; undefined when the table has no row check.
+ */
+export async function readRowCheckErrors(sql: Sql, table: string): Promise<string[] | undefined> {
+  const [check] = await sql<{ source: string }[]>`
+    select p.prosrc as source from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+    where t.tgrelid = to_regclass(${`public.${table}`}) and t.tgname = '_900_check_row'`;
+  if (check === undefined) return undefined;
+  const problems = check.source.matchAll(
+    /private\.problem\('(\w+)', (?:'\{"field": "(\w+)"\}'|jsonb_build_object\('field', '(\w+)')?/g,
+  );
+  return [...problems].map(([, code = "", field, reference]) => nameProblem(code, field ?? reference)).sort();
+}
+
+/** The name by which a problem is counted as seen. */
+export function nameProblem(code: string, field: unknown): string {
+  return field === undefined ? code : `${code}:${field}`;
+}
