@@ -8,9 +8,9 @@ export interface Column {
   type: string;
   /** The values of an enum; empty for other types. */
   labels: string[];
-  /** The API roles that may insert or update it. */
-  inserters: string[];
-  updaters: string[];
+  /** Whether signed-in people may insert or update it. */
+  isInsertable: boolean;
+  isUpdatable: boolean;
 }
 
 export interface Relation {
@@ -22,7 +22,7 @@ export interface Relation {
 
 export interface ExposedFunction {
   name: string;
-  arguments: Omit<Column, "inserters" | "updaters">[];
+  arguments: Omit<Column, "isInsertable" | "isUpdatable">[];
 }
 
 /** The tables and views of the API that signed-in people may insert into, update or delete from. */
@@ -42,14 +42,8 @@ export async function readWritableRelations(sql: Sql): Promise<Relation[]> {
         select json_agg(json_build_object(
           'name', a.attname, 'type', format_type(a.atttypid, null),
           'labels', (select coalesce(json_agg(e.enumlabel order by e.enumsortorder), '[]') from pg_enum e where e.enumtypid = a.atttypid),
-          'inserters', (
-            select coalesce(json_agg(r), '[]') from unnest(array['authenticated', 'service_role']) r
-            where has_column_privilege(r, c.oid, a.attnum, 'insert')
-          ),
-          'updaters', (
-            select coalesce(json_agg(r), '[]') from unnest(array['authenticated', 'service_role']) r
-            where has_column_privilege(r, c.oid, a.attnum, 'update')
-          )
+          'isInsertable', has_column_privilege('authenticated', c.oid, a.attnum, 'insert'),
+          'isUpdatable', has_column_privilege('authenticated', c.oid, a.attnum, 'update')
         ) order by a.attnum)
         from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
       ) as columns
@@ -62,7 +56,7 @@ export async function readWritableRelations(sql: Sql): Promise<Relation[]> {
   return [...relations];
 }
 
-/** The functions of the API that anybody but the service role may call. */
+/** The functions of the API that signed-in people may call. */
 export async function readExposedFunctions(sql: Sql): Promise<ExposedFunction[]> {
   const functions = await sql<ExposedFunction[]>`
     select
@@ -81,21 +75,20 @@ export async function readExposedFunctions(sql: Sql): Promise<ExposedFunction[]>
   return [...functions];
 }
 
-/**
- * The errors that the row check of a table can raise, as "code" or "code:field"; undefined when the table has no row check.
- */
-export async function readRowCheckErrors(sql: Sql, table: string): Promise<string[] | undefined> {
+/** The errors that the row check of a table can raise, as nameProblem names them; none when it has no row check. */
+export async function readRowCheckErrors(sql: Sql, table: string): Promise<string[]> {
   const [check] = await sql<{ source: string }[]>`
     select p.prosrc as source from pg_trigger t join pg_proc p on p.oid = t.tgfoid
     where t.tgrelid = to_regclass(${`public.${table}`}) and t.tgname = '_900_check_row'`;
-  if (check === undefined) return undefined;
-  const problems = check.source.matchAll(
-    /private\.problem\('(\w+)', (?:'\{"field": "(\w+)"\}'|jsonb_build_object\('field', '(\w+)')?/g,
+  const problems = check?.source.matchAll(
+    /private\.problem\('(\w+)', (?:'\{(?:"fields?": "([\w ]+)")?|jsonb_build_object\('field', '(\w+)')/g,
   );
-  return [...problems].map(([, code = "", field, reference]) => nameProblem(code, field ?? reference)).sort();
+  return [...(problems ?? [])]
+    .map(([, code = "", field, reference]) => nameProblem(code, field ?? reference))
+    .sort();
 }
 
-/** The name by which a problem is counted as seen. */
-export function nameProblem(code: string, field: unknown): string {
-  return field === undefined ? code : `${code}:${field}`;
+/** The name of a problem with a field: "code field". */
+export function nameProblem(code: string, field?: unknown): string {
+  return field === undefined ? code : `${code} ${field}`;
 }

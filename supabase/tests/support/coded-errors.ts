@@ -4,13 +4,11 @@
 import type { Sql } from "postgres";
 import { nameProblem } from "./catalogue.ts";
 import { request } from "./clients.ts";
-import { stack } from "./stack.ts";
 
 /** Somebody who sends requests; `caller` is undefined for one who is not signed in. */
 export interface Sender {
   name: string;
   caller: Parameters<typeof request>[0];
-  isService?: boolean;
 }
 
 export interface Attempt {
@@ -18,7 +16,7 @@ export interface Attempt {
   method: string;
   path: string;
   body?: unknown;
-  prefer?: string;
+  prefer?: string | undefined;
   /** Whether the caller lacks the privilege for one of the columns that are sent. */
   isColumnDenied?: boolean;
 }
@@ -29,8 +27,11 @@ interface Problem {
   [detail: string]: unknown;
 }
 
-/** What is left bare: types and numbers that cannot be read, identity columns. docs/decisions/errors-as-data.md says why. */
-const bareCodes = /^(PGRST\w+|22P02|22003|22007|22008|22P05|22021|428C9)$/;
+/**
+ * What is left bare: values that cannot be read as their type, identity columns, and upserts into a view (42P10).
+ * docs/decisions/errors-as-data.md says why.
+ */
+const bareCodes = /^(PGRST\w+|22P02|22003|22007|22008|22P05|22021|428C9|42P10)$/;
 
 /** Sends requests and collects what is wrong with their answers. */
 export function createJudge(sql: Sql) {
@@ -42,10 +43,7 @@ export function createJudge(sql: Sql) {
     const { sender, method, path, body, prefer } = attempt;
     const response = await request(sender.caller, `/rest/v1/${path}`, {
       method,
-      headers: {
-        prefer: ["return=representation", prefer].filter(Boolean).join(","),
-        ...(sender.isService ? { apikey: stack.secretKey } : {}),
-      },
+      headers: { prefer: ["return=representation", prefer].filter(Boolean).join(",") },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
@@ -67,8 +65,9 @@ export function createJudge(sql: Sql) {
     const listed = parse(details ?? "") as Problem[] | undefined;
     if (!Array.isArray(listed) || listed.length === 0) return `details are not a list (${message})`;
     problems.push(...listed);
-    if (message !== listed.map((problem) => problem.message).join("\n"))
-      return "the message is not that of the details";
+    // The message is also the reason phrase of the answer's first line, so it is one line.
+    if (message !== listed.map((problem) => problem.message).join(" "))
+      return `the message is not that of the details (${message})`;
     if (!hint) return "no hint";
     return undefined;
   }
@@ -76,17 +75,16 @@ export function createJudge(sql: Sql) {
   return {
     send,
     /** The problems of all answers, each once, by name. */
-    seen: () => new Set(problems.flatMap(({ code, field }) => [code, nameProblem(code, field)])),
+    seen: () => new Set(problems.map(({ code, field, fields }) => nameProblem(code, field ?? fields))),
     /** What is wrong with the answers, also with codes and messages that are not those of private.errors. */
     async faults(): Promise<string[]> {
       const unknown = await sql<{ problem: Problem }[]>`
         select distinct p.problem from jsonb_array_elements(${sql.json(problems as never)}) as p (problem)
         left join private.errors e on e.code = p.problem ->> 'code'
         where e.code is null or p.problem ->> 'message' is distinct from private.fill_template(e.message, p.problem - 'code' - 'message')`;
-      return [
-        ...new Set(faults),
-        ...unknown.map(({ problem }) => `not as in private.errors: ${JSON.stringify(problem)}`),
-      ];
+      return [...faults.values()].concat(
+        unknown.map(({ problem }) => `not as in private.errors: ${JSON.stringify(problem)}`),
+      );
     },
   };
 }
@@ -94,10 +92,8 @@ export function createJudge(sql: Sql) {
 export type Judge = ReturnType<typeof createJudge>;
 
 function describe({ sender, method, path, body, prefer = "" }: Attempt): string {
-  return `${sender.name} ${method} ${path} ${prefer} ${JSON.stringify(body)?.replaceAll(/(.)\1{99,}/g, "$1…") ?? ""}`.slice(
-    0,
-    600,
-  );
+  const sent = JSON.stringify(body)?.replaceAll(/(.)\1{99,}/g, "$1…") ?? "";
+  return `${sender.name} ${method} ${path} ${prefer} ${sent}`.slice(0, 600);
 }
 
 function parse(text: string): unknown {

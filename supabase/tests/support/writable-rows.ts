@@ -18,6 +18,8 @@ export interface Fixture {
   /** The key of a row that the owner may change or delete, and a valid change. */
   key?: Row;
   change?: Row;
+  /** Keys of rows that cannot be deleted, because others need them. */
+  inUse?: Row[];
   /** Values that break rules over several columns, put over a valid row or sent as a change. */
   broken?: Row[];
 }
@@ -53,13 +55,13 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       .throwOnError();
     return propertyId;
   };
-  /** The ids that `make` returns: of properties that the host and the co-host share. */
-  const [property, priced, other, photographed, bare] = await Promise.all([
+  const [property, priced, other, photographed, bare, foreign] = await Promise.all([
     createBookable(host).then(addCoHost),
     createPublished(host).then(addCoHost),
     createBookable(host),
     createDraft(host.client).then(addCoHost),
     createDraft(host.client).then(addCoHost),
+    createPublished(stranger),
   ]);
   const insert = async (person: Person, table: string, row: Row): Promise<Row> => {
     const { data } = await person.client
@@ -74,8 +76,9 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
     id: (await insert(person, table, row)).id,
   });
 
-  const [booking, past, earlier] = [
+  const [booking, confirmed, past, earlier] = [
     await book(guest, property, 40),
+    await bookConfirmed(guest, property, 50),
     await bookConfirmed(guest, property, 60),
     await bookConfirmed(guest, property, 80),
   ];
@@ -101,6 +104,19 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
   const lists = await Promise.all(
     Array.from({ length: 12 }, (_, n) => idOf(guest, "wishlists", { name: `List ${n}` })),
   );
+  const steps = [{ refund_percent: 50, nights_kept: 0 }];
+  const used = await idOf(host, "cancellation_policies", { name: "Used", steps });
+  await host.client
+    .from("properties")
+    .update({ cancellation_policy_id: `${used.id}` })
+    .eq("id", other)
+    .throwOnError();
+  const { data: cover } = await host.client
+    .from("property_photos")
+    .select("id")
+    .eq("property_id", other)
+    .single()
+    .throwOnError();
   await insert(guest, "notification_settings", {
     profile_id: guest.id,
     quiet_from: "22:00",
@@ -117,7 +133,6 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
 
   /** Two days that overlap with those of no other n. */
   const days = (n: number) => ({ starts_on: dayAhead(100 + 2 * n), ends_on: dayAhead(101 + 2 * n) });
-  const steps = [{ refund_percent: 50, nights_kept: 0 }];
   const rule = { kind: "nights", min_nights: 2, max_nights: 5 };
   const fee = { kind: "cleaning", name: "Cleaning", charge: "per_booking", amount: 3_000 };
   const tax = { name: "City tax", charge: "percent", percent: 6, applies_to: "all" };
@@ -156,6 +171,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       }),
       key: { id: booking.id },
       change: { check_out: dayAhead(43) },
+      inUse: [{ id: past.id }, { id: confirmed.id }],
       broken: [...wrongStays, { adults: 50 }, { property_id: bare }, { quote_id: crypto.randomUUID() }],
     },
     cancellation_policies: {
@@ -163,6 +179,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       row: () => ({ name: "Half", steps }),
       key: await idOf(host, "cancellation_policies", { name: "Mine", steps }),
       change: { name: "Ours" },
+      inUse: [used, { id: "moderate" }],
       broken: [{ steps: [{ refund_percent: 101, nights_kept: 0 }] }, { steps: [...steps, ...steps] }],
     },
     co_host_invitations: {
@@ -263,6 +280,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       row: () => house,
       key: { id: priced },
       change: { title: "A better title" },
+      inUse: [{ id: property }, { id: other }],
       broken: [
         { min_nights: 10, max_nights: 5 },
         { check_out_until: "16:00", check_in_from: "15:00" },
@@ -284,7 +302,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       }),
       key: { property_id: priced },
       change: { line1: "Rua Nova 1" },
-      broken: [{ property_id: priced }, { latitude: 89.9, longitude: 179.9 }],
+      broken: [{ property_id: priced }, { property_id: foreign }, { latitude: 89.9, longitude: 179.9 }],
     },
     property_amenities: {
       owner: host,
@@ -322,6 +340,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       owner: host,
       key: { id: photo.id },
       change: { alt_text: "The back door" },
+      inUse: [cover],
     },
     property_seasons: {
       owner: host,

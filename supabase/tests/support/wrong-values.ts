@@ -25,8 +25,8 @@ const dates = [
   "4713-01-01 BC",
   "x",
 ];
-const integers = [-1, 0, 32_767, 1_000_000, 1e13, 1e30, 0.25, "x"];
-const decimals = [-1, 0, 0.25, 1_000_000, 1e13, 1e300, "NaN", "Infinity", "x"];
+const integers = [-1, 0, 32_767, 1e13, 0.25, "x"];
+const decimals = [-1, 0, 0.25, 1e13, "NaN", "Infinity", "x"];
 
 const valuesByType: Record<string, () => unknown[]> = {
   text: () => texts,
