@@ -147,8 +147,12 @@ async function attack(judge: Judge, relation: Relation, fixture: Fixture) {
   if (key !== undefined && change !== undefined) await attackUpdates(judge, relation, fixture, key, change);
   for (const sender of [...others, asOwner(fixture)]) {
     await judge.send({ sender, method: "GET", path: `${relation.name}?limit=1` });
-    const keys = [...(fixture.inUse ?? []), key ?? { [relation.key[0] ?? "id"]: crypto.randomUUID() }];
-    for (const one of keys) await judge.send({ sender, method: "DELETE", path: pathOf(relation, one) });
+    for (const used of fixture.inUse ?? []) {
+      const answer = await judge.send({ sender, method: "DELETE", path: pathOf(relation, used) });
+      expect(answer, "what is in use is not deleted").not.toMatchObject({ body: [{}] });
+    }
+    const filter = key ?? { [relation.key[0] ?? "id"]: crypto.randomUUID() };
+    await judge.send({ sender, method: "DELETE", path: pathOf(relation, filter) });
   }
 }
 
@@ -167,12 +171,14 @@ async function attackInserts(
       (prefer === "resolution=merge-duplicates" && !isWritable(relation, body, "isUpdatable"));
     const path = `${relation.name}?select=${relation.key.join(",")}`;
     const answer = await judge.send({ sender, method: "POST", path, body, prefer, isColumnDenied });
-    if (answer.status !== 201 || !relation.isDeletable || prefer !== undefined) return;
+    if (answer.status !== 201 || !relation.isDeletable || prefer !== undefined) return answer;
     for (const made of answer.body as Row[]) {
       await judge.send({ sender, method: "DELETE", path: pathOf(relation, made) });
     }
+    return answer;
   };
 
+  expectAccepted(await insert(owner, row(n++)), 201);
   const columns = relation.columns.filter(({ isInsertable }) => isInsertable);
   for (const column of columns) {
     await insert(owner, without(row(n++), column.name));
@@ -202,6 +208,7 @@ async function attackUpdates(judge: Judge, relation: Relation, fixture: Fixture,
     const isColumnDenied = !isWritable(relation, body, "isUpdatable");
     return judge.send({ sender, method: "PATCH", path: pathOf(relation, key), body, isColumnDenied });
   };
+  expectAccepted(await update(owner, change), 200);
   for (const column of relation.columns) {
     const values = column.isUpdatable ? wrongValues(column) : [];
     for (const value of [null, ...values]) await update(owner, { [column.name]: value });
@@ -299,6 +306,11 @@ it.each([
   expect(messages.length).toBeGreaterThan(0);
   expect(messages.map(({ graphql }) => graphql)).toEqual(messages.map(({ rest }) => rest));
 });
+
+/** Shows that the fixture is right: what is then refused is refused for what is wrong in it. */
+function expectAccepted({ status, body }: { status: number; body: unknown }, expected: number) {
+  expect({ status, body }, JSON.stringify(body)).toMatchObject({ status: expected, body: [{}] });
+}
 
 /** Shows each fault whole, where Vitest would cut them. */
 function expectNone(faults: string[]) {

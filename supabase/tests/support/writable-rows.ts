@@ -1,7 +1,7 @@
 // A valid row for each table and view that signed-in people may write, made for tests that break it.
 
 import type { Sql } from "postgres";
-import { book, bookConfirmed } from "./bookings.ts";
+import { bookConfirmed } from "./bookings.ts";
 import { service } from "./clients.ts";
 import { sendMessage, startThread } from "./messages.ts";
 import { type Person, signUp, signUpOperator } from "./people.ts";
@@ -31,23 +31,25 @@ export interface People {
   coHost: Person;
   operator: Person;
   stranger: Person;
+  inquirer: Person;
 }
 
 /** Signs up the people. */
 export async function signUpPeople(): Promise<People> {
-  const [host, guest, coHost, operator, stranger] = await Promise.all([
+  const [host, guest, coHost, operator, stranger, inquirer] = await Promise.all([
     signUp("Ana"),
     signUp("Ben"),
     signUp("Cleo"),
     signUpOperator("Olga"),
     signUp("Stan"),
+    signUp("Ida"),
   ]);
-  return { host, guest, coHost, operator, stranger };
+  return { host, guest, coHost, operator, stranger, inquirer };
 }
 
 /** Makes the rows and returns a fixture for each table and view, by name. */
 export async function createFixtures(sql: Sql, people: People): Promise<Record<string, Fixture>> {
-  const { host, guest, coHost, operator, stranger } = people;
+  const { host, guest, coHost, operator, stranger, inquirer } = people;
   const addCoHost = async (propertyId: string) => {
     await service()
       .from("co_hosts")
@@ -76,14 +78,13 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
     id: (await insert(person, table, row)).id,
   });
 
-  const [booking, confirmed, past, earlier] = [
-    await book(guest, property, 40),
-    await bookConfirmed(guest, property, 50),
-    await bookConfirmed(guest, property, 60),
-    await bookConfirmed(guest, property, 80),
-  ];
-  await letDaysPass(sql, past.id, 64);
-  await letDaysPass(sql, earlier.id, 86);
+  const booking = await bookConfirmed(guest, property, 40);
+  const past = await bookConfirmed(guest, property, 50);
+  const noted = await bookConfirmed(guest, property, 60);
+  const reviewed = await bookConfirmed(guest, property, 70);
+  await letDaysPass(sql, past.id, 54);
+  await letDaysPass(sql, noted.id, 67);
+  await letDaysPass(sql, reviewed.id, 80);
   const thread = await startThread(guest, other);
   await sendMessage(guest, thread, "Is there a lift?");
   const stars = {
@@ -95,8 +96,9 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
     location: 5,
     value: 5,
   };
-  const review = await idOf(guest, "reviews", { booking_id: earlier.id, ...stars, comment: "Good." });
-  await insert(guest, "review_notes", { review_id: review.id, note: "The tap drips." });
+  const review = await idOf(guest, "reviews", { booking_id: reviewed.id, ...stars });
+  const notedReview = await idOf(guest, "reviews", { booking_id: noted.id, ...stars });
+  await insert(guest, "review_notes", { review_id: notedReview.id, note: "The tap drips." });
   const photo = (await (await addPhoto(host, photographed)).json()) as { id: string };
   const wishlist = await idOf(guest, "wishlists", { name: "Summer" });
   await insert(guest, "wishlist_items", { wishlist_id: wishlist.id, property_id: property });
@@ -171,7 +173,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       }),
       key: { id: booking.id },
       change: { check_out: dayAhead(43) },
-      inUse: [{ id: past.id }, { id: confirmed.id }],
+      inUse: [{ id: past.id }],
       broken: [...wrongStays, { adults: 50 }, { property_id: bare }, { quote_id: crypto.randomUUID() }],
     },
     cancellation_policies: {
@@ -266,7 +268,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
     payout_holds: {
       owner: operator,
       row: () => ({ booking_id: past.id, reason: "A dispute" }),
-      key: await idOf(operator, "payout_holds", { booking_id: earlier.id, reason: "A complaint" }),
+      key: await idOf(operator, "payout_holds", { booking_id: reviewed.id, reason: "A complaint" }),
       change: { released_at: new Date().toISOString() },
     },
     profiles: {
@@ -280,7 +282,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       row: () => house,
       key: { id: priced },
       change: { title: "A better title" },
-      inUse: [{ id: property }, { id: other }],
+      inUse: [{ id: property }],
       broken: [
         { min_nights: 10, max_nights: 5 },
         { check_out_until: "16:00", check_in_from: "15:00" },
@@ -378,7 +380,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
     review_notes: {
       owner: guest,
       row: () => ({ review_id: review.id, note: "Thank you." }),
-      key: { review_id: review.id },
+      key: { review_id: notedReview.id },
       change: { note: "The tap still drips." },
     },
     reviews: {
@@ -386,9 +388,14 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       row: () => ({ booking_id: past.id, ...stars, comment: "Good." }),
       key: review,
       change: { overall: 4 },
-      broken: [{ accuracy: null }, { booking_id: booking.id }, { booking_id: earlier.id }],
+      broken: [{ accuracy: null }, { booking_id: booking.id }, { booking_id: reviewed.id }],
     },
-    threads: { owner: guest, row: () => ({ property_id: priced }), broken: [{ property_id: bare }] },
+    threads: {
+      // Bookings open threads too, whose number a day is limited, so somebody else asks.
+      owner: inquirer,
+      row: () => ({ property_id: priced }),
+      broken: [{ property_id: bare }],
+    },
     user_roles: {
       owner: operator,
       row: () => ({ user_id: stranger.id, role: "operator" }),
