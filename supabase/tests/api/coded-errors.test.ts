@@ -126,7 +126,6 @@ describe.concurrent("tables and views", () => {
     await attack(judge, relation, fixture);
     const expected = await readRowCheckErrors(sql, name);
     const seen = judge.seen();
-    // Views have triggers of their own.
     const excused = unreachable.filter(({ tables }) => tables.includes(name)).flatMap(({ errors }) => errors);
     expectNone([
       ...(await judge.faults()),
