@@ -3,6 +3,7 @@
 import type { Sql } from "postgres";
 import { bookConfirmed } from "./bookings.ts";
 import { service } from "./clients.ts";
+import { withoutTriggers } from "./database.ts";
 import { sendMessage, startThread } from "./messages.ts";
 import { type Person, signUp, signUpOperator } from "./people.ts";
 import { addPhoto, createBookable, createDraft, createPublished, exactAddress, house } from "./properties.ts";
@@ -18,6 +19,8 @@ export interface Fixture {
   /** The key of a row that the owner may change or delete, and a valid change. */
   key?: Row;
   change?: Row;
+  /** Takes accepted rows back, where the owner cannot delete them and they would hide other errors. */
+  undo?: () => Promise<unknown>;
   /** Keys of rows that cannot be deleted, because others need them. */
   inUse?: Row[];
   /** Values that break rules over several columns, put over a valid row or sent as a change. */
@@ -119,6 +122,10 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
     .eq("property_id", other)
     .single()
     .throwOnError();
+  // The stranger keeps these lists together with their owner.
+  for (const { id } of lists) {
+    await sql`insert into public.wishlist_members (wishlist_id, profile_id) values (${`${id}`}, ${stranger.id})`;
+  }
   await insert(guest, "notification_settings", {
     profile_id: guest.id,
     quiet_from: "22:00",
@@ -375,6 +382,8 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
     reports: {
       owner: guest,
       row: () => ({ subject: "property", subject_id: property, reason: "spam", details: "Looks wrong." }),
+      undo: () =>
+        withoutTriggers(sql, (tx) => tx`delete from public.reports where reporter_id = ${guest.id}`),
       broken: [{ reason: "party_suspended" }, { subject: "profile" }],
     },
     review_notes: {
@@ -415,7 +424,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       change: { note: "Near the river" },
       broken: [{ property_id: bare }, { property_id: property }],
     },
-    wishlist_members: { owner: guest, key: { wishlist_id: wishlist.id, profile_id: stranger.id } },
+    wishlist_members: { owner: guest, key: { wishlist_id: lists[0]?.id, profile_id: stranger.id } },
     wishlist_shares: {
       owner: guest,
       row: (n) => ({ wishlist_id: lists[n % lists.length]?.id, can_join: true }),
