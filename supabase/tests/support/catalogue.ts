@@ -75,16 +75,23 @@ export async function readExposedFunctions(sql: Sql): Promise<ExposedFunction[]>
   return [...functions];
 }
 
-/** The errors that the row check of a table can raise, as nameProblem names them; none when it has no row check. */
-export async function readRowCheckErrors(sql: Sql, table: string): Promise<string[]> {
+/**
+ * The errors that the row check of a table can raise for signed-in people, as nameProblem names them; none when it has no row check.
+ * Those of a column that the service role alone writes are left out.
+ */
+export async function readRowCheckErrors(sql: Sql, { name, columns }: Relation): Promise<string[]> {
   const [check] = await sql<{ source: string }[]>`
     select p.prosrc as source from pg_trigger t join pg_proc p on p.oid = t.tgfoid
-    where t.tgrelid = to_regclass(${`public.${table}`}) and t.tgname = '_900_check_row'`;
+    where t.tgrelid = to_regclass(${`public.${name}`}) and t.tgname = '_900_check_row'`;
   const problems = check?.source.matchAll(
     /private\.problem\('(\w+)', (?:'\{(?:"fields?": "([\w ]+)")?|jsonb_build_object\('field', '(\w+)')/g,
   );
+  const isOfService = (field?: string) =>
+    columns.some((column) => column.name === field && !column.isInsertable && !column.isUpdatable);
   return [...(problems ?? [])]
-    .map(([, code = "", field, reference]) => nameProblem(code, field ?? reference))
+    .map(([, code = "", field, reference]) => ({ code, field: field ?? reference }))
+    .filter(({ field }) => !isOfService(field))
+    .map(({ code, field }) => nameProblem(code, field))
     .sort();
 }
 
