@@ -1,4 +1,4 @@
-// Whatever a client sends wrong to a table, a view or a function is answered with a coded error, but for what never reaches a trigger.
+// Every wrong request to a table, a view or a function is answered with a coded error, unless it never reaches a trigger.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -25,7 +25,7 @@ const relations = await readWritableRelations(sql);
 const functions = await readExposedFunctions(sql);
 
 let people: People;
-/** Somebody whose account is deleted, and whose token still is valid. */
+/** A person whose account is deleted and whose token is still valid. */
 let former: Person;
 let fixtures: Record<string, Fixture>;
 
@@ -54,7 +54,7 @@ const asStranger = sender("stranger", () => people.stranger);
 const asOperator = sender("operator", () => people.operator);
 const asFormer = sender("former", () => former);
 
-/** Everybody but the owner. */
+/** All senders except the owner. */
 const others = [asCoHost, asStranger, asOperator, asFormer, signedOut];
 
 /** A search that is right. */
@@ -103,7 +103,7 @@ const unreachable: Record<string, Record<string, string[]>> = {
     reviews: ["already_exists booking id and side", "reference_not_found booking_id"],
     threads: ["already_exists property id and guest id", "reference_not_found property_id"],
   },
-  "whoever may not write the row cannot see what it refers to either": {
+  "a person who may not write the row cannot see the row that it refers to either": {
     review_notes: ["insert_not_allowed", "update_not_allowed"],
     wishlist_items: ["insert_not_allowed"],
   },
@@ -138,7 +138,7 @@ describe.concurrent("tables and views", () => {
   });
 });
 
-/** Sends a table everything that can be wrong, as everybody who may or may not write it. */
+/** Sends a table every wrong value and row, as its owner and as all others. */
 async function attack(judge: Judge, relation: Relation, fixture: Fixture) {
   const { row, key, change } = fixture;
   if (row !== undefined) await attackInserts(judge, relation, fixture, row);
@@ -264,7 +264,7 @@ describe.concurrent("functions", () => {
       );
       await call(sender, first);
       await call(sender, { ...first, no_such_argument: 1 });
-      // The answers of the search, whose arguments are optional, are the same for everybody.
+      // The answers of the search, whose arguments are optional, are the same for all callers.
       const isSearch = called.arguments.length > 10;
       if (isSearch && sender !== signedOut) continue;
       for (const argument of called.arguments) {

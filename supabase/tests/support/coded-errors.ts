@@ -5,7 +5,7 @@ import type { Sql } from "postgres";
 import { nameProblem } from "./catalogue.ts";
 import { request } from "./clients.ts";
 
-/** Somebody who sends requests; `caller` is undefined for one who is not signed in. */
+/** A person who sends requests; `caller` is undefined when they are not signed in. */
 export interface Sender {
   name: string;
   caller: Parameters<typeof request>[0];

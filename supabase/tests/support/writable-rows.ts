@@ -400,7 +400,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       broken: [{ accuracy: null }, { booking_id: booking.id }, { booking_id: reviewed.id }],
     },
     threads: {
-      // Bookings open threads too, whose number a day is limited, so somebody else asks.
+      // Bookings open threads too, and a guest may open only so many in a day: another person asks here.
       owner: inquirer,
       row: () => ({ property_id: priced }),
       broken: [{ property_id: bare }],
