@@ -29,7 +29,7 @@ interface Problem {
 
 /**
  * What is left bare: values that cannot be read as their type, identity columns, and upserts into a view (42P10).
- * docs/decisions/errors-as-data.md says why.
+ * docs/decisions/errors.md says why.
  */
 const bareCodes = /^(PGRST\w+|22P02|22003|22007|22008|22P05|22021|428C9|42P10)$/;
 
