@@ -395,8 +395,8 @@ export const errors = {
   },
   host_blocks_dates_are_in_order: {
     status: 422,
-    message: "The dates are in order, from 2000 to 2100; check_out is the day after the last night.",
-    hint: "Send a value that meets this rule.",
+    message: "A block has at least one night, between the years 2000 and 2100.",
+    hint: "Send check_in, and as check_out the day after the last night.",
   },
   host_cannot_be_co_host: {
     status: 409,
@@ -668,7 +668,7 @@ export const errors = {
   note_is_plain: {
     status: 422,
     message: "A note has up to 500 characters of plain text, without HTML and control characters.",
-    hint: "Send a value that meets this rule.",
+    hint: "Shorten the note, and leave out HTML.",
   },
   nothing_due: {
     status: 409,
@@ -1048,7 +1048,7 @@ export const errors = {
   },
   review_of_you_not_found: {
     status: 404,
-    message: "There is no such published review of you.",
+    message: "There is no published review of you with this id.",
     hint: "Check the id; only the person reviewed can reply.",
   },
   review_reply_is_plain: {
@@ -1139,7 +1139,7 @@ export const errors = {
   },
   status_time_out_of_order: {
     status: 409,
-    message: "A change of status counts from the present moment.",
+    message: "A change of status takes effect now.",
     hint: "Leave status_at out.",
   },
   stay_has_begun: {

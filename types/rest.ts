@@ -818,25 +818,25 @@ export interface paths {
     };
     /**
      * List your bookings
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     get: operations["get_bookings"];
     put?: never;
     /**
      * Book a stay
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     post: operations["post_bookings"];
     /**
      * Withdraw a booking that is not confirmed
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     delete: operations["delete_bookings"];
     options?: never;
     head?: never;
     /**
      * Propose other dates or guests for a booking
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     patch: operations["patch_bookings"];
     trace?: never;
@@ -1054,13 +1054,13 @@ export interface paths {
     };
     /**
      * Show how to reach the other side of a booking
-     * @description Returns how to reach the other side of a confirmed booking; no row before it is confirmed and after the stay is over. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
+     * @description Returns phone and e-mail of the other side of a confirmed booking; no row before the confirmation and after the stay. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
      */
     get: operations["get_booking_contacts"];
     put?: never;
     /**
      * Show how to reach the other side of a booking
-     * @description Returns how to reach the other side of a confirmed booking; no row before it is confirmed and after the stay is over. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
+     * @description Returns phone and e-mail of the other side of a confirmed booking; no row before the confirmation and after the stay. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
      */
     post: operations["call_booking_contacts"];
     delete?: never;
@@ -2592,7 +2592,7 @@ export interface paths {
     put?: never;
     /**
      * Take jobs from a queue
-     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; later, a job that was neither finished nor failed can be taken again, until it was taken too often. For workers: service role only; definer, because queues belong to the owner of the database.
+     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease. After the lease, a job that was neither finished nor failed can be taken again, up to the allowed number of attempts. For workers: service role only; definer, because queues belong to the owner of the database.
      */
     post: operations["call_take_jobs"];
     delete?: never;
@@ -3498,7 +3498,7 @@ export interface components {
        */
       advance_notice_days: number;
       /**
-       * @description Local time until which guests can book on the last day that advance_notice_days allows.
+       * @description On the last day that advance_notice_days allows, guests can book until this local time.
        * @example 15:00:00
        */
       advance_notice_cut_off: string;
@@ -3514,7 +3514,7 @@ export interface components {
       preparation_nights_after: number;
       /**
        * Format: int32
-       * @description How many days from today check-in may be at most.
+       * @description Check-in may be at most this many days from today.
        */
       booking_window_days: number;
       /**
@@ -3579,22 +3579,22 @@ export interface components {
        * @description Number of guests that the price of a night includes.
        */
       extra_guests_after: number;
-      /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+      /** @description ISO 3166-1 alpha-2 code, copied from the address. */
       country?: string | null;
-      /** @description State, province or region. Written by the address. */
+      /** @description State, province or region, copied from the address. */
       region?: string | null;
-      /** @description City or village. Written by the address. */
+      /** @description City or village, copied from the address. */
       city?: string | null;
-      /** @description Part of the city. Written by the address. */
+      /** @description Part of the city, copied from the address. */
       neighbourhood?: string | null;
       /**
        * Format: double
-       * @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address.
+       * @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address.
        */
       public_latitude?: number | null;
       /**
        * Format: double
-       * @description Degrees east (WGS 84) of the public point. Written by the address.
+       * @description Degrees east (WGS 84) of the public point. Computed from the address.
        */
       public_longitude?: number | null;
       /** @description Source of an imported property, such as inside-airbnb; null for the others. */
@@ -3707,7 +3707,7 @@ export interface components {
        */
       advance_notice_days?: number;
       /**
-       * @description Local time until which guests can book on the last day that advance_notice_days allows.
+       * @description On the last day that advance_notice_days allows, guests can book until this local time.
        * @example 15:00:00
        */
       advance_notice_cut_off?: string;
@@ -3723,7 +3723,7 @@ export interface components {
       preparation_nights_after?: number;
       /**
        * Format: int32
-       * @description How many days from today check-in may be at most.
+       * @description Check-in may be at most this many days from today.
        */
       booking_window_days?: number;
       /**
@@ -3891,7 +3891,7 @@ export interface components {
        */
       advance_notice_days?: number;
       /**
-       * @description Local time until which guests can book on the last day that advance_notice_days allows.
+       * @description On the last day that advance_notice_days allows, guests can book until this local time.
        * @example 15:00:00
        */
       advance_notice_cut_off?: string;
@@ -3907,7 +3907,7 @@ export interface components {
       preparation_nights_after?: number;
       /**
        * Format: int32
-       * @description How many days from today check-in may be at most.
+       * @description Check-in may be at most this many days from today.
        */
       booking_window_days?: number;
       /**
@@ -3989,7 +3989,7 @@ export interface components {
       path?: string | null;
       /** @description URL of an imported photo that is not in the bucket. */
       external_url?: string | null;
-      /** @description Description of the photo for people who cannot see it. */
+      /** @description Description of the photo, for screen readers. */
       alt_text: string;
       /**
        * Format: int32
@@ -4016,7 +4016,7 @@ export interface components {
       path?: string | null;
       /** @description URL of an imported photo that is not in the bucket. */
       external_url?: string | null;
-      /** @description Description of the photo for people who cannot see it. */
+      /** @description Description of the photo, for screen readers. */
       alt_text: string;
       /**
        * Format: int32
@@ -4029,7 +4029,7 @@ export interface components {
       updated_at?: string;
     };
     "property_photos.update": {
-      /** @description Description of the photo for people who cannot see it. */
+      /** @description Description of the photo, for screen readers. */
       alt_text?: string;
       /**
        * Format: int32
@@ -4663,7 +4663,7 @@ export interface components {
       minimum_price: number;
       /**
        * Format: int64
-       * @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten.
+       * @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less.
        */
       cancellation_fee_minimum: number;
       /**
@@ -4840,7 +4840,7 @@ export interface components {
       /** @description Whether people with the link may join the list and edit it. */
       can_join?: boolean;
     };
-    /** @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request. */
+    /** @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request. */
     bookings: {
       /**
        * Format: uuid
@@ -5078,7 +5078,7 @@ export interface components {
       description: string;
       /**
        * Format: int32
-       * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+       * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
        */
       quantity: number;
       /**
@@ -5206,7 +5206,7 @@ export interface components {
         description: string | null;
         /**
          * Format: int32
-         * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+         * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
          */
         quantity: number | null;
         /**
@@ -5243,7 +5243,7 @@ export interface components {
        */
       booking_id: string;
       /**
-       * @description Who cancelled; for a no-show who reported it.
+       * @description Who cancelled, or reported the no-show.
        * @enum {string}
        */
       cancelled_by: "guest" | "host" | "co_host" | "operator" | "system" | "clock";
@@ -5258,7 +5258,7 @@ export interface components {
       reason?: string | null;
       /**
        * Format: date-time
-       * @description The last instant with the same result; null when only passing nights change it.
+       * @description The last instant with the same result; null when the result changes only as nights pass.
        */
       valid_until?: string | null;
       /**
@@ -5621,7 +5621,7 @@ export interface components {
        * @description Quotes from this time on use the rate, until the next rate. This is a Primary Key.
        */
       valid_from: string;
-      /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+      /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
       rate: number;
       /**
        * Format: uuid
@@ -5640,7 +5640,7 @@ export interface components {
        *     This is a Foreign Key to `currencies.code`.
        */
       to_currency: string;
-      /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+      /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
       rate: number;
     };
     /** @description Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out. */
@@ -7315,7 +7315,7 @@ export interface components {
     "rowFilter.property_photos.path": string;
     /** @description URL of an imported photo that is not in the bucket. */
     "rowFilter.property_photos.external_url": string;
-    /** @description Description of the photo for people who cannot see it. */
+    /** @description Description of the photo, for screen readers. */
     "rowFilter.property_photos.alt_text": string;
     /** @description Position in the order, lowest first. A photo inserted without one is last. */
     "rowFilter.property_photos.position": string;
@@ -7336,7 +7336,7 @@ export interface components {
     /** @description Above zero for what was paid in or earned, below zero for what was spent or paid out. */
     "rowFilter.booking_money.amount": string;
     "rowFilter.cancellations.booking_id": string;
-    /** @description Who cancelled; for a no-show who reported it. */
+    /** @description Who cancelled, or reported the no-show. */
     "rowFilter.cancellations.cancelled_by": string;
     /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
     "rowFilter.cancellations.is_no_show": string;
@@ -7344,7 +7344,7 @@ export interface components {
     "rowFilter.cancellations.cancelled_at": string;
     /** @description The reason given. */
     "rowFilter.cancellations.reason": string;
-    /** @description The last instant with the same result; null when only passing nights change it. */
+    /** @description The last instant with the same result; null when the result changes only as nights pass. */
     "rowFilter.cancellations.valid_until": string;
     /** @description Number of midnights since check-in in the property's time zone. */
     "rowFilter.cancellations.nights_stayed": string;
@@ -7373,7 +7373,7 @@ export interface components {
     "rowFilter.booking_line_items.kind": string;
     /** @description Text for guests. */
     "rowFilter.booking_line_items.description": string;
-    /** @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount. */
+    /** @description Number of nights or guests, or their product. The amount is quantity times unit_amount. */
     "rowFilter.booking_line_items.quantity": string;
     /** @description Amount of one unit, in minor units; for percentages the whole amount. */
     "rowFilter.booking_line_items.unit_amount": string;
@@ -7391,7 +7391,7 @@ export interface components {
     "rowFilter.currencies.minor_unit": string;
     /** @description Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it. */
     "rowFilter.currencies.minimum_price": string;
-    /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten. */
+    /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less. */
     "rowFilter.currencies.cancellation_fee_minimum": string;
     /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
     "rowFilter.currencies.cancellation_fee_maximum": string;
@@ -7815,7 +7815,7 @@ export interface components {
     "rowFilter.exchange_rates.to_currency": string;
     /** @description Quotes from this time on use the rate, until the next rate. */
     "rowFilter.exchange_rates.valid_from": string;
-    /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+    /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
     "rowFilter.exchange_rates.rate": string;
     /** @description The operator who set the rate; null for the service role. */
     "rowFilter.exchange_rates.set_by": string;
@@ -8053,13 +8053,13 @@ export interface components {
     "rowFilter.properties.check_out_weekdays": string;
     /** @description Guests book at least this many days before check-in; 0 allows the same day. */
     "rowFilter.properties.advance_notice_days": string;
-    /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+    /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
     "rowFilter.properties.advance_notice_cut_off": string;
     /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
     "rowFilter.properties.preparation_nights_before": string;
     /** @description Nights kept free after a stay. */
     "rowFilter.properties.preparation_nights_after": string;
-    /** @description How many days from today check-in may be at most. */
+    /** @description Check-in may be at most this many days from today. */
     "rowFilter.properties.booking_window_days": string;
     /** @description Highest number of infants under 2, in addition to max_guests. */
     "rowFilter.properties.max_infants": string;
@@ -8087,17 +8087,17 @@ export interface components {
     "rowFilter.properties.extra_guest_price": string;
     /** @description Number of guests that the price of a night includes. */
     "rowFilter.properties.extra_guests_after": string;
-    /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+    /** @description ISO 3166-1 alpha-2 code, copied from the address. */
     "rowFilter.properties.country": string;
-    /** @description State, province or region. Written by the address. */
+    /** @description State, province or region, copied from the address. */
     "rowFilter.properties.region": string;
-    /** @description City or village. Written by the address. */
+    /** @description City or village, copied from the address. */
     "rowFilter.properties.city": string;
-    /** @description Part of the city. Written by the address. */
+    /** @description Part of the city, copied from the address. */
     "rowFilter.properties.neighbourhood": string;
-    /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+    /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
     "rowFilter.properties.public_latitude": string;
-    /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+    /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
     "rowFilter.properties.public_longitude": string;
     /** @description Source of an imported property, such as inside-airbnb; null for the others. */
     "rowFilter.properties.source": string;
@@ -9427,7 +9427,7 @@ export interface operations {
                   description: string | null;
                   /**
                    * Format: int32
-                   * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+                   * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
                    */
                   quantity: number | null;
                   /**
@@ -9665,7 +9665,7 @@ export interface operations {
                   description: string | null;
                   /**
                    * Format: int32
-                   * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+                   * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
                    */
                   quantity: number | null;
                   /**
@@ -9937,13 +9937,13 @@ export interface operations {
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
         /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+        /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
         /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days from today check-in may be at most. */
+        /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
@@ -9971,17 +9971,17 @@ export interface operations {
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
         /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
-        /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+        /** @description ISO 3166-1 alpha-2 code, copied from the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
-        /** @description State, province or region. Written by the address. */
+        /** @description State, province or region, copied from the address. */
         region?: components["parameters"]["rowFilter.properties.region"];
-        /** @description City or village. Written by the address. */
+        /** @description City or village, copied from the address. */
         city?: components["parameters"]["rowFilter.properties.city"];
-        /** @description Part of the city. Written by the address. */
+        /** @description Part of the city, copied from the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+        /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
         /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
@@ -10144,13 +10144,13 @@ export interface operations {
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
         /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+        /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
         /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days from today check-in may be at most. */
+        /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
@@ -10178,17 +10178,17 @@ export interface operations {
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
         /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
-        /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+        /** @description ISO 3166-1 alpha-2 code, copied from the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
-        /** @description State, province or region. Written by the address. */
+        /** @description State, province or region, copied from the address. */
         region?: components["parameters"]["rowFilter.properties.region"];
-        /** @description City or village. Written by the address. */
+        /** @description City or village, copied from the address. */
         city?: components["parameters"]["rowFilter.properties.city"];
-        /** @description Part of the city. Written by the address. */
+        /** @description Part of the city, copied from the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+        /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
         /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
@@ -10319,13 +10319,13 @@ export interface operations {
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
         /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+        /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
         /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days from today check-in may be at most. */
+        /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
@@ -10353,17 +10353,17 @@ export interface operations {
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
         /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
-        /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+        /** @description ISO 3166-1 alpha-2 code, copied from the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
-        /** @description State, province or region. Written by the address. */
+        /** @description State, province or region, copied from the address. */
         region?: components["parameters"]["rowFilter.properties.region"];
-        /** @description City or village. Written by the address. */
+        /** @description City or village, copied from the address. */
         city?: components["parameters"]["rowFilter.properties.city"];
-        /** @description Part of the city. Written by the address. */
+        /** @description Part of the city, copied from the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+        /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
         /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
@@ -10450,7 +10450,7 @@ export interface operations {
         path?: components["parameters"]["rowFilter.property_photos.path"];
         /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description Description of the photo for people who cannot see it. */
+        /** @description Description of the photo, for screen readers. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
         /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
@@ -10565,7 +10565,7 @@ export interface operations {
         path?: components["parameters"]["rowFilter.property_photos.path"];
         /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description Description of the photo for people who cannot see it. */
+        /** @description Description of the photo, for screen readers. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
         /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
@@ -10622,7 +10622,7 @@ export interface operations {
         path?: components["parameters"]["rowFilter.property_photos.path"];
         /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description Description of the photo for people who cannot see it. */
+        /** @description Description of the photo, for screen readers. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
         /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
@@ -12538,7 +12538,7 @@ export interface operations {
         minor_unit?: components["parameters"]["rowFilter.currencies.minor_unit"];
         /** @description Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it. */
         minimum_price?: components["parameters"]["rowFilter.currencies.minimum_price"];
-        /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten. */
+        /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less. */
         cancellation_fee_minimum?: components["parameters"]["rowFilter.currencies.cancellation_fee_minimum"];
         /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
         cancellation_fee_maximum?: components["parameters"]["rowFilter.currencies.cancellation_fee_maximum"];
@@ -14057,7 +14057,7 @@ export interface operations {
         kind?: components["parameters"]["rowFilter.booking_line_items.kind"];
         /** @description Text for guests. */
         description?: components["parameters"]["rowFilter.booking_line_items.description"];
-        /** @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount. */
+        /** @description Number of nights or guests, or their product. The amount is quantity times unit_amount. */
         quantity?: components["parameters"]["rowFilter.booking_line_items.quantity"];
         /** @description Amount of one unit, in minor units; for percentages the whole amount. */
         unit_amount?: components["parameters"]["rowFilter.booking_line_items.unit_amount"];
@@ -14620,7 +14620,7 @@ export interface operations {
     parameters: {
       query?: {
         booking_id?: components["parameters"]["rowFilter.cancellations.booking_id"];
-        /** @description Who cancelled; for a no-show who reported it. */
+        /** @description Who cancelled, or reported the no-show. */
         cancelled_by?: components["parameters"]["rowFilter.cancellations.cancelled_by"];
         /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
         is_no_show?: components["parameters"]["rowFilter.cancellations.is_no_show"];
@@ -14628,7 +14628,7 @@ export interface operations {
         cancelled_at?: components["parameters"]["rowFilter.cancellations.cancelled_at"];
         /** @description The reason given. */
         reason?: components["parameters"]["rowFilter.cancellations.reason"];
-        /** @description The last instant with the same result; null when only passing nights change it. */
+        /** @description The last instant with the same result; null when the result changes only as nights pass. */
         valid_until?: components["parameters"]["rowFilter.cancellations.valid_until"];
         /** @description Number of midnights since check-in in the property's time zone. */
         nights_stayed?: components["parameters"]["rowFilter.cancellations.nights_stayed"];
@@ -15642,7 +15642,7 @@ export interface operations {
         to_currency?: components["parameters"]["rowFilter.exchange_rates.to_currency"];
         /** @description Quotes from this time on use the rate, until the next rate. */
         valid_from?: components["parameters"]["rowFilter.exchange_rates.valid_from"];
-        /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+        /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
         rate?: components["parameters"]["rowFilter.exchange_rates.rate"];
         /** @description The operator who set the rate; null for the service role. */
         set_by?: components["parameters"]["rowFilter.exchange_rates.set_by"];

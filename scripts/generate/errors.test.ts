@@ -45,7 +45,7 @@ describe("types/errors.ts", () => {
 });
 
 describe("the errors of the API", () => {
-  it.each(Object.entries(apiErrors))("%s is told from every other by its message", (code, { message }) => {
+  it.each(Object.entries(apiErrors))("the message of %s identifies it", (code, { message }) => {
     const filled = message.replaceAll(/\{\w+\}/g, "2 nights");
     expect(errorCode({ message: filled })).toBe(code);
     expect(errorCode({ message: `${filled} You are not signed in.` })).toBe(code);

@@ -35,7 +35,7 @@ as $$
         (r.reason ->> 'code' <> 'not_published' or (
             select p.status <> 'paused' from public.properties p where p.id = p_booking.property_id
         ))
-        -- when only the party changes, length and nights were checked when the booking was made
+        -- when only the party changes, length and nights are not checked again
         and (
             (p_wish.check_in, p_wish.check_out) <> (p_booking.check_in, p_booking.check_out)
             or r.reason ->> 'code' not in ('min_stay', 'max_stay', 'occupied', 'preparation_before', 'preparation_after')
@@ -50,7 +50,7 @@ as $$
         )
 $$;
 comment on function private.alteration_problems is
-    'The problems of other dates or guests of a booking: the reasons of bookability, except its own nights and rules that no longer apply to it.';
+    'The problems of new dates or guests of a booking: those of bookability, without its own nights and the rules that no longer apply to it.';
 
 create function private.alteration_actor(p_booking private.bookings) returns public.booking_actor
 language sql stable

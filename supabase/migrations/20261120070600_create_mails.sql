@@ -1,4 +1,4 @@
--- Purpose: mails: which are queued when, what the worker sends, bounces, and unsubscribing.
+-- Purpose: mails: when they are queued, what the worker sends, bounces, and unsubscribing.
 -- Touches: queue mails, private.bounced_addresses, private.queue_mail, private.queue_digests, mail_to_send, finish_mail,
 -- record_bounce, clear_bounce, unsubscribe.
 -- Watch: a job names a notification, an invitation or a person with a digest; mail_to_send reads the rest when the mail is sent.

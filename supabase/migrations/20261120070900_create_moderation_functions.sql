@@ -1,4 +1,4 @@
--- Purpose: reporting, closing reports, suspending people and what follows from a suspension, and the audit trail.
+-- Purpose: reports and their resolution, suspensions of people and their effects, and the audit trail.
 -- Touches: public.reports, private.refuse_suspended on the tables of new activity, resolve_report, suspend_profile,
 -- unsuspend_profile, audit_trail; triggers on properties.
 -- Watch: a suspension refuses new activity. Confirmed stays remain, and each becomes a case in the queue of reports.

@@ -1,7 +1,7 @@
 -- Purpose: finds the properties of a search: candidates from the map, the prices of their stays, and which can be booked.
 -- Touches: private.search, search_candidate, search_hit, weekend_nights, find_candidates, pet_fees, sum_of_lines, find_properties.
--- Watch: find_candidates reads one index and returns only as many candidates as a page needs, in the order of the page. The filters
--- here only save calls of broken_rules, which decides last; none is stricter. In the order of price candidates come by a
+-- Watch: find_candidates reads one index and returns only as many candidates as a page needs, in the order of the page. Its filters
+-- only save calls of broken_rules, which decides last; none is stricter. In the order of price, candidates come by a
 -- lower bound of their totals, and one is returned once no remaining candidate can cost less: a wrong bound would change the order, never a
 -- total. `offset 0` and `case` keep the planner from reordering. docs/availability.md explains the speed.
 

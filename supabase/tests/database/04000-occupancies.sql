@@ -73,7 +73,7 @@ select is(
         ) is distinct from (gap < greatest(after_first, before_second))
     ), 0, 'O12 stays conflict exactly when the gap is shorter than the larger of after and before'
 );
--- The rule has three forms: kept_nights, the query of broken_rules, and footprint. They decide alike for every pair of stays.
+-- The rule has three forms: kept_nights, the query of broken_rules, and footprint. They agree for every pair of stays.
 create temporary table kept_case on commit drop as
 select
     tests.create_property(hana) as property_id, kind, kept.before as kept_before, kept.after as kept_after, own.before, own.after,
@@ -121,7 +121,7 @@ select is_empty(
                 && private.footprint('booking', a.asked_in, a.asked_out, a.before, a.after) as slots
     ) f
     where r.is_taken is distinct from f.kept or f.kept is distinct from f.slots$$,
-    'O36 kept_nights, broken_rules and footprint decide alike for every pair of stays and preparation nights'
+    'O36 kept_nights, broken_rules and footprint agree for every pair of stays and preparation nights'
 );
 select is((select count(*)::integer from asked_stay), 171 * 2 * 39, 'O37 every pair was compared');
 select is(

@@ -56,7 +56,7 @@ select home, 'nights', '2027-07-10', '2027-07-20', 3, 4 from ids;
 insert into public.property_availability_rules (property_id, kind, starts_on, ends_on)
 select home, kind::public.availability_rule_kind, date '2027-08-15', date '2027-08-16' from ids, unnest(array['closed_to_arrival', 'closed_to_departure']) kind;
 select is(pg_temp.codes('2027-07-01', '2027-07-05'), 'min_stay', 'B21 a stay that begins in the season needs 5 nights');
-select is(pg_temp.codes('2027-06-30', '2027-07-04'), '', 'B22 a stay that ends in the season but begins before it does not');
+select is(pg_temp.codes('2027-06-30', '2027-07-04'), '', 'B22 the season''s minimum stay does not apply to a stay that begins before the season');
 select is(pg_temp.codes('2027-07-10', '2027-07-13'), '', 'B23 a rule for a range replaces the season''s minimum stay');
 select is(pg_temp.codes('2027-07-10', '2027-07-15'), 'max_stay', 'B24 a rule for a range replaces the season''s maximum stay');
 select is(pg_temp.codes('2027-07-20', '2027-07-25'), '', 'B25 a rule does not apply outside its range');

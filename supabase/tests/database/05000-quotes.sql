@@ -162,7 +162,7 @@ select is(
     (select array_agg(t.description) from quote, unnest(cancellation_terms) t),
     array[
         'Full refund until 27 March 2027, 15:00 (Europe/Lisbon)',
-        '50 % refund of the nights not stayed but for one'
+        '50 % refund of the nights not stayed, except one'
     ],
     'Q36 the terms are in words, with dates in the property''s time zone; the period after booking has passed by then'
 );

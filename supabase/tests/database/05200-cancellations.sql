@@ -94,12 +94,12 @@ select is(pg_temp.refund(never, '2026-02-20 12:00:00+00'), '0 510380 10 0', 'CN3
 create function pg_temp.holds(p_id uuid, p_at timestamptz) returns timestamptz language sql as $$
     select c.valid_until from private.bookings b, private.compute_cancellation(b, 'guest', false, null, p_at) c where b.id = p_id
 $$;
-select is(pg_temp.holds(s.moderate, '2026-01-02 13:00:00+00'), '2026-02-05 15:00:00+00', 'CN87 24 hours after booking and five days before give the same refund') from stay s;
-select is(pg_temp.holds(s.firm, '2026-01-11 15:00:01+00'), '2026-02-03 15:00:00+00', 'CN88 the half lasts until seven days before') from stay s;
-select is(pg_temp.holds(s.firm, '2026-02-03 15:00:01+00'), null, 'CN89 no refund lasts without an end') from stay s;
-select is(pg_temp.holds(l.moderate, '2026-02-06 12:00:00+00'), '2026-02-10 14:59:59.999999+00', 'CN90 the policy of a long stay lasts until the stay begins') from long l;
-select is(pg_temp.holds(l.moderate, '2026-02-10 15:00:00+00'), null, 'CN91 after that only passing nights change the refund') from long l;
-select is(pg_temp.holds(l.never, '2026-02-06 12:00:00+00'), null, 'CN92 a policy without refunds never changes') from long l;
+select is(pg_temp.holds(s.moderate, '2026-01-02 13:00:00+00'), '2026-02-05 15:00:00+00', 'CN87 valid_until spans two steps with the same refund') from stay s;
+select is(pg_temp.holds(s.firm, '2026-01-11 15:00:01+00'), '2026-02-03 15:00:00+00', 'CN88 valid_until of half a refund is seven days before check-in') from stay s;
+select is(pg_temp.holds(s.firm, '2026-02-03 15:00:01+00'), null, 'CN89 valid_until is null when no refund is left') from stay s;
+select is(pg_temp.holds(l.moderate, '2026-02-06 12:00:00+00'), '2026-02-10 14:59:59.999999+00', 'CN90 valid_until of a long stay is the moment before it begins') from long l;
+select is(pg_temp.holds(l.moderate, '2026-02-10 15:00:00+00'), null, 'CN91 valid_until is null when only passing nights change the refund') from long l;
+select is(pg_temp.holds(l.never, '2026-02-06 12:00:00+00'), null, 'CN92 valid_until is null for a policy without refunds') from long l;
 
 -- days on which clocks change. Lisbon goes to summer time on 2026-03-29 at 01:00 UTC: noon of the 28th to noon of the 29th is 23 hours
 create temporary table dst as select

@@ -117,7 +117,7 @@ select is((select answer from public.booking_alterations a, fourth f where a.id 
 -- the clock, and stays that have begun
 select tests.act_as('postgres');
 create temporary table past as select tests.create_booking(ben, home, '2026-06-10', '2026-06-14', 'confirmed', '2026-06-01 12:00:00+00') as id from world;
-alter table past add wish uuid;
+alter table past add proposal uuid;
 grant select on past to authenticated;
 select tests.sign_in(ben) from world;
 select throws_ok(
@@ -128,11 +128,11 @@ select throws_ok(
     $$select private.propose_alteration(id, '2026-06-10', '2026-06-11', 2, 0, 0, 0, '2026-06-11 10:00:00+00') from past$$, 'PT422', 'With these dates the stay would already be over.',
     'AL37 the stay cannot end in the past'
 );
-update past set wish = private.propose_alteration(id, '2026-06-10', '2026-06-12', 2, 0, 0, 0, '2026-06-11 09:00:00+00');
-select is((select difference from public.booking_alterations a, past where a.id = wish), -20000::bigint, 'AL38 the stay can end earlier');
+update past set proposal = private.propose_alteration(id, '2026-06-10', '2026-06-12', 2, 0, 0, 0, '2026-06-11 09:00:00+00');
+select is((select difference from public.booking_alterations a, past where a.id = proposal), -20000::bigint, 'AL38 the stay can end earlier');
 select tests.sign_in(ana) from world;
-select throws_ok($$select private.answer_alteration(wish, true, '2026-06-12 09:00:00+00') from past$$, 'PT409', null, 'AL39 a proposal cannot be accepted after 24 hours');
-select throws_ok($$select private.answer_alteration(wish, true, '2026-06-14 10:00:00+00') from past$$, 'PT409', null, 'AL40 a proposal cannot be accepted when the stay is over');
+select throws_ok($$select private.answer_alteration(proposal, true, '2026-06-12 09:00:00+00') from past$$, 'PT409', null, 'AL39 a proposal cannot be accepted after 24 hours');
+select throws_ok($$select private.answer_alteration(proposal, true, '2026-06-14 10:00:00+00') from past$$, 'PT409', null, 'AL40 a proposal cannot be accepted when the stay is over');
 select tests.act_as('authenticated', ben) from world;
 select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL41 the booking has no open proposal');
 select tests.act_as('postgres');

@@ -65,7 +65,7 @@ select tests.act_as('postgres');
 select results_eq($$select attempt, error from private.job_failures where queue = 'drills'$$, $$values (2, 'no answer')$$, 'J21 a failed attempt is recorded');
 select pg_temp.expire();
 select tests.act_as('service_role');
-select is((select attempt from public.take_jobs('drills') where message = '{"n": 3}'), 3, 'J22 the last attempt fails');
+select is((select attempt from public.take_jobs('drills') where message = '{"n": 3}'), 3, 'J22 a worker takes the job for the last attempt');
 select is((select public.fail_job('drills', job_id, 3, 'no answer') from taken where message = '{"n": 3}'), null, 'J23 there is no attempt after the last');
 select results_eq($$select message, attempts, error from public.dead_jobs$$, $$values ('{"n": 3}'::jsonb, 3, 'no answer')$$, 'J24 the job becomes a dead job');
 select tests.act_as('postgres');
