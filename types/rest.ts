@@ -7208,7 +7208,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description One row was asked for, and there are none or several. */
+    /** @description The request asks for one row, and there are none or several. */
     406: {
       headers: {
         [name: string]: unknown;
@@ -7217,7 +7217,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description The request conflicts with what is there. */
+    /** @description The request conflicts with existing data. */
     409: {
       headers: {
         [name: string]: unknown;
@@ -7226,7 +7226,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description It existed, and its time is over. */
+    /** @description It has expired. */
     410: {
       headers: {
         [name: string]: unknown;
@@ -7253,7 +7253,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description There are too many of these; try again later. */
+    /** @description There were too many requests of this kind. Try again later. */
     429: {
       headers: {
         [name: string]: unknown;
@@ -7262,7 +7262,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description The server is busy. Nothing was changed; try again. */
+    /** @description The server is busy. Nothing was changed. Try again. */
     503: {
       headers: {
         [name: string]: unknown;
@@ -9256,7 +9256,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9330,7 +9330,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9563,7 +9563,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9801,7 +9801,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10075,7 +10075,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10232,7 +10232,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10250,7 +10250,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -10259,7 +10259,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -10411,7 +10411,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10429,7 +10429,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -10774,7 +10774,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10942,7 +10942,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11118,7 +11118,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `cancellation_policy_in_use`. */
+      /** @description The request conflicts with existing data. Codes: `cancellation_policy_in_use`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11301,7 +11301,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11430,7 +11430,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11553,7 +11553,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11678,7 +11678,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11807,7 +11807,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11944,7 +11944,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12969,7 +12969,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13084,7 +13084,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13294,7 +13294,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13407,7 +13407,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13699,7 +13699,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13717,7 +13717,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_bookings`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -13726,7 +13726,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -13848,7 +13848,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13866,7 +13866,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -13875,7 +13875,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14009,7 +14009,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14027,7 +14027,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14036,7 +14036,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14244,7 +14244,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14262,7 +14262,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14271,7 +14271,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14328,7 +14328,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14346,7 +14346,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14355,7 +14355,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14408,7 +14408,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14426,7 +14426,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14435,7 +14435,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14492,7 +14492,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14510,7 +14510,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14519,7 +14519,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14577,7 +14577,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14595,7 +14595,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14604,7 +14604,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14744,7 +14744,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14762,7 +14762,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14771,7 +14771,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14829,7 +14829,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14847,7 +14847,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14856,7 +14856,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14914,7 +14914,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14932,7 +14932,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14941,7 +14941,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -15734,7 +15734,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15865,7 +15865,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15883,7 +15883,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -15940,7 +15940,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15958,7 +15958,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16015,7 +16015,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16033,7 +16033,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16157,7 +16157,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16175,7 +16175,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16248,7 +16248,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16266,7 +16266,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16343,7 +16343,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16361,7 +16361,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16745,7 +16745,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16763,7 +16763,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -16819,7 +16819,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16828,7 +16828,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -16896,7 +16896,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16914,7 +16914,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17021,7 +17021,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17030,7 +17030,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17086,7 +17086,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17095,7 +17095,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17155,7 +17155,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17164,7 +17164,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17563,7 +17563,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17678,7 +17678,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `host_cannot_be_co_host`. */
+      /** @description The request conflicts with existing data. Codes: `host_cannot_be_co_host`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17687,7 +17687,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It existed, and its time is over. Codes: `invitation_expired`. */
+      /** @description It has expired. Codes: `invitation_expired`. */
       410: {
         headers: {
           [name: string]: unknown;
@@ -18235,7 +18235,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `thread_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `thread_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18253,7 +18253,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -18378,7 +18378,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18396,7 +18396,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -18932,7 +18932,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19047,7 +19047,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19167,7 +19167,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19284,7 +19284,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19399,7 +19399,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19596,7 +19596,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_already_written`, `review_before_check_out`, `review_is_published`, `review_of_unfinished_stay`, `review_window_closed`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_already_written`, `review_before_check_out`, `review_is_published`, `review_of_unfinished_stay`, `review_window_closed`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19687,7 +19687,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19781,7 +19781,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19848,7 +19848,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_already_answered`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_already_answered`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19965,7 +19965,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20023,7 +20023,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20084,7 +20084,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20215,7 +20215,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20233,7 +20233,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -20640,7 +20640,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `user_was_deleted`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `user_was_deleted`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20749,7 +20749,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `already_suspended`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `already_suspended`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20767,7 +20767,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -20871,7 +20871,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20889,7 +20889,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -20947,7 +20947,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20965,7 +20965,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21024,7 +21024,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21092,7 +21092,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21159,7 +21159,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21177,7 +21177,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21186,7 +21186,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -22406,7 +22406,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22866,7 +22866,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22884,7 +22884,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -22893,7 +22893,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -22949,7 +22949,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22967,7 +22967,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -22976,7 +22976,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23071,7 +23071,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23089,7 +23089,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23098,7 +23098,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23155,7 +23155,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23173,7 +23173,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23182,7 +23182,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23376,7 +23376,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23394,7 +23394,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23403,7 +23403,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23459,7 +23459,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23477,7 +23477,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23486,7 +23486,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23542,7 +23542,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23560,7 +23560,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23569,7 +23569,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23625,7 +23625,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23643,7 +23643,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23652,7 +23652,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23980,7 +23980,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There is no such property among yours. */
+      /** @description You manage no property with this id. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -24007,7 +24007,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There is no such upload. */
+      /** @description There is no recent upload at this path. */
       422: {
         headers: {
           [name: string]: unknown;

@@ -108,7 +108,7 @@ select is(
 select tests.act_as('service_role');
 select is((select count(*)::integer from public.take_jobs('drills') where message ? 'lost'), 3, 'J45 replayed jobs can be taken');
 
--- periodic work
+-- periodic tasks
 select tests.act_as('postgres');
 create temporary table ticks (name text) on commit drop;
 update private.periodic_tasks set last_run_at = now();
