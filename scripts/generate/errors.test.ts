@@ -60,7 +60,7 @@ describe("the errors of an operation", () => {
     expect(Object.keys(answers)).toEqual(["400", "409", "422", "default"]);
     expect(answers["400"]).toEqual({ $ref: "#/components/responses/400" });
     expect(answers["409"]).toMatchObject({
-      description: "The request conflicts with what is there. Codes: `dates_taken`.",
+      description: "The request conflicts with existing data. Codes: `dates_taken`.",
       content: {
         "application/json": { examples: { dates_taken: { $ref: "#/components/examples/dates_taken" } } },
       },
