@@ -1246,13 +1246,13 @@ export interface paths {
     };
     /**
      * List exchange rates
-     * @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.
+     * @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change.
      */
     get: operations["get_exchange_rates"];
     put?: never;
     /**
      * Set an exchange rate
-     * @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.
+     * @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change.
      */
     post: operations["post_exchange_rates"];
     delete?: never;
@@ -2188,7 +2188,7 @@ export interface paths {
     put?: never;
     /**
      * Suspend a person
-     * @description Suspends a person and their properties, with a reason that they can read: they can no longer book, list, write or review. Their current and future stays remain, and each becomes a case in the queue; returns those cases. For operators.
+     * @description Suspends, for an operator, a person and their properties, with a reason that they can read: they can no longer book, list, write or review. Their current and future stays remain, and each becomes a case in the queue; returns those cases.
      */
     post: operations["call_suspend_profile"];
     delete?: never;
@@ -2208,7 +2208,7 @@ export interface paths {
     put?: never;
     /**
      * End a person's suspension
-     * @description Ends the suspension of a person. Their properties stay suspended until unsuspend_property. For operators.
+     * @description Ends the suspension of a person, for an operator. Their properties stay suspended until unsuspend_property is called.
      */
     post: operations["call_unsuspend_profile"];
     delete?: never;
@@ -2592,7 +2592,7 @@ export interface paths {
     put?: never;
     /**
      * Take jobs from a queue
-     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease. After the lease, a job that was neither finished nor failed can be taken again, up to the allowed number of attempts. For workers: service role only; definer, because queues belong to the owner of the database.
+     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; then a job that was neither finished nor failed can be taken again, up to the allowed number of attempts. For workers: service role only; definer, because queues belong to the owner of the database.
      */
     post: operations["call_take_jobs"];
     delete?: never;
@@ -2650,13 +2650,13 @@ export interface paths {
     };
     /**
      * Get the content of a mail
-     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only. Definer, because it reads e-mail addresses.
+     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only; definer, because it reads e-mail addresses.
      */
     get: operations["get_mail_to_send"];
     put?: never;
     /**
      * Get the content of a mail
-     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only. Definer, because it reads e-mail addresses.
+     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only; definer, because it reads e-mail addresses.
      */
     post: operations["call_mail_to_send"];
     delete?: never;
@@ -2676,7 +2676,7 @@ export interface paths {
     put?: never;
     /**
      * Record that a mail was sent
-     * @description Records that the mail server accepted the mail of a job; for a digest, p_ids are its notifications. For the mail worker: service role only. Definer, because the service role may not write notifications.
+     * @description Records that the mail server accepted the mail of a job; for a digest, p_ids are its notifications. For the mail worker: service role only; definer, because the service role may not write notifications.
      */
     post: operations["call_finish_mail"];
     delete?: never;
@@ -2696,7 +2696,7 @@ export interface paths {
     put?: never;
     /**
      * Record that an address bounced
-     * @description Records that an address does not exist: nothing is sent to it any more. For the mail worker and a mail provider's webhook: service role only. Definer, because it writes to schema private.
+     * @description Records that an address does not exist: nothing is sent to it any more. For the mail worker and a mail provider's webhook: service role only; definer, because it writes to schema private.
      */
     post: operations["call_record_bounce"];
     delete?: never;
@@ -2716,7 +2716,7 @@ export interface paths {
     put?: never;
     /**
      * Unsubscribe from a topic by a mail's link
-     * @description Turns off the mails of a token's topic (a digest: of every topic in it) and returns the topic; null when the token is not valid. For the Edge Function unsubscribe: service role only. Definer, because it writes the preferences of the token's person.
+     * @description Turns off the mails of a token's topic (a digest: of every topic in it) and returns the topic; null when the token is not valid. For the Edge Function unsubscribe: service role only; definer, because it writes the preferences of the token's person.
      */
     post: operations["call_unsubscribe"];
     delete?: never;
@@ -2734,13 +2734,13 @@ export interface paths {
     };
     /**
      * Get the content of a webhook delivery
-     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only. Definer, because it reads secrets.
+     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only; definer, because it reads secrets.
      */
     get: operations["get_webhook_to_send"];
     put?: never;
     /**
      * Get the content of a webhook delivery
-     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only. Definer, because it reads secrets.
+     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only; definer, because it reads secrets.
      */
     post: operations["call_webhook_to_send"];
     delete?: never;
@@ -2760,7 +2760,7 @@ export interface paths {
     put?: never;
     /**
      * Record an attempt to deliver a webhook
-     * @description Records the outcome of an attempt. For the webhook worker: service role only. Definer, because no API role may write deliveries.
+     * @description Records the outcome of an attempt. For the webhook worker: service role only; definer, because no API role may write deliveries.
      */
     post: operations["call_record_webhook_attempt"];
     delete?: never;
@@ -5604,7 +5604,7 @@ export interface components {
        */
       balance?: number | null;
     };
-    /** @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them. */
+    /** @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change. */
     exchange_rates: {
       /**
        * @description Currency of the booking. This is a Primary Key.

@@ -306,7 +306,7 @@ begin
 end
 $$;
 comment on function private.extend_reserved_nights is
-    'Keeps the nights of a booking until p_expires_at, or without an end. False when the booking has no nights any more. Definer, because no API role may write occupancies.';
+    'Keeps the nights of a booking until p_expires_at, or without an end; false when the booking has no nights any more. Definer, because no API role may write occupancies.';
 
 create function private.move_reserved_nights(p_booking_id uuid, p_check_in date, p_check_out date) returns void
 language plpgsql security definer
@@ -330,7 +330,7 @@ begin
 end
 $$;
 comment on function private.move_reserved_nights is
-    'Moves a booking to other nights in one step. When they are not free it answers 409 with the reasons, and the booking keeps its nights. Definer, because no API role may write occupancies.';
+    'Moves a booking to other nights in one step; when they are not free, it answers 409 with the reasons and the booking keeps its nights. Definer, because no API role may write occupancies.';
 
 create function private.release_nights(p_booking_id uuid) returns boolean
 language plpgsql security definer

@@ -233,7 +233,7 @@ begin
 end
 $$;
 comment on function private.broken_rules is
-    'Checks stays, given as parallel arrays, and returns for each its number and the codes of the rules that it breaks: {} when it can be booked at p_at, taken when nights clash. It ignores the nights of p_ignore_booking, and with p_enough returns only the first so many stays that break no rule. Definer, because the public cannot read occupancies.';
+    'Checks stays, given as parallel arrays, and returns for each its number and the codes of the rules that it breaks: {} when it can be booked at p_at, taken when nights clash. It ignores the nights of p_ignore_booking, and with p_enough returns only the first p_enough stays that break no rule; definer, because the public cannot read occupancies.';
 
 create function private.bookability(
     p_property_id uuid,

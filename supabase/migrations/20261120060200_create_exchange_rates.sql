@@ -17,7 +17,7 @@ create table public.exchange_rates (
     constraint exchange_rates_currencies_are_equal check (from_currency <> to_currency)
 );
 comment on table public.exchange_rates is
-    'Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.';
+    'Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change.';
 comment on column public.exchange_rates.from_currency is 'Currency of the booking.';
 comment on column public.exchange_rates.to_currency is 'Currency of the payout.';
 comment on column public.exchange_rates.valid_from is 'Quotes from this time on use the rate, until the next rate.';

@@ -302,7 +302,7 @@ begin
             p_search, case when not v_by_total then v_after_key end, case when not v_by_total then v_after_id end, v_some
         );
 
-        -- The candidates' stays that come before all remaining candidates, after the filters that are not in the index.
+        -- Of the stays of the candidates: those that come before all remaining candidates and pass the filters that are not in the index.
         --
         -- Second form of private.price_stay: here the totals of a page of stays are computed in one query; a function call for
         -- each stay would be slower. 04510-search-many.sql proves that both forms give the same totals: change both together.
