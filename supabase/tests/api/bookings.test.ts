@@ -351,7 +351,7 @@ describe("the lines of a booking", () => {
     ]);
   });
 
-  it("are no RPC, for nobody", async () => {
+  it("are no RPC for any caller", async () => {
     const { id } = await book(ben, property, 236, 3);
     for (const caller of [ben, eva, undefined]) {
       for (const body of [{}, { id }, { "": { id } }, { bookings: { id } }]) {
