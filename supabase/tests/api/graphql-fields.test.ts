@@ -177,7 +177,10 @@ it("quotes a stay, books it and cancels it", async () => {
     `mutation ($property: UUID!, $from: String!, $until: String!, $quote: UUID!) {
       insertIntoBookingsCollection(objects: [
         { propertyId: $property, checkIn: $from, checkOut: $until, adults: 2, quoteId: $quote }
-      ]) { records { id status guestTotal property { title } guest { displayName } host { displayName } } }
+      ]) { records {
+        id status guestTotal property { title } guest { displayName } host { displayName }
+        lineItemsCollection { totalCount edges { node { position kind amount booking { id } } } }
+      } }
     }`,
     { ...stay, quote: quote.id },
     guest,
@@ -190,6 +193,13 @@ it("quotes a stay, books it and cancels it", async () => {
     property: { title: house.title },
     guest: { displayName: "Ben" },
     host: { displayName: "Ana" },
+    lineItemsCollection: {
+      totalCount: 2,
+      edges: [
+        { node: { position: 1, kind: "nights", amount: "36000", booking: { id: booking.id } } },
+        { node: { position: 2, kind: "host_platform_fee", amount: "0", booking: { id: booking.id } } },
+      ],
+    },
   });
   await confirmBooking(booking.id);
 
@@ -217,6 +227,43 @@ it("quotes a stay, books it and cancels it", async () => {
   });
   const stranger = await queryGraphql(read, { id: booking.id }, await signUp("Eve"));
   expect(stranger.data.bookingsByPk).toBeNull();
+});
+
+it("filters, sorts and pages the lines of a booking, which lead back to it", async () => {
+  const guest = await signUp("Ben");
+  const { id } = await book(guest, property, 50, 3);
+  const node = "edges { node { kind booking { id } } }";
+  const read = `query ($id: UUID!) {
+    bookingsByPk(id: $id) {
+      paid: lineItemsCollection(filter: { amount: { gt: "0" } }) { ${node} }
+      last: lineItemsCollection(orderBy: [{ position: DescNullsLast }], first: 1) { ${node} pageInfo { hasNextPage } }
+    }
+    bookingLineItemsCollection(filter: { bookingId: { eq: $id } }) { ${node} }
+  }`;
+  const nights = { node: { kind: "nights", booking: { id } } };
+  const fee = { node: { kind: "host_platform_fee", booking: { id } } };
+  expect(await queryGraphql(read, { id }, guest)).toEqual({
+    data: {
+      bookingsByPk: { paid: { edges: [nights] }, last: { edges: [fee], pageInfo: { hasNextPage: true } } },
+      bookingLineItemsCollection: { edges: [nights, fee] },
+    },
+  });
+});
+
+it("has each field of each type once", async () => {
+  const { data } = await queryGraphql(
+    "{ __schema { types { name fields { name } } } }",
+    {},
+    await signUp("Ben"),
+  );
+  const types = data.__schema.types as { name: string; fields: { name: string }[] | null }[];
+  const twice = types.flatMap(({ name: type, fields }) => {
+    const names = (fields ?? []).map(({ name }) => name);
+    return names.filter((name, position) => names.indexOf(name) < position).map((name) => `${type}.${name}`);
+  });
+  expect(twice).toEqual([]);
+  const bookings = types.find(({ name }) => name === "Bookings")?.fields?.map(({ name }) => name);
+  expect(bookings?.filter((name) => /line/i.test(name))).toEqual(["lineItemsCollection"]);
 });
 
 it("reviews a completed stay, and reads the rows that belong to the booking", async () => {
