@@ -55,9 +55,9 @@ export const bareErrors: BareError[] = [
   {
     code: "42501",
     status: "401, 403",
-    when: "The caller may not use the column, or a table that `select` embeds: 401 when signed out, 403 when signed in.",
-    message: "permission denied for table profiles",
-    remedy: "Leave it out; when signed out, sign in.",
+    when: "The caller may not use the table, column or function: 401 when signed out, 403 when signed in.",
+    message: "permission denied for table audit_log",
+    remedy: "Sign in, or leave the column out.",
   },
   {
     code: "PGRST202",

@@ -7,7 +7,7 @@ describe("wording", () => {
   it.each([
     "A host publishes a place.",
     "Places in Lisbon",
-    "p_area text",
+    "p_place text",
     "property-place.test.ts",
     "const findPlaces = 1",
     "PLACE_ID",

@@ -52,7 +52,10 @@ describe("an error without a code of ours", () => {
     ],
     [
       "401 42501",
-      () => ask("profiles?select=legal_name", { headers: { authorization: `Bearer ${stack.anonKey}` } }),
+      () =>
+        ask("properties?select=property_taxes(name)", {
+          headers: { authorization: `Bearer ${stack.anonKey}` },
+        }),
     ],
     ["403 42501", () => insert("properties", '{"title": "a", "status": "published"}')],
     ["404 PGRST202", () => ask("rpc/quote_stay?p_nights=2")],

@@ -64,7 +64,7 @@ describe("a detailed file", () => {
     ]);
     expect(outcome.stderr).toContain("Location: Porto, Porto, PT; prices in EUR");
     expect(outcome.stdout).toMatch(/3 {2}published and visible to everyone/);
-    expect(outcome.stdout).toMatch(/1 {4}drafts: Set the price of a night\./);
+    expect(outcome.stdout).toMatch(/1 {4}drafts: A published property needs a base price\./);
     expect(outcome.stdout).not.toContain("\u001b");
   });
 

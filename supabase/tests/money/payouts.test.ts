@@ -104,7 +104,7 @@ describe.skipIf(!isEmulated)("payouts", () => {
     await beginStay(sql, booking.id);
     const hold = { booking_id: booking.id, reason: "The guest reports a flood." };
     const refused = await host.client.from("payout_holds").insert(hold);
-    expect([refused.status, errorCodes(refused.error)]).toEqual([403, ["operation_not_allowed"]]);
+    expect([refused.status, errorCodes(refused.error)]).toEqual([403, ["insert_not_allowed"]]);
     await operator.client.from("payout_holds").insert(hold).throwOnError();
     await releasePayouts(sql);
     expect(await sql`select 1 from public.payouts where booking_id = ${booking.id}`).toHaveLength(0);
