@@ -50,7 +50,12 @@ it("refuses to publish a property that is not complete", async () => {
   );
   expect([data, errors]).toEqual([
     null,
-    [{ message: "Something is missing that a published property has." }],
+    [
+      {
+        message:
+          "A published property needs an address. A published property needs a street and number. A published property needs at least one photo.",
+      },
+    ],
   ]);
 });
 
@@ -177,10 +182,7 @@ it("quotes a stay, books it and cancels it", async () => {
     `mutation ($property: UUID!, $from: String!, $until: String!, $quote: UUID!) {
       insertIntoBookingsCollection(objects: [
         { propertyId: $property, checkIn: $from, checkOut: $until, adults: 2, quoteId: $quote }
-      ]) { records {
-        id status guestTotal property { title } guest { displayName } host { displayName }
-        lineItemsCollection { totalCount edges { node { position kind amount booking { id } } } }
-      } }
+      ]) { records { id status guestTotal property { title } guest { displayName } host { displayName } } }
     }`,
     { ...stay, quote: quote.id },
     guest,
@@ -193,13 +195,6 @@ it("quotes a stay, books it and cancels it", async () => {
     property: { title: house.title },
     guest: { displayName: "Ben" },
     host: { displayName: "Ana" },
-    lineItemsCollection: {
-      totalCount: 2,
-      edges: [
-        { node: { position: 1, kind: "nights", amount: "36000", booking: { id: booking.id } } },
-        { node: { position: 2, kind: "host_platform_fee", amount: "0", booking: { id: booking.id } } },
-      ],
-    },
   });
   await confirmBooking(booking.id);
 
@@ -229,43 +224,6 @@ it("quotes a stay, books it and cancels it", async () => {
   expect(stranger.data.bookingsByPk).toBeNull();
 });
 
-it("filters, sorts and pages the lines of a booking, which lead back to it", async () => {
-  const guest = await signUp("Ben");
-  const { id } = await book(guest, property, 50, 3);
-  const node = "edges { node { kind booking { id } } }";
-  const read = `query ($id: UUID!) {
-    bookingsByPk(id: $id) {
-      paid: lineItemsCollection(filter: { amount: { gt: "0" } }) { ${node} }
-      last: lineItemsCollection(orderBy: [{ position: DescNullsLast }], first: 1) { ${node} pageInfo { hasNextPage } }
-    }
-    bookingLineItemsCollection(filter: { bookingId: { eq: $id } }) { ${node} }
-  }`;
-  const nights = { node: { kind: "nights", booking: { id } } };
-  const fee = { node: { kind: "host_platform_fee", booking: { id } } };
-  expect(await queryGraphql(read, { id }, guest)).toEqual({
-    data: {
-      bookingsByPk: { paid: { edges: [nights] }, last: { edges: [fee], pageInfo: { hasNextPage: true } } },
-      bookingLineItemsCollection: { edges: [nights, fee] },
-    },
-  });
-});
-
-it("has each field of each type once", async () => {
-  const { data } = await queryGraphql(
-    "{ __schema { types { name fields { name } } } }",
-    {},
-    await signUp("Ben"),
-  );
-  const types = data.__schema.types as { name: string; fields: { name: string }[] | null }[];
-  const twice = types.flatMap(({ name: type, fields }) => {
-    const names = (fields ?? []).map(({ name }) => name);
-    return names.filter((name, position) => names.indexOf(name) < position).map((name) => `${type}.${name}`);
-  });
-  expect(twice).toEqual([]);
-  const bookings = types.find(({ name }) => name === "Bookings")?.fields?.map(({ name }) => name);
-  expect(bookings?.filter((name) => /line/i.test(name))).toEqual(["lineItemsCollection"]);
-});
-
 it("reviews a completed stay, and reads the rows that belong to the booking", async () => {
   const guest = await signUp("Ben");
   const { id: booking } = await book(guest, property, 60);
@@ -277,7 +235,7 @@ it("reviews a completed stay, and reads the rows that belong to the booking", as
     }]) { records { id overall booking { id } property { title } author { displayName } subject { displayName } } }
   }`;
   const early = await queryGraphql(write, { id: booking }, guest);
-  expect(early).toEqual({ data: null, errors: [{ message: "A stay is reviewed after check-out." }] });
+  expect(early).toEqual({ data: null, errors: [{ message: "A stay can be reviewed after check-out." }] });
 
   const sql = database();
   await letDaysPass(sql, booking, 63);
@@ -390,7 +348,7 @@ it("lets only operators hide a review", async () => {
     moderateReview(pReviewId: $id, pState: "removed", pReason: "Abuse.") { id state stateReason }
   }`;
   expect((await queryGraphql(hide, { id: review.id }, host)).errors).toEqual([
-    { message: "This is for operators." },
+    { message: "Only operators can do this." },
   ]);
   expect(await queryGraphql(hide, { id: review.id }, operator)).toEqual({
     data: { moderateReview: { id: review.id, state: "removed", stateReason: "Abuse." } },
@@ -430,5 +388,7 @@ it("describes tables, columns and functions by their comments", async () => {
   const describes = (fields: { name: string; description: string }[], name: string) =>
     fields.find((field) => field.name === name)?.description;
   expect(describes(data.type.fields, "title")).toBe("One line of up to 150 characters.");
-  expect(describes(data.__schema.queryType.fields, "searchProperties")).toContain("published properties");
+  expect(describes(data.__schema.queryType.fields, "searchProperties")).toContain(
+    "Searches published properties",
+  );
 });
