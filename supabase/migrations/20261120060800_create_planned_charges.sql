@@ -83,9 +83,13 @@ begin
         update public.payments p set last_error = 'There is no card to charge.' where p.id = v_payment.id and p.status = 'requires_payment';
     elsif v_payment.status = 'requires_payment' then
         update public.payments p set payment_method_id = v_method where p.id = v_payment.id;
-        perform private.enqueue_stripe_task('charge', format('%s:%s', v_payment.id, 1 + (
-            select count(*) from private.stripe_tasks t where t.kind = 'charge' and t.subject like v_payment.id || ':%'
-        )));
+        perform private.enqueue_stripe_task('charge', (
+            select s.subject
+            from generate_series(1, 1000) n
+            cross join lateral (select format('%s:%s', v_payment.id, n) as subject) s
+            where not exists (select from private.stripe_tasks t where t.kind = 'charge' and t.subject = s.subject)
+            limit 1
+        ));
     end if;
     update private.planned_charges c
     set
