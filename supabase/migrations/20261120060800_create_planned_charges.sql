@@ -14,7 +14,7 @@ create table private.planned_charges (
 comment on table private.planned_charges is 'The next charge of each booking that is not paid in full. plan_charge updates it at every change of the booking.';
 comment on column private.planned_charges.total is 'What the guest will have paid in all after this charge, in minor units.';
 comment on column private.planned_charges.due_at is 'When the charge is tried next; infinity when the guest has to pay it.';
-create index planned_charges_due_at_idx on private.planned_charges (due_at);
+create index planned_charges_due_at_idx on private.planned_charges (due_at, booking_id);
 alter table private.planned_charges enable row level security;
 
 insert into private.settings (name, value, description) values
