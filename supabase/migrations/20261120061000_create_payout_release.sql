@@ -1,4 +1,4 @@
--- Purpose: what a host is due and when it is paid out; reversals of excess payouts; offsets against debts of other bookings.
+-- Purpose: what a host is owed and when it is paid out; reversals of excess payouts; offsets against debts of other bookings.
 -- Touches: private.payable_amount, payout_due, next_payout_at, reverse_excess_payouts, release_payouts; triggers on what they read.
 -- Watch: a host who owes money for one booking pays it from the next payout (kind offset) before anything is transferred.
 -- payout_due decides alone what is paid; open_payables.due_at only says when to look, so a rule that lets more be paid needs a
@@ -113,7 +113,7 @@ declare
     v_share constant bigint := private.host_share(p_booking.id);
 begin
     return floor(v_share * p_released)::bigint
-        -- what changed the account by other ways than agreement: transfers, reversals, offsets
+        -- all changes of the account except agreements: transfers, reversals, offsets
         - (v_share + private.ledger_balance('host_payable', p_booking.host_id, p_booking.currency, p_booking.id))
         - coalesce((select sum(p.amount) from public.payouts p where p.booking_id = p_booking.id and p.status = 'pending'), 0)::bigint
         + coalesce((
