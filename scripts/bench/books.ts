@@ -16,7 +16,9 @@ export interface Books {
 export async function makeBooks(sql: Sql, size: number): Promise<Books> {
   const books = await sql.begin(async (tx) => {
     await tx`set local synchronous_commit = off`;
+    const indexes = await dropIndexes(tx);
     const inserted = await insertBooks(tx, size);
+    for (const definition of indexes) await tx.unsafe(definition);
     await tx`select setval('private.ledger_entries_id_seq', (select max(id) from private.ledger_entries))`;
     await tx`select setval('private.ledger_transactions_id_seq', (select max(id) from private.ledger_transactions))`;
     return inserted;
@@ -44,6 +46,17 @@ export const booksTables = [
   "private.ledger_entries",
   "private.open_payables",
 ];
+
+/** Drops the indexes that no constraint needs, and returns what creates them again: at once is faster than row by row. */
+async function dropIndexes(tx: TransactionSql): Promise<string[]> {
+  const indexes = await tx<{ name: string; definition: string }[]>`
+    select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as definition
+    from pg_catalog.pg_index i
+    where i.indrelid = any (${booksTables}::text[]::regclass[])
+      and not exists (select from pg_catalog.pg_constraint c where c.conindid = i.indexrelid)`;
+  for (const { name } of indexes) await tx.unsafe(`drop index ${name}`);
+  return indexes.map(({ definition }) => definition);
+}
 
 /**
  * Inserts the books without their triggers.
