@@ -8,6 +8,7 @@ import { logToFile, print } from "./lib/output.ts";
 import { runCli } from "./lib/supabase-cli.ts";
 import { removeTestData, testConfig } from "./test/config.ts";
 import { runFunctionTests } from "./test/functions.ts";
+import { findGrowth } from "./test/growth.ts";
 import { runLint } from "./test/lint.ts";
 import { runPgtap } from "./test/pgtap.ts";
 import { check, type Result } from "./test/result.ts";
@@ -64,7 +65,7 @@ function chooseParts(name: string | undefined): string[] {
 
 /** With a filter, only the pgTAP files whose name contains it. */
 async function runDatabaseTests(): Promise<Result[]> {
-  const checks = filters.length === 0 ? [await checkTypes(), await checkAdvisors()] : [];
+  const checks = filters.length === 0 ? [await checkTypes(), await checkAdvisors(), await checkGrowth()] : [];
   return [...checks, await runPgtap(config, filters[0])];
 }
 
@@ -84,6 +85,13 @@ function checkTypes(): Promise<Result> {
   return check("types/ and docs/ are up to date", async () => {
     const files = await outdatedTypes(config);
     return files.length === 0 ? undefined : `out of date: ${files.join(", ")}. Run: npm run types`;
+  });
+}
+
+function checkGrowth(): Promise<Result> {
+  return check("no query slows down as tables grow", async () => {
+    const faults = await findGrowth(config);
+    return faults.length === 0 ? undefined : faults.join("\n");
   });
 }
 

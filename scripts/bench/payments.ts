@@ -1,5 +1,6 @@
-// Measures Stripe's webhooks: events a second that are stored and applied when many arrive at once, and the time from payment to
-// confirmed booking at a steady rate.
+// Measures money on the books of a platform that has grown: statements, payouts and what Stripe reports, in reads by primary key; then
+// Stripe's webhooks: events a second that are stored and applied when many arrive at once, and the time from payment to confirmed
+// booking at a steady rate.
 
 import { randomUUID } from "node:crypto";
 import type { Sql } from "postgres";
@@ -8,10 +9,14 @@ import type { StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
 import { emulatorKeys } from "../stack/stripe/emulator.ts";
 import { withTestStack } from "../test/stack.ts";
+import { makeBooks } from "./books.ts";
 import type { Figure } from "./figures.ts";
 import { completeBookings } from "./market.ts";
+import { benchMoneyAtSize } from "./money-at-size.ts";
 
 const properties = 20;
+/** Bookings that are paid at once; each causes three events. */
+const rushSize = 200;
 const paymentsPerSecond = 5;
 const pacedSeconds = 20;
 
@@ -20,8 +25,8 @@ interface Payment {
   intent: string;
 }
 
-/** @param size number of bookings to pay at once; each causes three events */
-export function benchPayments(size = 200): Promise<Figure[]> {
+/** @param size number of bookings in the books */
+export function benchPayments(size = 1_000_000): Promise<Figure[]> {
   return withTestStack((config) => measure(config, size));
 }
 
@@ -30,16 +35,30 @@ async function measure(config: StackConfig, size: number): Promise<Figure[]> {
   const { hostname, port } = new URL(config.stripeUrl);
   const stripe = new Stripe(emulatorKeys.secret, { host: hostname, port: Number(port), protocol: "http" });
   try {
+    // no periodic task changes the books while they are measured
+    await admin`update cron.job set active = false`;
+    const since = performance.now();
+    const books = await makeBooks(admin, size);
+    const made: Figure = {
+      name: `books of ${size} bookings, made in`,
+      value: (performance.now() - since) / 1000,
+      unit: "s",
+    };
+    const atSize = await benchMoneyAtSize(config, books);
+    await admin`update cron.job set active = true`;
+
     await control(config, "webhooks", { hold: true });
-    const payments = await beginPayments(admin, stripe, size + paymentsPerSecond * pacedSeconds + 1);
+    const payments = await beginPayments(admin, stripe, rushSize + paymentsPerSecond * pacedSeconds + 1);
     // the first payment starts the Edge Functions
-    const rush = payments.splice(0, size);
+    const rush = payments.splice(0, rushSize);
     const [first, ...paced] = payments;
     await control(config, "webhooks", { hold: false });
     if (first === undefined) throw new Error("There is no payment.");
     await pay(stripe, first);
     await untilConfirmed(admin, [first]);
     return [
+      made,
+      ...atSize,
       ...(await benchRush(admin, stripe, config, rush)),
       ...(await benchConfirmation(admin, stripe, paced)),
     ];
@@ -57,7 +76,7 @@ async function beginPayments(admin: Sql, stripe: Stripe, count: number): Promise
     await tx`set local session_replication_role = replica`;
     await tx`insert into public.properties (host_id, title, time_zone, currency, base_price, status)
       select ${host}, 'House', 'UTC', 'EUR', 10000, 'published' from generate_series(1, ${properties}::integer)`;
-    await tx`insert into public.house_rules (property_id, version) select id, 1 from public.properties`;
+    await tx`insert into public.house_rules (property_id, version) select id, 1 from public.properties where host_id = ${host}`;
     const rows = await tx<{ id: string }[]>`insert into private.bookings (
         property_id, host_id, guest_id, status, expires_at, check_in, check_out, adults, children, infants, pets, booking_mode, currency,
         guest_total, host_total, night_prices, property_title, time_zone, check_in_from, check_out_until, check_in_at, check_out_at,
@@ -68,7 +87,7 @@ async function beginPayments(admin: Sql, stripe: Stripe, count: number): Promise
         'moderate', 'Moderate', '[]', 1, ''
       from generate_series(0, ${count - 1}::integer) n
       cross join lateral (select current_date + 10 + 4 * (n / ${properties}::integer) as d) days
-      join (select p.*, row_number() over (order by p.id) - 1 as number from public.properties p) p on p.number = n % ${properties}::integer
+      join (select p.*, row_number() over (order by p.id) - 1 as number from public.properties p where p.host_id = ${host}) p on p.number = n % ${properties}::integer
       returning id`;
     await completeBookings(
       tx,

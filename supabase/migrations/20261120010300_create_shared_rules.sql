@@ -1,6 +1,6 @@
 -- Purpose: rules that several tables share (plain text, the time of the last change, rows that never change), and the settings
 -- of an installation.
--- Touches: private.is_plain_text, private.set_updated_at, private.refuse_change, private.settings, private.duration.
+-- Touches: private.is_plain_text, private.as_uuid, private.set_updated_at, private.refuse_change, private.settings, private.duration.
 
 create function private.is_plain_text(p_text text, p_max integer) returns boolean
 language sql immutable
@@ -36,6 +36,14 @@ begin
 end
 $$;
 comment on function private.refuse_change is 'Trigger of append-only tables: refuses every update, delete and truncate, from any role.';
+
+create function private.as_uuid(p_text text) returns uuid
+language sql immutable
+set search_path = ''
+as $$
+    select case when pg_input_is_valid(p_text, 'uuid') then p_text::uuid end
+$$;
+comment on function private.as_uuid is 'The text as a uuid; null when it is none.';
 
 create table private.settings (
     name text constraint settings_pkey primary key,

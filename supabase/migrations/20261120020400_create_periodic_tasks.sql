@@ -1,6 +1,7 @@
 -- Purpose: periodic tasks, run by one cron job from a table.
 -- Touches: private.periodic_tasks, run_periodic_tasks, wake_workers, remove_old_records; public.periodic_tasks; one cron job.
--- Watch: to add a task, insert a row into private.periodic_tasks in the migration that creates its function.
+-- Watch: to add a task, insert a row into private.periodic_tasks in the migration that creates its function. A task that is not over
+-- at its time limit loses its connection: its work is undone, and the next run of the cron job goes on with the others.
 
 create function private.wake_workers() returns integer
 language plpgsql
@@ -37,12 +38,17 @@ create table private.periodic_tasks (
     name text constraint periodic_tasks_pkey primary key,
     command text not null,
     every interval not null default '1 minute' constraint periodic_tasks_every_is_positive check (every > '0'),
+    time_limit interval not null default '30 seconds' constraint periodic_tasks_time_limit_is_positive check (time_limit > '0'),
+    started_at timestamptz,
     last_run_at timestamptz,
     last_error text,
     last_error_at timestamptz
 );
 comment on table private.periodic_tasks is 'All periodic tasks. run_periodic_tasks runs those that are due.';
-comment on column private.periodic_tasks.command is 'One SQL command. It runs as the owner, in a subtransaction of its own.';
+comment on column private.periodic_tasks.command is 'One SQL command. It runs as the owner, in a transaction of its own.';
+comment on column private.periodic_tasks.time_limit is 'How long a run may take.';
+comment on column private.periodic_tasks.started_at is 'When the present run began; null when there is none.';
+comment on column private.periodic_tasks.last_run_at is 'When the last run that has ended began.';
 comment on column private.periodic_tasks.last_error is 'Error of the last run that failed.';
 alter table private.periodic_tasks enable row level security;
 
@@ -74,44 +80,84 @@ grant execute on function public.periodic_tasks to authenticated, service_role;
 comment on function public.periodic_tasks is
     'Returns all periodic tasks: how often each is due, when it ran last, and its last error. For operators and monitoring.';
 
-create function private.run_periodic_tasks() returns void
+create function private.begin_periodic_task(p_since timestamptz) returns private.periodic_tasks
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_task record;
+    v_task private.periodic_tasks;
+begin
+    -- the lock of a task that is running is held until it ends
+    update private.periodic_tasks t
+    set
+        started_at = null, last_run_at = t.started_at, last_error_at = t.started_at,
+        last_error = format('It did not end within %s.', t.time_limit)
+    where t.name in (select s.name from private.periodic_tasks s where s.started_at is not null for update skip locked);
+    select t.* into v_task
+    from private.periodic_tasks t
+    where
+        t.started_at is null
+        -- one second early is on time, because cron is not exact
+        and (t.last_run_at is null or t.last_run_at < p_since and t.last_run_at + t.every <= p_since + interval '1 second')
+    order by
+        -- after the others: a task that failed last time, and the tasks that wake workers for what the others have enqueued
+        coalesce(t.last_error_at = t.last_run_at, false), starts_with(t.name, 'wake_'), t.name
+    limit 1
+    for update skip locked;
+    update private.periodic_tasks t set started_at = clock_timestamp() where t.name = v_task.name;
+    return v_task;
+end
+$$;
+comment on function private.begin_periodic_task is
+    'Begins the next task that is due at p_since and has not run since, and returns it; null when there is none. Records tasks that did not end.';
+
+create function private.run_periodic_task(p_task private.periodic_tasks) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
     v_error text;
 begin
-    -- one run at a time: the next run does not start while a long one continues
-    if not pg_try_advisory_xact_lock(hashtextextended('private.run_periodic_tasks', 0)) then
-        return;
-    end if;
-    for v_task in
-        select t.name, t.command from private.periodic_tasks t
-        -- one second early is on time, because cron is not exact
-        where t.last_run_at is null or t.last_run_at + t.every <= now() + interval '1 second'
-        -- workers are woken last, for what the other tasks have enqueued
-        order by starts_with(t.name, 'wake_'), t.name
+    perform from private.periodic_tasks t where t.name = p_task.name for update;
+    begin
+        execute p_task.command;
+        -- a deferred constraint that fails at the commit would undo the record of the run too
+        set constraints all immediate;
+    exception when others then
+        v_error := sqlerrm;
+        raise warning '%: %', p_task.name, sqlerrm;
+    end;
+    set constraints all deferred;
+    update private.periodic_tasks t
+    set
+        started_at = null, last_run_at = t.started_at,
+        last_error = coalesce(v_error, t.last_error),
+        last_error_at = case when v_error is null then t.last_error_at else t.started_at end
+    where t.name = p_task.name;
+end
+$$;
+comment on function private.run_periodic_task is 'Runs a task that begin_periodic_task has begun, and records the result.';
+
+-- a procedure that commits can have no settings, so it has no search_path of its own
+create procedure private.run_periodic_tasks()
+language plpgsql
+as $$
+declare
+    v_since constant timestamptz := pg_catalog.clock_timestamp();
+    v_task private.periodic_tasks;
+begin
     loop
-        begin
-            execute v_task.command;
-            -- a deferred constraint that fails at the commit would undo all tasks
-            set constraints all immediate;
-            v_error := null;
-        exception when others then
-            v_error := sqlerrm;
-            raise warning '%: %', v_task.name, sqlerrm;
-        end;
-        set constraints all deferred;
-        update private.periodic_tasks t
-        set
-            last_run_at = now(),
-            last_error = coalesce(v_error, t.last_error),
-            last_error_at = case when v_error is null then t.last_error_at else now() end
-        where t.name = v_task.name;
+        v_task := private.begin_periodic_task(v_since);
+        commit;
+        exit when v_task.name is null;
+        perform pg_catalog.set_config(
+            'transaction_timeout', (extract(epoch from v_task.time_limit) operator(pg_catalog.*) 1000)::integer::text, true
+        );
+        perform private.run_periodic_task(v_task);
+        commit;
     end loop;
 end
 $$;
-comment on function private.run_periodic_tasks is
-    'Runs the tasks of private.periodic_tasks that are due, each in a subtransaction, so that a failed task does not stop the others. The cron job run-periodic-tasks calls it every 10 seconds.';
-select cron.schedule('run-periodic-tasks', '10 seconds', 'select private.run_periodic_tasks()');
+comment on procedure private.run_periodic_tasks is
+    'Runs the tasks that are due, each in a transaction of its own with its time limit. The only cron job calls it, alone in its command, because it commits.';
+select cron.schedule('run-periodic-tasks', '10 seconds', 'call private.run_periodic_tasks()');

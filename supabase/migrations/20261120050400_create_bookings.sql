@@ -88,7 +88,7 @@ comment on column private.bookings.request_hash is 'Hash of the request, to dist
 
 create index bookings_property_id_idx on private.bookings (property_id, house_rules_version);
 create index bookings_property_dates_idx on private.bookings (property_id, check_in);
-create index bookings_host_id_idx on private.bookings (host_id);
+create index bookings_host_id_idx on private.bookings (host_id, confirmed_at);
 create index bookings_currency_idx on private.bookings (currency);
 comment on column private.bookings.payout_currency is 'The currency in which the host is paid; null when it is the booking''s.';
 comment on column private.bookings.payout_rate is 'Units of payout_currency for one unit of the booking''s currency, fixed by the quote.';

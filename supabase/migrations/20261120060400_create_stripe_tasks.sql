@@ -155,7 +155,7 @@ as $$
         select t.id
         from private.stripe_tasks t
         where
-            t.done_at is null and t.dead_at is null and t.run_at <= clock_timestamp()
+            t.done_at is null and t.dead_at is null and t.run_at <= (select clock_timestamp())
             and (t.leased_until is null or t.leased_until <= clock_timestamp())
         order by t.run_at, t.id
         limit least(greatest(p_limit, 1), 100)

@@ -187,11 +187,12 @@ declare
         else 'requires_payment'
     end;
 begin
-    select p.* into v_payment
-    from public.payments p
-    where
-        p.stripe_payment_intent_id = p_intent ->> 'id'
-        or p.id::text = p_intent ->> 'payment_id' and p.stripe_payment_intent_id is null;
+    select p.* into v_payment from public.payments p where p.stripe_payment_intent_id = p_intent ->> 'id';
+    if v_payment.id is null then
+        select p.* into v_payment
+        from public.payments p
+        where p.id = private.as_uuid(p_intent ->> 'payment_id') and p.stripe_payment_intent_id is null;
+    end if;
     if v_payment.id is null then
         return 'ignored: not a payment of ours';
     end if;

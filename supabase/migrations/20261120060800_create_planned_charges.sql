@@ -14,7 +14,7 @@ create table private.planned_charges (
 comment on table private.planned_charges is 'The next charge of each booking that is not paid in full. plan_charge updates it at every change of the booking.';
 comment on column private.planned_charges.total is 'What the guest will have paid in all after this charge, in minor units.';
 comment on column private.planned_charges.due_at is 'When the charge is tried next; infinity when the guest has to pay it.';
-create index planned_charges_due_at_idx on private.planned_charges (due_at);
+create index planned_charges_due_at_idx on private.planned_charges (due_at, booking_id);
 alter table private.planned_charges enable row level security;
 
 insert into private.settings (name, value, description) values
@@ -83,9 +83,13 @@ begin
         update public.payments p set last_error = 'There is no card to charge.' where p.id = v_payment.id and p.status = 'requires_payment';
     elsif v_payment.status = 'requires_payment' then
         update public.payments p set payment_method_id = v_method where p.id = v_payment.id;
-        perform private.enqueue_stripe_task('charge', format('%s:%s', v_payment.id, 1 + (
-            select count(*) from private.stripe_tasks t where t.kind = 'charge' and t.subject like v_payment.id || ':%'
-        )));
+        perform private.enqueue_stripe_task('charge', (
+            select s.subject
+            from generate_series(1, 1000) n
+            cross join lateral (select format('%s:%s', v_payment.id, n) as subject) s
+            where not exists (select from private.stripe_tasks t where t.kind = 'charge' and t.subject = s.subject)
+            limit 1
+        ));
     end if;
     update private.planned_charges c
     set

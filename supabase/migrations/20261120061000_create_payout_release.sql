@@ -1,7 +1,8 @@
 -- Purpose: what a host is owed and when it is paid out; reversals of excess payouts; offsets against debts of other bookings.
--- Touches: private.payable_amount, payout_due, reverse_excess_payouts, release_payouts; a trigger on private.ledger_transactions.
--- Watch: a host who owes money for one booking pays it from the next payout (kind offset) before anything is transferred. The debt
--- is the balance of the booking's host_payable account; it is stored nowhere else.
+-- Touches: private.payable_amount, payout_due, next_payout_at, reverse_excess_payouts, release_payouts; triggers on what they read.
+-- Watch: a host who owes money for one booking pays it from the next payout (kind offset) before anything is transferred.
+-- payout_due decides alone what is paid; open_payables.due_at only says when to look, so a rule that lets more be paid needs a
+-- trigger that resets it. Lock order: property, booking, open payable, ledger account.
 
 create function private.payout_rate_of(p_host_id uuid, p_currency text, p_quote_id uuid, out payout_currency text, out payout_rate numeric)
 language plpgsql stable
@@ -33,83 +34,148 @@ begin
         select coalesce(-sum(e.amount), 0)::bigint
         from private.ledger_entries e
         join private.ledger_transactions t on t.id = e.transaction_id and t.kind in ('agreement', 'dispute_lost', 'correction')
-        join private.ledger_accounts a on a.id = e.account_id and a.purpose = 'host_payable'
-        where e.booking_id = p_booking_id
+        where e.booking_id = p_booking_id and e.purpose = 'host_payable'
     );
 end
 $$;
 comment on function private.host_share is 'Returns what a host earns from a booking in all, in minor units; below zero for a debt.';
 
 create function private.paid_fraction(p_booking private.bookings) returns numeric
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select case
-        when s.guest <= 0 then 1
-        else greatest(0, s.guest - greatest(0, private.ledger_balance('guest', p_booking.guest_id, p_booking.currency, p_booking.id)))::numeric / s.guest
-    end
-    from private.booking_shares(p_booking.id) s
+declare
+    v_guest bigint;
+begin
+    select s.guest into v_guest from private.booking_shares(p_booking.id) s;
+    if v_guest <= 0 then
+        return 1;
+    end if;
+    return greatest(
+        0, v_guest - greatest(0, private.ledger_balance('guest', p_booking.guest_id, p_booking.currency, p_booking.id))
+    )::numeric / v_guest;
+end
 $$;
 comment on function private.paid_fraction is
     'Returns which part of what the guest owes for a booking is paid, from 0 to 1.';
 
-create function private.released_share(p_booking private.bookings, p_now timestamptz) returns numeric
-language sql stable
+create function private.payout_starts_at(p_booking private.bookings) returns timestamptz
+language plpgsql stable
 set search_path = ''
 as $$
-    select case
-        when p_booking.status not in ('confirmed', 'completed', 'cancelled', 'no_show') then 0
-        when private.host_share(p_booking.id) <= 0 then 1
-        when exists (select from public.payout_holds h where h.booking_id = p_booking.id and h.released_at is null) then 0
-        when exists (select from public.disputes d where d.booking_id = p_booking.id and d.status not in ('won', 'lost', 'warning_closed')) then 0
-        when p_now < (
-            select min(b.confirmed_at) from private.bookings b where b.host_id = p_booking.host_id
-        ) + private.duration('new_host_hold') then 0
-        when p_booking.status in ('confirmed', 'completed') and p_now < p_booking.check_in_at + private.duration('payout_delay') then 0
-        when p_booking.status in ('confirmed', 'completed') and p_booking.nights >= 28 then least(
+begin
+    if p_booking.status not in ('confirmed', 'completed', 'cancelled', 'no_show')
+        or exists (select from public.payout_holds h where h.booking_id = p_booking.id and h.released_at is null)
+        or exists (
+            select from public.disputes d where d.booking_id = p_booking.id and d.status not in ('won', 'lost', 'warning_closed')
+        )
+    then
+        return 'infinity';
+    end if;
+    return greatest(
+        '-infinity',
+        (select min(b.confirmed_at) from private.bookings b where b.host_id = p_booking.host_id) + private.duration('new_host_hold'),
+        case when p_booking.status in ('confirmed', 'completed') then p_booking.check_in_at + private.duration('payout_delay') end
+    );
+end
+$$;
+comment on function private.payout_starts_at is
+    'Returns from when a booking may be paid out; infinity while a hold or a dispute is open. Later parts of a long stay follow every 30 days.';
+
+create function private.released_share(p_booking private.bookings, p_now timestamptz) returns numeric
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    if p_booking.status not in ('confirmed', 'completed', 'cancelled', 'no_show') then
+        return 0;
+    elsif private.host_share(p_booking.id) <= 0 then
+        return 1;
+    elsif p_now < private.payout_starts_at(p_booking) then
+        return 0;
+    elsif p_booking.status in ('confirmed', 'completed') and p_booking.nights >= 28 then
+        return least(
             private.paid_fraction(p_booking),
             ceil(extract(epoch from p_now - p_booking.check_in_at - private.duration('payout_delay')) / (30 * 86400) + 0.000001)
                 * 30 / p_booking.nights
-        )
-        else private.paid_fraction(p_booking)
-    end
+        );
+    end if;
+    return private.paid_fraction(p_booking);
+end
 $$;
 comment on function private.released_share is
     'Returns which part of the host''s share of a booking may be paid out at p_now, from 0 to 1.';
 
 create function private.payable_amount(p_booking private.bookings, p_released numeric) returns bigint
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select
-        floor(private.host_share(p_booking.id) * p_released)::bigint
+declare
+    v_share constant bigint := private.host_share(p_booking.id);
+begin
+    return floor(v_share * p_released)::bigint
         -- all changes of the account except agreements: transfers, reversals, offsets
-        - (
-            private.host_share(p_booking.id)
-            + private.ledger_balance('host_payable', p_booking.host_id, p_booking.currency, p_booking.id)
-        )
+        - (v_share + private.ledger_balance('host_payable', p_booking.host_id, p_booking.currency, p_booking.id))
         - coalesce((select sum(p.amount) from public.payouts p where p.booking_id = p_booking.id and p.status = 'pending'), 0)::bigint
         + coalesce((
             select sum(r.amount) from private.payout_reversals r join public.payouts p on p.id = r.payout_id
             where p.booking_id = p_booking.id and r.status = 'pending'
-        ), 0)::bigint
+        ), 0)::bigint;
+end
 $$;
 comment on function private.payable_amount is
     'Returns what may still be paid out for a booking when the part p_released (0 to 1) of the host''s share is released; below zero when too much was paid out.';
 
 create function private.payout_due(p_booking private.bookings, p_now timestamptz) returns bigint
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select case
-        when r.in_all < 0 then r.in_all
-        -- money that is held back after it was paid out is no debt
-        else greatest(0, private.payable_amount(p_booking, private.released_share(p_booking, p_now)))
-    end
-    from (select private.payable_amount(p_booking, 1) as in_all) r
+declare
+    v_in_all constant bigint := private.payable_amount(p_booking, 1);
+begin
+    if v_in_all < 0 then
+        return v_in_all;
+    end if;
+    -- money that is held back after it was paid out is no debt
+    return greatest(0, private.payable_amount(p_booking, private.released_share(p_booking, p_now)));
+end
 $$;
 comment on function private.payout_due is
     'Returns what is to be paid out for a booking at p_now; below zero what the host owes.';
+
+create function private.next_payout_at(p_booking private.bookings, p_now timestamptz) returns timestamptz
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_starts_at constant timestamptz := private.payout_starts_at(p_booking);
+    v_parts integer;
+    -- a transfer that Stripe refused is tried again after an hour
+    v_retry_at constant timestamptz := (
+        select max(p.updated_at) + interval '1 hour' from public.payouts p where p.booking_id = p_booking.id and p.status = 'failed'
+    );
+begin
+    if private.payable_amount(p_booking, 1) <= 0
+        or not exists (select from public.payout_accounts a where a.profile_id = p_booking.host_id and a.payouts_enabled)
+    then
+        return 'infinity';
+    elsif v_retry_at > p_now then
+        return v_retry_at;
+    elsif v_starts_at > p_now then
+        return v_starts_at;
+    elsif private.payout_due(p_booking, p_now) > 0 then
+        return p_now;
+    elsif p_booking.status in ('confirmed', 'completed') and p_booking.nights >= 28 then
+        v_parts := ceil(extract(epoch from p_now - p_booking.check_in_at - private.duration('payout_delay')) / (30 * 86400) + 0.000001);
+        if v_parts * 30 < p_booking.nights then
+            return p_booking.check_in_at + private.duration('payout_delay') + v_parts * interval '30 days';
+        end if;
+    end if;
+    return 'infinity';
+end
+$$;
+comment on function private.next_payout_at is
+    'Returns when a payout of a booking is due next by the clock: p_now when one is due, infinity when something else must happen first.';
 
 create function private.reverse_excess_payouts(p_booking private.bookings) returns void
 language plpgsql
@@ -158,11 +224,7 @@ set search_path = ''
 as $$
 begin
     perform private.reverse_excess_payouts(b) from private.bookings b
-    where b.id in (
-        select e.booking_id from private.ledger_entries e
-        join private.ledger_accounts a on a.id = e.account_id and a.purpose = 'host_payable'
-        where e.transaction_id = new.id
-    );
+    where b.id in (select e.booking_id from private.ledger_entries e where e.transaction_id = new.id and e.purpose = 'host_payable');
     return null;
 end
 $$;
@@ -178,26 +240,29 @@ set search_path = ''
 as $$
 declare
     v_booking constant private.bookings := private.lock_booking(p_booking_id, p_now);
-    v_debtor private.bookings;
+    v_debtor record;
     v_due bigint := private.payout_due(v_booking, p_now);
     v_offset bigint;
     v_payout uuid;
 begin
     for v_debtor in
-        select b.* from private.bookings b
-        join private.open_payables o on o.booking_id = b.id
+        select o.booking_id, o.debt
+        from private.open_payables o
+        join private.bookings b on b.id = o.booking_id
         where
-            b.host_id = v_booking.host_id and b.currency = v_booking.currency and b.id <> v_booking.id
-            and b.status in ('confirmed', 'completed', 'cancelled', 'no_show') and private.payout_due(b, p_now) < 0
+            v_due > 0 and o.host_id = v_booking.host_id and o.currency = v_booking.currency and o.debt > 0
+            and o.booking_id <> v_booking.id and b.status in ('confirmed', 'completed', 'cancelled', 'no_show')
         order by b.created_at, b.id
+        -- a debt that is changing is deducted from a later payout
+        for update of o skip locked
     loop
-        v_offset := least(v_due, -private.payout_due(v_debtor, p_now));
-        continue when v_offset <= 0;
+        v_offset := least(v_due, v_debtor.debt);
+        exit when v_offset <= 0;
         perform private.post_transaction(
             'offset:' || gen_random_uuid(), 'offset', 'Debt of another booking', p_now,
             array[
                 row('host_payable', v_booking.host_id, v_booking.currency, v_booking.id, v_offset)::private.posting,
-                row('host_payable', v_booking.host_id, v_booking.currency, v_debtor.id, -v_offset)::private.posting
+                row('host_payable', v_booking.host_id, v_booking.currency, v_debtor.booking_id, -v_offset)::private.posting
             ]
         );
         v_due := v_due - v_offset;
@@ -225,46 +290,134 @@ set search_path = ''
 as $$
 declare
     v_due record;
+    v_booking private.bookings;
+    v_next timestamptz;
     v_count integer := 0;
 begin
     for v_due in
-        select b.id, b.host_id, b.property_id, b.currency
+        select o.booking_id, o.host_id, b.property_id
         from private.open_payables o
         join private.bookings b on b.id = o.booking_id
-        join public.payout_accounts a on a.profile_id = b.host_id and a.payouts_enabled
-        where
-            b.status in ('confirmed', 'completed', 'cancelled', 'no_show')
-            and (b.status in ('cancelled', 'no_show') or b.check_in_at < p_now)
-            and (
-                private.payout_due(b, p_now) > 0
-                or b.status <> 'confirmed' and private.ledger_balance('host_payable', b.host_id, b.currency, b.id) = 0
-            )
-            -- a transfer that Stripe refused is tried again after an hour
-            and not exists (
-                select from public.payouts p where p.booking_id = b.id and p.status = 'failed' and p.updated_at > p_now - interval '1 hour'
-            )
-        order by b.host_id, b.check_in_at, b.id
+        where o.due_at <= p_now
+        order by o.due_at
+        limit 200
     loop
-        -- one payout of a host at a time; a property that is locked waits for the next run
+        -- one payout of a host at a time; a property or payable that is locked waits for the next run
         continue when not pg_try_advisory_xact_lock(hashtextextended(v_due.host_id::text, 5));
         perform from public.properties p where p.id = v_due.property_id for no key update skip locked;
         continue when not found;
+        -- the lock keeps a change that comes meanwhile, which resets due_at, from being overwritten
+        perform from private.open_payables o where o.booking_id = v_due.booking_id for update skip locked;
+        continue when not found;
         begin
-            if private.release_payout(v_due.id, p_now) then
+            v_booking := private.lock_booking(v_due.booking_id, p_now);
+            if private.next_payout_at(v_booking, p_now) <= p_now and private.release_payout(v_due.booking_id, p_now) then
                 v_count := v_count + 1;
             end if;
-            -- under the booking's lock, which every function that posts for it holds
-            delete from private.open_payables o
-            where
-                o.booking_id = v_due.id
-                and private.ledger_balance('host_payable', v_due.host_id, v_due.currency, v_due.id) = 0;
+            v_next := private.next_payout_at(v_booking, p_now);
         exception when others then
-            raise warning 'release_payout %: %', v_due.id, sqlerrm;
+            raise warning 'release_payout %: %', v_due.booking_id, sqlerrm;
+            v_next := p_now + interval '1 hour';
         end;
+        update private.open_payables o set due_at = v_next where o.booking_id = v_due.booking_id;
     end loop;
     return v_count;
 end
 $$;
 comment on function private.release_payouts is
-    'Enqueues the payouts that are due at p_now, each booking in a subtransaction of its own, and returns their number.';
+    'Enqueues up to 200 payouts that are due at p_now, each booking in a subtransaction of its own, and returns their number. One that fails is tried again after an hour.';
 insert into private.periodic_tasks (name, command, every) values ('release_payouts', 'select private.release_payouts(now())', '10 seconds');
+
+create function private.update_payable_on_payout() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_before bigint := 0;
+begin
+    if tg_op = 'UPDATE' and old.status = 'pending' then
+        v_before := old.amount;
+    end if;
+    perform private.change_open_payable(
+        new.booking_id, new.host_id, new.currency, 0, case new.status when 'pending' then new.amount else 0 end - v_before
+    );
+    return null;
+end
+$$;
+comment on function private.update_payable_on_payout is
+    'Trigger: keeps the open payable of a payout that begins or ends. Definer, like the functions that write payouts.';
+create trigger _200_update_payable_on_insert after insert on public.payouts
+    for each row execute function private.update_payable_on_payout();
+create trigger _200_update_payable_on_update after update on public.payouts
+    for each row when (old.status is distinct from new.status) execute function private.update_payable_on_payout();
+
+create function private.update_payable_on_reversal() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_before bigint := 0;
+begin
+    if tg_op = 'UPDATE' and old.status = 'pending' then
+        v_before := old.amount;
+    end if;
+    perform private.change_open_payable(
+        p.booking_id, p.host_id, p.currency, 0, v_before - case new.status when 'pending' then new.amount else 0 end
+    )
+    from public.payouts p
+    where p.id = new.payout_id;
+    return null;
+end
+$$;
+comment on function private.update_payable_on_reversal is
+    'Trigger: keeps the open payable of a reversal that begins or ends. Definer, like the functions that write reversals.';
+create trigger _200_update_payable_on_insert after insert on private.payout_reversals
+    for each row execute function private.update_payable_on_reversal();
+create trigger _200_update_payable_on_update after update on private.payout_reversals
+    for each row when (old.status is distinct from new.status) execute function private.update_payable_on_reversal();
+
+create function private.review_payable_of_row() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.review_payable((to_jsonb(new) ->> tg_argv[0])::uuid);
+    return null;
+end
+$$;
+comment on function private.review_payable_of_row is
+    'Trigger: what release_payouts reads about a booking has changed. The argument is the column with the booking''s id. Definer, because operators cause the change.';
+create trigger _300_review_payable after update on private.bookings
+    for each row when ((old.status, old.check_in_at, old.nights) is distinct from (new.status, new.check_in_at, new.nights))
+    execute function private.review_payable_of_row('id');
+create trigger _200_review_payable after insert or update on public.payout_holds
+    for each row execute function private.review_payable_of_row('booking_id');
+create trigger _200_review_payable after insert or update on public.disputes
+    for each row execute function private.review_payable_of_row('booking_id');
+
+create function private.review_payables_of_host() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    update private.open_payables o set due_at = '-infinity' where o.host_id = new.profile_id and o.due_at > '-infinity';
+    return null;
+end
+$$;
+comment on function private.review_payables_of_host is
+    'Trigger: a host can be paid from now on. Definer, like the functions that write payout_accounts.';
+create trigger _200_review_payables after update on public.payout_accounts
+    for each row when (new.payouts_enabled and not old.payouts_enabled) execute function private.review_payables_of_host();
+
+create function private.review_all_payables() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update private.open_payables o set due_at = '-infinity' where o.due_at > '-infinity';
+    return null;
+end
+$$;
+comment on function private.review_all_payables is 'Trigger: a setting that payouts depend on has changed.';
+create trigger review_all_payables after update on private.settings
+    for each row when (new.name in ('payout_delay', 'new_host_hold')) execute function private.review_all_payables();

@@ -45,8 +45,11 @@ declare
     v_back bigint;
     v_reversal jsonb;
 begin
-    select p.* into v_payout from public.payouts p
-    where p.stripe_transfer_id = p_transfer ->> 'id' or p.stripe_transfer_id is null and p.id::text = p_transfer ->> 'payout_id';
+    select p.* into v_payout from public.payouts p where p.stripe_transfer_id = p_transfer ->> 'id';
+    if v_payout.id is null then
+        select p.* into v_payout from public.payouts p
+        where p.id = private.as_uuid(p_transfer ->> 'payout_id') and p.stripe_transfer_id is null;
+    end if;
     if v_payout.id is null then
         return 'ignored: not a payout of ours';
     end if;
@@ -68,7 +71,7 @@ begin
     for v_reversal in select r from jsonb_array_elements(p_transfer -> 'reversals') r loop
         v_back := (v_reversal ->> 'amount')::bigint;
         v_amount := coalesce(
-            (select r.amount from private.payout_reversals r where r.id::text = v_reversal ->> 'reversal_id'),
+            (select r.amount from private.payout_reversals r where r.id = private.as_uuid(v_reversal ->> 'reversal_id')),
             private.proportion(v_payout.amount, v_back, v_payout.sent_amount)
         );
         if private.post_transaction(
@@ -79,7 +82,7 @@ begin
             v_reversal ->> 'balance_transaction'
         ) then
             update private.payout_reversals r set status = 'done', stripe_reversal_id = v_reversal ->> 'id'
-            where r.id::text = v_reversal ->> 'reversal_id';
+            where r.id = private.as_uuid(v_reversal ->> 'reversal_id');
             if not found then
                 -- a reversal that was made in Stripe's dashboard
                 update public.payouts p set reversed_amount = p.reversed_amount + v_amount where p.id = v_payout.id;
@@ -94,10 +97,13 @@ comment on function public.apply_transfer is
     'Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, reversals}. For the service role; definer, because no API role may write payouts.';
 
 create function public.fail_transfer(p_payout_id uuid, p_error text) returns void
-language sql security definer
+language plpgsql security definer
 set search_path = ''
 as $$
-    update public.payouts p set status = 'failed', last_error = left(p_error, 1000) where p.id = p_payout_id and p.status = 'pending'
+begin
+    perform private.lock_booking((select p.booking_id from public.payouts p where p.id = p_payout_id), now());
+    update public.payouts p set status = 'failed', last_error = left(p_error, 1000) where p.id = p_payout_id and p.status = 'pending';
+end
 $$;
 grant execute on function public.fail_transfer to service_role;
 comment on function public.fail_transfer is
@@ -122,6 +128,9 @@ as $$
 declare
     v_reversal private.payout_reversals;
 begin
+    perform private.lock_booking((
+        select p.booking_id from private.payout_reversals r join public.payouts p on p.id = r.payout_id where r.id = p_reversal_id
+    ), now());
     update private.payout_reversals r set status = 'failed' where r.id = p_reversal_id and r.status = 'pending' returning r.* into v_reversal;
     update public.payouts p set reversed_amount = p.reversed_amount - v_reversal.amount where p.id = v_reversal.payout_id;
 end

@@ -52,12 +52,11 @@ begin
         where l ->> 'type' not in ('payout', 'topup')
     ),
     ledger as (
-        select t.stripe_id as id, sum(e.amount)::bigint as net, a.currency, min(t.key) as source
+        select t.stripe_id as id, sum(e.amount)::bigint as net, e.currency, min(t.key) as source
         from private.ledger_transactions t
-        join private.ledger_entries e on e.transaction_id = t.id
-        join private.ledger_accounts a on a.id = e.account_id and a.purpose = 'stripe_clearing'
+        join private.ledger_entries e on e.transaction_id = t.id and e.purpose = 'stripe_clearing'
         where t.stripe_id is not null and t.occurred_at >= p_since
-        group by t.stripe_id, a.currency
+        group by t.stripe_id, e.currency
     )
     insert into private.reconciliation_differences (
         reconciliation_id, balance_transaction, problem, stripe_net, ledger_net, currency, source

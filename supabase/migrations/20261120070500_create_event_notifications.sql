@@ -190,5 +190,5 @@ create trigger notify_of_failure after update of last_error on public.payments f
     when (new.last_error is not null and new.status = 'requires_payment') execute function private.notify_of_money('payment_failed');
 create trigger notify_of_refund after update of status on public.refunds for each row
     when (new.status = 'succeeded' and old.status <> 'succeeded') execute function private.notify_of_money('refund_sent');
-create trigger notify_of_payout after update of status on public.payouts for each row
+create trigger _300_notify_of_payout after update of status on public.payouts for each row
     when (new.status = 'paid' and old.status <> 'paid') execute function private.notify_of_money('payout_sent');

@@ -146,13 +146,12 @@ as $$
         'payout_account', (select to_jsonb(a) - 'profile_id' from public.payout_accounts a where a.profile_id = auth.uid()),
         'ledger', (
             select coalesce(jsonb_agg(jsonb_build_object(
-                'account', a.purpose, 'currency', a.currency, 'booking_id', e.booking_id, 'occurred_at', t.occurred_at, 'kind', t.kind,
+                'account', e.purpose, 'currency', e.currency, 'booking_id', e.booking_id, 'occurred_at', t.occurred_at, 'kind', t.kind,
                 'description', t.description, 'amount', -e.amount
             ) order by e.id), '[]')
-            from private.ledger_accounts a
-            join private.ledger_entries e on e.account_id = a.id
+            from private.ledger_entries e
             join private.ledger_transactions t on t.id = e.transaction_id
-            where a.party_id = auth.uid()
+            where e.party_id = auth.uid()
         )
     )
 $$;

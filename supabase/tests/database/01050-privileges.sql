@@ -336,6 +336,8 @@ select bag_eq(
         ('graphql_shapes.stay_quotes anon SELECT'),
         ('graphql_shapes.stay_quotes authenticated SELECT'),
         ('graphql_shapes.stay_quotes service_role SELECT'),
+        ('private.readable_entries authenticated SELECT'),
+        ('private.readable_entries service_role SELECT'),
         ('public.booking_money authenticated SELECT'),
         ('public.booking_money service_role SELECT'),
         ('public.bookings authenticated DELETE, SELECT'),

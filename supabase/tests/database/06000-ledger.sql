@@ -1,6 +1,6 @@
 -- The ledger: a transaction is balanced or refused, posted once, never changed, and written by one function only.
 begin;
-select plan(18);
+select plan(23);
 
 create temporary table world on commit drop as select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben;
 grant select on world to anon, authenticated, service_role;
@@ -48,6 +48,42 @@ select throws_ok('truncate private.ledger_entries', 'PT409', null, 'L14 the ledg
 select throws_ok(
     $$select pg_temp.unbalanced(array[row('guest', null, 'EUR', null, 1)::private.posting, row('platform_fee', null, 'EUR', null, -1)::private.posting])$$,
     '23514', null, 'L15 an account of the purpose guest needs a guest'
+);
+-- a host's account: earned 169.00, paid out 100.00, and 30.00 in another currency between them
+create function pg_temp.earn(p_key text, p_currency text, p_amount bigint) returns boolean language sql as $$
+    select private.post_transaction(p_key, 'correction', 'A correction', now(), array[
+        row('host_payable', (select ben from world), p_currency, null, -p_amount)::private.posting,
+        row('platform_fee', null, p_currency, null, p_amount)::private.posting
+    ])
+$$;
+select pg_temp.earn('earn:1', 'EUR', 16900), pg_temp.earn('earn:2', 'USD', 3000), pg_temp.earn('earn:3', 'EUR', -10000);
+select results_eq(
+    $$select currency, balance_after from private.ledger_entries e, world where e.party_id = ben order by id$$,
+    $$values ('EUR', -16900::bigint), ('USD', -3000), ('EUR', -6900)$$, 'L19 an entry of a host has the balance after it'
+);
+select is(private.ledger_balance('host_payable', (select ben from world), 'EUR'), -6900::bigint, 'L20 which is the balance of the account');
+select is(private.ledger_balance('host_payable', (select ana from world), 'EUR'), 0::bigint, 'L21 zero without entries');
+select is_empty(
+    $$select from private.ledger_entries e join private.ledger_accounts a on a.id = e.account_id
+      where (e.purpose, e.party_id, e.currency) is distinct from (a.purpose, a.party_id, a.currency)
+          or (e.balance_after is null) = (e.purpose = 'host_payable')$$,
+    'L22 an entry has purpose, party and currency of its account, and only a host''s has a balance'
+);
+create function pg_temp.forge() returns private.ledger_entries language plpgsql as $$
+declare
+    v_entry private.ledger_entries;
+begin
+    insert into private.ledger_transactions (key, kind, description, occurred_at) values ('forged', 'correction', 'Forged', now());
+    insert into private.ledger_entries (transaction_id, account_id, amount, purpose, party_id, currency, balance_after)
+    select t.id, a.id, -1, 'guest', ana, 'USD', 5
+    from private.ledger_transactions t, private.ledger_accounts a, world
+    where t.key = 'forged' and a.party_id = ben and a.currency = 'EUR'
+    returning * into v_entry;
+    return v_entry;
+end $$;
+select is(
+    (select format('%s %s %s %s', e.purpose, e.party_id = w.ben, e.currency, e.balance_after) from pg_temp.forge() e, world w),
+    'host_payable t EUR -6901', 'L23 whatever the writer says'
 );
 -- as in another database transaction: written_by is the one that posted it
 create function pg_temp.add_late() returns void language plpgsql as $$

@@ -1,6 +1,6 @@
 -- When hosts are paid: a day after check-in, in parts for long stays, not while new, held or disputed; debts are carried over.
 begin;
-select plan(34);
+select plan(41);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Olga') as olga,
@@ -135,11 +135,36 @@ select is(pg_temp.balance('disputed') || ' ' || pg_temp.balance('host_payable') 
 select pg_temp.commit_now();
 select is_empty('select from private.planned_charges c, world where c.booking_id = second', 'PO27 after a dispute the card is not charged again');
 
--- release_payouts reads open bookings only
-select isnt_empty('select from private.open_payables o, world where o.booking_id = first', 'PO28 a booking with a balance of zero stays open until the next check');
-select private.release_payouts((select check_in_at + interval '25 hours' from private.bookings b, world where b.id = long));
-select is_empty('select from private.open_payables o, world where o.booking_id = first', 'PO29 the next check closes it');
-select isnt_empty('select from private.open_payables o, world where o.booking_id = long', 'PO30 a pending payout keeps its booking open');
+-- open payables
+create function pg_temp.next_look(p_booking uuid) returns interval language sql as $$
+    select o.due_at - b.check_in_at from private.open_payables o join private.bookings b on b.id = o.booking_id where b.id = p_booking
+$$;
+create function pg_temp.sweep(p_after interval) returns integer language sql as $$
+    select private.release_payouts((select b.check_in_at + p_after from private.bookings b, world where b.id = long))
+$$;
+select is_empty('select from private.open_payables o, world where o.booking_id in (first, second)', 'PO28 a booking is closed when its balance is zero and no payout is pending');
+select is(
+    (select format('%s %s %s', balance, in_flight, debt) from private.open_payables o, world where o.booking_id = long), '-490100 236600 0',
+    'PO30 a pending payout keeps its booking open: 5070.00 less the debt of 169.00, and 2366.00 on the way'
+);
+select is(pg_temp.sweep('25 hours'), 0, 'PO29 a payout that is on the way is not released again');
+select is(pg_temp.next_look(long), interval '31 days', 'PO35 the next part of a long stay is looked at 30 days later') from world;
+select pg_temp.transfer(p.id, 'long') from public.payouts p, world where p.booking_id = long;
+select is((select due_at from private.open_payables o, world where o.booking_id = long), '-infinity', 'PO36 a payout that is made changes the payable, so it is looked at again');
+select is(pg_temp.sweep('31 days'), 0, 'PO37 the second part waits for the guest');
+select is((select due_at from private.open_payables o, world where o.booking_id = long), 'infinity', 'PO38 and is not looked at until something changes');
+update private.settings set value = '1 day' where name = 'payout_delay';
+select is((select due_at from private.open_payables o, world where o.booking_id = long), '-infinity', 'PO39 as by a setting');
+select pg_temp.sweep('31 days');
+update public.payout_accounts set payouts_enabled = false;
+update public.payout_accounts set payouts_enabled = true;
+select is((select due_at from private.open_payables o, world where o.booking_id = long), '-infinity', 'PO40 or by Stripe, which can pay the host again');
+select is(
+    (select jsonb_object_agg(o.booking_id, o.balance) from private.open_payables o),
+    (select jsonb_object_agg(s.booking_id, s.balance) from (
+        select e.booking_id, sum(e.amount) as balance from private.ledger_entries e where e.purpose = 'host_payable' group by e.booking_id having sum(e.amount) <> 0
+    ) s), 'PO41 the open payables are the balances of the ledger'
+);
 
 select * from finish();
 rollback;

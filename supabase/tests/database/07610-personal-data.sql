@@ -32,6 +32,7 @@ insert into personal values
     ('private.bookings', 'guest_id', 'id', false, 'the host''s too'),
     ('private.bookings', 'host_id', 'id', false, 'the guest''s too'),
     ('private.ledger_accounts', 'party_id', null, false, 'books of account; its entries are exported'),
+    ('private.open_payables', 'host_id', null, false, 'follows from the ledger and the payouts'),
     ('private.stripe_customers', 'profile_id', null, true, 'a number at Stripe'),
     ('public.profile_ratings', 'profile_id', 'updated_at', false, 'counts what is published'),
     ('public.properties', 'host_id', 'id', false, 'archived; guests booked it'),

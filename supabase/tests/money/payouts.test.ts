@@ -176,6 +176,29 @@ describe.skipIf(!isEmulated)("statements and reconciliation", () => {
     expect(new Set(seen.map(({ account }) => account))).toEqual(new Set(["guest"]));
   });
 
+  it("keep each host's balance and what is open as the sums of the entries", async () => {
+    const [wrong] = await sql`
+      with ledger as (
+        select e.booking_id, sum(e.amount) as balance from private.ledger_entries e
+        where e.purpose = 'host_payable' and e.booking_id is not null group by e.booking_id
+      ), moving as (
+        select m.booking_id, sum(m.amount) as amount from (
+          select p.booking_id, p.amount from public.payouts p where p.status = 'pending'
+          union all select p.booking_id, -r.amount
+          from private.payout_reversals r join public.payouts p on p.id = r.payout_id where r.status = 'pending'
+        ) m group by m.booking_id
+      ), running as (
+        select e.balance_after, sum(e.amount) over (partition by e.account_id order by e.id) as sum
+        from private.ledger_entries e where e.purpose = 'host_payable'
+      )
+      select
+        (select count(*)::int from private.open_payables o full join ledger l using (booking_id) full join moving m using (booking_id)
+          where coalesce(o.balance, 0) <> coalesce(l.balance, 0) or coalesce(o.in_flight, 0) <> coalesce(m.amount, 0)) as payables,
+        (select count(*)::int from running r where r.balance_after <> r.sum) as balances,
+        (select count(*)::int from running) > 5 as some`;
+    expect(wrong).toEqual({ payables: 0, balances: 0, some: true });
+  });
+
   it("match Stripe to the cent, and list every difference", async () => {
     const result = await untilBooksAgree(sql);
     expect(result.compared).toBeGreaterThan(5);

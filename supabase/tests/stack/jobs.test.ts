@@ -45,6 +45,32 @@ describe("cron", () => {
     await sql`select cron.unschedule('broken')`;
   });
 
+  it("ends a periodic task at its time limit, and runs the others", async () => {
+    await sql`insert into private.periodic_tasks (name, command, every, time_limit) values
+      ('_a_hangs', 'select pg_sleep(60)', '1 hour', '1 second'), ('_b_fails', 'select 1 / 0', '1 hour', '1 minute'),
+      ('_c_works', 'create table public.task_did_this ()', '1 hour', '1 minute')`;
+    await sql`select cron.schedule('tasks', '1 second', 'call private.run_periodic_tasks()')`;
+    const tasks = await until(async () => {
+      const rows = await sql`select t.name, t.last_error, t.last_error_at = t.last_run_at as failed
+        from public.periodic_tasks() t where starts_with(t.name, '_') and t.last_run_at is not null order by t.name`;
+      return rows.length === 3 ? rows : undefined;
+    }, "three tasks that have run");
+    expect([...tasks]).toEqual([
+      { name: "_a_hangs", last_error: "It did not end within 00:00:01.", failed: true },
+      { name: "_b_fails", last_error: "division by zero", failed: true },
+      { name: "_c_works", last_error: null, failed: null },
+    ]);
+    // The run that the limit ended lost its connection.
+    await until(async () => {
+      const rows = await sql`select from cron.job_run_details
+        where command = 'call private.run_periodic_tasks()' and status = 'failed'`;
+      return rows.length > 0;
+    }, "a failed run of the cron job");
+    await sql`select cron.unschedule('tasks')`;
+    await sql`delete from private.periodic_tasks where starts_with(name, '_')`;
+    await sql`drop table public.task_did_this`;
+  });
+
   it("refuses to unschedule what is not there", async () => {
     await expect(sql`select cron.unschedule('nothing')`).rejects.toThrow(
       "could not find valid entry for job 'nothing'",

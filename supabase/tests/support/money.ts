@@ -133,6 +133,7 @@ export async function beginStay(sql: Sql, bookingId: string): Promise<void> {
       check_in = current_date - 2, check_out = current_date - 2 + cardinality(night_prices)
       where id = ${bookingId} and status = 'confirmed'`,
   );
+  await sql`select private.review_payable(${bookingId})`;
 }
 
 /** The balance of a booking on the ledger's accounts of one purpose, by currency, in minor units; debits are positive. */

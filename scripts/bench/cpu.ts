@@ -1,0 +1,41 @@
+// The processor time of a connection's backend: unlike the time on the clock, it does not depend on what else the machine does.
+
+import { readFileSync } from "node:fs";
+import type { Sql } from "postgres";
+import { percentile } from "./facts.ts";
+
+/**
+ * Runs each call alone and returns the milliseconds of processor time that the backend used for it. Linux tells it in /proc; elsewhere
+ * it is the time on the clock.
+ *
+ * @param sql a pool of one connection
+ */
+export async function cpuTimes(sql: Sql, calls: (() => Promise<unknown>)[]): Promise<number[]> {
+  const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+  const now = () => processorTime(row?.pid ?? 0);
+  const times: number[] = [];
+  for (const call of calls) {
+    const before = now();
+    await call();
+    times.push(now() - before);
+  }
+  return times;
+}
+
+/** The median processor time of `runs` calls, after others that warm up caches and plans. */
+export async function medianCpu(
+  sql: Sql,
+  call: (n: number) => Promise<unknown>,
+  { runs = 60, warmUp = 20 } = {},
+): Promise<number> {
+  const calls = Array.from({ length: warmUp + runs }, (_, n) => () => call(n));
+  return percentile((await cpuTimes(sql, calls)).slice(warmUp), 50);
+}
+
+function processorTime(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+  } catch {
+    return performance.now();
+  }
+}
