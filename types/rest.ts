@@ -818,25 +818,25 @@ export interface paths {
     };
     /**
      * List your bookings
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     get: operations["get_bookings"];
     put?: never;
     /**
      * Book a stay
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     post: operations["post_bookings"];
     /**
      * Withdraw a booking that is not confirmed
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     delete: operations["delete_bookings"];
     options?: never;
     head?: never;
     /**
      * Propose other dates or guests for a booking
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     patch: operations["patch_bookings"];
     trace?: never;
@@ -1054,13 +1054,13 @@ export interface paths {
     };
     /**
      * Show how to reach the other side of a booking
-     * @description Returns how to reach the other side of a confirmed booking; no row before it is confirmed and after the stay is over. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
+     * @description Returns phone and e-mail of the other side of a confirmed booking; no row before the confirmation and after the stay. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
      */
     get: operations["get_booking_contacts"];
     put?: never;
     /**
      * Show how to reach the other side of a booking
-     * @description Returns how to reach the other side of a confirmed booking; no row before it is confirmed and after the stay is over. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
+     * @description Returns phone and e-mail of the other side of a confirmed booking; no row before the confirmation and after the stay. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
      */
     post: operations["call_booking_contacts"];
     delete?: never;
@@ -1354,13 +1354,13 @@ export interface paths {
     };
     /**
      * List exchange rates
-     * @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.
+     * @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change.
      */
     get: operations["get_exchange_rates"];
     put?: never;
     /**
      * Set an exchange rate
-     * @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.
+     * @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change.
      */
     post: operations["post_exchange_rates"];
     delete?: never;
@@ -2296,7 +2296,7 @@ export interface paths {
     put?: never;
     /**
      * Suspend a person
-     * @description Suspends a person and their properties, with a reason that they can read: they can no longer book, list, write or review. Their current and future stays remain, and each becomes a case in the queue; returns those cases. For operators.
+     * @description Suspends, for an operator, a person and their properties, with a reason that they can read: they can no longer book, list, write or review. Their current and future stays remain, and each becomes a case in the queue; returns those cases.
      */
     post: operations["call_suspend_profile"];
     delete?: never;
@@ -2316,7 +2316,7 @@ export interface paths {
     put?: never;
     /**
      * End a person's suspension
-     * @description Ends the suspension of a person. Their properties stay suspended until unsuspend_property. For operators.
+     * @description Ends the suspension of a person, for an operator. Their properties stay suspended until unsuspend_property is called.
      */
     post: operations["call_unsuspend_profile"];
     delete?: never;
@@ -2720,7 +2720,7 @@ export interface paths {
     put?: never;
     /**
      * Take jobs from a queue
-     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; later, a job that was neither finished nor failed can be taken again, until it was taken too often. For workers: service role only; definer, because queues belong to the owner of the database.
+     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; then a job that was neither finished nor failed can be taken again, up to the allowed number of attempts. For workers: service role only; definer, because queues belong to the owner of the database.
      */
     post: operations["call_take_jobs"];
     delete?: never;
@@ -2778,13 +2778,13 @@ export interface paths {
     };
     /**
      * Get the content of a mail
-     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only. Definer, because it reads e-mail addresses.
+     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only; definer, because it reads e-mail addresses.
      */
     get: operations["get_mail_to_send"];
     put?: never;
     /**
      * Get the content of a mail
-     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only. Definer, because it reads e-mail addresses.
+     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only; definer, because it reads e-mail addresses.
      */
     post: operations["call_mail_to_send"];
     delete?: never;
@@ -2804,7 +2804,7 @@ export interface paths {
     put?: never;
     /**
      * Record that a mail was sent
-     * @description Records that the mail server accepted the mail of a job; for a digest, p_ids are its notifications. For the mail worker: service role only. Definer, because the service role may not write notifications.
+     * @description Records that the mail server accepted the mail of a job; for a digest, p_ids are its notifications. For the mail worker: service role only; definer, because the service role may not write notifications.
      */
     post: operations["call_finish_mail"];
     delete?: never;
@@ -2824,7 +2824,7 @@ export interface paths {
     put?: never;
     /**
      * Record that an address bounced
-     * @description Records that an address does not exist: nothing is sent to it any more. For the mail worker and a mail provider's webhook: service role only. Definer, because it writes to schema private.
+     * @description Records that an address does not exist: nothing is sent to it any more. For the mail worker and a mail provider's webhook: service role only; definer, because it writes to schema private.
      */
     post: operations["call_record_bounce"];
     delete?: never;
@@ -2844,7 +2844,7 @@ export interface paths {
     put?: never;
     /**
      * Unsubscribe from a topic by a mail's link
-     * @description Turns off the mails of a token's topic (a digest: of every topic in it) and returns the topic; null when the token is not valid. For the Edge Function unsubscribe: service role only. Definer, because it writes the preferences of the token's person.
+     * @description Turns off the mails of a token's topic (a digest: of every topic in it) and returns the topic; null when the token is not valid. For the Edge Function unsubscribe: service role only; definer, because it writes the preferences of the token's person.
      */
     post: operations["call_unsubscribe"];
     delete?: never;
@@ -2862,13 +2862,13 @@ export interface paths {
     };
     /**
      * Get the content of a webhook delivery
-     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only. Definer, because it reads secrets.
+     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only; definer, because it reads secrets.
      */
     get: operations["get_webhook_to_send"];
     put?: never;
     /**
      * Get the content of a webhook delivery
-     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only. Definer, because it reads secrets.
+     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only; definer, because it reads secrets.
      */
     post: operations["call_webhook_to_send"];
     delete?: never;
@@ -2888,7 +2888,7 @@ export interface paths {
     put?: never;
     /**
      * Record an attempt to deliver a webhook
-     * @description Records the outcome of an attempt. For the webhook worker: service role only. Definer, because no API role may write deliveries.
+     * @description Records the outcome of an attempt. For the webhook worker: service role only; definer, because no API role may write deliveries.
      */
     post: operations["call_record_webhook_attempt"];
     delete?: never;
@@ -3646,7 +3646,7 @@ export interface components {
        */
       advance_notice_days: number;
       /**
-       * @description Local time until which guests can book on the last day that advance_notice_days allows.
+       * @description On the last day that advance_notice_days allows, guests can book until this local time.
        * @example 15:00:00
        */
       advance_notice_cut_off: string;
@@ -3662,7 +3662,7 @@ export interface components {
       preparation_nights_after: number;
       /**
        * Format: int32
-       * @description How many days from today check-in may be at most.
+       * @description Check-in may be at most this many days from today.
        */
       booking_window_days: number;
       /**
@@ -3727,22 +3727,22 @@ export interface components {
        * @description Number of guests that the price of a night includes.
        */
       extra_guests_after: number;
-      /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+      /** @description ISO 3166-1 alpha-2 code, copied from the address. */
       country?: string | null;
-      /** @description State, province or region. Written by the address. */
+      /** @description State, province or region, copied from the address. */
       region?: string | null;
-      /** @description City or village. Written by the address. */
+      /** @description City or village, copied from the address. */
       city?: string | null;
-      /** @description Part of the city. Written by the address. */
+      /** @description Part of the city, copied from the address. */
       neighbourhood?: string | null;
       /**
        * Format: double
-       * @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address.
+       * @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address.
        */
       public_latitude?: number | null;
       /**
        * Format: double
-       * @description Degrees east (WGS 84) of the public point. Written by the address.
+       * @description Degrees east (WGS 84) of the public point. Computed from the address.
        */
       public_longitude?: number | null;
       /** @description Source of an imported property, such as inside-airbnb; null for the others. */
@@ -3855,7 +3855,7 @@ export interface components {
        */
       advance_notice_days?: number;
       /**
-       * @description Local time until which guests can book on the last day that advance_notice_days allows.
+       * @description On the last day that advance_notice_days allows, guests can book until this local time.
        * @example 15:00:00
        */
       advance_notice_cut_off?: string;
@@ -3871,7 +3871,7 @@ export interface components {
       preparation_nights_after?: number;
       /**
        * Format: int32
-       * @description How many days from today check-in may be at most.
+       * @description Check-in may be at most this many days from today.
        */
       booking_window_days?: number;
       /**
@@ -4039,7 +4039,7 @@ export interface components {
        */
       advance_notice_days?: number;
       /**
-       * @description Local time until which guests can book on the last day that advance_notice_days allows.
+       * @description On the last day that advance_notice_days allows, guests can book until this local time.
        * @example 15:00:00
        */
       advance_notice_cut_off?: string;
@@ -4055,7 +4055,7 @@ export interface components {
       preparation_nights_after?: number;
       /**
        * Format: int32
-       * @description How many days from today check-in may be at most.
+       * @description Check-in may be at most this many days from today.
        */
       booking_window_days?: number;
       /**
@@ -4137,7 +4137,7 @@ export interface components {
       path?: string | null;
       /** @description URL of an imported photo that is not in the bucket. */
       external_url?: string | null;
-      /** @description Description of the photo for people who cannot see it. */
+      /** @description Description of the photo, for screen readers. */
       alt_text: string;
       /**
        * Format: int32
@@ -4164,7 +4164,7 @@ export interface components {
       path?: string | null;
       /** @description URL of an imported photo that is not in the bucket. */
       external_url?: string | null;
-      /** @description Description of the photo for people who cannot see it. */
+      /** @description Description of the photo, for screen readers. */
       alt_text: string;
       /**
        * Format: int32
@@ -4177,7 +4177,7 @@ export interface components {
       updated_at?: string;
     };
     "property_photos.update": {
-      /** @description Description of the photo for people who cannot see it. */
+      /** @description Description of the photo, for screen readers. */
       alt_text?: string;
       /**
        * Format: int32
@@ -4811,7 +4811,7 @@ export interface components {
       minimum_price: number;
       /**
        * Format: int64
-       * @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten.
+       * @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less.
        */
       cancellation_fee_minimum: number;
       /**
@@ -4988,7 +4988,7 @@ export interface components {
       /** @description Whether people with the link may join the list and edit it. */
       can_join?: boolean;
     };
-    /** @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request. */
+    /** @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request. */
     bookings: {
       /**
        * Format: uuid
@@ -5226,7 +5226,7 @@ export interface components {
       description: string;
       /**
        * Format: int32
-       * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+       * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
        */
       quantity: number;
       /**
@@ -5354,7 +5354,7 @@ export interface components {
         description: string | null;
         /**
          * Format: int32
-         * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+         * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
          */
         quantity: number | null;
         /**
@@ -5391,7 +5391,7 @@ export interface components {
        */
       booking_id: string;
       /**
-       * @description Who cancelled; for a no-show who reported it.
+       * @description Who cancelled, or reported the no-show.
        * @enum {string}
        */
       cancelled_by: "guest" | "host" | "co_host" | "operator" | "system" | "clock";
@@ -5406,7 +5406,7 @@ export interface components {
       reason?: string | null;
       /**
        * Format: date-time
-       * @description The last instant with the same result; null when only passing nights change it.
+       * @description The last instant with the same result; null when the result changes only as nights pass.
        */
       valid_until?: string | null;
       /**
@@ -5832,7 +5832,7 @@ export interface components {
        */
       balance?: number | null;
     };
-    /** @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them. */
+    /** @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change. */
     exchange_rates: {
       /**
        * @description Currency of the booking. This is a Primary Key.
@@ -5849,7 +5849,7 @@ export interface components {
        * @description Quotes from this time on use the rate, until the next rate. This is a Primary Key.
        */
       valid_from: string;
-      /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+      /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
       rate: number;
       /**
        * Format: uuid
@@ -5868,7 +5868,7 @@ export interface components {
        *     This is a Foreign Key to `currencies.code`.
        */
       to_currency: string;
-      /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+      /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
       rate: number;
     };
     /** @description Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out and the payment not refunded; an inquiry (warning_...) holds nothing back. */
@@ -7454,7 +7454,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description One row was asked for, and there are none or several. */
+    /** @description The request asks for one row, and there are none or several. */
     406: {
       headers: {
         [name: string]: unknown;
@@ -7463,7 +7463,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description The request conflicts with what is there. */
+    /** @description The request conflicts with existing data. */
     409: {
       headers: {
         [name: string]: unknown;
@@ -7472,7 +7472,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description It existed, and its time is over. */
+    /** @description It has expired. */
     410: {
       headers: {
         [name: string]: unknown;
@@ -7499,7 +7499,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description There are too many of these; try again later. */
+    /** @description There were too many requests of this kind. Try again later. */
     429: {
       headers: {
         [name: string]: unknown;
@@ -7508,7 +7508,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description The server is busy. Nothing was changed; try again. */
+    /** @description The server is busy. Nothing was changed. Try again. */
     503: {
       headers: {
         [name: string]: unknown;
@@ -7561,7 +7561,7 @@ export interface components {
     "rowFilter.property_photos.path": string;
     /** @description URL of an imported photo that is not in the bucket. */
     "rowFilter.property_photos.external_url": string;
-    /** @description Description of the photo for people who cannot see it. */
+    /** @description Description of the photo, for screen readers. */
     "rowFilter.property_photos.alt_text": string;
     /** @description Position in the order, lowest first. A photo inserted without one is last. */
     "rowFilter.property_photos.position": string;
@@ -7582,7 +7582,7 @@ export interface components {
     /** @description Above zero for what was paid in or earned, below zero for what was spent or paid out. */
     "rowFilter.booking_money.amount": string;
     "rowFilter.cancellations.booking_id": string;
-    /** @description Who cancelled; for a no-show who reported it. */
+    /** @description Who cancelled, or reported the no-show. */
     "rowFilter.cancellations.cancelled_by": string;
     /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
     "rowFilter.cancellations.is_no_show": string;
@@ -7590,7 +7590,7 @@ export interface components {
     "rowFilter.cancellations.cancelled_at": string;
     /** @description The reason given. */
     "rowFilter.cancellations.reason": string;
-    /** @description The last instant with the same result; null when only passing nights change it. */
+    /** @description The last instant with the same result; null when the result changes only as nights pass. */
     "rowFilter.cancellations.valid_until": string;
     /** @description Number of midnights since check-in in the property's time zone. */
     "rowFilter.cancellations.nights_stayed": string;
@@ -7619,7 +7619,7 @@ export interface components {
     "rowFilter.booking_line_items.kind": string;
     /** @description Text for guests. */
     "rowFilter.booking_line_items.description": string;
-    /** @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount. */
+    /** @description Number of nights or guests, or their product. The amount is quantity times unit_amount. */
     "rowFilter.booking_line_items.quantity": string;
     /** @description Amount of one unit, in minor units; for percentages the whole amount. */
     "rowFilter.booking_line_items.unit_amount": string;
@@ -7637,7 +7637,7 @@ export interface components {
     "rowFilter.currencies.minor_unit": string;
     /** @description Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it. */
     "rowFilter.currencies.minimum_price": string;
-    /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten. */
+    /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less. */
     "rowFilter.currencies.cancellation_fee_minimum": string;
     /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
     "rowFilter.currencies.cancellation_fee_maximum": string;
@@ -8071,7 +8071,7 @@ export interface components {
     "rowFilter.exchange_rates.to_currency": string;
     /** @description Quotes from this time on use the rate, until the next rate. */
     "rowFilter.exchange_rates.valid_from": string;
-    /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+    /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
     "rowFilter.exchange_rates.rate": string;
     /** @description The operator who set the rate; null for the service role. */
     "rowFilter.exchange_rates.set_by": string;
@@ -8328,13 +8328,13 @@ export interface components {
     "rowFilter.properties.check_out_weekdays": string;
     /** @description Guests book at least this many days before check-in; 0 allows the same day. */
     "rowFilter.properties.advance_notice_days": string;
-    /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+    /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
     "rowFilter.properties.advance_notice_cut_off": string;
     /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
     "rowFilter.properties.preparation_nights_before": string;
     /** @description Nights kept free after a stay. */
     "rowFilter.properties.preparation_nights_after": string;
-    /** @description How many days from today check-in may be at most. */
+    /** @description Check-in may be at most this many days from today. */
     "rowFilter.properties.booking_window_days": string;
     /** @description Highest number of infants under 2, in addition to max_guests. */
     "rowFilter.properties.max_infants": string;
@@ -8362,17 +8362,17 @@ export interface components {
     "rowFilter.properties.extra_guest_price": string;
     /** @description Number of guests that the price of a night includes. */
     "rowFilter.properties.extra_guests_after": string;
-    /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+    /** @description ISO 3166-1 alpha-2 code, copied from the address. */
     "rowFilter.properties.country": string;
-    /** @description State, province or region. Written by the address. */
+    /** @description State, province or region, copied from the address. */
     "rowFilter.properties.region": string;
-    /** @description City or village. Written by the address. */
+    /** @description City or village, copied from the address. */
     "rowFilter.properties.city": string;
-    /** @description Part of the city. Written by the address. */
+    /** @description Part of the city, copied from the address. */
     "rowFilter.properties.neighbourhood": string;
-    /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+    /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
     "rowFilter.properties.public_latitude": string;
-    /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+    /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
     "rowFilter.properties.public_longitude": string;
     /** @description Source of an imported property, such as inside-airbnb; null for the others. */
     "rowFilter.properties.source": string;
@@ -9531,7 +9531,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9605,7 +9605,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9702,7 +9702,7 @@ export interface operations {
                   description: string | null;
                   /**
                    * Format: int32
-                   * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+                   * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
                    */
                   quantity: number | null;
                   /**
@@ -9838,7 +9838,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9940,7 +9940,7 @@ export interface operations {
                   description: string | null;
                   /**
                    * Format: int32
-                   * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+                   * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
                    */
                   quantity: number | null;
                   /**
@@ -10076,7 +10076,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10212,13 +10212,13 @@ export interface operations {
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
         /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+        /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
         /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days from today check-in may be at most. */
+        /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
@@ -10246,17 +10246,17 @@ export interface operations {
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
         /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
-        /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+        /** @description ISO 3166-1 alpha-2 code, copied from the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
-        /** @description State, province or region. Written by the address. */
+        /** @description State, province or region, copied from the address. */
         region?: components["parameters"]["rowFilter.properties.region"];
-        /** @description City or village. Written by the address. */
+        /** @description City or village, copied from the address. */
         city?: components["parameters"]["rowFilter.properties.city"];
-        /** @description Part of the city. Written by the address. */
+        /** @description Part of the city, copied from the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+        /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
         /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
@@ -10350,7 +10350,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10419,13 +10419,13 @@ export interface operations {
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
         /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+        /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
         /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days from today check-in may be at most. */
+        /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
@@ -10453,17 +10453,17 @@ export interface operations {
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
         /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
-        /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+        /** @description ISO 3166-1 alpha-2 code, copied from the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
-        /** @description State, province or region. Written by the address. */
+        /** @description State, province or region, copied from the address. */
         region?: components["parameters"]["rowFilter.properties.region"];
-        /** @description City or village. Written by the address. */
+        /** @description City or village, copied from the address. */
         city?: components["parameters"]["rowFilter.properties.city"];
-        /** @description Part of the city. Written by the address. */
+        /** @description Part of the city, copied from the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+        /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
         /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
@@ -10507,7 +10507,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10525,7 +10525,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -10534,7 +10534,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -10594,13 +10594,13 @@ export interface operations {
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
         /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+        /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
         /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days from today check-in may be at most. */
+        /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
@@ -10628,17 +10628,17 @@ export interface operations {
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
         /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
-        /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+        /** @description ISO 3166-1 alpha-2 code, copied from the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
-        /** @description State, province or region. Written by the address. */
+        /** @description State, province or region, copied from the address. */
         region?: components["parameters"]["rowFilter.properties.region"];
-        /** @description City or village. Written by the address. */
+        /** @description City or village, copied from the address. */
         city?: components["parameters"]["rowFilter.properties.city"];
-        /** @description Part of the city. Written by the address. */
+        /** @description Part of the city, copied from the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+        /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
         /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
@@ -10686,7 +10686,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10704,7 +10704,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -10725,7 +10725,7 @@ export interface operations {
         path?: components["parameters"]["rowFilter.property_photos.path"];
         /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description Description of the photo for people who cannot see it. */
+        /** @description Description of the photo, for screen readers. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
         /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
@@ -10840,7 +10840,7 @@ export interface operations {
         path?: components["parameters"]["rowFilter.property_photos.path"];
         /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description Description of the photo for people who cannot see it. */
+        /** @description Description of the photo, for screen readers. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
         /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
@@ -10897,7 +10897,7 @@ export interface operations {
         path?: components["parameters"]["rowFilter.property_photos.path"];
         /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description Description of the photo for people who cannot see it. */
+        /** @description Description of the photo, for screen readers. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
         /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
@@ -11049,7 +11049,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11217,7 +11217,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11393,7 +11393,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `cancellation_policy_in_use`. */
+      /** @description The request conflicts with existing data. Codes: `cancellation_policy_in_use`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11576,7 +11576,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11705,7 +11705,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11828,7 +11828,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11953,7 +11953,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12082,7 +12082,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12219,7 +12219,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12813,7 +12813,7 @@ export interface operations {
         minor_unit?: components["parameters"]["rowFilter.currencies.minor_unit"];
         /** @description Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it. */
         minimum_price?: components["parameters"]["rowFilter.currencies.minimum_price"];
-        /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten. */
+        /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less. */
         cancellation_fee_minimum?: components["parameters"]["rowFilter.currencies.cancellation_fee_minimum"];
         /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
         cancellation_fee_maximum?: components["parameters"]["rowFilter.currencies.cancellation_fee_maximum"];
@@ -13244,7 +13244,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13359,7 +13359,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13569,7 +13569,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13682,7 +13682,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13974,7 +13974,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13992,7 +13992,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_bookings`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14001,7 +14001,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14123,7 +14123,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14141,7 +14141,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14150,7 +14150,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14284,7 +14284,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14302,7 +14302,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14311,7 +14311,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14332,7 +14332,7 @@ export interface operations {
         kind?: components["parameters"]["rowFilter.booking_line_items.kind"];
         /** @description Text for guests. */
         description?: components["parameters"]["rowFilter.booking_line_items.description"];
-        /** @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount. */
+        /** @description Number of nights or guests, or their product. The amount is quantity times unit_amount. */
         quantity?: components["parameters"]["rowFilter.booking_line_items.quantity"];
         /** @description Amount of one unit, in minor units; for percentages the whole amount. */
         unit_amount?: components["parameters"]["rowFilter.booking_line_items.unit_amount"];
@@ -14519,7 +14519,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14537,7 +14537,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14546,7 +14546,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14603,7 +14603,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14621,7 +14621,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14630,7 +14630,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14683,7 +14683,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14701,7 +14701,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14710,7 +14710,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14767,7 +14767,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14785,7 +14785,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14794,7 +14794,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14852,7 +14852,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14870,7 +14870,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14879,7 +14879,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14895,7 +14895,7 @@ export interface operations {
     parameters: {
       query?: {
         booking_id?: components["parameters"]["rowFilter.cancellations.booking_id"];
-        /** @description Who cancelled; for a no-show who reported it. */
+        /** @description Who cancelled, or reported the no-show. */
         cancelled_by?: components["parameters"]["rowFilter.cancellations.cancelled_by"];
         /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
         is_no_show?: components["parameters"]["rowFilter.cancellations.is_no_show"];
@@ -14903,7 +14903,7 @@ export interface operations {
         cancelled_at?: components["parameters"]["rowFilter.cancellations.cancelled_at"];
         /** @description The reason given. */
         reason?: components["parameters"]["rowFilter.cancellations.reason"];
-        /** @description The last instant with the same result; null when only passing nights change it. */
+        /** @description The last instant with the same result; null when the result changes only as nights pass. */
         valid_until?: components["parameters"]["rowFilter.cancellations.valid_until"];
         /** @description Number of midnights since check-in in the property's time zone. */
         nights_stayed?: components["parameters"]["rowFilter.cancellations.nights_stayed"];
@@ -15019,7 +15019,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15037,7 +15037,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -15046,7 +15046,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -15104,7 +15104,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15122,7 +15122,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -15131,7 +15131,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -15189,7 +15189,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15207,7 +15207,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -15216,7 +15216,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -15842,7 +15842,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15860,7 +15860,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -15869,7 +15869,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -16000,7 +16000,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_takes_no_requests`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `request_is_open`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_takes_no_requests`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `request_is_open`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16018,7 +16018,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16027,7 +16027,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -16084,7 +16084,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16102,7 +16102,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16111,7 +16111,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -16168,7 +16168,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16186,7 +16186,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16195,7 +16195,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -16479,7 +16479,7 @@ export interface operations {
         to_currency?: components["parameters"]["rowFilter.exchange_rates.to_currency"];
         /** @description Quotes from this time on use the rate, until the next rate. */
         valid_from?: components["parameters"]["rowFilter.exchange_rates.valid_from"];
-        /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+        /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
         rate?: components["parameters"]["rowFilter.exchange_rates.rate"];
         /** @description The operator who set the rate; null for the service role. */
         set_by?: components["parameters"]["rowFilter.exchange_rates.set_by"];
@@ -16571,7 +16571,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16706,7 +16706,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16724,7 +16724,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16781,7 +16781,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16799,7 +16799,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16856,7 +16856,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16874,7 +16874,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16998,7 +16998,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17016,7 +17016,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -17089,7 +17089,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17107,7 +17107,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -17184,7 +17184,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17202,7 +17202,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -17586,7 +17586,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17604,7 +17604,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17660,7 +17660,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17669,7 +17669,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17737,7 +17737,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17755,7 +17755,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17862,7 +17862,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17871,7 +17871,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17927,7 +17927,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17936,7 +17936,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17996,7 +17996,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18005,7 +18005,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -18404,7 +18404,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18519,7 +18519,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `host_cannot_be_co_host`. */
+      /** @description The request conflicts with existing data. Codes: `host_cannot_be_co_host`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18528,7 +18528,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It existed, and its time is over. Codes: `invitation_expired`. */
+      /** @description It has expired. Codes: `invitation_expired`. */
       410: {
         headers: {
           [name: string]: unknown;
@@ -19076,7 +19076,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `thread_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `thread_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19094,7 +19094,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -19219,7 +19219,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19237,7 +19237,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -19773,7 +19773,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19888,7 +19888,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20008,7 +20008,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20125,7 +20125,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20240,7 +20240,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20437,7 +20437,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_already_written`, `review_before_check_out`, `review_is_published`, `review_of_unfinished_stay`, `review_window_closed`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_already_written`, `review_before_check_out`, `review_is_published`, `review_of_unfinished_stay`, `review_window_closed`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20528,7 +20528,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20622,7 +20622,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20689,7 +20689,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_already_answered`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_already_answered`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20806,7 +20806,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20864,7 +20864,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20925,7 +20925,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21056,7 +21056,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21074,7 +21074,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21481,7 +21481,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `user_was_deleted`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `user_was_deleted`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21590,7 +21590,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `already_suspended`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `already_suspended`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21608,7 +21608,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21712,7 +21712,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21730,7 +21730,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21788,7 +21788,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21806,7 +21806,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21865,7 +21865,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21933,7 +21933,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22000,7 +22000,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22018,7 +22018,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -22027,7 +22027,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -22426,7 +22426,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22444,7 +22444,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -22453,7 +22453,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23332,7 +23332,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23792,7 +23792,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23810,7 +23810,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23819,7 +23819,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23875,7 +23875,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23893,7 +23893,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23902,7 +23902,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23997,7 +23997,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -24015,7 +24015,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -24024,7 +24024,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -24081,7 +24081,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -24099,7 +24099,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -24108,7 +24108,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -24302,7 +24302,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -24320,7 +24320,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -24329,7 +24329,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -24385,7 +24385,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -24403,7 +24403,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -24412,7 +24412,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -24468,7 +24468,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -24486,7 +24486,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -24495,7 +24495,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -24551,7 +24551,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -24569,7 +24569,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -24578,7 +24578,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -24626,7 +24626,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -24644,7 +24644,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -24972,7 +24972,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There is no such property among yours. */
+      /** @description You manage no property with this id. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -24999,7 +24999,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There is no such upload. */
+      /** @description There is no recent upload at this path. */
       422: {
         headers: {
           [name: string]: unknown;

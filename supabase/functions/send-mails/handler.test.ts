@@ -179,7 +179,10 @@ Deno.test("partial payments, failed charges and refunds have texts of their own"
     text("money_requested", { amount: 1_200, request_reason: "A late check-out" }),
     /They wrote: “A late check-out”\n\nYou are charged only if you accept/,
   );
-  assert.match(text("money_request_answered", { amount: 1_200, answer: "accepted" }), /It is paid out with the booking/);
+  assert.match(
+    text("money_request_answered", { amount: 1_200, answer: "accepted" }),
+    /It is paid out with the booking/,
+  );
   assert.match(text("money_request_answered", { amount: 1_200, answer: "declined" }), /Nothing is charged/);
 });
 
