@@ -33,7 +33,7 @@ begin
     return (
         select coalesce(-sum(e.amount), 0)::bigint
         from private.ledger_entries e
-        join private.ledger_transactions t on t.id = e.transaction_id and t.kind in ('agreement', 'dispute_lost', 'correction')
+        join private.ledger_transactions t on t.id = e.transaction_id and t.kind in ('agreement', 'request', 'goodwill', 'dispute_lost', 'correction')
         where e.booking_id = p_booking_id and e.purpose = 'host_payable'
     );
 end
@@ -45,15 +45,15 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v_guest bigint;
+    -- goodwill of the platform is paid to the host like money of the guest
+    v_due bigint := (select s.guest - s.goodwill from private.booking_shares(p_booking.id) s);
 begin
-    select s.guest into v_guest from private.booking_shares(p_booking.id) s;
-    if v_guest <= 0 then
+    if v_due <= 0 then
         return 1;
     end if;
     return greatest(
-        0, v_guest - greatest(0, private.ledger_balance('guest', p_booking.guest_id, p_booking.currency, p_booking.id))
-    )::numeric / v_guest;
+        0, v_due - greatest(0, private.ledger_balance('guest', p_booking.guest_id, p_booking.currency, p_booking.id))
+    )::numeric / v_due;
 end
 $$;
 comment on function private.paid_fraction is
@@ -67,7 +67,7 @@ begin
     if p_booking.status not in ('confirmed', 'completed', 'cancelled', 'no_show')
         or exists (select from public.payout_holds h where h.booking_id = p_booking.id and h.released_at is null)
         or exists (
-            select from public.disputes d where d.booking_id = p_booking.id and d.status not in ('won', 'lost', 'warning_closed')
+            select from public.disputes d where d.booking_id = p_booking.id and d.status in ('needs_response', 'under_review')
         )
     then
         return 'infinity';
@@ -231,7 +231,7 @@ $$;
 comment on function private.reverse_excess_payouts_on_posting is
     'Trigger at commit: reverses payouts that exceed the host''s share after a posting. Definer, because clients cause the posting.';
 create constraint trigger _200_reverse_excess_payouts_on_posting after insert on private.ledger_transactions
-    deferrable initially deferred for each row when (new.kind in ('agreement', 'dispute_lost', 'correction', 'transfer'))
+    deferrable initially deferred for each row when (new.kind in ('agreement', 'request', 'goodwill', 'dispute_lost', 'correction', 'transfer'))
     execute function private.reverse_excess_payouts_on_posting();
 
 create function private.release_payout(p_booking_id uuid, p_now timestamptz) returns boolean
