@@ -191,6 +191,7 @@ describe.skipIf(!isEmulated)("statements and reconciliation", () => {
       currency: "eur",
       confirm: true,
       payment_method: "pm_card_visa",
+      payment_method_types: ["card"],
     });
     expect((await reconcile()).differences).toBe(1);
     const { data } = await operator.client
