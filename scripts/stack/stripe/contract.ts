@@ -1,4 +1,5 @@
-// What each route takes, by the parameters of Stripe's OpenAPI description of version 2026-08-26.dahlia.
+// What each route takes, by the parameters of Stripe's OpenAPI description (version 2026-08-26.dahlia) and the types of package
+// `stripe` (version 2026-10-28.endive), which replaced `payment_method_types` in requests by `allowed_payment_method_types`.
 
 import type { Contract, Rules } from "./parameters.ts";
 
@@ -36,7 +37,7 @@ const customer: Rules = {
   shipping: { fields: shipping, clearable: true },
 };
 const lackingOfCustomers =
-  "balance business_name cash_balance individual_name invoice_prefix next_invoice_sequence preferred_locales source tax tax_exempt";
+  "balance business_name cash_balance individual_name invoice_prefix next_invoice_sequence preferred_locales source tax tax_exempt validate";
 
 const account: Rules = {
   business_type: { choices: ["company", "government_entity", "individual", "non_profit"] },
@@ -60,24 +61,24 @@ const intent: Rules = {
   description: "clearable",
   metadata: "metadata",
   payment_method: "clearable",
-  payment_method_types: cards,
+  allowed_payment_method_types: cards,
   receipt_email: "clearable",
   setup_future_usage: future,
   shipping: { fields: shipping, clearable: true },
   transfer_group: "text",
 };
 const lackingOfIntents =
-  "allowed_payment_method_types amount_details application_fee_amount customer_account excluded_payment_method_types hooks payment_details payment_method_configuration payment_method_data payment_method_options statement_descriptor statement_descriptor_suffix transfer_data";
+  "amount_details application_fee_amount customer_account excluded_payment_method_types hooks payment_details payment_method_configuration payment_method_data payment_method_options statement_descriptor statement_descriptor_suffix transfer_data";
 
 const setup: Rules = {
   customer: "text",
   description: "text",
   metadata: "metadata",
   payment_method: "text",
-  payment_method_types: cards,
+  allowed_payment_method_types: cards,
 };
 const lackingOfSetups =
-  "allowed_payment_method_types attach_to_self customer_account excluded_payment_method_types flow_directions payment_method_configuration payment_method_data payment_method_options";
+  "attach_to_self customer_account excluded_payment_method_types flow_directions payment_method_configuration payment_method_data payment_method_options";
 
 const cancellation = ["abandoned", "duplicate", "requested_by_customer"];
 
@@ -173,6 +174,7 @@ export const contracts = {
       metadata: "metadata",
       submit: "flag",
     },
+    lacks: "intended_submission_method",
   },
   "POST /v1/disputes/:id/close": { takes: {} },
   "POST /v1/ephemeral_keys": {
@@ -210,14 +212,14 @@ export const contracts = {
       error_on_requires_action: "flag",
       off_session: "flag",
       payment_method: "text",
-      payment_method_types: cards,
+      allowed_payment_method_types: cards,
       receipt_email: "clearable",
       return_url: "text",
       setup_future_usage: future,
       shipping: { fields: shipping, clearable: true },
     },
     lacks:
-      "allowed_payment_method_types amount_details amount_to_confirm confirmation_token excluded_payment_method_types hooks mandate mandate_data payment_details payment_method_data payment_method_options radar_options use_stripe_sdk",
+      "amount_details amount_to_confirm confirmation_token excluded_payment_method_types hooks mandate mandate_data payment_details payment_method_data payment_method_options radar_options use_stripe_sdk",
   },
   "POST /v1/payment_intents/:id/capture": {
     takes: { amount_to_capture: "integer", metadata: "metadata" },
@@ -309,9 +311,13 @@ export const contracts = {
   "GET /v1/setup_intents/:id": { takes: { client_secret: "text" } },
   "POST /v1/setup_intents/:id": { takes: setup, lacks: lackingOfSetups },
   "POST /v1/setup_intents/:id/confirm": {
-    takes: { client_secret: "text", payment_method: "text", return_url: "text" },
-    lacks:
-      "allowed_payment_method_types confirmation_token mandate_data payment_method_data payment_method_options use_stripe_sdk",
+    takes: {
+      allowed_payment_method_types: cards,
+      client_secret: "text",
+      payment_method: "text",
+      return_url: "text",
+    },
+    lacks: "confirmation_token mandate_data payment_method_data payment_method_options use_stripe_sdk",
   },
   "POST /v1/setup_intents/:id/cancel": { takes: { cancellation_reason: { choices: cancellation } } },
   "GET /v1/transfers": { takes: { ...page, created: "time", destination: "text", transfer_group: "text" } },

@@ -72,7 +72,7 @@ export const commands: Record<string, Command> = {
           currency: String(currency),
           confirm: "true",
           payment_method: findCard(String(card))?.method ?? String(card),
-          payment_method_types: ["card"],
+          allowed_payment_method_types: ["card"],
           ...(metadata === undefined ? {} : { metadata: metadata as Parameters }),
         },
         baseUrl,

@@ -29,7 +29,7 @@ export function createIntent(store: EmulatorStore, parameters: Parameters, baseU
   const intent = store.put<PaymentIntent>({
     id,
     object: "payment_intent",
-    allowed_payment_method_types: null,
+    allowed_payment_method_types: allowedTypes(parameters),
     amount,
     amount_capturable: 0,
     amount_details: { tip: {} },
@@ -84,6 +84,11 @@ export function createIntent(store: EmulatorStore, parameters: Parameters, baseU
   return confirms ? confirmIntent(store, id, parameters, baseUrl) : intent;
 }
 
+/** The payment method types that a request names: cards, as the emulator has no others. */
+export function allowedTypes(parameters: Parameters): "card"[] | null {
+  return "allowed_payment_method_types" in parameters ? ["card"] : null;
+}
+
 /** Without a list of payment method types, Stripe takes those that are enabled in its dashboard. */
 export function automaticOf(
   parameters: Parameters,
@@ -100,7 +105,7 @@ export function automaticOf(
     const redirects = text(given, "allow_redirects") === "never" ? "never" : "always";
     return flag(given, "enabled") ? { allow_redirects: redirects, enabled: true } : null;
   }
-  return "payment_method_types" in parameters ? null : { allow_redirects: "always", enabled: true };
+  return "allowed_payment_method_types" in parameters ? null : { allow_redirects: "always", enabled: true };
 }
 
 function futureUsage(

@@ -5,7 +5,7 @@ import { declined, invalid, StripeFault } from "./errors.ts";
 import { flag, metadataOf, type Parameters, text } from "./form.ts";
 import { getCustomer } from "./lookups.ts";
 import type { PaymentMethod, SetupIntent } from "./objects.ts";
-import { automaticOf } from "./payment-intents.ts";
+import { allowedTypes, automaticOf } from "./payment-intents.ts";
 import { attachTo, cardOf, usableMethod } from "./payment-methods.ts";
 import type { EmulatorStore } from "./store.ts";
 
@@ -22,7 +22,7 @@ export function createSetup(store: EmulatorStore, parameters: Parameters, baseUr
   const setup = store.put<SetupIntent>({
     id,
     object: "setup_intent",
-    allowed_payment_method_types: null,
+    allowed_payment_method_types: allowedTypes(parameters),
     application: null,
     automatic_payment_methods: automaticOf(parameters),
     cancellation_reason: null,
