@@ -2887,29 +2887,14 @@ export type Database = {
           account: string | null;
           amount: number | null;
           booking_id: string | null;
-          currency: string;
-          description: string;
-          id: number;
-          kind: string;
-          occurred_at: string;
+          currency: string | null;
+          description: string | null;
+          id: number | null;
+          kind: string | null;
+          occurred_at: string | null;
         };
         ComputedFields: never;
-        Relationships: [
-          {
-            foreignKeyName: "ledger_accounts_currency_fkey";
-            columns: ["currency"];
-            isOneToOne: false;
-            referencedRelation: "currencies";
-            referencedColumns: ["code"];
-          },
-          {
-            foreignKeyName: "ledger_entries_booking_fkey";
-            columns: ["booking_id"];
-            isOneToOne: false;
-            referencedRelation: "bookings";
-            referencedColumns: ["id"];
-          },
-        ];
+        Relationships: [];
       };
       bookings: {
         Row: {
@@ -3114,37 +3099,15 @@ export type Database = {
           amount: number | null;
           balance: number | null;
           booking_id: string | null;
-          currency: string;
-          description: string;
+          currency: string | null;
+          description: string | null;
           host_id: string | null;
-          id: number;
-          kind: string;
-          occurred_at: string;
+          id: number | null;
+          kind: string | null;
+          occurred_at: string | null;
         };
         ComputedFields: never;
-        Relationships: [
-          {
-            foreignKeyName: "ledger_accounts_currency_fkey";
-            columns: ["currency"];
-            isOneToOne: false;
-            referencedRelation: "currencies";
-            referencedColumns: ["code"];
-          },
-          {
-            foreignKeyName: "ledger_accounts_party_fkey";
-            columns: ["host_id"];
-            isOneToOne: false;
-            referencedRelation: "profiles";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "ledger_entries_booking_fkey";
-            columns: ["booking_id"];
-            isOneToOne: false;
-            referencedRelation: "bookings";
-            referencedColumns: ["id"];
-          },
-        ];
+        Relationships: [];
       };
       reconciliation_differences: {
         Row: {

@@ -5689,15 +5689,9 @@ export interface components {
     };
     /** @description The movements of a booking's money: a guest sees the guest's account, a host the host's, an operator all. */
     booking_money: {
-      /**
-       * Format: int64
-       * @description This is a Primary Key.
-       */
+      /** Format: int64 */
       id?: number | null;
-      /**
-       * Format: uuid
-       * @description This is a Foreign Key to `bookings.id`.
-       */
+      /** Format: uuid */
       booking_id?: string | null;
       /**
        * Format: date-time
@@ -5710,7 +5704,7 @@ export interface components {
       description?: string | null;
       /** @description Account of the entry: guest, host_payable, or an account of the platform. */
       account?: string | null;
-      /** @description ISO 4217 code of the amount. This is a Foreign Key to `currencies.code`. */
+      /** @description ISO 4217 code of the amount. */
       currency?: string | null;
       /**
        * Format: int64
@@ -5795,31 +5789,22 @@ export interface components {
     };
     /** @description Every entry of a host's account, in order, with the balance after it. For the host and operators; amounts in minor units. */
     host_statement: {
-      /**
-       * Format: int64
-       * @description This is a Primary Key.
-       */
+      /** Format: int64 */
       id?: number | null;
-      /**
-       * Format: uuid
-       * @description This is a Foreign Key to `profiles.id`.
-       */
+      /** Format: uuid */
       host_id?: string | null;
       /**
        * Format: date-time
        * @description When the money moved.
        */
       occurred_at?: string | null;
-      /**
-       * Format: uuid
-       * @description This is a Foreign Key to `bookings.id`.
-       */
+      /** Format: uuid */
       booking_id?: string | null;
       /** @description agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking's debt deducted from another. request: paid by the guest on request. goodwill: given back to the guest and borne by the host. dispute_lost: lost to a dispute. correction: a correction by the platform. */
       kind?: string | null;
       /** @description Description of the movement in words. */
       description?: string | null;
-      /** @description ISO 4217 code of the amounts. This is a Foreign Key to `currencies.code`. */
+      /** @description ISO 4217 code of the amounts. */
       currency?: string | null;
       /**
        * Format: int64
@@ -24146,7 +24131,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -24155,7 +24140,51 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -24215,7 +24244,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -24224,7 +24253,51 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
