@@ -818,25 +818,25 @@ export interface paths {
     };
     /**
      * List your bookings
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     get: operations["get_bookings"];
     put?: never;
     /**
      * Book a stay
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     post: operations["post_bookings"];
     /**
      * Withdraw a booking that is not confirmed
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     delete: operations["delete_bookings"];
     options?: never;
     head?: never;
     /**
      * Propose other dates or guests for a booking
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     patch: operations["patch_bookings"];
     trace?: never;
@@ -1054,13 +1054,13 @@ export interface paths {
     };
     /**
      * Show how to reach the other side of a booking
-     * @description Returns how to reach the other side of a confirmed booking; no row before it is confirmed and after the stay is over. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
+     * @description Returns phone and e-mail of the other side of a confirmed booking; no row before the confirmation and after the stay. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
      */
     get: operations["get_booking_contacts"];
     put?: never;
     /**
      * Show how to reach the other side of a booking
-     * @description Returns how to reach the other side of a confirmed booking; no row before it is confirmed and after the stay is over. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
+     * @description Returns phone and e-mail of the other side of a confirmed booking; no row before the confirmation and after the stay. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
      */
     post: operations["call_booking_contacts"];
     delete?: never;
@@ -1246,13 +1246,13 @@ export interface paths {
     };
     /**
      * List exchange rates
-     * @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.
+     * @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change.
      */
     get: operations["get_exchange_rates"];
     put?: never;
     /**
      * Set an exchange rate
-     * @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.
+     * @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change.
      */
     post: operations["post_exchange_rates"];
     delete?: never;
@@ -2188,7 +2188,7 @@ export interface paths {
     put?: never;
     /**
      * Suspend a person
-     * @description Suspends a person and their properties, with a reason that they can read: they can no longer book, list, write or review. Their current and future stays remain, and each becomes a case in the queue; returns those cases. For operators.
+     * @description Suspends, for an operator, a person and their properties, with a reason that they can read: they can no longer book, list, write or review. Their current and future stays remain, and each becomes a case in the queue; returns those cases.
      */
     post: operations["call_suspend_profile"];
     delete?: never;
@@ -2208,7 +2208,7 @@ export interface paths {
     put?: never;
     /**
      * End a person's suspension
-     * @description Ends the suspension of a person. Their properties stay suspended until unsuspend_property. For operators.
+     * @description Ends the suspension of a person, for an operator. Their properties stay suspended until unsuspend_property is called.
      */
     post: operations["call_unsuspend_profile"];
     delete?: never;
@@ -2592,7 +2592,7 @@ export interface paths {
     put?: never;
     /**
      * Take jobs from a queue
-     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; later, a job that was neither finished nor failed can be taken again, until it was taken too often. For workers: service role only; definer, because queues belong to the owner of the database.
+     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; then a job that was neither finished nor failed can be taken again, up to the allowed number of attempts. For workers: service role only; definer, because queues belong to the owner of the database.
      */
     post: operations["call_take_jobs"];
     delete?: never;
@@ -2650,13 +2650,13 @@ export interface paths {
     };
     /**
      * Get the content of a mail
-     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only. Definer, because it reads e-mail addresses.
+     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only; definer, because it reads e-mail addresses.
      */
     get: operations["get_mail_to_send"];
     put?: never;
     /**
      * Get the content of a mail
-     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only. Definer, because it reads e-mail addresses.
+     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only; definer, because it reads e-mail addresses.
      */
     post: operations["call_mail_to_send"];
     delete?: never;
@@ -2676,7 +2676,7 @@ export interface paths {
     put?: never;
     /**
      * Record that a mail was sent
-     * @description Records that the mail server accepted the mail of a job; for a digest, p_ids are its notifications. For the mail worker: service role only. Definer, because the service role may not write notifications.
+     * @description Records that the mail server accepted the mail of a job; for a digest, p_ids are its notifications. For the mail worker: service role only; definer, because the service role may not write notifications.
      */
     post: operations["call_finish_mail"];
     delete?: never;
@@ -2696,7 +2696,7 @@ export interface paths {
     put?: never;
     /**
      * Record that an address bounced
-     * @description Records that an address does not exist: nothing is sent to it any more. For the mail worker and a mail provider's webhook: service role only. Definer, because it writes to schema private.
+     * @description Records that an address does not exist: nothing is sent to it any more. For the mail worker and a mail provider's webhook: service role only; definer, because it writes to schema private.
      */
     post: operations["call_record_bounce"];
     delete?: never;
@@ -2716,7 +2716,7 @@ export interface paths {
     put?: never;
     /**
      * Unsubscribe from a topic by a mail's link
-     * @description Turns off the mails of a token's topic (a digest: of every topic in it) and returns the topic; null when the token is not valid. For the Edge Function unsubscribe: service role only. Definer, because it writes the preferences of the token's person.
+     * @description Turns off the mails of a token's topic (a digest: of every topic in it) and returns the topic; null when the token is not valid. For the Edge Function unsubscribe: service role only; definer, because it writes the preferences of the token's person.
      */
     post: operations["call_unsubscribe"];
     delete?: never;
@@ -2734,13 +2734,13 @@ export interface paths {
     };
     /**
      * Get the content of a webhook delivery
-     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only. Definer, because it reads secrets.
+     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only; definer, because it reads secrets.
      */
     get: operations["get_webhook_to_send"];
     put?: never;
     /**
      * Get the content of a webhook delivery
-     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only. Definer, because it reads secrets.
+     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only; definer, because it reads secrets.
      */
     post: operations["call_webhook_to_send"];
     delete?: never;
@@ -2760,7 +2760,7 @@ export interface paths {
     put?: never;
     /**
      * Record an attempt to deliver a webhook
-     * @description Records the outcome of an attempt. For the webhook worker: service role only. Definer, because no API role may write deliveries.
+     * @description Records the outcome of an attempt. For the webhook worker: service role only; definer, because no API role may write deliveries.
      */
     post: operations["call_record_webhook_attempt"];
     delete?: never;
@@ -2779,7 +2779,7 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Add an uploaded photo to its property
+     * Add a checked photo to its property
      * @description Adds an uploaded object to the photos of its property, last in order, on behalf of p_actor; a repeated call returns the same photo. For the Edge Function property-photos: service role only; definer, because it calls private.properties_of for another person.
      */
     post: operations["call_add_photo"];
@@ -3498,7 +3498,7 @@ export interface components {
        */
       advance_notice_days: number;
       /**
-       * @description Local time until which guests can book on the last day that advance_notice_days allows.
+       * @description On the last day that advance_notice_days allows, guests can book until this local time.
        * @example 15:00:00
        */
       advance_notice_cut_off: string;
@@ -3514,7 +3514,7 @@ export interface components {
       preparation_nights_after: number;
       /**
        * Format: int32
-       * @description How many days from today check-in may be at most.
+       * @description Check-in may be at most this many days from today.
        */
       booking_window_days: number;
       /**
@@ -3579,22 +3579,22 @@ export interface components {
        * @description Number of guests that the price of a night includes.
        */
       extra_guests_after: number;
-      /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+      /** @description ISO 3166-1 alpha-2 code, copied from the address. */
       country?: string | null;
-      /** @description State, province or region. Written by the address. */
+      /** @description State, province or region, copied from the address. */
       region?: string | null;
-      /** @description City or village. Written by the address. */
+      /** @description City or village, copied from the address. */
       city?: string | null;
-      /** @description Part of the city. Written by the address. */
+      /** @description Part of the city, copied from the address. */
       neighbourhood?: string | null;
       /**
        * Format: double
-       * @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address.
+       * @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address.
        */
       public_latitude?: number | null;
       /**
        * Format: double
-       * @description Degrees east (WGS 84) of the public point. Written by the address.
+       * @description Degrees east (WGS 84) of the public point. Computed from the address.
        */
       public_longitude?: number | null;
       /** @description Source of an imported property, such as inside-airbnb; null for the others. */
@@ -3707,7 +3707,7 @@ export interface components {
        */
       advance_notice_days?: number;
       /**
-       * @description Local time until which guests can book on the last day that advance_notice_days allows.
+       * @description On the last day that advance_notice_days allows, guests can book until this local time.
        * @example 15:00:00
        */
       advance_notice_cut_off?: string;
@@ -3723,7 +3723,7 @@ export interface components {
       preparation_nights_after?: number;
       /**
        * Format: int32
-       * @description How many days from today check-in may be at most.
+       * @description Check-in may be at most this many days from today.
        */
       booking_window_days?: number;
       /**
@@ -3891,7 +3891,7 @@ export interface components {
        */
       advance_notice_days?: number;
       /**
-       * @description Local time until which guests can book on the last day that advance_notice_days allows.
+       * @description On the last day that advance_notice_days allows, guests can book until this local time.
        * @example 15:00:00
        */
       advance_notice_cut_off?: string;
@@ -3907,7 +3907,7 @@ export interface components {
       preparation_nights_after?: number;
       /**
        * Format: int32
-       * @description How many days from today check-in may be at most.
+       * @description Check-in may be at most this many days from today.
        */
       booking_window_days?: number;
       /**
@@ -3989,7 +3989,7 @@ export interface components {
       path?: string | null;
       /** @description URL of an imported photo that is not in the bucket. */
       external_url?: string | null;
-      /** @description Description of the photo for people who cannot see it. */
+      /** @description Description of the photo, for screen readers. */
       alt_text: string;
       /**
        * Format: int32
@@ -4016,7 +4016,7 @@ export interface components {
       path?: string | null;
       /** @description URL of an imported photo that is not in the bucket. */
       external_url?: string | null;
-      /** @description Description of the photo for people who cannot see it. */
+      /** @description Description of the photo, for screen readers. */
       alt_text: string;
       /**
        * Format: int32
@@ -4029,7 +4029,7 @@ export interface components {
       updated_at?: string;
     };
     "property_photos.update": {
-      /** @description Description of the photo for people who cannot see it. */
+      /** @description Description of the photo, for screen readers. */
       alt_text?: string;
       /**
        * Format: int32
@@ -4663,7 +4663,7 @@ export interface components {
       minimum_price: number;
       /**
        * Format: int64
-       * @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten.
+       * @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less.
        */
       cancellation_fee_minimum: number;
       /**
@@ -4840,7 +4840,7 @@ export interface components {
       /** @description Whether people with the link may join the list and edit it. */
       can_join?: boolean;
     };
-    /** @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request. */
+    /** @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request. */
     bookings: {
       /**
        * Format: uuid
@@ -5078,7 +5078,7 @@ export interface components {
       description: string;
       /**
        * Format: int32
-       * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+       * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
        */
       quantity: number;
       /**
@@ -5206,7 +5206,7 @@ export interface components {
         description: string | null;
         /**
          * Format: int32
-         * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+         * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
          */
         quantity: number | null;
         /**
@@ -5243,7 +5243,7 @@ export interface components {
        */
       booking_id: string;
       /**
-       * @description Who cancelled; for a no-show who reported it.
+       * @description Who cancelled, or reported the no-show.
        * @enum {string}
        */
       cancelled_by: "guest" | "host" | "co_host" | "operator" | "system" | "clock";
@@ -5258,7 +5258,7 @@ export interface components {
       reason?: string | null;
       /**
        * Format: date-time
-       * @description The last instant with the same result; null when only passing nights change it.
+       * @description The last instant with the same result; null when the result changes only as nights pass.
        */
       valid_until?: string | null;
       /**
@@ -5604,7 +5604,7 @@ export interface components {
        */
       balance?: number | null;
     };
-    /** @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them. */
+    /** @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change. */
     exchange_rates: {
       /**
        * @description Currency of the booking. This is a Primary Key.
@@ -5621,7 +5621,7 @@ export interface components {
        * @description Quotes from this time on use the rate, until the next rate. This is a Primary Key.
        */
       valid_from: string;
-      /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+      /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
       rate: number;
       /**
        * Format: uuid
@@ -5640,7 +5640,7 @@ export interface components {
        *     This is a Foreign Key to `currencies.code`.
        */
       to_currency: string;
-      /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+      /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
       rate: number;
     };
     /** @description Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out. */
@@ -7208,7 +7208,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description One row was asked for, and there are none or several. */
+    /** @description The request asks for one row, and there are none or several. */
     406: {
       headers: {
         [name: string]: unknown;
@@ -7217,7 +7217,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description The request conflicts with what is there. */
+    /** @description The request conflicts with existing data. */
     409: {
       headers: {
         [name: string]: unknown;
@@ -7226,7 +7226,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description It existed, and its time is over. */
+    /** @description It has expired. */
     410: {
       headers: {
         [name: string]: unknown;
@@ -7253,7 +7253,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description There are too many of these; try again later. */
+    /** @description There were too many requests of this kind. Try again later. */
     429: {
       headers: {
         [name: string]: unknown;
@@ -7262,7 +7262,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description The server is busy. Nothing was changed; try again. */
+    /** @description The server is busy. Nothing was changed. Try again. */
     503: {
       headers: {
         [name: string]: unknown;
@@ -7315,7 +7315,7 @@ export interface components {
     "rowFilter.property_photos.path": string;
     /** @description URL of an imported photo that is not in the bucket. */
     "rowFilter.property_photos.external_url": string;
-    /** @description Description of the photo for people who cannot see it. */
+    /** @description Description of the photo, for screen readers. */
     "rowFilter.property_photos.alt_text": string;
     /** @description Position in the order, lowest first. A photo inserted without one is last. */
     "rowFilter.property_photos.position": string;
@@ -7336,7 +7336,7 @@ export interface components {
     /** @description Above zero for what was paid in or earned, below zero for what was spent or paid out. */
     "rowFilter.booking_money.amount": string;
     "rowFilter.cancellations.booking_id": string;
-    /** @description Who cancelled; for a no-show who reported it. */
+    /** @description Who cancelled, or reported the no-show. */
     "rowFilter.cancellations.cancelled_by": string;
     /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
     "rowFilter.cancellations.is_no_show": string;
@@ -7344,7 +7344,7 @@ export interface components {
     "rowFilter.cancellations.cancelled_at": string;
     /** @description The reason given. */
     "rowFilter.cancellations.reason": string;
-    /** @description The last instant with the same result; null when only passing nights change it. */
+    /** @description The last instant with the same result; null when the result changes only as nights pass. */
     "rowFilter.cancellations.valid_until": string;
     /** @description Number of midnights since check-in in the property's time zone. */
     "rowFilter.cancellations.nights_stayed": string;
@@ -7373,7 +7373,7 @@ export interface components {
     "rowFilter.booking_line_items.kind": string;
     /** @description Text for guests. */
     "rowFilter.booking_line_items.description": string;
-    /** @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount. */
+    /** @description Number of nights or guests, or their product. The amount is quantity times unit_amount. */
     "rowFilter.booking_line_items.quantity": string;
     /** @description Amount of one unit, in minor units; for percentages the whole amount. */
     "rowFilter.booking_line_items.unit_amount": string;
@@ -7391,7 +7391,7 @@ export interface components {
     "rowFilter.currencies.minor_unit": string;
     /** @description Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it. */
     "rowFilter.currencies.minimum_price": string;
-    /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten. */
+    /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less. */
     "rowFilter.currencies.cancellation_fee_minimum": string;
     /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
     "rowFilter.currencies.cancellation_fee_maximum": string;
@@ -7815,7 +7815,7 @@ export interface components {
     "rowFilter.exchange_rates.to_currency": string;
     /** @description Quotes from this time on use the rate, until the next rate. */
     "rowFilter.exchange_rates.valid_from": string;
-    /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+    /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
     "rowFilter.exchange_rates.rate": string;
     /** @description The operator who set the rate; null for the service role. */
     "rowFilter.exchange_rates.set_by": string;
@@ -8053,13 +8053,13 @@ export interface components {
     "rowFilter.properties.check_out_weekdays": string;
     /** @description Guests book at least this many days before check-in; 0 allows the same day. */
     "rowFilter.properties.advance_notice_days": string;
-    /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+    /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
     "rowFilter.properties.advance_notice_cut_off": string;
     /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
     "rowFilter.properties.preparation_nights_before": string;
     /** @description Nights kept free after a stay. */
     "rowFilter.properties.preparation_nights_after": string;
-    /** @description How many days from today check-in may be at most. */
+    /** @description Check-in may be at most this many days from today. */
     "rowFilter.properties.booking_window_days": string;
     /** @description Highest number of infants under 2, in addition to max_guests. */
     "rowFilter.properties.max_infants": string;
@@ -8087,17 +8087,17 @@ export interface components {
     "rowFilter.properties.extra_guest_price": string;
     /** @description Number of guests that the price of a night includes. */
     "rowFilter.properties.extra_guests_after": string;
-    /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+    /** @description ISO 3166-1 alpha-2 code, copied from the address. */
     "rowFilter.properties.country": string;
-    /** @description State, province or region. Written by the address. */
+    /** @description State, province or region, copied from the address. */
     "rowFilter.properties.region": string;
-    /** @description City or village. Written by the address. */
+    /** @description City or village, copied from the address. */
     "rowFilter.properties.city": string;
-    /** @description Part of the city. Written by the address. */
+    /** @description Part of the city, copied from the address. */
     "rowFilter.properties.neighbourhood": string;
-    /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+    /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
     "rowFilter.properties.public_latitude": string;
-    /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+    /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
     "rowFilter.properties.public_longitude": string;
     /** @description Source of an imported property, such as inside-airbnb; null for the others. */
     "rowFilter.properties.source": string;
@@ -9256,7 +9256,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9330,7 +9330,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9427,7 +9427,7 @@ export interface operations {
                   description: string | null;
                   /**
                    * Format: int32
-                   * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+                   * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
                    */
                   quantity: number | null;
                   /**
@@ -9563,7 +9563,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9665,7 +9665,7 @@ export interface operations {
                   description: string | null;
                   /**
                    * Format: int32
-                   * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+                   * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
                    */
                   quantity: number | null;
                   /**
@@ -9801,7 +9801,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9937,13 +9937,13 @@ export interface operations {
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
         /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+        /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
         /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days from today check-in may be at most. */
+        /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
@@ -9971,17 +9971,17 @@ export interface operations {
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
         /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
-        /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+        /** @description ISO 3166-1 alpha-2 code, copied from the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
-        /** @description State, province or region. Written by the address. */
+        /** @description State, province or region, copied from the address. */
         region?: components["parameters"]["rowFilter.properties.region"];
-        /** @description City or village. Written by the address. */
+        /** @description City or village, copied from the address. */
         city?: components["parameters"]["rowFilter.properties.city"];
-        /** @description Part of the city. Written by the address. */
+        /** @description Part of the city, copied from the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+        /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
         /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
@@ -10075,7 +10075,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10144,13 +10144,13 @@ export interface operations {
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
         /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+        /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
         /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days from today check-in may be at most. */
+        /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
@@ -10178,17 +10178,17 @@ export interface operations {
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
         /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
-        /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+        /** @description ISO 3166-1 alpha-2 code, copied from the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
-        /** @description State, province or region. Written by the address. */
+        /** @description State, province or region, copied from the address. */
         region?: components["parameters"]["rowFilter.properties.region"];
-        /** @description City or village. Written by the address. */
+        /** @description City or village, copied from the address. */
         city?: components["parameters"]["rowFilter.properties.city"];
-        /** @description Part of the city. Written by the address. */
+        /** @description Part of the city, copied from the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+        /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
         /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
@@ -10232,7 +10232,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10250,7 +10250,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -10259,7 +10259,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -10319,13 +10319,13 @@ export interface operations {
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
         /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+        /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
         /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days from today check-in may be at most. */
+        /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
@@ -10353,17 +10353,17 @@ export interface operations {
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
         /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
-        /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+        /** @description ISO 3166-1 alpha-2 code, copied from the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
-        /** @description State, province or region. Written by the address. */
+        /** @description State, province or region, copied from the address. */
         region?: components["parameters"]["rowFilter.properties.region"];
-        /** @description City or village. Written by the address. */
+        /** @description City or village, copied from the address. */
         city?: components["parameters"]["rowFilter.properties.city"];
-        /** @description Part of the city. Written by the address. */
+        /** @description Part of the city, copied from the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+        /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
         /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
@@ -10411,7 +10411,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10429,7 +10429,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -10450,7 +10450,7 @@ export interface operations {
         path?: components["parameters"]["rowFilter.property_photos.path"];
         /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description Description of the photo for people who cannot see it. */
+        /** @description Description of the photo, for screen readers. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
         /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
@@ -10565,7 +10565,7 @@ export interface operations {
         path?: components["parameters"]["rowFilter.property_photos.path"];
         /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description Description of the photo for people who cannot see it. */
+        /** @description Description of the photo, for screen readers. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
         /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
@@ -10622,7 +10622,7 @@ export interface operations {
         path?: components["parameters"]["rowFilter.property_photos.path"];
         /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description Description of the photo for people who cannot see it. */
+        /** @description Description of the photo, for screen readers. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
         /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
@@ -10774,7 +10774,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10942,7 +10942,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11118,7 +11118,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `cancellation_policy_in_use`. */
+      /** @description The request conflicts with existing data. Codes: `cancellation_policy_in_use`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11301,7 +11301,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11430,7 +11430,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11553,7 +11553,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11678,7 +11678,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11807,7 +11807,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11944,7 +11944,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12538,7 +12538,7 @@ export interface operations {
         minor_unit?: components["parameters"]["rowFilter.currencies.minor_unit"];
         /** @description Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it. */
         minimum_price?: components["parameters"]["rowFilter.currencies.minimum_price"];
-        /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten. */
+        /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less. */
         cancellation_fee_minimum?: components["parameters"]["rowFilter.currencies.cancellation_fee_minimum"];
         /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
         cancellation_fee_maximum?: components["parameters"]["rowFilter.currencies.cancellation_fee_maximum"];
@@ -12969,7 +12969,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13084,7 +13084,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13294,7 +13294,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13407,7 +13407,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13699,7 +13699,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13717,7 +13717,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_bookings`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -13726,7 +13726,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -13848,7 +13848,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13866,7 +13866,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -13875,7 +13875,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14009,7 +14009,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14027,7 +14027,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14036,7 +14036,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14057,7 +14057,7 @@ export interface operations {
         kind?: components["parameters"]["rowFilter.booking_line_items.kind"];
         /** @description Text for guests. */
         description?: components["parameters"]["rowFilter.booking_line_items.description"];
-        /** @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount. */
+        /** @description Number of nights or guests, or their product. The amount is quantity times unit_amount. */
         quantity?: components["parameters"]["rowFilter.booking_line_items.quantity"];
         /** @description Amount of one unit, in minor units; for percentages the whole amount. */
         unit_amount?: components["parameters"]["rowFilter.booking_line_items.unit_amount"];
@@ -14244,7 +14244,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14262,7 +14262,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14271,7 +14271,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14328,7 +14328,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14346,7 +14346,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14355,7 +14355,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14408,7 +14408,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14426,7 +14426,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14435,7 +14435,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14492,7 +14492,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14510,7 +14510,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14519,7 +14519,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14577,7 +14577,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14595,7 +14595,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14604,7 +14604,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14620,7 +14620,7 @@ export interface operations {
     parameters: {
       query?: {
         booking_id?: components["parameters"]["rowFilter.cancellations.booking_id"];
-        /** @description Who cancelled; for a no-show who reported it. */
+        /** @description Who cancelled, or reported the no-show. */
         cancelled_by?: components["parameters"]["rowFilter.cancellations.cancelled_by"];
         /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
         is_no_show?: components["parameters"]["rowFilter.cancellations.is_no_show"];
@@ -14628,7 +14628,7 @@ export interface operations {
         cancelled_at?: components["parameters"]["rowFilter.cancellations.cancelled_at"];
         /** @description The reason given. */
         reason?: components["parameters"]["rowFilter.cancellations.reason"];
-        /** @description The last instant with the same result; null when only passing nights change it. */
+        /** @description The last instant with the same result; null when the result changes only as nights pass. */
         valid_until?: components["parameters"]["rowFilter.cancellations.valid_until"];
         /** @description Number of midnights since check-in in the property's time zone. */
         nights_stayed?: components["parameters"]["rowFilter.cancellations.nights_stayed"];
@@ -14744,7 +14744,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14762,7 +14762,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14771,7 +14771,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14829,7 +14829,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14847,7 +14847,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14856,7 +14856,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14914,7 +14914,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14932,7 +14932,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14941,7 +14941,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -15642,7 +15642,7 @@ export interface operations {
         to_currency?: components["parameters"]["rowFilter.exchange_rates.to_currency"];
         /** @description Quotes from this time on use the rate, until the next rate. */
         valid_from?: components["parameters"]["rowFilter.exchange_rates.valid_from"];
-        /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+        /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
         rate?: components["parameters"]["rowFilter.exchange_rates.rate"];
         /** @description The operator who set the rate; null for the service role. */
         set_by?: components["parameters"]["rowFilter.exchange_rates.set_by"];
@@ -15734,7 +15734,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15865,7 +15865,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15883,7 +15883,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -15940,7 +15940,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15958,7 +15958,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16015,7 +16015,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16033,7 +16033,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16157,7 +16157,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16175,7 +16175,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16248,7 +16248,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16266,7 +16266,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16343,7 +16343,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16361,7 +16361,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16745,7 +16745,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16763,7 +16763,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -16819,7 +16819,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16828,7 +16828,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -16896,7 +16896,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16914,7 +16914,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17021,7 +17021,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17030,7 +17030,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17086,7 +17086,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17095,7 +17095,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17155,7 +17155,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17164,7 +17164,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17563,7 +17563,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17678,7 +17678,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `host_cannot_be_co_host`. */
+      /** @description The request conflicts with existing data. Codes: `host_cannot_be_co_host`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17687,7 +17687,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It existed, and its time is over. Codes: `invitation_expired`. */
+      /** @description It has expired. Codes: `invitation_expired`. */
       410: {
         headers: {
           [name: string]: unknown;
@@ -18235,7 +18235,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `thread_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `thread_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18253,7 +18253,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -18378,7 +18378,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18396,7 +18396,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -18932,7 +18932,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19047,7 +19047,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19167,7 +19167,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19284,7 +19284,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19399,7 +19399,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19596,7 +19596,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_already_written`, `review_before_check_out`, `review_is_published`, `review_of_unfinished_stay`, `review_window_closed`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_already_written`, `review_before_check_out`, `review_is_published`, `review_of_unfinished_stay`, `review_window_closed`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19687,7 +19687,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19781,7 +19781,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19848,7 +19848,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_already_answered`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_already_answered`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19965,7 +19965,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20023,7 +20023,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20084,7 +20084,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20215,7 +20215,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20233,7 +20233,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -20640,7 +20640,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `user_was_deleted`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `user_was_deleted`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20749,7 +20749,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `already_suspended`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `already_suspended`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20767,7 +20767,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -20871,7 +20871,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20889,7 +20889,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -20947,7 +20947,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20965,7 +20965,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21024,7 +21024,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21092,7 +21092,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21159,7 +21159,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21177,7 +21177,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21186,7 +21186,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -22406,7 +22406,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22866,7 +22866,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22884,7 +22884,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -22893,7 +22893,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -22949,7 +22949,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22967,7 +22967,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -22976,7 +22976,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23071,7 +23071,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23089,7 +23089,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23098,7 +23098,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23155,7 +23155,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23173,7 +23173,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23182,7 +23182,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23376,7 +23376,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23394,7 +23394,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23403,7 +23403,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23459,7 +23459,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23477,7 +23477,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23486,7 +23486,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23542,7 +23542,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23560,7 +23560,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23569,7 +23569,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23625,7 +23625,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23643,7 +23643,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23652,7 +23652,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23980,7 +23980,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There is no such property among yours. */
+      /** @description You manage no property with this id. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -24007,7 +24007,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There is no such upload. */
+      /** @description There is no recent upload at this path. */
       422: {
         headers: {
           [name: string]: unknown;

@@ -16,13 +16,13 @@ comment on column public.currencies.minor_unit is 'Decimal places: 2 for EUR, 0 
 comment on column public.currencies.minimum_price is
     'Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it.';
 comment on column public.currencies.cancellation_fee_minimum is
-    'Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten.';
+    'Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less.';
 comment on column public.currencies.cancellation_fee_maximum is 'Highest fee of a host who cancels, in minor units: twenty times the lowest.';
 alter table public.currencies enable row level security;
 grant select on public.currencies to anon, authenticated, service_role;
 create policy "Anyone can read currencies" on public.currencies for select to anon, authenticated using (true);
 
--- Minor units by ISO 4217. The fee limits are 50 and 1,000 units of a currency worth about a dollar, otherwise powers of ten more.
+-- Minor units by ISO 4217. The fee limits are 50 and 1,000 units of a currency worth about a dollar, and powers of ten more of others.
 insert into public.currencies (code, minor_unit, minimum_price, cancellation_fee_minimum, cancellation_fee_maximum)
 select
     c.code, c.minor_unit, (10 ^ c.minor_unit)::bigint,

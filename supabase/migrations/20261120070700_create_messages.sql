@@ -199,7 +199,7 @@ begin
 end
 $$;
 comment on function private.limit_rate is
-    'Raises the error p_code when p_count has reached the limit of a setting. The caller holds a lock for the person, so that the count is exact.';
+    'Raises the error p_code when p_count has reached the limit in a setting. The calling function holds a lock for the person, so that the count is exact.';
 
 create function private.require_contact(p_thread public.threads, p_sender uuid) returns void
 language plpgsql stable
@@ -350,8 +350,8 @@ $$;
 comment on function private.deliver_message is 'Trigger: updates the times of the thread, marks it read for the sender and notifies the other side. Definer, because no API role may write these.';
 create trigger deliver_message after insert on public.messages for each row execute function private.deliver_message();
 create trigger _110_refuse_change before update on public.messages for each row execute function private.refuse_change();
-select private.install_row_checks('public.threads');
-select private.install_row_checks('public.messages');
+select private.install_row_checks('public.threads', 'new.booking_id is null');
+select private.install_row_checks('public.messages', 'new.sender_id is not null');
 select private.install_row_checks('public.blocked_profiles');
 
 create function private.add_booking_event_to_thread(p_event private.booking_events) returns void

@@ -104,8 +104,12 @@ select is_empty(
               substring(obj_description(t.oid) from '@graphql\((.+)\)')::jsonb -> 'foreign_keys'
                   @> '[{"local_columns": ["booking_id"], "foreign_table": "bookings", "foreign_name": "booking"}]',
               false
+          )
+          and not exists (
+              select from pg_proc p
+              where p.pronamespace = 'graphql_shapes'::regnamespace and p.proname = 'booking' and p.proargtypes[0] = t.reltype
           )$$,
-    'G09 rows with a booking_id have a field booking: name the relation in foreign_keys of the table''s comment'
+    'G09 rows with a booking_id have a field booking: name the relation in foreign_keys of the table''s comment, or write a function'
 );
 
 select is_empty(
@@ -113,7 +117,7 @@ select is_empty(
       from pg_proc p
       cross join lateral unnest(p.proargnames, p.proargmodes) as a (name, mode)
       where p.pronamespace = 'graphql_shapes'::regnamespace and coalesce(a.mode, 'i') = 'i' and a.name !~ '^p_'$$,
-    'G10 arguments are named p_, as those of the functions in public'
+    'G10 arguments begin with p_, as in the functions of public'
 );
 select is_empty(
     $$select p.oid::regprocedure::text || ' ' || a.name
