@@ -14,7 +14,7 @@ export function sequelOf(store: EmulatorStore, charge: Charge, sequel: TestCard[
 /** The bank tells that it believes a payment to be fraudulent; a dispute may follow. */
 export function warnOfFraud(store: EmulatorStore, charge: Charge, fraudType: string): EarlyFraudWarning {
   const warning = store.put<EarlyFraudWarning>({
-    id: store.newId("issfr"),
+    id: store.newId("issfr"), // cspell:disable-line
     object: "radar.early_fraud_warning",
     actionable: !charge.refunded && !charge.disputed,
     charge: charge.id,

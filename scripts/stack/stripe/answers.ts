@@ -87,8 +87,8 @@ const expandable: Record<string, Expandable> = {
   },
 };
 
-/** Lists that Stripe adds to an answer when they are asked for. */
-const includable: Record<string, readonly string[]> = {
+/** What Stripe adds to an answer when it is asked for, and the emulator lacks. */
+const lackingLists: Record<string, readonly string[]> = {
   charge: ["refunds"],
   customer: ["cash_balance", "sources", "subscriptions", "tax", "tax_ids"],
   payment_intent: ["hooks"],
@@ -118,7 +118,7 @@ export function checkExpansions(kind: string | undefined, isList: boolean, paths
       const known: Expandable = expandable[at] ?? {};
       const name = steps[0] ?? "";
       const nested = `${name}.${steps[1]}`;
-      if (includable[at]?.includes(name)) throw lacking(`the expansion of ${at}.${name}`, "expand");
+      if (lackingLists[at]?.includes(name)) throw lacking(`the expansion of ${at}.${name}`, "expand");
       if (Object.hasOwn(known, nested)) {
         at = known[nested] ?? nothing;
         steps.splice(0, 2);

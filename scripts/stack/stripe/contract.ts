@@ -242,6 +242,7 @@ export const contracts = {
       type: cards,
     },
     lacks:
+      // cspell:disable-next-line
       "acss_debit affirm afterpay_clearpay alipay alma amazon_pay au_becs_debit bacs_debit bancontact billie bizum blik boleto cashapp crypto custom customer customer_balance eps fpx giropay grabpay ideal interac_present kakao_pay klarna konbini kr_card link mb_way mobilepay multibanco naver_pay nz_bank_account oxxo p24 pay_by_bank payco payment_method paynow paypal payto pix promptpay radar_options revolut_pay samsung_pay satispay scalapay sepa_debit sofort sunbit swish twint upi us_bank_account wechat_pay zip",
   },
   "GET /v1/payment_methods/:id": { takes: {} },
@@ -252,7 +253,7 @@ export const contracts = {
       card: { fields: { exp_month: "integer", exp_year: "integer" } },
       metadata: "metadata",
     },
-    lacks: "payto us_bank_account",
+    lacks: "payto us_bank_account", // cspell:disable-line,
   },
   "POST /v1/payment_methods/:id/attach": {
     takes: { customer: "text" },

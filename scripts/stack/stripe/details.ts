@@ -5,7 +5,7 @@ import { changed, object, type Parameters } from "./form.ts";
 
 const parts = ["city", "country", "line1", "line2", "postal_code", "state"] as const;
 
-/** The field `address` after a request; an empty value unsets it, and each part of it. */
+/** The field `address` after a request; an empty value clears it, and each part of it. */
 export function addressOf(parameters: Parameters, before: Stripe.Address | null): Stripe.Address | null {
   if (parameters.address === undefined) return before;
   if (parameters.address === "") return null;
@@ -23,7 +23,7 @@ export interface Shipping {
   tracking_number: string | null;
 }
 
-/** The field `shipping` after a request; an empty value unsets it. */
+/** The field `shipping` after a request; an empty value clears it. */
 export function shippingOf<T>(parameters: Parameters, before: T): T | Shipping | null {
   if (parameters.shipping === undefined) return before;
   if (parameters.shipping === "") return null;

@@ -21,7 +21,7 @@ export function createKey(
   const customer = getCustomer(store, text(parameters, "customer") ?? "");
   const created = store.now();
   return store.put<EphemeralKey>({
-    id: store.newId("ephkey"),
+    id: store.newId("ephemeral_key"),
     object: "ephemeral_key",
     associated_objects: [{ id: customer.id, type: "customer" }],
     created,

@@ -58,7 +58,7 @@ export function list(parameters: Parameters, name: string): string[] {
   return Array.isArray(value) ? value.map(String) : typeof value === "string" ? [value] : [];
 }
 
-/** The metadata of an object after a request: an empty value unsets its key, an empty `metadata` all keys. */
+/** The metadata of an object after a request: an empty value clears its key, an empty `metadata` all keys. */
 export function metadataOf(
   parameters: Parameters,
   before: Record<string, string> | null = {},
@@ -73,7 +73,7 @@ export function metadataOf(
   return Object.fromEntries(Object.entries(merged).filter(([, inner]) => inner !== ""));
 }
 
-/** A text that a request sets, unsets with an empty value, or leaves as it was. */
+/** A text that a request sets, clears with an empty value, or leaves as it was. */
 export function changed(parameters: Parameters, name: string, before: string | null): string | null {
   const value = parameters[name];
   return value === undefined ? before : typeof value === "string" && value !== "" ? value : null;

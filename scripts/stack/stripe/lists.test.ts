@@ -1,4 +1,4 @@
-// Lists: filters, times and cursors, and metadata that is unset.
+// Lists: filters, times and cursors, and metadata that is cleared.
 
 import { beforeAll, expect, it } from "vitest";
 import { startEmulator } from "./test-support.ts";
@@ -54,7 +54,7 @@ it("pages forwards and backwards", async () => {
   expect(await ids({ limit: 2, ending_before: made[2] as string })).toEqual([made.slice(0, 2), false]);
 });
 
-it("unsets a key of metadata with an empty value, and all with an empty parameter", async () => {
+it("clears a key of metadata with an empty value, and all with an empty parameter", async () => {
   const { stripe, createIntent } = emulator;
   const { id } = await createIntent({ metadata: { a: "1", b: "2" } });
   expect((await stripe.paymentIntents.update(id, { metadata: { a: "", c: "3" } })).metadata).toEqual({

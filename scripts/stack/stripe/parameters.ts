@@ -3,7 +3,7 @@
 import { invalid, lacking } from "./errors.ts";
 import type { Parameters, Value } from "./form.ts";
 
-/** How the value of a parameter must look. `clearable` texts and choices may be empty, which unsets them. */
+/** How the value of a parameter must look. `clearable` texts and choices may be empty, which clears them. */
 export type Rule =
   | "text"
   | "clearable"

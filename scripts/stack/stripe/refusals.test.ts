@@ -42,7 +42,7 @@ describe("parameters", () => {
     [
       "POST",
       "payment_intents",
-      { amount: "500", currency: "eur", "allowed_payment_method_types[0]": "sepa_debit" },
+      { amount: "500", currency: "eur", "allowed_payment_method_types[0]": "us_bank_account" },
       "allowed_payment_method_types[0]",
     ],
     ["GET", "balance_transactions", { payout: "po_1" }, "payout"],
@@ -230,7 +230,7 @@ describe("amounts", () => {
       expect([currency, await codeOf(right, currency)]).toEqual([currency, undefined]);
       expect([currency, await codeOf(wrong, currency)]).toEqual([currency, "parameter_invalid_integer"]);
     }
-    // Ariary have no decimals at Stripe, though ISO 4217 gives them two.
+    // MGA has no decimals at Stripe, though ISO 4217 gives it two.
     expect(await codeOf(20_001, "mga")).toBeUndefined();
     const { id } = await emulator.pay({ amount: 20_000, currency: "kwd" });
     expect(

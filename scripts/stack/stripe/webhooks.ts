@@ -55,6 +55,7 @@ export function createWebhooks(
     for (const pause of pauses) {
       if (stopping.signal.aborted) return;
       const status = await post(body);
+      if (stopping.signal.aborted) return;
       if (status >= 200 && status < 300) {
         onDelivered(event);
         return;
