@@ -31,7 +31,7 @@ begin
             end as host,
             case
                 when c.booking_id is not null and b.guest_total > 0 then
-                    private.proportion(l.remitted, b.guest_total - c.refund_amount, b.guest_total)
+                    private.proportion(l.remitted, b.guest_total - c.refund_amount, b.guest_total, private.step_of(b.currency))
                 when b.status in ('confirmed', 'completed') then l.remitted
                 else 0
             end as tax
@@ -105,7 +105,7 @@ begin
             and p_booking.status in ('declined', 'withdrawn', 'expired', 'cancelled', 'no_show')
         then
             perform private.enqueue_stripe_task('cancel', v_payment.id::text);
-        elsif v_payment.status = 'requires_payment' and v_payment.kind <> 'booking' and private.guest_due(p_booking, now()) <= 0 then
+        elsif v_payment.status = 'requires_payment' and v_payment.kind <> 'booking' and private.chargeable_due(p_booking, now()) = 0 then
             update public.payments p set status = 'cancelled' where p.id = v_payment.id;
             if v_payment.stripe_payment_intent_id is not null then
                 perform private.enqueue_stripe_task('cancel', v_payment.id::text);
@@ -117,6 +117,21 @@ $$;
 comment on function private.end_payments is
     'Captures an authorised payment when the host has accepted, and cancels open payments when the booking has ended or nothing is due any more.';
 
+create function private.uncollectable_amount(p_booking private.bookings, p_share bigint) returns bigint
+language sql stable
+set search_path = ''
+as $$
+    select case
+        when p_booking.status in ('completed', 'cancelled', 'no_show') and o.amount > 0 and o.amount < c.minimum_charge then o.amount
+        else 0
+    end
+    from public.currencies c
+    cross join lateral (select p_share - private.paid_amount(p_booking.id) as amount) o
+    where c.code = p_booking.currency
+$$;
+comment on function private.uncollectable_amount is
+    'What a guest still owes of p_share after a stay and no card can be charged, because it is below the minimum of the currency.';
+
 create function private.reconcile_booking_money(p_booking_id uuid) returns void
 language plpgsql security definer
 set search_path = ''
@@ -125,18 +140,21 @@ declare
     v_booking private.bookings;
     v_shares record;
     v_posted record;
+    v_write_off bigint;
 begin
     select b.* into v_booking from private.bookings b where b.id = p_booking_id for no key update;
     select * into v_shares from private.booking_shares(p_booking_id);
     select
-        coalesce(sum(e.amount) filter (where a.purpose = 'guest'), 0)::bigint as guest,
+        coalesce(sum(e.amount) filter (where a.purpose = 'guest' and t.kind = 'agreement'), 0)::bigint as guest,
         coalesce(-sum(e.amount) filter (where a.purpose = 'host_payable'), 0)::bigint as host,
         coalesce(-sum(e.amount) filter (where a.purpose = 'tax_payable'), 0)::bigint as tax,
-        coalesce(-sum(e.amount) filter (where a.purpose = 'platform_fee'), 0)::bigint as platform,
-        count(distinct t.id) as number
+        coalesce(-sum(e.amount) filter (where a.purpose = 'platform_fee' and t.kind = 'agreement'), 0)::bigint as platform,
+        count(distinct t.id) filter (where t.kind = 'agreement') as number,
+        coalesce(-sum(e.amount) filter (where a.purpose = 'guest' and t.kind = 'write_off'), 0)::bigint as written_off,
+        count(distinct t.id) filter (where t.kind = 'write_off') as write_offs
     into v_posted
     from private.ledger_entries e
-    join private.ledger_transactions t on t.id = e.transaction_id and t.kind = 'agreement'
+    join private.ledger_transactions t on t.id = e.transaction_id and t.kind in ('agreement', 'write_off')
     join private.ledger_accounts a on a.id = e.account_id
     where e.booking_id = p_booking_id;
     if (v_shares.guest, v_shares.host, v_shares.tax, v_shares.platform)
@@ -154,6 +172,16 @@ begin
             ]
         );
     end if;
+    v_write_off := private.uncollectable_amount(v_booking, v_shares.guest) - v_posted.written_off;
+    if v_write_off <> 0 then
+        perform private.post_transaction(
+            format('write_off:%s:%s', p_booking_id, v_posted.write_offs + 1), 'write_off', 'Too small to be charged', now(),
+            array[
+                row('guest', v_booking.guest_id, v_booking.currency, p_booking_id, -v_write_off)::private.posting,
+                row('platform_fee', null, v_booking.currency, p_booking_id, v_write_off)::private.posting
+            ]
+        );
+    end if;
     perform private.end_payments(v_booking);
     if v_booking.status <> 'requested' and v_booking.status <> 'awaiting_payment' then
         perform private.refund_surplus(v_booking, v_shares.guest);
@@ -162,7 +190,7 @@ begin
 end
 $$;
 comment on function private.reconcile_booking_money is
-    'Brings ledger, refunds, payments and planned charge of a booking in line with its present state. Definer, because no API role may write them.';
+    'Brings ledger, refunds, payments and planned charge of a booking in line with its present state, and writes off what cannot be charged. Definer, because no API role may write them.';
 
 create function private.reconcile_changed_booking_money() returns trigger
 language plpgsql security definer

@@ -81,7 +81,9 @@ language sql stable
 set search_path = ''
 as $$
     select
-        floor(private.host_share(p_booking.id) * p_released)::bigint
+        case when p_released = 1 then private.host_share(p_booking.id) else (
+            floor(private.host_share(p_booking.id) * p_released / private.step_of(p_booking.currency)) * private.step_of(p_booking.currency)
+        )::bigint end
         -- what changed the account by other ways than agreement: transfers, reversals, offsets
         - (
             private.host_share(p_booking.id)
@@ -138,8 +140,8 @@ begin
         values (
             v_payout.id, v_part,
             -- differences of running totals, so that all reversals sum to sent_amount exactly
-            private.proportion(v_payout.sent_amount, v_payout.reversed_amount + v_part, v_payout.amount)
-            - private.proportion(v_payout.sent_amount, v_payout.reversed_amount, v_payout.amount)
+            private.proportion(v_payout.sent_amount, v_payout.reversed_amount + v_part, v_payout.amount, private.step_of(v_payout.sent_currency))
+            - private.proportion(v_payout.sent_amount, v_payout.reversed_amount, v_payout.amount, private.step_of(v_payout.sent_currency))
         )
         returning id into v_reversal;
         update public.payouts p set reversed_amount = p.reversed_amount + v_part where p.id = v_payout.id;

@@ -28,11 +28,13 @@ declare
     v_payment public.payments;
     v_booking private.bookings;
     v_id constant text := p_dispute ->> 'id';
-    v_amount constant bigint := (p_dispute ->> 'amount')::bigint;
+    v_amount bigint;
     v_movement jsonb;
     v_moved bigint;
     v_host bigint;
 begin
+    p_dispute := private.from_stripe(p_dispute);
+    v_amount := (p_dispute ->> 'amount')::bigint;
     select p.* into v_payment from public.payments p where p.stripe_payment_intent_id = p_dispute ->> 'payment_intent';
     if v_payment.id is null then
         return 'ignored: not a payment of ours';
@@ -57,7 +59,7 @@ begin
     end loop;
     if p_dispute ->> 'status' = 'lost' then
         v_host := case when v_booking.guest_total > 0
-            then private.proportion(v_amount, least(v_booking.host_total, v_booking.guest_total), v_booking.guest_total) else 0 end;
+            then private.proportion(v_amount, least(v_booking.host_total, v_booking.guest_total), v_booking.guest_total, private.step_of(v_booking.currency)) else 0 end;
         perform private.post_transaction(
             'dispute_lost:' || v_id, 'dispute_lost', 'Lost dispute', now(),
             array[
@@ -79,4 +81,4 @@ end
 $$;
 grant execute on function public.apply_dispute to service_role;
 comment on function public.apply_dispute is
-    'Applies the present state of a dispute, {id, payment_intent, status, reason, amount, movements}, and stores the evidence; the booking is not paid out while it is open. For the service role; definer, because no API role may write disputes.';
+    'Applies the present state of a dispute, {id, payment_intent, status, reason, amount, currency, movements}, with amounts in Stripe''s units, and stores the evidence; the booking is not paid out while it is open. For the service role; definer, because no API role may write disputes.';

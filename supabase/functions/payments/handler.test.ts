@@ -9,6 +9,7 @@ const begun: BegunPayment = {
   booking_status: "requested",
   payment_id: "00000000-0000-4000-8000-000000000002",
   amount: 26_000,
+  stripe_amount: 26_000,
   currency: "EUR",
   is_manual: true,
   payment_intent: null,
@@ -32,6 +33,8 @@ function setUp(overrides: Partial<Dependencies> = {}) {
       calls.push(`${id} takes ${method}`);
       return { id, status: "succeeded", client_secret: `${id}_secret_x` };
     },
+    refusePayment: async (payment, reason) => void calls.push(`${payment} is refused: ${reason}`),
+    refusalOf: () => undefined,
     attachIntent: async (payment, intent) => void calls.push(`${payment} is ${intent}`),
     publishableKey: "pk",
     payPage: () => undefined,
