@@ -55,9 +55,16 @@ export const bareErrors: BareError[] = [
   {
     code: "42501",
     status: "401, 403",
-    when: "The caller may not use the table, column or function: 401 when signed out, 403 when signed in.",
+    when: "The caller may not use a column: 401 when signed out, 403 when signed in.",
     message: "permission denied for table audit_log",
     remedy: "Sign in, or leave the column out.",
+  },
+  {
+    code: "42P10",
+    status: "400",
+    when: "An upsert into the view `bookings`.",
+    message: "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+    remedy: "Insert without `Prefer: resolution`; an idempotency key makes a repeated booking safe.",
   },
   {
     code: "PGRST202",

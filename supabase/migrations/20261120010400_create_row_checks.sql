@@ -2,7 +2,7 @@
 -- Touches: private.check_problems, private.install_row_checks.
 -- Watch: a migration calls install_row_checks('schema.table') after the table's constraints and policies exist. It writes one trigger
 -- function from the catalogue, so the checks cannot differ from the constraints. Two writers at once can still meet the bare
--- unique constraint (23505). docs/decisions/errors-as-data.md says what never reaches a trigger.
+-- unique constraint (23505). docs/decisions/errors.md says what never reaches a trigger.
 
 create function private.row_check_code(p_table regclass, p_constraint name) returns text
 language plpgsql stable
