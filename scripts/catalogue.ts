@@ -1,4 +1,4 @@
-// `npm run catalogue`: prints what the migrations made in the running stack's database, one line for each thing.
+// `npm run catalogue`: prints the catalogue of the running stack's database, one line for each object.
 
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";

@@ -1,4 +1,4 @@
-// What is generated from the database and the functions: the files in types/, and the descriptions in docs/.
+// The files that are generated from the database and the functions: those in types/, and some in docs/.
 
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";

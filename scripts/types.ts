@@ -1,4 +1,4 @@
-// `npm run types`: writes types/ and the descriptions in docs/ anew, from the migrations as a stack of its own applies them.
+// `npm run types`: writes types/ and the generated documents in docs/, from a stack of its own to which the migrations were applied.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -5,8 +5,7 @@ import { projectRoot } from "./lib/config.ts";
 import { findWording, inWords } from "./test/wording.ts";
 
 const patterns = process.argv.slice(2);
-const everything = ["*.md", "{docs,scripts,supabase}/**/*.{md,ts,mjs,js,sql,html}"];
-const findings = findWording(projectRoot, patterns.length > 0 ? patterns : everything);
+const findings = findWording(projectRoot, patterns.length > 0 ? patterns : undefined);
 const counts = Object.groupBy(findings, ({ file }) => dirname(file));
 
 for (const finding of findings) console.log(inWords(finding));

@@ -1,6 +1,6 @@
--- A small world to look at: hosts, guests and an operator who can sign in (password `staybase`), thirty places in Lisbon
--- (EUR) and Kyoto (JPY). Applied to a new local database by `npm start` and `supabase start`; never by `supabase db push`
--- without --include-seed. Photos lie in supabase/seed/property-photos, drawn by scripts/draw-seed-photos.ts.
+-- Sample data: hosts, guests and an operator who can sign in (password `staybase`), and thirty properties in Lisbon (EUR) and
+-- Kyoto (JPY). `npm start` and `supabase start` apply it to a new local database; `supabase db push` needs --include-seed.
+-- scripts/draw-seed-photos.ts draws the photos in supabase/seed/property-photos.
 
 create temporary table seed_person (n integer, email text, name text, locale text, currency text, about text);
 insert into seed_person values
@@ -27,7 +27,7 @@ select gen_random_uuid(), u.id, 'email', u.id::text, jsonb_build_object('sub', u
 from auth.users u
 join seed_person s on s.email = u.email;
 
--- Supabase Auth looks people up by an instance; the embedded stack's has none.
+-- Supabase Auth finds users by their instance_id, a column that Auth of the embedded stack lacks.
 do $$
 begin
     if exists (
@@ -146,7 +146,7 @@ select
     'per_guest_night', case when s.n <= 15 then 400 else 500 end, case when s.n <= 15 then 7 end
 from seed_property s;
 
--- The bytes come after this file, from the folder that config.toml names for the bucket.
+-- The files are uploaded after this seed, from the folder that config.toml names for the bucket.
 insert into storage.objects (bucket_id, name, owner_id, metadata)
 select
     'property-photos', '5eed0000-0000-4000-8000-0000000001' || lpad(s.n::text, 2, '0') || '/' || f.name || '.png',

@@ -406,8 +406,8 @@ export const errors = {
   },
   host_blocks_dates_are_in_order: {
     status: 422,
-    message: "The dates are in order, from 2000 to 2100; check_out is the day after the last night.",
-    hint: "Send a value that meets this rule.",
+    message: "A block has at least one night, between the years 2000 and 2100.",
+    hint: "Send check_in, and as check_out the day after the last night.",
   },
   host_cannot_be_co_host: {
     status: 409,
@@ -679,7 +679,7 @@ export const errors = {
   note_is_plain: {
     status: 422,
     message: "A note has up to 500 characters of plain text, without HTML and control characters.",
-    hint: "Send a value that meets this rule.",
+    hint: "Shorten the note, and leave out HTML.",
   },
   nothing_due: {
     status: 409,
@@ -1065,7 +1065,7 @@ export const errors = {
   },
   review_of_you_not_found: {
     status: 404,
-    message: "There is no such published review of you.",
+    message: "There is no published review of you with this id.",
     hint: "Check the id; only the person reviewed can reply.",
   },
   review_reply_is_plain: {
@@ -1156,7 +1156,7 @@ export const errors = {
   },
   status_time_out_of_order: {
     status: 409,
-    message: "A change of status counts from the present moment.",
+    message: "A change of status takes effect now.",
     hint: "Leave status_at out.",
   },
   stay_has_begun: {
@@ -1378,8 +1378,8 @@ export const errors = {
 export type ErrorCode = keyof typeof errors;
 
 /**
- * The code of an error of REST, which is in its details, or of GraphQL, which is told by its message; undefined for errors of
- * Postgres and PostgREST, which have a code of their own. When several rules are broken, it is the first.
+ * The code of an error: of REST from its details, of GraphQL from its message; when several rules are broken, the first code.
+ * Undefined for errors of Postgres and PostgREST, which have codes of their own.
  */
 export function errorCode(error: { message: string; details?: unknown }): ErrorCode | undefined {
   return codeInDetails(error.details) ?? codeOfMessage(error.message);
@@ -1395,7 +1395,7 @@ function codeInDetails(details: unknown): ErrorCode | undefined {
   }
 }
 
-/** The first sentence decides, since several faults come as several sentences; where it fits several messages, the most literal one. */
+/** Several faults make several sentences, of which only the first is compared. When it fits several messages, the most literal one counts. */
 function codeOfMessage(message: string): ErrorCode | undefined {
   const [best] = patterns
     .filter(({ start }) => start.test(message))
@@ -1414,7 +1414,7 @@ const patterns = Object.entries<{ message: string }>(errors).map(([code, { messa
   return {
     code: code as ErrorCode,
     length: words.join("").length,
-    // a value within the first of several sentences has no end of a sentence in it
+    // in the first of several sentences, a value contains no end of a sentence
     start: new RegExp(`^${escaped.join("(?:(?!\\. )[^])*?")}( |$)`),
     whole: new RegExp(`^${escaped.join("[^]*")}$`),
   };

@@ -818,25 +818,25 @@ export interface paths {
     };
     /**
      * List your bookings
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     get: operations["get_bookings"];
     put?: never;
     /**
      * Book a stay
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     post: operations["post_bookings"];
     /**
      * Withdraw a booking that is not confirmed
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     delete: operations["delete_bookings"];
     options?: never;
     head?: never;
     /**
      * Propose other dates or guests for a booking
-     * @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
      */
     patch: operations["patch_bookings"];
     trace?: never;
@@ -1054,13 +1054,13 @@ export interface paths {
     };
     /**
      * Show how to reach the other side of a booking
-     * @description Returns how to reach the other side of a confirmed booking; no row before it is confirmed and after the stay is over. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
+     * @description Returns phone and e-mail of the other side of a confirmed booking; no row before the confirmation and after the stay. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
      */
     get: operations["get_booking_contacts"];
     put?: never;
     /**
      * Show how to reach the other side of a booking
-     * @description Returns how to reach the other side of a confirmed booking; no row before it is confirmed and after the stay is over. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
+     * @description Returns phone and e-mail of the other side of a confirmed booking; no row before the confirmation and after the stay. Guests get the host's data, the host and co-hosts with messages the guest's, operators both.
      */
     post: operations["call_booking_contacts"];
     delete?: never;
@@ -1246,13 +1246,13 @@ export interface paths {
     };
     /**
      * List exchange rates
-     * @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.
+     * @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change.
      */
     get: operations["get_exchange_rates"];
     put?: never;
     /**
      * Set an exchange rate
-     * @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.
+     * @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change.
      */
     post: operations["post_exchange_rates"];
     delete?: never;
@@ -2188,7 +2188,7 @@ export interface paths {
     put?: never;
     /**
      * Suspend a person
-     * @description Suspends a person and their properties, with a reason that they can read: they can no longer book, list, write or review. Their current and future stays remain, and each becomes a case in the queue; returns those cases. For operators.
+     * @description Suspends, for an operator, a person and their properties, with a reason that they can read: they can no longer book, list, write or review. Their current and future stays remain, and each becomes a case in the queue; returns those cases.
      */
     post: operations["call_suspend_profile"];
     delete?: never;
@@ -2208,7 +2208,7 @@ export interface paths {
     put?: never;
     /**
      * End a person's suspension
-     * @description Ends the suspension of a person. Their properties stay suspended until unsuspend_property. For operators.
+     * @description Ends the suspension of a person, for an operator. Their properties stay suspended until unsuspend_property is called.
      */
     post: operations["call_unsuspend_profile"];
     delete?: never;
@@ -2592,7 +2592,7 @@ export interface paths {
     put?: never;
     /**
      * Take jobs from a queue
-     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; later, a job that was neither finished nor failed can be taken again, until it was taken too often. For workers: service role only; definer, because queues belong to the owner of the database.
+     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; then a job that was neither finished nor failed can be taken again, up to the allowed number of attempts. For workers: service role only; definer, because queues belong to the owner of the database.
      */
     post: operations["call_take_jobs"];
     delete?: never;
@@ -2650,13 +2650,13 @@ export interface paths {
     };
     /**
      * Get the content of a mail
-     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only. Definer, because it reads e-mail addresses.
+     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only; definer, because it reads e-mail addresses.
      */
     get: operations["get_mail_to_send"];
     put?: never;
     /**
      * Get the content of a mail
-     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only. Definer, because it reads e-mail addresses.
+     * @description Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only; definer, because it reads e-mail addresses.
      */
     post: operations["call_mail_to_send"];
     delete?: never;
@@ -2676,7 +2676,7 @@ export interface paths {
     put?: never;
     /**
      * Record that a mail was sent
-     * @description Records that the mail server accepted the mail of a job; for a digest, p_ids are its notifications. For the mail worker: service role only. Definer, because the service role may not write notifications.
+     * @description Records that the mail server accepted the mail of a job; for a digest, p_ids are its notifications. For the mail worker: service role only; definer, because the service role may not write notifications.
      */
     post: operations["call_finish_mail"];
     delete?: never;
@@ -2696,7 +2696,7 @@ export interface paths {
     put?: never;
     /**
      * Record that an address bounced
-     * @description Records that an address does not exist: nothing is sent to it any more. For the mail worker and a mail provider's webhook: service role only. Definer, because it writes to schema private.
+     * @description Records that an address does not exist: nothing is sent to it any more. For the mail worker and a mail provider's webhook: service role only; definer, because it writes to schema private.
      */
     post: operations["call_record_bounce"];
     delete?: never;
@@ -2716,7 +2716,7 @@ export interface paths {
     put?: never;
     /**
      * Unsubscribe from a topic by a mail's link
-     * @description Turns off the mails of a token's topic (a digest: of every topic in it) and returns the topic; null when the token is not valid. For the Edge Function unsubscribe: service role only. Definer, because it writes the preferences of the token's person.
+     * @description Turns off the mails of a token's topic (a digest: of every topic in it) and returns the topic; null when the token is not valid. For the Edge Function unsubscribe: service role only; definer, because it writes the preferences of the token's person.
      */
     post: operations["call_unsubscribe"];
     delete?: never;
@@ -2734,13 +2734,13 @@ export interface paths {
     };
     /**
      * Get the content of a webhook delivery
-     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only. Definer, because it reads secrets.
+     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only; definer, because it reads secrets.
      */
     get: operations["get_webhook_to_send"];
     put?: never;
     /**
      * Get the content of a webhook delivery
-     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only. Definer, because it reads secrets.
+     * @description Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only; definer, because it reads secrets.
      */
     post: operations["call_webhook_to_send"];
     delete?: never;
@@ -2760,7 +2760,7 @@ export interface paths {
     put?: never;
     /**
      * Record an attempt to deliver a webhook
-     * @description Records the outcome of an attempt. For the webhook worker: service role only. Definer, because no API role may write deliveries.
+     * @description Records the outcome of an attempt. For the webhook worker: service role only; definer, because no API role may write deliveries.
      */
     post: operations["call_record_webhook_attempt"];
     delete?: never;
@@ -3518,7 +3518,7 @@ export interface components {
        */
       advance_notice_days: number;
       /**
-       * @description Local time until which guests can book on the last day that advance_notice_days allows.
+       * @description On the last day that advance_notice_days allows, guests can book until this local time.
        * @example 15:00:00
        */
       advance_notice_cut_off: string;
@@ -3534,7 +3534,7 @@ export interface components {
       preparation_nights_after: number;
       /**
        * Format: int32
-       * @description How many days from today check-in may be at most.
+       * @description Check-in may be at most this many days from today.
        */
       booking_window_days: number;
       /**
@@ -3599,22 +3599,22 @@ export interface components {
        * @description Number of guests that the price of a night includes.
        */
       extra_guests_after: number;
-      /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+      /** @description ISO 3166-1 alpha-2 code, copied from the address. */
       country?: string | null;
-      /** @description State, province or region. Written by the address. */
+      /** @description State, province or region, copied from the address. */
       region?: string | null;
-      /** @description City or village. Written by the address. */
+      /** @description City or village, copied from the address. */
       city?: string | null;
-      /** @description Part of the city. Written by the address. */
+      /** @description Part of the city, copied from the address. */
       neighbourhood?: string | null;
       /**
        * Format: double
-       * @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address.
+       * @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address.
        */
       public_latitude?: number | null;
       /**
        * Format: double
-       * @description Degrees east (WGS 84) of the public point. Written by the address.
+       * @description Degrees east (WGS 84) of the public point. Computed from the address.
        */
       public_longitude?: number | null;
       /** @description Source of an imported property, such as inside-airbnb; null for the others. */
@@ -3727,7 +3727,7 @@ export interface components {
        */
       advance_notice_days?: number;
       /**
-       * @description Local time until which guests can book on the last day that advance_notice_days allows.
+       * @description On the last day that advance_notice_days allows, guests can book until this local time.
        * @example 15:00:00
        */
       advance_notice_cut_off?: string;
@@ -3743,7 +3743,7 @@ export interface components {
       preparation_nights_after?: number;
       /**
        * Format: int32
-       * @description How many days from today check-in may be at most.
+       * @description Check-in may be at most this many days from today.
        */
       booking_window_days?: number;
       /**
@@ -3911,7 +3911,7 @@ export interface components {
        */
       advance_notice_days?: number;
       /**
-       * @description Local time until which guests can book on the last day that advance_notice_days allows.
+       * @description On the last day that advance_notice_days allows, guests can book until this local time.
        * @example 15:00:00
        */
       advance_notice_cut_off?: string;
@@ -3927,7 +3927,7 @@ export interface components {
       preparation_nights_after?: number;
       /**
        * Format: int32
-       * @description How many days from today check-in may be at most.
+       * @description Check-in may be at most this many days from today.
        */
       booking_window_days?: number;
       /**
@@ -4009,7 +4009,7 @@ export interface components {
       path?: string | null;
       /** @description URL of an imported photo that is not in the bucket. */
       external_url?: string | null;
-      /** @description Description of the photo for people who cannot see it. */
+      /** @description Description of the photo, for screen readers. */
       alt_text: string;
       /**
        * Format: int32
@@ -4036,7 +4036,7 @@ export interface components {
       path?: string | null;
       /** @description URL of an imported photo that is not in the bucket. */
       external_url?: string | null;
-      /** @description Description of the photo for people who cannot see it. */
+      /** @description Description of the photo, for screen readers. */
       alt_text: string;
       /**
        * Format: int32
@@ -4049,7 +4049,7 @@ export interface components {
       updated_at?: string;
     };
     "property_photos.update": {
-      /** @description Description of the photo for people who cannot see it. */
+      /** @description Description of the photo, for screen readers. */
       alt_text?: string;
       /**
        * Format: int32
@@ -4705,7 +4705,7 @@ export interface components {
       minimum_price: number;
       /**
        * Format: int64
-       * @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten.
+       * @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less.
        */
       cancellation_fee_minimum: number;
       /**
@@ -4882,7 +4882,7 @@ export interface components {
       /** @description Whether people with the link may join the list and edit it. */
       can_join?: boolean;
     };
-    /** @description Bookings of the caller, as guest or on the host's side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request. */
+    /** @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request. */
     bookings: {
       /**
        * Format: uuid
@@ -5120,7 +5120,7 @@ export interface components {
       description: string;
       /**
        * Format: int32
-       * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+       * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
        */
       quantity: number;
       /**
@@ -5248,7 +5248,7 @@ export interface components {
         description: string | null;
         /**
          * Format: int32
-         * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+         * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
          */
         quantity: number | null;
         /**
@@ -5285,7 +5285,7 @@ export interface components {
        */
       booking_id: string;
       /**
-       * @description Who cancelled; for a no-show who reported it.
+       * @description Who cancelled, or reported the no-show.
        * @enum {string}
        */
       cancelled_by: "guest" | "host" | "co_host" | "operator" | "system" | "clock";
@@ -5300,7 +5300,7 @@ export interface components {
       reason?: string | null;
       /**
        * Format: date-time
-       * @description The last instant with the same result; null when only passing nights change it.
+       * @description The last instant with the same result; null when the result changes only as nights pass.
        */
       valid_until?: string | null;
       /**
@@ -5646,7 +5646,7 @@ export interface components {
        */
       balance?: number | null;
     };
-    /** @description Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them. */
+    /** @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change. */
     exchange_rates: {
       /**
        * @description Currency of the booking. This is a Primary Key.
@@ -5663,7 +5663,7 @@ export interface components {
        * @description Quotes from this time on use the rate, until the next rate. This is a Primary Key.
        */
       valid_from: string;
-      /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+      /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
       rate: number;
       /**
        * Format: uuid
@@ -5682,7 +5682,7 @@ export interface components {
        *     This is a Foreign Key to `currencies.code`.
        */
       to_currency: string;
-      /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+      /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
       rate: number;
     };
     /** @description Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out. */
@@ -7250,7 +7250,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description One row was asked for, and there are none or several. */
+    /** @description The request asks for one row, and there are none or several. */
     406: {
       headers: {
         [name: string]: unknown;
@@ -7259,7 +7259,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description The request conflicts with what is there. */
+    /** @description The request conflicts with existing data. */
     409: {
       headers: {
         [name: string]: unknown;
@@ -7268,7 +7268,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description It existed, and its time is over. */
+    /** @description It has expired. */
     410: {
       headers: {
         [name: string]: unknown;
@@ -7295,7 +7295,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description There are too many of these; try again later. */
+    /** @description There were too many requests of this kind. Try again later. */
     429: {
       headers: {
         [name: string]: unknown;
@@ -7304,7 +7304,7 @@ export interface components {
         "application/json": components["schemas"]["Error"];
       };
     };
-    /** @description The server is busy. Nothing was changed; try again. */
+    /** @description The server is busy. Nothing was changed. Try again. */
     503: {
       headers: {
         [name: string]: unknown;
@@ -7357,7 +7357,7 @@ export interface components {
     "rowFilter.property_photos.path": string;
     /** @description URL of an imported photo that is not in the bucket. */
     "rowFilter.property_photos.external_url": string;
-    /** @description Description of the photo for people who cannot see it. */
+    /** @description Description of the photo, for screen readers. */
     "rowFilter.property_photos.alt_text": string;
     /** @description Position in the order, lowest first. A photo inserted without one is last. */
     "rowFilter.property_photos.position": string;
@@ -7378,7 +7378,7 @@ export interface components {
     /** @description Above zero for what was paid in or earned, below zero for what was spent or paid out. */
     "rowFilter.booking_money.amount": string;
     "rowFilter.cancellations.booking_id": string;
-    /** @description Who cancelled; for a no-show who reported it. */
+    /** @description Who cancelled, or reported the no-show. */
     "rowFilter.cancellations.cancelled_by": string;
     /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
     "rowFilter.cancellations.is_no_show": string;
@@ -7386,7 +7386,7 @@ export interface components {
     "rowFilter.cancellations.cancelled_at": string;
     /** @description The reason given. */
     "rowFilter.cancellations.reason": string;
-    /** @description The last instant with the same result; null when only passing nights change it. */
+    /** @description The last instant with the same result; null when the result changes only as nights pass. */
     "rowFilter.cancellations.valid_until": string;
     /** @description Number of midnights since check-in in the property's time zone. */
     "rowFilter.cancellations.nights_stayed": string;
@@ -7415,7 +7415,7 @@ export interface components {
     "rowFilter.booking_line_items.kind": string;
     /** @description Text for guests. */
     "rowFilter.booking_line_items.description": string;
-    /** @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount. */
+    /** @description Number of nights or guests, or their product. The amount is quantity times unit_amount. */
     "rowFilter.booking_line_items.quantity": string;
     /** @description Amount of one unit, in minor units; for percentages the whole amount. */
     "rowFilter.booking_line_items.unit_amount": string;
@@ -7443,7 +7443,7 @@ export interface components {
     "rowFilter.currencies.maximum_charge": string;
     /** @description Lowest price of a night, in minor units. The default is one whole unit, or minimum_charge when that is higher; the owner of the installation may change it. */
     "rowFilter.currencies.minimum_price": string;
-    /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten. */
+    /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less. */
     "rowFilter.currencies.cancellation_fee_minimum": string;
     /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
     "rowFilter.currencies.cancellation_fee_maximum": string;
@@ -7867,7 +7867,7 @@ export interface components {
     "rowFilter.exchange_rates.to_currency": string;
     /** @description Quotes from this time on use the rate, until the next rate. */
     "rowFilter.exchange_rates.valid_from": string;
-    /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+    /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
     "rowFilter.exchange_rates.rate": string;
     /** @description The operator who set the rate; null for the service role. */
     "rowFilter.exchange_rates.set_by": string;
@@ -8105,13 +8105,13 @@ export interface components {
     "rowFilter.properties.check_out_weekdays": string;
     /** @description Guests book at least this many days before check-in; 0 allows the same day. */
     "rowFilter.properties.advance_notice_days": string;
-    /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+    /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
     "rowFilter.properties.advance_notice_cut_off": string;
     /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
     "rowFilter.properties.preparation_nights_before": string;
     /** @description Nights kept free after a stay. */
     "rowFilter.properties.preparation_nights_after": string;
-    /** @description How many days from today check-in may be at most. */
+    /** @description Check-in may be at most this many days from today. */
     "rowFilter.properties.booking_window_days": string;
     /** @description Highest number of infants under 2, in addition to max_guests. */
     "rowFilter.properties.max_infants": string;
@@ -8139,17 +8139,17 @@ export interface components {
     "rowFilter.properties.extra_guest_price": string;
     /** @description Number of guests that the price of a night includes. */
     "rowFilter.properties.extra_guests_after": string;
-    /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+    /** @description ISO 3166-1 alpha-2 code, copied from the address. */
     "rowFilter.properties.country": string;
-    /** @description State, province or region. Written by the address. */
+    /** @description State, province or region, copied from the address. */
     "rowFilter.properties.region": string;
-    /** @description City or village. Written by the address. */
+    /** @description City or village, copied from the address. */
     "rowFilter.properties.city": string;
-    /** @description Part of the city. Written by the address. */
+    /** @description Part of the city, copied from the address. */
     "rowFilter.properties.neighbourhood": string;
-    /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+    /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
     "rowFilter.properties.public_latitude": string;
-    /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+    /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
     "rowFilter.properties.public_longitude": string;
     /** @description Source of an imported property, such as inside-airbnb; null for the others. */
     "rowFilter.properties.source": string;
@@ -9308,7 +9308,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9382,7 +9382,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9479,7 +9479,7 @@ export interface operations {
                   description: string | null;
                   /**
                    * Format: int32
-                   * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+                   * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
                    */
                   quantity: number | null;
                   /**
@@ -9615,7 +9615,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9717,7 +9717,7 @@ export interface operations {
                   description: string | null;
                   /**
                    * Format: int32
-                   * @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount.
+                   * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
                    */
                   quantity: number | null;
                   /**
@@ -9853,7 +9853,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -9989,13 +9989,13 @@ export interface operations {
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
         /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+        /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
         /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days from today check-in may be at most. */
+        /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
@@ -10023,17 +10023,17 @@ export interface operations {
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
         /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
-        /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+        /** @description ISO 3166-1 alpha-2 code, copied from the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
-        /** @description State, province or region. Written by the address. */
+        /** @description State, province or region, copied from the address. */
         region?: components["parameters"]["rowFilter.properties.region"];
-        /** @description City or village. Written by the address. */
+        /** @description City or village, copied from the address. */
         city?: components["parameters"]["rowFilter.properties.city"];
-        /** @description Part of the city. Written by the address. */
+        /** @description Part of the city, copied from the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+        /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
         /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
@@ -10127,7 +10127,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10196,13 +10196,13 @@ export interface operations {
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
         /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+        /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
         /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days from today check-in may be at most. */
+        /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
@@ -10230,17 +10230,17 @@ export interface operations {
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
         /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
-        /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+        /** @description ISO 3166-1 alpha-2 code, copied from the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
-        /** @description State, province or region. Written by the address. */
+        /** @description State, province or region, copied from the address. */
         region?: components["parameters"]["rowFilter.properties.region"];
-        /** @description City or village. Written by the address. */
+        /** @description City or village, copied from the address. */
         city?: components["parameters"]["rowFilter.properties.city"];
-        /** @description Part of the city. Written by the address. */
+        /** @description Part of the city, copied from the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+        /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
         /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
@@ -10284,7 +10284,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10302,7 +10302,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -10311,7 +10311,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -10371,13 +10371,13 @@ export interface operations {
         check_out_weekdays?: components["parameters"]["rowFilter.properties.check_out_weekdays"];
         /** @description Guests book at least this many days before check-in; 0 allows the same day. */
         advance_notice_days?: components["parameters"]["rowFilter.properties.advance_notice_days"];
-        /** @description Local time until which guests can book on the last day that advance_notice_days allows. */
+        /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
         advance_notice_cut_off?: components["parameters"]["rowFilter.properties.advance_notice_cut_off"];
         /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
         preparation_nights_before?: components["parameters"]["rowFilter.properties.preparation_nights_before"];
         /** @description Nights kept free after a stay. */
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
-        /** @description How many days from today check-in may be at most. */
+        /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
@@ -10405,17 +10405,17 @@ export interface operations {
         extra_guest_price?: components["parameters"]["rowFilter.properties.extra_guest_price"];
         /** @description Number of guests that the price of a night includes. */
         extra_guests_after?: components["parameters"]["rowFilter.properties.extra_guests_after"];
-        /** @description ISO 3166-1 alpha-2 code. Written by the address. */
+        /** @description ISO 3166-1 alpha-2 code, copied from the address. */
         country?: components["parameters"]["rowFilter.properties.country"];
-        /** @description State, province or region. Written by the address. */
+        /** @description State, province or region, copied from the address. */
         region?: components["parameters"]["rowFilter.properties.region"];
-        /** @description City or village. Written by the address. */
+        /** @description City or village, copied from the address. */
         city?: components["parameters"]["rowFilter.properties.city"];
-        /** @description Part of the city. Written by the address. */
+        /** @description Part of the city, copied from the address. */
         neighbourhood?: components["parameters"]["rowFilter.properties.neighbourhood"];
-        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address. */
+        /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
         public_latitude?: components["parameters"]["rowFilter.properties.public_latitude"];
-        /** @description Degrees east (WGS 84) of the public point. Written by the address. */
+        /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
         public_longitude?: components["parameters"]["rowFilter.properties.public_longitude"];
         /** @description Source of an imported property, such as inside-airbnb; null for the others. */
         source?: components["parameters"]["rowFilter.properties.source"];
@@ -10463,7 +10463,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10481,7 +10481,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -10502,7 +10502,7 @@ export interface operations {
         path?: components["parameters"]["rowFilter.property_photos.path"];
         /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description Description of the photo for people who cannot see it. */
+        /** @description Description of the photo, for screen readers. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
         /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
@@ -10617,7 +10617,7 @@ export interface operations {
         path?: components["parameters"]["rowFilter.property_photos.path"];
         /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description Description of the photo for people who cannot see it. */
+        /** @description Description of the photo, for screen readers. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
         /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
@@ -10674,7 +10674,7 @@ export interface operations {
         path?: components["parameters"]["rowFilter.property_photos.path"];
         /** @description URL of an imported photo that is not in the bucket. */
         external_url?: components["parameters"]["rowFilter.property_photos.external_url"];
-        /** @description Description of the photo for people who cannot see it. */
+        /** @description Description of the photo, for screen readers. */
         alt_text?: components["parameters"]["rowFilter.property_photos.alt_text"];
         /** @description Position in the order, lowest first. A photo inserted without one is last. */
         position?: components["parameters"]["rowFilter.property_photos.position"];
@@ -10826,7 +10826,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -10994,7 +10994,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11170,7 +11170,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `cancellation_policy_in_use`. */
+      /** @description The request conflicts with existing data. Codes: `cancellation_policy_in_use`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11353,7 +11353,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11482,7 +11482,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11605,7 +11605,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11730,7 +11730,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11859,7 +11859,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11996,7 +11996,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12600,7 +12600,7 @@ export interface operations {
         maximum_charge?: components["parameters"]["rowFilter.currencies.maximum_charge"];
         /** @description Lowest price of a night, in minor units. The default is one whole unit, or minimum_charge when that is higher; the owner of the installation may change it. */
         minimum_price?: components["parameters"]["rowFilter.currencies.minimum_price"];
-        /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten. */
+        /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less. */
         cancellation_fee_minimum?: components["parameters"]["rowFilter.currencies.cancellation_fee_minimum"];
         /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
         cancellation_fee_maximum?: components["parameters"]["rowFilter.currencies.cancellation_fee_maximum"];
@@ -13031,7 +13031,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13146,7 +13146,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13356,7 +13356,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13469,7 +13469,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13761,7 +13761,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13779,7 +13779,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_bookings`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -13788,7 +13788,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -13910,7 +13910,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13928,7 +13928,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -13937,7 +13937,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14071,7 +14071,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14089,7 +14089,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14098,7 +14098,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14119,7 +14119,7 @@ export interface operations {
         kind?: components["parameters"]["rowFilter.booking_line_items.kind"];
         /** @description Text for guests. */
         description?: components["parameters"]["rowFilter.booking_line_items.description"];
-        /** @description Number of nights, guests or both multiplied; quantity times unit_amount is the amount. */
+        /** @description Number of nights or guests, or their product. The amount is quantity times unit_amount. */
         quantity?: components["parameters"]["rowFilter.booking_line_items.quantity"];
         /** @description Amount of one unit, in minor units; for percentages the whole amount. */
         unit_amount?: components["parameters"]["rowFilter.booking_line_items.unit_amount"];
@@ -14306,7 +14306,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14324,7 +14324,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14333,7 +14333,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14390,7 +14390,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14408,7 +14408,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14417,7 +14417,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14470,7 +14470,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14488,7 +14488,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14497,7 +14497,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14554,7 +14554,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14572,7 +14572,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14581,7 +14581,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14639,7 +14639,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14657,7 +14657,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14666,7 +14666,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14682,7 +14682,7 @@ export interface operations {
     parameters: {
       query?: {
         booking_id?: components["parameters"]["rowFilter.cancellations.booking_id"];
-        /** @description Who cancelled; for a no-show who reported it. */
+        /** @description Who cancelled, or reported the no-show. */
         cancelled_by?: components["parameters"]["rowFilter.cancellations.cancelled_by"];
         /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
         is_no_show?: components["parameters"]["rowFilter.cancellations.is_no_show"];
@@ -14690,7 +14690,7 @@ export interface operations {
         cancelled_at?: components["parameters"]["rowFilter.cancellations.cancelled_at"];
         /** @description The reason given. */
         reason?: components["parameters"]["rowFilter.cancellations.reason"];
-        /** @description The last instant with the same result; null when only passing nights change it. */
+        /** @description The last instant with the same result; null when the result changes only as nights pass. */
         valid_until?: components["parameters"]["rowFilter.cancellations.valid_until"];
         /** @description Number of midnights since check-in in the property's time zone. */
         nights_stayed?: components["parameters"]["rowFilter.cancellations.nights_stayed"];
@@ -14806,7 +14806,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14824,7 +14824,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14833,7 +14833,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14891,7 +14891,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14909,7 +14909,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14918,7 +14918,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -14976,7 +14976,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14994,7 +14994,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -15003,7 +15003,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -15704,7 +15704,7 @@ export interface operations {
         to_currency?: components["parameters"]["rowFilter.exchange_rates.to_currency"];
         /** @description Quotes from this time on use the rate, until the next rate. */
         valid_from?: components["parameters"]["rowFilter.exchange_rates.valid_from"];
-        /** @description Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD. */
+        /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
         rate?: components["parameters"]["rowFilter.exchange_rates.rate"];
         /** @description The operator who set the rate; null for the service role. */
         set_by?: components["parameters"]["rowFilter.exchange_rates.set_by"];
@@ -15796,7 +15796,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15927,7 +15927,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -15945,7 +15945,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16002,7 +16002,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16020,7 +16020,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16077,7 +16077,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16095,7 +16095,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16219,7 +16219,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16237,7 +16237,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16310,7 +16310,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16328,7 +16328,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16405,7 +16405,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16423,7 +16423,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16807,7 +16807,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16825,7 +16825,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -16881,7 +16881,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16890,7 +16890,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -16958,7 +16958,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16976,7 +16976,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17083,7 +17083,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17092,7 +17092,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17148,7 +17148,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17157,7 +17157,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17217,7 +17217,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17226,7 +17226,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -17625,7 +17625,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17740,7 +17740,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `host_cannot_be_co_host`. */
+      /** @description The request conflicts with existing data. Codes: `host_cannot_be_co_host`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17749,7 +17749,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It existed, and its time is over. Codes: `invitation_expired`. */
+      /** @description It has expired. Codes: `invitation_expired`. */
       410: {
         headers: {
           [name: string]: unknown;
@@ -18297,7 +18297,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `thread_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `thread_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18315,7 +18315,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -18440,7 +18440,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18458,7 +18458,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -18994,7 +18994,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19109,7 +19109,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19229,7 +19229,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19346,7 +19346,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19461,7 +19461,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19658,7 +19658,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_already_written`, `review_before_check_out`, `review_is_published`, `review_of_unfinished_stay`, `review_window_closed`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_already_written`, `review_before_check_out`, `review_is_published`, `review_of_unfinished_stay`, `review_window_closed`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19749,7 +19749,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19843,7 +19843,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19910,7 +19910,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_already_answered`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_already_answered`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20027,7 +20027,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20085,7 +20085,7 @@ export interface operations {
       400: components["responses"]["400"];
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with what is there. Codes: `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20146,7 +20146,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20277,7 +20277,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20295,7 +20295,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -20702,7 +20702,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `user_was_deleted`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `user_was_deleted`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20811,7 +20811,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `already_suspended`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `already_suspended`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20829,7 +20829,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -20933,7 +20933,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20951,7 +20951,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21009,7 +21009,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21027,7 +21027,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21086,7 +21086,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `review_is_published`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `review_is_published`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21154,7 +21154,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21221,7 +21221,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21239,7 +21239,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21248,7 +21248,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -22468,7 +22468,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description The request conflicts with what is there. Codes: `already_exists`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22928,7 +22928,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22946,7 +22946,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -22955,7 +22955,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23011,7 +23011,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23029,7 +23029,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23038,7 +23038,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23094,7 +23094,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23112,7 +23112,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23121,7 +23121,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23216,7 +23216,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23234,7 +23234,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23243,7 +23243,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23300,7 +23300,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23318,7 +23318,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23327,7 +23327,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23521,7 +23521,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23539,7 +23539,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23548,7 +23548,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23604,7 +23604,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23622,7 +23622,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23631,7 +23631,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23687,7 +23687,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23705,7 +23705,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23714,7 +23714,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -23770,7 +23770,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with what is there. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23788,7 +23788,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There are too many of these; try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23797,7 +23797,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The server is busy. Nothing was changed; try again. Codes: `server_busy`. */
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
         headers: {
           [name: string]: unknown;
@@ -24134,7 +24134,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There is no such property among yours. */
+      /** @description You manage no property with this id. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -24161,7 +24161,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There is no such upload. */
+      /** @description There is no recent upload at this path. */
       422: {
         headers: {
           [name: string]: unknown;

@@ -1,8 +1,8 @@
-// Errors that Postgres and PostgREST raise before a function or trigger of ours runs: no code of ours can stand in them.
+// Errors that Postgres and PostgREST raise before a function or trigger of ours runs, so they have no code of ours.
 
 export interface BareError {
   code: string;
-  /** One, or `401, 403`: signed out and signed in. */
+  /** One status, or `401, 403` for callers who are signed out and signed in. */
   status: string;
   when: string;
   message: string;
@@ -76,7 +76,7 @@ export const bareErrors: BareError[] = [
   {
     code: "PGRST116",
     status: "406",
-    when: "`Accept: application/vnd.pgrst.object+json`, which `.single()` sends, met no row or several.",
+    when: "`Accept: application/vnd.pgrst.object+json`, which `.single()` sends, found no row or several.",
     message: "JSON object requested, multiple (or no) rows returned",
     remedy: "Check the filter, or use `.maybeSingle()`.",
   },
@@ -85,7 +85,7 @@ export const bareErrors: BareError[] = [
     status: "409",
     when: "Another request wrote the same unique value at the same moment.",
     message: 'duplicate key value violates unique constraint "wishlist_items_pkey"',
-    remedy: "Read the row that is there.",
+    remedy: "Read the existing row.",
   },
   {
     code: "PGRST103",

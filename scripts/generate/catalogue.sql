@@ -1,4 +1,4 @@
--- Prints the catalogue of a database: one line for each thing that migrations make, so that two databases can be compared.
+-- Prints the catalogue of a database: one line for each object that migrations make, so that two databases can be compared.
 -- A line begins with a letter and holds no object id, time, port or random value.
 --   N schema, E extension, Y type, S sequence, R relation, A column, V view, C constraint, I index, P policy, T trigger,
 --   X order in which a table's triggers fire, and rules, F function, O operator and cast, L default privilege, G event trigger,
@@ -20,7 +20,7 @@ create or replace temp view project_schemas as
             and n.nspname not in ('extensions', 'graphql', 'vault', 'net', 'cron', 'pgmq', 'auth', 'storage', 'realtime',
                 'supabase_migrations', 'supabase_functions', 'pgtap', 'tap'));
 
--- What an extension brings is printed as the extension's version alone.
+-- Of an extension only the version is printed, not its objects.
 create or replace temp view extension_objects as
     select classid, objid from pg_depend where deptype = 'e';
 
@@ -36,7 +36,7 @@ create or replace function pg_temp.one_line(p_text text) returns text language s
     select regexp_replace(p_text, '\s+', ' ', 'g')
 $$;
 
--- For tables that are not in every database.
+-- The lines of a query on a table that not every database has.
 create or replace function pg_temp.rows_if(p_relation text, p_query text) returns setof text language plpgsql as $$
 begin
     if to_regclass(p_relation) is not null then
@@ -44,7 +44,7 @@ begin
     end if;
 end $$;
 
--- How many rows a table has, and a hash of them without times, counted and generated ids, secrets and ports.
+-- The number of rows of a table, and a hash of them that leaves out times, counted and generated ids, secrets and ports.
 create or replace function pg_temp.rows_hash(p_table regclass) returns text language plpgsql as $$
 declare
     v_left_out text[] := array(
@@ -130,7 +130,7 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f')
     and not exists (select from extension_objects x where x.classid = 'pg_class'::regclass and x.objid = c.oid)
 order by 1;
 
--- A column's place counts the columns that were not dropped.
+-- The position of a column, counted without dropped columns.
 select 'A ' || a.attrelid::regclass
     || ' ' || lpad((count(*) over (partition by a.attrelid order by a.attnum))::text, 3, '0')
     || ' ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' notnull=' || a.attnotnull
@@ -226,7 +226,7 @@ join project_schemas n on n.oid = c.relnamespace
 where r.rulename <> '_RETURN'
 order by 1;
 
--- The header is printed and the body hashed, so that a difference says which of the two changed.
+-- The header is printed and the body hashed, so that a difference shows which of the two changed.
 select 'F ' || p.oid::regprocedure || ' ' || p.prokind::text || ' returns ' || pg_get_function_result(p.oid)
     || ' args (' || pg_get_function_arguments(p.oid) || ') ' || l.lanname || ' ' || p.provolatile::text || p.proparallel::text
     || ' strict=' || p.proisstrict || ' definer=' || p.prosecdef || ' leakproof=' || p.proleakproof
@@ -315,7 +315,7 @@ where d.classoid not in ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_constrai
     and i.schema in (select nspname from project_schemas)
 order by 1;
 
--- What migrations put in the schemas of extensions and services.
+-- Objects that migrations create in the schemas of extensions and services.
 select pg_temp.rows_if('cron.job', $$
     select 'J ' || concat_ws(' ', jobname, schedule, username, database, active, md5(command)) from cron.job order by 1
 $$);

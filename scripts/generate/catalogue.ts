@@ -1,4 +1,4 @@
-// Reads the catalogue of a database as lines, and tells how two of them differ.
+// Reads the catalogue of a database as lines, and compares two of them.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ export async function readCatalogue(sql: Sql | TransactionSql): Promise<string[]
   return results.flatMap((rows) => rows.flatMap((row) => Object.values(row)));
 }
 
-/** The lines that only one side has, `-` for those of `before` and `+` for those of `after`, sorted by what they say. */
+/** The lines that only one side has, `-` for those of `before` and `+` for those of `after`, sorted by their text. */
 export function differences(before: string[], after: string[]): string[] {
   const [old, current] = [new Set(before), new Set(after)];
   const removed = before.filter((line) => !current.has(line)).map((line) => ({ sign: "-", line }));

@@ -1,4 +1,4 @@
-// How to send a request in curl and in supabase-js, as OpenAPI's x-codeSamples have it. In curl, $API_URL, $PUBLISHABLE_KEY and
+// Samples of requests in curl and supabase-js, for OpenAPI's x-codeSamples. In curl, $API_URL, $PUBLISHABLE_KEY and
 // $ACCESS_TOKEN are the reader's own; in supabase-js, `supabase` is a client.
 
 import type { CodeSample, Document, Operation } from "./document.ts";

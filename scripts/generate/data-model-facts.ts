@@ -1,4 +1,4 @@
-// What the catalogue knows of tables, triggers and functions: data-model.sql, read.
+// Facts about tables, triggers and functions, read from the catalogue by data-model.sql.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

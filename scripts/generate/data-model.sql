@@ -1,4 +1,4 @@
--- What docs/data-model.md says of the database, as one JSON value: relations with key columns, foreign keys, triggers in firing
+-- The facts of docs/data-model.md, as one JSON value: relations with key columns, foreign keys, triggers in firing
 -- order and who may write them, and the comments of the functions of the project.
 -- The names of relations in `public` have no schema: search_path is pg_catalog, public.
 
@@ -39,7 +39,7 @@ select jsonb_build_object(
                         'table', k.confrelid::regclass::text,
                         'columns', f.columns,
                         'required', f.required,
-                        -- whether one row of the other table has one row of this at most
+                        -- whether at most one row of this table refers to each row of the other
                         'one', exists (
                             select from pg_index i
                             where i.indrelid = c.oid and i.indisunique and i.indpred is null

@@ -1,4 +1,4 @@
-// docs/data-model.md for a database made up for the purpose.
+// docs/data-model.md for a made-up database.
 
 import { expect, it } from "vitest";
 import { dataModelDocument, homesOf } from "./data-model.ts";

@@ -194,7 +194,7 @@ function described(name: string, functions: DataModelFacts["functions"]): string
   return sentence === "" ? `\`${name}\`` : `\`${name}\`: ${sentence}`;
 }
 
-/** Up to the first full stop that ends a sentence, without the word that says it is of a trigger. */
+/** The first sentence of a comment, without the word `Trigger` at its beginning. */
 function firstSentence(comment: string | null): string {
   const text = withoutDirective(comment ?? "")
     .replaceAll(/\s+/g, " ")

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { databaseUrl, type StackConfig } from "../lib/config.ts";
 
-/** The rows of a query that stands in a file beside this one, or in the argument. */
+/** @param query SQL, or the name of an .sql file beside this one */
 export async function readRows<Row extends object>(config: StackConfig, query: string): Promise<Row[]> {
   const sql = postgres(databaseUrl(config), {
     max: 1,

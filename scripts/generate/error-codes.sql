@@ -1,4 +1,4 @@
--- What runs in the database, as text, so that error-codes.ts can follow it: the body of every function of ours, and for every
+-- The SQL that runs in the database, as text, for error-codes.ts: the body of every function of ours, and for every
 -- relation what a statement on it runs (triggers, policies, defaults, checks, foreign keys that cascade, the query of a view).
 with namespaces as (
     select n.oid, n.nspname from pg_catalog.pg_namespace n where n.nspname in ('public', 'private')

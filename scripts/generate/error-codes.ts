@@ -1,5 +1,5 @@
 // Which error codes an operation may raise: those written in the functions that it reaches, by calls, triggers, policies and
-// views. It follows names in the text of bodies, so it may list a code too many, never one too few.
+// views. It follows names in the text of bodies, so it may list a code that is never raised, but misses none.
 
 export type Verb = "select" | "insert" | "update" | "delete";
 

@@ -45,7 +45,7 @@ describe("types/errors.ts", () => {
 });
 
 describe("the errors of the API", () => {
-  it.each(Object.entries(apiErrors))("%s is told from every other by its message", (code, { message }) => {
+  it.each(Object.entries(apiErrors))("the message of %s identifies it", (code, { message }) => {
     const filled = message.replaceAll(/\{\w+\}/g, "2 nights");
     expect(errorCode({ message: filled })).toBe(code);
     expect(errorCode({ message: `${filled} You are not signed in.` })).toBe(code);
@@ -60,7 +60,7 @@ describe("the errors of an operation", () => {
     expect(Object.keys(answers)).toEqual(["400", "409", "422", "default"]);
     expect(answers["400"]).toEqual({ $ref: "#/components/responses/400" });
     expect(answers["409"]).toMatchObject({
-      description: "The request conflicts with what is there. Codes: `dates_taken`.",
+      description: "The request conflicts with existing data. Codes: `dates_taken`.",
       content: {
         "application/json": { examples: { dates_taken: { $ref: "#/components/examples/dates_taken" } } },
       },

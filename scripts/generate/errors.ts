@@ -104,8 +104,8 @@ ${entries.join("\n")}
 export type ErrorCode = keyof typeof errors;
 
 /**
- * The code of an error of REST, which is in its details, or of GraphQL, which is told by its message; undefined for errors of
- * Postgres and PostgREST, which have a code of their own. When several rules are broken, it is the first.
+ * The code of an error: of REST from its details, of GraphQL from its message; when several rules are broken, the first code.
+ * Undefined for errors of Postgres and PostgREST, which have codes of their own.
  */
 export function errorCode(error: { message: string; details?: unknown }): ErrorCode | undefined {
   return codeInDetails(error.details) ?? codeOfMessage(error.message);
@@ -121,7 +121,7 @@ function codeInDetails(details: unknown): ErrorCode | undefined {
   }
 }
 
-/** The first sentence decides, since several faults come as several sentences; where it fits several messages, the most literal one. */
+/** Several faults make several sentences, of which only the first is compared. When it fits several messages, the most literal one counts. */
 function codeOfMessage(message: string): ErrorCode | undefined {
   const [best] = patterns
     .filter(({ start }) => start.test(message))
@@ -140,7 +140,7 @@ const patterns = Object.entries<{ message: string }>(errors).map(([code, { messa
   return {
     code: code as ErrorCode,
     length: words.join("").length,
-    // a value within the first of several sentences has no end of a sentence in it
+    // in the first of several sentences, a value contains no end of a sentence
     start: new RegExp(\`^\${escaped.join("(?:(?!\\\\. )[^])*?")}( |$)\`),
     whole: new RegExp(\`^\${escaped.join("[^]*")}$\`),
   };

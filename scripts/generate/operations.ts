@@ -64,13 +64,13 @@ const descriptions: Record<string, string> = {
   "401": "The caller is not signed in, or the token has expired.",
   "403": "The caller is signed in, but not allowed to do this.",
   "404": "It does not exist, or the caller cannot see it.",
-  "406": "One row was asked for, and there are none or several.",
-  "409": "The request conflicts with what is there.",
-  "410": "It existed, and its time is over.",
+  "406": "The request asks for one row, and there are none or several.",
+  "409": "The request conflicts with existing data.",
+  "410": "It has expired.",
   "416": "The range begins after the last row.",
   "422": "Rules are broken; `details` lists each.",
-  "429": "There are too many of these; try again later.",
-  "503": "The server is busy. Nothing was changed; try again.",
+  "429": "There were too many requests of this kind. Try again later.",
+  "503": "The server is busy. Nothing was changed. Try again.",
   default: "Refused.",
 };
 

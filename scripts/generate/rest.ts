@@ -63,7 +63,7 @@ function inOrder(path: Path, name: string): Path {
   return Object.fromEntries(Object.entries(path).sort(([a], [b]) => rank(a) - rank(b)));
 }
 
-/** The place of a path on the page: that of its first operation. */
+/** The position of a path on the page, which is that of its first operation. */
 function rank(path: string): number {
   return describedOperations.findIndex((operation) => operation.split(" ").at(-1) === path.slice(1));
 }
@@ -247,10 +247,10 @@ function queryOf({ properties = {}, required = [] }: Schema): Parameter[] {
 }
 
 /** Filters are text, `eq.Lisboa`, whatever the column's type. */
-function liftParameter({ name, in: place, description = "", schema }: Parameter): Parameter {
+function liftParameter({ name, in: location, description = "", schema }: Parameter): Parameter {
   return {
     name,
-    in: place,
+    in: location,
     description: parameterTexts[name] ?? columnDescription(description),
     schema: { type: "string", ...(schema.enum && { enum: schema.enum }) },
   };

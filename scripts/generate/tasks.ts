@@ -1,5 +1,4 @@
-// How the API's documentation is arranged: by what a client wants to do. Every operation of REST has its summary here; the order
-// is that of the page.
+// The API's documentation is arranged by task. Every operation of REST has its summary here, in the order of the page.
 
 import type { Tag } from "./document.ts";
 

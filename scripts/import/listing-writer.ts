@@ -4,7 +4,7 @@
 // second run reports no changes. A property keeps its host: its public location depends on the host, and a second public location
 // would reveal more of the exact one.
 //
-// Hosts become users without e-mail, phone and password, as whom nobody can sign in. Their id is derived from source and number.
+// Hosts become users without e-mail, phone and password, who cannot sign in. Their id is derived from source and number.
 // When an administrator gives such a user an e-mail address, the import no longer changes the profile.
 //
 // A property is published when private.publishing_problems finds nothing missing. The number of guests is assumed where the file has
@@ -154,7 +154,7 @@ async function insertProperties(
       )
       select ${source}, s.source_id, s.host_id, s.title, coalesce(s.description, ''), s.property_type, s.room_type,
         coalesce(s.max_guests, ${guests}::smallint), s.bedrooms, s.beds, s.bathrooms, s.time_zone,
-        -- nobody can sign in as an imported host to accept a request
+        -- imported hosts cannot sign in to accept a request
         coalesce(s.booking_mode, 'instant'), coalesce(s.min_nights, 1),
         -- 31 nights by default, as for other properties
         greatest(coalesce(s.max_nights, 31), s.min_nights), coalesce(s.max_pets, 0), ${location.currency}, s.base_price

@@ -1,4 +1,4 @@
-// The set-up of a fresh clone: what npm is asked for, what it shows meanwhile, and what it says when npm fails.
+// The set-up of a fresh clone: npm's arguments, the progress that is shown, and the message when npm fails.
 
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";

@@ -1,4 +1,4 @@
-// The rule that every object is created once, on migrations made up for the purpose.
+// The rule that every object is created once, on made-up migrations.
 
 import { expect, it } from "vitest";
 import { type Exceptions, findProblems } from "./definitions.ts";
@@ -124,7 +124,7 @@ it("refuses an overloaded function that is not listed, and a list that says too 
   ]);
 });
 
-it("refuses what is added to a table later, but for foreign keys that are listed", async () => {
+it("refuses what is added to a table later, except listed foreign keys", async () => {
   const key =
     "alter table public.items add constraint items_mood_fkey foreign key (note) references public.moods";
   const sql = `create table public.moods (name text primary key);

@@ -61,6 +61,6 @@ export async function runVitest(
     number
   >;
   const failed = numFailedTests ?? 0;
-  // A file that could not be loaded has no failed test, but the run has failed all the same.
+  // A file that could not be loaded has no failed test, but the run has still failed.
   return { passed: numPassedTests ?? 0, failed: code !== 0 && failed === 0 ? 1 : failed };
 }

@@ -7,7 +7,7 @@ describe("wording", () => {
   it.each([
     "A host publishes a place.",
     "Places in Lisbon",
-    "p_area text",
+    "p_place text",
     "property-place.test.ts",
     "const findPlaces = 1",
     "PLACE_ID",
@@ -20,6 +20,7 @@ describe("wording", () => {
     "the placeholder of the field",
     "a string in place of null",
     "the check takes place before the insert",
+    "a quote is in the wrong place",
     "two decimal places",
     "Decimal places: 2 for EUR",
     "the misplaced comma",

@@ -1,17 +1,15 @@
-// The wording check: words and phrases that a reader stumbles over, and what to write in their stead.
+// The wording check: words and phrases that a reader stumbles over, and what to write instead.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The files that are checked. Generated files follow from these. */
+/** The files that are checked. */
 const checked = [
-  "{CHANGELOG,CONTRIBUTING,SECURITY}.md",
+  "*.md",
   ".github/**/*.{md,yml}",
-  "scripts/{psql,setup,test,wording}.{ts,mjs}",
-  "scripts/setup/*.{mjs,ts}",
-  "scripts/test/{functions,lint,tool,typecheck}.ts",
+  "{docs,scripts,supabase}/**/*.{md,ts,mjs,js,sql,html,toml}",
 ];
-/** These files have to name the words. */
+/** These files name the words. */
 const ignored = ["scripts/test/wording*.ts", "**/node_modules/**"];
 
 interface Rule {
@@ -21,9 +19,9 @@ interface Rule {
 
 const rules: Rule[] = [
   {
-    // Also inside names such as `p_area` and `findPlace`. "in place of", "takes place" and "decimal places" are fine.
+    // Also inside names such as `p_place` and `findPlace`. "in place of", "takes place", "wrong place" and "decimal places" are fine.
     pattern:
-      /(?<!\b(?:in|one|first|[Tt]akes?|took|taken|taking|[Dd]ecimal|its|their) )(?:(?<![A-Za-z])place|(?<![A-Z])Place|PLACE)s?(?![A-Za-z])|(?<=[a-z])Places?(?=[A-Z_])/g,
+      /(?<!\b(?:in|one|first|wrong|takes?|Takes?|took|taken|taking|decimal|Decimal|its|their) )(?:(?<![A-Za-z])place|(?<![A-Z])Place|PLACE)s?(?![A-Za-z])|(?<=[a-z])Places?(?=[A-Z_])/g,
     better: "property (area on the map, position in a list)",
   },
   { pattern: /\bsomebody\b/gi, better: "the role (a guest, a host, a developer), or a person" },

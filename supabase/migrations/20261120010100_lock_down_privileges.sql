@@ -1,4 +1,4 @@
--- Purpose: privileges start at zero. Revokes what hosted Supabase grants by default to anon, authenticated and service_role in
+-- Purpose: privileges start at none. Revokes what hosted Supabase grants by default to anon, authenticated and service_role in
 -- public, so that every later table and function grants exactly what it needs. Creates schema private and the extensions.
 -- Touches: default privileges of `postgres` in this database, schema public, schema private, schema net, extensions.
 -- Watch: EXECUTE for PUBLIC is a built-in default; only the global form (without `in schema`) revokes it.

@@ -11,7 +11,7 @@ create table private.errors (
 );
 comment on table private.errors is 'Every error that the database raises. In message and hint, {name} stands for a detail of the error.';
 comment on column private.errors.code is 'Name of the error for programs.';
-comment on column private.errors.status is 'HTTP status of the answer; of several errors at once the highest counts.';
+comment on column private.errors.status is 'HTTP status of the answer. When several errors are raised together, the highest applies.';
 comment on column private.errors.message is 'What is wrong: one sentence that no other code has.';
 comment on column private.errors.hint is 'What to do next.';
 alter table private.errors enable row level security;
@@ -30,7 +30,7 @@ begin
         v_part := regexp_match(v_rest, '^(.*?)\{(\w+)\}(.*)$');
         exit when v_part is null;
         v_text := v_text || v_part[1] || case
-            -- columns and states are shown as words; what a person or program wrote, as it is
+            -- names of columns and states are shown as words; values that a person or program wrote stay unchanged
             when v_part[2] not in ('argument', 'name', 'title', 'value') and p_details ->> v_part[2] ~ '^[a-z]+(_[a-z]+)*$'
                 then replace(p_details ->> v_part[2], '_', ' ')
             else regexp_replace(coalesce(p_details ->> v_part[2], '?'), '[[:space:][:cntrl:]]+', ' ', 'g')
@@ -78,7 +78,7 @@ end
 $$;
 grant execute on function private.raise_errors to anon, authenticated, service_role;
 comment on function private.raise_errors is
-    'Raises a list of objects made by private.problem as one error: PostgREST answers with the highest status, their messages, and the list as JSON in details. Definer, because no API role may read private.errors.';
+    'Raises a list of objects made by private.problem as one error with the highest of their statuses, all their messages, and the list as JSON in details. Definer, because no API role may read private.errors.';
 
 create function private.raise_error(p_code text, p_details jsonb default '{}') returns void
 language sql stable

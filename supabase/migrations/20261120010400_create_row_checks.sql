@@ -1,5 +1,5 @@
--- Purpose: what a table's constraints and policies refuse is refused first with coded errors, every fault of a row at once.
--- Touches: private.check_problems, private.install_row_checks.
+-- Purpose: refuses with coded errors the rows that a table's constraints and policies would refuse, and names all faults at once.
+-- Touches: private.row_check_code, is_written_by, row_check_steps, is_upsert, raise_problems, install_row_checks, require_values.
 -- Watch: a migration calls install_row_checks('schema.table') after the table's constraints and policies exist. It writes one trigger
 -- function from the catalogue, so the checks cannot differ from the constraints. Two writers at once can still meet the bare
 -- unique constraint (23505). docs/decisions/errors.md says what never reaches a trigger.
@@ -42,7 +42,7 @@ returns table (step integer, problem text, broken text)
 language sql stable
 set search_path = ''
 as $$
-    -- required columns, the service role's too
+    -- required columns, including those that only the service role writes
     select
         1, format('private.problem(''value_missing'', ''{"field": "%s"}'')', a.attname), format('new.%I is null', a.attname)
     from pg_catalog.pg_attribute a
@@ -62,7 +62,7 @@ as $$
     where c.conrelid = p_table and c.contype = 'c'
         and (private.is_written_by('authenticated', p_table, c.conkey) or private.is_written_by('service_role', p_table, c.conkey))
     union all
-    -- foreign keys: to a vocabulary that has a code of its own, or to a row that the caller can see
+    -- foreign keys: the caller must be able to see the row referred to; some vocabularies have a code of their own
     select
         case when v.code is null then 2 else 1 end,
         format(
@@ -122,7 +122,7 @@ as $$
         and private.is_written_by('authenticated', p_table, i.indkey::smallint[])
 $$;
 comment on function private.row_check_steps is
-    'What refuses a row of p_table, as expressions over the variables of a trigger. The faults of one step are raised together; a step is looked at when those before it hold.';
+    'The checks of a row of p_table, as expressions over the variables of a trigger. The faults of one step are raised together; a step is checked when the steps before it found no fault.';
 
 create function private.is_upsert() returns boolean
 language sql stable
@@ -176,7 +176,7 @@ language plpgsql
 set search_path = ''
 as $trigger$
 begin%s
-    -- what the row refers to, and who may write it, is asked of callers whom row level security restricts
+    -- references and policies are checked only for callers whom row level security restricts
     if row_security_active(%L) then%s
     end if;
     return new;
@@ -196,7 +196,7 @@ $function$,
 end
 $install$;
 comment on function private.install_row_checks is
-    'Creates the trigger _900_check_row of a table that clients write, the last before the write. The owner of the database meets the constraints themselves.';
+    'Creates the trigger _900_check_row of a table that clients write, which fires last before the write. Only the constraints themselves stop the owner of the database.';
 
 create function private.require_values(p_row jsonb, p_fields text[]) returns void
 language plpgsql stable

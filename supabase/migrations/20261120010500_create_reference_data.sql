@@ -34,13 +34,13 @@ comment on column public.currencies.maximum_charge is
 comment on column public.currencies.minimum_price is
     'Lowest price of a night, in minor units. The default is one whole unit, or minimum_charge when that is higher; the owner of the installation may change it.';
 comment on column public.currencies.cancellation_fee_minimum is
-    'Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, otherwise 50 times the nearest power of ten.';
+    'Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less.';
 comment on column public.currencies.cancellation_fee_maximum is 'Highest fee of a host who cancels, in minor units: twenty times the lowest.';
 alter table public.currencies enable row level security;
 grant select on public.currencies to anon, authenticated, service_role;
 create policy "Anyone can read currencies" on public.currencies for select to anon, authenticated using (true);
 
--- Minor units by ISO 4217. The fee limits are 50 and 1,000 units of a currency worth about a dollar, otherwise powers of ten more.
+-- Minor units by ISO 4217. The fee limits are 50 and 1,000 units of a currency worth about a dollar, and powers of ten more of others.
 -- The columns about Stripe follow https://docs.stripe.com/currencies as read in November 2026:
 -- * is_payable: the presentment currencies, with the zero-decimal and three-decimal ones.
 -- * step: the last of three decimals is 0 (10). MGA has no decimals at Stripe, and HUF and TWD none in payouts (100).

@@ -1,6 +1,6 @@
--- Purpose: a request that the caller has no privilege for is refused with a coded error before Postgres refuses it without one.
+-- Purpose: refuses a request without the needed privilege with a coded error, before Postgres refuses it without a code.
 -- Touches: private.check_request, which PostgREST runs before each request; setting pgrst.db_pre_request of the role authenticator.
--- Watch: it decides nothing that privileges do not decide again. A column without a privilege still answers 42501.
+-- Watch: it only gives the refusal a code; privileges still decide. A missing privilege on a column still answers 42501.
 
 insert into private.errors (code, status, message, hint) values
     ('operation_not_allowed', 403, '{method} is not allowed on {target}.', 'The API documentation lists what each role can do.');

@@ -69,7 +69,7 @@ comment on column public.accounts.payout_country is 'ISO 3166-1 alpha-2 code of 
 create index accounts_currency_idx on public.accounts (currency);
 
 create type public.user_role as enum ('operator');
-comment on type public.user_role is 'Roles with more rights than any signed-in user has. Operators moderate content and help with problems.';
+comment on type public.user_role is 'Roles that give a user more rights. Operators moderate content and help with problems.';
 
 create table public.user_roles (
     user_id uuid not null constraint user_roles_user_fkey references auth.users (id) on delete cascade,

@@ -165,7 +165,7 @@ end
 $$;
 grant execute on function public.take_jobs to service_role;
 comment on function public.take_jobs is
-    'Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; later, a job that was neither finished nor failed can be taken again, until it was taken too often. For workers: service role only; definer, because queues belong to the owner of the database.';
+    'Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; then a job that was neither finished nor failed can be taken again, up to the allowed number of attempts. For workers: service role only; definer, because queues belong to the owner of the database.';
 create function public.finish_job(p_queue text, p_job_id bigint, p_attempt integer) returns boolean
 language plpgsql security definer
 set search_path = ''

@@ -82,7 +82,7 @@ declare
     v_task record;
     v_error text;
 begin
-    -- one run at a time: a long run is not overtaken by the next
+    -- one run at a time: the next run does not start while a long one continues
     if not pg_try_advisory_xact_lock(hashtextextended('private.run_periodic_tasks', 0)) then
         return;
     end if;
@@ -113,5 +113,5 @@ begin
 end
 $$;
 comment on function private.run_periodic_tasks is
-    'Runs the tasks of private.periodic_tasks that are due, each in a subtransaction, so that a failed task does not stop the others. The only cron job calls it.';
+    'Runs the tasks of private.periodic_tasks that are due, each in a subtransaction, so that a failed task does not stop the others. The cron job run-periodic-tasks calls it every 10 seconds.';
 select cron.schedule('run-periodic-tasks', '10 seconds', 'select private.run_periodic_tasks()');

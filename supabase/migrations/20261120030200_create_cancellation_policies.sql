@@ -1,4 +1,4 @@
--- Purpose: cancellation policies, which say what a guest who cancels gets back: six common ones, and those that hosts write.
+-- Purpose: cancellation policies, which define the refund of a guest who cancels: six common ones, and those that hosts write.
 -- Touches: public.cancellation_policies, private.is_policy_steps, private.keep_used_policy.
 -- Watch: a booking copies the steps when it is created, so a changed policy affects only later bookings.
 
@@ -29,7 +29,7 @@ as $$
                 and coalesce(s.step ->> 'nights_kept' ~ '^[0-9]{1,2}$', false)
                 and jsonb_typeof(s.step -> 'refund_percent') = 'number' and jsonb_typeof(s.step -> 'nights_kept') = 'number'
             )
-            -- only the last step has no condition, so that a step always applies
+            -- only the last step has no condition, so that exactly one step always applies
             and bool_and(
                 (s.step ?| array['before_check_in', 'since_confirmation', 'confirmed_before_check_in', 'under_nights'])
                 = (s.position < jsonb_array_length(p_steps))

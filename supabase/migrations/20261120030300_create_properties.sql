@@ -1,4 +1,4 @@
--- Purpose: properties, their co-hosts and amenities, and the functions that say which properties a person manages.
+-- Purpose: properties, their co-hosts and amenities, and the functions that return the properties that a person manages.
 -- Touches: public.properties, public.co_hosts, public.property_amenities, private.my_properties, private.limit_per_property.
 -- Watch: who can read a property can read its amenities, photos, prices and so on, because their policies ask
 -- `exists (select from public.properties ...)`. A new kind of reader needs a policy of properties alone.
@@ -165,10 +165,10 @@ comment on column public.properties.max_nights is 'Maximum stay in nights.';
 comment on column public.properties.check_in_weekdays is 'ISO weekdays (1 is Monday) on which stays may begin.';
 comment on column public.properties.check_out_weekdays is 'ISO weekdays (1 is Monday) on which stays may end.';
 comment on column public.properties.advance_notice_days is 'Guests book at least this many days before check-in; 0 allows the same day.';
-comment on column public.properties.advance_notice_cut_off is 'Local time until which guests can book on the last day that advance_notice_days allows.';
+comment on column public.properties.advance_notice_cut_off is 'On the last day that advance_notice_days allows, guests can book until this local time.';
 comment on column public.properties.preparation_nights_before is 'Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts.';
 comment on column public.properties.preparation_nights_after is 'Nights kept free after a stay.';
-comment on column public.properties.booking_window_days is 'How many days from today check-in may be at most.';
+comment on column public.properties.booking_window_days is 'Check-in may be at most this many days from today.';
 comment on column public.properties.max_infants is 'Highest number of infants under 2, in addition to max_guests.';
 comment on column public.properties.max_pets is 'Highest number of pets; 0 for none.';
 comment on column public.properties.currency is 'ISO 4217 code of all prices of this property.';
@@ -182,12 +182,12 @@ comment on column public.properties.last_minute_days is 'The last-minute discoun
 comment on column public.properties.last_minute_discount_percent is 'Last-minute discount on each night; applies when no other discount does.';
 comment on column public.properties.extra_guest_price is 'Price per night of each guest above extra_guests_after, in minor units.';
 comment on column public.properties.extra_guests_after is 'Number of guests that the price of a night includes.';
-comment on column public.properties.country is 'ISO 3166-1 alpha-2 code. Written by the address.';
-comment on column public.properties.region is 'State, province or region. Written by the address.';
-comment on column public.properties.city is 'City or village. Written by the address.';
-comment on column public.properties.neighbourhood is 'Part of the city. Written by the address.';
-comment on column public.properties.public_latitude is 'Degrees north (WGS 84) of the public point, up to 1 km from the property. Written by the address.';
-comment on column public.properties.public_longitude is 'Degrees east (WGS 84) of the public point. Written by the address.';
+comment on column public.properties.country is 'ISO 3166-1 alpha-2 code, copied from the address.';
+comment on column public.properties.region is 'State, province or region, copied from the address.';
+comment on column public.properties.city is 'City or village, copied from the address.';
+comment on column public.properties.neighbourhood is 'Part of the city, copied from the address.';
+comment on column public.properties.public_latitude is 'Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address.';
+comment on column public.properties.public_longitude is 'Degrees east (WGS 84) of the public point. Computed from the address.';
 comment on column public.properties.source is 'Source of an imported property, such as inside-airbnb; null for the others.';
 
 create index properties_host_id_idx on public.properties (host_id);
@@ -259,7 +259,7 @@ as $$
     select c.property_id from public.co_hosts c where c.profile_id = p_person and c.level >= p_level
 $$;
 comment on function private.properties_of is
-    'Properties that a person hosts, or co-hosts at level p_level or higher. Definer, because the policies of properties and co_hosts ask it.';
+    'Properties that a person hosts, or co-hosts at level p_level or higher. Definer, because the policies of properties and co_hosts call it.';
 
 create function private.my_properties(p_level public.co_host_level default 'calendar') returns setof uuid
 language sql stable security definer rows 10
@@ -269,7 +269,7 @@ as $$
 $$;
 grant execute on function private.my_properties to authenticated, service_role;
 comment on function private.my_properties is
-    'Properties that the caller hosts, or co-hosts at level p_level or higher; policies ask it once a statement, as `property_id in (select private.my_properties(...))`. Definer, because the policies of properties and co_hosts call it.';
+    'Properties that the caller hosts, or co-hosts at level p_level or higher; policies call it once a statement, as `property_id in (select private.my_properties(...))`. Definer, because the policies of properties and co_hosts call it.';
 
 create function private.my_own_properties() returns setof uuid
 language sql stable security definer rows 10

@@ -1,6 +1,6 @@
 -- Purpose: addresses of properties. Few people may read the exact address; everyone else gets a public point nearby.
 -- Touches: public.property_addresses, private.public_point, private.publish_location, a secret in private.settings.
--- Watch: nobody may compute the exact point from the public one. The shift depends on a secret, the host and a cell of about
+-- Watch: no client may be able to compute the exact point from the public one. The shift depends on a secret, the host and a cell of about
 -- 100 m, so several properties in one building share a shift, and a small move of the pin gives no second sample. The columns have
 -- no statistics, because estimates of the planner (`Prefer: count=planned`) would reveal values that policies hide.
 

@@ -33,7 +33,7 @@ create table public.property_photos (
 comment on table public.property_photos is 'Photos of properties in the order of position, then id; the first is the cover. A property has at most 50.';
 comment on column public.property_photos.path is 'Path in the Storage bucket `property-photos`, in the folder with the id of the property.';
 comment on column public.property_photos.external_url is 'URL of an imported photo that is not in the bucket.';
-comment on column public.property_photos.alt_text is 'Description of the photo for people who cannot see it.';
+comment on column public.property_photos.alt_text is 'Description of the photo, for screen readers.';
 comment on column public.property_photos.position is 'Position in the order, lowest first. A photo inserted without one is last.';
 
 create index property_photos_property_id_idx on public.property_photos (property_id, position, id);

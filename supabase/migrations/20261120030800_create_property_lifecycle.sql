@@ -213,7 +213,7 @@ begin
 end
 $$;
 comment on function private.guard_property is
-    'Trigger: makes a new property a draft, allows the changes of status in property_transitions alone, and records them. Definer, because no API role may write these records.';
+    'Trigger: makes a new property a draft, allows the changes of status in property_transitions and no others, and records them. Definer, because no API role may write these records.';
 
 create function private.keep_published_complete() returns trigger
 language plpgsql security definer

@@ -1,11 +1,11 @@
--- Purpose: nights that are not available for another reason than a booking here: host blocks, and stays on other platforms.
+-- Purpose: nights that are unavailable for reasons other than a booking: host blocks, and stays on other platforms.
 -- Touches: public.host_blocks, public.external_blocks.
 -- Watch: a trigger reserves the nights in public.occupancies and refuses with 409 when they are taken. A stay on another platform
 -- keeps preparation nights; a host's block does not.
 
 insert into private.errors (code, status, message, hint) values
-    ('note_is_plain', 422, 'A note has up to 500 characters of plain text, without HTML and control characters.', 'Send a value that meets this rule.'),
-    ('host_blocks_dates_are_in_order', 422, 'The dates are in order, from 2000 to 2100; check_out is the day after the last night.', 'Send a value that meets this rule.'),
+    ('note_is_plain', 422, 'A note has up to 500 characters of plain text, without HTML and control characters.', 'Shorten the note, and leave out HTML.'),
+    ('host_blocks_dates_are_in_order', 422, 'A block has at least one night, between the years 2000 and 2100.', 'Send check_in, and as check_out the day after the last night.'),
     ('block_property_is_fixed', 409, 'A block cannot move to another property.', 'Delete it and create another one.');
 
 create type public.occupancy_kind as enum ('booking', 'host_block', 'external_block');
@@ -103,7 +103,7 @@ begin
         v_done := false;
     end;
     if not v_done then
-        -- its own nights are not in its way; the error brings them back
+        -- the block's own nights are no conflict; the error restores them
         delete from public.occupancies o where new.id in (o.host_block_id, o.external_block_id);
         perform private.raise_errors((
             select jsonb_agg(r.reason)

@@ -179,7 +179,7 @@ begin
         new.preparation_after := v_property.preparation_nights_after;
     end if;
 
-    -- holds that have expired make room; the clock is read after the wait for the lock
+    -- expired holds are deleted; the clock is read after the wait for the lock
     delete from public.occupancies o
     where
         o.property_id = new.property_id
@@ -191,7 +191,7 @@ begin
 end
 $$;
 comment on function private.prepare_occupancy is
-    'Trigger: locks the property, copies its preparation nights to a row with new dates, and deletes expired holds that are in the way. Definer, because no API role may write occupancies.';
+    'Trigger: locks the property, copies its preparation nights to a row with new dates, and deletes expired holds on these nights. Definer, because no API role may write occupancies.';
 
 create trigger prepare_occupancy before insert or update or delete on public.occupancies
     for each row execute function private.prepare_occupancy();
@@ -212,7 +212,7 @@ begin
             )
         from public.occupancies o
         where
-            -- nobody keeps more than two nights
+            -- no property keeps more than two nights
             o.property_id = p_property_id and o.check_out > p_from - 3 and o.check_in < p_until + 3
             and (o.expires_at is null or o.expires_at > p_at)
             and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking);
@@ -261,7 +261,7 @@ as $$
     ) r
 $$;
 comment on function private.occupancy_conflicts is
-    'What is in the way of a stay that keeps p_before and p_after nights free, as problems: occupied, preparation_before, preparation_after. Holds that have expired by p_at do not count.';
+    'The conflicts of a stay that keeps p_before and p_after nights free, as problems: occupied, preparation_before, preparation_after. Holds that have expired by p_at do not count.';
 
 create function private.reserve_nights(
     p_booking_id uuid, p_property_id uuid, p_check_in date, p_check_out date, p_expires_at timestamptz default null
@@ -306,7 +306,7 @@ begin
 end
 $$;
 comment on function private.extend_reserved_nights is
-    'Keeps the nights of a booking until p_expires_at, or without an end. False when the booking has no nights any more. Definer, because no API role may write occupancies.';
+    'Keeps the nights of a booking until p_expires_at, or without an end; false when the booking has no nights any more. Definer, because no API role may write occupancies.';
 
 create function private.move_reserved_nights(p_booking_id uuid, p_check_in date, p_check_out date) returns void
 language plpgsql security definer
@@ -330,7 +330,7 @@ begin
 end
 $$;
 comment on function private.move_reserved_nights is
-    'Moves a booking to other nights in one step. When they are not free it answers 409 with the reasons, and the booking keeps its nights. Definer, because no API role may write occupancies.';
+    'Moves a booking to other nights in one step; when they are not free, it answers 409 with the reasons and the booking keeps its nights. Definer, because no API role may write occupancies.';
 
 create function private.release_nights(p_booking_id uuid) returns boolean
 language plpgsql security definer
@@ -365,6 +365,6 @@ begin
 end
 $$;
 comment on function private.remove_expired_occupancies is
-    'Deletes holds that have expired, which count as free already, and returns their number. Definer, because no API role may write occupancies.';
+    'Deletes holds that have expired, whose nights are free already, and returns their number. Definer, because no API role may write occupancies.';
 
 insert into private.periodic_tasks (name, command, every) values ('remove_expired_occupancies', 'select private.remove_expired_occupancies()', '1 minute');

@@ -57,7 +57,7 @@ begin
     if (p_local at time zone p_time_zone) at time zone p_time_zone <> p_local then
         return p_at at time zone p_time_zone >= p_local;
     end if;
-    -- of a local time that occurs twice, the second counts
+    -- when a local time occurs twice, the second counts
     return p_at >= p_local at time zone p_time_zone;
 end
 $$;
@@ -125,7 +125,7 @@ declare
 begin
     if num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or least(p_adults, p_children, p_infants, p_pets) < 0 then
         v_party_code := 'invalid_party';
-        -- the other rules are then skipped
+        -- then the other rules are skipped
         p_adults := null;
         p_children := null;
         p_infants := null;
@@ -233,7 +233,7 @@ begin
 end
 $$;
 comment on function private.broken_rules is
-    'Checks stays, given as parallel arrays, and returns for each its number and the codes of the rules that it breaks: {} when it can be booked at p_at, taken when nights clash. It ignores the nights of p_ignore_booking, and with p_enough returns only the first so many stays that break no rule. Definer, because the public cannot read occupancies.';
+    'Checks stays, given as parallel arrays, and returns for each its number and the codes of the rules that it breaks: {} when it can be booked at p_at, taken when nights clash. It ignores the nights of p_ignore_booking, and with p_enough returns only the first p_enough stays that break no rule; definer, because the public cannot read occupancies.';
 
 create function private.bookability(
     p_property_id uuid,

@@ -1,7 +1,7 @@
 -- Purpose: the public calendar of a property, one row a day, and the prices of its nights.
 -- Touches: private.night_prices, nightly_prices, property_calendar, visible_calendar, allow_caching; public.property_calendar.
--- Watch: it agrees with bookability: a stay can be booked when its nights are free, its first day allows arrival, its last allows
--- departure, and its length is within min_nights and max_nights of the first day. It never says why a night is taken. Ranges
+-- Watch: the calendar agrees with bookability: a stay can be booked when its nights are free, its first day allows arrival, its last allows
+-- departure, and its length is within min_nights and max_nights of the first day. It never shows why a night is taken. Ranges
 -- are joined by day; no function is called for each day.
 
 insert into private.errors (code, status, message, hint) values
@@ -77,7 +77,7 @@ begin
     ) loop
         v_earliest := v_earliest + 1;
     end loop;
-    -- nights that cannot be booked: those taken, and those that must stay free between two stays
+    -- nights that cannot be booked: taken nights, and nights that must stay free between two stays
     select range_agg(o.nights) into v_taken
     from private.kept_nights(
         p_property_id, p_from, p_to, v_property.preparation_nights_before, v_property.preparation_nights_after, null, p_at

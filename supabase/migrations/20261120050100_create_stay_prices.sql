@@ -21,7 +21,7 @@ create type public.quote_line as (
 );
 comment on type public.quote_line is 'A line of a quote; amounts in minor units of its currency.';
 comment on column public.quote_line.description is 'Text for guests.';
-comment on column public.quote_line.quantity is 'Number of nights, guests or both multiplied; quantity times unit_amount is the amount.';
+comment on column public.quote_line.quantity is 'Number of nights or guests, or their product. The amount is quantity times unit_amount.';
 comment on column public.quote_line.unit_amount is 'Amount of one unit; for percentages the whole amount.';
 comment on column public.quote_line.percent is 'The percentage; null for fixed amounts.';
 comment on column public.quote_line.amount is 'What the guest pays for it; negative for a discount, 0 for included taxes and for fees of the host.';
@@ -93,7 +93,7 @@ begin
 end
 $$;
 comment on function private.stay_discount is
-    'The only discount of a stay: monthly or weekly for its length, else early-bird, else last-minute. Nulls when there is none.';
+    'The discount of a stay: monthly or weekly for its length, else early-bird, else last-minute. Nulls when there is none.';
 
 create function private.price_stay(
     p_property public.properties, p_check_in date, p_night_prices bigint[], p_guests integer, p_pets integer, p_now timestamptz,

@@ -1,4 +1,4 @@
--- Purpose: cancellation terms: what a guest gets back until when, as instants, words and amounts.
+-- Purpose: cancellation terms: refunds and their deadlines, as instants, words and amounts.
 -- Touches: private.long_stays, public.cancellation_term, private.cancellation_terms.
 -- Watch: periods in days follow the property's calendar and clock, periods in hours are elapsed time. A cancellation exactly at
 -- the deadline is in time.
@@ -83,8 +83,8 @@ begin
                 );
                 v_words := case v_percent when 100 then 'Full refund' else v_percent || ' % refund' end || case v_kept
                     when 0 then ''
-                    when 1 then ' of the nights not stayed but for one'
-                    else ' of the nights not stayed but for ' || v_kept
+                    when 1 then ' of the nights not stayed, except one'
+                    else ' of the nights not stayed, except ' || v_kept
                 end;
             end if;
             if v_until = 'infinity' then

@@ -1,4 +1,4 @@
--- Purpose: quotes: what a stay costs, its cancellation terms, and an id with which it can be booked at this price.
+-- Purpose: quotes: the price of a stay, its cancellation terms, and an id to book it with at this price.
 -- Touches: public.quote, private.quote_id, quote_expires_at, quote_is_valid, compute_quote, refuse_stay, quote_stay;
 -- public.quote_stay.
 -- Watch: quotes are not stored. The id holds the end and a hash of the terms; a booking that names it computes the quote again and

@@ -1,4 +1,4 @@
--- Purpose: bookings: what was agreed, the statuses they pass through, who may change them, and a log that nobody can change.
+-- Purpose: bookings: their agreed terms, the changes of status and who may make them, and a log that no role can change.
 -- Touches: private.bookings, booking_transitions, booking_events; public.booking_line_items; guard_booking, record_booking_event.
 -- Watch: clients use the view public.bookings. The table's trigger refuses every change of status that booking_transitions does not
 -- list, for every role. Lock order everywhere: idempotency key, guest's profile, property, booking.
@@ -10,7 +10,7 @@ insert into private.errors (code, status, message, hint) values
     ('booking_terms_are_fixed', 409, 'The terms of a booking never change.', 'Propose other dates or guests with PATCH bookings, or cancel and book again.'),
     ('booking_not_alterable', 409, 'A booking that is {status} cannot be altered.', 'Only a confirmed stay that is not over can be altered; give up an unpaid one with DELETE and book again.'),
     ('reason_is_plain', 422, 'A reason has 1 to 1,000 characters of plain text, without HTML and control characters.', 'Send another reason.'),
-    ('status_time_out_of_order', 409, 'A change of status counts from the present moment.', 'Leave status_at out.'),
+    ('status_time_out_of_order', 409, 'A change of status takes effect now.', 'Leave status_at out.'),
     ('status_and_stay_changed_together', 409, 'Status and stay cannot change in one step.', 'Change one after the other.'),
     ('illegal_transition', 409, 'A booking that is {from} cannot become {to}.', 'Read the booking again: its status may have changed.'),
     ('transition_at_wrong_time', 409, 'A booking that is {from} cannot become {to} at this time.', 'Read the booking again: its deadline may have passed.'),
@@ -117,7 +117,7 @@ comment on table public.booking_line_items is
     'The lines of a booking, copied from its quote; they sum to its totals. Guest, host and operators can read them; co-hosts cannot, because they show what the host receives.';
 comment on column public.booking_line_items.kind is 'What the line charges.';
 comment on column public.booking_line_items.description is 'Text for guests.';
-comment on column public.booking_line_items.quantity is 'Number of nights, guests or both multiplied; quantity times unit_amount is the amount.';
+comment on column public.booking_line_items.quantity is 'Number of nights or guests, or their product. The amount is quantity times unit_amount.';
 comment on column public.booking_line_items.unit_amount is 'Amount of one unit, in minor units; for percentages the whole amount.';
 comment on column public.booking_line_items.percent is 'The percentage; null for fixed amounts.';
 comment on column public.booking_line_items.amount is 'What the guest pays for it.';
@@ -134,7 +134,7 @@ create table private.booking_transitions (
     constraint booking_transitions_pkey primary key (from_status, to_status, actor)
 );
 comment on table private.booking_transitions is
-    'The only legal changes of status: by whom, and under which guard. A booking begins as requested or awaiting_payment.';
+    'The allowed changes of status, each with its actor and its guard. A booking begins as requested or awaiting_payment.';
 alter table private.booking_transitions enable row level security;
 
 insert into private.booking_transitions (from_status, to_status, actor, guard) values
@@ -286,7 +286,7 @@ as $$
     limit 1
 $$;
 comment on function private.actor_of_transition is
-    'As whom the caller may move a booking to p_to, and whether the guard of that transition allows it at p_at; no row when the caller is none of its actors.';
+    'The role in which the caller may change the status of a booking to p_to, and whether the guard of that transition allows it at p_at. No row when the caller has none of its roles.';
 
 create function private.booking_changes(p_old private.bookings, p_new private.bookings, out before jsonb, out after jsonb)
 language sql immutable

@@ -1,6 +1,6 @@
 -- Purpose: bookings as clients use them.
 -- Touches: view public.bookings.
--- Watch: it shows an ended hold as expired and an ended stay as completed from that second, before expire_and_complete_bookings
+-- Watch: the view shows an ended hold as expired and an ended stay as completed from that second, before expire_and_complete_bookings
 -- records it. Triggers of the next files handle insert, update and delete; only a view's trigger can answer a repeated insert
 -- with the existing row. The view runs as its caller, so the policies of private.bookings apply.
 
@@ -39,7 +39,7 @@ select
 from private.bookings b;
 
 comment on view public.bookings is
-    '@graphql({"primary_key_columns": ["id"]}) Bookings of the caller, as guest or on the host''s side, as they stand this second. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.';
+    '@graphql({"primary_key_columns": ["id"]}) Bookings of the caller, as guest or on the host''s side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.';
 comment on column public.bookings.status is 'Present status.';
 comment on column public.bookings.status_at is 'Since when it has this status.';
 comment on column public.bookings.status_reason is 'The reason given with the last change of status.';

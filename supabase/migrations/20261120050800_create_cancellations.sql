@@ -1,4 +1,4 @@
--- Purpose: cancels a confirmed booking, previews it exactly, and reports no-shows.
+-- Purpose: cancels a confirmed booking, previews the cancellation exactly, and reports no-shows.
 -- Touches: public.refund_line, cancellations, preview_cancellation, cancel_booking, report_no_show; private.host_cancellation_fees,
 -- host_cancellation_fee, unpaid_refund, compute_cancellation, cancelling_actor, end_booking.
 -- Watch: preview and cancellation both come from compute_cancellation; a cancellation stores the row that it returns. A guest gets
@@ -50,11 +50,11 @@ create table public.cancellations (
 );
 comment on table public.cancellations is
     'Cancellations and no-shows, with refunds; preview_cancellation returns one that has not happened. Amounts in minor units; guest, host and operators can read them.';
-comment on column public.cancellations.cancelled_by is 'Who cancelled; for a no-show who reported it.';
+comment on column public.cancellations.cancelled_by is 'Who cancelled, or reported the no-show.';
 comment on column public.cancellations.is_no_show is 'The guest did not come: the policy applies as if the guest had cancelled at check-in.';
 comment on column public.cancellations.cancelled_at is 'The moment for which the refund was computed.';
 comment on column public.cancellations.reason is 'The reason given.';
-comment on column public.cancellations.valid_until is 'The last instant with the same result; null when only passing nights change it.';
+comment on column public.cancellations.valid_until is 'The last instant with the same result; null when the result changes only as nights pass.';
 comment on column public.cancellations.nights_stayed is 'Number of midnights since check-in in the property''s time zone.';
 comment on column public.cancellations.nights_kept is 'Nights that the host keeps in addition to those stayed.';
 comment on column public.cancellations.refund_percent is 'Percentage refunded of the other nights, and of fees and taxes in proportion.';

@@ -14,20 +14,20 @@ insert into private.errors (code, status, message, hint) values
     ('proposal_not_open', 409, 'This proposal is {answer}.', 'Make another one with PATCH on bookings.'),
     ('stale_proposal', 409, 'The price has changed since this proposal.', 'Propose it again; the details contain both totals.');
 
-create function private.alteration_problems(p_booking private.bookings, p_wish public.booking_alterations, p_now timestamptz)
+create function private.alteration_problems(p_booking private.bookings, p_proposal public.booking_alterations, p_now timestamptz)
 returns jsonb
 language sql stable
 set search_path = ''
 as $$
     select case
-        when p_booking.check_in_at <= p_now and p_wish.check_in <> p_booking.check_in
+        when p_booking.check_in_at <= p_now and p_proposal.check_in <> p_booking.check_in
             then jsonb_build_array(private.problem('stay_has_begun'))
-        when (p_wish.check_out + p_booking.check_out_until) at time zone p_booking.time_zone <= p_now
+        when (p_proposal.check_out + p_booking.check_out_until) at time zone p_booking.time_zone <= p_now
             then jsonb_build_array(private.problem('stay_would_be_over'))
         else '[]'
     end || coalesce(jsonb_agg(r.reason), '[]')
     from jsonb_array_elements(private.bookability(
-        p_booking.property_id, p_wish.check_in, p_wish.check_out, p_wish.adults, p_wish.children, p_wish.infants, p_wish.pets,
+        p_booking.property_id, p_proposal.check_in, p_proposal.check_out, p_proposal.adults, p_proposal.children, p_proposal.infants, p_proposal.pets,
         p_booking.id, p_now
     )) as r (reason)
     where
@@ -35,22 +35,22 @@ as $$
         (r.reason ->> 'code' <> 'not_published' or (
             select p.status <> 'paused' from public.properties p where p.id = p_booking.property_id
         ))
-        -- when only the party changes, length and nights were checked when the booking was made
+        -- when only the party changes, length and nights are not checked again
         and (
-            (p_wish.check_in, p_wish.check_out) <> (p_booking.check_in, p_booking.check_out)
+            (p_proposal.check_in, p_proposal.check_out) <> (p_booking.check_in, p_booking.check_out)
             or r.reason ->> 'code' not in ('min_stay', 'max_stay', 'occupied', 'preparation_before', 'preparation_after')
         )
         and (
-            p_wish.check_in <> p_booking.check_in
+            p_proposal.check_in <> p_booking.check_in
             or r.reason ->> 'code' not in ('past_date', 'advance_notice', 'booking_window', 'check_in_weekday', 'closed_to_arrival')
         )
         and (
-            p_wish.check_out <> p_booking.check_out
+            p_proposal.check_out <> p_booking.check_out
             or r.reason ->> 'code' not in ('check_out_weekday', 'closed_to_departure')
         )
 $$;
 comment on function private.alteration_problems is
-    'The problems of other dates or guests of a booking: the reasons of bookability, except its own nights and rules that no longer apply to it.';
+    'The problems of new dates or guests of a booking: those of bookability, without its own nights and the rules that no longer apply to it.';
 
 create function private.alteration_actor(p_booking private.bookings) returns public.booking_actor
 language sql stable
@@ -70,27 +70,27 @@ set search_path = ''
 as $$
 declare
     v_booking private.bookings := private.lock_booking(p_booking_id, p_now);
-    v_wish public.booking_alterations;
+    v_proposal public.booking_alterations;
     v_quote public.quote;
 begin
-    v_wish.proposed_by := private.alteration_actor(v_booking);
-    if v_wish.proposed_by is null then
+    v_proposal.proposed_by := private.alteration_actor(v_booking);
+    if v_proposal.proposed_by is null then
         perform private.raise_error('alteration_not_yours');
     elsif v_booking.status <> 'confirmed' then
         perform private.raise_error('booking_not_alterable', jsonb_build_object('status', v_booking.status));
     end if;
-    v_wish.check_in := p_check_in;
-    v_wish.check_out := p_check_out;
-    v_wish.adults := p_adults;
-    v_wish.children := p_children;
-    v_wish.infants := p_infants;
-    v_wish.pets := p_pets;
+    v_proposal.check_in := p_check_in;
+    v_proposal.check_out := p_check_out;
+    v_proposal.adults := p_adults;
+    v_proposal.children := p_children;
+    v_proposal.infants := p_infants;
+    v_proposal.pets := p_pets;
     if (p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets)
         is not distinct from (v_booking.check_in, v_booking.check_out, v_booking.adults, v_booking.children, v_booking.infants, v_booking.pets)
     then
         perform private.raise_error('no_change');
     end if;
-    perform private.refuse_stay(private.alteration_problems(v_booking, v_wish, p_now));
+    perform private.refuse_stay(private.alteration_problems(v_booking, v_proposal, p_now));
     v_quote := private.compute_quote(
         (select p from public.properties p where p.id = v_booking.property_id), p_check_in, p_check_out, p_adults, p_children,
         p_infants, p_pets, v_booking.guest_id, p_now
@@ -101,14 +101,14 @@ begin
 
     update public.booking_alterations
     set
-        answer = case when expires_at <= p_now or proposed_by <> v_wish.proposed_by then 'superseded' else 'withdrawn' end::public.alteration_answer,
+        answer = case when expires_at <= p_now or proposed_by <> v_proposal.proposed_by then 'superseded' else 'withdrawn' end::public.alteration_answer,
         answered_at = least(p_now, expires_at), answered_by_id = case when expires_at > p_now then auth.uid() end
     where booking_id = p_booking_id and answer is null;
     insert into public.booking_alterations (
         booking_id, proposed_by, proposed_by_id, expires_at, check_in, check_out, adults, children, infants, pets, currency,
         guest_total, difference, lines, created_at
     ) values (
-        p_booking_id, v_wish.proposed_by, auth.uid(), least(p_now + private.duration('request_answer'), v_booking.check_out_at),
+        p_booking_id, v_proposal.proposed_by, auth.uid(), least(p_now + private.duration('request_answer'), v_booking.check_out_at),
         p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, v_quote.currency,
         v_quote.guest_total, v_quote.guest_total - v_booking.guest_total,
         array(
@@ -118,8 +118,8 @@ begin
         ),
         p_now
     )
-    returning id into v_wish.id;
-    return v_wish.id;
+    returning id into v_proposal.id;
+    return v_proposal.id;
 end
 $$;
 comment on function private.propose_alteration is
@@ -180,7 +180,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_wish public.booking_alterations;
+    v_proposal public.booking_alterations;
     v_booking private.bookings;
     v_actor public.booking_actor;
     v_is_own boolean;
@@ -188,37 +188,37 @@ declare
     v_quote public.quote;
 begin
     v_booking := private.lock_booking((select a.booking_id from public.booking_alterations a where a.id = p_alteration_id), p_now);
-    select a.* into v_wish from public.booking_alterations a where a.id = p_alteration_id;
+    select a.* into v_proposal from public.booking_alterations a where a.id = p_alteration_id;
     v_actor := private.alteration_actor(v_booking);
     -- host and co-host are one side
-    v_is_own := (v_actor = 'guest') = (v_wish.proposed_by = 'guest');
+    v_is_own := (v_actor = 'guest') = (v_proposal.proposed_by = 'guest');
     if v_actor is null or p_accept and v_is_own then
         perform private.raise_error('own_proposal');
-    elsif v_wish.answer is not null or v_wish.expires_at <= p_now or v_booking.status <> 'confirmed' then
-        perform private.raise_error('proposal_not_open', jsonb_build_object('answer', coalesce(v_wish.answer::text, 'expired')));
+    elsif v_proposal.answer is not null or v_proposal.expires_at <= p_now or v_booking.status <> 'confirmed' then
+        perform private.raise_error('proposal_not_open', jsonb_build_object('answer', coalesce(v_proposal.answer::text, 'expired')));
     end if;
     if p_accept then
-        perform private.refuse_stay(private.alteration_problems(v_booking, v_wish, p_now));
+        perform private.refuse_stay(private.alteration_problems(v_booking, v_proposal, p_now));
         select p.* into v_property from public.properties p where p.id = v_booking.property_id;
         v_quote := private.compute_quote(
-            v_property, v_wish.check_in, v_wish.check_out, v_wish.adults, v_wish.children, v_wish.infants, v_wish.pets,
-            v_booking.guest_id, v_wish.created_at
+            v_property, v_proposal.check_in, v_proposal.check_out, v_proposal.adults, v_proposal.children, v_proposal.infants, v_proposal.pets,
+            v_booking.guest_id, v_proposal.created_at
         );
-        if v_quote.guest_total <> v_wish.guest_total or v_quote.currency <> v_wish.currency then
+        if v_quote.guest_total <> v_proposal.guest_total or v_quote.currency <> v_proposal.currency then
             perform private.raise_error('stale_proposal', jsonb_build_object(
-                'guest_total', v_quote.guest_total, 'proposed_guest_total', v_wish.guest_total
+                'guest_total', v_quote.guest_total, 'proposed_guest_total', v_proposal.guest_total
             ));
         end if;
-        if (v_wish.check_in, v_wish.check_out) <> (v_booking.check_in, v_booking.check_out) then
-            perform private.move_reserved_nights(v_booking.id, v_wish.check_in, v_wish.check_out);
+        if (v_proposal.check_in, v_proposal.check_out) <> (v_booking.check_in, v_booking.check_out) then
+            perform private.move_reserved_nights(v_booking.id, v_proposal.check_in, v_proposal.check_out);
         end if;
         update private.bookings
         set
-            check_in = v_wish.check_in, check_out = v_wish.check_out, adults = v_wish.adults, children = v_wish.children,
-            infants = v_wish.infants, pets = v_wish.pets, guest_total = v_quote.guest_total, host_total = v_quote.host_total,
-            night_prices = private.night_prices(v_property, v_wish.check_in, v_wish.check_out),
-            check_in_at = (v_wish.check_in + check_in_from) at time zone time_zone,
-            check_out_at = (v_wish.check_out + check_out_until) at time zone time_zone
+            check_in = v_proposal.check_in, check_out = v_proposal.check_out, adults = v_proposal.adults, children = v_proposal.children,
+            infants = v_proposal.infants, pets = v_proposal.pets, guest_total = v_quote.guest_total, host_total = v_quote.host_total,
+            night_prices = private.night_prices(v_property, v_proposal.check_in, v_proposal.check_out),
+            check_in_at = (v_proposal.check_in + check_in_from) at time zone time_zone,
+            check_out_at = (v_proposal.check_out + check_out_until) at time zone time_zone
         where id = v_booking.id;
         delete from public.booking_line_items i where i.booking_id = v_booking.id;
         perform private.insert_line_items(v_booking.id, v_quote.lines);

@@ -85,4 +85,4 @@ as $$
 $$;
 grant execute on function public.booking_contacts to authenticated;
 comment on function public.booking_contacts is
-    'Returns how to reach the other side of a confirmed booking; no row before it is confirmed and after the stay is over. Guests get the host''s data, the host and co-hosts with messages the guest''s, operators both.';
+    'Returns phone and e-mail of the other side of a confirmed booking; no row before the confirmation and after the stay. Guests get the host''s data, the host and co-hosts with messages the guest''s, operators both.';

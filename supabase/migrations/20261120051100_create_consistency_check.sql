@@ -1,6 +1,6 @@
 -- Purpose: a booking, its nights, its lines and its cancellation match at every commit, for every role.
 -- Touches: private.refuse_inconsistent_booking and its triggers on private.bookings.
--- Watch: it runs at commit, because functions change the parts one after the other. Without it an `update` by a superuser could
+-- Watch: the check runs at commit, because functions change the parts one after the other. Without it an `update` by a superuser could
 -- leave nights that end with the hold, or those of the old dates.
 
 insert into private.errors (code, status, message, hint) values
@@ -40,7 +40,7 @@ begin
 end
 $$;
 comment on function private.refuse_inconsistent_booking is
-    'Trigger at commit: refuses a booking that its nights, lines or cancellation do not match. Definer, because clients'' changes arrive here.';
+    'Trigger at commit: refuses a booking whose nights, lines or cancellation do not match it. Definer, because clients'' changes arrive here.';
 
 create constraint trigger _200_refuse_inconsistent_booking after insert on private.bookings
     deferrable initially deferred for each row execute function private.refuse_inconsistent_booking();

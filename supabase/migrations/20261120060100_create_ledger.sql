@@ -1,4 +1,4 @@
--- Purpose: the ledger, in double entry: what guests, hosts and the platform hold and owe. Balances are sums of entries, never stored.
+-- Purpose: the ledger, in double entry: what guests, hosts and the platform hold and owe. Balances are computed, never stored.
 -- Touches: private.ledger_accounts, ledger_transactions, ledger_entries, open_payables; private.post_transaction, ledger_balance.
 -- Watch: an amount above zero is a debit (what the platform holds or is owed), one below a credit (what it owes). Every
 -- transaction sums to zero in every currency; that is checked at commit. Rows never change: a further transaction corrects an

@@ -17,11 +17,11 @@ create table public.exchange_rates (
     constraint exchange_rates_currencies_are_equal check (from_currency <> to_currency)
 );
 comment on table public.exchange_rates is
-    'Rates from the currency of a booking to the currency of its payout. Operators and the service role add rates; rates never change. Every signed-in person can read them.';
+    'Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change.';
 comment on column public.exchange_rates.from_currency is 'Currency of the booking.';
 comment on column public.exchange_rates.to_currency is 'Currency of the payout.';
 comment on column public.exchange_rates.valid_from is 'Quotes from this time on use the rate, until the next rate.';
-comment on column public.exchange_rates.rate is 'Units of to_currency for one unit of from_currency: 1.0842 from EUR to USD.';
+comment on column public.exchange_rates.rate is 'Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD.';
 comment on column public.exchange_rates.set_by is 'The operator who set the rate; null for the service role.';
 create index exchange_rates_to_currency_idx on public.exchange_rates (to_currency);
 create index exchange_rates_set_by_idx on public.exchange_rates (set_by);

@@ -143,4 +143,4 @@ create trigger _800_set_updated_at before update on public.payments for each row
 create trigger _800_set_updated_at before update on public.refunds for each row execute function private.set_updated_at();
 
 insert into private.settings (name, value, description) values
-    ('money_task_attempts', '10', 'After this many failed attempts a Stripe task is given up.');
+    ('stripe_task_attempts', '10', 'After this many failed attempts a Stripe task is given up.');

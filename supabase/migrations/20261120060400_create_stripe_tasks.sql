@@ -209,7 +209,7 @@ begin
         -- 2 s, 4 s, 8 s, ... up to an hour, and a random part so that tasks do not all return at once
         run_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ t.attempts) * (1 + random() / 4),
         dead_at = case
-            when p_is_final or t.attempts >= (select s.value::integer from private.settings s where s.name = 'money_task_attempts')
+            when p_is_final or t.attempts >= (select s.value::integer from private.settings s where s.name = 'stripe_task_attempts')
             then clock_timestamp()
         end
     where t.id = p_task_id and t.lease = p_lease;

@@ -1,4 +1,4 @@
--- Purpose: keeps the money of a booking right: what guest, host and platform owe each other, and refunds of excess payments.
+-- Purpose: keeps the money of a booking correct: what guest, host and platform owe each other, and refunds of excess payments.
 -- Touches: private.booking_shares, refund_surplus, end_payments, reconcile_booking_money; triggers on private.bookings and
 -- public.cancellations.
 -- Watch: it compares the present state with the ledger and posts and refunds the difference, so it may run at any time and any
@@ -190,7 +190,7 @@ begin
 end
 $$;
 comment on function private.reconcile_booking_money is
-    'Brings ledger, refunds, payments and planned charge of a booking in line with its present state, and writes off what cannot be charged. Definer, because no API role may write them.';
+    'Updates ledger, refunds, payments and planned charge of a booking to match its present state, and writes off what cannot be charged. Definer, because no API role may write them.';
 
 create function private.reconcile_changed_booking_money() returns trigger
 language plpgsql security definer

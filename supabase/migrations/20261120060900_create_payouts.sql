@@ -5,7 +5,7 @@
 
 insert into private.settings (name, value, description) values
     ('payout_delay', '24 hours', 'How long after check-in a host is paid; a stay of 28 nights or more is paid in parts of 30 nights.'),
-    ('new_host_hold', '30 days', 'How long after the confirmation of their first booking new hosts are not paid out.');
+    ('new_host_hold', '30 days', 'How long new hosts wait for payouts, from the confirmation of their first booking.');
 
 create table public.payout_accounts (
     profile_id uuid constraint payout_accounts_pkey primary key

@@ -1,4 +1,4 @@
--- Purpose: what a host is due and when it is paid out; reversals of excess payouts; offsets against debts of other bookings.
+-- Purpose: what a host is owed and when it is paid out; reversals of excess payouts; offsets against debts of other bookings.
 -- Touches: private.payable_amount, payout_due, reverse_excess_payouts, release_payouts; a trigger on private.ledger_transactions.
 -- Watch: a host who owes money for one booking pays it from the next payout (kind offset) before anything is transferred. The debt
 -- is the balance of the booking's host_payable account; it is stored nowhere else.
@@ -84,7 +84,7 @@ as $$
         case when p_released = 1 then private.host_share(p_booking.id) else (
             floor(private.host_share(p_booking.id) * p_released / private.step_of(p_booking.currency)) * private.step_of(p_booking.currency)
         )::bigint end
-        -- what changed the account by other ways than agreement: transfers, reversals, offsets
+        -- all changes of the account except agreements: transfers, reversals, offsets
         - (
             private.host_share(p_booking.id)
             + private.ledger_balance('host_payable', p_booking.host_id, p_booking.currency, p_booking.id)

@@ -1,6 +1,6 @@
 -- Purpose: applies disputes of payments: evidence, ledger, and the payout of the booking.
 -- Touches: private.dispute_evidence; public.apply_dispute.
--- Watch: of a lost dispute the host bears the part that host_total is of guest_total, the platform the rest.
+-- Watch: the host bears host_total / guest_total of a lost dispute, the platform the rest.
 
 create function private.dispute_evidence(p_booking_id uuid) returns jsonb
 language sql stable

@@ -1,6 +1,6 @@
--- Purpose: reviews of a stay by guest and host, and private notes: who can write and read them when.
+-- Purpose: reviews of a stay by guest and host, and private notes: who can write and read them, and when.
 -- Touches: public.reviews, public.review_notes.
--- Watch: publishes_at alone decides who can read a review: until both sides have written or the window ends only the author.
+-- Watch: publishes_at alone decides who can read a review: only the author, until both sides have written or the window ends.
 -- Nothing may reveal a review before that: no error of another person, no notification, no statistics of the planner.
 
 insert into private.errors (code, status, message, hint) values
@@ -154,7 +154,7 @@ as $$
     select (p_booking.check_out + p_booking.check_out_until + private.duration('review_window')) at time zone p_booking.time_zone
 $$;
 comment on function private.review_window_ends_at is
-    'When the review window of a booking closes: so many days after check-out, at the same hour in the property''s time zone.';
+    'When the review window of a booking closes: review_window after check-out, at the same hour in the property''s time zone.';
 
 create function private.check_new_review() returns trigger
 language plpgsql security definer
@@ -200,7 +200,7 @@ begin
     new.subject_id := case new.side when 'guest' then v_booking.host_id else v_booking.guest_id end;
     new.property_id := v_booking.property_id;
     new.publishes_at := v_closes_at;
-    -- publish_review does the rest: a refusal here must not take longer when the other side has written
+    -- publish_review publishes both reviews later, so that a refusal here takes no longer when the other side has written
     if exists (select from public.reviews r where r.booking_id = new.booking_id and r.side <> new.side) then
         new.publishes_at := now();
     end if;
@@ -208,7 +208,7 @@ begin
 end
 $$;
 comment on function private.check_new_review is
-    'Trigger: accepts one review by each side of a stay within the window, and fills in who and what it is about and when it is published. Definer, because it reads bookings and the hidden review of the other side.';
+    'Trigger: accepts one review by each side of a stay within the window, and fills in its property, subject, side and time of publication. Definer, because it reads bookings and the hidden review of the other side.';
 
 create function private.keep_published_review() returns trigger
 language plpgsql security definer

@@ -5,7 +5,7 @@
 insert into private.errors (code, status, message, hint) values
     ('review_not_found', 404, 'There is no such published review.', 'Check the id; a review can be moderated after it is published.'),
     ('review_state_missing', 422, 'Moderation sets a review to visible, in_review or removed.', 'Send one of these as p_state.'),
-    ('review_of_you_not_found', 404, 'There is no such published review of you.', 'Check the id; only the person reviewed can reply.'),
+    ('review_of_you_not_found', 404, 'There is no published review of you with this id.', 'Check the id; only the person reviewed can reply.'),
     ('review_already_answered', 409, 'You have already replied to this review.', 'A reply cannot be changed; ask an operator if something is wrong.'),
     ('review_reply_is_plain', 422, 'A reply has 1 to 2,000 characters of plain text, without HTML and control characters.', 'Send another p_reply.'),
     ('moderation_reason_is_plain', 422, 'A reason for moderation has 1 to 1,000 characters of plain text, without HTML and control characters.', 'Send p_reason: the person concerned reads it.');
@@ -112,7 +112,7 @@ begin
 end
 $$;
 comment on function private.count_reviews is
-    'Computes the averages that include these reviews. Definer, because no API role may write ratings.';
+    'Computes the average ratings that these reviews are part of. Definer, because no API role may write ratings.';
 
 create function private.publish_review() returns trigger
 language plpgsql security definer

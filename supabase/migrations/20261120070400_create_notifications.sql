@@ -1,4 +1,4 @@
--- Purpose: notifications: what happened, for each person concerned, and what each person wants to receive.
+-- Purpose: notifications of events for each person concerned, and what each person wants to receive.
 -- Touches: public.notification_kinds, public.notifications, public.notification_preferences, public.notification_settings,
 -- private.notify, unread_notification_count, mark_notifications_read.
 -- Watch: a notification is written in the transaction of the event, once for each dedupe_key. Its mail is written when it is sent

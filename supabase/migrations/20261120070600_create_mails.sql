@@ -1,4 +1,4 @@
--- Purpose: mails: which are queued when, what the worker sends, bounces, and unsubscribing.
+-- Purpose: mails: when they are queued, what the worker sends, bounces, and unsubscribing.
 -- Touches: queue mails, private.bounced_addresses, private.queue_mail, private.queue_digests, mail_to_send, finish_mail,
 -- record_bounce, clear_bounce, unsubscribe.
 -- Watch: a job names a notification, an invitation or a person with a digest; mail_to_send reads the rest when the mail is sent.
@@ -205,7 +205,7 @@ end
 $$;
 grant execute on function public.mail_to_send to service_role;
 comment on function public.mail_to_send is
-    'Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only. Definer, because it reads e-mail addresses.';
+    'Returns the mail of a job; null when it no longer applies: already sent, read, turned off, booking cancelled, account deleted or address bounced. For the mail worker: service role only; definer, because it reads e-mail addresses.';
 
 create function public.finish_mail(p_message jsonb, p_ids uuid[] default null) returns void
 language sql security definer
@@ -216,7 +216,7 @@ as $$
 $$;
 grant execute on function public.finish_mail to service_role;
 comment on function public.finish_mail is
-    'Records that the mail server accepted the mail of a job; for a digest, p_ids are its notifications. For the mail worker: service role only. Definer, because the service role may not write notifications.';
+    'Records that the mail server accepted the mail of a job; for a digest, p_ids are its notifications. For the mail worker: service role only; definer, because the service role may not write notifications.';
 
 create function public.record_bounce(p_email text, p_reason text) returns void
 language sql security definer
@@ -226,7 +226,7 @@ as $$
 $$;
 grant execute on function public.record_bounce to service_role;
 comment on function public.record_bounce is
-    'Records that an address does not exist: nothing is sent to it any more. For the mail worker and a mail provider''s webhook: service role only. Definer, because it writes to schema private.';
+    'Records that an address does not exist: nothing is sent to it any more. For the mail worker and a mail provider''s webhook: service role only; definer, because it writes to schema private.';
 
 create function private.clear_bounce(p_email text) returns boolean
 language plpgsql security definer
@@ -280,4 +280,4 @@ end
 $$;
 grant execute on function public.unsubscribe to service_role;
 comment on function public.unsubscribe is
-    'Turns off the mails of a token''s topic (a digest: of every topic in it) and returns the topic; null when the token is not valid. For the Edge Function unsubscribe: service role only. Definer, because it writes the preferences of the token''s person.';
+    'Turns off the mails of a token''s topic (a digest: of every topic in it) and returns the topic; null when the token is not valid. For the Edge Function unsubscribe: service role only; definer, because it writes the preferences of the token''s person.';

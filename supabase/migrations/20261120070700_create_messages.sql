@@ -199,7 +199,7 @@ begin
 end
 $$;
 comment on function private.limit_rate is
-    'Raises the error p_code when p_count has reached the limit of a setting. The caller holds a lock for the person, so that the count is exact.';
+    'Raises the error p_code when p_count has reached the limit in a setting. The calling function holds a lock for the person, so that the count is exact.';
 
 create function private.require_contact(p_thread public.threads, p_sender uuid) returns void
 language plpgsql stable

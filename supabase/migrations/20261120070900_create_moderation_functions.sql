@@ -1,4 +1,4 @@
--- Purpose: reporting, closing reports, suspending people and what follows from a suspension, and the audit trail.
+-- Purpose: reports and their resolution, suspensions of people and their effects, and the audit trail.
 -- Touches: public.reports, private.refuse_suspended on the tables of new activity, resolve_report, suspend_profile,
 -- unsuspend_profile, audit_trail; triggers on properties.
 -- Watch: a suspension refuses new activity. Confirmed stays remain, and each becomes a case in the queue of reports.
@@ -164,7 +164,7 @@ as $$
 $$;
 grant execute on function public.suspend_profile to authenticated, service_role;
 comment on function public.suspend_profile is
-    'Suspends a person and their properties, with a reason that they can read: they can no longer book, list, write or review. Their current and future stays remain, and each becomes a case in the queue; returns those cases. For operators.';
+    'Suspends, for an operator, a person and their properties, with a reason that they can read: they can no longer book, list, write or review. Their current and future stays remain, and each becomes a case in the queue; returns those cases.';
 
 create function private.unsuspend_profile(p_profile_id uuid) returns void
 language plpgsql security definer
@@ -188,7 +188,7 @@ as $$
     select private.unsuspend_profile(p_profile_id)
 $$;
 grant execute on function public.unsuspend_profile to authenticated, service_role;
-comment on function public.unsuspend_profile is 'Ends the suspension of a person. Their properties stay suspended until unsuspend_property. For operators.';
+comment on function public.unsuspend_profile is 'Ends the suspension of a person, for an operator. Their properties stay suspended until unsuspend_property is called.';
 
 create function private.notify_of_suspended_property() returns trigger
 language plpgsql security definer

@@ -252,7 +252,7 @@ as $$
 $$;
 grant execute on function public.webhook_to_send to service_role;
 comment on function public.webhook_to_send is
-    'Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only. Definer, because it reads secrets.';
+    'Returns URL, secret and payload of a delivery; null when it was delivered, or its endpoint is inactive or deleted. For the webhook worker: service role only; definer, because it reads secrets.';
 
 create function public.record_webhook_attempt(p_delivery_id uuid, p_status integer, p_error text) returns void
 language sql security definer
@@ -266,4 +266,4 @@ as $$
 $$;
 grant execute on function public.record_webhook_attempt to service_role;
 comment on function public.record_webhook_attempt is
-    'Records the outcome of an attempt. For the webhook worker: service role only. Definer, because no API role may write deliveries.';
+    'Records the outcome of an attempt. For the webhook worker: service role only; definer, because no API role may write deliveries.';

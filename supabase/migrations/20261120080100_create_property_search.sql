@@ -42,7 +42,7 @@ comment on function private.area_names is
 --   0 to 8    parties of 2 to 10 guests: set in lacks when the property takes fewer; needs sets the one of the party
 --   9 to 14   1 to 6 bedrooms: set in lacks when the property has fewer; needs sets the one that is asked for
 --   15 to 28  stays of 1 to 14 nights: set in lacks when no rule allows the length; needs sets the one of the stay
---   29 to 32  room_type, 33 to 34 booking_mode, 35 to 62 property_type: lacks sets the property's own; needs all that it refuses
+--   29 to 32  room_type, 33 to 34 booking_mode, 35 to 62 property_type: lacks sets the property's own; needs sets those refused
 -- Larger parties, more bedrooms and longer stays are compared by find_properties.
 create function private.lacks_mask(
     p_max_guests integer, p_bedrooms integer, p_min_nights integer, p_max_nights integer,
@@ -542,5 +542,5 @@ comment on function private.refresh_search_rating is
 create trigger _200_refresh_search after insert or update of overall on public.property_ratings
     for each row execute function private.refresh_search_rating();
 
--- for properties that were published before this migration
+-- rows of properties that were published before this migration
 select private.rebuild_property_search();

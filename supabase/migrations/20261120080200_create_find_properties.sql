@@ -1,7 +1,7 @@
 -- Purpose: finds the properties of a search: candidates from the map, the prices of their stays, and which can be booked.
 -- Touches: private.search, search_candidate, search_hit, weekend_nights, find_candidates, pet_fees, sum_of_lines, find_properties.
--- Watch: find_candidates reads one index and returns only as many candidates as a page needs, in the order of the page. The filters
--- here only save calls of broken_rules, which decides last; none is stricter. In the order of price candidates come by a
+-- Watch: find_candidates reads one index and returns only as many candidates as a page needs, in the order of the page. Its filters
+-- only save calls of broken_rules, which decides last; none is stricter. In the order of price, candidates come by a
 -- lower bound of their totals, and one is returned once no remaining candidate can cost less: a wrong bound would change the order, never a
 -- total. `offset 0` and `case` keep the planner from reordering. docs/availability.md explains the speed.
 
@@ -302,7 +302,7 @@ begin
             p_search, case when not v_by_total then v_after_key end, case when not v_by_total then v_after_id end, v_some
         );
 
-        -- The candidates' stays that come before all remaining candidates, after the filters that are not in the index.
+        -- Of the stays of the candidates: those that come before all remaining candidates and pass the filters that are not in the index.
         --
         -- Second form of private.price_stay: here the totals of a page of stays are computed in one query; a function call for
         -- each stay would be slower. 04510-search-many.sql proves that both forms give the same totals: change both together.

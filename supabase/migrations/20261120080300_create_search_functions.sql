@@ -1,6 +1,6 @@
 -- Purpose: search for clients: published properties in an area that a party can book, a page at a time, and their number.
 -- Touches: private.find_area, circle_box, search_arrivals, check_search; public.search_properties, count_properties.
--- Watch: check_search is the only place that validates the arguments; it reports all problems at once.
+-- Watch: check_search alone validates the arguments; it reports all problems at once.
 
 insert into private.errors (code, status, message, hint) values
     ('invalid_search_area', 400, 'A search needs one area: a viewport, a circle or a named area.', 'Send p_west, p_south, p_east and p_north; or p_latitude, p_longitude and p_radius; or p_area. With a viewport or p_area, p_latitude and p_longitude are the point from which distances are measured.'),

@@ -1,6 +1,6 @@
--- Purpose: what a search can be narrowed to: how many of its properties have each type and amenity, and how prices are spread.
+-- Purpose: facets of a search: how many of its properties have each type and amenity, and how their prices are distributed.
 -- Touches: public.search_facets.
--- Watch: it counts the results of find_properties, so only properties that can be booked. That checks, and with dates and a
+-- Watch: it counts the results of find_properties, so only properties that can be booked. It checks, and with dates and a
 -- currency prices, each of them; hence the limit of 500.
 
 create function public.search_facets(

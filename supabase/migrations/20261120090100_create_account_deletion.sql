@@ -1,4 +1,4 @@
--- Purpose: deletes accounts: what prevents it, and what is anonymised or deleted with the account.
+-- Purpose: deletion of accounts: what prevents it, and what is anonymised or deleted with the account.
 -- Touches: triggers refuse_account_deletion and anonymize_person on auth.users; public.delete_account.
 -- Watch: one function for each subject, called by anonymize_person in written order; a new table with personal data is added there.
 -- Ledger, payments, published reviews and messages stay, under the name "Deleted account".
@@ -231,7 +231,7 @@ as $$
     delete from public.thread_reads r where r.profile_id = p_person;
     delete from public.blocked_profiles b where p_person in (b.blocker_id, b.blocked_id);
 $$;
-comment on function private.delete_conversation_records is 'Deletes what a person has read, whom the person blocked, and who blocked the person.';
+comment on function private.delete_conversation_records is 'Deletes the read receipts of a person, and the blocks by and of the person.';
 
 create function private.delete_payment_details(p_person uuid) returns void
 language sql

@@ -1,5 +1,5 @@
--- Purpose: functions of public in a form that pg_graphql supports: it takes no argument of an enum, and no function that returns a
--- table of its own, a composite type or nothing.
+-- Purpose: functions of public in a form that pg_graphql supports. It supports no arguments of an enum type, and no function that
+-- returns a table of its own, a composite type or nothing.
 -- Touches: schema graphql_shapes, which api.extra_search_path in config.toml adds for pg_graphql; PostgREST does not expose it.
 -- Watch: a row must be that of a table or view with a key, so each result is a view that is empty; position keeps the order of a
 -- search. A function here has another name than the one it calls: pg_graphql leaves out names that two functions have.
@@ -127,7 +127,7 @@ as $$
 $$;
 grant execute on function graphql_shapes.list_calendar_days to anon, authenticated, service_role;
 comment on function graphql_shapes.list_calendar_days is
-    '@graphql({"name": "propertyCalendar", "description": "Lists the days of a propertys calendar from pFrom until the day before pTo (YYYY-MM-DD, at most 400 days)."})';
+    '@graphql({"name": "propertyCalendar", "description": "Lists the days of the calendar of a property from pFrom until the day before pTo (YYYY-MM-DD, at most 400 days)."})';
 
 create view graphql_shapes.stay_quotes with (security_invoker = true) as
 select
@@ -191,7 +191,7 @@ create view graphql_shapes.booking_contacts with (security_invoker = true) as
 select
     null::uuid as profile_id, null::public.booking_actor as side, null::text as display_name, null::text as phone, null::text as email
 where false;
-comment on view graphql_shapes.booking_contacts is e'Rows of contacts; empty by itself.\n@graphql({"primary_key_columns": ["profile_id"], "description": "Rows of a booking''s contacts; empty by itself."})';
+comment on view graphql_shapes.booking_contacts is e'Phone and e-mail of a party of a booking. The view itself is empty.\n@graphql({"primary_key_columns": ["profile_id"], "description": "Phone and e-mail of a party of a booking."})';
 grant select on graphql_shapes.booking_contacts to authenticated;
 
 create function graphql_shapes.contacts(public.bookings) returns setof graphql_shapes.booking_contacts

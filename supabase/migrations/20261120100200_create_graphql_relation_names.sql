@@ -1,4 +1,4 @@
--- Purpose: names of the relations in GraphQL, where pg_graphql would find none or the same name twice.
+-- Purpose: names of relations in GraphQL, where pg_graphql would derive no name or the same name twice.
 -- Touches: comments on foreign keys, and on the tables and views related to a view.
 -- Watch: foreign_name is the field of the row with the foreign key, local_name the field of the row that it refers to.
 

@@ -1,5 +1,5 @@
-// Removes the metadata of an image, such as location, time, author and device: phones store the coordinates of the front door in every
-// photo. Pixels, colours and orientation are kept.
+// Removes the metadata of an image, such as location, time, author and device: phones store the coordinates of the
+// property in every photo. Pixels, colours and orientation are kept.
 
 /** Why an image is refused: it does not follow the format of its type, or its metadata cannot be removed. */
 export type Problem = "broken" | "metadata";

@@ -45,11 +45,11 @@ export const contract = {
       "internal_error",
       "storage_unavailable",
     ),
-    404: { code: "PT404", message: "There is no such property among yours." },
+    404: { code: "PT404", message: "You manage no property with this id." },
     422: {
       code: "PT422",
-      message: "There is no such upload.",
-      hint: "Upload the photo to a new path in the bucket property-photos first.",
+      message: "There is no recent upload at this path.",
+      hint: "Upload the photo to a new path of the bucket property-photos first.",
     },
   },
 } satisfies Contract;

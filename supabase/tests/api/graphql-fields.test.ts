@@ -379,9 +379,9 @@ it("describes tables, columns and functions by their comments", async () => {
     `{ type: __type(name: "Properties") { description fields { name description } }
        __schema { queryType { fields { name description } } } }`,
   );
-  expect(data.type.description).toContain("Bookable places.");
+  expect(data.type.description).toContain("Properties that guests can book.");
   const describes = (fields: { name: string; description: string }[], name: string) =>
     fields.find((field) => field.name === name)?.description;
   expect(describes(data.type.fields, "title")).toBe("One line of up to 150 characters.");
-  expect(describes(data.__schema.queryType.fields, "searchProperties")).toContain("Published places");
+  expect(describes(data.__schema.queryType.fields, "searchProperties")).toContain("published properties");
 });

@@ -264,8 +264,8 @@ describe("invalid input", () => {
       "several broken rules at once",
       { beds: -1, bathrooms: 1.2, extra_guest_price: -5, currency: "EURO" },
       {
-        bathrooms_are_halves: "A place has 0 to 50 bathrooms, in halves, such as 1.5.",
-        beds_range: "A place has 0 to 100 beds.",
+        bathrooms_are_halves: "A property has 0 to 50 bathrooms, in steps of a half.",
+        beds_range: "A property has 0 to 100 beds.",
         extra_guest_price_range:
           "The price of an extra guest is 0 to 1,000,000,000,000 minor units of the currency.",
         unknown_currency: 'There is no currency "EURO".',

@@ -445,7 +445,7 @@ it("one click in a mail ends the mails of its topic, and no others", async () =>
   expect((await fetch(url.replace("reviews", "bookings"), post)).status).toBe(404);
 });
 
-it("a cancellation notifies both sides, a refund notifies the guest, and later nobody is notified", async () => {
+it("a cancellation notifies both sides, a refund notifies the guest, and later no one is notified", async () => {
   await newNotifications();
   stay = (await book(guest, property, 60)).id;
   await host.client.rpc("accept_booking", { p_booking_id: stay }).throwOnError();
@@ -485,7 +485,7 @@ it("a cancellation notifies both sides, a refund notifies the guest, and later n
   });
 });
 
-it("no other mail was sent than those above, but for the same mails about the second stay", async () => {
+it("no other mail was sent than those above, except the same mails about the second stay", async () => {
   await until(async () => {
     const [row] = await sql`select count(*)::integer as waiting from pgmq.q_mails where vt <= now()`;
     return row?.waiting === 0;

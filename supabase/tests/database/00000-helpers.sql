@@ -2,7 +2,7 @@
 -- and `npm test` both run it first.
 begin;
 create extension if not exists pgtap with schema extensions;
--- Files act as anon and others and go on asserting.
+-- Files assert while they act as anon and other roles.
 grant execute on all functions in schema extensions to anon, authenticated, service_role;
 select plan(1);
 
@@ -23,7 +23,7 @@ begin
     return v_id;
 end
 $$;
-comment on function tests.create_person(text) is 'Signs somebody up, as Auth does, and returns their id.';
+comment on function tests.create_person(text) is 'Signs a person up, as Auth does, and returns their id.';
 
 create or replace function tests.create_property(p_host uuid, p_publish boolean default true) returns uuid
 language plpgsql
@@ -48,7 +48,7 @@ begin
     return v_id;
 end
 $$;
-comment on function tests.create_property(uuid, boolean) is 'Makes a property that lacks nothing, published or a draft; acts as postgres.';
+comment on function tests.create_property(uuid, boolean) is 'Creates a complete property, published or a draft; acts as postgres.';
 
 create or replace function tests.sign_in(p_id uuid) returns void
 language plpgsql security definer
@@ -79,7 +79,7 @@ begin
 end
 $$;
 comment on function tests.act_as(text, uuid) is
-    'From here on this transaction acts as anon, as a signed-in person (authenticated and their id), as service_role or, again, as postgres.';
+    'From here on this transaction acts as anon, as a signed-in person (authenticated and their id), as service_role, or as postgres again.';
 
 create or replace function tests.create_booking(
     p_guest uuid, p_property uuid, p_check_in date, p_check_out date, p_status public.booking_status default 'confirmed',
@@ -90,7 +90,7 @@ as $$
 declare
     v_id uuid;
     v_claims text := current_setting('request.jwt.claims', true);
-    -- two steps before p_now where it goes on, so that no two count from one moment
+    -- two seconds earlier, so that each change of status has a time of its own
     v_begin timestamptz := p_now - case when p_status = 'requested' then interval '0' else interval '2 seconds' end;
 begin
     perform tests.sign_in(p_guest);

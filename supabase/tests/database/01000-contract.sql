@@ -25,7 +25,7 @@ select is_empty(
       join information_schema.role_table_grants g on g.table_schema = t.schema and g.table_name = t.name
       where g.grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')
           and g.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER')$$,
-    'C02 nobody may truncate: it ignores row level security'
+    'C02 no role may truncate, because truncate ignores row level security'
 );
 select is_empty(
     $$select t.label from our_tables t
@@ -36,7 +36,7 @@ select is_empty(
 select is_empty(
     $$select label from our_tables
       where has_any_column_privilege('anon', oid, 'insert, update') or has_table_privilege('anon', oid, 'delete')$$,
-    'C04 anon writes no table'
+    'C04 anon writes to no table'
 );
 select is_empty(
     -- names in a body of SQL's standard form are bound when the function is created
@@ -87,7 +87,7 @@ select is_empty(
     $$select format('%s %s', polrelid::regclass, polname) from pg_policy
       where concat(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
           ~ '(?<!SELECT )(auth\.(uid|jwt|role|email)|private\.is_operator)\(\)'$$,
-    'C12 policies ask who calls once a statement, not once a row'
+    'C12 policies look up the caller once a statement, not once a row'
 );
 select bag_eq(
     $$select (g.grantee || ' ' || t.label || ' ' || string_agg(g.privilege_type, ',' order by g.privilege_type)) collate "default"
@@ -213,14 +213,14 @@ select bag_eq(
         ('service_role public.refunds SELECT'),
         ('service_role public.time_zones SELECT'),
         ('service_role public.user_roles DELETE,INSERT,SELECT')$$,
-    'C13 exactly these privileges on whole tables'
+    'C13 whole tables have exactly these privileges'
 );
 
 select is_empty(
     $$select c.oid::regclass from pg_class c
       where c.relnamespace in ('public'::regnamespace, 'graphql_shapes'::regnamespace) and c.relkind in ('v', 'm')
           and coalesce(array_to_string(c.reloptions, ','), '') !~ 'security_invoker=(on|true)'$$,
-    'C14 a view reads as its caller, so that policies hold'
+    'C14 a view reads as its caller, so that policies apply'
 );
 select is_empty(
     $$select c.relname || '.' || a.attname from pg_class c
@@ -238,7 +238,7 @@ select bag_eq(
     $$values
         ('authenticated bookings INSERT adults,check_in,check_out,children,idempotency_key,infants,pets,property_id,quote_id'),
         ('authenticated bookings UPDATE adults,check_in,check_out,children,infants,pets')$$,
-    'C16 of a booking exactly this is written by clients'
+    'C16 clients write exactly these columns of a booking'
 );
 select is_empty(
     $$select distinct g.grantee || ' ' || g.table_name || ' ' || g.privilege_type from information_schema.column_privileges g
@@ -247,14 +247,14 @@ select is_empty(
               'bookings', 'ledger_accounts', 'ledger_transactions', 'ledger_entries', 'stripe_tasks', 'reconciliations',
               'reconciliation_differences'
           ))$$,
-    'C17 of private tables views read these alone, and nobody writes any'
+    'C17 views read only these private tables, and no API role writes to any'
 );
 
 select is_empty(
     $$select label from our_functions
       where prosrc ~* '\mraise\s+(sqlstate|exception|using|''|unique_|check_|foreign_)'
           and label not in ('private.raise_errors(jsonb)', 'private.row_check_code(regclass,name)')$$,
-    'C18 only private.raise_errors raises; row_check_code does it while migrations run'
+    'C18 only private.raise_errors raises an error; row_check_code does so only while migrations run'
 );
 select is_empty(
     $$select distinct m[1] from our_functions, regexp_matches(prosrc, '(?:raise_error|problem)\(\s*''(\w+)''', 'g') as m
@@ -265,7 +265,7 @@ select is_empty(
     $$select t.label from our_tables t
       where t.schema = 'public' and has_any_column_privilege('authenticated', t.oid, 'insert, update')
           and not exists (select from pg_trigger g where g.tgrelid = t.oid and g.tgname = '_900_check_row')$$,
-    'C20 every table that people write checks its rows with coded errors'
+    'C20 every table that people write to checks its rows with coded errors'
 );
 select is_empty(
     $$select c.oid::regclass || ': ' || string_agg(distinct g.tgname, ', ')

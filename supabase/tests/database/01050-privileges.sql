@@ -32,23 +32,23 @@ select is_empty(
       where p.pronamespace = 'extensions'::regnamespace and pg_get_userbyid(p.proowner) = 'postgres'
           and p.prorettype <> 'event_trigger'::regtype -- Supabase's own
           and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')$$,
-    'P01 nothing of ours lies in a schema that these tests do not read'
+    'P01 no object of ours is in a schema that these tests do not read'
 );
 select is_empty(
     $$select format('%s.%s %s %s', g.schema, g.name, g.grantee::regrole, g.privilege_type) from grants g
       where g.grantee::regrole::text not in ('anon', 'authenticated', 'service_role')$$,
-    'P02 nobody but the API roles is granted anything, PUBLIC least of all'
+    'P02 no role except the API roles has a privilege, and PUBLIC has none'
 );
 select is_empty(
     $$select format('%s.%s %s %s', g.schema, g.name, g.grantee::regrole, g.privilege_type) from grants g
       where g.relkind = 'S' or g.privilege_type not in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')$$,
-    'P03 nobody may truncate, maintain, refer to or put a trigger on anything, nor use a sequence'
+    'P03 no API role may truncate, maintain, reference or put a trigger on a table, or use a sequence'
 );
 select is_empty(
     $$select format('%I.%I', n.name, c.relname) from pg_class c
       join our_schemas n on n.oid = c.relnamespace
       where c.relkind not in ('r', 'p', 'v', 'S', 'i', 'I', 'c')$$,
-    'P04 there is no relation that policies do not guard, such as a materialised view or a foreign table'
+    'P04 every relation has policies: there is no materialised view and no foreign table'
 );
 select is_empty(
     $$select p.polrelid::regclass || ' ' || p.polname from pg_policy p
@@ -57,7 +57,7 @@ select is_empty(
           p.polroles = '{0}' or 'anon'::regrole = any (p.polroles)
           or concat(pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) ~ '(?<!SELECT )auth\.\w+\('
       )$$,
-    'P05 policies on files name their roles, leave anon out and ask who calls once a statement'
+    'P05 policies on files name their roles, exclude anon and look up the caller once a statement'
 );
 select bag_eq(
     $$select (n.name || '.' || p.proname || ' ' || string_agg(g.grantee::regrole::text, ',' order by g.grantee::regrole::text)) collate "default"
@@ -159,7 +159,7 @@ select bag_eq(
         ('public.unsuspend_profile authenticated,service_role'),
         ('public.unsuspend_property authenticated,service_role'),
         ('public.webhook_to_send service_role')$$,
-    'P06 exactly these functions are called by these roles'
+    'P06 exactly these roles may call these functions'
 );
 select bag_eq(
     $$select (p.proname || ' ' || string_agg(g.grantee::regrole::text, ',' order by g.grantee::regrole::text)) collate "default"
@@ -311,7 +311,7 @@ select bag_eq(
         ('wishlist_shares authenticated UPDATE can_join'),
         ('wishlists authenticated INSERT check_in, check_out, guests, name'),
         ('wishlists authenticated UPDATE check_in, check_out, guests, name')$$,
-    'P08 exactly these columns are written by these roles'
+    'P08 exactly these roles may write these columns'
 );
 select bag_eq(
     $$select (g.schema || '.' || g.name || ' ' || g.grantee::regrole || ' ' || string_agg(g.privilege_type, ', ' order by g.privilege_type)) collate "default"
@@ -345,7 +345,7 @@ select bag_eq(
         ('public.host_statement service_role SELECT'),
         ('public.reconciliation_differences authenticated SELECT'),
         ('public.reconciliation_differences service_role SELECT')$$,
-    'P09 exactly these privileges on views'
+    'P09 views have exactly these privileges'
 );
 
 select * from finish();

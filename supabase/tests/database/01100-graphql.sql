@@ -113,7 +113,7 @@ select is_empty(
       from pg_proc p
       cross join lateral unnest(p.proargnames, p.proargmodes) as a (name, mode)
       where p.pronamespace = 'graphql_shapes'::regnamespace and coalesce(a.mode, 'i') = 'i' and a.name !~ '^p_'$$,
-    'G10 arguments are named p_, as those of the functions in public'
+    'G10 arguments begin with p_, as in the functions of public'
 );
 select is_empty(
     $$select p.oid::regprocedure::text || ' ' || a.name

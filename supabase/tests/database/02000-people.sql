@@ -19,22 +19,22 @@ select lives_ok(
          '{"display_name": "<script>alert(1)</script>", "currency": "XXX", "locale": 7, "role": "operator", "roles": ["operator"]}')$$,
     'P03 hostile metadata does not stop a sign-up'
 );
-select is(display_name, 'New member', 'P04 and is not copied to the profile')
+select is(display_name, 'New member', 'P04 the name in hostile metadata is not copied to the profile')
 from public.profiles where id = '00000000-0000-4000-8000-000000000001';
 select is_empty(
     $$select from public.user_roles where user_id = '00000000-0000-4000-8000-000000000001'$$,
-    'P05 and grants no role'
+    'P05 hostile metadata grants no role'
 );
 select lives_ok(
     $$insert into auth.users (id, email, raw_user_meta_data) values
         ('00000000-0000-4000-8000-000000000002', 'google@example.com', '{"full_name": "Maria João Silva", "locale": "pt-BR", "currency": "BRL"}')$$,
-    'P06 a sign-up by a provider'
+    'P06 a person can sign up with a provider'
 );
 select results_eq(
     $$select p.display_name, a.locale, a.currency from public.profiles p join public.accounts a using (id)
       where id = '00000000-0000-4000-8000-000000000002'$$,
     $$values ('Maria', 'pt-BR', 'BRL')$$,
-    'P07 shows the first name alone and keeps locale and currency'
+    'P07 a sign-up with a provider shows the first name alone and keeps locale and currency'
 );
 
 -- anon
@@ -60,15 +60,15 @@ select results_eq(
     array['+351912345678'], 'P18 people write their own account'
 );
 select throws_ok('update public.profiles set identity_verified = true', '42501', null, 'P19 people cannot verify their own identity');
-select throws_ok('update public.profiles set is_host = true', '42501', null, 'P20 or set is_host');
-select throws_ok('insert into public.profiles (id, display_name) values (gen_random_uuid(), ''x'')', '42501', null, 'P21 or create a profile');
-select throws_ok('delete from public.profiles', '42501', null, 'P22 or delete one');
+select throws_ok('update public.profiles set is_host = true', '42501', null, 'P20 people cannot set is_host');
+select throws_ok('insert into public.profiles (id, display_name) values (gen_random_uuid(), ''x'')', '42501', null, 'P21 people cannot create a profile');
+select throws_ok('delete from public.profiles', '42501', null, 'P22 people cannot delete a profile');
 select tests.throws_code(
     'insert into public.user_roles (user_id, role) select ana, ''operator'' from person', 'insert_not_allowed',
     'P23 people cannot grant themselves the role of an operator'
 );
-select tests.throws_code('update public.profiles set about = ''<b>x</b>''', 'about_is_plain', 'P24 about cannot have HTML');
-select tests.throws_code('update public.profiles set about = E''a\u202eb''', 'about_is_plain', 'P25 about cannot have characters that reverse text');
+select tests.throws_code('update public.profiles set about = ''<b>x</b>''', 'about_is_plain', 'P24 the text about a person cannot contain HTML');
+select tests.throws_code('update public.profiles set about = E''a\u202eb''', 'about_is_plain', 'P25 the text about a person cannot contain characters that reverse text');
 select tests.throws_code('update public.profiles set display_name = ''   ''', 'display_name_is_plain', 'P26 a display name cannot be empty');
 select tests.throws_code('update public.profiles set languages = ''{english}''', 'languages_are_tags', 'P27 languages must be tags');
 select tests.throws_code(
@@ -102,32 +102,32 @@ select tests.act_as('authenticated', olga) from person;
 select is((select private.is_operator()), true, 'P31 the token carries the role');
 select cmp_ok((select count(*)::integer from public.accounts), '>=', 3, 'P32 operators read accounts');
 select lives_ok('insert into public.user_roles (user_id, role) select ben, ''operator'' from person', 'P33 operators grant roles');
-select is(granted_by, olga, 'P34 and the grant records the operator') from public.user_roles, person where user_id = ben;
+select is(granted_by, olga, 'P34 a grant records the operator who made it') from public.user_roles, person where user_id = ben;
 select tests.throws_code(
     'insert into public.user_roles (user_id, role) select ben, ''operator'' from person', 'already_exists', 'P41 a role is granted once'
 );
 select tests.throws_code(
-    'insert into public.user_roles (user_id, role) values (gen_random_uuid(), ''operator'')', 'reference_not_found', 'P42 only to a user who exists'
+    'insert into public.user_roles (user_id, role) values (gen_random_uuid(), ''operator'')', 'reference_not_found', 'P42 a role is granted only to a user who exists'
 );
 select tests.throws_code(
     'insert into public.user_roles (user_id) select ana from person', 'value_missing', 'P43 a grant names the role'
 );
 select tests.throws_code(
-    'insert into public.user_roles (role) values (''operator'')', 'value_missing', 'P44 and the user'
+    'insert into public.user_roles (role) values (''operator'')', 'value_missing', 'P44 a grant names the user'
 );
 select throws_ok('update public.user_roles set granted_by = null', '42501', null, 'P45 operators cannot change a grant');
 select tests.act_as('postgres');
 update public.user_roles set user_id = (select ana from person) where user_id = (select ben from person);
 select results_eq(
     'select u.raw_app_meta_data -> ''roles'' from auth.users u, person where u.id in (ana, ben) order by u.id = ben',
-    $$values ('["operator"]'::jsonb), ('[]')$$, 'P46 a role that moves to another user moves in the tokens of both'
+    $$values ('["operator"]'::jsonb), ('[]')$$, 'P46 moving a role to another user changes the tokens of both users'
 );
 delete from public.user_roles where user_id = (select ana from person);
 delete from public.user_roles where user_id = (select olga from person);
 select set_config('request.jwt.claims',
     jsonb_build_object('sub', olga, 'role', 'authenticated', 'app_metadata', '{"roles": ["operator"]}'::jsonb)::text, true) from person;
 set local role authenticated;
-select is((select private.is_operator()), false, 'P35 a revoked role ends at once, whatever the token still says');
+select is((select private.is_operator()), false, 'P35 a revoked role ends at once, even while the token still contains it');
 
 -- account deletion
 select tests.act_as('authenticated', ana) from person;
@@ -139,18 +139,18 @@ select results_eq(
         exists (select from public.accounts where id = ana), exists (select from auth.users where id = ana)
       from public.profiles p, person where p.id = ana$$,
     $$values ('Deleted account', '', true, true, false, false)$$,
-    'P38 the profile stays anonymised, the rest is deleted'
+    'P38 the profile stays and is anonymised; the rest is deleted'
 );
 insert into public.user_roles (user_id, role) select olga, 'operator' from person;
 select tests.act_as('authenticated', olga) from person;
 select tests.throws_code(
-    'insert into public.user_roles (user_id, role) select ana, ''operator'' from person', 'user_was_deleted', 'P47 a user who left gets no role'
+    'insert into public.user_roles (user_id, role) select ana, ''operator'' from person', 'user_was_deleted', 'P47 a user whose account was deleted gets no role'
 );
 select tests.act_as('authenticated', ben) from person;
 select tests.throws_code(
     'insert into public.user_roles (user_id, role) select olga, ''operator'' from person', 'insert_not_allowed', 'P48 only operators grant roles'
 );
-select is_empty('delete from public.user_roles returning user_id', 'P49 and revoke them');
+select is_empty('delete from public.user_roles returning user_id', 'P49 only operators revoke roles');
 
 select * from finish();
 rollback;

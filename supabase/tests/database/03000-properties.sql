@@ -76,7 +76,7 @@ select tests.act_as('service_role');
 select lives_ok('update public.properties set source = ''elsewhere'', source_id = ''7'' where id = (select bens from world)', 'PR27 the service role sets the source');
 select throws_ok(
     'update public.properties set source = ''elsewhere'', source_id = ''7'' where id = (select home from world)',
-    '23505', null, 'PR28 a source has each id once'
+    '23505', null, 'PR28 two properties cannot have the same id of one source'
 );
 select throws_ok('update public.properties set public_latitude = 0', '42501', null, 'PR29 the service role cannot change the public point');
 
@@ -131,8 +131,8 @@ select results_eq(
     'select r.version from public.properties p, world, public.current_house_rules(p) r where p.id = home', array[2], 'PR49 the newest version applies'
 );
 select is((select count(*)::integer from public.house_rules, world where property_id = home), 2, 'PR50 the old version stays');
-select throws_ok('update public.house_rules set smoking_allowed = true', '42501', null, 'PR51 nobody can change a version');
-select throws_ok('delete from public.house_rules', '42501', null, 'PR52 nobody can delete a version');
+select throws_ok('update public.house_rules set smoking_allowed = true', '42501', null, 'PR51 no user can change a version');
+select throws_ok('delete from public.house_rules', '42501', null, 'PR52 no user can delete a version');
 select tests.throws_code('insert into public.house_rules (property_id) select bens from world', 'insert_not_allowed', 'PR53 a host cannot write house rules of a stranger''s property');
 select tests.throws_code(
     'insert into public.house_rules (property_id, quiet_from) select home, ''22:00'' from world', 'quiet_hours_are_whole', 'PR54 quiet hours need an end'

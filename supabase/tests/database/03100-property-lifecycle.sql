@@ -96,7 +96,7 @@ select tests.act_as('authenticated', olga) from world;
 select is((select status from world, public.unsuspend_property(home, 'New photos.')), 'paused', 'LC33 an operator ends a suspension: the property is paused');
 select tests.throws_code('select public.publish_property(home) from world', 'property_status_change_not_allowed', 'LC34 an operator cannot publish');
 
--- changes that nobody may make
+-- changes that no role may make
 select tests.act_as('service_role');
 select tests.throws_code('update public.properties set status = ''draft'' where id = (select home from world)', 'property_status_change_impossible', 'LC35 a property never becomes a draft again');
 select tests.throws_code(

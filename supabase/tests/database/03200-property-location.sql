@@ -70,7 +70,7 @@ select is_empty(
 );
 update public.property_addresses set latitude = 38.70791, longitude = -9.13661 where property_id = (select home from world);
 select ok(
-    pg_temp.metres(p.public_latitude, p.public_longitude, lat, lng) < 3, 'PL22 a small move of the pin moves the public point as little'
+    pg_temp.metres(p.public_latitude, p.public_longitude, lat, lng) < 3, 'PL22 a small move of the pin moves the public point equally little'
 )
 from public.properties p, world, point where p.id = home;
 update private.settings set value = 'another' where name = 'location_secret';

@@ -23,7 +23,7 @@ grant execute on all functions in schema pg_temp to anon, authenticated, service
 select tests.act_as('anon');
 select throws_ok('select pg_temp.upload(home || ''/1.png'') from world', '42501', null, 'PH01 anon uploads nothing');
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('select pg_temp.upload(home || ''/1.png'') from world', '42501', null, 'PH02 nor does a stranger');
+select throws_ok('select pg_temp.upload(home || ''/1.png'') from world', '42501', null, 'PH02 a stranger uploads nothing');
 select is_empty('select from storage.objects, world where name like home || ''/%''', 'PH03 a stranger cannot list the folder');
 select tests.act_as('authenticated', mia) from world;
 select throws_ok('select pg_temp.upload(home || ''/1.png'') from world', '42501', null, 'PH04 a co-host for messages uploads nothing');
@@ -31,11 +31,11 @@ select isnt_empty('select from storage.objects, world where name like home || ''
 select tests.act_as('authenticated', ana) from world;
 select lives_ok('select pg_temp.upload(home || ''/1.png'') from world', 'PH06 the host uploads');
 select throws_ok('select pg_temp.upload(bens || ''/1.png'') from world', '42501', null, 'PH07 a host cannot upload to the folder of a stranger''s property');
-select throws_ok('select pg_temp.upload(home || ''/a/b.png'') from world', '42501', null, 'PH08 a host cannot upload to a folder below');
-select throws_ok('select pg_temp.upload(home || ''/..'') from world', '42501', null, 'PH09 a host cannot upload under a name of dots');
+select throws_ok('select pg_temp.upload(home || ''/a/b.png'') from world', '42501', null, 'PH08 a host cannot upload to a subfolder');
+select throws_ok('select pg_temp.upload(home || ''/..'') from world', '42501', null, 'PH09 a host cannot use a file name of dots');
 select throws_ok('select pg_temp.upload(''1.png'')', '42501', null, 'PH10 a host cannot upload outside the folders');
-select is_empty('update storage.objects set name = name || ''.x'' where bucket_id = ''property-photos'' returning name', 'PH11 nobody renames an object');
-select is_empty('delete from storage.objects where bucket_id = ''property-photos'' returning name', 'PH12 nobody deletes an object directly');
+select is_empty('update storage.objects set name = name || ''.x'' where bucket_id = ''property-photos'' returning name', 'PH11 no user renames an object');
+select is_empty('delete from storage.objects where bucket_id = ''property-photos'' returning name', 'PH12 no user deletes an object directly');
 select tests.act_as('authenticated', fay) from world;
 select lives_ok('select pg_temp.upload(home || ''/2.png'') from world', 'PH13 a full co-host uploads');
 select throws_ok(
@@ -93,7 +93,7 @@ select tests.throws_code('update public.property_photos set position = 1001', 'p
 update public.property_photos set position = 1000 where property_id = (select home from world) and alt_text = 'Kitchen';
 select pg_temp.upload(home || '/last.png') from world;
 select tests.act_as('service_role');
-select is((select position from world, public.add_photo(ana, home || '/last.png', 'Garden')), 1000::smallint, 'PH52 a photo can still be added after position 1000');
+select is((select position from world, public.add_photo(ana, home || '/last.png', 'Garden')), 1000::smallint, 'PH52 a photo can still be added after one at position 1,000');
 delete from public.property_photos where alt_text = 'Garden';
 select tests.act_as('authenticated', ana) from world;
 

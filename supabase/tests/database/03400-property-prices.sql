@@ -162,7 +162,7 @@ from (values
 ) as b (what, rest, code);
 select lives_ok(
     'insert into public.property_taxes (property_id, name, charge, amount, max_nights, exempt_from_nights) select home, ''Taxa turística'', ''per_guest_night'', 400, 7, 30 from world',
-    'PP39 a tax may be an amount per guest and night, for seven nights, with an exemption for long stays'
+    'PP39 a tax may be an amount per guest and night, limited to seven nights, with an exemption for long stays'
 );
 
 -- plain SQL, and two clients at once, meet the constraints

@@ -39,11 +39,11 @@ select lives_ok($$select pg_temp.take('2030-06-10', '2030-06-15')$$, 'O01 free n
 select throws_ok(
     $$select pg_temp.take('2030-06-14', '2030-06-16')$$, 'PT409', 'Some of these nights are taken.', 'O02 nights that are taken cannot be reserved'
 );
-select is(pg_temp.refusal($$select pg_temp.take('2030-06-14', '2030-06-16')$$), 'occupied', 'O03 the error says why');
+select is(pg_temp.refusal($$select pg_temp.take('2030-06-14', '2030-06-16')$$), 'occupied', 'O03 the error gives the reason');
 select lives_ok($$select pg_temp.take('2030-06-15', '2030-06-16')$$, 'O04 a stay can begin on another''s check-out day');
-select lives_ok($$select pg_temp.take('2030-06-08', '2030-06-10')$$, 'O05 and end on another''s check-in day');
+select lives_ok($$select pg_temp.take('2030-06-08', '2030-06-10')$$, 'O05 a stay can end on another''s check-in day');
 select lives_ok(
-    $$select private.reserve_nights(gen_random_uuid(), other, '2030-06-10', '2030-06-15') from ids$$, 'O06 another property is not affected'
+    $$select private.reserve_nights(gen_random_uuid(), other, '2030-06-10', '2030-06-15') from ids$$, 'O06 the nights of another property are not affected'
 );
 select throws_ok(
     $$insert into public.occupancies (property_id, kind, check_in, check_out, booking_id)
@@ -51,7 +51,7 @@ select throws_ok(
     '23P01', null, 'O07 a superuser''s insert meets the constraint too'
 );
 select throws_ok(
-    $$update public.occupancies set check_out = '2030-06-12' where check_in = '2030-06-08'$$, '23P01', null, 'O08 and a superuser''s update'
+    $$update public.occupancies set check_out = '2030-06-12' where check_in = '2030-06-08'$$, '23P01', null, 'O08 a superuser''s update meets the constraint too'
 );
 select throws_ok($$select pg_temp.take('2030-07-10', '2030-07-10')$$, '23514', null, 'O09 a stay without a night is refused');
 select throws_ok($$select pg_temp.take('9999-01-01', '9999-01-02')$$, '23514', null, 'O10 dates outside the calendar are refused');
@@ -73,7 +73,7 @@ select is(
         ) is distinct from (gap < greatest(after_first, before_second))
     ), 0, 'O12 stays conflict exactly when the gap is shorter than the larger of after and before'
 );
--- The rule has three forms: kept_nights, the query of broken_rules, and footprint. They decide alike for every pair of stays.
+-- The rule has three forms: kept_nights, the query of broken_rules, and footprint. They agree for every pair of stays.
 create temporary table kept_case on commit drop as
 select
     tests.create_property(hana) as property_id, kind, kept.before as kept_before, kept.after as kept_after, own.before, own.after,
@@ -121,7 +121,7 @@ select is_empty(
                 && private.footprint('booking', a.asked_in, a.asked_out, a.before, a.after) as slots
     ) f
     where r.is_taken is distinct from f.kept or f.kept is distinct from f.slots$$,
-    'O36 kept_nights, broken_rules and footprint decide alike for every pair of stays and preparation nights'
+    'O36 kept_nights, broken_rules and footprint agree for every pair of stays and preparation nights'
 );
 select is((select count(*)::integer from asked_stay), 171 * 2 * 39, 'O37 every pair was compared');
 select is(
@@ -138,11 +138,11 @@ select is(
     (select array_agg((preparation_before, preparation_after)::text) from public.occupancies, ids where property_id = home and check_in = '2030-06-10'),
     array['(0,0)'], 'O14 a new setting does not change existing rows'
 );
-select lives_ok($$select pg_temp.take('2030-08-10', '2030-08-12')$$, 'O15 a stay with the new setting');
-select is(pg_temp.refusal($$select pg_temp.take('2030-08-13', '2030-08-15')$$), 'preparation_before', 'O16 two nights after it are kept free');
+select lives_ok($$select pg_temp.take('2030-08-10', '2030-08-12')$$, 'O15 a stay is reserved with the new setting');
+select is(pg_temp.refusal($$select pg_temp.take('2030-08-13', '2030-08-15')$$), 'preparation_before', 'O16 the two nights after it are kept free');
 select lives_ok($$select pg_temp.take('2030-08-14', '2030-08-15')$$, 'O17 the third night can be booked');
 select is(
-    pg_temp.refusal($$select pg_temp.take('2030-08-07', '2030-08-09')$$), 'preparation_after', 'O18 two nights before it are kept free for the next stay''s preparation'
+    pg_temp.refusal($$select pg_temp.take('2030-08-07', '2030-08-09')$$), 'preparation_after', 'O18 the two nights before it are kept free, because the next stay needs preparation'
 );
 select is(
     pg_temp.refusal($$select pg_temp.take('2030-08-11', '2030-08-14')$$), 'occupied,preparation_after', 'O19 every reason is named'
@@ -155,45 +155,45 @@ select pg_temp.take('2030-09-01', '2030-09-05', clock_timestamp() + interval '1 
 select is(pg_temp.refusal($$select pg_temp.take('2030-09-04', '2030-09-06')$$), 'occupied', 'O20 a hold takes its nights');
 select is(
     jsonb_array_length(private.bookability(home, '2030-09-04', '2030-09-06', p_at => '2030-08-01')), 0,
-    'O21 until the moment when it ends'
+    'O21 a hold that has ended takes no nights'
 ) from ids;
 update public.occupancies set expires_at = clock_timestamp() where booking_id = (select h.id from hold h);
 select is(
-    private.extend_reserved_nights(id, null), true, 'O22 an ended hold can be extended while nobody took its nights'
+    private.extend_reserved_nights(id, null), true, 'O22 an ended hold can be extended while its nights are free'
 ) from hold;
 update public.occupancies set expires_at = clock_timestamp() where booking_id = (select h.id from hold h);
-select lives_ok($$select pg_temp.take('2030-09-04', '2030-09-06')$$, 'O23 the nights of an ended hold are free for others');
-select is(private.extend_reserved_nights(id, null), false, 'O24 and then the hold cannot be extended') from hold;
-select is(private.release_nights(id), false, 'O25 or released a second time') from hold;
+select lives_ok($$select pg_temp.take('2030-09-04', '2030-09-06')$$, 'O23 other guests can take the nights of an ended hold');
+select is(private.extend_reserved_nights(id, null), false, 'O24 a hold that lost its nights cannot be extended') from hold;
+select is(private.release_nights(id), false, 'O25 a hold that lost its nights has none to release') from hold;
 select pg_temp.take('2030-10-01', '2030-10-02', now() - interval '1 second');
-select is(private.remove_expired_occupancies(), 1, 'O26 the sweep deletes ended holds');
+select is(private.remove_expired_occupancies(), 1, 'O26 the periodic task deletes ended holds');
 
 -- Moving
 create temporary table stay on commit drop as select pg_temp.take('2030-11-01', '2030-11-05') as id;
-select lives_ok($$select private.move_reserved_nights(id, '2030-11-03', '2030-11-08') from stay$$, 'O27 a stay can move over its own nights');
-select lives_ok($$select pg_temp.take('2030-11-01', '2030-11-03')$$, 'O28 its former nights are free');
+select lives_ok($$select private.move_reserved_nights(id, '2030-11-03', '2030-11-08') from stay$$, 'O27 a stay can move to nights that overlap its own');
+select lives_ok($$select pg_temp.take('2030-11-01', '2030-11-03')$$, 'O28 the nights that a moved stay left are free');
 select is(
     pg_temp.refusal($$select private.move_reserved_nights(id, '2030-11-02', '2030-11-08') from stay$$), 'occupied',
-    'O29 it cannot move over another''s nights'
+    'O29 a stay cannot move to nights of another stay'
 );
 select is(
     (select (check_in, check_out)::text from public.occupancies, stay where booking_id = stay.id), '(2030-11-03,2030-11-08)',
-    'O30 and then keeps its own'
+    'O30 a stay that could not move keeps its nights'
 );
 
 -- Privileges
 select tests.act_as('anon');
 select throws_ok('select from public.occupancies', '42501', null, 'O31 anon cannot read occupancies');
 select tests.act_as('authenticated', sam) from person;
-select is_empty('select from public.occupancies', 'O32 nor can a stranger');
+select is_empty('select from public.occupancies', 'O32 a stranger cannot read occupancies');
 select tests.act_as('authenticated', cora) from person;
-select set_eq('select distinct property_id from public.occupancies', 'select home from ids', 'O33 a co-host can read those of the property');
+select set_eq('select distinct property_id from public.occupancies', 'select home from ids', 'O33 a co-host can read the occupancies of the property');
 select throws_ok(
     $$insert into public.occupancies (property_id, kind, check_in, check_out) select home, 'host_block', '2031-01-01', '2031-01-02' from ids$$,
-    '42501', null, 'O34 but cannot write them'
+    '42501', null, 'O34 a co-host cannot write occupancies'
 );
 select tests.act_as('service_role');
-select throws_ok('delete from public.occupancies', '42501', null, 'O35 nor can the service role');
+select throws_ok('delete from public.occupancies', '42501', null, 'O35 the service role cannot delete occupancies');
 
 select * from finish();
 rollback;

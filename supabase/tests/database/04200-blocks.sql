@@ -25,14 +25,14 @@ select lives_ok(
     'H01 a host can block nights'
 );
 select is(pg_temp.free('2030-06-09', '2030-06-11'), false, 'H02 blocked nights cannot be booked');
-select is(pg_temp.free('2030-06-10', '2030-06-11'), true, 'H03 the night after the block can');
+select is(pg_temp.free('2030-06-10', '2030-06-11'), true, 'H03 the night after a block can be booked');
 select lives_ok($$update public.host_blocks set check_out = '2030-06-05', note = 'Shorter'$$, 'H04 a block can be changed');
-select is(pg_temp.free('2030-06-05', '2030-06-11'), true, 'H05 its nights change with it');
+select is(pg_temp.free('2030-06-05', '2030-06-11'), true, 'H05 the nights of a changed block change with it');
 select throws_ok(
     $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-05-14', '2030-05-20' from ids$$,
     'PT409', 'Some of these nights are taken.', 'H06 booked nights cannot be blocked'
 );
-select throws_ok($$update public.host_blocks set check_in = '2030-05-14'$$, 'PT409', null, 'H07 nor by changing a block');
+select throws_ok($$update public.host_blocks set check_in = '2030-05-14'$$, 'PT409', null, 'H07 a block cannot be moved to booked nights');
 create function pg_temp.refused_nights(p_check_in date) returns jsonb language plpgsql as $$
 declare
     v_detail text;
@@ -60,27 +60,27 @@ select throws_ok(
     $$insert into public.host_blocks (property_id, check_in, check_out) select other, '2030-07-02', '2030-07-03' from ids$$,
     'PT403', 'You are not allowed to add host blocks here.', 'H11 a stranger cannot block another host''s property'
 );
-select throws_ok($$update public.host_blocks set property_id = other from ids$$, '42501', null, 'H12 nor move a block there');
+select throws_ok($$update public.host_blocks set property_id = other from ids$$, '42501', null, 'H12 a stranger cannot move a block to another host''s property');
 select tests.act_as('authenticated', cora) from person;
 select is((select count(*)::integer from public.host_blocks), 2, 'H13 a co-host can read blocks');
 select lives_ok(
     $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-08-01', '2030-08-10' from ids$$,
-    'H14 and write them'
+    'H14 a co-host can write blocks'
 );
-select lives_ok($$delete from public.host_blocks where check_in = '2030-08-01'$$, 'H15 and delete them');
-select is(pg_temp.free('2030-08-01', '2030-08-11'), true, 'H16 which frees the nights');
+select lives_ok($$delete from public.host_blocks where check_in = '2030-08-01'$$, 'H15 a co-host can delete blocks');
+select is(pg_temp.free('2030-08-01', '2030-08-11'), true, 'H16 deleting a block frees its nights');
 
 -- Strangers
 select tests.act_as('authenticated', sam) from person;
 select is_empty('select from public.host_blocks', 'H17 a stranger cannot read blocks');
-select is_empty($$update public.host_blocks set note = 'x' returning id$$, 'H18 or change them');
-select is_empty('delete from public.host_blocks returning id', 'H19 or delete them');
+select is_empty($$update public.host_blocks set note = 'x' returning id$$, 'H18 a stranger cannot change blocks');
+select is_empty('delete from public.host_blocks returning id', 'H19 a stranger cannot delete blocks');
 select tests.act_as('anon');
 select throws_ok('select from public.host_blocks', '42501', null, 'H20 anon cannot read blocks');
-select throws_ok('select from public.external_blocks', '42501', null, 'H21 or external blocks');
+select throws_ok('select from public.external_blocks', '42501', null, 'H21 anon cannot read external blocks');
 select throws_ok(
     $$insert into public.host_blocks (property_id, check_in, check_out) select home, '2030-07-02', '2030-07-03' from ids$$,
-    '42501', null, 'H22 or write blocks'
+    '42501', null, 'H22 anon cannot write blocks'
 );
 
 -- External blocks
@@ -92,18 +92,18 @@ select throws_ok(
 select tests.act_as('service_role');
 select lives_ok(
     $$insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select home, 'airbnb', 'x', '2030-09-01', '2030-09-05' from ids$$,
-    'H24 the service role can'
+    'H24 the service role can write external blocks'
 );
-select is(pg_temp.free('2030-09-04', '2030-09-06'), false, 'H25 their nights cannot be booked');
+select is(pg_temp.free('2030-09-04', '2030-09-06'), false, 'H25 nights of an external block cannot be booked');
 select throws_ok(
     $$insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select home, 'airbnb', 'y', '2030-05-01', '2030-05-11' from ids$$,
     'PT409', null, 'H26 an external block cannot overlap a booking'
 );
-select throws_ok($$update public.external_blocks set property_id = other from ids$$, 'PT409', null, 'H27 or move to another property');
-select lives_ok($$update public.external_blocks set check_out = '2030-09-03'$$, 'H28 it follows changes of the feed');
-select is(pg_temp.free('2030-09-03', '2030-09-06'), true, 'H29 with its nights');
+select throws_ok($$update public.external_blocks set property_id = other from ids$$, 'PT409', null, 'H27 an external block cannot move to another property');
+select lives_ok($$update public.external_blocks set check_out = '2030-09-03'$$, 'H28 an external block follows changes of the feed');
+select is(pg_temp.free('2030-09-03', '2030-09-06'), true, 'H29 its nights change with it');
 select tests.act_as('authenticated', hana) from person;
-select is((select count(*)::integer from public.external_blocks), 1, 'H30 its host can read it');
+select is((select count(*)::integer from public.external_blocks), 1, 'H30 the host can read the external block');
 
 -- Preparation nights: beside a stay of another platform, not beside the host's own block
 select tests.act_as('postgres');
@@ -120,7 +120,7 @@ insert into public.host_blocks (property_id, check_in, check_out, note) select h
 select tests.act_as('postgres');
 delete from auth.users where id = (select cora from person);
 select is((select note from public.host_blocks where check_in = '2030-12-01'), '', 'H32 the notes of a deleted account are emptied');
-select is((select note from public.host_blocks where check_in = '2030-06-01'), 'Shorter', 'H33 the notes of others remain');
+select is((select note from public.host_blocks where check_in = '2030-06-01'), 'Shorter', 'H33 the notes of other people remain');
 
 select * from finish();
 rollback;

@@ -50,7 +50,7 @@ select results_eq(
 );
 select is(
     (select count(*)::integer from ids, private.property_calendar(home, '2027-04-03', '2027-04-10', '2027-04-04 07:29:59+00') where arrival_allowed),
-    5, 'D02 a second earlier, one more day is open'
+    5, 'D02 a second earlier, one more day can be booked'
 );
 select results_eq(
     $$select day, free, arrival_allowed, departure_allowed from ids, private.property_calendar(home, '2027-05-04', '2027-05-06', '2027-04-04 07:30+00')$$,
@@ -80,10 +80,10 @@ select throws_ok($$select public.property_calendar(draft, '2027-01-01', '2027-01
 select tests.act_as('authenticated', hana) from person;
 select is(
     (select bool_or(arrival_allowed) from ids, public.property_calendar(draft, '2027-01-01', '2027-01-31')), false,
-    'D13 its host gets one, without arrivals'
+    'D13 the host gets the calendar of a draft, without arrivals'
 );
 select tests.act_as('authenticated', sam) from person;
-select throws_ok($$select public.property_calendar(draft, '2027-01-01', '2027-01-02') from ids$$, 'PT404', null, 'D14 other hosts do not');
+select throws_ok($$select public.property_calendar(draft, '2027-01-01', '2027-01-02') from ids$$, 'PT404', null, 'D14 other hosts get no calendar of a draft');
 
 select * from finish();
 rollback;

@@ -20,24 +20,24 @@ language sql as $$
     (select s::text from private.price_spans_source s except select t::text from private.price_spans t)
 $$;
 
-select is_empty('select * from pg_temp.drift()', 'S01 it equals its source views');
+select is_empty('select * from pg_temp.drift()', 'S01 property_search equals its source view');
 select isnt_empty('select pg_temp.row_of(main) from home where pg_temp.row_of(main) is not null', 'S02 a published property has a row');
-select is_empty('select from home where pg_temp.row_of(draft) is not null', 'S03 a draft has none');
+select is_empty('select from home where pg_temp.row_of(draft) is not null', 'S03 a draft has no row');
 select is(
     (select count(*)::integer from private.property_search s join public.property_addresses a using (property_id)
      where point(s.x, s.y) <-> private.mercator(a.latitude, a.longitude) < 200),
-    0, 'S04 it has the public point, not the address'
+    0, 'S04 a row has the public point, not the address'
 );
 
 update public.properties set base_price = 7700, weekend_price = null, min_nights = 3, max_nights = 10, check_in_weekdays = '{1,6}' where id = (select main from home);
 select is(
     (select row_of @> '{"base_price": 7700, "weekend_price": 7700, "min_nights": 3, "max_nights": 10, "check_in_weekdays": 66}' from home, pg_temp.row_of(main)),
-    true, 'S05 it follows a change of the property'
+    true, 'S05 a row follows a change of the property'
 );
 insert into public.property_amenities (property_id, amenity_id) select main, unnest(array['wifi', 'dryer']) from home;
 select is((select row_of ->> 'amenities' from home, pg_temp.row_of(main)), '9', 'S06 amenities are bits 0 and 3');
 delete from public.property_amenities where property_id = (select main from home) and amenity_id = 'wifi';
-select is((select row_of ->> 'amenities' from home, pg_temp.row_of(main)), '8', 'S07 a removed amenity loses its bit');
+select is((select row_of ->> 'amenities' from home, pg_temp.row_of(main)), '8', 'S07 a removed amenity clears its bit');
 insert into public.property_seasons (property_id, name, starts_on, ends_on, price, min_nights) select main, 'A', '2027-07-01', '2027-09-01', 9900, 2 from home;
 insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, max_nights) select main, 'nights', '2027-07-01', '2027-08-01', 40 from home;
 select is(
@@ -53,10 +53,10 @@ select results_eq(
 update public.property_date_overrides set price = 21000, ends_on = '2027-07-11';
 delete from public.property_availability_rules;
 insert into public.house_rules (property_id, children_allowed) select main, false from home;
-select is((select row_of ->> 'children_allowed' from home, pg_temp.row_of(main)), 'false', 'S10 it follows new house rules');
-select is_empty('select * from pg_temp.drift()', 'S11 it still equals its source views');
+select is((select row_of ->> 'children_allowed' from home, pg_temp.row_of(main)), 'false', 'S10 a row follows new house rules');
+select is_empty('select * from pg_temp.drift()', 'S11 property_search still equals its source view');
 update public.property_seasons set property_id = other from home;
-select is_empty('select * from pg_temp.drift()', 'S12 also after a season moves to another property');
+select is_empty('select * from pg_temp.drift()', 'S12 property_search equals its source view after a season moves to another property');
 update public.properties set status = 'paused' where id = (select main from home);
 select is_empty('select from home where pg_temp.row_of(main) is not null', 'S13 a paused property has no row');
 insert into public.property_date_overrides (property_id, starts_on, ends_on, price) select main, '2027-10-10', '2027-10-12', 20000 from home;
@@ -64,25 +64,25 @@ select is_empty('select * from pg_temp.drift()', 'S14 a change of a paused prope
 update public.properties set status = 'published' where id = (select main from home);
 select is_empty('select * from pg_temp.drift()', 'S15 a property published again has its present data');
 update public.property_addresses set latitude = 60, longitude = 179.999 where property_id = (select main from home);
-select is_empty('select * from pg_temp.drift()', 'S16 it follows a change of the address');
+select is_empty('select * from pg_temp.drift()', 'S16 a row follows a change of the address');
 
 -- as a host, with the roles of the API
 select tests.act_as('authenticated', hana) from person;
 update public.properties set base_price = 8800 where id = (select main from home);
 insert into public.property_amenities (property_id, amenity_id) select main, 'pool' from home;
-select throws_ok('select from private.property_search', '42501', null, 'S17 API roles cannot read it directly');
-select throws_ok('select private.rebuild_property_search()', '42501', null, 'S18 API roles cannot rebuild it');
+select throws_ok('select from private.property_search', '42501', null, 'S17 API roles cannot read property_search');
+select throws_ok('select private.rebuild_property_search()', '42501', null, 'S18 API roles cannot rebuild property_search');
 select tests.act_as('postgres');
-select is_empty('select * from pg_temp.drift()', 'S19 it follows changes by hosts');
+select is_empty('select * from pg_temp.drift()', 'S19 rows follow changes by hosts');
 
 -- drift and rebuild
 alter table public.properties disable trigger _200_refresh_search;
 alter table public.property_seasons disable trigger _100_refresh_search_after_delete;
 update public.properties set base_price = 1234 where id = (select other from home);
 delete from public.property_seasons;
-select isnt_empty('select * from pg_temp.drift()', 'S20 with triggers disabled it drifts, and pg_temp.drift finds that');
+select isnt_empty('select * from pg_temp.drift()', 'S20 pg_temp.drift finds the difference after a change without triggers');
 select is(private.rebuild_property_search(), 2::bigint, 'S21 a rebuild returns the number of properties');
-select is_empty('select * from pg_temp.drift()', 'S22 a rebuild removes the drift');
+select is_empty('select * from pg_temp.drift()', 'S22 a rebuild removes the difference');
 alter table public.properties enable trigger _200_refresh_search;
 alter table public.property_seasons enable trigger _100_refresh_search_after_delete;
 
@@ -105,10 +105,10 @@ select is((select row_of #>> '{cover_photo,alt_text}' from home, pg_temp.row_of(
 update public.property_photos set position = 9 - position where property_id = (select other from home);
 select is(
     (select row_of -> 'cover_photo' from home, pg_temp.row_of(other)),
-    '{"path": null, "external_url": "https://example.com/1.jpg", "alt_text": "Photo 1"}', 'S27 it follows the order of photos'
+    '{"path": null, "external_url": "https://example.com/1.jpg", "alt_text": "Photo 1"}', 'S27 the cover follows the order of photos'
 );
 delete from public.property_photos where alt_text = 'Photo 1';
-select is((select row_of #>> '{cover_photo,alt_text}' from home, pg_temp.row_of(other)), 'The front door', 'S28 it follows deleted photos');
+select is((select row_of #>> '{cover_photo,alt_text}' from home, pg_temp.row_of(other)), 'The front door', 'S28 the cover follows deleted photos');
 
 update public.properties set base_price = 3333, weekend_price = 3000 where id = (select other from home);
 select is(
@@ -120,7 +120,7 @@ select is(
     (select (row_of ->> 'least_night')::numeric from home, pg_temp.row_of(other)), 269948::numeric,
     'S30 with a discount least_night leaves room for rounding'
 );
-select is_empty('select * from pg_temp.drift()', 'S31 it still equals its source views');
+select is_empty('select * from pg_temp.drift()', 'S31 property_search equals its source view at the end');
 
 select * from finish();
 rollback;

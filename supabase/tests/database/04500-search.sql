@@ -50,12 +50,12 @@ end
 $$;
 
 -- Areas and orders
-select is(pg_temp.found() in ('ADBC', 'ADCB'), true, 'F01 a viewport over the 180th meridian, by price');
-select is(pg_temp.found(p_sort => 'distance'), 'BCAD', 'F02 by distance from its middle, 179.75 W');
-select is(pg_temp.found(p_east => 179.95), 'A', 'F03 west of the meridian');
+select is(pg_temp.found() in ('ADBC', 'ADCB'), true, 'F01 a viewport across the 180th meridian finds properties on both sides, by price');
+select is(pg_temp.found(p_sort => 'distance'), 'BCAD', 'F02 the viewport finds them by distance from its middle, 179.75 W');
+select is(pg_temp.found(p_east => 179.95), 'A', 'F03 a viewport west of the meridian finds only A');
 select is(
     (select string_agg(title, '' order by distance) from public.search_properties(p_latitude => -52, p_longitude => 179.9, p_radius => 50000)),
-    'ABC', 'F04 a circle over the meridian; C is some 41 km away, D 75'
+    'ABC', 'F04 a circle across the meridian finds C, 41 km away, and not D, 75 km away'
 );
 select is(
     (select bool_and(abs(s.distance - expected) < 2000)
@@ -63,40 +63,40 @@ select is(
      join (values ('A', 13691), ('C', 27382)) e (title, expected) using (title)),
     true, 'F05 distances are great-circle metres, within the shift of public points'
 );
-select is((select count(*)::integer from public.search_properties(p_west => 179, p_south => -20, p_east => -178, p_north => -10)), 0, 'F06 another area has none of them');
+select is((select count(*)::integer from public.search_properties(p_west => 179, p_south => -20, p_east => -178, p_north => -10)), 0, 'F06 a search of another area finds none of them');
 
 -- Filters
 update public.properties p set max_guests = 2, max_infants = 0, max_pets = 1 from home where home.id = p.id and name = 'A';
-select is(pg_temp.found(p_adults => 3), 'D' || right(pg_temp.found(), 2), 'F07 guests');
-select is(pg_temp.found(p_infants => 1), 'D' || right(pg_temp.found(), 2), 'F08 infants');
-select is(pg_temp.found(p_pets => 1), 'A', 'F09 pets');
-select is(pg_temp.found(p_min_price => 10001, p_max_price => 15000), 'D', 'F10 price of a night');
+select is(pg_temp.found(p_adults => 3), 'D' || right(pg_temp.found(), 2), 'F07 a search filters by guests');
+select is(pg_temp.found(p_infants => 1), 'D' || right(pg_temp.found(), 2), 'F08 a search filters by infants');
+select is(pg_temp.found(p_pets => 1), 'A', 'F09 a search filters by pets');
+select is(pg_temp.found(p_min_price => 10001, p_max_price => 15000), 'D', 'F10 a search filters by the price of a night');
 select is(pg_temp.found(p_currency => 'USD'), '', 'F11 a property with another currency is not found');
 insert into public.property_amenities (property_id, amenity_id) select id, unnest(array['wifi', 'breakfast']) from home where name = 'B';
 insert into public.property_amenities (property_id, amenity_id) select id, 'wifi' from home where name = 'A';
-select is(pg_temp.found(p_amenities => '{wifi}'), 'AB', 'F12 an amenity');
-select is(pg_temp.found(p_amenities => '{breakfast,wifi}'), 'B', 'F13 all of several');
+select is(pg_temp.found(p_amenities => '{wifi}'), 'AB', 'F12 a search filters by an amenity');
+select is(pg_temp.found(p_amenities => '{breakfast,wifi}'), 'B', 'F13 a property has all of several amenities');
 update public.properties p set property_type = 'boat', room_type = 'private_room', booking_mode = 'instant', cancellation_policy_id = 'firm', bedrooms = 9, beds = 9, bathrooms = 4.5
 from home where home.id = p.id and name = 'D';
-select is(pg_temp.found(p_property_types => '{boat,tent}'), 'D', 'F14 property types');
-select is(pg_temp.found(p_room_types => '{private_room}'), 'D', 'F15 room types');
-select is(pg_temp.found(p_booking_mode => 'instant'), 'D', 'F16 instant booking');
-select is(pg_temp.found(p_policies => '{firm,strict}'), 'D', 'F17 cancellation policies');
-select is(pg_temp.found(p_bedrooms => 9, p_beds => 9, p_bathrooms => 4.5), 'D', 'F18 bedrooms, beds, bathrooms');
+select is(pg_temp.found(p_property_types => '{boat,tent}'), 'D', 'F14 a search filters by property type');
+select is(pg_temp.found(p_room_types => '{private_room}'), 'D', 'F15 a search filters by room type');
+select is(pg_temp.found(p_booking_mode => 'instant'), 'D', 'F16 a search filters by instant booking');
+select is(pg_temp.found(p_policies => '{firm,strict}'), 'D', 'F17 a search filters by cancellation policy');
+select is(pg_temp.found(p_bedrooms => 9, p_beds => 9, p_bathrooms => 4.5), 'D', 'F18 a search filters by bedrooms, beds and bathrooms');
 update public.properties p set max_guests = 12 from home where home.id = p.id and name = 'D';
-select is(pg_temp.found(p_adults => 12), 'D', 'F56 parties of more than ten');
-select is(pg_temp.found(p_adults => 13), '', 'F57 a party too large for every property');
+select is(pg_temp.found(p_adults => 12), 'D', 'F56 parties of more than ten are compared with max_guests');
+select is(pg_temp.found(p_adults => 13), '', 'F57 no property is found for a party too large for all');
 update public.properties p set monthly_discount_percent = 50 from home where home.id = p.id and name = 'A';
-select is(pg_temp.found(p_max_price => 9999), '', 'F58 without dates the range compares the base price, whatever discounts there are');
-select is(pg_temp.found(p_max_price => 10000), 'A', 'F59 and includes its upper end');
+select is(pg_temp.found(p_max_price => 9999), '', 'F58 without dates the price range applies to the base price, without discounts');
+select is(pg_temp.found(p_max_price => 10000), 'A', 'F59 the price range includes its upper end');
 update public.properties p set monthly_discount_percent = 0 from home where home.id = p.id and name = 'A';
 
 -- Dates
 select private.reserve_nights('00000000-0000-4000-8000-00000000000b', id, current_date + 100, current_date + 103) from home where name = 'D';
 select is(position('D' in pg_temp.found((current_date + 102)::text, (current_date + 104)::text)), 0, 'F19 a property whose nights are taken is not found');
-select is(position('D' in pg_temp.found((current_date + 103)::text, (current_date + 104)::text)) > 0, true, 'F20 from the day of check-out on it is found');
+select is(position('D' in pg_temp.found((current_date + 103)::text, (current_date + 104)::text)) > 0, true, 'F20 a property is found from the day of check-out on');
 select private.release_nights('00000000-0000-4000-8000-00000000000b');
-select is(position('D' in pg_temp.found((current_date + 102)::text, (current_date + 104)::text)) > 0, true, 'F21 and after the nights are released');
+select is(position('D' in pg_temp.found((current_date + 102)::text, (current_date + 104)::text)) > 0, true, 'F21 a property is found after its nights are released');
 
 -- Prices of the nights: Thursday 2028-06-29 to Monday 2028-07-03, with a season from July and an override for one night
 update public.properties p set weekend_price = 12000 from home where home.id = p.id and name = 'A';
@@ -104,15 +104,15 @@ insert into public.property_seasons (property_id, name, starts_on, ends_on, pric
 insert into public.property_date_overrides (property_id, starts_on, ends_on, price) select id, '2028-07-02', '2028-07-03', 50000 from home where name = 'A';
 select is(
     (select rent from public.search_properties(p_west => 179, p_south => -53, p_east => 179.99, p_north => -51, p_check_in => '2028-06-29', p_check_out => '2028-07-03')),
-    10000::bigint + 12000 + 18000 + 50000, 'F22 one night each at the base, weekend, season and override price'
+    10000::bigint + 12000 + 18000 + 50000, 'F22 the rent is a night each at the base, weekend, season and override price'
 );
 select is(
     (select price_per_night from public.search_properties(p_west => 179, p_south => -53, p_east => 179.99, p_north => -51, p_check_in => '2028-06-29', p_check_out => '2028-07-03')),
-    22500::bigint, 'F23 the price per night is their average'
+    22500::bigint, 'F23 the price per night is the average of the nights'
 );
-select is(pg_temp.found('2028-06-29', '2028-07-03', p_max_price => 89999), 'D' || right(pg_temp.found(), 2), 'F24 the range of prices compares the whole stay');
-select is(pg_temp.found('2028-06-29', '2028-07-03', p_min_price => 90000, p_max_price => 90000), 'A', 'F25 to the minor unit');
-select is(right(pg_temp.found('2028-06-29', '2028-07-03'), 1), 'A', 'F26 and so does the order');
+select is(pg_temp.found('2028-06-29', '2028-07-03', p_max_price => 89999), 'D' || right(pg_temp.found(), 2), 'F24 the price range applies to the whole stay');
+select is(pg_temp.found('2028-06-29', '2028-07-03', p_min_price => 90000, p_max_price => 90000), 'A', 'F25 the price range is exact to the minor unit');
+select is(right(pg_temp.found('2028-06-29', '2028-07-03'), 1), 'A', 'F26 the order is that of the price of the whole stay');
 
 
 -- What the guest pays for the same nights
@@ -124,20 +124,20 @@ language sql as $$
 $$;
 insert into public.property_fees (property_id, kind, name, charge, currency, amount) select id, 'cleaning', 'Cleaning', 'per_booking', 'EUR', 30000 from home where name = 'D';
 select is(pg_temp.total('D'), 90000::bigint, 'F38 the total includes fees: 4 x 150.00 + 300.00');
-select is(pg_temp.found('2028-06-29', '2028-07-03') in ('BCAD', 'BCDA', 'CBAD', 'CBDA'), true, 'F39 the order is that of totals');
+select is(pg_temp.found('2028-06-29', '2028-07-03') in ('BCAD', 'BCDA', 'CBAD', 'CBDA'), true, 'F39 the order is that of totals with fees');
 insert into public.property_taxes (property_id, name, charge, percent, applies_to, currency) select id, 'City tax', 'percent', 10, 'all', 'EUR' from home where name = 'A';
 select is(pg_temp.total('A'), 99000::bigint, 'F40 the total includes taxes: 900.00 and 10 %');
 select is(right(pg_temp.found('2028-06-29', '2028-07-03'), 2), 'DA', 'F41 taxes change the order');
-select is(pg_temp.found('2028-06-29', '2028-07-03', p_min_price => 90000, p_max_price => 98999), 'D', 'F42 the range compares totals with taxes');
+select is(pg_temp.found('2028-06-29', '2028-07-03', p_min_price => 90000, p_max_price => 98999), 'D', 'F42 the price range applies to totals with taxes');
 
 -- Words and names
 update public.properties p set description = 'A lighthouse above the Whales'' bay, with a stove, three chairs, a table and a view of every ship that ever came by.' from home where home.id = p.id and name = 'C';
 update public.property_addresses a set city = 'Port Nowhere', region = 'Southland' from home where a.property_id = home.id and name in ('B', 'C');
 create function pg_temp.titles(p_area text default null, p_text text default null) returns text
 language sql as $$ select coalesce(string_agg(title, '' order by title), '') from public.search_properties(p_area => p_area, p_text => p_text, p_sort => 'distance') $$;
-select is(pg_temp.titles('port nowhere'), 'BC', 'F43 a city, in upper or lower case');
-select is(pg_temp.titles('Port Nowhere, Southland', 'lighthouse WHALES'), 'C', 'F44 a city of a region, with words of the description');
-select is(pg_temp.titles('Port Somewhere'), '', 'F45 an area without properties');
+select is(pg_temp.titles('port nowhere'), 'BC', 'F43 a city is found in upper or lower case');
+select is(pg_temp.titles('Port Nowhere, Southland', 'lighthouse WHALES'), 'C', 'F44 a city with its region is found, together with words of the description');
+select is(pg_temp.titles('Port Somewhere'), '', 'F45 an area without properties finds nothing');
 update public.property_addresses a set city = 'São Nenhures' from home where a.property_id = home.id and name = 'E';
 update public.properties p set description = 'Un café à côté, and a sofa.' || repeat(' Quiet, with a stove.', 4) from home where home.id = p.id and name = 'E';
 select is(pg_temp.titles('sao nenhures') || pg_temp.titles('SÃO NENHURES') || pg_temp.titles('São Nenhures', 'cafe cote') || pg_temp.titles('Sao Nenhures', 'CAFÉ'), 'EEEE', 'F54 accents do not matter, in the search or in the property');
@@ -152,21 +152,21 @@ create function pg_temp.best(
         p_flexible_days => p_days, p_month => p_month, p_nights => p_nights, p_weekend => p_weekend
     )
 $$;
-select is(pg_temp.best('2028-07-01', '2028-07-03', 2), '2028-06-29 2028-07-01 24200', 'F46 two days earlier is cheapest: 100.00, 120.00 and 10 %');
-select is(pg_temp.best(p_month => '2028-07', p_weekend => true), '2028-07-07 2028-07-09 39600', 'F47 the first weekend of the month');
-select is(pg_temp.best(p_month => '2028-06', p_nights => 3), '2028-06-04 2028-06-07 33000', 'F48 the first three nights of the month without a weekend night');
+select is(pg_temp.best('2028-07-01', '2028-07-03', 2), '2028-06-29 2028-07-01 24200', 'F46 flexible days find the cheapest dates, two days earlier: 100.00, 120.00 and 10 %');
+select is(pg_temp.best(p_month => '2028-07', p_weekend => true), '2028-07-07 2028-07-09 39600', 'F47 a month of weekends finds the first weekend');
+select is(pg_temp.best(p_month => '2028-06', p_nights => 3), '2028-06-04 2028-06-07 33000', 'F48 a month finds its first three nights without a weekend night');
 select private.reserve_nights('00000000-0000-4000-8000-00000000000c', id, '2028-07-01', '2028-07-08') from home where name = 'A';
 select is(pg_temp.best(p_month => '2028-07', p_weekend => true), '2028-07-14 2028-07-16 39600', 'F49 a weekend that is taken is skipped');
 select private.release_nights('00000000-0000-4000-8000-00000000000c');
-select is(pg_temp.problems('p_area => ''x'', p_month => ''2028-07'', p_nights => 3, p_weekend => true'), 'invalid_flexible_dates', 'F50 a month with both nights and weekend');
-select is(pg_temp.problems('p_area => ''x'', p_flexible_days => 3, p_text => '' '''), 'invalid_flexible_dates,invalid_search_text', 'F51 flexible days without dates, and blank words');
+select is(pg_temp.problems('p_area => ''x'', p_month => ''2028-07'', p_nights => 3, p_weekend => true'), 'invalid_flexible_dates', 'F50 a month with both nights and weekend is refused');
+select is(pg_temp.problems('p_area => ''x'', p_flexible_days => 3, p_text => '' '''), 'invalid_flexible_dates,invalid_search_text', 'F51 flexible days without dates are refused, and blank words');
 
 -- Ratings
 create or replace function private.property_rating(p_property_id uuid) returns double precision
 language sql stable set search_path = '' as $$ select case title when 'C' then 4.9 when 'A' then 4.2 end from public.properties where id = p_property_id $$;
 select private.rebuild_property_search();
-select is(left(pg_temp.found(p_sort => 'rating'), 2), 'CA', 'F52 by rating, unrated last');
-select is(left(pg_temp.found(p_sort => 'recommended'), 1) = 'C', true, 'F53 by recommendation');
+select is(left(pg_temp.found(p_sort => 'rating'), 2), 'CA', 'F52 the order by rating has unrated properties last');
+select is(left(pg_temp.found(p_sort => 'recommended'), 1) = 'C', true, 'F53 the order by recommendation has the best first');
 
 -- Pages
 create function pg_temp.pages(p_limit integer) returns text
@@ -188,7 +188,7 @@ begin
 end
 $$;
 select is(pg_temp.pages(1), pg_temp.pages(50), 'F27 pages of one row give the same list, also where two prices are equal');
-select is(length(pg_temp.pages(2)), 5, 'F28 each property once');
+select is(length(pg_temp.pages(2)), 5, 'F28 each property appears once');
 create function pg_temp.pages_meanwhile() returns text
 language plpgsql as $$
 declare
@@ -213,10 +213,10 @@ begin
 end
 $$;
 create temporary table listed as select pg_temp.pages(50) as titles;
-select is(pg_temp.pages_meanwhile(), titles, 'F55 none is skipped or repeated while properties appear, disappear and change their price') from listed;
+select is(pg_temp.pages_meanwhile(), titles, 'F55 no property is skipped or repeated while properties appear, disappear and change their price') from listed;
 select results_eq(
     $$select count, is_more from public.count_properties(p_west => 179, p_south => -53, p_east => -177, p_north => -51)$$,
-    'values (5, false)', 'F29 the count'
+    'values (5, false)', 'F29 the count is the number of properties found'
 );
 
 update public.property_addresses a set city = 'Farland' from home where home.id = a.property_id and name <> 'A';
@@ -242,35 +242,35 @@ $$;
 select is(pg_temp.pages_of_farland(), 'DCB', 'F65 pages by distance keep their middle when the area becomes smaller');
 
 update public.property_addresses a set city = 'Washington, D.C.' from home where home.id = a.property_id and name = 'B';
-select is(pg_temp.titles('washington, D.C.'), 'B', 'F66 an area name with a comma');
-select is(pg_temp.titles('Washington,'), 'B', 'F67 a part of that name');
-select is(pg_temp.problems('p_area => '' , '''), 'invalid_search_text', 'F68 an area without a name');
+select is(pg_temp.titles('washington, D.C.'), 'B', 'F66 an area name may contain a comma');
+select is(pg_temp.titles('Washington,'), 'B', 'F67 a part of that name finds the area too');
+select is(pg_temp.problems('p_area => '' , '''), 'invalid_search_text', 'F68 an area without a name is refused');
 
 -- Invalid arguments: every problem, by its code
-select is(pg_temp.problems(''), 'invalid_search_area', 'F30 no area');
-select is(pg_temp.problems('p_west => 0, p_south => 10, p_east => 1, p_north => -95, p_adults => 0, p_infants => -1, p_limit => 500, p_sort => ''magic'''), 'invalid_coordinates,party_out_of_range,unknown_sort,invalid_limit', 'F31 several problems at once');
-select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 600000, p_check_in => ''2027-02-02'''), 'invalid_radius,invalid_search_dates', 'F32 a circle too large, one date of two');
-select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_check_in => ''2020-02-02'', p_check_out => ''2020-02-01'''), 'check_out_before_check_in,dates_have_passed', 'F33 dates in the past, in the wrong order');
-select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_min_price => 5, p_amenities => ''{gold}'', p_cancellation_policies => ''{firm,soft}'', p_after => ''1; drop'''), 'search_currency_missing,unknown_amenity,unknown_cancellation_policy,invalid_cursor', 'F34 a price without a currency, an unknown amenity and policy, a broken cursor');
-select is(pg_temp.problems('p_area => ''x'', p_room_types => ''{entire_home,null}'''), 'type_missing', 'F60 a room type that is null');
-select is(pg_temp.problems('p_area => ''x'', p_month => ''2020-02'', p_weekend => true'), 'dates_have_passed', 'F61 a month that has passed');
+select is(pg_temp.problems(''), 'invalid_search_area', 'F30 a search without an area is refused');
+select is(pg_temp.problems('p_west => 0, p_south => 10, p_east => 1, p_north => -95, p_adults => 0, p_infants => -1, p_limit => 500, p_sort => ''magic'''), 'invalid_coordinates,party_out_of_range,unknown_sort,invalid_limit', 'F31 several problems are reported at once');
+select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 600000, p_check_in => ''2027-02-02'''), 'invalid_radius,invalid_search_dates', 'F32 a circle too large and one date without the other are refused');
+select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_check_in => ''2020-02-02'', p_check_out => ''2020-02-01'''), 'check_out_before_check_in,dates_have_passed', 'F33 dates in the past and in the wrong order are refused');
+select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_min_price => 5, p_amenities => ''{gold}'', p_cancellation_policies => ''{firm,soft}'', p_after => ''1; drop'''), 'search_currency_missing,unknown_amenity,unknown_cancellation_policy,invalid_cursor', 'F34 a price without a currency, an unknown amenity, an unknown policy and a broken cursor are refused');
+select is(pg_temp.problems('p_area => ''x'', p_room_types => ''{entire_home,null}'''), 'type_missing', 'F60 a null room type is refused');
+select is(pg_temp.problems('p_area => ''x'', p_month => ''2020-02'', p_weekend => true'), 'dates_have_passed', 'F61 a month that has passed is refused');
 select is(
     pg_temp.problems(format('p_area => ''x'', p_check_in => %L, p_check_out => %L, p_flexible_days => 5', current_date - 2, current_date)),
-    'none', 'F62 flexible dates around a past date that reach into the future'
+    'none', 'F62 flexible dates around a past date are allowed when they reach into the future'
 );
 select is(
-    pg_temp.problems('p_area => ''x'', p_after => ''price:1e+999:00000000-0000-4000-8000-00000000000b'''), 'invalid_cursor', 'F63 a cursor with a number out of range'
+    pg_temp.problems('p_area => ''x'', p_after => ''price:1e+999:00000000-0000-4000-8000-00000000000b'''), 'invalid_cursor', 'F63 a cursor with a number out of range is refused'
 );
 select is(
     pg_temp.problems('p_area => ''x'', p_adults => 1000, p_check_in => ''2030-01-01'', p_check_out => ''2099-01-01'', p_currency => ''EUR'', p_max_price => 1'), 'none',
-    'F64 a party and a stay larger than any property accepts'
+    'F64 a party and a stay larger than any property accepts are allowed'
 );
-select is(pg_temp.problems('p_latitude => ''NaN'', p_longitude => 0, p_radius => 5'), 'invalid_coordinates', 'F35 a coordinate that is not a number');
-select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_check_in => ''tomorrow'', p_check_out => ''2027-01-01'''), 'invalid_date', 'F36 a date that is not one');
+select is(pg_temp.problems('p_latitude => ''NaN'', p_longitude => 0, p_radius => 5'), 'invalid_coordinates', 'F35 a coordinate that is not a number is refused');
+select is(pg_temp.problems('p_latitude => 0, p_longitude => 0, p_radius => 5, p_check_in => ''tomorrow'', p_check_out => ''2027-01-01'''), 'invalid_date', 'F36 a text that is not a date is refused');
 
 select is(
     pg_temp.problems('p_area => ''x'', p_currency => ''XXZ'', p_amenities => ''{gold,wifi,silver}'', p_min_price => -1'),
-    'unknown_currency,invalid_price_range,unknown_amenity,unknown_amenity', 'F69 an unknown currency, a negative price, each unknown amenity'
+    'unknown_currency,invalid_price_range,unknown_amenity,unknown_amenity', 'F69 an unknown currency, a negative price and each unknown amenity are refused'
 );
 select throws_ok(
     'select * from public.search_properties(p_area => ''x'', p_amenities => ''{gold,wifi,silver}'', p_sort => ''magic'')', 'PT422',

@@ -96,42 +96,42 @@ language sql as $$
 $$;
 
 select cmp_ok((select count(*) from pg_temp.asked(current_date + 55, 3, 2)), '>', 150::bigint, 'M01 there are enough properties');
-select is(pg_temp.agrees(20, 2, 1, 7), pg_temp.expected(20, 2, 1), 'M02 in the order of totals, before the season, with last-minute discounts');
-select is(pg_temp.agrees(55, 3, 2, 7), pg_temp.expected(55, 3, 2), 'M03 in the season');
-select is(pg_temp.agrees(98, 5, 4, 20), pg_temp.expected(98, 5, 4), 'M04 across its end, with extra guests');
-select is(pg_temp.agrees(61, 9, 3, 50), pg_temp.expected(61, 9, 3), 'M05 more than a week, of which some nights are taxed');
-select is(pg_temp.agrees(55, 3, 2, 7, ', p_text => ''river'''), pg_temp.expected(55, 3, 2), 'M06 with words, which reads strips');
+select is(pg_temp.agrees(20, 2, 1, 7), pg_temp.expected(20, 2, 1), 'M02 stays before the season are found in the order of totals, with last-minute discounts');
+select is(pg_temp.agrees(55, 3, 2, 7), pg_temp.expected(55, 3, 2), 'M03 stays in the season are found in the order of totals');
+select is(pg_temp.agrees(98, 5, 4, 20), pg_temp.expected(98, 5, 4), 'M04 stays across its end are found in the order of totals, with extra guests');
+select is(pg_temp.agrees(61, 9, 3, 50), pg_temp.expected(61, 9, 3), 'M05 stays of more than a week are found in the order of totals, some nights taxed');
+select is(pg_temp.agrees(55, 3, 2, 7, ', p_text => ''river'''), pg_temp.expected(55, 3, 2), 'M06 a search with words, which reads strips, finds them in the order of totals');
 select is(
     pg_temp.agrees(55, 3, 2, 50, ', p_amenities => ''{}'', p_room_types => ''{entire_home}'', p_sort => ''price'''),
-    pg_temp.expected(55, 3, 2), 'M07 with filters that every property passes'
+    pg_temp.expected(55, 3, 2), 'M07 filters that every property passes exclude none'
 );
 select is(
     (select count(*) from pg_temp.found(pg_temp.dates(55, 3, 2) || ', p_currency => ''EUR'', p_min_price => 30000, p_max_price => 45000')),
-    (select count(*) from pg_temp.asked(current_date + 55, 3, 2) where total between 30000 and 45000), 'M08 a range of prices, to the minor unit'
+    (select count(*) from pg_temp.asked(current_date + 55, 3, 2) where total between 30000 and 45000), 'M08 a price range is exact to the minor unit'
 );
 select results_eq(
     $$select property_id from pg_temp.found(pg_temp.dates(55, 3, 2) || ', p_currency => ''EUR'', p_min_price => 30000') order by rank limit 30$$,
     $$select property_id from pg_temp.asked(current_date + 55, 3, 2) where total >= 30000 order by total, property_id limit 30$$,
-    'M09 a lowest price'
+    'M09 a lowest price excludes cheaper stays'
 );
 select is(
     (select count(*) from pg_temp.found(pg_temp.dates(55, 3, 2) || ', p_bedrooms => 2, p_booking_mode => ''instant''')),
     (select count(*) from pg_temp.asked(current_date + 55, 3, 2) a join public.properties p on p.id = a.property_id where p.bedrooms >= 2 and p.booking_mode = 'instant'),
-    'M10 bedrooms and booking mode'
+    'M10 a search filters by bedrooms and booking mode'
 );
 select is(
     (select count(distinct property_id) from pg_temp.found(pg_temp.dates(55, 3, 2) || ', p_sort => ''recommended''')),
-    (select count(*) from pg_temp.asked(current_date + 55, 3, 2)), 'M11 by recommendation none is missing'
+    (select count(*) from pg_temp.asked(current_date + 55, 3, 2)), 'M11 the order by recommendation misses no property'
 );
 select is_empty(
     $$select from (select distance, lag(distance) over (order by rank) as before from pg_temp.found(pg_temp.dates(55, 3, 2) || ', p_sort => ''distance''')) d where before > distance$$,
-    'M12 by distance none is out of order'
+    'M12 the order by distance is correct'
 );
 select is(
     (select count from public.count_properties(
         p_west => -20.4, p_south => -40.3, p_east => -19.6, p_north => -39.7, p_adults => 2,
         p_check_in => (current_date + 55)::text, p_check_out => (current_date + 58)::text)),
-    (select count(*)::integer from pg_temp.asked(current_date + 55, 3, 2)), 'M13 the count is the same'
+    (select count(*)::integer from pg_temp.asked(current_date + 55, 3, 2)), 'M13 the count is the number of properties found'
 );
 
 -- flexible dates: each property on its cheapest dates
@@ -143,16 +143,16 @@ create temporary table flexible on commit drop as
 select * from pg_temp.found(pg_temp.dates(55, 3, 2) || ', p_flexible_days => 2', 9);
 select is((select count(*) from flexible), (select count(*) from around), 'M14 flexible dates find each property once');
 select is_empty(
-    'select property_id, total, check_in from flexible except select property_id, total, check_in from around', 'M15 on its cheapest dates, the earliest of equal ones'
+    'select property_id, total, check_in from flexible except select property_id, total, check_in from around', 'M15 flexible dates find the cheapest dates, and the earliest of equally cheap ones'
 );
 select is_empty(
-    'select from (select total, lag(total) over (order by rank) as before from flexible) f where before > total', 'M16 in the order of totals'
+    'select from (select total, lag(total) over (order by rank) as before from flexible) f where before > total', 'M16 flexible dates find properties in the order of totals'
 );
 
 -- no dates
 select results_eq(
     $$select p.base_price from pg_temp.found('p_adults => 1') f join public.properties p on p.id = f.property_id order by f.rank$$,
-    $$select p.base_price from public.properties p join home on home.id = p.id order by p.base_price$$, 'M17 without dates by base price'
+    $$select p.base_price from public.properties p join home on home.id = p.id order by p.base_price$$, 'M17 a search without dates has the order of base prices'
 );
 
 -- a circle, by price
@@ -168,14 +168,14 @@ select results_eq(
           on f.property_id = a.property_id
       where f.distance <= 9000 -- rounded
       order by a.total, a.property_id$$,
-    'M18 a circle, by price'
+    'M18 a circle finds properties in the order of price'
 );
 
 -- a platform fee that guests pay: by tiles, by strips, and for stays of which some nights are taxed
 insert into private.platform_fees (valid_from, guest_percent, host_percent) values (now() - interval '1 day', 14.2, 3);
-select is(pg_temp.agrees(20, 2, 2, 7), pg_temp.expected(20, 2, 2), 'M19 with a platform fee of the guest');
-select is(pg_temp.agrees(61, 8, 1, 20), pg_temp.expected(61, 8, 1), 'M20 with that fee for more than a week');
-select is(pg_temp.agrees(20, 2, 2, 7, ', p_text => ''river'''), pg_temp.expected(20, 2, 2), 'M21 with that fee and words');
+select is(pg_temp.agrees(20, 2, 2, 7), pg_temp.expected(20, 2, 2), 'M19 a platform fee of the guest is part of the total');
+select is(pg_temp.agrees(61, 8, 1, 20), pg_temp.expected(61, 8, 1), 'M20 the fee is part of the total of more than a week');
+select is(pg_temp.agrees(20, 2, 2, 7, ', p_text => ''river'''), pg_temp.expected(20, 2, 2), 'M21 the fee is part of the total of a search with words');
 
 -- Both forms of the total of a stay. 462 properties in the Indian Ocean cycle through every kind of each component, with cycles of
 -- 2, 3, 5, 7, 8 and 11, so that each kind meets every kind of every other component.
@@ -260,21 +260,21 @@ select is(
      cross join pg_temp.stays(d.ahead, d.nights, 1, 0) s
      cross join unnest(s.lines) l
      where l.kind = 'discount'),
-    '{"Early-bird discount","Last-minute discount","Monthly discount","Weekly discount"}', 'M23 and discounts of every kind'
+    '{"Early-bird discount","Last-minute discount","Monthly discount","Weekly discount"}', 'M23 these stays have discounts of every kind'
 );
 select is(pg_temp.same_totals(5, 2, 1, 0), '462 totals, 0 different, 0 out of order', 'M24 both forms agree on two nights of one guest, at the last minute');
-select is(pg_temp.same_totals(33, 4, 4, 2), '462 totals, 0 different, 0 out of order', 'M25 with season, override, extra guests and pets');
-select is(pg_temp.same_totals(100, 3, 3, 1), '462 totals, 0 different, 0 out of order', 'M26 with early-bird discounts');
-select is(pg_temp.same_totals(92, 8, 2, 3), '462 totals, 0 different, 0 out of order', 'M27 with weekly discounts and taxes of limited nights');
-select is(pg_temp.same_totals(40, 30, 3, 0), '462 totals, 0 different, 0 out of order', 'M28 with monthly discounts and exempt nights');
-select is(pg_temp.same_totals(33, 4, 4, 2, ', p_text => ''river'''), '462 totals, 0 different, 0 out of order', 'M29 with words, which reads strips');
+select is(pg_temp.same_totals(33, 4, 4, 2), '462 totals, 0 different, 0 out of order', 'M25 both forms agree with season, override, extra guests and pets');
+select is(pg_temp.same_totals(100, 3, 3, 1), '462 totals, 0 different, 0 out of order', 'M26 both forms agree with early-bird discounts');
+select is(pg_temp.same_totals(92, 8, 2, 3), '462 totals, 0 different, 0 out of order', 'M27 both forms agree with weekly discounts and taxes of limited nights');
+select is(pg_temp.same_totals(40, 30, 3, 0), '462 totals, 0 different, 0 out of order', 'M28 both forms agree with monthly discounts and exempt nights');
+select is(pg_temp.same_totals(33, 4, 4, 2, ', p_text => ''river'''), '462 totals, 0 different, 0 out of order', 'M29 both forms agree with words, which read strips');
 insert into private.platform_fees (valid_from, guest_percent, host_percent) values (now() - interval '1 day', 14.2, 3);
-select is(pg_temp.same_totals(5, 2, 1, 0), '462 totals, 0 different, 0 out of order', 'M30 with a platform fee, at the last minute');
-select is(pg_temp.same_totals(33, 4, 4, 2), '462 totals, 0 different, 0 out of order', 'M31 with it, season, override, extra guests and pets');
-select is(pg_temp.same_totals(100, 3, 3, 1), '462 totals, 0 different, 0 out of order', 'M32 with it and early-bird discounts');
-select is(pg_temp.same_totals(92, 8, 2, 3), '462 totals, 0 different, 0 out of order', 'M33 with it, weekly discounts and taxes of limited nights');
-select is(pg_temp.same_totals(40, 30, 3, 0), '462 totals, 0 different, 0 out of order', 'M34 with it, monthly discounts and exempt nights');
-select is(pg_temp.same_totals(33, 4, 4, 2, ', p_text => ''river'''), '462 totals, 0 different, 0 out of order', 'M35 with it and words, which reads strips');
+select is(pg_temp.same_totals(5, 2, 1, 0), '462 totals, 0 different, 0 out of order', 'M30 both forms agree with a platform fee of the guest, at the last minute');
+select is(pg_temp.same_totals(33, 4, 4, 2), '462 totals, 0 different, 0 out of order', 'M31 both forms agree with the fee, season, override, extra guests and pets');
+select is(pg_temp.same_totals(100, 3, 3, 1), '462 totals, 0 different, 0 out of order', 'M32 both forms agree with the fee and early-bird discounts');
+select is(pg_temp.same_totals(92, 8, 2, 3), '462 totals, 0 different, 0 out of order', 'M33 both forms agree with the fee, weekly discounts and taxes of limited nights');
+select is(pg_temp.same_totals(40, 30, 3, 0), '462 totals, 0 different, 0 out of order', 'M34 both forms agree with the fee, monthly discounts and exempt nights');
+select is(pg_temp.same_totals(33, 4, 4, 2, ', p_text => ''river'''), '462 totals, 0 different, 0 out of order', 'M35 both forms agree with the fee and words, which read strips');
 
 select * from finish();
 rollback;

@@ -28,25 +28,25 @@ language sql as $$
 $$;
 grant execute on function pg_temp.facets(boolean, text, text[]) to anon;
 
-select is(pg_temp.facets() -> 'room_types', '{"entire_home": 2, "private_room": 1}', 'G01 by room type');
-select is(pg_temp.facets() -> 'property_types', '{"house": 3}', 'G02 by property type');
-select is(pg_temp.facets() -> 'booking_modes', '{"instant": 1, "request": 2}', 'G03 by booking mode');
-select is(pg_temp.facets() -> 'cancellation_policies', '{"firm": 1, "flexible": 2}', 'G04 by cancellation policy');
-select is(pg_temp.facets() -> 'amenities', '{"wifi": 3, "pool": 1}', 'G05 by amenity');
+select is(pg_temp.facets() -> 'room_types', '{"entire_home": 2, "private_room": 1}', 'G01 properties are counted by room type');
+select is(pg_temp.facets() -> 'property_types', '{"house": 3}', 'G02 properties are counted by property type');
+select is(pg_temp.facets() -> 'booking_modes', '{"instant": 1, "request": 2}', 'G03 properties are counted by booking mode');
+select is(pg_temp.facets() -> 'cancellation_policies', '{"firm": 1, "flexible": 2}', 'G04 properties are counted by cancellation policy');
+select is(pg_temp.facets() -> 'amenities', '{"wifi": 3, "pool": 1}', 'G05 properties are counted by amenity');
 select is(
     pg_temp.facets(p_amenities => '{pool}') - array['prices', 'is_more', 'property_types'],
     '{"count": 1, "room_types": {"entire_home": 1}, "booking_modes": {"request": 1}, "cancellation_policies": {"flexible": 1}, "amenities": {"wifi": 1, "pool": 1}}',
-    'G06 with the filters of the search'
+    'G06 counts apply the filters of the search'
 );
 -- two nights: 250.00 with cleaning, 400.00, 600.00; steps of (60000 - 25000) / 20 + 1 = 1751
 select is(
     (select jsonb_agg(p) from jsonb_array_elements(pg_temp.facets(true, 'EUR') -> 'prices') p where p ->> 'count' <> '0'),
     '[{"from": 25000, "until": 26751, "count": 1}, {"from": 39008, "until": 40759, "count": 1}, {"from": 58269, "until": 60020, "count": 1}]',
-    'G07 totals with fees, in 20 ranges'
+    'G07 totals with fees are counted in 20 ranges'
 );
 select private.reserve_nights('00000000-0000-4000-8000-00000000000d', id, current_date + 101, current_date + 103) from home where name = 'A';
 select is(pg_temp.facets(true) -> 'booking_modes', '{"request": 2}', 'G08 a property whose nights are taken does not count');
-select is(pg_temp.facets() ->> 'prices', null, 'G09 no price ranges without a currency');
+select is(pg_temp.facets() ->> 'prices', null, 'G09 without a currency there are no price ranges');
 select tests.act_as('anon');
 select is(pg_temp.facets() -> 'count', '3', 'G10 anon can read facets');
 

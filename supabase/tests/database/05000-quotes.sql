@@ -36,14 +36,14 @@ begin
 end $$;
 
 -- rounding
-select is(private.proportion(14500, 15.5, 100), 2248::bigint, 'Q01 15.5 % of 145.00 is 22.48: half up');
+select is(private.proportion(14500, 15.5, 100), 2248::bigint, 'Q01 15.5 % of 145.00 is 22.475 and is rounded up to 22.48');
 select is(private.proportion(11000, 20, 100), 2200::bigint, 'Q02 20 % of 110.00 is 22.00');
 select is(private.proportion(-14500, 15.5, 100), -2248::bigint, 'Q03 a negative amount is rounded like its positive counterpart');
 select is(private.proportion(1, 1, 3), 0::bigint, 'Q04 a third rounds down');
 select is(private.proportion(9007199254740991, 1, 2), 4503599627370496::bigint, 'Q05 half of 2^53 - 1 is rounded up, without the error of a float');
 
 -- nights
-select is(pg_temp.summary('2027-03-01', '2027-03-04'), 'nights 3 12000 36000 36000', 'Q06 the base price');
+select is(pg_temp.summary('2027-03-01', '2027-03-04'), 'nights 3 12000 36000 36000', 'Q06 nights have the base price');
 select pg_temp.set('base_price = 10000, weekend_price = 11000');
 select is(
     pg_temp.summary('2027-03-04', '2027-03-08'), 'nights 2 10000 20000 20000; nights 2 11000 22000 22000',
@@ -55,24 +55,24 @@ insert into public.property_date_overrides (property_id, starts_on, ends_on, pri
 select is(
     pg_temp.summary('2027-03-04', '2027-03-10'),
     'nights 2 10000 20000 20000; nights 1 11000 11000 11000; nights 2 15000 30000 30000; nights 1 9900 9900 9900',
-    'Q08 override before season before weekend before base; ranges end before their last day'
+    'Q08 override comes before season, season before weekend, weekend before base; ranges end before their last day'
 );
 select pg_temp.set('weekly_discount_percent = 0');
 
 -- one discount
 select pg_temp.set('early_bird_discount_percent = 20, early_bird_days = 30, last_minute_discount_percent = 30');
-select is(pg_temp.total('2027-04-02', '2027-04-03', p_now => '2027-02-01 12:00+00'), 8800::bigint, 'Q09 100 + 10 % = 110, then -20 % = 88');
-select is(pg_temp.total('2027-04-01', '2027-04-02', p_now => '2027-03-02 00:00+00'), 8000::bigint, 'Q10 early bird: 30 days before');
-select is(pg_temp.total('2027-04-01', '2027-04-02', p_now => '2027-03-03 00:00+00'), 10000::bigint, 'Q11 not 29 days before');
-select is(pg_temp.total('2027-03-01', '2027-03-02', p_now => '2027-02-22 23:59:59+00'), 10000::bigint, 'Q12 seven days before is not last-minute');
-select is(pg_temp.total('2027-03-01', '2027-03-02', p_now => '2027-02-23 00:00:00+00'), 7000::bigint, 'Q13 it is from midnight of the sixth day before');
+select is(pg_temp.total('2027-04-02', '2027-04-03', p_now => '2027-02-01 12:00+00'), 8800::bigint, 'Q09 the early-bird discount applies to base and weekend nights');
+select is(pg_temp.total('2027-04-01', '2027-04-02', p_now => '2027-03-02 00:00+00'), 8000::bigint, 'Q10 the early-bird discount applies 30 days before check-in');
+select is(pg_temp.total('2027-04-01', '2027-04-02', p_now => '2027-03-03 00:00+00'), 10000::bigint, 'Q11 the early-bird discount does not apply 29 days before check-in');
+select is(pg_temp.total('2027-03-01', '2027-03-02', p_now => '2027-02-22 23:59:59+00'), 10000::bigint, 'Q12 the last-minute discount does not apply seven days before check-in');
+select is(pg_temp.total('2027-03-01', '2027-03-02', p_now => '2027-02-23 00:00:00+00'), 7000::bigint, 'Q13 the last-minute discount applies from midnight of the sixth day before check-in');
 select pg_temp.set('weekend_price = null, weekly_discount_percent = 10, time_zone = ''Pacific/Auckland''');
-select is(pg_temp.total('2027-04-01', '2027-04-02', p_now => '2027-03-24 11:30+00'), 10000::bigint, 'Q14 days are the property''s: in Auckland it is the 25th, seven days before');
+select is(pg_temp.total('2027-04-01', '2027-04-02', p_now => '2027-03-24 11:30+00'), 10000::bigint, 'Q14 days are counted at the property: in Auckland it is the 25th, seven days before');
 select is(pg_temp.total('2027-04-01', '2027-04-02', p_now => '2027-03-25 11:30+00'), 7000::bigint, 'Q15 in Auckland it is the 26th one hour before it is in UTC');
-select is(pg_temp.total('2027-04-01', '2027-04-08'), 63000::bigint, 'Q16 the weekly discount replaces early-bird');
+select is(pg_temp.total('2027-04-01', '2027-04-08'), 63000::bigint, 'Q16 the weekly discount replaces the early-bird discount');
 select is(pg_temp.total('2027-04-01', '2027-04-29'), 252000::bigint, 'Q17 28 nights get the weekly discount when there is no monthly one');
 select pg_temp.set('monthly_discount_percent = 25');
-select is(pg_temp.total('2027-04-01', '2027-04-29'), 210000::bigint, 'Q18 else only the monthly one');
+select is(pg_temp.total('2027-04-01', '2027-04-29'), 210000::bigint, 'Q18 28 nights get only the monthly discount when there is one');
 select pg_temp.set('monthly_discount_percent = 0, weekly_discount_percent = 0, early_bird_discount_percent = 0, last_minute_discount_percent = 0, time_zone = ''Europe/Lisbon''');
 
 -- fees
@@ -87,12 +87,12 @@ select is(
     pg_temp.summary('2027-04-01', '2027-04-04', 3, 2),
     'nights 3 10000 30000 30000; cleaning 1 4000 4000 4000; extra_guests 3 1500 4500 4500; pets 6 700 4200 4200; '
     'fee 3 500 1500 1500; fee 3 300 900 900; fee 9 100 900 900',
-    'Q19 fees once, per night, per guest and per guest and night; extra guests; pets'
+    'Q19 fees are charged once, per night, per guest and per guest and night; extra guests and pets have theirs'
 );
 select is(
     pg_temp.summary('2027-04-01', '2027-04-02', 2),
     'nights 1 10000 10000 10000; cleaning 1 4000 4000 4000; fee 2 500 1000 1000; fee 1 300 300 300; fee 2 100 200 200',
-    'Q20 no extra-guest fee up to the included number, no pet fee without pets'
+    'Q20 there is no extra-guest fee up to the included number, and no pet fee without pets'
 );
 delete from public.property_fees where kind not in ('cleaning', 'resort');
 select pg_temp.set('extra_guest_price = 0, base_price = 14500');
@@ -110,22 +110,22 @@ create function pg_temp.taxes(p_nights integer, p_guests integer default 1) retu
     from pg_temp.lines('2027-04-01', '2027-04-01'::date + p_nights, p_guests) where kind = 'tax'
 $$;
 select pg_temp.tax($$(1, 'percent', 15.5, 'rent', null::bigint, false, null::smallint, null::smallint)$$);
-select is(pg_temp.taxes(1), '1 2248 2248 0', 'Q21 145.00 x 15.5 % = 22.48');
+select is(pg_temp.taxes(1), '1 2248 2248 0', 'Q21 a tax on rent: 145.00 x 15.5 % = 22.48');
 select pg_temp.tax($$(1, 'percent', 10, 'fees', null::bigint, false, null::smallint, null::smallint)$$);
-select is(pg_temp.taxes(2), '1 460 460 0', 'Q22 of fees only: 40.00 and twice 3.00');
+select is(pg_temp.taxes(2), '1 460 460 0', 'Q22 a tax on fees only: 40.00 and twice 3.00');
 select pg_temp.tax($$(1, 'percent', 10, 'all', null::bigint, false, null::smallint, null::smallint)$$);
-select is(pg_temp.taxes(2), '1 3360 3360 0', 'Q23 of rent and fees');
+select is(pg_temp.taxes(2), '1 3360 3360 0', 'Q23 a tax on rent and fees');
 select pg_temp.tax($$(1, 'per_booking', null::numeric, null, 700::bigint, false, null::smallint, null::smallint), (2, 'per_night', null, null, 200, false, 7::smallint, null),
     (3, 'per_guest', null, null, 300, false, null, null), (4, 'per_guest_night', null, null, 200, false, 7, null)$$);
-select is(pg_temp.taxes(10, 3), '1 700 700 0; 7 200 1400 0; 3 300 900 0; 21 200 4200 0', 'Q24 fixed amounts, limited to seven nights');
+select is(pg_temp.taxes(10, 3), '1 700 700 0; 7 200 1400 0; 3 300 900 0; 21 200 4200 0', 'Q24 taxes of fixed amounts, limited to seven nights');
 select pg_temp.tax($$(1, 'percent', 10, 'all', null::bigint, false, 2::smallint, null::smallint)$$);
-select is(pg_temp.taxes(4), '1 3360 3360 0', 'Q25 a percentage of limited nights counts these nights, their fees per night, and the whole cleaning fee');
+select is(pg_temp.taxes(4), '1 3360 3360 0', 'Q25 a percentage of limited nights applies to these nights, their fees per night, and the whole cleaning fee');
 select pg_temp.tax($$(1, 'percent', 10, 'rent', null::bigint, false, null::smallint, 5::smallint)$$);
-select is(pg_temp.taxes(4), '1 5800 5800 0', 'Q26 one night fewer than the exemption');
-select is(pg_temp.taxes(5), null, 'Q27 exempt');
+select is(pg_temp.taxes(4), '1 5800 5800 0', 'Q26 a stay one night shorter than the exemption is taxed');
+select is(pg_temp.taxes(5), null, 'Q27 a stay as long as the exemption is not taxed');
 select pg_temp.tax($$(1, 'percent', 6, 'rent', null::bigint, true, null::smallint, null::smallint)$$);
 select is(pg_temp.taxes(1), '1 821 0 821', 'Q28 an included tax adds nothing: 145.00 x 6 / 106 = 8.21');
-select is(pg_temp.total('2027-04-01', '2027-04-02'), 18800::bigint, 'Q29 and the total stays the same');
+select is(pg_temp.total('2027-04-01', '2027-04-02'), 18800::bigint, 'Q29 an included tax does not change the total');
 select pg_temp.tax($$(1, 'percent', 6, 'rent', null::bigint, true, null::smallint, null::smallint), (2, 'percent', 4, 'all', null, true, null, null)$$);
 select is(pg_temp.taxes(1), '1 791 0 791; 1 693 0 693', 'Q30 two included taxes: 14500 x 6 / 110; 14500 x 4 / 110 + 4300 x 4 / 104');
 select pg_temp.tax($$(1, 'percent', 6, 'rent', null::bigint, false, null::smallint, null::smallint)$$);
@@ -136,12 +136,12 @@ insert into private.platform_fees (valid_from, guest_percent, host_percent) valu
 select is(
     (select string_agg(concat_ws(' ', kind, percent, amount, host_amount), '; ') from pg_temp.lines('2027-04-01', '2027-04-02', p_now => '2027-01-15 00:00+00')
      where kind::text like '%platform%'),
-    'host_platform_fee 15.5 0 -2914', 'Q31 host-only: 15.5 % of nights and fees, 188.00, without taxes'
+    'host_platform_fee 15.5 0 -2914', 'Q31 only the host pays the platform fee: 15.5 % of nights and fees, 188.00, without taxes'
 );
 select is(
     (select string_agg(concat_ws(' ', kind, percent, amount, host_amount), '; ') from pg_temp.lines('2027-04-01', '2027-04-02')
      where kind::text like '%platform%'),
-    'guest_platform_fee 14.2 2670 0; host_platform_fee 3 0 -564', 'Q32 split between guest and host, by the row valid at that time'
+    'guest_platform_fee 14.2 2670 0; host_platform_fee 3 0 -564', 'Q32 guest and host share the platform fee of the row valid at that time'
 );
 
 -- the quote
@@ -157,30 +157,30 @@ select results_eq(
     $$values (3, 'EUR', 43500::bigint, 0::bigint, 4900::bigint, 2610::bigint, 0::bigint, 51010::bigint, -7502::bigint, 43508::bigint, 1)$$,
     'Q34 totals of guest and host: 484.00 + 26.10, less 15.5 % of 484.00 for the host'
 );
-select is((select sum(l.amount) || ' ' || sum(l.host_amount) from quote, unnest(lines) l), '51010 43508', 'Q35 lines sum to them');
+select is((select sum(l.amount) || ' ' || sum(l.host_amount) from quote, unnest(lines) l), '51010 43508', 'Q35 the lines sum to the totals');
 select is(
     (select array_agg(t.description) from quote, unnest(cancellation_terms) t),
     array[
         'Full refund until 27 March 2027, 15:00 (Europe/Lisbon)',
-        '50 % refund of the nights not stayed but for one'
+        '50 % refund of the nights not stayed, except one'
     ],
-    'Q36 the policy in words, with dates on the property''s clock; the day after booking has passed by then'
+    'Q36 the terms are in words, with dates in the property''s time zone; the period after booking has passed by then'
 );
 select is((select array_agg(t.refund_amount) from quote, unnest(cancellation_terms) t), array[51010, 17003]::bigint[],
-    'Q37 in amounts: everything, then half of two nights of three with their share of fees and taxes: a third of 510.10');
-select is((select array_agg(t.until) from quote, unnest(cancellation_terms) t), array['2027-03-27 15:00+00', null]::timestamptz[], 'Q38 and as instants: 15:00 in Lisbon, before the clocks change');
+    'Q37 the terms are in amounts: everything, then half of two nights of three with their share of fees and taxes, a third of 510.10');
+select is((select array_agg(t.until) from quote, unnest(cancellation_terms) t), array['2027-03-27 15:00+00', null]::timestamptz[], 'Q38 the terms are in instants: 15:00 in Lisbon, before the clocks change');
 select is((select expires_at from quote), date_trunc('second', now() + interval '30 minutes'), 'Q39 a quote can be booked for half an hour');
 select tests.act_as('authenticated', ben) from world;
 select is((select private.quote_stay(home, '2027-04-01', '2027-04-04', 2, 0, 1, 0) from world)::text is not null, true, 'Q40 signed-in people can quote too');
 select tests.act_as('postgres');
 select ok(private.quote_is_valid(id, terms_hash, ben, now()), 'Q41 a quote made without sign-in is valid for anyone who signs in') from quote, world;
-select ok(not private.quote_is_valid(id, terms_hash, ben, expires_at), 'Q42 until it ends, to the second') from quote, world;
+select ok(not private.quote_is_valid(id, terms_hash, ben, expires_at), 'Q42 a quote is not valid from the second in which it ends') from quote, world;
 select ok(not private.quote_is_valid(private.quote_id(terms_hash, expires_at, eva), terms_hash, ben, now()), 'Q43 a quote of another person is not valid') from quote, world;
 select pg_temp.set('base_price = 14501');
-select isnt((private.compute_quote((select p from public.properties p where p.id = home), '2027-04-01', '2027-04-04', 2, 0, 1, 0, null, now())).terms_hash, terms_hash, 'Q44 another price is another quote') from quote, world;
+select isnt((private.compute_quote((select p from public.properties p where p.id = home), '2027-04-01', '2027-04-04', 2, 0, 1, 0, null, now())).terms_hash, terms_hash, 'Q44 another price makes another quote') from quote, world;
 select pg_temp.set('base_price = 14500');
 insert into public.house_rules (property_id, quiet_from, quiet_until) select home, '22:00', '07:00' from world;
-select isnt((private.compute_quote((select p from public.properties p where p.id = home), '2027-04-01', '2027-04-04', 2, 0, 1, 0, null, now())).terms_hash, terms_hash, 'Q45 so are other house rules') from quote, world;
+select isnt((private.compute_quote((select p from public.properties p where p.id = home), '2027-04-01', '2027-04-04', 2, 0, 1, 0, null, now())).terms_hash, terms_hash, 'Q45 other house rules make another quote') from quote, world;
 select throws_ok(
     $$select public.quote_stay(home, '2027-04-04', '2027-04-01', 9, -1, 0, 3) from world$$, 'PT422', null,
     'Q46 a stay that cannot be booked is refused'

@@ -31,12 +31,12 @@ update world set
 select tests.act_as('anon');
 select throws_ok('update public.bookings set adults = 3', '42501', null, 'AL01 anon cannot propose');
 select tests.act_as('authenticated', eva) from world;
-select is_empty('update public.bookings b set adults = 3 from world where b.id = stay returning b.id', 'AL02 nor can a stranger');
+select is_empty('update public.bookings b set adults = 3 from world where b.id = stay returning b.id', 'AL02 a stranger cannot propose');
 select tests.act_as('authenticated', cal) from world;
-select throws_ok('update public.bookings b set adults = 3 from world where b.id = stay', 'PT403', null, 'AL03 nor a co-host for the calendar');
+select throws_ok('update public.bookings b set adults = 3 from world where b.id = stay', 'PT403', null, 'AL03 a co-host for the calendar cannot propose');
 select tests.act_as('authenticated', ben) from world;
 select throws_ok('update public.bookings set status = ''cancelled''', '42501', null, 'AL04 a status cannot be updated');
-select throws_ok('update public.bookings set guest_total = 1', '42501', null, 'AL05 nor a price');
+select throws_ok('update public.bookings set guest_total = 1', '42501', null, 'AL05 a price cannot be updated');
 select throws_ok('update public.bookings b set adults = 3 from world where b.id = hold', 'PT409', null, 'AL06 an unpaid hold cannot be altered');
 select is(pg_temp.codes('update public.bookings b set adults = 2 from world where b.id = stay'), 'no_change', 'AL07 a proposal without a change is refused');
 select is(
@@ -55,20 +55,20 @@ select results_eq(
     'select a.proposed_by, a.guest_total, a.difference, a.check_out, a.expires_at from public.booking_alterations a, first f where a.id = f.open_alteration_id',
     'select ''guest''::public.booking_actor, 60000::bigint, 20000::bigint, current_date + 46, now() + interval ''24 hours''', 'AL12 the proposal has the price'
 );
-select is((select open_alteration_id from public.bookings b, world where b.id = stay), (select open_alteration_id from first), 'AL13 and its id is on the booking');
+select is((select open_alteration_id from public.bookings b, world where b.id = stay), (select open_alteration_id from first), 'AL13 the booking has the id of the proposal');
 select throws_ok('insert into public.booking_alterations (booking_id) select stay from world', '42501', null, 'AL14 proposals cannot be inserted directly');
-select throws_ok('update public.booking_alterations set answer = ''accepted''', '42501', null, 'AL15 or answered directly');
-select throws_ok('select public.accept_alteration(open_alteration_id) from first', 'PT403', null, 'AL16 nobody can accept their own proposal');
+select throws_ok('update public.booking_alterations set answer = ''accepted''', '42501', null, 'AL15 proposals cannot be answered directly');
+select throws_ok('select public.accept_alteration(open_alteration_id) from first', 'PT403', null, 'AL16 no user can accept their own proposal');
 select tests.act_as('authenticated', eva) from world;
-select is_empty('select from public.booking_alterations', 'AL17 a stranger cannot read it');
-select throws_ok('select public.accept_alteration(open_alteration_id) from first', 'PT404', null, 'AL18 or answer it');
+select is_empty('select from public.booking_alterations', 'AL17 a stranger cannot read a proposal');
+select throws_ok('select public.accept_alteration(open_alteration_id) from first', 'PT404', null, 'AL18 a stranger cannot answer a proposal');
 select isnt_empty(
     'insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(44), pg_temp.day(45) from world returning id',
     'AL19 a proposal reserves no nights'
 );
 select tests.act_as('authenticated', ana) from world;
-select is(pg_temp.codes('select public.accept_alteration(open_alteration_id) from first'), 'occupied', 'AL20 so they may be taken when it is accepted');
-select results_eq('select check_in, check_out from public.occupancies o, world where o.booking_id = stay', 'select current_date + 40, current_date + 44', 'AL21 and the booking then keeps its nights');
+select is(pg_temp.codes('select public.accept_alteration(open_alteration_id) from first'), 'occupied', 'AL20 a proposal cannot be accepted when its nights are taken by then');
+select results_eq('select check_in, check_out from public.occupancies o, world where o.booking_id = stay', 'select current_date + 40, current_date + 44', 'AL21 the booking then keeps its nights');
 select tests.act_as('authenticated', eva) from world;
 delete from public.bookings where status = 'awaiting_payment';
 
@@ -84,10 +84,10 @@ select results_eq(
     'select b.nights, b.guest_total, b.host_total, b.check_out, b.open_alteration_id from first f, public.accept_alteration(f.open_alteration_id) b',
     'select 6, 60000::bigint, 50700::bigint, pg_temp.day(46), null::uuid', 'AL23 accepting changes dates and price'
 );
-select is((select sum(i.amount)::bigint from public.booking_line_items i, world where i.booking_id = stay), 60000::bigint, 'AL24 and the lines');
-select results_eq('select check_in, check_out from public.occupancies o, world where o.booking_id = stay', 'select current_date + 40, current_date + 46', 'AL25 and the nights');
+select is((select sum(i.amount)::bigint from public.booking_line_items i, world where i.booking_id = stay), 60000::bigint, 'AL24 accepting changes the lines');
+select results_eq('select check_in, check_out from public.occupancies o, world where o.booking_id = stay', 'select current_date + 40, current_date + 46', 'AL25 accepting changes the nights');
 select throws_ok('select public.accept_alteration(open_alteration_id) from first', 'PT409', null, 'AL26 a proposal can be accepted once');
-select is((select answer from public.booking_alterations a, first f where a.id = f.open_alteration_id), 'accepted', 'AL27 its answer can be read');
+select is((select answer from public.booking_alterations a, first f where a.id = f.open_alteration_id), 'accepted', 'AL27 the answer can be read');
 select tests.act_as('postgres');
 select results_eq(
     'select event, actor, before ->> ''guest_total'', after ->> ''guest_total'' from private.booking_events e, world where e.booking_id = stay order by id desc limit 1',
@@ -104,7 +104,7 @@ select tests.act_as('authenticated', ana) from world;
 select throws_ok('select public.accept_alteration(open_alteration_id) from second', 'PT403', null, 'AL30 the host is on the same side and cannot accept');
 select tests.act_as('authenticated', ben) from world;
 select is((select b.nights from second s, public.decline_alteration(s.open_alteration_id) b), 6, 'AL31 the guest declines, and nothing changes');
-select is((select answer from public.booking_alterations a, second s where a.id = s.open_alteration_id), 'declined', 'AL32 the answer can be read');
+select is((select answer from public.booking_alterations a, second s where a.id = s.open_alteration_id), 'declined', 'AL32 the refusal can be read');
 create temporary table third as
 with u as (update public.bookings b set adults = 3 from world where b.id = stay returning b.open_alteration_id) select * from u;
 create temporary table fourth as
@@ -112,12 +112,12 @@ with u as (update public.bookings b set adults = 4 from world where b.id = stay 
 grant select on third, fourth to authenticated;
 select is((select answer from public.booking_alterations a, third t where a.id = t.open_alteration_id), 'withdrawn', 'AL33 a later proposal replaces the earlier one');
 select is((select b.adults::integer from fourth f, public.decline_alteration(f.open_alteration_id) b), 2, 'AL34 declining one''s own proposal withdraws it');
-select is((select answer from public.booking_alterations a, fourth f where a.id = f.open_alteration_id), 'withdrawn', 'AL35 the answer can be read');
+select is((select answer from public.booking_alterations a, fourth f where a.id = f.open_alteration_id), 'withdrawn', 'AL35 the withdrawal can be read');
 
 -- the clock, and stays that have begun
 select tests.act_as('postgres');
 create temporary table past as select tests.create_booking(ben, home, '2026-06-10', '2026-06-14', 'confirmed', '2026-06-01 12:00:00+00') as id from world;
-alter table past add wish uuid;
+alter table past add proposal uuid;
 grant select on past to authenticated;
 select tests.sign_in(ben) from world;
 select throws_ok(
@@ -128,15 +128,15 @@ select throws_ok(
     $$select private.propose_alteration(id, '2026-06-10', '2026-06-11', 2, 0, 0, 0, '2026-06-11 10:00:00+00') from past$$, 'PT422', 'With these dates the stay would already be over.',
     'AL37 the stay cannot end in the past'
 );
-update past set wish = private.propose_alteration(id, '2026-06-10', '2026-06-12', 2, 0, 0, 0, '2026-06-11 09:00:00+00');
-select is((select difference from public.booking_alterations a, past where a.id = wish), -20000::bigint, 'AL38 but may end earlier');
+update past set proposal = private.propose_alteration(id, '2026-06-10', '2026-06-12', 2, 0, 0, 0, '2026-06-11 09:00:00+00');
+select is((select difference from public.booking_alterations a, past where a.id = proposal), -20000::bigint, 'AL38 the stay can end earlier');
 select tests.sign_in(ana) from world;
-select throws_ok($$select private.answer_alteration(wish, true, '2026-06-12 09:00:00+00') from past$$, 'PT409', null, 'AL39 a proposal cannot be accepted after 24 hours');
-select throws_ok($$select private.answer_alteration(wish, true, '2026-06-14 10:00:00+00') from past$$, 'PT409', null, 'AL40 or when the stay is over');
+select throws_ok($$select private.answer_alteration(proposal, true, '2026-06-12 09:00:00+00') from past$$, 'PT409', null, 'AL39 a proposal cannot be accepted after 24 hours');
+select throws_ok($$select private.answer_alteration(proposal, true, '2026-06-14 10:00:00+00') from past$$, 'PT409', null, 'AL40 a proposal cannot be accepted when the stay is over');
 select tests.act_as('authenticated', ben) from world;
-select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL41 no proposal is open');
+select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL41 the booking has no open proposal');
 select tests.act_as('postgres');
-select is((select count(*)::integer from public.booking_alterations a where a.answer is null and a.expires_at > now()), 0, 'AL42 none is open at all');
+select is((select count(*)::integer from public.booking_alterations a where a.answer is null and a.expires_at > now()), 0, 'AL42 no booking has an open proposal');
 
 -- what is checked again on acceptance, and what is not
 create temporary table begun as select tests.create_booking(ben, home, '2026-07-10', '2026-07-14', 'confirmed', '2026-06-01 12:00:00+00') as id from world;
@@ -154,16 +154,16 @@ update begun set shorter = private.propose_alteration(id, '2026-07-10', '2026-07
 select tests.sign_in(ana) from world;
 select throws_ok(
     $$select private.answer_alteration(shorter, true, '2026-07-12 13:00:00+00') from begun$$, 'PT422', 'With these dates the stay would already be over.',
-    'AL44 nor dates with which the stay would be over'
+    'AL44 dates with which the stay would be over cannot be accepted'
 );
 select tests.act_as('postgres');
 update public.properties set min_nights = 10, preparation_nights_before = 2, preparation_nights_after = 2 where id = (select home from world);
 create temporary table early as select tests.create_booking(eva, home, current_date + 90, current_date + 100) as id from world;
 select tests.act_as('authenticated', ben) from world;
-select lives_ok('update public.bookings set adults = 1 where id = (select stay from world)', 'AL45 another party in the same nights is not checked against rules of nights');
+select lives_ok('update public.bookings set adults = 1 where id = (select stay from world)', 'AL45 another party in the same nights is not checked against the rules about nights');
 select is(
     pg_temp.codes('update public.bookings set check_out = pg_temp.day(45) where id = (select stay from world)'), 'min_stay preparation_after',
-    'AL46 other nights are'
+    'AL46 other nights are checked against the rules about nights'
 );
 select tests.act_as('postgres');
 update public.properties set min_nights = 1, preparation_nights_before = 0, preparation_nights_after = 0, status = 'suspended', status_reason = 'Fraud' where id = (select home from world);
@@ -175,7 +175,7 @@ select is(
 select tests.act_as('postgres');
 update public.properties set status = 'paused' where id = (select home from world);
 select tests.act_as('authenticated', ben) from world;
-select lives_ok('update public.bookings set check_out = pg_temp.day(45) where id = (select stay from world)', 'AL48 a paused one can');
+select lives_ok('update public.bookings set check_out = pg_temp.day(45) where id = (select stay from world)', 'AL48 a paused property can sell further nights');
 select tests.act_as('postgres');
 insert into public.suspensions (profile_id, reason, suspended_by) select ben, 'Fraud', ana from world;
 select tests.act_as('authenticated', ana) from world;
@@ -185,10 +185,10 @@ select throws_ok(
 );
 select tests.act_as('authenticated', ben) from world;
 select throws_ok(
-    'update public.bookings set adults = 1 where id = (select stay from world)', 'PT403', 'This account is suspended.', 'AL50 or propose any'
+    'update public.bookings set adults = 1 where id = (select stay from world)', 'PT403', 'This account is suspended.', 'AL50 a suspended guest cannot propose an alteration'
 );
-select is((select count(*)::integer from world, lateral public.cancel_booking(stay)), 1, 'AL51 and may cancel');
-select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL52 which ends the proposal');
+select is((select count(*)::integer from world, lateral public.cancel_booking(stay)), 1, 'AL51 a suspended guest can cancel');
+select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL52 the cancellation ends the proposal');
 
 select * from finish();
 rollback;

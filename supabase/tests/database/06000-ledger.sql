@@ -18,14 +18,14 @@ begin
     set constraints all deferred;
 end $$;
 
-select ok(pg_temp.charge('charge:1', 10000, 'txn_1'), 'L01 posts a transaction');
-select lives_ok('select pg_temp.check_now()', 'L02 which is balanced at commit');
-select is(private.ledger_balance('stripe_clearing', null, 'EUR'), 9900::bigint, 'L03 what Stripe holds: the charge without its fee');
-select is(private.ledger_balance('guest', (select ana from world), 'EUR'), -10000::bigint, 'L04 what the guest has paid');
-select ok(not pg_temp.charge('charge:1', 10000), 'L05 the same key again posts nothing');
-select ok(not pg_temp.charge('charge:2', 10000, 'txn_1'), 'L06 nor does the same balance transaction of Stripe');
-select is(private.ledger_balance('stripe_clearing', null, 'EUR'), 9900::bigint, 'L07 so the balance does not change');
-select is((select sum(amount) from private.ledger_entries)::bigint, 0::bigint, 'L08 everything sums to zero');
+select ok(pg_temp.charge('charge:1', 10000, 'txn_1'), 'L01 a transaction is posted');
+select lives_ok('select pg_temp.check_now()', 'L02 the transaction is balanced at commit');
+select is(private.ledger_balance('stripe_clearing', null, 'EUR'), 9900::bigint, 'L03 the balance at Stripe is the charge without its fee');
+select is(private.ledger_balance('guest', (select ana from world), 'EUR'), -10000::bigint, 'L04 the guest''s account has what the guest paid');
+select ok(not pg_temp.charge('charge:1', 10000), 'L05 posting the same key again posts nothing');
+select ok(not pg_temp.charge('charge:2', 10000, 'txn_1'), 'L06 posting the same balance transaction of Stripe again posts nothing');
+select is(private.ledger_balance('stripe_clearing', null, 'EUR'), 9900::bigint, 'L07 the balance does not change');
+select is((select sum(amount) from private.ledger_entries)::bigint, 0::bigint, 'L08 all entries sum to zero');
 
 create function pg_temp.unbalanced(p_postings private.posting[]) returns void language plpgsql as $$
 begin
@@ -34,20 +34,20 @@ begin
 end $$;
 select tests.throws_code(
     $$select pg_temp.unbalanced(array[row('stripe_clearing', null, 'EUR', null, 1)::private.posting])$$,
-    'ledger_transaction_unbalanced', 'L09 refuses a transaction with one side'
+    'ledger_transaction_unbalanced', 'L09 a transaction with one side is refused'
 );
 select throws_ok(
     $$select pg_temp.unbalanced(array[
         row('stripe_clearing', null, 'EUR', null, 100)::private.posting, row('platform_fee', null, 'USD', null, -100)::private.posting])$$,
-    'PT409', 'This ledger transaction does not sum to zero in every currency.', 'L10 and one whose sides are of different currencies'
+    'PT409', 'This ledger transaction does not sum to zero in every currency.', 'L10 a transaction with sides in different currencies is refused'
 );
-select tests.throws_code($$select pg_temp.unbalanced('{}')$$, 'ledger_transaction_empty', 'L11 and one without entries');
-select throws_ok('update private.ledger_entries set amount = amount + 1', 'PT409', null, 'L12 no entry changes');
-select throws_ok('delete from private.ledger_transactions', 'PT409', null, 'L13 no transaction is deleted');
-select throws_ok('truncate private.ledger_entries', 'PT409', null, 'L14 and no table is truncated');
+select tests.throws_code($$select pg_temp.unbalanced('{}')$$, 'ledger_transaction_empty', 'L11 a transaction without entries is refused');
+select throws_ok('update private.ledger_entries set amount = amount + 1', 'PT409', null, 'L12 entries cannot be changed');
+select throws_ok('delete from private.ledger_transactions', 'PT409', null, 'L13 transactions cannot be deleted');
+select throws_ok('truncate private.ledger_entries', 'PT409', null, 'L14 the ledger cannot be truncated');
 select throws_ok(
     $$select pg_temp.unbalanced(array[row('guest', null, 'EUR', null, 1)::private.posting, row('platform_fee', null, 'EUR', null, -1)::private.posting])$$,
-    '23514', null, 'L15 a guest''s account has a guest'
+    '23514', null, 'L15 an account of the purpose guest needs a guest'
 );
 -- as in another database transaction: written_by is the one that posted it
 create function pg_temp.add_late() returns void language plpgsql as $$
@@ -56,12 +56,12 @@ begin
     insert into private.ledger_entries (transaction_id, account_id, amount)
     select t.id, a.id, 1 from private.ledger_transactions t, private.ledger_accounts a where t.key = 'late' limit 1;
 end $$;
-select tests.throws_code('select pg_temp.add_late()', 'ledger_transaction_closed', 'L18 no entry is added to a transaction that was committed');
+select tests.throws_code('select pg_temp.add_late()', 'ledger_transaction_closed', 'L18 an entry cannot be added to a transaction that was committed');
 select tests.act_as('service_role');
 select throws_ok(
     $$select private.post_transaction('x', 'charge', 'x', now(), '{}')$$, '42501', null, 'L16 the service role cannot post'
 );
-select throws_ok('insert into private.ledger_entries (transaction_id, account_id, amount) values (1, 1, 1)', '42501', null, 'L17 nor write entries');
+select throws_ok('insert into private.ledger_entries (transaction_id, account_id, amount) values (1, 1, 1)', '42501', null, 'L17 the service role cannot write entries');
 select tests.act_as('postgres');
 
 select * from finish();

@@ -32,22 +32,22 @@ create function pg_temp.status() returns public.booking_status language sql as $
 $$;
 
 select tests.throws_code('select public.begin_payment(eva, booking) from world', 'booking_not_found', 'PY01 a stranger cannot pay a booking');
-select tests.throws_code('select public.begin_payment(ana, booking) from world', 'booking_not_found', 'PY02 nor can its host');
+select tests.throws_code('select public.begin_payment(ana, booking) from world', 'booking_not_found', 'PY02 the host cannot pay the booking');
 update world set begun = public.begin_payment(ben, booking);
-select is((select (begun ->> 'amount')::bigint from world), (select guest_total from private.bookings, world where id = booking), 'PY03 the amount is the booking''s');
-select is((select public.begin_payment(ben, booking) ->> 'payment_id' from world), (select begun ->> 'payment_id' from world), 'PY04 again it is the same payment');
+select is((select (begun ->> 'amount')::bigint from world), (select guest_total from private.bookings, world where id = booking), 'PY03 the amount is the total of the booking');
+select is((select public.begin_payment(ben, booking) ->> 'payment_id' from world), (select begun ->> 'payment_id' from world), 'PY04 beginning a payment again returns the same payment');
 select is(pg_temp.intent('requires_payment_method', '{"error": "Declined."}'), 'applied', 'PY05 a declined card is applied');
-select is(pg_temp.status(), 'awaiting_payment', 'PY06 and the hold remains');
-select tests.throws_code($$select pg_temp.intent('succeeded', '{"amount": 1, "amount_received": 1}')$$, 'payment_amount_differs', 'PY07 an intent of another amount is refused');
-select throws_like($$select pg_temp.intent('succeeded', '{"currency": "usd"}')$$, 'Stripe reports % USD for a payment of % EUR.', 'PY08 and of another currency');
-select is(pg_temp.intent('succeeded', '{"id": "pi_other", "payment_id": null}'), 'ignored: not a payment of ours', 'PY09 an unknown one is ignored');
-select is(pg_temp.intent('succeeded'), 'applied', 'PY10 success is applied');
-select is(pg_temp.status(), 'confirmed', 'PY11 and confirms the booking');
-select is(pg_temp.intent('succeeded'), 'applied', 'PY12 again');
-select is(pg_temp.intent('processing'), 'applied', 'PY13 and an older state, late');
-select is((select status from public.payments), 'captured', 'PY14 which changes nothing');
+select is(pg_temp.status(), 'awaiting_payment', 'PY06 the hold remains after a declined card');
+select tests.throws_code($$select pg_temp.intent('succeeded', '{"amount": 1, "amount_received": 1}')$$, 'payment_amount_differs', 'PY07 an intent with another amount is refused');
+select throws_like($$select pg_temp.intent('succeeded', '{"currency": "usd"}')$$, 'Stripe reports % USD for a payment of % EUR.', 'PY08 an intent in another currency is refused');
+select is(pg_temp.intent('succeeded', '{"id": "pi_other", "payment_id": null}'), 'ignored: not a payment of ours', 'PY09 an unknown intent is ignored');
+select is(pg_temp.intent('succeeded'), 'applied', 'PY10 a successful intent is applied');
+select is(pg_temp.status(), 'confirmed', 'PY11 a successful payment confirms the booking');
+select is(pg_temp.intent('succeeded'), 'applied', 'PY12 a successful intent can be applied again');
+select is(pg_temp.intent('processing'), 'applied', 'PY13 an older state can arrive late');
+select is((select status from public.payments), 'captured', 'PY14 an older state changes nothing');
 select pg_temp.commit_now();
-select is((select count(*) from private.ledger_transactions), 2::bigint, 'PY15 one charge and one agreement');
+select is((select count(*) from private.ledger_transactions), 2::bigint, 'PY15 the ledger has one charge and one agreement');
 select is(private.ledger_balance('guest', (select ben from world), 'EUR'), 0::bigint, 'PY16 the guest owes nothing and is owed nothing');
 select is(
     private.ledger_balance('host_payable', (select ana from world), 'EUR'),
@@ -57,23 +57,23 @@ select tests.throws_code('select public.begin_payment(ben, booking) from world',
 
 select tests.act_as('authenticated', ana) from world;
 select is_empty('select from public.payments', 'PY19 a host does not see the guest''s payment');
-select results_eq('select balance from public.host_statement', 'select host_total from public.bookings', 'PY20 but the statement');
+select results_eq('select balance from public.host_statement', 'select host_total from public.bookings', 'PY20 the host sees the host''s total in the statement');
 select throws_ok('select public.begin_payment(ben, booking) from world', '42501', null, 'PY21 clients cannot call begin_payment');
-select throws_ok($$select public.apply_payment_intent('{}')$$, '42501', null, 'PY22 nor apply_payment_intent');
+select throws_ok($$select public.apply_payment_intent('{}')$$, '42501', null, 'PY22 clients cannot call apply_payment_intent');
 select tests.act_as('authenticated', ben) from world;
-select is((select count(*) from public.payments), 1::bigint, 'PY23 the guest sees it');
-select throws_ok('update public.payments set amount = 1', '42501', null, 'PY24 and cannot change it');
+select is((select count(*) from public.payments), 1::bigint, 'PY23 the guest sees the payment');
+select throws_ok('update public.payments set amount = 1', '42501', null, 'PY24 the guest cannot change the payment');
 create temporary table preview on commit drop as select * from public.preview_cancellation((select booking from world));
 select lives_ok('select public.cancel_booking(booking) from world', 'PY25 the guest cancels');
 select tests.act_as('postgres');
 select pg_temp.commit_now();
-select is((select amount from public.refunds), (select refund_amount from preview), 'PY26 the refund is that of the preview');
+select is((select amount from public.refunds), (select refund_amount from preview), 'PY26 the refund is the amount of the preview');
 select pg_temp.intent('succeeded');
-select is((select count(*) from public.refunds), 1::bigint, 'PY27 once, even when the event is repeated');
+select is((select count(*) from public.refunds), 1::bigint, 'PY27 there is one refund, even when the event is repeated');
 
 select is((select count(*) from public.take_stripe_tasks(10)), 1::bigint, 'PY28 a worker takes the refund');
-select is((select count(*) from public.take_stripe_tasks(10)), 0::bigint, 'PY29 and no other worker gets it');
-select ok(not public.finish_stripe_task((select id from private.stripe_tasks), gen_random_uuid()), 'PY30 a worker without its lease cannot finish it');
+select is((select count(*) from public.take_stripe_tasks(10)), 0::bigint, 'PY29 no other worker gets the same task');
+select ok(not public.finish_stripe_task((select id from private.stripe_tasks), gen_random_uuid()), 'PY30 a worker without the lease cannot finish the task');
 select public.fail_stripe_task(id, lease, 'no', true) from private.stripe_tasks;
 select is((select last_error from public.dead_stripe_tasks), 'no', 'PY31 a task that was given up is listed with its reason');
 
@@ -81,7 +81,7 @@ select is((select last_error from public.dead_stripe_tasks), 'no', 'PY31 a task 
 select tests.act_as('authenticated', ben) from world;
 select tests.throws_code('select public.replay_stripe_task(1)', 'operators_only', 'PY32 people cannot replay a task');
 select tests.act_as('service_role');
-select tests.throws_code('select public.replay_stripe_task(0)', 'stripe_task_not_found', 'PY33 nor the service role one that does not exist');
+select tests.throws_code('select public.replay_stripe_task(0)', 'stripe_task_not_found', 'PY33 the service role cannot replay a task that does not exist');
 select public.attach_payment(id, 'pi_1') from public.payments;
 select tests.throws_code('select public.attach_payment(id, ''pi_2'') from public.payments', 'payment_intent_differs', 'PY34 a payment keeps its PaymentIntent');
 select tests.act_as('postgres');
@@ -96,7 +96,7 @@ select private.run_periodic_tasks();
 select is((select string_agg(name, ' ') from woken), 'zz_last wake_first', 'PY35 tasks that wake workers run last');
 select results_eq(
     $$select name from private.periodic_tasks where name in ('move_money', 'end_stale_authorizations', 'charge_balances', 'release_payouts', 'wake_money_worker') and every = '10 seconds' order by name$$,
-    $$values ('charge_balances'), ('end_stale_authorizations'), ('release_payouts'), ('wake_money_worker')$$, 'PY36 each part of money is a task of its own'
+    $$values ('charge_balances'), ('end_stale_authorizations'), ('release_payouts'), ('wake_money_worker')$$, 'PY36 each part of the money is a periodic task of its own'
 );
 create function pg_temp.wakes() returns boolean language plpgsql as $$
 begin
@@ -107,9 +107,9 @@ end $$;
 update private.stripe_tasks set done_at = now();
 select ok(not pg_temp.wakes(), 'PY37 the money worker is not woken for tasks that are done');
 insert into private.stripe_tasks (kind, subject, run_at) values ('detach', 'pm_later', now() + interval '1 minute');
-select ok(not pg_temp.wakes(), 'PY38 nor before a task is due');
+select ok(not pg_temp.wakes(), 'PY38 the money worker is not woken before a task is due');
 insert into private.stripe_tasks (kind, subject) values ('detach', 'pm_now');
-select ok(pg_temp.wakes(), 'PY39 and it is woken for a task that is due');
+select ok(pg_temp.wakes(), 'PY39 the money worker is woken for a task that is due');
 
 select * from finish();
 rollback;

@@ -51,39 +51,39 @@ update world set first = pg_temp.paid('first', 40, 2);
 update world set second = pg_temp.paid('second', 50, 2);
 update world set long = pg_temp.paid('long', 60, 60);
 
-select is(pg_temp.due(first, '23:59:59'), 0::bigint, 'PO01 nothing within 24 hours of check-in') from world;
-select is(pg_temp.due(first, '24 hours'), 16900::bigint, 'PO02 then the host''s share') from world;
+select is(pg_temp.due(first, '23:59:59'), 0::bigint, 'PO01 nothing is paid out within 24 hours of check-in') from world;
+select is(pg_temp.due(first, '24 hours'), 16900::bigint, 'PO02 the host''s share is paid out 24 hours after check-in') from world;
 update private.settings set value = '42 days' where name = 'new_host_hold';
-select is(pg_temp.due(first, '24 hours'), 0::bigint, 'PO03 not within the hold for new hosts, counted from their first booking') from world;
-select is(pg_temp.due(second, '24 hours'), 16900::bigint, 'PO04 which ends for all their bookings together') from world;
+select is(pg_temp.due(first, '24 hours'), 0::bigint, 'PO03 nothing is paid out during the hold for new hosts, which counts from their first booking') from world;
+select is(pg_temp.due(second, '24 hours'), 16900::bigint, 'PO04 the hold for new hosts ends for all their bookings together') from world;
 update private.settings set value = '0 days' where name = 'new_host_hold';
 
 select tests.act_as('authenticated', ana) from world;
 select tests.throws_code('insert into public.payout_holds (booking_id, reason) select first, ''Me'' from world', 'insert_not_allowed', 'PO05 a host cannot hold a payout');
 select tests.act_as('authenticated', olga) from world;
 select tests.throws_code('insert into public.payout_holds (booking_id, reason) values (null, ''x'')', 'value_missing', 'PO31 a hold names a booking');
-select tests.throws_code('insert into public.payout_holds (booking_id) select first from world', 'value_missing', 'PO32 and a reason');
-select tests.throws_code('insert into public.payout_holds (booking_id, reason) select first, '' '' from world', 'reason_is_plain', 'PO33 in words');
-select tests.throws_code('insert into public.payout_holds (booking_id, reason) values (gen_random_uuid(), ''x'')', 'reference_not_found', 'PO34 the booking exists');
+select tests.throws_code('insert into public.payout_holds (booking_id) select first from world', 'value_missing', 'PO32 a hold has a reason');
+select tests.throws_code('insert into public.payout_holds (booking_id, reason) select first, '' '' from world', 'reason_is_plain', 'PO33 the reason of a hold is not blank');
+select tests.throws_code('insert into public.payout_holds (booking_id, reason) values (gen_random_uuid(), ''x'')', 'reference_not_found', 'PO34 the booking of a hold exists');
 insert into public.payout_holds (booking_id, reason) select first, 'A flood is reported.' from world;
 select tests.act_as('postgres');
-select is(pg_temp.due(first, '24 hours'), 0::bigint, 'PO06 not while an operator holds it') from world;
+select is(pg_temp.due(first, '24 hours'), 0::bigint, 'PO06 nothing is paid out while an operator holds the payout') from world;
 select tests.act_as('authenticated', olga) from world;
 update public.payout_holds set released_at = now();
 select tests.act_as('postgres');
-select is(pg_temp.due(first, '24 hours'), 16900::bigint, 'PO07 after the release it is') from world;
+select is(pg_temp.due(first, '24 hours'), 16900::bigint, 'PO07 the payout is due after the hold is released') from world;
 
 select is(pg_temp.due(long, '24 hours'), 253500::bigint, 'PO08 of 60 nights 30 are paid out a day after check-in') from world;
-select is(pg_temp.due(long, '40 days'), 253500::bigint, 'PO09 and no more while the guest has paid 30') from world;
+select is(pg_temp.due(long, '40 days'), 253500::bigint, 'PO09 no more is paid out while the guest has paid for 30 nights') from world;
 
 -- paid out, then cancelled; Stripe refuses the reversal: a debt
-select ok(private.release_payout(first, (select check_in_at + interval '25 hours' from private.bookings b where b.id = first)), 'PO10 a payout begins') from world;
-select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO11 once') from world;
-select is(pg_temp.transfer(p.id, 'first'), 'applied', 'PO12 it is sent') from public.payouts p, world where p.booking_id = first;
+select ok(private.release_payout(first, (select check_in_at + interval '25 hours' from private.bookings b where b.id = first)), 'PO10 a payout is released') from world;
+select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO11 a payout is released once') from world;
+select is(pg_temp.transfer(p.id, 'first'), 'applied', 'PO12 the transfer of a payout is applied') from public.payouts p, world where p.booking_id = first;
 select tests.act_as('authenticated', olga) from world;
 insert into public.payout_holds (booking_id, reason) select first, 'Looked at again.' from world;
 select tests.act_as('postgres');
-select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO13 a hold after the payout makes no debt') from world;
+select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO13 a hold after the payout creates no debt') from world;
 select tests.act_as('authenticated', olga) from world;
 select public.cancel_booking(first) from world;
 select tests.act_as('postgres');
@@ -93,19 +93,19 @@ select public.fail_reversal(id) from private.payout_reversals;
 select is(pg_temp.due(first, '25 hours'), -16900::bigint, 'PO15 a reversal that Stripe refuses is the host''s debt') from world;
 select ok(
     private.release_payout(long, (select check_in_at + interval '25 hours' from private.bookings b where b.id = long)),
-    'PO16 the next payout'
+    'PO16 the next payout is released'
 ) from world;
-select is((select p.amount from public.payouts p, world where p.booking_id = long), 236600::bigint, 'PO17 is less by the debt: 2535.00 less 169.00');
+select is((select p.amount from public.payouts p, world where p.booking_id = long), 236600::bigint, 'PO17 the next payout is reduced by the debt: 2535.00 less 169.00');
 select pg_temp.commit_now();
-select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO18 which is then paid') from world;
+select is(pg_temp.due(first, '25 hours'), 0::bigint, 'PO18 the offset pays the debt') from world;
 select is(
     (select sum(-e.amount)::bigint from private.ledger_entries e join private.ledger_accounts a on a.id = e.account_id, world
-     where a.purpose = 'host_payable' and a.party_id = ana and e.booking_id = first), 0::bigint, 'PO19 in the ledger too'
+     where a.purpose = 'host_payable' and a.party_id = ana and e.booking_id = first), 0::bigint, 'PO19 the ledger shows no debt'
 );
 select tests.act_as('authenticated', ana) from world;
 select is(
     (select string_agg(kind || ' ' || amount, ', ' order by id) from public.host_statement, world where booking_id = first),
-    'agreement 16900, transfer -16900, agreement -16900, offset 16900', 'PO20 and the host''s statement says so'
+    'agreement 16900, transfer -16900, agreement -16900, offset 16900', 'PO20 the host''s statement shows the offset'
 );
 select tests.act_as('postgres');
 
@@ -121,24 +121,24 @@ create function pg_temp.balance(p_purpose private.ledger_purpose) returns bigint
     where e.booking_id = second and a.purpose = p_purpose
 $$;
 select is(pg_temp.dispute('needs_response'), 'applied', 'PO21 a dispute is applied');
-select is(pg_temp.due(second, '25 hours'), 0::bigint, 'PO22 and freezes the payout') from world;
-select is(pg_temp.balance('disputed') || ' ' || pg_temp.balance('stripe_clearing') || ' ' || pg_temp.balance('stripe_fees'), '20000 -1500 1500', 'PO23 the disputed amount has its own account');
+select is(pg_temp.due(second, '25 hours'), 0::bigint, 'PO22 a dispute stops the payout') from world;
+select is(pg_temp.balance('disputed') || ' ' || pg_temp.balance('stripe_clearing') || ' ' || pg_temp.balance('stripe_fees'), '20000 -1500 1500', 'PO23 the disputed amount is on an account of its own');
 select ok(
     (select evidence ?& array['booking', 'line_items', 'house_rules', 'history'] and evidence #>> '{booking,guest_total}' = '20000' from public.disputes),
-    'PO24 the evidence holds the booking, its rules and its history'
+    'PO24 the evidence contains the booking, its rules and its history'
 );
 select pg_temp.dispute('lost');
 select pg_temp.dispute('lost');
 select pg_temp.dispute('under_review');
 select is((select status from public.disputes), 'lost', 'PO25 a decided dispute stays decided, in whatever order events arrive');
-select is(pg_temp.balance('disputed') || ' ' || pg_temp.balance('host_payable') || ' ' || pg_temp.balance('platform_fee'), '0 0 0', 'PO26 lost: host and platform have nothing of it');
+select is(pg_temp.balance('disputed') || ' ' || pg_temp.balance('host_payable') || ' ' || pg_temp.balance('platform_fee'), '0 0 0', 'PO26 after a lost dispute host and platform keep nothing of the amount');
 select pg_temp.commit_now();
-select is_empty('select from private.planned_charges c, world where c.booking_id = second', 'PO27 and the card is not charged again');
+select is_empty('select from private.planned_charges c, world where c.booking_id = second', 'PO27 after a dispute the card is not charged again');
 
 -- release_payouts reads open bookings only
-select isnt_empty('select from private.open_payables o, world where o.booking_id = first', 'PO28 its balance is zero, and it is not checked yet');
+select isnt_empty('select from private.open_payables o, world where o.booking_id = first', 'PO28 a booking with a balance of zero stays open until the next check');
 select private.release_payouts((select check_in_at + interval '25 hours' from private.bookings b, world where b.id = long));
-select is_empty('select from private.open_payables o, world where o.booking_id = first', 'PO29 then it is closed');
+select is_empty('select from private.open_payables o, world where o.booking_id = first', 'PO29 the next check closes it');
 select isnt_empty('select from private.open_payables o, world where o.booking_id = long', 'PO30 a pending payout keeps its booking open');
 
 select * from finish();

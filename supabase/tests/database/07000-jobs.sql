@@ -65,15 +65,15 @@ select tests.act_as('postgres');
 select results_eq($$select attempt, error from private.job_failures where queue = 'drills'$$, $$values (2, 'no answer')$$, 'J21 a failed attempt is recorded');
 select pg_temp.expire();
 select tests.act_as('service_role');
-select is((select attempt from public.take_jobs('drills') where message = '{"n": 3}'), 3, 'J22 the last attempt');
-select is((select public.fail_job('drills', job_id, 3, 'no answer') from taken where message = '{"n": 3}'), null, 'J23 after the last attempt there is no next');
+select is((select attempt from public.take_jobs('drills') where message = '{"n": 3}'), 3, 'J22 a worker takes the job for the last attempt');
+select is((select public.fail_job('drills', job_id, 3, 'no answer') from taken where message = '{"n": 3}'), null, 'J23 there is no attempt after the last');
 select results_eq($$select message, attempts, error from public.dead_jobs$$, $$values ('{"n": 3}'::jsonb, 3, 'no answer')$$, 'J24 the job becomes a dead job');
 select tests.act_as('postgres');
 select private.enqueue_job_at('drills', '{"n": 4}');
 update pgmq.q_drills set read_ct = 3 where message = '{"n": 4}';
 select tests.act_as('service_role');
-select is((select count(*)::integer from public.take_jobs('drills') where message = '{"n": 4}'), 0, 'J25 a job that stops its workers is not taken again and again');
-select is((select error from public.dead_jobs where message = '{"n": 4}'), 'Its workers died or ran out of time.', 'J26 but becomes a dead job');
+select is((select count(*)::integer from public.take_jobs('drills') where message = '{"n": 4}'), 0, 'J25 a job that stops its workers is not taken without end');
+select is((select error from public.dead_jobs where message = '{"n": 4}'), 'Its workers died or ran out of time.', 'J26 a job that stops its workers becomes a dead job');
 
 -- operators
 select tests.act_as('authenticated', ana) from world;
@@ -108,7 +108,7 @@ select is(
 select tests.act_as('service_role');
 select is((select count(*)::integer from public.take_jobs('drills') where message ? 'lost'), 3, 'J45 replayed jobs can be taken');
 
--- periodic work
+-- periodic tasks
 select tests.act_as('postgres');
 create temporary table ticks (name text) on commit drop;
 update private.periodic_tasks set last_run_at = now();

@@ -58,7 +58,7 @@ select throws_ok('select pg_temp.post_of_guest(stay, 5) from world', 'PT404', nu
 select tests.act_as('service_role');
 select throws_ok('select pg_temp.post(stay, 5) from world', '42501', null, 'R06 the service role cannot review');
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('insert into public.reviews (booking_id, author_id, overall) select stay, ana, 5 from world', '42501', null, 'R07 nobody can write a review for another person');
+select throws_ok('insert into public.reviews (booking_id, author_id, overall) select stay, ana, 5 from world', '42501', null, 'R07 no user can write a review for another person');
 
 -- when
 select throws_ok('select pg_temp.post(ahead, 5) from world', 'PT409', 'A stay can be reviewed after check-out.', 'R08 a stay cannot be reviewed before check-out');
@@ -135,9 +135,9 @@ select tests.act_as('postgres');
 create temporary table seen on commit drop as select id from public.reviews;
 grant select on seen to anon, authenticated, service_role;
 select tests.act_as('authenticated', ana) from world;
-select throws_ok('select public.reply_to_review(id, ''Thanks'') from seen', 'PT404', 'There is no such published review of you.', 'R33 the host cannot answer a hidden review by its id');
+select throws_ok('select public.reply_to_review(id, ''Thanks'') from seen', 'PT404', 'There is no published review of you with this id.', 'R33 the host cannot answer a hidden review by its id');
 select tests.throws_code('insert into public.review_notes (review_id, note) select id, ''x'' from seen', 'reference_not_found', 'R34 the host cannot add a note to the guest''s hidden review');
-select tests.throws_code('insert into public.review_notes (review_id, note) values (gen_random_uuid(), ''x'')', 'reference_not_found', 'R81 which looks as if it did not exist');
+select tests.throws_code('insert into public.review_notes (review_id, note) values (gen_random_uuid(), ''x'')', 'reference_not_found', 'R81 the hidden review looks as if it did not exist');
 select tests.act_as('authenticated', fay) from world;
 select is_empty('select from public.reviews', 'R35 a co-host cannot see it');
 select tests.act_as('authenticated', olga) from world;
@@ -195,7 +195,7 @@ select tests.act_as('authenticated', ana) from world;
 select tests.act_as('postgres');
 select pg_temp.check_out_at(other, now() - interval '13 days') from world;
 select tests.act_as('authenticated', eva) from world;
-select lives_ok('select pg_temp.post(other, 5) from world', 'R61 another guest writes a review, and the host does not');
+select lives_ok('select pg_temp.post(other, 5) from world', 'R61 a guest writes a review, and the host does not');
 select tests.act_as('postgres');
 select pg_temp.publish_at(other, now() + interval '1 second') from world;
 select tests.act_as('anon');
@@ -218,12 +218,12 @@ select throws_ok('select public.moderate_review(id, ''removed'', ''I do not like
 select tests.act_as('authenticated', olga) from world;
 select throws_ok('select public.moderate_review(id, ''removed'') from public.reviews where overall = 3', 'PT422', null, 'R70 an operator must give a reason');
 select tests.throws_code('select public.moderate_review(id, null) from public.reviews where overall = 3', 'review_state_missing', 'R83 a state is required');
-select is((select m.state::text from public.reviews v, public.moderate_review(v.id, 'removed', 'It names somebody.') m where v.overall = 3), 'removed', 'R71 an operator removes a review');
+select is((select m.state::text from public.reviews v, public.moderate_review(v.id, 'removed', 'It names a person.') m where v.overall = 3), 'removed', 'R71 an operator removes a review');
 select tests.act_as('anon');
 select is((select count(*)::integer from public.reviews), 2, 'R72 anon cannot read a removed review');
 select results_eq('select review_count, overall from public.property_ratings', 'values (1, 5.00)', 'R73 the ratings do not include a removed review');
 select tests.act_as('authenticated', ben) from world;
-select results_eq('select state_reason from public.reviews where author_id = (select ben from world)', $$values ('It names somebody.')$$, 'R74 its author can read the reason');
+select results_eq('select state_reason from public.reviews where author_id = (select ben from world)', $$values ('It names a person.')$$, 'R74 its author can read the reason');
 select tests.act_as('authenticated', olga) from world;
 select lives_ok('select public.moderate_review(id, ''visible'') from public.reviews where overall = 3', 'R75 the operator shows the review again');
 select results_eq('select review_count, overall from public.property_ratings', 'values (2, 4.00)', 'R76 the ratings include it again');

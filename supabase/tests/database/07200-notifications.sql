@@ -56,7 +56,7 @@ select tests.act_as('authenticated', ben) from world;
 -- preferences
 select tests.throws_code('insert into public.notification_preferences (topic, mail) values (''account'', ''off'')', 'notification_preferences_account_stays_on', 'N22 mails about the account cannot be turned off');
 select lives_ok('insert into public.notification_preferences (topic, mail, in_app) values (''reviews'', ''off'', false), (''messages'', ''digest'', true)', 'N23 mails of other topics can be off or in a digest');
-select tests.throws_code('insert into public.notification_preferences (profile_id, topic) select ana, ''reviews'' from world', 'insert_not_allowed', 'N24 nobody sets the preferences of another person');
+select tests.throws_code('insert into public.notification_preferences (profile_id, topic) select ana, ''reviews'' from world', 'insert_not_allowed', 'N24 no user can set the preferences of another person');
 select tests.throws_code('insert into public.notification_preferences (topic) values (''reviews'')', 'already_exists', 'N60 a second row for a topic is refused');
 select lives_ok($$select set_config('request.headers', '{"prefer": "resolution=merge-duplicates"}', true);
     insert into public.notification_preferences (topic, mail, in_app) values ('reviews', 'off', false)

@@ -28,7 +28,7 @@ create function pg_temp.money_notifications() returns table (who text, kind text
 $$;
 
 -- a card is declined
-select is_empty('select * from pg_temp.money_notifications()', 'NM01 at first nobody is notified');
+select is_empty('select * from pg_temp.money_notifications()', 'NM01 at first no one is notified');
 select pg_temp.intent('requires_payment_method', '{"error": "Your card was declined."}');
 select results_eq('select * from pg_temp.money_notifications()', $$values ('Ben', 'payment_failed', 'Your card was declined.')$$, 'NM02 a failed payment notifies the guest, with the reason');
 select pg_temp.intent('requires_payment_method', '{"error": "Your card was declined."}');
@@ -38,7 +38,7 @@ select is((select count(*)::integer from pg_temp.money_notifications()), 2, 'NM0
 create temporary table failed on commit drop as select jsonb_build_object('notification_id', n.id) as message from public.notifications n where n.kind = 'payment_failed';
 grant select on failed to service_role;
 select is((select (mail -> 'data' ->> 'amount')::bigint from failed, public.mail_to_send(message) as mail limit 1), (select (begun ->> 'amount')::bigint from world), 'NM05 the mail names the amount');
-select isnt((select public.mail_to_send(message) -> 'data' ->> 'expires_at' from failed limit 1), null, 'NM06 the mail names until when the nights are held');
+select isnt((select public.mail_to_send(message) -> 'data' ->> 'expires_at' from failed limit 1), null, 'NM06 the mail says until when the nights are held');
 select pg_temp.intent('succeeded');
 select is((select b.status::text from private.bookings b, world where b.id = stay), 'confirmed', 'NM07 a payment with another card confirms the booking');
 select is_empty('select from failed where public.mail_to_send(message) is not null', 'NM08 mails about the failed payment are no longer sent');

@@ -25,16 +25,16 @@ select throws_ok('select from public.messages', '42501', null, 'M03 anon cannot 
 select tests.act_as('authenticated', ana) from world;
 select throws_ok('insert into public.threads (property_id) select home from world', 'PT422', null, 'M04 a host cannot open a thread about their own property');
 select tests.act_as('authenticated', ben) from world;
-select throws_ok('insert into public.threads (property_id) select draft from world', 'PT404', null, 'M05 nobody can open a thread about a draft');
-select throws_ok('insert into public.threads (property_id, guest_id) select home, eva from world', '42501', null, 'M06 nobody can open a thread for another guest');
+select throws_ok('insert into public.threads (property_id) select draft from world', 'PT404', null, 'M05 no user can open a thread about a draft');
+select throws_ok('insert into public.threads (property_id, guest_id) select home, eva from world', '42501', null, 'M06 no user can open a thread for another guest');
 select lives_ok('insert into public.threads (property_id) select home from world', 'M07 a guest opens a thread');
 update world set thread = (select id from public.threads);
 select throws_ok('insert into public.threads (property_id) select home from world', 'PT409', 'You have already asked about this property.', 'M08 a second open inquiry about a property is refused');
 
 -- writing and reading
 select is(pg_temp.say('Is there a lift?'), 'Is there a lift?', 'M09 the guest writes a message');
-select throws_ok('insert into public.messages (thread_id, sender_id, body) select thread, ana, ''x'' from world', '42501', null, 'M10 nobody can write as another person');
-select throws_ok('insert into public.messages (thread_id, event, body) select thread, ''booking_confirmed'', ''x'' from world', '42501', null, 'M11 nobody can write as the system');
+select throws_ok('insert into public.messages (thread_id, sender_id, body) select thread, ana, ''x'' from world', '42501', null, 'M10 no user can write as another person');
+select throws_ok('insert into public.messages (thread_id, event, body) select thread, ''booking_confirmed'', ''x'' from world', '42501', null, 'M11 no user can write as the system');
 select tests.throws_code('select pg_temp.say('' '')', 'messages_body_is_plain', 'M12 an empty message is refused');
 select tests.throws_code('select pg_temp.say(''<script>'')', 'messages_body_is_plain', 'M13 a message with HTML is refused');
 select throws_ok('insert into public.messages (attachment_path) values (null)', 'PT422', 'There is no value for body. There is no value for thread id.', 'M70 a message names its thread and has a body');
@@ -115,9 +115,9 @@ select lives_ok('insert into public.threads (property_id) select home from world
 -- blocking
 select tests.act_as('authenticated', ana) from world;
 select lives_ok('insert into public.blocked_profiles (blocked_id) select ben from world', 'M53 a host blocks a guest');
-select tests.throws_code('insert into public.blocked_profiles (blocked_id) select ana from world', 'blocked_profiles_are_others', 'M54 nobody can block themselves');
-select tests.throws_code('insert into public.blocked_profiles (blocked_id) select ben from world', 'already_exists', 'M74 or block a person twice');
-select tests.throws_code('insert into public.blocked_profiles (blocked_id) values (gen_random_uuid())', 'reference_not_found', 'M75 or block a person who does not exist');
+select tests.throws_code('insert into public.blocked_profiles (blocked_id) select ana from world', 'blocked_profiles_are_others', 'M54 no user can block themselves');
+select tests.throws_code('insert into public.blocked_profiles (blocked_id) select ben from world', 'already_exists', 'M74 no user can block a person twice');
+select tests.throws_code('insert into public.blocked_profiles (blocked_id) values (gen_random_uuid())', 'reference_not_found', 'M75 no user can block a person who does not exist');
 select tests.act_as('authenticated', ben) from world;
 select is_empty('select from public.blocked_profiles', 'M55 the blocked guest cannot see the block');
 select lives_ok('select pg_temp.say(''When can we arrive?'')', 'M56 both can write about a confirmed booking');

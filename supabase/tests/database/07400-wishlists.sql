@@ -17,7 +17,7 @@ select lives_ok($$insert into public.wishlists (name, check_in, check_out, guest
 select tests.throws_code($$insert into public.wishlists (name, check_in) values ('x', '2027-06-01')$$, 'wishlists_dates_are_in_order', 'W04 a wishlist has both dates or none');
 select throws_ok($$insert into public.wishlists (guests) values (0)$$, 'PT422', 'A wishlist is for 1 to 50 guests. There is no value for name.', 'W32 every fault of a wishlist is named');
 select tests.throws_code($$insert into public.wishlists (name) values (E'two\nlines')$$, 'wishlists_name_is_plain', 'W33 a name is one line');
-select throws_ok('insert into public.wishlists (name, owner_id) select ''x'', ana from world', '42501', null, 'W05 nobody can create a wishlist for another person');
+select throws_ok('insert into public.wishlists (name, owner_id) select ''x'', ana from world', '42501', null, 'W05 no user can create a wishlist for another person');
 select lives_ok($$insert into public.wishlists (name) values ('Kyoto')$$, 'W06 a person can have several wishlists');
 update world set list = (select id from public.wishlists where name = 'Lisbon');
 select lives_ok('insert into public.wishlist_items (wishlist_id, property_id, note) select list, home, ''Near the river'' from world', 'W07 the owner adds a property');
@@ -43,7 +43,7 @@ select tests.act_as('anon');
 select is((select public.shared_wishlist(token) #>> '{items,0,note}' from world), 'Near the river', 'W18 anyone with the link can read the wishlist');
 select is(public.shared_wishlist(gen_random_uuid()), null, 'W19 another link returns nothing');
 select tests.act_as('authenticated', eva) from world;
-select throws_ok('select public.join_wishlist(token) from world', 'PT404', null, 'W20 nobody can join while the owner does not allow it');
+select throws_ok('select public.join_wishlist(token) from world', 'PT404', null, 'W20 no user can join while the owner does not allow it');
 select tests.act_as('authenticated', ben) from world;
 update public.wishlist_shares set can_join = true;
 select tests.act_as('authenticated', eva) from world;

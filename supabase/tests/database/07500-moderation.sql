@@ -32,7 +32,7 @@ select throws_ok('insert into public.reports (details) values (''<b>'')', 'PT422
 select lives_ok('insert into public.reports (subject, subject_id, reason, details) select ''property'', home, ''inaccurate'', ''No river.'' from world', 'MO07 a published property can be reported');
 select tests.throws_code('insert into public.reports (subject, subject_id, reason) select ''property'', home, ''spam'' from world', 'already_reported', 'MO08 a second report while the first is open is refused');
 select tests.throws_code('insert into public.reports (subject, subject_id, reason) select ''profile'', ana, ''party_suspended'' from world', 'reports_people_give_a_reason', 'MO09 a reason of the system is refused');
-select throws_ok('insert into public.reports (reporter_id, subject, subject_id, reason) select ben, ''profile'', ana, ''spam'' from world', '42501', null, 'MO10 nobody can report as another person');
+select throws_ok('insert into public.reports (reporter_id, subject, subject_id, reason) select ben, ''profile'', ana, ''spam'' from world', '42501', null, 'MO10 no user can report as another person');
 select throws_ok('select public.resolve_report(id, ''x'') from public.reports', 'PT403', null, 'MO11 a reporter cannot close a report');
 select tests.act_as('authenticated', ana) from world;
 select is_empty('select from public.reports', 'MO12 the person reported cannot see the report');
@@ -113,11 +113,11 @@ select tests.act_as('authenticated', olga) from world;
 select results_eq(
     $$select action, actor_id, before ->> 'ended_at' is null, after ->> 'reason' from public.audit_log, world
       where table_name = 'suspensions' and after ->> 'profile_id' = ana::text order by id$$,
-    $$select a, olga, true, 'Asked for money outside.' from world, unnest(array['insert', 'update']) as a$$, 'MO42 the audit log says who changed what, before and after'
+    $$select a, olga, true, 'Asked for money outside.' from world, unnest(array['insert', 'update']) as a$$, 'MO42 the audit log contains who made each change, and the values before and after'
 );
 select is((select string_agg(t.event, ',' order by t.at) from world, public.audit_trail(stay) t where t.source = 'bookings'),
     'created,status_changed,status_changed,status_changed', 'MO43 the audit trail contains the events of a booking');
-select throws_ok('delete from public.audit_log', '42501', null, 'MO44 nobody can delete from the audit log');
+select throws_ok('delete from public.audit_log', '42501', null, 'MO44 no user can delete from the audit log');
 select tests.act_as('postgres');
 select throws_ok('delete from public.audit_log', 'PT409', null, 'MO45 the owner of the database cannot delete from it');
 select throws_ok('truncate public.audit_log', 'PT409', null, 'MO46 the owner of the database cannot empty it');

@@ -67,7 +67,7 @@ select bag_eq(
                 and f.confrelid in ('public.profiles'::regclass, 'auth.users'::regclass)
         )
     )$$,
-    'select tbl, col from personal where (tbl, col) <> (''public.profiles'', ''id'')', 'P01 every column that names a person is known'
+    'select tbl, col from personal where (tbl, col) <> (''public.profiles'', ''id'')', 'P01 every column that names a person is listed'
 );
 
 -- Ben has a row everywhere: he stayed with Ana, is her co-host, and has an archived property. Ana has the rows of a host.
@@ -141,12 +141,12 @@ select p.tbl, p.col, p.probe, p.is_gone, e.person, r.found, r.missing
 from personal p
 cross join exports e
 cross join lateral pg_temp.rows_of(p, e.person, e.what) r;
-select is_empty('select tbl, col from checked where probe is not null group by tbl, col having sum(found) = 0', 'P02 the two have rows in everything that is exported');
-select is_empty('select tbl, col, person, missing from checked where probe is not null and missing > 0', 'P03 and each row is in their export');
+select is_empty('select tbl, col from checked where probe is not null group by tbl, col having sum(found) = 0', 'P02 the two people have rows in everything that is exported');
+select is_empty('select tbl, col, person, missing from checked where probe is not null and missing > 0', 'P03 each row is in the export of its person');
 select is(strpos(e.what, quote_ident('My sister comes')) > 0, p.ben = e.person, 'P04 what only he may read is in his export only, ' || e.person) from exports e, world p;
 select is(strpos(e.what, address) > 0, true, 'P06 invited by name, ' || e.person) from exports e, world;
-select ok(strpos(e.what, 'acct_' || e.person) > 0, 'P08 the payout account') from exports e;
-select ok(e.what::jsonb ?& array['payments', 'payouts', 'payout_account', 'ledger', 'ratings', 'calendar_blocks'], 'P10 money and ratings') from exports e;
+select ok(strpos(e.what, 'acct_' || e.person) > 0, 'P08 the export contains the payout account') from exports e;
+select ok(e.what::jsonb ?& array['payments', 'payouts', 'payout_account', 'ledger', 'ratings', 'calendar_blocks'], 'P10 the export contains money and ratings') from exports e;
 
 -- money prevents the deletion
 create function pg_temp.codes(p_person uuid) returns text language sql as $$
@@ -154,40 +154,40 @@ create function pg_temp.codes(p_person uuid) returns text language sql as $$
 $$;
 select is(pg_temp.codes(ben), '', 'P12 Ben can delete his account') from world;
 update public.payments set status = 'processing';
-select is(pg_temp.codes(ben), 'open_payment', 'P13 not while a payment is processed') from world;
+select is(pg_temp.codes(ben), 'open_payment', 'P13 Ben cannot delete his account while a payment is processed') from world;
 update public.payments set status = 'captured', captured_amount = 36000;
 insert into public.refunds (payment_id, booking_id, reason, currency, amount) select p.id, p.booking_id, 'cancellation', 'EUR', 12000 from public.payments p;
-select is(pg_temp.codes(ben), 'open_refund', 'P14 nor while a refund is pending') from world;
+select is(pg_temp.codes(ben), 'open_refund', 'P14 Ben cannot delete his account while a refund is pending') from world;
 update public.refunds set status = 'failed';
-select is(pg_temp.codes(ben), '', 'P15 a failed refund does not prevent it') from world;
+select is(pg_temp.codes(ben), '', 'P15 a failed refund does not prevent the deletion') from world;
 select private.post_transaction('test:refund', 'refund', 'Owed', now(), array[
     row('stripe_clearing', null, 'EUR', stay, 12000)::private.posting, row('guest', ben, 'EUR', stay, -12000)::private.posting
 ]) from world;
-select is(pg_temp.codes(ben), 'open_refund', 'P16 nor while he is owed money') from world;
+select is(pg_temp.codes(ben), 'open_refund', 'P16 Ben cannot delete his account while he is owed money') from world;
 select private.post_transaction('test:refunded', 'refund', 'Paid', now(), array[
     row('stripe_clearing', null, 'EUR', stay, -12000)::private.posting, row('guest', ben, 'EUR', stay, 12000)::private.posting
 ]) from world;
 update public.payouts set status = 'pending';
 select doesnt_match(pg_temp.codes(ana), 'open_debt', 'P28 a pending payout is no debt') from world;
-select matches(pg_temp.codes(ana), 'open_payout', 'P29 but prevents the deletion') from world;
+select matches(pg_temp.codes(ana), 'open_payout', 'P29 a pending payout prevents the deletion') from world;
 update public.payouts set status = 'failed';
 select private.post_transaction('test:earned', 'correction', 'Earned', now(), array[
     row('host_payable', ana, 'EUR', stay, -500)::private.posting, row('platform_fee', null, 'EUR', stay, 500)::private.posting
 ]) from world;
-select matches(pg_temp.codes(ana), 'open_payout', 'P17 nor can Ana before she is paid') from world;
+select matches(pg_temp.codes(ana), 'open_payout', 'P17 Ana cannot delete her account before she is paid') from world;
 select private.post_transaction('test:debt', 'correction', 'Owed', now(), array[
     row('host_payable', ana, 'EUR', stay, 700)::private.posting, row('platform_fee', null, 'EUR', stay, -700)::private.posting
 ]) from world;
-select matches(pg_temp.codes(ana), 'open_debt', 'P18 or while she owes money') from world;
+select matches(pg_temp.codes(ana), 'open_debt', 'P18 Ana cannot delete her account while she owes money') from world;
 insert into public.disputes (id, payment_id, booking_id, status, reason, currency, amount, evidence)
 select 'dp_1', p.id, p.booking_id, 'needs_response', 'fraudulent', 'EUR', 36000, '{}' from public.payments p;
-select is(pg_temp.codes(ben), 'open_dispute', 'P19 no one can during a dispute') from world;
+select is(pg_temp.codes(ben), 'open_dispute', 'P19 no one can delete an account during a dispute') from world;
 update public.disputes set status = 'won';
 
 -- the deletion
 select is_empty('select tbl, col from checked, world where is_gone and person = ben and found = 0 and col not in (''phone'', ''legal_name'')', 'P20 Ben has rows in everything that is deleted');
 select tests.act_as('authenticated', ben) from world;
-select lives_ok('select public.delete_account()', 'P21 he deletes his account');
+select lives_ok('select public.delete_account()', 'P21 Ben deletes his account');
 select tests.act_as('postgres');
 create temporary table remains on commit drop as
 select p.tbl, p.col, r.found from personal p, world w, lateral pg_temp.rows_of(p, w.ben, '') r where p.is_gone and p.col <> 'email'
@@ -196,11 +196,11 @@ select 'email', tbl, count(*)::integer from (
     select 'bounced_addresses' as tbl from private.bounced_addresses b, world where b.email = address
     union all select 'co_host_invitations' from public.co_host_invitations i, world where i.email = address
 ) e group by tbl;
-select is_empty('select * from remains where found > 0', 'P22 and all of it is deleted');
-select is_empty($$select from public.host_blocks h, world where h.property_id = closed$$, 'P23 with his calendar');
-select results_eq('select i.note from public.wishlist_items i, world where i.wishlist_id = list', $$values ('')$$, 'P24 the property on another''s wishlist stays, without his note');
-select is_empty($$select from public.notifications n where n.data::text like '%Ben%'$$, 'P25 and his name is in no notification of others');
-select isnt_empty($$select from public.notifications n, world where n.recipient_id = ana and n.data ->> 'guest_name' = 'Deleted account'$$, 'P26 which they keep');
+select is_empty('select * from remains where found > 0', 'P22 everything that is deleted with an account is gone');
+select is_empty($$select from public.host_blocks h, world where h.property_id = closed$$, 'P23 the calendar of his property is deleted');
+select results_eq('select i.note from public.wishlist_items i, world where i.wishlist_id = list', $$values ('')$$, 'P24 the property on another person''s wishlist stays, without his note');
+select is_empty($$select from public.notifications n where n.data::text like '%Ben%'$$, 'P25 no notification of another person contains his name');
+select isnt_empty($$select from public.notifications n, world where n.recipient_id = ana and n.data ->> 'guest_name' = 'Deleted account'$$, 'P26 other people keep their notifications');
 select isnt_empty('select from public.payments p, world where p.guest_id = ben', 'P27 payments stay');
 
 select * from finish();

@@ -19,7 +19,7 @@ select results_eq(
     from rows from (pg_temp.found(null, 20) as (id uuid, c text)) with ordinality as f (id, c, n)
     where f.id in (select unnest(array[good, better, unrated]) from world)
     order by f.n',
-    'select unnest(array[better, good, unrated]) from world', 'S01 best first, unrated last'
+    'select unnest(array[better, good, unrated]) from world', 'S01 the best rated property comes first, unrated ones last'
 );
 select results_eq(
     'with recursive pages as (

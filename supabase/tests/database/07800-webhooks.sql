@@ -20,7 +20,7 @@ select tests.throws_code(format('insert into public.webhook_endpoints (url) valu
 select tests.throws_code($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{}')$$, 'events_are_known', 'H09 an endpoint receives at least one event');
 select tests.throws_code($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{all}')$$, 'events_are_known', 'H10 an unknown event is refused');
 select throws_ok('insert into public.webhook_endpoints (is_active, events) values (true, null)', 'PT422', 'There is no value for events. There is no value for url.', 'H35 every fault of an endpoint is named');
-select throws_ok('insert into public.webhook_endpoints (url, owner_id) select ''https://hooks.example/x'', eva from world', '42501', null, 'H11 nobody can create an endpoint for another person');
+select throws_ok('insert into public.webhook_endpoints (url, owner_id) select ''https://hooks.example/x'', eva from world', '42501', null, 'H11 no user can create an endpoint for another person');
 select lives_ok($$insert into public.webhook_endpoints (url) values ('https://hooks.example/ana')$$, 'H12 a host creates an endpoint');
 update world set endpoint = (select id from public.webhook_endpoints);
 select tests.throws_code('update public.webhook_endpoints set url = ''http://hooks.example/ana''', 'url_is_https', 'H36 a change is checked too');
@@ -47,7 +47,7 @@ select bag_eq(
         ('https://hooks.example/ana', 'booking.created', 'requested'),
         ('https://hooks.example/ana', 'booking.status_changed', 'awaiting_payment'),
         ('https://hooks.example/ana', 'booking.status_changed', 'confirmed'),
-        ('https://hooks.example/olga', 'booking.created', 'requested')$$, 'H21 the host receives events of her properties, the operator the events she chose, others nothing'
+        ('https://hooks.example/olga', 'booking.created', 'requested')$$, 'H21 the host receives events of her properties, and the operator the chosen events; others receive nothing'
 );
 select is((select count(*)::integer from pgmq.q_webhooks), 4, 'H22 each delivery has a job');
 select is_empty($$select from public.webhook_deliveries where payload ->> 'id' <> id::text or payload ->> 'api_version' <> '2026-11-24'$$, 'H23 each payload has its id and version');
@@ -66,9 +66,9 @@ select ok((select what ->> 'url' like 'https://hooks.example/%' and what ->> 'se
 select public.record_webhook_attempt(id, 500, 'answered 500') from sending;
 select isnt((select public.webhook_to_send(id) from sending), null, 'H28 a failed delivery is sent again');
 select public.record_webhook_attempt(id, 204, null) from sending;
-select is((select public.webhook_to_send(id) from sending), null, 'H29 a delivered one is not sent again');
+select is((select public.webhook_to_send(id) from sending), null, 'H29 a successful delivery is not sent again');
 select tests.act_as('postgres');
-select results_eq('select d.attempts, d.response_status from public.webhook_deliveries d join sending s on s.id = d.id', 'values (2, 204)', 'H30 the log counts attempts and has the last status');
+select results_eq('select d.attempts, d.response_status from public.webhook_deliveries d join sending s on s.id = d.id', 'values (2, 204)', 'H30 the log has the number of attempts and the last status');
 select tests.act_as('authenticated', eva) from world;
 select throws_ok('select public.replay_webhook_delivery(id) from sending', 'PT404', null, 'H31 a stranger cannot replay a delivery');
 select tests.act_as('postgres');

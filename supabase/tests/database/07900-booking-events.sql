@@ -57,7 +57,7 @@ select results_eq(
 select is_empty(
     $$select n.dedupe_key from public.notifications n
       where n.kind = 'booking_altered' and n.dedupe_key not in (select 'booking_event:' || e.id from events e where e.event = 'altered')$$,
-    'BE06 notifications belong to the event'
+    'BE06 each notification has the key of its event'
 );
 select is(
     (select count(*)::integer from public.webhook_deliveries d join events e on d.dedupe_key = 'booking_event:' || e.id), 3,

@@ -43,7 +43,7 @@ describe("filters", () => {
     filtered("slug: {eq: null}"),
     filtered("slug: null", 1, 2, 3, 4),
     filtered("isActive: {eq: false}", 3),
-    filtered("kind: {eq: ENTIRE_PLACE}", 1),
+    filtered("kind: {eq: ENTIRE_HOME}", 1),
     filtered("kind: {neq: shared}", 1, 3),
     filtered("kind: {in: [shared, PRIVATE_ROOM]}", 2, 3, 4),
     filtered("best: {eq: high}", 3),
@@ -102,7 +102,7 @@ describe("wrong filters", () => {
     wrong("reference: {eq: 1}", "Invalid input for UUID type"),
     wrong('reference: {gt: "a"}', 'Input for type UUIDFilter contains extra keys ["gt"]'),
     wrong('details: {eq: "{}"}', 'Input for type ListingsFilter contains extra keys ["details"]'),
-    wrong('place: {eq: "(1,2)"}', 'Input for type ListingsFilter contains extra keys ["place"]'),
+    wrong('position: {eq: "(1,2)"}', 'Input for type ListingsFilter contains extra keys ["position"]'),
     wrong("city: {eq: 1}", 'Input for type ListingsFilter contains extra keys ["city"]'),
     wrong('nodeId: {eq: "?"}', "Invalid value passed to nodeId argument. Error 2"),
     wrong(`nodeId: {eq: "${nodeId("hosts", 1)}"}`, "nodeId belongs to a different collection"),
@@ -216,7 +216,7 @@ describe("pages", () => {
     expect(await lodging.ask(query)).toEqual(expected);
   });
 
-  it("keeps its place in an order with ties and a second column", async () => {
+  it("keeps its position in an order with ties and a second column", async () => {
     const ask = (after: string) =>
       lodging.ask(
         listings(`first: 2, orderBy: [{isActive: DescNullsLast}, {nightly: AscNullsLast}]${after}`),

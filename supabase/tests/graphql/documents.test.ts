@@ -200,7 +200,7 @@ describe("variables", () => {
       { variables: { id: 2 } },
     ],
     [
-      "of the wrong type for their place",
+      "of the wrong type for their position",
       "query Q($id: Int) { hostsCollection(filter: {id: {eq: $id}}) { edges { node { id } } } }",
       refused("Invalid input for Int type"),
       { variables: { id: "2" } },

@@ -156,7 +156,7 @@ describe("callers", () => {
     expect(rows).toEqual([{ role: "authenticator", claims: "" }]);
   });
 
-  it("shows everybody their own rows, many at once", async () => {
+  it("shows each caller their own rows, with many calls at once", async () => {
     const query = "{ notesCollection { edges { node { body } } } }";
     const callers = Array.from({ length: 60 }, (_, i) => [guest(ANA), guest(BO), anon][i % 3] as Caller);
     const expected = [
@@ -208,7 +208,7 @@ describe("transactions", () => {
 });
 
 describe("changes of the schema", () => {
-  it("are seen after a migration, without being told", async () => {
+  it("are seen after a migration, without a call of reload", async () => {
     const query = "{ notesCollection { edges { node { colour } } } }";
     expect(await ask(query)).toEqual(ok(refused("Unknown field 'colour' on type 'notes'")));
     await admin.unsafe(`alter table ${SCHEMA}.notes add column colour text default 'red'`);
@@ -224,7 +224,7 @@ describe("changes of the schema", () => {
     );
   });
 
-  it("are seen at once when the endpoint is told", async () => {
+  it("are seen at once after a call of reload", async () => {
     await ask("{ me }");
     await admin.unsafe(`revoke execute on function ${SCHEMA}.me() from anon, public`);
     graphql.reload();

@@ -346,8 +346,8 @@ describe("generated documents", () => {
   );
   const broken = fc
     .tuple(document, fc.nat(), oneOf("", "{", "}", '"', "\\", "\u0000", "…", "$", "...", "@", "#", '"""'))
-    .map(([text, place, piece]) => {
-      const at = place % (text.length + 1);
+    .map(([text, position, piece]) => {
+      const at = position % (text.length + 1);
       return text.slice(0, at) + piece + text.slice(at + 1);
     });
   const variables = fc.record(
@@ -360,7 +360,7 @@ describe("generated documents", () => {
     { requiredKeys: [] },
   );
 
-  it("never crash the engine, and never show the rows of somebody else", async () => {
+  it("never crash the engine, and never show rows of another person", async () => {
     const RUNS = 1_000;
     let answered = 0;
     const question = fc.tuple(

@@ -16,8 +16,8 @@ export const BO = "bbbbbbbb-0000-4000-8000-000000000002";
 
 /** The tables, their rows and functions. Test cases expect these rows. */
 export const TABLES = `
-  create type room_kind as enum ('entire place', 'private-room', 'shared');
-  comment on type room_kind is '@graphql({"mappings": {"entire place": "ENTIRE_PLACE", "private-room": "PRIVATE_ROOM"}})';
+  create type room_kind as enum ('entire home', 'private-room', 'shared');
+  comment on type room_kind is '@graphql({"mappings": {"entire home": "ENTIRE_HOME", "private-room": "PRIVATE_ROOM"}})';
   create type season as enum ('low', 'high');
   create type spot as (x integer, y integer);
 
@@ -47,13 +47,13 @@ export const TABLES = `
     reference uuid,
     best season,
     nights int4range,
-    place spot,
+    position spot,
     label text generated always as (title || '!') stored
   );
   comment on table listings is '@graphql({"aggregate": {"enabled": true}})';
   comment on column listings.opens_at is '@graphql({"name": "checkIn", "description": "Earliest arrival"})';
   insert into listings (host_id, title, slug, kind, nightly, rating, area, amenities, details, opens_at, updated_at, is_active, reference, best, nights) values
-    (1, 'Attic', 'attic', 'entire place', 9000, 4.50, 32.5, '{wifi,sauna}', '{"floor": 3}', '15:00', '2026-01-02 03:04:05Z', true, '00000000-0000-4000-8000-00000000000a', 'low', '[1,8)'),
+    (1, 'Attic', 'attic', 'entire home', 9000, 4.50, 32.5, '{wifi,sauna}', '{"floor": 3}', '15:00', '2026-01-02 03:04:05Z', true, '00000000-0000-4000-8000-00000000000a', 'low', '[1,8)'),
     (1, 'Barn', 'barn', 'shared', 9007199254740993, null, null, '{}', null, null, null, true, null, null, null),
     (2, 'Cabin', 'cabin', 'private-room', 7000, 4.80, 20, '{wifi}', '[1, 2]', '16:30', '2026-05-06 07:08:09Z', false, '00000000-0000-4000-8000-00000000000c', 'high', '[2,30)'),
     (2, 'Den', null, 'shared', 5000, 3.25, 12, null, null, null, null, true, null, null, null);

@@ -44,7 +44,7 @@ describe("insert", () => {
     [
       "gives the rows with their defaults and relations",
       insert(
-        '[{hostId: 1, title: "Eyrie"}, {hostId: 2, title: "Fort", kind: ENTIRE_PLACE}]',
+        '[{hostId: 1, title: "Eyrie"}, {hostId: 2, title: "Fort", kind: ENTIRE_HOME}]',
         "affectedCount records { title kind nightly label host { name } __typename }",
       ),
       {
@@ -62,7 +62,7 @@ describe("insert", () => {
               },
               {
                 title: "Fort",
-                kind: "ENTIRE_PLACE",
+                kind: "ENTIRE_HOME",
                 nightly: "5000",
                 label: "Fort!",
                 host: { name: "Bo" },
@@ -188,8 +188,8 @@ describe("insert", () => {
     ],
     [
       "a composite column",
-      insert('{place: "(1,2)"}', "affectedCount"),
-      refused('Input for type ListingsInsertInput contains extra keys ["place"]'),
+      insert('{position: "(1,2)"}', "affectedCount"),
+      refused('Input for type ListingsInsertInput contains extra keys ["position"]'),
       titles,
       TITLES,
     ],

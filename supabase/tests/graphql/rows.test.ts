@@ -30,7 +30,7 @@ describe("values", () => {
     shows("time, under the name that a directive gives", 1, "checkIn", { checkIn: "15:00:00" }),
     shows("timestamp", 1, "updatedAt", { updatedAt: "2026-01-02T03:04:05+00:00" }),
     shows("uuid", 1, "reference", { reference: "00000000-0000-4000-8000-00000000000a" }),
-    shows("enum under its mapped name", 1, "kind", { kind: "ENTIRE_PLACE" }),
+    shows("enum under its mapped name", 1, "kind", { kind: "ENTIRE_HOME" }),
     shows("enum without a mapping", 4, "kind", { kind: "shared" }),
     shows("range, which GraphQL does not know", 1, "nights", { nights: "[1,8)" }),
     shows("generated column", 1, "label", { label: "Attic!" }),
@@ -40,8 +40,8 @@ describe("values", () => {
     ["char(n)", "{ hostsByPk(id: 1) { country } }", { data: { hostsByPk: { country: "PT" } } }],
     [
       "no composite",
-      "{ listingsCollection { edges { node { place } } } }",
-      refused("Unknown field 'place' on type 'Listings'"),
+      "{ listingsCollection { edges { node { position } } } }",
+      refused("Unknown field 'position' on type 'Listings'"),
     ],
     [
       "lists of bigint, numeric and json as texts",

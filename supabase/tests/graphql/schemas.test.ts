@@ -288,7 +288,7 @@ describe("introspection", () => {
         data: {
           __type: {
             kind: "ENUM",
-            enumValues: [{ name: "ENTIRE_PLACE" }, { name: "PRIVATE_ROOM" }, { name: "shared" }],
+            enumValues: [{ name: "ENTIRE_HOME" }, { name: "PRIVATE_ROOM" }, { name: "shared" }],
           },
         },
       },

@@ -117,7 +117,7 @@ describe("a detailed file", () => {
     });
   });
 
-  it("shows a point that is moved, and the one of the file to nobody", async () => {
+  it("shows a moved point, and the point of the file to no user", async () => {
     const { data } = await anyone()
       .from("properties")
       .select("public_latitude, public_longitude")
@@ -131,7 +131,7 @@ describe("a detailed file", () => {
     expect((await anyone().from("property_addresses").select()).status).toBe(401);
   });
 
-  it("has hosts that nobody can sign in as", async () => {
+  it("has hosts who cannot sign in", async () => {
     const hosts = await sql`
       select u.email, u.phone, u.encrypted_password, a.id is not null as has_account
       from auth.users u left join public.accounts a on a.id = u.id where u.raw_app_meta_data ->> 'source' = 'inside-airbnb'`;
@@ -176,7 +176,7 @@ describe("a detailed file", () => {
     expect(amenities.map((row) => row.amenity_id)).toEqual(["crib", "pool_table", "television", "wifi"]);
   });
 
-  it("leaves alone the profile of somebody who has taken an imported host over", async () => {
+  it("does not change the profile of a person who has taken over an imported host", async () => {
     await sql`
       update auth.users set email = 'ines@example.com'
       where raw_app_meta_data ->> 'source_id' = '501'`;
@@ -275,7 +275,7 @@ describe("a summary file", () => {
 });
 
 describe("options", () => {
-  it("say place, zone and currency, and amounts follow the currency", async () => {
+  it("set location, zone and currency, and amounts follow the currency", async () => {
     const elsewhere = changed("listings_summary.csv", "2001,", "3001,");
     const options = ["--city", "Kobe", "--country", "JP", "--currency", "JPY", "--time-zone", "Asia/Tokyo"];
     await run(elsewhere, ...options);

@@ -89,7 +89,7 @@ describe("a detailed file", () => {
     });
     expect(listings.get("1006")).toMatchObject({ neighbourhood: "Ribeira", max_nights: 1125 });
     expect(listings.get("1010")).toMatchObject({
-      title: "Entire place in Ribeira",
+      title: "Entire home in Ribeira",
       property_type: "boat",
       amenities: [],
       photo_url: "https://example.com/pictures/10.jpg",

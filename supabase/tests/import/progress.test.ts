@@ -1,4 +1,4 @@
-// Progress: a bar where somebody watches, lines where a log is written.
+// Progress: a bar on a terminal, lines in a log.
 
 import { PassThrough } from "node:stream";
 import { expect, it, vi } from "vitest";

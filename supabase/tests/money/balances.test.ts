@@ -266,7 +266,7 @@ describe("a saved card", () => {
     return data;
   };
 
-  it("pays further bookings of its owner, and of nobody else, until it is deleted", async () => {
+  it("pays further bookings of its owner only, until it is deleted", async () => {
     const ben = await signUp("Ben");
     await bookAndPay(ben, property, 320);
     const [saved] = await savedCards(ben);

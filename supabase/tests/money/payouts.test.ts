@@ -46,7 +46,7 @@ async function untilPayout(bookingId: string, status = "paid") {
 }
 
 describe.skipIf(!isEmulated)("onboarding", () => {
-  it("leads a host to Stripe and back, and lets nobody use another person's account", async () => {
+  it("leads a host to Stripe and back, and lets no user act on another person's account", async () => {
     const call = async (person: Person | undefined, body: unknown) => {
       const response = await callFunction("connect", person, body);
       return { status: response.status, body: (await response.json()) as Record<string, unknown> };

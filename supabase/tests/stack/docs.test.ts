@@ -28,7 +28,7 @@ afterEach(() => {
   expect(faults.splice(0)).toEqual([]);
 });
 
-/** Opens a page in a context of its own: nobody is signed in. */
+/** Opens a page in a context of its own, without a session. */
 async function open(path: string, look: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext(look);
   const page = await context.newPage();

@@ -45,7 +45,7 @@ describe("API keys", () => {
   });
 
   it("needs no key for a public file, but refuses an unknown one", async () => {
-    const file = `${stack.apiUrl}/storage/v1/object/public/avatars/nobody.png`;
+    const file = `${stack.apiUrl}/storage/v1/object/public/avatars/missing.png`;
     expect((await get(file)).status).toBe(400); // Storage's own answer: there is no such file
     expect((await get(file, { apikey: "sb_secret_unknown" })).status).toBe(401);
     expect((await get(`${stack.apiUrl}/auth/v1/settings`, { apikey: "sb_secret_unknown" })).status).toBe(401);

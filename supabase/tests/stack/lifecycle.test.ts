@@ -245,7 +245,7 @@ describe("a project", { timeout: 120_000 }, () => {
     expect(await nothingListens(project)).toBe(true);
   });
 
-  it("says what is wrong with a migration, leaves nothing running, and goes on once it is mended", async () => {
+  it("says what is wrong with a migration, leaves nothing running, and starts once it is fixed", async () => {
     const migration = join(project.root, "supabase/migrations/29990101000000_broken.sql");
     writeFileSync(migration, "create table public.half (id integer);\ncreate tabel oops;\n");
     const failing = run(project, "start");
@@ -254,12 +254,12 @@ describe("a project", { timeout: 120_000 }, () => {
     expect(await nothingListens(project)).toBe(true);
 
     writeFileSync(migration, "select 1;\n");
-    const mended = await start(project);
+    const fixed = await start(project);
     const sql = sqlOf(project);
     expect(await sql`select to_regclass('public.half') as half`).toEqual([{ half: null }]);
     await sql.end({ timeout: 1 });
-    mended.child.kill("SIGTERM");
-    expect(await mended.ended).toBe(0);
+    fixed.child.kill("SIGTERM");
+    expect(await fixed.ended).toBe(0);
     rmSync(migration);
     const missing = run(project, "start");
     expect(await missing.ended).toBe(1);
@@ -278,7 +278,7 @@ describe("a project", { timeout: 120_000 }, () => {
     rmSync(log);
   });
 
-  it("starts anew after a reset, also when the stack was killed", async () => {
+  it("starts with an empty database after a reset, also when the stack was killed", async () => {
     expect(await run(project, "reset").ended).toBe(0);
     const running = await start(project);
     running.child.kill("SIGKILL");
@@ -384,11 +384,11 @@ describe("a project", { timeout: 120_000 }, () => {
       const body = (await response.json()) as object;
       return response.status === 503 && "code" in body && body.code === "BOOT_ERROR" ? true : undefined;
     }, "the answer of a function that does not start");
-    writeFileSync(join(folder, "index.ts"), source("mended"));
+    writeFileSync(join(folder, "index.ts"), source("fixed"));
     await until(async () => {
       const response = await call({ apikey: stack.publishableKey });
-      return response.ok && "mended" in ((await response.json()) as object) ? true : undefined;
-    }, "the mended function");
+      return response.ok && "fixed" in ((await response.json()) as object) ? true : undefined;
+    }, "the fixed function");
     running.child.kill("SIGTERM");
     expect(await running.ended).toBe(0);
   });

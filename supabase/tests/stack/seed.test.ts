@@ -1,4 +1,4 @@
-// The world that `npm start` shows: people who can sign in, thirty places with photos, in a stack that begins with the seed.
+// The sample data of `npm start`: people who can sign in, and thirty properties with photos, in a stack that begins with the seed.
 
 import { createClient } from "@supabase/supabase-js";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -22,7 +22,7 @@ const client = () =>
     auth: { persistSession: false, autoRefreshToken: false },
   });
 
-it("shows 28 published places in two cities and currencies, with host, amenities and photos in one request", async () => {
+it("shows 28 published properties in two cities and currencies, with host, amenities and photos in one request", async () => {
   const { data } = await client()
     .from("properties")
     .select(
@@ -64,6 +64,6 @@ it("lets hosts, guests and the operator sign in", async () => {
       .throwOnError();
     seen[name] = count ?? 0;
   }
-  // Yuki has a draft, Kenji a paused place, the operator sees all.
+  // Yuki has a draft, Kenji a paused property; the operator sees all.
   expect(seen).toEqual({ ana: 28, rui: 28, yuki: 29, kenji: 29, gita: 28, tom: 28, olga: 30 });
 });

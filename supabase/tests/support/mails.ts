@@ -54,7 +54,7 @@ export function codeIn(mail: Mail): string {
   return code;
 }
 
-/** Checks mails one by one and reports those that nobody checked. */
+/** Checks mails one by one and reports those that were not checked. */
 export function mailbox() {
   const read = new Map<string, string[]>();
   return {

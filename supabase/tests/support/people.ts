@@ -10,7 +10,7 @@ export interface Person {
   client: Client;
 }
 
-/** The password of everybody who signs up here. */
+/** The password of every person who signs up here. */
 export const password = "correct horse battery";
 
 /** An address that no other test uses. */

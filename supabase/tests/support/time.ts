@@ -71,7 +71,7 @@ export async function expireBookingIn(sql: Sql, bookingId: string, seconds: numb
   return end;
 }
 
-/** Runs the periodic work of bookings, reviews, check-in details and job workers now. */
+/** Runs the periodic tasks of bookings, reviews, check-in details and job workers now. */
 export async function runPeriodicWork(sql: Sql): Promise<void> {
   await sql.begin(async (tx) => {
     await tx`set local session authorization postgres`;

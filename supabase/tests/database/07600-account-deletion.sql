@@ -21,15 +21,15 @@ insert into public.webhook_endpoints (url) values ('https://hooks.example/ben');
 
 -- the export
 select is((select public.export_my_data() #>> '{reviews_written,0,note}'), 'The tap drips.', 'L01 the export contains reviews and notes');
-select is((select public.export_my_data() #>> '{threads,0,messages,0,event}'), 'booking_requested', 'L02 threads');
-select is((select jsonb_path_exists(public.export_my_data(), '$.threads[0].messages[*].body ? (@ == "Thank you!")')), true, 'L03 and messages');
-select is((select public.export_my_data() #>> '{wishlists,0,name}'), 'Lisbon', 'L04 wishlists');
-select is((select public.export_my_data() #>> '{webhook_endpoints,0,url}'), 'https://hooks.example/ben', 'L22 endpoints');
-select is((select public.export_my_data() #>> '{quiet_hours,quiet_from}'), '22:00:00', 'L05 settings');
-select ok((select jsonb_array_length(public.export_my_data() -> 'notifications') >= 2), 'L06 notifications');
-select is((select public.export_my_data() #>> '{bookings,0,property_title}'), 'House by the river', 'L07 and bookings');
+select is((select public.export_my_data() #>> '{threads,0,messages,0,event}'), 'booking_requested', 'L02 the export contains threads');
+select is((select jsonb_path_exists(public.export_my_data(), '$.threads[0].messages[*].body ? (@ == "Thank you!")')), true, 'L03 the export contains messages');
+select is((select public.export_my_data() #>> '{wishlists,0,name}'), 'Lisbon', 'L04 the export contains wishlists');
+select is((select public.export_my_data() #>> '{webhook_endpoints,0,url}'), 'https://hooks.example/ben', 'L22 the export contains webhook endpoints');
+select is((select public.export_my_data() #>> '{quiet_hours,quiet_from}'), '22:00:00', 'L05 the export contains settings');
+select ok((select jsonb_array_length(public.export_my_data() -> 'notifications') >= 2), 'L06 the export contains notifications');
+select is((select public.export_my_data() #>> '{bookings,0,property_title}'), 'House by the river', 'L07 the export contains bookings');
 select tests.act_as('authenticated', ana) from world;
-select is((select public.export_my_data() -> 'reviews_received'), '[]', 'L08 but no review that is not published');
+select is((select public.export_my_data() -> 'reviews_received'), '[]', 'L08 the export contains no review that is not published');
 select tests.act_as('anon');
 select throws_ok('select public.export_my_data()', '42501', null, 'L09 anon cannot export');
 
@@ -46,27 +46,27 @@ end $$;
 select tests.act_as('authenticated', ben) from world;
 select is(pg_temp.codes('select public.delete_account()'), 'open_review_window', 'L10 a guest cannot delete an account while the review window is open');
 select tests.act_as('authenticated', ana) from world;
-select is(pg_temp.codes('select public.delete_account()'), 'open_payout open_review_window property_not_archived', 'L11 nor can the host, before she is paid either; the other''s review stays secret');
+select is(pg_temp.codes('select public.delete_account()'), 'open_payout open_review_window property_not_archived', 'L11 a host cannot delete an account before the payout or while the review window is open; the guest''s review stays secret');
 insert into public.reviews (booking_id, overall, cleanliness, communication) select stay, 5, 5, 5 from world;
 select tests.act_as('authenticated', ben) from world;
-select lives_ok('select public.delete_account()', 'L12 when both reviews are written, he can delete his account');
+select lives_ok('select public.delete_account()', 'L12 a guest can delete an account when both reviews are written');
 select tests.act_as('postgres');
-select is_empty('select from public.notifications n, world where n.recipient_id = ben', 'L13 his notifications are deleted');
-select is_empty('select from public.wishlists w, world where w.owner_id = ben', 'L14 his lists');
-select is_empty('select from public.webhook_endpoints e, world where e.owner_id = ben', 'L23 his endpoints');
-select is_empty('select from public.notification_settings s, world where s.profile_id = ben', 'L15 his settings');
+select is_empty('select from public.notifications n, world where n.recipient_id = ben', 'L13 the guest''s notifications are deleted');
+select is_empty('select from public.wishlists w, world where w.owner_id = ben', 'L14 the guest''s wishlists are deleted');
+select is_empty('select from public.webhook_endpoints e, world where e.owner_id = ben', 'L23 the guest''s webhook endpoints are deleted');
+select is_empty('select from public.notification_settings s, world where s.profile_id = ben', 'L15 the guest''s settings are deleted');
 select results_eq(
     'select p.display_name, r.comment from public.reviews r join public.profiles p on p.id = r.author_id, world where r.author_id = ben',
-    $$values ('Deleted account', 'Lovely.')$$, 'L16 his review stays, without his name'
+    $$values ('Deleted account', 'Lovely.')$$, 'L16 the guest''s review stays, without the name'
 );
-select results_eq('select review_count from public.property_ratings, world where property_id = home', 'values (1)', 'L17 and counts');
-select isnt_empty('select from public.messages where body = ''Thank you!''', 'L18 his message stays with the host');
+select results_eq('select review_count from public.property_ratings, world where property_id = home', 'values (1)', 'L17 the review still counts');
+select isnt_empty('select from public.messages where body = ''Thank you!''', 'L18 the guest''s message stays with the host');
 select private.notify(ben, 'review_published', 'late') from world;
 select is_empty('select from public.notifications n, world where n.recipient_id = ben', 'L19 a deleted account gets no notification');
 select tests.act_as('authenticated', ana) from world;
-select lives_ok('insert into public.messages (thread_id, body) select t.id, ''Welcome back'' from public.threads t', 'L20 the host can still write there');
+select lives_ok('insert into public.messages (thread_id, body) select t.id, ''Welcome back'' from public.threads t', 'L20 the host can still write in the thread');
 select tests.act_as('postgres');
-select is_empty('select from public.notifications where kind = ''message_received'' and data ->> ''preview'' = ''Welcome back''', 'L21 and no one is notified');
+select is_empty('select from public.notifications where kind = ''message_received'' and data ->> ''preview'' = ''Welcome back''', 'L21 a message to a deleted account notifies no one');
 
 select * from finish();
 rollback;
