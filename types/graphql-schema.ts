@@ -2149,10 +2149,6 @@ export type introspection = {
           name: "occupanciesCollection";
           type: { kind: "OBJECT"; name: "OccupanciesConnection"; ofType: null };
         };
-        lineItemsCollection: {
-          name: "lineItemsCollection";
-          type: { kind: "OBJECT"; name: "BookingLineItemsConnection"; ofType: null };
-        };
         alterationsCollection: {
           name: "alterationsCollection";
           type: { kind: "OBJECT"; name: "BookingAlterationsConnection"; ofType: null };
@@ -2195,6 +2191,10 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "NotificationsConnection"; ofType: null };
         };
         thread: { name: "thread"; type: { kind: "OBJECT"; name: "Threads"; ofType: null } };
+        lineItemsCollection: {
+          name: "lineItemsCollection";
+          type: { kind: "OBJECT"; name: "BookingLineItemsConnection"; ofType: null };
+        };
         contacts: {
           name: "contacts";
           type: { kind: "OBJECT"; name: "BookingContactsConnection"; ofType: null };
