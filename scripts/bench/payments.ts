@@ -82,6 +82,7 @@ async function beginPayments(admin: Sql, stripe: Stripe, count: number): Promise
     const intent = await stripe.paymentIntents.create({
       amount: 30_000,
       currency: "eur",
+      automatic_payment_methods: { enabled: true, allow_redirects: "never" },
       metadata: { payment_id: String(row?.payment_id), booking_id: id },
     });
     payments.push({ booking: id, intent: intent.id });

@@ -1,18 +1,19 @@
 // The API under /v1: API keys, idempotency keys, faults, and the answer as JSON.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { publicJson } from "./answers.ts";
+import { authorize, type Keys } from "./authorization.ts";
 import { StripeFault } from "./errors.ts";
 import type { Faults } from "./faults.ts";
-import { type Parameters, parseForm, text } from "./form.ts";
+import { type Parameters, parseForm } from "./form.ts";
 import { type Answer, createIdempotency } from "./idempotency.ts";
-import type { PaymentIntent } from "./objects.ts";
 import { perform } from "./routes.ts";
 import type { EmulatorStore } from "./store.ts";
 
 export interface ApiContext {
   store: EmulatorStore;
   faults: Faults;
-  keys: { secret: string; publishable: string };
+  keys: Keys;
   /** The emulator's own address, for links in answers. */
   url: string;
 }
@@ -24,35 +25,68 @@ export type Api = (
   response: ServerResponse,
 ) => Promise<void>;
 
-export function createApi(context: ApiContext): Api {
-  const { store, faults } = context;
-  const idempotency = createIdempotency();
+export function createApi({ store, faults, keys, url: baseUrl }: ApiContext): Api {
+  const idempotency = createIdempotency(store);
   let requests = 0;
+
+  /** Carries out a request. What it changed is written before it is answered, with the answer of its key. */
+  function work(
+    name: string,
+    parameters: Parameters,
+    version: string | undefined,
+    key: string | undefined,
+  ): Answer {
+    let answer: Answer;
+    try {
+      answer = { status: 200, body: perform(name, { store, parameters, baseUrl, version }) };
+    } catch (error) {
+      if (!(error instanceof StripeFault)) throw error;
+      answer = { status: error.status, body: { error: structuredClone(error.body) } };
+    }
+    if (key !== undefined) idempotency.keep(key, answer);
+    store.commit();
+    return answer;
+  }
+
+  async function answerOf(
+    request: IncomingMessage,
+    name: string,
+    parameters: Parameters,
+    body: string,
+    headers: Record<string, string>,
+  ): Promise<Answer> {
+    authorize(store, keys, request, name, parameters);
+    const key = request.method === "POST" ? headerOf(request, "idempotency-key") : undefined;
+    const version = headerOf(request, "stripe-version");
+    if (key === undefined) {
+      await faults.before(name);
+      return work(name, parameters, version, undefined);
+    }
+    const stored = idempotency.begin(key, `${name} ${body}`);
+    if (stored !== undefined) {
+      headers["idempotent-replayed"] = "true";
+      await faults.before(name);
+      return stored;
+    }
+    try {
+      await faults.before(name);
+      return work(name, parameters, version, key);
+    } finally {
+      idempotency.end(key);
+    }
+  }
 
   return async (request, url, body, response) => {
     const name = `${request.method} ${url.pathname}`;
-    const parameters = parseForm(request.method === "POST" ? body : url.search.slice(1));
-    const key = request.headers["idempotency-key"];
+    const parameters = parseForm(request.method === "GET" ? url.search.slice(1) : body);
     requests += 1;
     const headers: Record<string, string> = {
       "content-type": "application/json",
       "request-id": `req_${requests}`,
     };
-    const work = async (): Promise<Answer> => {
-      const result = perform(store, name, parameters, context.url);
-      return { status: 200, body: structuredClone(result) };
-    };
     let answer: Answer;
     try {
-      authenticate(context, request, name, parameters);
-      await faults.before(name);
-      if (request.method === "POST" && typeof key === "string") {
-        const outcome = await idempotency.run(key, `${name} ${body}`, work);
-        if (outcome.replayed) headers["idempotent-replayed"] = "true";
-        answer = outcome.answer;
-      } else {
-        answer = await work();
-      }
+      answer = await answerOf(request, name, parameters, body, headers);
     } catch (error) {
       if (!(error instanceof StripeFault)) throw error;
       answer = { status: error.status, body: { error: error.body } };
@@ -64,30 +98,12 @@ export function createApi(context: ApiContext): Api {
       const error = { type: "api_error", message: "A test replaced the answer with this error." };
       response.writeHead(500, headers).end(JSON.stringify({ error }));
     } else {
-      response.writeHead(answer.status, headers).end(JSON.stringify(answer.body));
+      response.writeHead(answer.status, headers).end(publicJson(answer.body));
     }
   };
 }
 
-/** A secret key may do everything. A publishable one may read and confirm an intent whose client secret it sends. */
-function authenticate(
-  { store, keys }: ApiContext,
-  request: IncomingMessage,
-  name: string,
-  parameters: Parameters,
-): void {
-  const authorization = request.headers.authorization ?? "";
-  const key = authorization.startsWith("Basic ")
-    ? Buffer.from(authorization.slice(6), "base64").toString().split(":")[0]
-    : authorization.replace(/^Bearer /, "");
-  if (key === keys.secret) return;
-  const [, id = ""] =
-    /^(?:GET \/v1\/payment_intents\/(\w+)|POST \/v1\/payment_intents\/(\w+)\/confirm)$/
-      .exec(name)
-      ?.filter(Boolean) ?? [];
-  if (key === keys.publishable && id !== "") {
-    if (store.get<PaymentIntent>("payment_intent", id).client_secret === text(parameters, "client_secret"))
-      return;
-  }
-  throw new StripeFault(401, { type: "invalid_request_error", message: "Invalid API Key provided." });
+function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === "string" ? value : undefined;
 }

@@ -6,8 +6,10 @@ export interface TestCard {
   label: string;
   /** The error that a payment with this card gets. */
   decline?: { code: string; decline_code?: string; message: string };
-  /** The payment succeeds and is disputed at once. */
-  disputed?: boolean;
+  /** 3-D Secure: for each payment, or until the owner has proved an identity once while the card was saved. */
+  authentication?: "always" | "until saved";
+  /** What follows a payment at once. */
+  sequel?: "dispute" | "inquiry" | "early fraud warning";
 }
 
 const declined = (decline_code: string, message = "Your card was declined.") => ({
@@ -19,6 +21,24 @@ const declined = (decline_code: string, message = "Your card was declined.") => 
 export const testCards: TestCard[] = [
   { method: "pm_card_visa", number: "4242424242424242", label: "succeeds" },
   { method: "pm_card_mastercard", number: "5555555555554444", label: "succeeds (Mastercard)" },
+  {
+    method: "pm_card_authenticationRequired",
+    number: "4000002760003184",
+    label: "asks for 3-D Secure at each payment",
+    authentication: "always",
+  },
+  {
+    method: "pm_card_threeDSecure2Required",
+    number: "4000000000003220",
+    label: "requires 3-D Secure",
+    authentication: "always",
+  },
+  {
+    method: "pm_card_authenticationRequiredOnSetup",
+    number: "4000002500003155",
+    label: "asks for 3-D Secure until it is saved",
+    authentication: "until saved",
+  },
   {
     method: "pm_card_visa_chargeDeclined",
     number: "4000000000000002",
@@ -47,9 +67,28 @@ export const testCards: TestCard[] = [
     method: "pm_card_createDispute",
     number: "4000000000000259",
     label: "succeeds and is disputed",
-    disputed: true,
+    sequel: "dispute",
+  },
+  {
+    method: "pm_card_createDisputeInquiry",
+    number: "4000000000001976",
+    label: "succeeds and the bank inquires",
+    sequel: "inquiry",
+  },
+  {
+    method: "pm_card_createIssuerFraudRecord",
+    number: "4000000000005423",
+    label: "succeeds and the bank warns of fraud",
+    sequel: "early fraud warning",
   },
 ];
+
+/** The error of a payment that needs its owner, who is not there. */
+export const authenticationRequired = {
+  code: "authentication_required",
+  decline_code: "authentication_required",
+  message: "Your card was declined. This transaction requires authentication.",
+};
 
 /** The card with a number, or a payment method such as pm_card_visa; undefined when there is none. */
 export function findCard(numberOrMethod: string): TestCard | undefined {

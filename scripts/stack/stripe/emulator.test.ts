@@ -31,7 +31,12 @@ const stripe = new Stripe(emulatorKeys.secret, { ...host, maxNetworkRetries: 0 }
 const control = (what: string, request: unknown) =>
   fetch(`${url}/_emulator/${what}`, { method: "POST", body: JSON.stringify(request) });
 const intent = (changes: Partial<Stripe.PaymentIntentCreateParams> = {}) =>
-  stripe.paymentIntents.create({ amount: 10_000, currency: "eur", ...changes });
+  stripe.paymentIntents.create({
+    amount: 10_000,
+    currency: "eur",
+    automatic_payment_methods: { enabled: true, allow_redirects: "never" },
+    ...changes,
+  });
 
 describe("the Stripe emulator", () => {
   it("accepts a payment with 4242 and deducts the fee of 2.9 % and 30 cents", async () => {
@@ -103,7 +108,7 @@ describe("the Stripe emulator", () => {
     await stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" });
     const transferParameters = { amount: 5_000, currency: "eur", destination: account.id };
     await expect(stripe.transfers.create(transferParameters)).rejects.toMatchObject({
-      code: "account_invalid",
+      code: "insufficient_capabilities_for_transfer",
     });
     const link = await stripe.accountLinks.create({
       account: account.id,

@@ -1,7 +1,5 @@
 // Stripe's request bodies: form fields named by paths, such as metadata[booking_id] and expand[0].
 
-import { invalid } from "./errors.ts";
-
 export type Value = string | Parameters | Value[];
 export interface Parameters {
   [name: string]: Value | undefined;
@@ -14,7 +12,7 @@ export function parseForm(text: string): Parameters {
     const path = name.replaceAll("]", "").split("[");
     put(root, path, value);
   }
-  return toLists(root) as Parameters;
+  return Object.fromEntries(Object.entries(root).map(([key, value]) => [key, toLists(value ?? "")]));
 }
 
 function put(target: Parameters, [head = "", ...rest]: string[], value: string): void {
@@ -46,11 +44,12 @@ export function text(parameters: Parameters, name: string): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** The field `metadata`; empty when absent. */
-export function metadataOf(parameters: Parameters): Record<string, string> {
-  const value = parameters.metadata;
-  if (typeof value !== "object" || Array.isArray(value)) return {};
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, String(inner)]));
+export const flag = (parameters: Parameters, name: string) => text(parameters, name) === "true";
+
+/** A field as an object of fields; empty when it is absent. */
+export function object(parameters: Parameters, name: string): Parameters {
+  const value = parameters[name];
+  return typeof value === "object" && !Array.isArray(value) ? value : {};
 }
 
 /** A field as a list of texts; empty when absent. */
@@ -59,15 +58,23 @@ export function list(parameters: Parameters, name: string): string[] {
   return Array.isArray(value) ? value.map(String) : typeof value === "string" ? [value] : [];
 }
 
-/** A whole number above zero, such as an amount in minor units. @throws StripeFault 400 */
-export function positiveInteger(parameters: Parameters, name: string): number {
-  const value = text(parameters, name) ?? "";
-  if (!/^[0-9]{1,8}$/.test(value) || Number(value) === 0) {
-    throw invalid(
-      "Invalid positive integer",
-      name,
-      value === "" ? "parameter_missing" : "parameter_invalid_integer",
-    );
-  }
-  return Number(value);
+/** The metadata of an object after a request: an empty value unsets its key, an empty `metadata` all keys. */
+export function metadataOf(
+  parameters: Parameters,
+  before: Record<string, string> | null = {},
+): Record<string, string> {
+  const value = parameters.metadata;
+  if (value === undefined) return { ...before };
+  if (typeof value === "string") return {};
+  const merged = {
+    ...before,
+    ...Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, String(inner)])),
+  };
+  return Object.fromEntries(Object.entries(merged).filter(([, inner]) => inner !== ""));
+}
+
+/** A text that a request sets, unsets with an empty value, or leaves as it was. */
+export function changed(parameters: Parameters, name: string, before: string | null): string | null {
+  const value = parameters[name];
+  return value === undefined ? before : typeof value === "string" && value !== "" ? value : null;
 }

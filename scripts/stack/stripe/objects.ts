@@ -1,141 +1,115 @@
-// The Stripe objects that the emulator knows, with the fields that Staybase uses.
+// The Stripe objects that the emulator knows, with every field that Stripe's own types require.
 
 import type Stripe from "stripe";
 
-export type PaymentIntent = Pick<
+/** A Stripe object in the store, where expandable fields hold ids. */
+type Stored<T, Expandable extends keyof T> = Omit<T, Expandable> & {
+  [K in Expandable]: null extends T[K] ? string | null : string;
+};
+
+export type PaymentIntent = Stored<
   Stripe.PaymentIntent,
-  | "id"
-  | "object"
-  | "amount"
-  | "amount_capturable"
-  | "amount_received"
-  | "canceled_at"
-  | "cancellation_reason"
-  | "capture_method"
-  | "client_secret"
-  | "created"
-  | "currency"
-  | "description"
-  | "livemode"
-  | "metadata"
-  | "status"
-  | "last_payment_error"
-  | "next_action"
-  | "setup_future_usage"
-  | "transfer_group"
-> & { customer: string | null; payment_method: string | null; latest_charge: string | null };
-
-export type Charge = Pick<
-  Stripe.Charge,
-  | "id"
-  | "object"
-  | "amount"
-  | "amount_captured"
-  | "amount_refunded"
-  | "captured"
-  | "created"
-  | "currency"
-  | "disputed"
-  | "livemode"
-  | "metadata"
-  | "paid"
-  | "refunded"
-  | "status"
-  | "transfer_group"
-> & {
-  payment_intent: string;
-  payment_method: string;
-  customer: string | null;
-  balance_transaction: string | null;
-  payment_method_details: { type: "card"; card: { brand: string; last4: string; capture_before?: number } };
-};
-
-export type Refund = Pick<
-  Stripe.Refund,
-  "id" | "object" | "amount" | "created" | "currency" | "metadata" | "reason" | "status"
-> & { charge: string; payment_intent: string; balance_transaction: string };
-
-export type BalanceTransaction = Pick<
-  Stripe.BalanceTransaction,
-  | "id"
-  | "object"
-  | "amount"
-  | "available_on"
-  | "created"
-  | "currency"
-  | "exchange_rate"
-  | "fee"
-  | "net"
-  | "reporting_category"
-  | "status"
-  | "type"
-> & { source: string; description: string | null };
-
-export type Transfer = Pick<
-  Stripe.Transfer,
-  | "id"
-  | "object"
-  | "amount"
-  | "amount_reversed"
-  | "created"
-  | "currency"
-  | "livemode"
-  | "metadata"
-  | "reversed"
-  | "transfer_group"
-> & { destination: string; balance_transaction: string };
-
-export type TransferReversal = Pick<
-  Stripe.TransferReversal,
-  "id" | "object" | "amount" | "created" | "currency" | "metadata"
-> & { transfer: string; balance_transaction: string };
-
-export type Dispute = Pick<
-  Stripe.Dispute,
-  | "id"
-  | "object"
-  | "amount"
-  | "created"
-  | "currency"
-  | "is_charge_refundable"
-  | "livemode"
-  | "metadata"
-  | "reason"
-  | "status"
-> & {
-  charge: string;
-  payment_intent: string;
-  balance_transactions: BalanceTransaction[];
-  evidence: Record<string, string>;
-};
-
-export type Account = Pick<
-  Stripe.Account,
-  | "id"
-  | "object"
-  | "charges_enabled"
-  | "country"
-  | "default_currency"
-  | "details_submitted"
-  | "email"
-  | "metadata"
-  | "payouts_enabled"
-> & {
-  created: number;
-  requirements: { currently_due: string[]; disabled_reason: string | null };
-  type: "express";
-};
-
-export type Customer = Pick<
-  Stripe.Customer,
-  "id" | "object" | "created" | "email" | "livemode" | "metadata" | "name"
+  | "application"
+  | "customer"
+  | "latest_charge"
+  | "on_behalf_of"
+  | "payment_method"
+  | "payment_record"
+  | "review"
+  | "source"
 >;
 
-export type PaymentMethod = Pick<Stripe.PaymentMethod, "id" | "object" | "created" | "livemode" | "type"> & {
-  customer: string | null;
-  card: { brand: string; last4: string };
-  /** Payment method of the test card, such as `pm_card_visa`. */
-  test_method: string;
+export type SetupIntent = Stored<
+  Stripe.SetupIntent,
+  | "application"
+  | "customer"
+  | "latest_attempt"
+  | "mandate"
+  | "on_behalf_of"
+  | "payment_method"
+  | "single_use_mandate"
+>;
+
+export type Charge = Stored<
+  Stripe.Charge,
+  | "application"
+  | "application_fee"
+  | "balance_transaction"
+  | "customer"
+  | "failure_balance_transaction"
+  | "on_behalf_of"
+  | "payment_intent"
+  | "review"
+  | "source_transfer"
+>;
+
+export type Refund = Stored<
+  Stripe.Refund,
+  | "balance_transaction"
+  | "charge"
+  | "customer"
+  | "payment_intent"
+  | "payment_method"
+  | "source_transfer_reversal"
+  | "transfer_reversal"
+> & { failure_balance_transaction?: string };
+
+export type BalanceTransaction = Stored<Stripe.BalanceTransaction, "source">;
+
+export type Transfer = Stored<Stripe.Transfer, "balance_transaction" | "destination" | "source_transaction">;
+
+export type TransferReversal = Stored<
+  Stripe.TransferReversal,
+  "balance_transaction" | "destination_payment_refund" | "source_refund" | "transfer"
+>;
+
+export type Dispute = Stored<Stripe.Dispute, "charge" | "payment_intent">;
+
+export type EarlyFraudWarning = Omit<Stripe.Radar.EarlyFraudWarning, "charge" | "payment_intent"> & {
+  charge: string;
+  payment_intent?: string;
+};
+
+export type Payout = Stored<
+  Stripe.Payout,
+  | "application_fee"
+  | "balance_transaction"
+  | "destination"
+  | "failure_balance_transaction"
+  | "original_payout"
+  | "reversed_by"
+>;
+
+export type Account = Stripe.Account;
+
+export type Customer = Stored<Stripe.Customer, "default_source"> & {
+  address: Stripe.Address | null;
+  name: string | null;
+  phone: string | null;
+};
+
+export interface DeletedCustomer {
+  id: string;
+  object: "customer";
+  deleted: true;
+}
+
+export type PaymentMethod = Stored<Stripe.PaymentMethod, "customer"> & {
+  card: Stripe.PaymentMethod.Card & { fingerprint: string };
+  /** Not part of the answers. */
+  emulator: {
+    /** The name of its test card, such as pm_card_visa. */
+    card: string;
+    /** It paid once without being attached to a customer, or was detached: it can never be used again. */
+    spent: boolean;
+    /** Its owner has proved an identity to the bank, for payments in the owner's absence. */
+    authenticated: boolean;
+  };
+};
+
+export type EphemeralKey = Stripe.EphemeralKey & {
+  associated_objects: { id: string; type: "customer" }[];
+  secret: string;
 };
 
 export interface EmulatedEvent {
@@ -150,15 +124,38 @@ export interface EmulatedEvent {
   type: Stripe.Event["type"];
 }
 
+/** The first answer to a request with an idempotency key. */
+export interface StoredAnswer {
+  id: string;
+  object: "emulator.answer";
+  request: string;
+  status: number;
+  body: unknown;
+}
+
+/** What tests have set. */
+export interface Settings {
+  id: "settings";
+  object: "emulator.settings";
+  conversions: Record<string, { to: string; rate: number }>;
+}
+
 export type Item =
   | PaymentIntent
+  | SetupIntent
   | Charge
   | Refund
   | BalanceTransaction
   | Transfer
   | TransferReversal
   | Dispute
+  | EarlyFraudWarning
+  | Payout
   | Account
   | Customer
+  | DeletedCustomer
   | PaymentMethod
-  | EmulatedEvent;
+  | EphemeralKey
+  | EmulatedEvent
+  | StoredAnswer
+  | Settings;

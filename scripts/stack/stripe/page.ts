@@ -1,7 +1,8 @@
 // The emulator's pages: the list of payments, and the page to pay one with a test card. They contain no scripts.
 
+import { money } from "./amounts.ts";
 import { testCards } from "./cards.ts";
-import type { PaymentIntent } from "./objects.ts";
+import type { PaymentIntent, SetupIntent } from "./objects.ts";
 
 const escapes: Record<string, string> = {
   "&": "&amp;",
@@ -12,16 +13,11 @@ const escapes: Record<string, string> = {
 };
 const escapeHtml = (value: string) => value.replaceAll(/[&<>"']/g, (character) => escapes[character] ?? "");
 
-/** Formats an amount of minor units, such as €100.00. */
-export function money(amount: number, currency: string): string {
-  const format = new Intl.NumberFormat("en", { style: "currency", currency });
-  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
-}
-
 const states: Partial<Record<PaymentIntent["status"], string>> = {
   succeeded: "Paid. The booking is confirmed once the webhook has been processed.",
   requires_capture: "Authorised. The card is charged when the host accepts the request.",
   canceled: "This payment was cancelled.",
+  requires_action: "The bank asks the owner of the card to confirm this payment.",
 };
 
 export function payPage(intent: PaymentIntent, problem?: string): string {
@@ -33,19 +29,44 @@ export function payPage(intent: PaymentIntent, problem?: string): string {
         `<option value="${number.replaceAll(/(.{4})(?=.)/g, "$1 ")}">${escapeHtml(label)}</option>`,
     )
     .join("");
+  const bank = intent.next_action?.redirect_to_url?.url;
+  const next = bank ? `<p><a href="${escapeHtml(bank)}">Go to the bank</a></p>` : "";
+  const failed =
+    problem ?? (intent.status === "requires_payment_method" ? intent.last_payment_error?.message : undefined);
   const form = `<form method="post">
   <label>Card number <input name="card" inputmode="numeric" autocomplete="off" list="cards" value="4242 4242 4242 4242" required></label>
   <datalist id="cards">${cards}</datalist>
   <button>Pay ${escapeHtml(money(intent.amount, intent.currency))}</button>
-  ${problem === undefined ? "" : `<p role="alert">${escapeHtml(problem)}</p>`}
-  <p>Only Stripe's test cards are accepted: 4242 4242 4242 4242 succeeds, 4000 0000 0000 0002 is declined.</p>
+  ${failed === undefined ? "" : `<p role="alert">${escapeHtml(failed)}</p>`}
+  <p>Only Stripe's test cards are accepted: 4242 4242 4242 4242 succeeds, 4000 0000 0000 0002 is declined, 4000 0027 6000 3184 asks for
+  3-D Secure.</p>
 </form>`;
   return document(
     `Pay ${money(intent.amount, intent.currency)}`,
     `<h1>${escapeHtml(money(intent.amount, intent.currency))}</h1>
 <p>${escapeHtml(intent.description ?? "A payment")}</p>
 ${booking === undefined ? "" : `<p>Booking <code>${escapeHtml(booking)}</code></p>`}
-${state === undefined ? form : `<p role="status">${state}</p>`}`,
+${state === undefined ? form : `<p role="status">${state}</p>${next}`}`,
+  );
+}
+
+/** The page of the card's bank: 3-D Secure, which its owner passes or fails. */
+export function authenticationPage(intent: PaymentIntent | SetupIntent): string {
+  const what =
+    intent.object === "payment_intent"
+      ? `the payment of ${money(intent.amount, intent.currency)}`
+      : "the card that is saved";
+  const form = `<form method="post">
+  <button name="result" value="pass">Confirm</button>
+  <button name="result" value="fail">Fail</button>
+</form>`;
+  const asks = intent.status === "requires_action";
+  const done = `<p role="status">This is ${escapeHtml(intent.status.replaceAll("_", " "))}.</p>`;
+  return document(
+    "3-D Secure",
+    `<h1>3-D Secure</h1>
+<p>Your bank asks you to confirm ${escapeHtml(what)}.</p>
+${asks ? form : done}`,
   );
 }
 

@@ -2,6 +2,7 @@
 // request duplicate, late, reordered or lost deliveries.
 
 import { createHmac } from "node:crypto";
+import { publicJson } from "./answers.ts";
 import type { EmulatedEvent } from "./objects.ts";
 
 /** How events are delivered from now on. */
@@ -31,7 +32,12 @@ export function signature(body: string, secret: string, timestamp: number): stri
   return `t=${timestamp},v1=${digest}`;
 }
 
-export function createWebhooks(url: string, secret: string): Webhooks {
+/** @param onDelivered is called once an event needs no further attempt */
+export function createWebhooks(
+  url: string,
+  secret: string,
+  onDelivered: (event: EmulatedEvent) => void,
+): Webhooks {
   const mode: DeliveryMode = { copies: 1, hold: false, shuffle: false, lose: false };
   const underWay = new Set<Promise<void>>();
   const stopping = new AbortController();
@@ -45,12 +51,12 @@ export function createWebhooks(url: string, secret: string): Webhooks {
   }
 
   async function deliver(event: EmulatedEvent): Promise<void> {
-    const body = JSON.stringify(event, null, 2);
+    const body = publicJson(event, 2);
     for (const pause of pauses) {
       if (stopping.signal.aborted) return;
       const status = await post(body);
       if (status >= 200 && status < 300) {
-        event.pending_webhooks = 0;
+        onDelivered(event);
         return;
       }
       await new Promise((resolve) => setTimeout(resolve, pause).unref());
@@ -75,8 +81,8 @@ export function createWebhooks(url: string, secret: string): Webhooks {
 
   return {
     send(event) {
-      if (mode.lose) return;
-      if (mode.hold) held.push(event);
+      if (mode.lose) onDelivered(event);
+      else if (mode.hold) held.push(event);
       else start(event);
     },
     async release() {

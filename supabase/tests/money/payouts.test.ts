@@ -193,6 +193,7 @@ describe.skipIf(!isEmulated)("statements and reconciliation", () => {
       currency: "eur",
       confirm: true,
       payment_method: "pm_card_visa",
+      automatic_payment_methods: { enabled: true, allow_redirects: "never" },
     });
     expect((await reconcile()).differences).toBe(1);
     const { data } = await operator.client
