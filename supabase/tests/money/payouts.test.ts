@@ -102,7 +102,7 @@ describe.skipIf(!isEmulated)("payouts", () => {
     const { booking } = await bookAndPay(guest, property, 60);
     await beginStay(sql, booking.id);
     const hold = { booking_id: booking.id, reason: "The guest reports a flood." };
-    expect((await host.client.from("payout_holds").insert(hold)).error?.code).toBe("42501");
+    expect((await host.client.from("payout_holds").insert(hold)).error?.code).toBe("PT403");
     await operator.client.from("payout_holds").insert(hold).throwOnError();
     await releasePayouts(sql);
     expect(await sql`select 1 from public.payouts where booking_id = ${booking.id}`).toHaveLength(0);
