@@ -110,6 +110,11 @@ export const errors = {
     message: "A published property needs a number of bathrooms.",
     hint: "Set bathrooms and publish again, or pause the property before you remove it.",
   },
+  bearer_missing: {
+    status: 422,
+    message: "A refund is borne by the host or by the platform.",
+    hint: "Send p_borne_by host or platform.",
+  },
   bedrooms_missing: {
     status: 422,
     message: "A published property needs a number of bedrooms.",
@@ -172,6 +177,11 @@ export const errors = {
     message: "An unpaid hold or request is not cancelled.",
     hint: "Give it up with DELETE on bookings.",
   },
+  booking_takes_no_requests: {
+    status: 409,
+    message: "Money can be asked for from the confirmation of a stay until {window} after check-out.",
+    hint: "Read the booking again.",
+  },
   booking_terms_are_fixed: {
     status: 409,
     message: "The terms of a booking never change.",
@@ -207,6 +217,12 @@ export const errors = {
     message:
       "Steps are a list of 1 to 10 objects with refund_percent and nights_kept; only the last has no condition.",
     hint: "Compare with the steps of a common policy, such as flexible.",
+  },
+  charge_unexplained: {
+    status: 409,
+    message:
+      "No booking, instalment, alteration or accepted request explains a charge of {amount} {currency}.",
+    hint: "Ask the guest for it with money_requests.",
   },
   check_in_range: {
     status: 422,
@@ -398,6 +414,11 @@ export const errors = {
     status: 422,
     message: "A fee cannot be a percentage.",
     hint: "Send another charge, such as per_booking.",
+  },
+  goodwill_not_found: {
+    status: 404,
+    message: "There is no such goodwill.",
+    hint: "Send the id of a refund with the reason goodwill that is pending or succeeded.",
   },
   guests_range: {
     status: 422,
@@ -632,6 +653,32 @@ export const errors = {
     message:
       "A reason for moderation has 1 to 1,000 characters of plain text, without HTML and control characters.",
     hint: "Send p_reason: the person concerned reads it.",
+  },
+  money_request_not_found: {
+    status: 404,
+    message: "There is no such request.",
+    hint: "Send an id of money_requests.",
+  },
+  money_request_not_open: {
+    status: 409,
+    message: "This request is {answer}.",
+    hint: "Ask the host for a new one.",
+  },
+  money_request_not_yours: {
+    status: 403,
+    message: "Only the guest accepts a request for money.",
+    hint: "As the host you can withdraw it with decline_money_request.",
+  },
+  money_requests_amount_is_positive: {
+    status: 422,
+    message: "A request asks for an amount above zero.",
+    hint: "Send amount in minor units of the booking's currency.",
+  },
+  money_requests_reason_is_plain: {
+    status: 422,
+    message:
+      "A request's reason has 1 to 1,000 characters of plain text, without HTML and control characters.",
+    hint: "Say in reason what the money is for: the guest reads it.",
   },
   monthly_discount_range: {
     status: 422,
@@ -997,6 +1044,27 @@ export const errors = {
     message: "The {field} you sent does not exist, or you may not see it.",
     hint: "Check {field}.",
   },
+  refund_from_own_share: {
+    status: 403,
+    message: "A host refunds from the host's own share.",
+    hint: "Send p_borne_by host, or ask support.",
+  },
+  refund_not_yours: {
+    status: 403,
+    message: "You are not allowed to refund this booking.",
+    hint: "Ask the host, or write to support.",
+  },
+  refund_out_of_range: {
+    status: 422,
+    message: "A refund is above zero, and at most what can be refunded.",
+    hint: "Send p_amount in minor units, at most {refundable}.",
+  },
+  refund_reason_is_plain: {
+    status: 422,
+    message:
+      "A refund's reason has 1 to 1,000 characters of plain text, without HTML and control characters.",
+    hint: "Say in p_reason why: the guest reads it.",
+  },
   region_is_plain: {
     status: 422,
     message: "A region is one line of 1 to 100 characters of plain text.",
@@ -1025,8 +1093,19 @@ export const errors = {
   },
   reports_people_give_a_reason: {
     status: 422,
-    message: "Only the system reports the suspension of a party or a property.",
+    message: "Only the system gives this reason.",
     hint: "Choose another reason.",
+  },
+  request_below_minimum: {
+    status: 422,
+    message:
+      "A request asks for at least {minimum} minor units of {currency}, because no card can be charged less.",
+    hint: "Send a higher amount, or ask for it together with another.",
+  },
+  request_is_open: {
+    status: 409,
+    message: "The guest has not answered your last request for this booking yet.",
+    hint: "Wait for the answer, or withdraw that request with decline_money_request.",
   },
   review_already_answered: {
     status: 409,

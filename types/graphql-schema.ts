@@ -2182,6 +2182,10 @@ export type introspection = {
           name: "moneyCollection";
           type: { kind: "OBJECT"; name: "BookingMoneyConnection"; ofType: null };
         };
+        moneyRequestsCollection: {
+          name: "moneyRequestsCollection";
+          type: { kind: "OBJECT"; name: "MoneyRequestsConnection"; ofType: null };
+        };
         reviewsCollection: {
           name: "reviewsCollection";
           type: { kind: "OBJECT"; name: "ReviewsConnection"; ofType: null };
@@ -4245,6 +4249,10 @@ export type introspection = {
           name: "disputesCollection";
           type: { kind: "OBJECT"; name: "DisputesConnection"; ofType: null };
         };
+        moneyRequestsCollection: {
+          name: "moneyRequestsCollection";
+          type: { kind: "OBJECT"; name: "MoneyRequestsConnection"; ofType: null };
+        };
       };
     };
     CurrenciesConnection: {
@@ -5023,6 +5031,14 @@ export type introspection = {
           name: "amount";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         };
+        lostAmount: {
+          name: "lostAmount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
+        movements: {
+          name: "movements";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
         evidence: {
           name: "evidence";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "JSON"; ofType: null } };
@@ -5128,6 +5144,16 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "lostAmount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "movements";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
           defaultValue: null;
@@ -5208,6 +5234,16 @@ export type introspection = {
         },
         {
           name: "amount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "lostAmount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "movements";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -7336,6 +7372,336 @@ export type introspection = {
         },
       ];
     };
+    MoneyRequestAnswer: { name: "MoneyRequestAnswer"; enumValues: "accepted" | "declined" | "withdrawn" };
+    MoneyRequestAnswerFilter: {
+      kind: "INPUT_OBJECT";
+      name: "MoneyRequestAnswerFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "eq"; type: { kind: "ENUM"; name: "MoneyRequestAnswer"; ofType: null }; defaultValue: null },
+        {
+          name: "in";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "ENUM"; name: "MoneyRequestAnswer"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        { name: "is"; type: { kind: "ENUM"; name: "FilterIs"; ofType: null }; defaultValue: null },
+        { name: "neq"; type: { kind: "ENUM"; name: "MoneyRequestAnswer"; ofType: null }; defaultValue: null },
+      ];
+    };
+    MoneyRequests: {
+      kind: "OBJECT";
+      name: "MoneyRequests";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        id: {
+          name: "id";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        bookingId: {
+          name: "bookingId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        hostId: {
+          name: "hostId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        guestId: {
+          name: "guestId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        currency: {
+          name: "currency";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        amount: {
+          name: "amount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
+        reason: {
+          name: "reason";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        expiresAt: {
+          name: "expiresAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        answer: { name: "answer"; type: { kind: "ENUM"; name: "MoneyRequestAnswer"; ofType: null } };
+        answeredAt: { name: "answeredAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        answeredBy: { name: "answeredBy"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        createdAt: {
+          name: "createdAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        host: { name: "host"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+        guest: { name: "guest"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+        currencyDetails: {
+          name: "currencyDetails";
+          type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
+        };
+        answeredByProfile: {
+          name: "answeredByProfile";
+          type: { kind: "OBJECT"; name: "Profiles"; ofType: null };
+        };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
+      };
+    };
+    MoneyRequestsConnection: {
+      kind: "OBJECT";
+      name: "MoneyRequestsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "MoneyRequestsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    MoneyRequestsEdge: {
+      kind: "OBJECT";
+      name: "MoneyRequestsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "MoneyRequests"; ofType: null };
+          };
+        };
+      };
+    };
+    MoneyRequestsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "MoneyRequestsFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "bookingId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "amount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "reason";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "expiresAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "answer";
+          type: { kind: "INPUT_OBJECT"; name: "MoneyRequestAnswerFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "answeredAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "answeredBy";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "createdAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "MoneyRequestsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "MoneyRequestsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "MoneyRequestsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    MoneyRequestsInsertInput: {
+      kind: "INPUT_OBJECT";
+      name: "MoneyRequestsInsertInput";
+      isOneOf: false;
+      inputFields: [
+        { name: "bookingId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "amount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null }; defaultValue: null },
+        { name: "reason"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+      ];
+    };
+    MoneyRequestsInsertResponse: {
+      kind: "OBJECT";
+      name: "MoneyRequestsInsertResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "MoneyRequests"; ofType: null };
+              };
+            };
+          };
+        };
+      };
+    };
+    MoneyRequestsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "MoneyRequestsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "bookingId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "amount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "reason";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "expiresAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "answer";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "answeredAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "answeredBy";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "createdAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
     Mutation: {
       kind: "OBJECT";
       name: "Mutation";
@@ -7348,6 +7714,10 @@ export type introspection = {
         acceptCoHostInvitation: {
           name: "acceptCoHostInvitation";
           type: { kind: "OBJECT"; name: "CoHosts"; ofType: null };
+        };
+        acceptMoneyRequest: {
+          name: "acceptMoneyRequest";
+          type: { kind: "OBJECT"; name: "MoneyRequests"; ofType: null };
         };
         archiveProperty: {
           name: "archiveProperty";
@@ -7364,6 +7734,10 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "Bookings"; ofType: null };
         };
         declineBooking: { name: "declineBooking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
+        declineMoneyRequest: {
+          name: "declineMoneyRequest";
+          type: { kind: "OBJECT"; name: "MoneyRequests"; ofType: null };
+        };
         deleteAccount: { name: "deleteAccount"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         deleteFromBlockedProfilesCollection: {
           name: "deleteFromBlockedProfilesCollection";
@@ -7620,6 +7994,10 @@ export type introspection = {
         insertIntoMessagesCollection: {
           name: "insertIntoMessagesCollection";
           type: { kind: "OBJECT"; name: "MessagesInsertResponse"; ofType: null };
+        };
+        insertIntoMoneyRequestsCollection: {
+          name: "insertIntoMoneyRequestsCollection";
+          type: { kind: "OBJECT"; name: "MoneyRequestsInsertResponse"; ofType: null };
         };
         insertIntoNotificationPreferencesCollection: {
           name: "insertIntoNotificationPreferencesCollection";
@@ -7967,6 +8345,7 @@ export type introspection = {
         | "HostStatement"
         | "HouseRules"
         | "Messages"
+        | "MoneyRequests"
         | "NotificationKinds"
         | "NotificationPreferences"
         | "NotificationSettings"
@@ -9349,7 +9728,7 @@ export type introspection = {
         startCursor: { name: "startCursor"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
       };
     };
-    PaymentKind: { name: "PaymentKind"; enumValues: "booking" | "alteration" | "balance" };
+    PaymentKind: { name: "PaymentKind"; enumValues: "booking" | "alteration" | "balance" | "request" };
     PaymentKindFilter: {
       kind: "INPUT_OBJECT";
       name: "PaymentKindFilter";
@@ -11022,6 +11401,10 @@ export type introspection = {
           name: "paymentsCollection";
           type: { kind: "OBJECT"; name: "PaymentsConnection"; ofType: null };
         };
+        madeRefundsCollection: {
+          name: "madeRefundsCollection";
+          type: { kind: "OBJECT"; name: "RefundsConnection"; ofType: null };
+        };
         payoutAccount: {
           name: "payoutAccount";
           type: { kind: "OBJECT"; name: "PayoutAccounts"; ofType: null };
@@ -11033,6 +11416,18 @@ export type introspection = {
         heldPayoutsCollection: {
           name: "heldPayoutsCollection";
           type: { kind: "OBJECT"; name: "PayoutHoldsConnection"; ofType: null };
+        };
+        moneyRequestsAsHostCollection: {
+          name: "moneyRequestsAsHostCollection";
+          type: { kind: "OBJECT"; name: "MoneyRequestsConnection"; ofType: null };
+        };
+        moneyRequestsAsGuestCollection: {
+          name: "moneyRequestsAsGuestCollection";
+          type: { kind: "OBJECT"; name: "MoneyRequestsConnection"; ofType: null };
+        };
+        answeredMoneyRequestsCollection: {
+          name: "answeredMoneyRequestsCollection";
+          type: { kind: "OBJECT"; name: "MoneyRequestsConnection"; ofType: null };
         };
         reportsMadeCollection: {
           name: "reportsMadeCollection";
@@ -15596,6 +15991,18 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "MessagesConnection"; ofType: null };
           };
         };
+        moneyRequestsByPk: {
+          name: "moneyRequestsByPk";
+          type: { kind: "OBJECT"; name: "MoneyRequests"; ofType: null };
+        };
+        moneyRequestsCollection: {
+          name: "moneyRequestsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "MoneyRequestsConnection"; ofType: null };
+          };
+        };
         node: { name: "node"; type: { kind: "INTERFACE"; name: "Node"; ofType: null } };
         notificationKindsByPk: {
           name: "notificationKindsByPk";
@@ -16264,7 +16671,34 @@ export type introspection = {
         },
       ];
     };
-    RefundReason: { name: "RefundReason"; enumValues: "cancellation" | "alteration" | "late_payment" };
+    RefundBearer: { name: "RefundBearer"; enumValues: "host" | "platform" };
+    RefundBearerFilter: {
+      kind: "INPUT_OBJECT";
+      name: "RefundBearerFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "eq"; type: { kind: "ENUM"; name: "RefundBearer"; ofType: null }; defaultValue: null },
+        {
+          name: "in";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "ENUM"; name: "RefundBearer"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        { name: "is"; type: { kind: "ENUM"; name: "FilterIs"; ofType: null }; defaultValue: null },
+        { name: "neq"; type: { kind: "ENUM"; name: "RefundBearer"; ofType: null }; defaultValue: null },
+      ];
+    };
+    RefundReason: {
+      name: "RefundReason";
+      enumValues: "cancellation" | "alteration" | "late_payment" | "goodwill";
+    };
     RefundReasonFilter: {
       kind: "INPUT_OBJECT";
       name: "RefundReasonFilter";
@@ -16288,7 +16722,7 @@ export type introspection = {
         { name: "neq"; type: { kind: "ENUM"; name: "RefundReason"; ofType: null }; defaultValue: null },
       ];
     };
-    RefundStatus: { name: "RefundStatus"; enumValues: "pending" | "succeeded" | "failed" };
+    RefundStatus: { name: "RefundStatus"; enumValues: "pending" | "succeeded" | "failed" | "cancelled" };
     RefundStatusFilter: {
       kind: "INPUT_OBJECT";
       name: "RefundStatusFilter";
@@ -16358,6 +16792,9 @@ export type introspection = {
         };
         stripeRefundId: { name: "stripeRefundId"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         lastError: { name: "lastError"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        borneBy: { name: "borneBy"; type: { kind: "ENUM"; name: "RefundBearer"; ofType: null } };
+        note: { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        madeBy: { name: "madeBy"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         createdAt: {
           name: "createdAt";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
@@ -16371,6 +16808,7 @@ export type introspection = {
           name: "currencyDetails";
           type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
         };
+        maker: { name: "maker"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
         booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };
@@ -16462,6 +16900,21 @@ export type introspection = {
         {
           name: "lastError";
           type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "borneBy";
+          type: { kind: "INPUT_OBJECT"; name: "RefundBearerFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "note";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "madeBy";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
           defaultValue: null;
         },
         {
@@ -16559,6 +17012,17 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "borneBy";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "note"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "madeBy";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
@@ -16581,6 +17045,10 @@ export type introspection = {
         | "spam"
         | "party_suspended"
         | "property_suspended"
+        | "refund_at_stripe"
+        | "refund_failed"
+        | "dispute_lost"
+        | "fraud_warning"
         | "other";
     };
     ReportReasonFilter: {

@@ -1146,11 +1146,119 @@ export interface paths {
     };
     /**
      * List refunds
-     * @description Refunds to guests, in minor units. The database creates one when a guest has paid more than the booking costs.
+     * @description Refunds to guests, in minor units. The database creates one when a guest has paid more than the booking costs; refund_booking gives more back.
      */
     get: operations["get_refunds"];
     put?: never;
     post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/preview_refund": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Show what a refund would do
+     * @description Returns what refund_booking would do for the caller now, to the minor unit. Changes nothing.
+     */
+    get: operations["get_preview_refund"];
+    put?: never;
+    /**
+     * Show what a refund would do
+     * @description Returns what refund_booking would do for the caller now, to the minor unit. Changes nothing.
+     */
+    post: operations["call_preview_refund"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/refund_booking": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Give money back to a guest
+     * @description Gives an amount in minor units back to the guest, without changing the booking: the host from the own share, operators on behalf of host or platform. Returns one refund for each payment that it comes from; an equal call within a minute returns the same.
+     */
+    post: operations["call_refund_booking"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/money_requests": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List requests for money
+     * @description Requests of hosts for money of their guests, such as for a late check-out. Guest, host and operators can read them; nothing is charged before the guest accepts.
+     */
+    get: operations["get_money_requests"];
+    put?: never;
+    /**
+     * Ask a guest for money
+     * @description Requests of hosts for money of their guests, such as for a late check-out. Guest, host and operators can read them; nothing is charged before the guest accepts.
+     */
+    post: operations["post_money_requests"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/accept_money_request": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Accept a request for money
+     * @description Accepts the host's request for money, as the guest: the card that paid the stay is charged, and the guest can also pay it at once by payments. Returns the request.
+     */
+    post: operations["call_accept_money_request"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/decline_money_request": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Decline a request for money, or withdraw your own
+     * @description Declines a request for money, as the guest, or withdraws it, as the host. Returns the request.
+     */
+    post: operations["call_decline_money_request"];
     delete?: never;
     options?: never;
     head?: never;
@@ -1270,7 +1378,7 @@ export interface paths {
     };
     /**
      * List disputes
-     * @description Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out.
+     * @description Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out and the payment not refunded; an inquiry (warning_...) holds nothing back.
      */
     get: operations["get_disputes"];
     put?: never;
@@ -2350,7 +2458,7 @@ export interface paths {
     };
     /**
      * Read the audit log
-     * @description Every change of roles, suspensions, reports and the state of published reviews, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties.
+     * @description Every change of roles, suspensions, reports, the state of published reviews and who bears a refund, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties.
      */
     get: operations["get_audit_log"];
     put?: never;
@@ -2387,6 +2495,26 @@ export interface paths {
      * @description Bookings whose payout an operator holds back.
      */
     patch: operations["patch_payout_holds"];
+    trace?: never;
+  };
+  "/rest/v1/rpc/assign_goodwill": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Decide who bears goodwill
+     * @description Decides who bears a refund that was made at Stripe, or another goodwill: the host or the platform. After a payout it is taken back from the host like any debt. For operators.
+     */
+    post: operations["call_assign_goodwill"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
     trace?: never;
   };
   "/rest/v1/reconciliation_differences": {
@@ -3160,7 +3288,7 @@ export interface paths {
     put?: never;
     /**
      * Apply the state of a refund
-     * @description Applies the present state of a refund, {id, refund_id, payment_intent, status, amount, currency, created, settlement, failure_settlement, failure_reason} with amounts in Stripe's units. For the service role; definer, because no API role may write refunds.
+     * @description Applies the present state of a refund, {id, refund_id, payment_intent, status, amount, currency, created, settlement, failure_settlement, failure_reason} with amounts in Stripe's units; one that Staybase did not make is goodwill. For the service role; definer, because no API role may write refunds.
      */
     post: operations["call_apply_refund"];
     delete?: never;
@@ -3203,6 +3331,26 @@ export interface paths {
      * @description Applies the present state of a dispute, {id, payment_intent, status, reason, amount, currency, movements}, with amounts in Stripe's units, and stores the evidence; the booking is not paid out while it is open. For the service role; definer, because no API role may write disputes.
      */
     post: operations["call_apply_dispute"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/apply_fraud_warning": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Store an early fraud warning
+     * @description Stores an early fraud warning, {id, payment_intent, fraud_type}. For the service role; definer, because no API role may write private.fraud_warnings.
+     */
+    post: operations["call_apply_fraud_warning"];
     delete?: never;
     options?: never;
     head?: never;
@@ -5332,7 +5480,7 @@ export interface components {
       refund_amount: number;
       /**
        * Format: int64
-       * @description The part of refund_amount that the guest had not paid yet, for a stay paid in instalments. It is no longer due.
+       * @description The part of refund_amount that the guest had not paid yet (then it is no longer due) or had got back before, as goodwill or from the bank.
        */
       unpaid_amount: number;
       /**
@@ -5388,10 +5536,10 @@ export interface components {
        */
       guest_id: string;
       /**
-       * @description What the payment is for.
+       * @description What the payment is for, and what explains its charge.
        * @enum {string}
        */
-      kind: "booking" | "alteration" | "balance";
+      kind: "booking" | "alteration" | "balance" | "request";
       /**
        * @description Status, as last reported by Stripe.
        * @enum {string}
@@ -5459,7 +5607,7 @@ export interface components {
       /** Format: date-time */
       created_at: string;
     };
-    /** @description Refunds to guests, in minor units. The database creates one when a guest has paid more than the booking costs. */
+    /** @description Refunds to guests, in minor units. The database creates one when a guest has paid more than the booking costs; refund_booking gives more back. */
     refunds: {
       /**
        * Format: uuid
@@ -5480,12 +5628,12 @@ export interface components {
        * @description Why the amount is refunded.
        * @enum {string}
        */
-      reason: "cancellation" | "alteration" | "late_payment";
+      reason: "cancellation" | "alteration" | "late_payment" | "goodwill";
       /**
        * @description Status, as last reported by Stripe.
        * @enum {string}
        */
-      status: "pending" | "succeeded" | "failed";
+      status: "pending" | "succeeded" | "failed" | "cancelled";
       /** @description Currency of the payment. This is a Foreign Key to `currencies.code`. */
       currency: string;
       /**
@@ -5496,10 +5644,90 @@ export interface components {
       stripe_refund_id?: string | null;
       /** @description Why the refund failed, in Stripe's words. */
       last_error?: string | null;
+      /**
+       * @description Who bears goodwill. Null for goodwill that was made at Stripe: the platform bears it until an operator calls assign_goodwill.
+       * @enum {string|null}
+       */
+      borne_by?: "host" | "platform" | null;
+      /** @description Why goodwill was given, in words for the guest. */
+      note?: string | null;
+      /**
+       * Format: uuid
+       * @description The host or operator who gave goodwill; null when it was made at Stripe or by the service role. This is a Foreign Key to `profiles.id`.
+       */
+      made_by?: string | null;
       /** Format: date-time */
       created_at: string;
       /** Format: date-time */
       updated_at: string;
+    };
+    /** @description Requests of hosts for money of their guests, such as for a late check-out. Guest, host and operators can read them; nothing is charged before the guest accepts. */
+    money_requests: {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `bookings.id`.
+       */
+      booking_id: string;
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `profiles.id`.
+       */
+      host_id: string;
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `profiles.id`.
+       */
+      guest_id: string;
+      /** @description Currency of the booking. This is a Foreign Key to `currencies.code`. */
+      currency: string;
+      /**
+       * Format: int64
+       * @description Amount in minor units.
+       */
+      amount: number;
+      /** @description What the money is for. The guest reads it. */
+      reason: string;
+      /**
+       * Format: date-time
+       * @description Until when the guest can accept.
+       */
+      expires_at: string;
+      /**
+       * @description The answer; null while there is none.
+       * @enum {string|null}
+       */
+      answer?: "accepted" | "declined" | "withdrawn" | null;
+      /**
+       * Format: date-time
+       * @description When it was answered.
+       */
+      answered_at?: string | null;
+      /**
+       * Format: uuid
+       * @description Who answered. This is a Foreign Key to `profiles.id`.
+       */
+      answered_by?: string | null;
+      /** Format: date-time */
+      created_at: string;
+    };
+    "money_requests.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `bookings.id`.
+       */
+      booking_id: string;
+      /**
+       * Format: int64
+       * @description Amount in minor units.
+       */
+      amount: number;
+      /** @description What the money is for. The guest reads it. */
+      reason: string;
     };
     /** @description The movements of a booking's money: a guest sees the guest's account, a host the host's, an operator all. */
     booking_money: {
@@ -5518,7 +5746,7 @@ export interface components {
        * @description When the money moved.
        */
       occurred_at?: string | null;
-      /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won and write_off. */
+      /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won, write_off and bank_refund (given back by the guest's bank). */
       kind?: string | null;
       /** @description Description of the movement in words. */
       description?: string | null;
@@ -5629,7 +5857,7 @@ export interface components {
        * @description This is a Foreign Key to `bookings.id`.
        */
       booking_id?: string | null;
-      /** @description agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking's debt deducted from another. dispute_lost: lost to a dispute. correction: a correction by the platform. */
+      /** @description agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking's debt deducted from another. request: paid by the guest on request. goodwill: given back to the guest and borne by the host. dispute_lost: lost to a dispute. correction: a correction by the platform. */
       kind?: string | null;
       /** @description Description of the movement in words. */
       description?: string | null;
@@ -5685,7 +5913,7 @@ export interface components {
       /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
       rate: number;
     };
-    /** @description Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out. */
+    /** @description Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out and the payment not refunded; an inquiry (warning_...) holds nothing back. */
     disputes: {
       /** @description This is a Primary Key. */
       id: string;
@@ -5699,7 +5927,7 @@ export interface components {
        * @description This is a Foreign Key to `bookings.id`.
        */
       booking_id: string;
-      /** @description Status at Stripe: needs_response, under_review, won, lost and others. */
+      /** @description Status at Stripe: needs_response, under_review, won, lost, warning_needs_response and others. */
       status: string;
       /** @description Reason at Stripe, such as fraudulent. */
       reason: string;
@@ -5710,6 +5938,16 @@ export interface components {
        * @description Disputed amount in minor units.
        */
       amount: number;
+      /**
+       * Format: int64
+       * @description What the guest got back by losing the dispute, in minor units; 0 again when it is won later.
+       */
+      lost_amount: number;
+      /**
+       * Format: int32
+       * @description How many withdrawals and returns Stripe has listed. A state with fewer is older.
+       */
+      movements: number;
       /** @description Evidence for the host: booking, line items, cancellation, house rules and history. */
       evidence: unknown;
       /** Format: date-time */
@@ -6897,6 +7135,10 @@ export interface components {
         | "spam"
         | "party_suspended"
         | "property_suspended"
+        | "refund_at_stripe"
+        | "refund_failed"
+        | "dispute_lost"
+        | "fraud_warning"
         | "other";
       /** @description Plain text of up to 2,000 characters. */
       details: string;
@@ -6941,6 +7183,10 @@ export interface components {
         | "spam"
         | "party_suspended"
         | "property_suspended"
+        | "refund_at_stripe"
+        | "refund_failed"
+        | "dispute_lost"
+        | "fraud_warning"
         | "other";
       /** @description Plain text of up to 2,000 characters. */
       details?: string;
@@ -7051,7 +7297,7 @@ export interface components {
        */
       role: "operator";
     };
-    /** @description Every change of roles, suspensions, reports and the state of published reviews, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties. */
+    /** @description Every change of roles, suspensions, reports, the state of published reviews and who bears a refund, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties. */
     audit_log: {
       /**
        * Format: int64
@@ -7367,7 +7613,7 @@ export interface components {
     "rowFilter.booking_money.booking_id": string;
     /** @description When the money moved. */
     "rowFilter.booking_money.occurred_at": string;
-    /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won and write_off. */
+    /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won, write_off and bank_refund (given back by the guest's bank). */
     "rowFilter.booking_money.kind": string;
     /** @description Description of the movement in words. */
     "rowFilter.booking_money.description": string;
@@ -7400,7 +7646,7 @@ export interface components {
     "rowFilter.cancellations.guest_total": string;
     /** @description By how much the guest's total is reduced: the sum of the lines. The guest gets back this less unpaid_amount. */
     "rowFilter.cancellations.refund_amount": string;
-    /** @description The part of refund_amount that the guest had not paid yet, for a stay paid in instalments. It is no longer due. */
+    /** @description The part of refund_amount that the guest had not paid yet (then it is no longer due) or had got back before, as goodwill or from the bank. */
     "rowFilter.cancellations.unpaid_amount": string;
     /** @description What the host keeps of the host's total, before host_fee. */
     "rowFilter.cancellations.host_amount": string;
@@ -7478,7 +7724,7 @@ export interface components {
     "rowFilter.disputes.id": string;
     "rowFilter.disputes.payment_id": string;
     "rowFilter.disputes.booking_id": string;
-    /** @description Status at Stripe: needs_response, under_review, won, lost and others. */
+    /** @description Status at Stripe: needs_response, under_review, won, lost, warning_needs_response and others. */
     "rowFilter.disputes.status": string;
     /** @description Reason at Stripe, such as fraudulent. */
     "rowFilter.disputes.reason": string;
@@ -7486,6 +7732,10 @@ export interface components {
     "rowFilter.disputes.currency": string;
     /** @description Disputed amount in minor units. */
     "rowFilter.disputes.amount": string;
+    /** @description What the guest got back by losing the dispute, in minor units; 0 again when it is won later. */
+    "rowFilter.disputes.lost_amount": string;
+    /** @description How many withdrawals and returns Stripe has listed. A state with fewer is older. */
+    "rowFilter.disputes.movements": string;
     /** @description Evidence for the host: booking, line items, cancellation, house rules and history. */
     "rowFilter.disputes.evidence": string;
     "rowFilter.disputes.created_at": string;
@@ -7703,7 +7953,7 @@ export interface components {
     "rowFilter.payments.id": string;
     "rowFilter.payments.booking_id": string;
     "rowFilter.payments.guest_id": string;
-    /** @description What the payment is for. */
+    /** @description What the payment is for, and what explains its charge. */
     "rowFilter.payments.kind": string;
     /** @description Status, as last reported by Stripe. */
     "rowFilter.payments.status": string;
@@ -7742,6 +7992,12 @@ export interface components {
     "rowFilter.refunds.stripe_refund_id": string;
     /** @description Why the refund failed, in Stripe's words. */
     "rowFilter.refunds.last_error": string;
+    /** @description Who bears goodwill. Null for goodwill that was made at Stripe: the platform bears it until an operator calls assign_goodwill. */
+    "rowFilter.refunds.borne_by": string;
+    /** @description Why goodwill was given, in words for the guest. */
+    "rowFilter.refunds.note": string;
+    /** @description The host or operator who gave goodwill; null when it was made at Stripe or by the service role. */
+    "rowFilter.refunds.made_by": string;
     "rowFilter.refunds.created_at": string;
     "rowFilter.refunds.updated_at": string;
     "rowFilter.reports.id": string;
@@ -7871,6 +8127,25 @@ export interface components {
     "rowFilter.exchange_rates.rate": string;
     /** @description The operator who set the rate; null for the service role. */
     "rowFilter.exchange_rates.set_by": string;
+    "rowFilter.money_requests.id": string;
+    "rowFilter.money_requests.booking_id": string;
+    "rowFilter.money_requests.host_id": string;
+    "rowFilter.money_requests.guest_id": string;
+    /** @description Currency of the booking. */
+    "rowFilter.money_requests.currency": string;
+    /** @description Amount in minor units. */
+    "rowFilter.money_requests.amount": string;
+    /** @description What the money is for. The guest reads it. */
+    "rowFilter.money_requests.reason": string;
+    /** @description Until when the guest can accept. */
+    "rowFilter.money_requests.expires_at": string;
+    /** @description The answer; null while there is none. */
+    "rowFilter.money_requests.answer": string;
+    /** @description When it was answered. */
+    "rowFilter.money_requests.answered_at": string;
+    /** @description Who answered. */
+    "rowFilter.money_requests.answered_by": string;
+    "rowFilter.money_requests.created_at": string;
     "rowFilter.notification_kinds.id": string;
     /** @description Topic whose preference applies. */
     "rowFilter.notification_kinds.topic": string;
@@ -8036,7 +8311,7 @@ export interface components {
     /** @description When the money moved. */
     "rowFilter.host_statement.occurred_at": string;
     "rowFilter.host_statement.booking_id": string;
-    /** @description agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking's debt deducted from another. dispute_lost: lost to a dispute. correction: a correction by the platform. */
+    /** @description agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking's debt deducted from another. request: paid by the guest on request. goodwill: given back to the guest and borne by the host. dispute_lost: lost to a dispute. correction: a correction by the platform. */
     "rowFilter.host_statement.kind": string;
     /** @description Description of the movement in words. */
     "rowFilter.host_statement.description": string;
@@ -13910,7 +14185,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -13919,7 +14194,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13928,7 +14203,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14071,7 +14346,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14080,7 +14355,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `no_change`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `no_change`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14089,7 +14364,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14306,7 +14581,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14315,7 +14590,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14324,7 +14599,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14390,7 +14665,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14399,7 +14674,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14408,7 +14683,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14470,7 +14745,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14479,7 +14754,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14488,7 +14763,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14554,7 +14829,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14563,7 +14838,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14572,7 +14847,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14639,7 +14914,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14648,7 +14923,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14657,7 +14932,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14704,7 +14979,7 @@ export interface operations {
         guest_total?: components["parameters"]["rowFilter.cancellations.guest_total"];
         /** @description By how much the guest's total is reduced: the sum of the lines. The guest gets back this less unpaid_amount. */
         refund_amount?: components["parameters"]["rowFilter.cancellations.refund_amount"];
-        /** @description The part of refund_amount that the guest had not paid yet, for a stay paid in instalments. It is no longer due. */
+        /** @description The part of refund_amount that the guest had not paid yet (then it is no longer due) or had got back before, as goodwill or from the bank. */
         unpaid_amount?: components["parameters"]["rowFilter.cancellations.unpaid_amount"];
         /** @description What the host keeps of the host's total, before host_fee. */
         host_amount?: components["parameters"]["rowFilter.cancellations.host_amount"];
@@ -14806,7 +15081,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14815,7 +15090,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14824,7 +15099,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14891,7 +15166,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14900,7 +15175,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14909,7 +15184,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14976,7 +15251,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -14985,7 +15260,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14994,7 +15269,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -15184,7 +15459,7 @@ export interface operations {
         id?: components["parameters"]["rowFilter.payments.id"];
         booking_id?: components["parameters"]["rowFilter.payments.booking_id"];
         guest_id?: components["parameters"]["rowFilter.payments.guest_id"];
-        /** @description What the payment is for. */
+        /** @description What the payment is for, and what explains its charge. */
         kind?: components["parameters"]["rowFilter.payments.kind"];
         /** @description Status, as last reported by Stripe. */
         status?: components["parameters"]["rowFilter.payments.status"];
@@ -15383,6 +15658,12 @@ export interface operations {
         stripe_refund_id?: components["parameters"]["rowFilter.refunds.stripe_refund_id"];
         /** @description Why the refund failed, in Stripe's words. */
         last_error?: components["parameters"]["rowFilter.refunds.last_error"];
+        /** @description Who bears goodwill. Null for goodwill that was made at Stripe: the platform bears it until an operator calls assign_goodwill. */
+        borne_by?: components["parameters"]["rowFilter.refunds.borne_by"];
+        /** @description Why goodwill was given, in words for the guest. */
+        note?: components["parameters"]["rowFilter.refunds.note"];
+        /** @description The host or operator who gave goodwill; null when it was made at Stripe or by the service role. */
+        made_by?: components["parameters"]["rowFilter.refunds.made_by"];
         created_at?: components["parameters"]["rowFilter.refunds.created_at"];
         updated_at?: components["parameters"]["rowFilter.refunds.updated_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -15432,6 +15713,562 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  get_preview_refund: {
+    parameters: {
+      query: {
+        p_amount: number;
+        p_booking_id: string;
+        p_borne_by?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            currency: string | null;
+            /** Format: int64 */
+            refundable_amount: number | null;
+            /** Format: int64 */
+            amount: number | null;
+            /** @enum {string|null} */
+            borne_by: "host" | "platform" | null;
+            /** Format: int64 */
+            host_amount: number | null;
+            /** Format: int64 */
+            platform_amount: number | null;
+            /** Format: int64 */
+            host_keeps: number | null;
+          };
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `refund_from_own_share`, `refund_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `bearer_missing`, `refund_out_of_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_preview_refund: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: int64 */
+          p_amount: number;
+          /** Format: uuid */
+          p_booking_id: string;
+          p_borne_by?: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            currency: string | null;
+            /** Format: int64 */
+            refundable_amount: number | null;
+            /** Format: int64 */
+            amount: number | null;
+            /** @enum {string|null} */
+            borne_by: "host" | "platform" | null;
+            /** Format: int64 */
+            host_amount: number | null;
+            /** Format: int64 */
+            platform_amount: number | null;
+            /** Format: int64 */
+            host_keeps: number | null;
+          };
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `refund_from_own_share`, `refund_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `bearer_missing`, `refund_out_of_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_refund_booking: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: int64 */
+          p_amount: number;
+          /** Format: uuid */
+          p_booking_id: string;
+          p_borne_by?: string;
+          p_reason: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["refunds"][];
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `refund_from_own_share`, `refund_not_yours`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `amount_not_in_steps`, `attachment_not_found`, `attachment_path_is_in_thread`, `bearer_missing`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `refund_out_of_range`, `refund_reason_is_plain`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_money_requests: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.money_requests.id"];
+        booking_id?: components["parameters"]["rowFilter.money_requests.booking_id"];
+        host_id?: components["parameters"]["rowFilter.money_requests.host_id"];
+        guest_id?: components["parameters"]["rowFilter.money_requests.guest_id"];
+        /** @description Currency of the booking. */
+        currency?: components["parameters"]["rowFilter.money_requests.currency"];
+        /** @description Amount in minor units. */
+        amount?: components["parameters"]["rowFilter.money_requests.amount"];
+        /** @description What the money is for. The guest reads it. */
+        reason?: components["parameters"]["rowFilter.money_requests.reason"];
+        /** @description Until when the guest can accept. */
+        expires_at?: components["parameters"]["rowFilter.money_requests.expires_at"];
+        /** @description The answer; null while there is none. */
+        answer?: components["parameters"]["rowFilter.money_requests.answer"];
+        /** @description When it was answered. */
+        answered_at?: components["parameters"]["rowFilter.money_requests.answered_at"];
+        /** @description Who answered. */
+        answered_by?: components["parameters"]["rowFilter.money_requests.answered_by"];
+        created_at?: components["parameters"]["rowFilter.money_requests.created_at"];
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description The number of rows to skip. */
+        offset?: components["parameters"]["offset"];
+        /** @description The largest number of rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        Prefer?: components["parameters"]["preferCount"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["money_requests"][];
+        };
+      };
+      /** @description The part of the rows that `limit` or `Range` asks for. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["money_requests"][];
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      406: components["responses"]["406"];
+      416: components["responses"]["416"];
+      default: components["responses"]["default"];
+    };
+  };
+  post_money_requests: {
+    parameters: {
+      query?: {
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+      };
+      header?: {
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        Prefer?: components["parameters"]["preferPost"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json":
+          | components["schemas"]["money_requests.insert"]
+          | components["schemas"]["money_requests.insert"][];
+      };
+    };
+    responses: {
+      /** @description The rows, with `Prefer: return=representation`. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["money_requests"][];
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_takes_no_requests`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `request_is_open`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `amount_not_in_steps`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `money_requests_amount_is_positive`, `money_requests_reason_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `request_below_minimum`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_accept_money_request: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_request_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["money_requests"][];
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `money_request_not_yours`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `money_request_not_found`, `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `money_requests_amount_is_positive`, `money_requests_reason_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_decline_money_request: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_request_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["money_requests"][];
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `money_request_not_yours`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `money_request_not_found`, `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `money_requests_amount_is_positive`, `money_requests_reason_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
   get_booking_money: {
     parameters: {
       query?: {
@@ -15439,7 +16276,7 @@ export interface operations {
         booking_id?: components["parameters"]["rowFilter.booking_money.booking_id"];
         /** @description When the money moved. */
         occurred_at?: components["parameters"]["rowFilter.booking_money.occurred_at"];
-        /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won and write_off. */
+        /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won, write_off and bank_refund (given back by the guest's bank). */
         kind?: components["parameters"]["rowFilter.booking_money.kind"];
         /** @description Description of the movement in words. */
         description?: components["parameters"]["rowFilter.booking_money.description"];
@@ -15638,7 +16475,7 @@ export interface operations {
         /** @description When the money moved. */
         occurred_at?: components["parameters"]["rowFilter.host_statement.occurred_at"];
         booking_id?: components["parameters"]["rowFilter.host_statement.booking_id"];
-        /** @description agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking's debt deducted from another. dispute_lost: lost to a dispute. correction: a correction by the platform. */
+        /** @description agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking's debt deducted from another. request: paid by the guest on request. goodwill: given back to the guest and borne by the host. dispute_lost: lost to a dispute. correction: a correction by the platform. */
         kind?: components["parameters"]["rowFilter.host_statement.kind"];
         /** @description Description of the movement in words. */
         description?: components["parameters"]["rowFilter.host_statement.description"];
@@ -15823,7 +16660,7 @@ export interface operations {
         id?: components["parameters"]["rowFilter.disputes.id"];
         payment_id?: components["parameters"]["rowFilter.disputes.payment_id"];
         booking_id?: components["parameters"]["rowFilter.disputes.booking_id"];
-        /** @description Status at Stripe: needs_response, under_review, won, lost and others. */
+        /** @description Status at Stripe: needs_response, under_review, won, lost, warning_needs_response and others. */
         status?: components["parameters"]["rowFilter.disputes.status"];
         /** @description Reason at Stripe, such as fraudulent. */
         reason?: components["parameters"]["rowFilter.disputes.reason"];
@@ -15831,6 +16668,10 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.disputes.currency"];
         /** @description Disputed amount in minor units. */
         amount?: components["parameters"]["rowFilter.disputes.amount"];
+        /** @description What the guest got back by losing the dispute, in minor units; 0 again when it is won later. */
+        lost_amount?: components["parameters"]["rowFilter.disputes.lost_amount"];
+        /** @description How many withdrawals and returns Stripe has listed. A state with fewer is older. */
+        movements?: components["parameters"]["rowFilter.disputes.movements"];
         /** @description Evidence for the host: booking, line items, cancellation, house rules and history. */
         evidence?: components["parameters"]["rowFilter.disputes.evidence"];
         created_at?: components["parameters"]["rowFilter.disputes.created_at"];
@@ -21221,7 +22062,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21230,7 +22071,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21239,7 +22080,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21591,6 +22432,91 @@ export interface operations {
       409: components["responses"]["409"];
       /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`, `reference_not_found`, `value_missing`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_assign_goodwill: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_borne_by: string;
+          /** Format: uuid */
+          p_refund_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["refunds"][];
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `operators_only`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `goodwill_not_found`, `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `bearer_missing`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
         headers: {
           [name: string]: unknown;
         };
@@ -22928,7 +23854,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22937,7 +23863,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22946,7 +23872,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23011,7 +23937,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23020,7 +23946,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23029,7 +23955,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23094,7 +24020,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23103,7 +24029,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23112,7 +24038,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23216,7 +24142,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23225,7 +24151,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23234,7 +24160,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23300,7 +24226,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23309,7 +24235,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23318,7 +24244,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23521,7 +24447,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23530,7 +24456,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23539,7 +24465,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23604,7 +24530,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23613,7 +24539,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23622,7 +24548,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23687,7 +24613,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23696,7 +24622,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23705,7 +24631,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23770,7 +24696,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23779,7 +24705,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23788,7 +24714,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -23799,6 +24725,72 @@ export interface operations {
       };
       /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_apply_fraud_warning: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_warning: unknown;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": string;
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `reports_details_are_plain`, `reports_people_give_a_reason`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };

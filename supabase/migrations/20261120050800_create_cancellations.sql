@@ -62,7 +62,7 @@ comment on column public.cancellations.currency is 'ISO 4217 code of every amoun
 comment on column public.cancellations.guest_total is 'What the booking cost the guest.';
 comment on column public.cancellations.refund_amount is 'By how much the guest''s total is reduced: the sum of the lines. The guest gets back this less unpaid_amount.';
 comment on column public.cancellations.unpaid_amount is
-    'The part of refund_amount that the guest had not paid yet, for a stay paid in instalments. It is no longer due.';
+    'The part of refund_amount that the guest had not paid yet (then it is no longer due) or had got back before, as goodwill or from the bank.';
 comment on column public.cancellations.host_amount is 'What the host keeps of the host''s total, before host_fee.';
 comment on column public.cancellations.host_fee is 'What the host pays for cancelling.';
 comment on column public.cancellations.lines is 'The refund of each line of the booking.';
@@ -111,11 +111,13 @@ language plpgsql stable
 set search_path = ''
 as $$
 begin
-    return least(p_refund_amount, greatest(0, p_booking.guest_total - private.paid_amount(p_booking.id)));
+    return least(p_refund_amount, greatest(
+        0, p_booking.guest_total + private.requested_amount(p_booking.id) - private.paid_amount(p_booking.id)
+    ));
 end
 $$;
 comment on function private.unpaid_refund is
-    'The part of a refund that the guest never paid, in minor units.';
+    'The part of a refund that the guest has not paid, or has got back before, in minor units.';
 
 create function private.compute_cancellation(
     p_booking private.bookings, p_by public.booking_actor, p_is_no_show boolean, p_reason text, p_now timestamptz

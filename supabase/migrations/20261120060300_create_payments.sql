@@ -6,9 +6,9 @@
 create type public.payment_status as enum ('requires_payment', 'processing', 'authorized', 'captured', 'cancelled');
 comment on type public.payment_status is
     'requires_payment: no card was charged yet, or the last card was declined. authorized: held on the card until the host accepts. captured: paid.';
-create type public.payment_kind as enum ('booking', 'alteration', 'balance');
+create type public.payment_kind as enum ('booking', 'alteration', 'balance', 'request');
 comment on type public.payment_kind is
-    'booking: a stay, or the first instalment of a stay of 28 nights or more. alteration: the extra price after an alteration. balance: a further instalment, or the amount still due after a cancellation.';
+    'booking: a stay, or the first instalment of a stay of 28 nights or more. alteration: the extra price after an alteration. balance: a further instalment, or the amount still due after a cancellation. request: what the host asked for and the guest accepted.';
 
 create table public.payment_methods (
     id uuid default gen_random_uuid() constraint payment_methods_pkey primary key,
@@ -48,7 +48,7 @@ create table public.payments (
     constraint payments_captured_ones_have_money check ((status = 'captured') = (captured_amount > 0))
 );
 comment on table public.payments is 'Payments of guests for bookings, in minor units. The Edge Function payments begins them; the database begins the charge of a further instalment.';
-comment on column public.payments.kind is 'What the payment is for.';
+comment on column public.payments.kind is 'What the payment is for, and what explains its charge.';
 comment on column public.payments.status is 'Status, as last reported by Stripe.';
 comment on column public.payments.is_manual is 'True when the amount is authorised first and captured when the host accepts the request.';
 comment on column public.payments.currency is 'Currency of the booking.';
@@ -67,11 +67,14 @@ create index payments_currency_idx on public.payments (currency);
 create index payments_payment_method_id_idx on public.payments (payment_method_id);
 create index payments_capture_before_idx on public.payments (capture_before) where status = 'authorized';
 
-create type public.refund_reason as enum ('cancellation', 'alteration', 'late_payment');
+create type public.refund_reason as enum ('cancellation', 'alteration', 'late_payment', 'goodwill');
 comment on type public.refund_reason is
-    'cancellation: the booking was cancelled. alteration: an alteration lowered the price, or the refund was made at Stripe. late_payment: the booking had ended when the payment arrived.';
-create type public.refund_status as enum ('pending', 'succeeded', 'failed');
-comment on type public.refund_status is 'failed: Stripe could not send the refund; an operator decides what to do.';
+    'cancellation: the booking was cancelled. alteration: an alteration lowered the price. late_payment: the booking had ended when the payment arrived. goodwill: given back by the host, by an operator, or at Stripe without Staybase.';
+create type public.refund_status as enum ('pending', 'succeeded', 'failed', 'cancelled');
+comment on type public.refund_status is
+    'failed: Stripe could not send the refund; an operator decides what to do. cancelled: not sent, because the money went back in another way or is disputed.';
+create type public.refund_bearer as enum ('host', 'platform');
+comment on type public.refund_bearer is 'Who bears money that is given back.';
 
 create table public.refunds (
     id uuid default gen_random_uuid() constraint refunds_pkey primary key,
@@ -83,19 +86,29 @@ create table public.refunds (
     amount bigint not null constraint refunds_amount_is_positive check (amount > 0),
     stripe_refund_id text constraint refunds_stripe_refund_is_unique unique,
     last_error text,
+    borne_by public.refund_bearer,
+    note text,
+    made_by uuid constraint refunds_made_by_fkey references public.profiles (id) on delete restrict,
     created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now()
+    updated_at timestamptz not null default now(),
+    constraint refunds_only_goodwill_is_borne check (reason = 'goodwill' or (borne_by is null and note is null and made_by is null))
 );
-comment on table public.refunds is 'Refunds to guests, in minor units. The database creates one when a guest has paid more than the booking costs.';
+comment on table public.refunds is
+    'Refunds to guests, in minor units. The database creates one when a guest has paid more than the booking costs; refund_booking gives more back.';
 comment on column public.refunds.reason is 'Why the amount is refunded.';
 comment on column public.refunds.status is 'Status, as last reported by Stripe.';
 comment on column public.refunds.currency is 'Currency of the payment.';
 comment on column public.refunds.amount is 'Amount of the refund.';
 comment on column public.refunds.last_error is 'Why the refund failed, in Stripe''s words.';
+comment on column public.refunds.borne_by is
+    'Who bears goodwill. Null for goodwill that was made at Stripe: the platform bears it until an operator calls assign_goodwill.';
+comment on column public.refunds.note is 'Why goodwill was given, in words for the guest.';
+comment on column public.refunds.made_by is 'The host or operator who gave goodwill; null when it was made at Stripe or by the service role.';
 
 create index refunds_payment_id_idx on public.refunds (payment_id);
 create index refunds_booking_id_idx on public.refunds (booking_id);
 create index refunds_currency_idx on public.refunds (currency);
+create index refunds_made_by_idx on public.refunds (made_by, created_at);
 
 create table private.stripe_customers (
     profile_id uuid constraint stripe_customers_pkey primary key
@@ -136,8 +149,11 @@ create policy "People can remove their cards" on public.payment_methods for dele
     using (profile_id = (select auth.uid()));
 create policy "Guests can read their payments, operators any" on public.payments for select to authenticated
     using (guest_id = (select auth.uid()) or (select private.is_operator()));
-create policy "Guests can read their refunds, operators any" on public.refunds for select to authenticated
-    using (exists (select from public.payments p where p.id = payment_id));
+create policy "Guests can read their refunds, hosts those they bear, operators any" on public.refunds for select to authenticated
+    using (
+        exists (select from public.payments p where p.id = payment_id)
+        or borne_by = 'host' and exists (select from private.bookings b where b.id = booking_id and b.host_id = (select auth.uid()))
+    );
 
 create trigger _800_set_updated_at before update on public.payments for each row execute function private.set_updated_at();
 create trigger _800_set_updated_at before update on public.refunds for each row execute function private.set_updated_at();

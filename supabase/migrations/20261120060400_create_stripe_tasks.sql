@@ -120,8 +120,8 @@ as $$
         )
         when 'refund' then (
             select jsonb_build_object(
-                'refund_id', r.id, 'payment_intent', p.stripe_payment_intent_id, 'amount', private.stripe_amount(r.amount, r.currency),
-                'booking_id', r.booking_id
+                'refund_id', r.id, 'status', r.status, 'payment_intent', p.stripe_payment_intent_id,
+                'amount', private.stripe_amount(r.amount, r.currency), 'booking_id', r.booking_id
             )
             from public.refunds r join public.payments p on p.id = r.payment_id where r.id = p_task.subject::uuid
         )

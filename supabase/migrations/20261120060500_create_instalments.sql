@@ -1,5 +1,5 @@
 -- Purpose: when a guest pays: a stay of up to 27 nights at once, a longer stay in an instalment for each 30 nights.
--- Touches: private.instalments, amount_due_by, paid_amount; public.payment_schedule.
+-- Touches: private.instalments, amount_due_by, paid_amount, charged_amount, requested_amount; public.payment_schedule.
 -- Watch: instalments are computed from the present price and never stored, so an alteration needs no new plan.
 
 insert into private.settings (name, value, description) values
@@ -37,12 +37,45 @@ comment on function private.amount_due_by is
     'Returns what the guest of an active booking should have paid by p_at, in minor units.';
 
 create function private.paid_amount(p_booking_id uuid) returns bigint
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return coalesce((
+        select sum(p.captured_amount - p.refunded_amount) from public.payments p where p.booking_id = p_booking_id
+    ), 0) - coalesce((
+        select sum(d.lost_amount) from public.disputes d where d.booking_id = p_booking_id
+    ), 0);
+end
+$$;
+comment on function private.paid_amount is
+    'Returns what a guest has paid for a booking, less refunds and lost disputes, in minor units. Nothing is charged because it falls: see charged_amount.';
+
+create function private.charged_amount(p_booking_id uuid) returns bigint
 language sql stable
 set search_path = ''
 as $$
-    select coalesce(sum(p.captured_amount - p.refunded_amount), 0)::bigint from public.payments p where p.booking_id = p_booking_id
+    select (coalesce((
+        select sum(p.captured_amount) from public.payments p where p.booking_id = p_booking_id
+    ), 0) - coalesce((
+        select sum(r.amount) from public.refunds r
+        where r.booking_id = p_booking_id and r.reason <> 'goodwill' and r.status in ('pending', 'succeeded')
+    ), 0))::bigint
 $$;
-comment on function private.paid_amount is 'Returns what a guest has paid for a booking, less refunds, in minor units.';
+comment on function private.charged_amount is
+    'Returns what cards were charged for a booking, less refunds by alteration or cancellation, in minor units. Goodwill and disputes do not lower it, so nothing is charged because of them.';
+
+create function private.requested_amount(p_booking_id uuid) returns bigint
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return coalesce((
+        select sum(r.amount) from public.money_requests r where r.booking_id = p_booking_id and r.answer = 'accepted'
+    ), 0);
+end
+$$;
+comment on function private.requested_amount is 'Returns the sum of the accepted requests for money of a booking, in minor units.';
 
 create function public.payment_schedule(p_booking_id uuid)
 returns table (number integer, due_at timestamptz, amount bigint, currency text)

@@ -1,27 +1,58 @@
 -- Purpose: the functions that the Edge Functions call to begin payments and to apply PaymentIntents and refunds of Stripe.
 -- Touches: public.begin_payment, save_customer, attach_payment, apply_payment_intent, apply_refund, fail_refund;
--- private.end_stale_authorizations.
+-- private.explained_total, guest_due, refuse_unexplained_charge, end_stale_authorizations.
 -- Watch: each takes the present state of an object at Stripe, not the state in an event, so order and repetition do not matter. A
--- payment that was captured or cancelled stays so. Lock order: property, booking, then its payments.
+-- payment that was captured or cancelled stays so. Lock order: property, booking, then its payments. Only booking, instalment,
+-- alteration and accepted request explain a charge (explained_total); a payment above that is refused.
 
 insert into private.errors (code, status, message, hint) values
     ('payment_method_not_found', 404, 'You have no such card.', 'Send an id of payment_methods, or none.'),
     ('nothing_due', 409, 'There is nothing to pay for this booking.', 'Read the booking again. If it has expired, book again.'),
     ('due_below_minimum', 409, 'What is due for this booking is too small to be charged.', 'It is charged with the next payment of the booking, or waived after the stay.'),
     ('payment_intent_differs', 409, 'This payment already has another PaymentIntent.', 'Read the payment again.'),
+    ('charge_unexplained', 409, 'No booking, instalment, alteration or accepted request explains a charge of {amount} {currency}.', 'Ask the guest for it with money_requests.'),
     ('payment_amount_differs', 409, 'Stripe reports {stripe_amount} {stripe_currency} for a payment of {amount} {currency}.', 'Compare the payment with its PaymentIntent at Stripe.');
+
+create function private.explained_total(p_booking private.bookings, p_at timestamptz) returns bigint
+language sql stable
+set search_path = ''
+as $$
+    select case
+        when p_booking.status in ('requested', 'awaiting_payment', 'confirmed', 'completed')
+            then private.amount_due_by(p_booking, p_at) + private.requested_amount(p_booking.id)
+        else (select s.price from private.booking_shares(p_booking.id) s)
+    end
+$$;
+comment on function private.explained_total is
+    'Returns what explains charges by p_at, in minor units: the booking with its alterations, the instalments due, and accepted requests for money.';
 
 create function private.guest_due(p_booking private.bookings, p_at timestamptz) returns bigint
 language sql stable
 set search_path = ''
 as $$
-    select case
-            when p_booking.status in ('requested', 'awaiting_payment', 'confirmed', 'completed') then private.amount_due_by(p_booking, p_at)
-            else (select s.guest from private.booking_shares(p_booking.id) s)
-        end - private.paid_amount(p_booking.id)
+    select private.explained_total(p_booking, p_at) - private.charged_amount(p_booking.id)
 $$;
 comment on function private.guest_due is
-    'Returns what a guest has to pay at p_at, in minor units; zero or less when nothing is due.';
+    'Returns what a guest has to pay at p_at, in minor units; zero or less when nothing is due. What was given back is not due again.';
+
+create function private.refuse_unexplained_charge() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings;
+begin
+    select b.* into v_booking from private.bookings b where b.id = new.booking_id;
+    if new.amount > private.explained_total(v_booking, 'infinity') - private.charged_amount(v_booking.id) then
+        perform private.raise_error('charge_unexplained', jsonb_build_object('amount', new.amount, 'currency', new.currency));
+    end if;
+    return new;
+end
+$$;
+comment on function private.refuse_unexplained_charge is
+    'Trigger: refuses a payment above what booking, alterations, instalments and accepted requests explain and no card has paid yet.';
+create trigger _200_refuse_unexplained_charge before insert on public.payments
+    for each row execute function private.refuse_unexplained_charge();
 
 create function private.chargeable_due(p_booking private.bookings, p_at timestamptz) returns bigint
 language sql stable
@@ -58,6 +89,9 @@ begin
             p_booking.id, p_booking.guest_id,
             case
                 when p_booking.status in ('requested', 'awaiting_payment') then 'booking'
+                when p_due <= private.requested_amount(p_booking.id) - coalesce((
+                    select sum(p.captured_amount) from public.payments p where p.booking_id = p_booking.id and p.kind = 'request'
+                ), 0) then 'request'
                 when p_booking.nights < 28 and p_booking.status in ('confirmed', 'completed') then 'alteration'
                 else 'balance'
             end::public.payment_kind,
@@ -277,6 +311,28 @@ grant execute on function public.apply_payment_intent to service_role;
 comment on function public.apply_payment_intent is
     'Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method} with amounts in Stripe''s units, to its payment and booking. For the service role; definer, because no API role may write payments.';
 
+create function private.cancel_unsent_refunds(p_payment_id uuid, p_needed bigint) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_refund public.refunds;
+begin
+    for v_refund in
+        select r.* from public.refunds r
+        where r.payment_id = p_payment_id and r.status = 'pending' and r.stripe_refund_id is null
+        order by r.created_at desc, r.id
+        for update
+    loop
+        exit when (select p.captured_amount - p.refunded_amount from public.payments p where p.id = p_payment_id) >= p_needed;
+        update public.refunds r set status = 'cancelled' where r.id = v_refund.id;
+        update public.payments p set refunded_amount = p.refunded_amount - v_refund.amount where p.id = p_payment_id;
+    end loop;
+end
+$$;
+comment on function private.cancel_unsent_refunds is
+    'Cancels refunds of a payment that Stripe does not have, the newest first, until p_needed of it is free. Reconciling the booking makes those again that are still due.';
+
 create function public.apply_refund(p_refund jsonb) returns text
 language plpgsql security definer
 set search_path = ''
@@ -284,7 +340,8 @@ as $$
 declare
     v_payment public.payments;
     v_refund public.refunds;
-    v_key constant text := 'refund:' || (p_refund ->> 'id');
+    v_amount constant bigint := (private.from_stripe(p_refund) ->> 'amount')::bigint;
+    v_is_made constant boolean := p_refund ->> 'status' in ('succeeded', 'pending', 'requires_action');
 begin
     p_refund := private.from_stripe(p_refund);
     select p.* into v_payment from public.payments p where p.stripe_payment_intent_id = p_refund ->> 'payment_intent';
@@ -299,41 +356,47 @@ begin
         r.payment_id = v_payment.id
         and (r.stripe_refund_id = p_refund ->> 'id' or r.stripe_refund_id is null and r.id::text = p_refund ->> 'refund_id')
     for update;
+    if v_is_made and (v_refund.id is null or v_refund.status = 'cancelled') then
+        -- Stripe refunds no more than was captured: what it does not have of ours was not made
+        perform private.cancel_unsent_refunds(v_payment.id, v_amount);
+        update public.payments p set refunded_amount = p.refunded_amount + v_amount where p.id = v_payment.id;
+    end if;
     if v_refund.id is null then
         -- a refund that was made in Stripe's dashboard
-        insert into public.refunds (payment_id, booking_id, reason, currency, amount, stripe_refund_id)
+        insert into public.refunds (payment_id, booking_id, reason, status, currency, amount, stripe_refund_id)
         values (
-            v_payment.id, v_payment.booking_id, 'alteration', v_payment.currency, (p_refund ->> 'amount')::bigint, p_refund ->> 'id'
+            v_payment.id, v_payment.booking_id, 'goodwill', case when v_is_made then 'pending' else 'failed' end::public.refund_status,
+            v_payment.currency, v_amount, p_refund ->> 'id'
         )
         returning * into v_refund;
-        update public.payments p set refunded_amount = p.refunded_amount + v_refund.amount where p.id = v_payment.id;
     end if;
-    if p_refund ->> 'status' in ('succeeded', 'pending', 'requires_action') then
-        -- no money has moved while the refund waits for the guest or the bank
-        if p_refund #>> '{settlement,id}' is not null then
-            perform private.post_transaction(
-                v_key, 'refund', 'Refund', to_timestamp((p_refund ->> 'created')::bigint),
-                private.settlement_postings(v_payment.booking_id, v_payment.currency, -v_refund.amount, p_refund -> 'settlement')
-                    || row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, v_refund.amount)::private.posting,
-                p_refund #>> '{settlement,id}'
-            );
-        end if;
+    -- no money has moved while the refund waits for the guest or the bank
+    if p_refund #>> '{settlement,id}' is not null then
+        perform private.post_transaction(
+            'refund:' || (p_refund ->> 'id'), 'refund', 'Refund', to_timestamp((p_refund ->> 'created')::bigint),
+            private.settlement_postings(v_payment.booking_id, v_payment.currency, -v_amount, p_refund -> 'settlement')
+                || row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, v_amount)::private.posting,
+            p_refund #>> '{settlement,id}'
+        );
+    end if;
+    if v_is_made then
         update public.refunds r
         set status = case p_refund ->> 'status' when 'succeeded' then 'succeeded' else 'pending' end::public.refund_status, stripe_refund_id = p_refund ->> 'id'
         where r.id = v_refund.id and r.status <> 'failed';
-    elsif v_refund.status <> 'failed' then
-        if exists (select from private.ledger_transactions t where t.key = v_key) then
+    else
+        if p_refund #>> '{failure_settlement,id}' is not null then
             perform private.post_transaction(
                 'refund_failed:' || (p_refund ->> 'id'), 'refund_failed', 'Failed refund', now(),
-                private.settlement_postings(v_payment.booking_id, v_payment.currency, v_refund.amount, p_refund -> 'failure_settlement')
-                    || row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, -v_refund.amount)::private.posting,
+                private.settlement_postings(v_payment.booking_id, v_payment.currency, v_amount, p_refund -> 'failure_settlement')
+                    || row('guest', v_payment.guest_id, v_payment.currency, v_payment.booking_id, -v_amount)::private.posting,
                 p_refund #>> '{failure_settlement,id}'
             );
         end if;
         update public.refunds r
         set status = 'failed', stripe_refund_id = p_refund ->> 'id', last_error = p_refund ->> 'failure_reason'
         where r.id = v_refund.id;
-        update public.payments p set refunded_amount = p.refunded_amount - v_refund.amount where p.id = v_payment.id;
+        update public.payments p set refunded_amount = p.refunded_amount - v_amount
+        where p.id = v_payment.id and v_refund.status in ('pending', 'succeeded');
     end if;
     perform private.reconcile_booking_money(v_payment.booking_id);
     return 'applied';
@@ -341,7 +404,7 @@ end
 $$;
 grant execute on function public.apply_refund to service_role;
 comment on function public.apply_refund is
-    'Applies the present state of a refund, {id, refund_id, payment_intent, status, amount, currency, created, settlement, failure_settlement, failure_reason} with amounts in Stripe''s units. For the service role; definer, because no API role may write refunds.';
+    'Applies the present state of a refund, {id, refund_id, payment_intent, status, amount, currency, created, settlement, failure_settlement, failure_reason} with amounts in Stripe''s units; one that Staybase did not make is goodwill. For the service role; definer, because no API role may write refunds.';
 
 create function public.fail_refund(p_refund_id uuid, p_error text) returns void
 language plpgsql security definer
@@ -354,7 +417,10 @@ begin
     update public.refunds r set status = 'failed', last_error = left(p_error, 1000)
     where r.id = p_refund_id and r.status = 'pending' and r.stripe_refund_id is null
     returning r.* into v_refund;
-    update public.payments p set refunded_amount = p.refunded_amount - v_refund.amount where p.id = v_refund.payment_id;
+    if found then
+        update public.payments p set refunded_amount = p.refunded_amount - v_refund.amount where p.id = v_refund.payment_id;
+        perform private.reconcile_booking_money(v_refund.booking_id);
+    end if;
 end
 $$;
 grant execute on function public.fail_refund to service_role;

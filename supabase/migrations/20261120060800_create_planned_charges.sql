@@ -1,4 +1,5 @@
--- Purpose: charges a guest's saved card later: further instalments, the extra price of an alteration, what is due after a cancellation.
+-- Purpose: charges a guest's saved card later: further instalments, the extra price of an alteration, accepted requests for money,
+-- what is due after a cancellation.
 -- Touches: private.planned_charges, plan_charge, charge_balance, charge_balances; public.fail_charge.
 -- Watch: only a card that the booking was paid with is charged, and never once the guest's bank has disputed a payment. A declined
 -- charge is tried again after charge_pause, charge_tries times in all; then the guest has to pay it. Until then the host is paid in
@@ -12,7 +13,7 @@ create table private.planned_charges (
     tries integer not null default 0
 );
 comment on table private.planned_charges is 'The next charge of each booking that is not paid in full. plan_charge updates it at every change of the booking.';
-comment on column private.planned_charges.total is 'What the guest will have paid in all after this charge, in minor units.';
+comment on column private.planned_charges.total is 'What cards will have been charged in all after this charge, in minor units; see charged_amount.';
 comment on column private.planned_charges.due_at is 'When the charge is tried next; infinity when the guest has to pay it.';
 create index planned_charges_due_at_idx on private.planned_charges (due_at);
 alter table private.planned_charges enable row level security;
@@ -21,14 +22,15 @@ insert into private.settings (name, value, description) values
     ('charge_tries', '3', 'How often a card is charged for a balance before the guest has to pay it.'),
     ('charge_pause', '24 hours', 'How long after a declined charge it is tried again.');
 
-create function private.plan_charge(p_booking private.bookings, p_share bigint) returns void
+create function private.plan_charge(p_booking private.bookings, p_price bigint) returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_paid constant bigint := private.paid_amount(p_booking.id);
+    v_charged constant bigint := private.charged_amount(p_booking.id);
+    v_requested constant bigint := private.requested_amount(p_booking.id);
     -- less waits for the next instalment
-    v_least constant bigint := v_paid + (select c.minimum_charge from public.currencies c where c.code = p_booking.currency);
+    v_least constant bigint := v_charged + (select c.minimum_charge from public.currencies c where c.code = p_booking.currency);
     v_total bigint;
     v_due_at timestamptz;
 begin
@@ -36,13 +38,13 @@ begin
         and not exists (select from public.payments p where p.booking_id = p_booking.id and p.disputed_amount > 0)
     then
         if p_booking.status in ('confirmed', 'completed') then
-            select i.total, coalesce(i.due_at, now()) into v_total, v_due_at
+            select i.total + v_requested, coalesce(i.due_at, now()) into v_total, v_due_at
             from private.instalments(p_booking.guest_total, p_booking.currency, p_booking.nights, p_booking.check_in_at) i
-            where i.total >= v_least
+            where i.total + v_requested >= v_least
             order by i.number
             limit 1;
-        elsif p_share >= v_least then
-            v_total := p_share;
+        elsif p_price >= v_least then
+            v_total := p_price;
             v_due_at := now();
         end if;
     end if;
@@ -57,7 +59,7 @@ begin
 end
 $$;
 comment on function private.plan_charge is
-    'Plans the next charge of a booking''s card, or deletes the plan; p_share is what the guest owes for the booking as it stands.';
+    'Plans the next charge of a booking''s card, or deletes the plan; p_price is what the booking costs as it stands. What was given back is not charged again.';
 
 create function private.charge_balance(p_booking_id uuid, p_now timestamptz) returns void
 language plpgsql

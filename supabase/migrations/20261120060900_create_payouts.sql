@@ -81,15 +81,20 @@ create table public.disputes (
     reason text not null,
     currency text not null constraint disputes_currency_fkey references public.currencies (code) on delete restrict,
     amount bigint not null,
+    lost_amount bigint not null default 0,
+    movements integer not null default 0,
     evidence jsonb not null,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
-comment on table public.disputes is 'Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out.';
-comment on column public.disputes.status is 'Status at Stripe: needs_response, under_review, won, lost and others.';
+comment on table public.disputes is
+    'Payments that a guest disputes at their bank. While a dispute is open, the booking is not paid out and the payment not refunded; an inquiry (warning_...) holds nothing back.';
+comment on column public.disputes.status is 'Status at Stripe: needs_response, under_review, won, lost, warning_needs_response and others.';
 comment on column public.disputes.reason is 'Reason at Stripe, such as fraudulent.';
 comment on column public.disputes.currency is 'Currency of the payment.';
 comment on column public.disputes.amount is 'Disputed amount in minor units.';
+comment on column public.disputes.lost_amount is 'What the guest got back by losing the dispute, in minor units; 0 again when it is won later.';
+comment on column public.disputes.movements is 'How many withdrawals and returns Stripe has listed. A state with fewer is older.';
 comment on column public.disputes.evidence is 'Evidence for the host: booking, line items, cancellation, house rules and history.';
 create index disputes_payment_id_idx on public.disputes (payment_id);
 create index disputes_booking_id_idx on public.disputes (booking_id);

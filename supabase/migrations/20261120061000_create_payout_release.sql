@@ -32,7 +32,7 @@ begin
     return (
         select coalesce(-sum(e.amount), 0)::bigint
         from private.ledger_entries e
-        join private.ledger_transactions t on t.id = e.transaction_id and t.kind in ('agreement', 'dispute_lost', 'correction')
+        join private.ledger_transactions t on t.id = e.transaction_id and t.kind in ('agreement', 'request', 'goodwill', 'dispute_lost', 'correction')
         join private.ledger_accounts a on a.id = e.account_id and a.purpose = 'host_payable'
         where e.booking_id = p_booking_id
     );
@@ -45,10 +45,11 @@ language sql stable
 set search_path = ''
 as $$
     select case
-        when s.guest <= 0 then 1
-        else greatest(0, s.guest - greatest(0, private.ledger_balance('guest', p_booking.guest_id, p_booking.currency, p_booking.id)))::numeric / s.guest
+        when s.due <= 0 then 1
+        else greatest(0, s.due - greatest(0, private.ledger_balance('guest', p_booking.guest_id, p_booking.currency, p_booking.id)))::numeric / s.due
     end
-    from private.booking_shares(p_booking.id) s
+    -- goodwill of the platform is paid to the host like money of the guest
+    from (select b.guest - b.goodwill as due from private.booking_shares(p_booking.id) b) s
 $$;
 comment on function private.paid_fraction is
     'Returns which part of what the guest owes for a booking is paid, from 0 to 1.';
@@ -61,7 +62,7 @@ as $$
         when p_booking.status not in ('confirmed', 'completed', 'cancelled', 'no_show') then 0
         when private.host_share(p_booking.id) <= 0 then 1
         when exists (select from public.payout_holds h where h.booking_id = p_booking.id and h.released_at is null) then 0
-        when exists (select from public.disputes d where d.booking_id = p_booking.id and d.status not in ('won', 'lost', 'warning_closed')) then 0
+        when exists (select from public.disputes d where d.booking_id = p_booking.id and d.status in ('needs_response', 'under_review')) then 0
         when p_now < (
             select min(b.confirmed_at) from private.bookings b where b.host_id = p_booking.host_id
         ) + private.duration('new_host_hold') then 0
@@ -171,7 +172,7 @@ $$;
 comment on function private.reverse_excess_payouts_on_posting is
     'Trigger at commit: reverses payouts that exceed the host''s share after a posting. Definer, because clients cause the posting.';
 create constraint trigger _200_reverse_excess_payouts_on_posting after insert on private.ledger_transactions
-    deferrable initially deferred for each row when (new.kind in ('agreement', 'dispute_lost', 'correction', 'transfer'))
+    deferrable initially deferred for each row when (new.kind in ('agreement', 'request', 'goodwill', 'dispute_lost', 'correction', 'transfer'))
     execute function private.reverse_excess_payouts_on_posting();
 
 create function private.release_payout(p_booking_id uuid, p_now timestamptz) returns boolean

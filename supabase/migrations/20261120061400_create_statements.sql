@@ -25,7 +25,7 @@ comment on view public.host_statement is
 comment on column public.host_statement.occurred_at is 'When the money moved.';
 comment on column public.host_statement.description is 'Description of the movement in words.';
 comment on column public.host_statement.currency is 'ISO 4217 code of the amounts.';
-comment on column public.host_statement.kind is 'agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking''s debt deducted from another. dispute_lost: lost to a dispute. correction: a correction by the platform.';
+comment on column public.host_statement.kind is 'agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking''s debt deducted from another. request: paid by the guest on request. goodwill: given back to the guest and borne by the host. dispute_lost: lost to a dispute. correction: a correction by the platform.';
 comment on column public.host_statement.amount is 'Change of what the host is owed.';
 comment on column public.host_statement.balance is 'What the host is owed after this entry.';
 grant select on public.host_statement to authenticated, service_role;
@@ -40,7 +40,7 @@ where e.booking_id is not null;
 comment on view public.booking_money is
     '@graphql({"primary_key_columns": ["id"]}) The movements of a booking''s money: a guest sees the guest''s account, a host the host''s, an operator all.';
 comment on column public.booking_money.occurred_at is 'When the money moved.';
-comment on column public.booking_money.kind is 'As in host_statement; also charge, refund, refund_failed, dispute, dispute_won and write_off.';
+comment on column public.booking_money.kind is 'As in host_statement; also charge, refund, refund_failed, dispute, dispute_won, write_off and bank_refund (given back by the guest''s bank).';
 comment on column public.booking_money.description is 'Description of the movement in words.';
 comment on column public.booking_money.currency is 'ISO 4217 code of the amount.';
 comment on column public.booking_money.account is 'Account of the entry: guest, host_payable, or an account of the platform.';

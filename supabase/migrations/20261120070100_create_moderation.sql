@@ -7,14 +7,15 @@
 insert into private.errors (code, status, message, hint) values
     ('suspended', 403, 'This account is suspended.', 'Answer the mail about the suspension, or write to support.'),
     ('reports_details_are_plain', 422, 'The details of a report have up to 2,000 characters of plain text, without HTML and control characters.', 'Shorten details, and leave out HTML.'),
-    ('reports_people_give_a_reason', 422, 'Only the system reports the suspension of a party or a property.', 'Choose another reason.'),
+    ('reports_people_give_a_reason', 422, 'Only the system gives this reason.', 'Choose another reason.'),
     ('already_reported', 409, 'You have already reported this, and the report is still open.', 'Wait until an operator has closed that report.'),
     ('too_many_reports', 429, 'You can send up to {limit} reports a day.', 'Wait, then try again.');
 
 create type public.report_subject as enum ('property', 'profile', 'review', 'message', 'booking');
 comment on type public.report_subject is 'What can be reported.';
-create type public.report_reason as enum ('fraud', 'discrimination', 'harassment', 'safety', 'inaccurate', 'spam', 'party_suspended', 'property_suspended', 'other');
-comment on type public.report_reason is 'Why something is reported. party_suspended and property_suspended are set by the system, for the stays of a suspended person or property.';
+create type public.report_reason as enum ('fraud', 'discrimination', 'harassment', 'safety', 'inaccurate', 'spam', 'party_suspended', 'property_suspended', 'refund_at_stripe', 'refund_failed',
+    'dispute_lost', 'fraud_warning', 'other');
+comment on type public.report_reason is 'Why something is reported. The system sets party_suspended and property_suspended, for the stays of a suspended person or property, and for money: refund_at_stripe, which assign_goodwill assigns; refund_failed; dispute_lost, for a stay that is still to come; fraud_warning, by a card''s issuer.';
 create type public.report_status as enum ('open', 'resolved', 'dismissed');
 comment on type public.report_status is 'A report is open until an operator resolves or dismisses it.';
 
@@ -31,7 +32,9 @@ create table public.reports (
     resolved_at timestamptz,
     created_at timestamptz not null default now(),
     constraint reports_resolution_is_whole check ((status = 'open') = (resolved_at is null) and (status = 'open') = (resolution is null)),
-    constraint reports_people_give_a_reason check (reporter_id is null or reason not in ('party_suspended', 'property_suspended'))
+    constraint reports_people_give_a_reason check (reporter_id is null or reason not in (
+        'party_suspended', 'property_suspended', 'refund_at_stripe', 'refund_failed', 'dispute_lost', 'fraud_warning'
+    ))
 );
 comment on table public.reports is 'The operators'' queue: reports by people, and cases opened by the system. Reporters can read their own.';
 comment on column public.reports.reporter_id is 'Who reported it; null for cases of the system.';
@@ -76,7 +79,7 @@ create table public.audit_log (
     at timestamptz not null default clock_timestamp()
 );
 comment on table public.audit_log is
-    'Every change of roles, suspensions, reports and the state of published reviews, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties.';
+    'Every change of roles, suspensions, reports, the state of published reviews and who bears a refund, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties.';
 comment on column public.audit_log.table_name is 'The table that was changed.';
 comment on column public.audit_log.row_id is 'The id of the changed row; for roles the user.';
 comment on column public.audit_log.action is 'insert, update or delete.';
@@ -122,6 +125,7 @@ create trigger _100_audit after insert or update or delete on public.user_roles 
 create trigger audit after insert or update or delete on public.suspensions for each row execute function private.audit();
 create trigger _100_audit after insert or update or delete on public.reports for each row execute function private.audit();
 create trigger audit after delete on public.dead_jobs for each row execute function private.audit();
+create trigger _100_audit after update of borne_by on public.refunds for each row execute function private.audit();
 
 create function private.refuse_suspended_party(p_first uuid, p_second uuid default null) returns void
 language plpgsql stable security definer

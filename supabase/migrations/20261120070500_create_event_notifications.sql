@@ -1,6 +1,6 @@
 -- Purpose: which events of bookings, alterations, reviews and money notify whom.
 -- Touches: private.host_side, private.booking_summary, private.notify_of_*, private.send_check_in_details; triggers on
--- booking_alterations, reviews, payments, refunds and payouts.
+-- booking_alterations, reviews, payments, refunds, payouts and money_requests.
 -- Watch: follow_booking_event (create_booking_event_chain) calls notify_of_booking_event. Messages, reports and suspensions
 -- notify in their own migrations.
 
@@ -173,7 +173,7 @@ begin
     if tg_table_name = 'payments' then
         v_data := v_data || jsonb_build_object('reason', new.last_error);
     elsif tg_table_name = 'refunds' then
-        v_data := v_data || jsonb_build_object('refund_reason', new.reason);
+        v_data := v_data || jsonb_strip_nulls(jsonb_build_object('refund_reason', new.reason, 'note', new.note));
     end if;
     perform private.notify(
         case tg_table_name when 'payouts' then v_booking.host_id else v_booking.guest_id end,
@@ -189,7 +189,60 @@ comment on function private.notify_of_money is
     'Trigger, with the kind of notification as argument: notifies the guest of a failed payment or a refund, and the host of a payout. Definer, because the service role cannot read private.bookings.';
 create trigger notify_of_failure after update of last_error on public.payments for each row
     when (new.last_error is not null and new.status = 'requires_payment') execute function private.notify_of_money('payment_failed');
-create trigger notify_of_refund after update of status on public.refunds for each row
+create trigger _200_notify_of_refund after update of status on public.refunds for each row
     when (new.status = 'succeeded' and old.status <> 'succeeded') execute function private.notify_of_money('refund_sent');
 create trigger notify_of_payout after update of status on public.payouts for each row
     when (new.status = 'paid' and old.status <> 'paid') execute function private.notify_of_money('payout_sent');
+
+create function private.notify_of_borne_refund() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_booking private.bookings;
+begin
+    select b.* into v_booking from private.bookings b where b.id = new.booking_id;
+    if v_booking.host_id is distinct from new.made_by then
+        perform private.notify(
+            v_booking.host_id, 'refund_charged', 'refund_charged:' || new.id,
+            private.booking_summary(new.booking_id)
+                || jsonb_strip_nulls(jsonb_build_object('amount', new.amount, 'note', new.note, 'you_are', 'host')),
+            new.booking_id, v_booking.property_id
+        );
+    end if;
+    return null;
+end
+$$;
+comment on function private.notify_of_borne_refund is
+    'Trigger: notifies the host of a refund that an operator lets the host bear. Definer, because callers cannot read private.bookings.';
+create trigger _300_notify_of_borne_refund after insert or update of borne_by on public.refunds for each row
+    when (new.borne_by = 'host') execute function private.notify_of_borne_refund();
+
+create function private.notify_of_money_request() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_property_id constant uuid := (select b.property_id from private.bookings b where b.id = new.booking_id);
+    v_data constant jsonb := private.booking_summary(new.booking_id) || jsonb_strip_nulls(jsonb_build_object(
+        'request_id', new.id, 'amount', new.amount, 'request_reason', new.reason, 'expires_at', new.expires_at, 'answer', new.answer
+    ));
+begin
+    if tg_op = 'INSERT' then
+        perform private.notify(
+            new.guest_id, 'money_requested', 'money_requested:' || new.id, v_data || '{"you_are": "guest"}', new.booking_id, v_property_id
+        );
+    else
+        perform private.notify(
+            new.host_id, 'money_request_answered', 'money_request_answered:' || new.id, v_data || '{"you_are": "host"}', new.booking_id, v_property_id
+        );
+    end if;
+    return null;
+end
+$$;
+comment on function private.notify_of_money_request is
+    'Trigger: notifies the guest of a request for money, and the host of the answer. Definer, because callers cannot read private.bookings.';
+create trigger _100_notify_of_money_request after insert on public.money_requests
+    for each row execute function private.notify_of_money_request();
+create trigger notify_of_answer after update of answer on public.money_requests for each row
+    when (new.answer in ('accepted', 'declined') and old.answer is null) execute function private.notify_of_money_request();

@@ -1,7 +1,8 @@
 -- Purpose: reports and their resolution, suspensions of people and their effects, and the audit trail.
 -- Touches: public.reports, private.refuse_suspended on the tables of new activity, resolve_report, suspend_profile,
--- unsuspend_profile, audit_trail; triggers on properties.
--- Watch: a suspension refuses new activity. Confirmed stays remain, and each becomes a case in the queue of reports.
+-- unsuspend_profile, open_money_case, audit_trail; triggers on properties, refunds, disputes and fraud warnings.
+-- Watch: a suspension refuses new activity. Confirmed stays remain, and each becomes a case in the queue of reports. What Stripe, a bank
+-- or a card's issuer did without us becomes a case too.
 
 insert into private.errors (code, status, message, hint) values
     ('report_not_found', 404, 'There is no such open report.', 'Check the id; another operator may have closed it.'),
@@ -117,6 +118,7 @@ create trigger _400_refuse_suspended before insert on public.threads for each ro
 create trigger _400_refuse_suspended before insert on public.messages for each row
     when (new.sender_id is not null) execute function private.refuse_suspended('sender_id');
 create trigger _400_refuse_suspended before insert on public.reviews for each row execute function private.refuse_suspended('author_id');
+create trigger _400_refuse_suspended before insert on public.money_requests for each row execute function private.refuse_suspended('host_id');
 
 create function private.suspend_profile(p_profile_id uuid, p_reason text) returns setof public.reports
 language plpgsql security definer
@@ -230,6 +232,46 @@ comment on function private.open_cases_for_property is
     'Trigger: opens a case in the queue for each current or future stay at a suspended property. Definer, because no API role may write cases.';
 create trigger _300_open_cases after update of status on public.properties for each row
     when (new.status = 'suspended' and old.status <> 'suspended') execute function private.open_cases_for_property();
+
+create function private.open_money_case() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_row constant jsonb := to_jsonb(new);
+    v_details constant jsonb := v_row || jsonb_build_object('amount', v_row ->> 'amount' || ' ' || (v_row ->> 'currency'));
+begin
+    if tg_table_name = 'disputes' and not exists (
+        select from private.bookings b where b.id = new.booking_id and b.status = 'confirmed' and b.check_in_at > now()
+    ) then
+        return null;
+    end if;
+    insert into public.reports (reporter_id, subject, subject_id, reason, details)
+    values (
+        null, 'booking', new.booking_id, tg_argv[0]::public.report_reason,
+        case tg_argv[0]
+            when 'refund_at_stripe' then format('Refund %s of %s (minor units) was made at Stripe. The platform bears it until assign_goodwill.', new.id, v_details ->> 'amount')
+            when 'refund_failed' then format('Refund %s of %s (minor units) failed: %s', new.id, v_details ->> 'amount', v_row ->> 'last_error')
+            when 'dispute_lost' then format('Dispute %s over %s (minor units) was lost, and the stay is still to come.', new.id, v_details ->> 'amount')
+            else format('Early fraud warning %s of the card''s issuer: %s. A dispute is likely.', new.id, v_row ->> 'fraud_type')
+        end
+    );
+    return null;
+end
+$$;
+comment on function private.open_money_case is
+    'Trigger, with the reason as argument: opens a case in the queue for a refund, a fraud warning, or a lost dispute of a stay to come. Definer, because no API role may write cases.';
+
+create trigger _400_open_case after insert on public.refunds for each row
+    when (new.reason = 'goodwill' and new.borne_by is null and new.status <> 'failed') execute function private.open_money_case('refund_at_stripe');
+create trigger _410_open_case_of_failure after update of status on public.refunds for each row
+    when (new.status = 'failed' and old.status <> 'failed') execute function private.open_money_case('refund_failed');
+create trigger open_case after insert on private.fraud_warnings for each row execute function private.open_money_case('fraud_warning');
+
+create trigger open_case after insert on public.disputes for each row
+    when (new.status = 'lost') execute function private.open_money_case('dispute_lost');
+create trigger open_case_of_loss after update of status on public.disputes for each row
+    when (new.status = 'lost' and old.status <> 'lost') execute function private.open_money_case('dispute_lost');
 
 create function private.audit_trail(p_id uuid)
 returns table (at timestamptz, source text, event text, actor_id uuid, actor text, reason text, before jsonb, after jsonb)

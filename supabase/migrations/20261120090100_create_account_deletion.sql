@@ -243,6 +243,16 @@ as $$
 $$;
 comment on function private.delete_payment_details is 'Deletes the cards, the Stripe customer and the payout account of a person.';
 
+create function private.end_money_requests(p_person uuid) returns void
+language sql
+set search_path = ''
+as $$
+    update public.money_requests r
+    set answer = case when r.host_id = p_person then 'withdrawn' else 'declined' end::public.money_request_answer, answered_at = now()
+    where p_person in (r.guest_id, r.host_id) and r.answer is null;
+$$;
+comment on function private.end_money_requests is 'Withdraws a person''s open requests for money, and declines those that the person got.';
+
 create function private.delete_webhook_endpoints(p_person uuid) returns void
 language sql
 set search_path = ''
@@ -266,6 +276,7 @@ begin
     perform private.delete_wishlists(old.id);
     perform private.delete_conversation_records(old.id);
     perform private.delete_payment_details(old.id);
+    perform private.end_money_requests(old.id);
     perform private.delete_webhook_endpoints(old.id);
     return null;
 end

@@ -130,7 +130,7 @@ as $$
         'payments', (
             select coalesce(jsonb_agg(
                 to_jsonb(p) || jsonb_build_object('refunds', (
-                    select coalesce(jsonb_agg(to_jsonb(r) - 'payment_id' order by r.created_at, r.id), '[]')
+                    select coalesce(jsonb_agg(to_jsonb(r) - array['payment_id', 'made_by'] order by r.created_at, r.id), '[]')
                     from public.refunds r
                     where r.payment_id = p.id
                 ))
@@ -141,6 +141,16 @@ as $$
         'payment_methods', (
             select coalesce(jsonb_agg(to_jsonb(m) - 'profile_id' order by m.created_at, m.id), '[]')
             from public.payment_methods m where m.profile_id = auth.uid()
+        ),
+        'refunds_borne', (
+            select coalesce(jsonb_agg(to_jsonb(r) - array['payment_id', 'made_by'] order by r.created_at, r.id), '[]')
+            from public.refunds r
+            join private.bookings b on b.id = r.booking_id
+            where r.borne_by = 'host' and b.host_id = auth.uid()
+        ),
+        'money_requests', (
+            select coalesce(jsonb_agg(to_jsonb(q) - 'answered_by' order by q.created_at, q.id), '[]')
+            from public.money_requests q where auth.uid() in (q.guest_id, q.host_id)
         ),
         'payouts', (select coalesce(jsonb_agg(to_jsonb(p) order by p.created_at, p.id), '[]') from public.payouts p where p.host_id = auth.uid()),
         'payout_account', (select to_jsonb(a) - 'profile_id' from public.payout_accounts a where a.profile_id = auth.uid()),
@@ -157,7 +167,7 @@ as $$
     )
 $$;
 grant execute on function private.export_money to authenticated;
-comment on function private.export_money is 'Exports payments, refunds, cards, payouts, payout account and ledger entries of the caller. Reads as the caller.';
+comment on function private.export_money is 'Exports payments, refunds, requests for money, cards, payouts, payout account and ledger entries of the caller. Reads as the caller.';
 
 create function private.export_reviews() returns jsonb
 language sql stable

@@ -31,6 +31,15 @@ comment on constraint cancellations_currency_fkey on public.cancellations is '@g
 comment on constraint disputes_currency_fkey on public.disputes is '@graphql({"foreign_name": "currencyDetails"})';
 comment on constraint payments_currency_fkey on public.payments is '@graphql({"foreign_name": "currencyDetails"})';
 comment on constraint refunds_currency_fkey on public.refunds is '@graphql({"foreign_name": "currencyDetails"})';
+comment on constraint refunds_made_by_fkey on public.refunds is
+    '@graphql({"foreign_name": "maker", "local_name": "madeRefundsCollection"})';
+comment on constraint money_requests_currency_fkey on public.money_requests is '@graphql({"foreign_name": "currencyDetails"})';
+comment on constraint money_requests_host_fkey on public.money_requests is
+    '@graphql({"foreign_name": "host", "local_name": "moneyRequestsAsHostCollection"})';
+comment on constraint money_requests_guest_fkey on public.money_requests is
+    '@graphql({"foreign_name": "guest", "local_name": "moneyRequestsAsGuestCollection"})';
+comment on constraint money_requests_answered_by_fkey on public.money_requests is
+    '@graphql({"foreign_name": "answeredByProfile", "local_name": "answeredMoneyRequestsCollection"})';
 comment on constraint payouts_currency_fkey on public.payouts is '@graphql({"foreign_name": "currencyDetails"})';
 comment on constraint payouts_sent_currency_fkey on public.payouts is
     '@graphql({"foreign_name": "sentCurrencyDetails", "local_name": "sentPayoutsCollection"})';
@@ -117,6 +126,7 @@ begin
             ('table', 'occupancies', 'occupanciesCollection'),
             ('table', 'payments', 'paymentsCollection'),
             ('table', 'refunds', 'refundsCollection'),
+            ('table', 'money_requests', 'moneyRequestsCollection'),
             ('table', 'disputes', 'disputesCollection'),
             ('table', 'payouts', 'payoutsCollection'),
             ('table', 'payout_holds', 'payoutHoldsCollection'),

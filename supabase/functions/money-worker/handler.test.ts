@@ -40,6 +40,8 @@ function setUp(
       refund: sync("refund"),
       transfer: sync("transfer"),
       dispute: sync("dispute"),
+      fraudWarning: sync("fraud warning"),
+      returns: async (intent) => void calls.push(`sync returns of ${intent}`),
       account: sync("account"),
     },
     createIntent: async () => "pi_new",
@@ -78,14 +80,15 @@ Deno.test("an event only names the object to read; for refunds and disputes, the
     event("payment_intent.succeeded", { id: "pi_1", status: "canceled" }),
     event("transfer.reversed", { id: "tr_1" }),
     event("account.updated", { id: "acct_1" }),
+    event("radar.early_fraud_warning.created", { id: "issfr_1" }),
     event("invoice.paid", { id: "in_1" }),
   ]);
-  assert.deepEqual(await (await run()).json(), { done: 4, failed: 0 });
+  assert.deepEqual(await (await run()).json(), { done: 5, failed: 0 });
   assert.deepEqual(
     calls.filter((call) => call.startsWith("sync")),
-    ["sync intent pi_1", "sync transfer tr_1", "sync account acct_1"],
+    ["sync intent pi_1", "sync transfer tr_1", "sync account acct_1", "sync fraud warning issfr_1"],
   );
-  assert.ok(calls.includes("finish 4: ignored: nothing depends on it"));
+  assert.ok(calls.includes("finish 5: ignored: nothing depends on it"));
   for (const type of ["refund.created", "charge.dispute.created"]) {
     const { run, calls } = setUp([event(type, { id: "x_1", payment_intent: "pi_1" })]);
     await run();
@@ -170,14 +173,18 @@ Deno.test("a balance that Stripe refuses before there is an intent is a failed c
 Deno.test("a refund that Stripe refuses permanently is recorded as failed; after any other error it is retried", async () => {
   const refund = {
     kind: "refund",
-    message: { refund_id: payment_id, payment_intent: "pi_1", amount: 100, booking_id },
+    message: { refund_id: payment_id, status: "pending", payment_intent: "pi_1", amount: 100, booking_id },
   };
   const refused = setUp([refund], { createRefund: () => Promise.reject(new FinalError("charge_disputed")) });
   await refused.run();
   assert.deepEqual(refused.calls, [
+    "sync returns of pi_1",
     `refund ${payment_id} failed: charge_disputed`,
     "finish 1: failed: charge_disputed",
   ]);
+  const cancelled = setUp([{ ...refund, message: { ...refund.message, status: "cancelled" } }]);
+  await cancelled.run();
+  assert.deepEqual(cancelled.calls, ["finish 1: ignored: cancelled"]);
   const down = setUp([refund], { createRefund: () => Promise.reject(new Error("503")) });
   await down.run();
   assert.deepEqual(down.calls, ["fail 1: 503"]);
@@ -210,6 +217,8 @@ Deno.test("a transfer that exists is never recorded as failed, even when it cann
       refund: async () => "",
       transfer: () => Promise.reject(new Error("503")),
       dispute: async () => "",
+      fraudWarning: async () => "",
+      returns: async () => {},
       account: async () => "",
     },
   });

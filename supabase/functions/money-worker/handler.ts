@@ -25,6 +25,9 @@ export interface Syncs {
   refund(id: string): Promise<string>;
   transfer(id: string): Promise<string>;
   dispute(id: string): Promise<string>;
+  fraudWarning(id: string): Promise<string>;
+  /** Reads all refunds and disputes of a payment. */
+  returns(paymentIntent: string): Promise<void>;
   account(id: string): Promise<string>;
 }
 
@@ -137,6 +140,7 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       if (typeof object.payment_intent === "string") await sync.paymentIntent(object.payment_intent);
       return sync.dispute(id);
     }
+    if (type.startsWith("radar.early_fraud_warning.")) return sync.fraudWarning(id);
     if (type.startsWith("transfer.")) return sync.transfer(id);
     if (type === "account.updated") return sync.account(id);
     return "ignored: nothing depends on it";
@@ -174,12 +178,15 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
     return "applied";
   }
 
+  /** Stripe refuses a refund of money that went back in another way or is disputed, so the database hears of that first. */
   async function refund(task: RefundTask): Promise<string> {
+    if (task.status !== "pending") return `ignored: ${task.status}`;
     let id: string;
     try {
       id = await dependencies.createRefund(task);
     } catch (error) {
       if (!isFinal(error)) throw error;
+      await sync.returns(task.payment_intent);
       await dependencies.failRefund(task.refund_id, describeError(error));
       return `failed: ${describeError(error)}`;
     }

@@ -82,6 +82,14 @@ export function transferState(transfer: Stripe.Transfer, reversals: Stripe.Trans
   };
 }
 
+export function fraudWarningState(warning: Stripe.Radar.EarlyFraudWarning) {
+  return {
+    id: warning.id,
+    payment_intent: idOf(warning.payment_intent),
+    fraud_type: warning.fraud_type,
+  };
+}
+
 export function disputeState(dispute: Stripe.Dispute) {
   return {
     id: dispute.id,

@@ -4,10 +4,10 @@ import type Stripe from "stripe";
 import { accountState } from "../_shared/stripe.ts";
 import type { Json, ServiceClient } from "../_shared/supabase.ts";
 import type { Syncs } from "./handler.ts";
-import { disputeState, intentState, refundState, transferState } from "./state.ts";
+import { disputeState, fraudWarningState, intentState, refundState, transferState } from "./state.ts";
 
 export function createSyncs(supabase: ServiceClient, stripe: Stripe): Syncs {
-  return {
+  const syncs: Syncs = {
     async paymentIntent(id) {
       const intent = await stripe.paymentIntents.retrieve(id, {
         expand: ["latest_charge.balance_transaction"],
@@ -41,6 +41,17 @@ export function createSyncs(supabase: ServiceClient, stripe: Stripe): Syncs {
         .throwOnError();
       return data;
     },
+    async fraudWarning(id) {
+      const warning = await stripe.radar.earlyFraudWarnings.retrieve(id);
+      const { data } = await supabase
+        .rpc("apply_fraud_warning", { p_warning: fraudWarningState(warning) as Json })
+        .throwOnError();
+      return data;
+    },
+    async returns(payment_intent) {
+      for await (const { id } of stripe.refunds.list({ payment_intent })) await syncs.refund(id);
+      for await (const { id } of stripe.disputes.list({ payment_intent })) await syncs.dispute(id);
+    },
     async account(id) {
       const account = await stripe.accounts.retrieve(id);
       const { data } = await supabase
@@ -49,4 +60,5 @@ export function createSyncs(supabase: ServiceClient, stripe: Stripe): Syncs {
       return data;
     },
   };
+  return syncs;
 }

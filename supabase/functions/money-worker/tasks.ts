@@ -22,6 +22,7 @@ export const intentTaskSchema = z.object({ payment_intent: z.string() });
 
 export const refundTaskSchema = z.object({
   refund_id: z.uuid(),
+  status: z.string(),
   payment_intent: z.string(),
   amount: z.number().int().positive(),
   booking_id: z.uuid(),

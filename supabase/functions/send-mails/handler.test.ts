@@ -180,6 +180,20 @@ Deno.test("partial payments, failed charges and refunds have texts of their own"
     /arrived after the booking had ended/,
   );
   assert.doesNotMatch(text("refund_sent", { amount: 1_200, refund_reason: "cancellation" }), /had ended/);
+  assert.match(text("refund_sent", { amount: 1_200, note: "A flood" }), /Reason: “A flood”/);
+  assert.match(
+    text("refund_charged", { amount: 1_200 }),
+    /got €12\.00 back, and support decided that you bear it/,
+  );
+  assert.match(
+    text("money_requested", { amount: 1_200, request_reason: "A late check-out" }),
+    /They wrote: “A late check-out”\n\nYou are charged only if you accept/,
+  );
+  assert.match(
+    text("money_request_answered", { amount: 1_200, answer: "accepted" }),
+    /It is paid out with the booking/,
+  );
+  assert.match(text("money_request_answered", { amount: 1_200, answer: "declined" }), /Nothing is charged/);
 });
 
 Deno.test("dates and amounts are English, for a reader in Portugal and a property in Lisbon too", () => {

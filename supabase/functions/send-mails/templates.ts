@@ -59,6 +59,8 @@ const paid = (data: Data): string => {
 };
 const reason = (data: Data): string[] =>
   text(data, "reason") === "" ? [] : [`They wrote: “${text(data, "reason")}”`];
+/** Why host or support gave money back. */
+const note = (data: Data): string[] => (text(data, "note") === "" ? [] : [`Reason: “${text(data, "note")}”`]);
 const booking = (label: string, data: Data) => ({ label, path: `/bookings/${text(data, "booking_id")}` });
 /** The name of the other person of the booking. */
 const other = (data: Data): string => text(data, isHost(data) ? "guest_name" : "host_name");
@@ -171,7 +173,37 @@ export const templates: Record<string, Template> = {
       ...(data.refund_reason === "late_payment"
         ? ["Your payment arrived after the booking had ended, and the nights were no longer available."]
         : []),
+      ...note(data),
       "The money goes back the way you paid. Your bank may take a few days to show it.",
+    ],
+    action: booking("See the booking", data),
+  }),
+  refund_charged: (data) => ({
+    subject: `Refund from your earnings: ${amount(data, "amount")}`,
+    paragraphs: [
+      `For ${text(data, "title")}, ${day(data, "check_in")}.`,
+      `${text(data, "guest_name")} got ${amount(data, "amount")} back, and support decided that you bear it.`,
+      ...note(data),
+      "Your statement shows it. What was paid out before is taken back, or deducted from your next payout.",
+    ],
+    action: booking("See the booking", data),
+  }),
+  money_requested: (data) => ({
+    subject: `${text(data, "host_name")} asks for ${amount(data, "amount")}`,
+    paragraphs: [
+      stay(data),
+      `They wrote: “${text(data, "request_reason")}”`,
+      `You are charged only if you accept, by ${moment(data, "expires_at")}.`,
+    ],
+    action: booking("Accept or decline", data),
+  }),
+  money_request_answered: (data) => ({
+    subject: `${text(data, "guest_name")} ${data.answer === "accepted" ? "accepted" : "declined"} your request for ${amount(data, "amount")}`,
+    paragraphs: [
+      stay(data),
+      data.answer === "accepted"
+        ? "Your statement shows the amount. It is paid out with the booking."
+        : "Nothing is charged.",
     ],
     action: booking("See the booking", data),
   }),

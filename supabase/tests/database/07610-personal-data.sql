@@ -27,6 +27,10 @@ insert into personal values
     ('public.payments', 'guest_id', 'id', false, 'books of account'),
     ('public.payment_methods', 'profile_id', 'id', true, ''),
     ('public.payout_accounts', 'profile_id', 'stripe_account_id', true, ''),
+    ('public.money_requests', 'host_id', 'id', false, 'the guest''s too'),
+    ('public.money_requests', 'guest_id', 'id', false, 'the host''s too'),
+    ('public.money_requests', 'answered_by', null, false, 'with the request'),
+    ('public.refunds', 'made_by', null, false, 'books of account'),
     ('public.payout_holds', 'held_by', null, false, 'what an operator did'),
     ('public.payouts', 'host_id', 'id', false, 'books of account'),
     ('private.bookings', 'guest_id', 'id', false, 'the host''s too'),
@@ -103,6 +107,7 @@ update world set list = (select w.id from public.wishlists w where w.name = 'Our
 insert into public.wishlist_shares (wishlist_id, can_join) select list, true from world;
 update world set token = (select s.token from public.wishlist_shares s);
 insert into public.messages (thread_id, body) select t.id, 'Welcome!' from world, public.threads t where t.booking_id = stay;
+insert into public.money_requests (booking_id, amount, reason) select stay, 500, 'A broken cup' from world;
 insert into public.reviews (booking_id, overall, cleanliness, communication) select stay, 5, 5, 5 from world;
 select tests.act_as('authenticated', eva) from world;
 insert into public.blocked_profiles (blocked_id) select ben from world;
