@@ -490,23 +490,38 @@ export type Database = {
           cancellation_fee_maximum: number;
           cancellation_fee_minimum: number;
           code: string;
+          is_payable: boolean;
+          maximum_charge: number;
+          minimum_charge: number;
           minimum_price: number;
           minor_unit: number;
+          step: number;
+          stripe_minor_unit: number;
         };
         ComputedFields: never;
         Insert: {
           cancellation_fee_maximum: number;
           cancellation_fee_minimum: number;
           code: string;
+          is_payable: boolean;
+          maximum_charge: number;
+          minimum_charge: number;
           minimum_price: number;
           minor_unit: number;
+          step: number;
+          stripe_minor_unit: number;
         };
         Update: {
           cancellation_fee_maximum?: number;
           cancellation_fee_minimum?: number;
           code?: string;
+          is_payable?: boolean;
+          maximum_charge?: number;
+          minimum_charge?: number;
           minimum_price?: number;
           minor_unit?: number;
+          step?: number;
+          stripe_minor_unit?: number;
         };
         Relationships: [];
       };
@@ -4031,6 +4046,7 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      refuse_payment: { Args: { p_error: string; p_payment_id: string }; Returns: undefined };
       replay_dead_job: { Args: { p_id: number }; Returns: undefined };
       replay_dead_jobs: { Args: { p_queue: string }; Returns: number };
       replay_stripe_task: { Args: { p_task_id: number }; Returns: undefined };

@@ -64,15 +64,16 @@ export const errors = {
     message: "You are not allowed to alter this booking.",
     hint: "Ask the guest or the host.",
   },
+  amount_not_in_steps: {
+    status: 422,
+    message:
+      "Amounts in {currency} are multiples of {step} minor units, because no card can be charged a part of that.",
+    hint: "Round the amount.",
+  },
   amount_range: {
     status: 422,
     message: "An amount is 1 to 1,000,000,000,000 minor units.",
     hint: "Send amounts as whole numbers of minor units: 4500 is 45.00 EUR.",
-  },
-  amount_too_large: {
-    status: 422,
-    message: "The price of this stay is too high to be charged.",
-    hint: "Choose a shorter stay.",
   },
   attachment_not_found: {
     status: 422,
@@ -318,6 +319,11 @@ export const errors = {
     message: "A published property needs a currency.",
     hint: "Set currency and publish again, or pause the property before you remove it.",
   },
+  currency_not_payable: {
+    status: 422,
+    message: "Stripe charges no cards in the currency of this property.",
+    hint: "Choose a currency with is_payable in the table currencies.",
+  },
   dates_are_in_order: {
     status: 422,
     message: "A range of dates ends after it begins, between the years 2000 and 2100.",
@@ -357,6 +363,11 @@ export const errors = {
     status: 422,
     message: "A display name is one line of 1 to 50 characters of plain text.",
     hint: "Send a first name or nickname without HTML and control characters.",
+  },
+  due_below_minimum: {
+    status: 409,
+    message: "What is due for this booking is too small to be charged.",
+    hint: "It is charged with the next payment of the booking, or waived after the stay.",
   },
   early_bird_days_range: {
     status: 422,
@@ -917,6 +928,12 @@ export const errors = {
     message: "A property keeps 0 to 2 nights free before a stay.",
     hint: "Send preparation_nights_before in this range.",
   },
+  price_above_maximum: {
+    status: 422,
+    message:
+      "A night costs at most {maximum} minor units of {currency}, because no card can be charged more.",
+    hint: "Send prices in minor units: 12000 is 120.00 EUR.",
+  },
   price_below_minimum: {
     status: 422,
     message: "A night costs at least {minimum} minor units of {currency}.",
@@ -1078,6 +1095,12 @@ export const errors = {
     status: 422,
     message: "Only the system gives this reason.",
     hint: "Choose another reason.",
+  },
+  request_below_minimum: {
+    status: 422,
+    message:
+      "A request asks for at least {minimum} minor units of {currency}, because no card can be charged less.",
+    hint: "Send a higher amount, or ask for it together with another.",
   },
   request_is_open: {
     status: 409,
@@ -1315,6 +1338,17 @@ export const errors = {
     status: 422,
     message: "A person can have up to {limit} wishlists.",
     hint: "Delete a wishlist first.",
+  },
+  total_above_maximum: {
+    status: 422,
+    message: "A stay costs at most {maximum} minor units of {currency}, because no card can be charged more.",
+    hint: "Choose a shorter stay.",
+  },
+  total_below_minimum: {
+    status: 422,
+    message:
+      "A stay costs at least {minimum} minor units of {currency}, because no card can be charged less.",
+    hint: "Choose a longer stay.",
   },
   transition_at_wrong_time: {
     status: 409,

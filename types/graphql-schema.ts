@@ -4169,6 +4169,26 @@ export type introspection = {
           name: "minorUnit";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
         };
+        isPayable: {
+          name: "isPayable";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        };
+        stripeMinorUnit: {
+          name: "stripeMinorUnit";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        step: {
+          name: "step";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
+        minimumCharge: {
+          name: "minimumCharge";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
+        maximumCharge: {
+          name: "maximumCharge";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
         minimumPrice: {
           name: "minimumPrice";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
@@ -4299,6 +4319,31 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "isPayable";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "stripeMinorUnit";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "step";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "minimumCharge";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "maximumCharge";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "minimumPrice";
           type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
           defaultValue: null;
@@ -4359,6 +4404,27 @@ export type introspection = {
         { name: "code"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "minorUnit";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isPayable";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "stripeMinorUnit";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "step"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "minimumCharge";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "maximumCharge";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },

@@ -182,13 +182,13 @@ export interface paths {
     };
     /**
      * List the reasons why a stay cannot be booked
-     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
+     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.
      */
     get: operations["get_bookability"];
     put?: never;
     /**
      * List the reasons why a stay cannot be booked
-     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.
+     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.
      */
     post: operations["call_bookability"];
     delete?: never;
@@ -3068,7 +3068,7 @@ export interface paths {
     put?: never;
     /**
      * Get or create the open payment of a booking
-     * @description Returns the open payment of a booking of the guest p_actor, created when there is none, and the card p_payment_method_id. For the service role; definer, because no API role may write payments.
+     * @description Returns the open payment of a booking of the guest p_actor, created when there is none, and the card p_payment_method_id; stripe_amount is in Stripe's units. For the service role; definer, because no API role may write payments.
      */
     post: operations["call_begin_payment"];
     delete?: never;
@@ -3091,6 +3091,26 @@ export interface paths {
      * @description Stores the PaymentIntent of a payment. For the service role; definer, because no API role may write payments.
      */
     post: operations["call_attach_payment"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/refuse_payment": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * End a payment that Stripe refused
+     * @description Cancels a payment that Stripe refused finally before it had a PaymentIntent, and withdraws the booking that it was to pay for. For the service role; definer, because no API role may write payments.
+     */
+    post: operations["call_refuse_payment"];
     delete?: never;
     options?: never;
     head?: never;
@@ -3148,7 +3168,7 @@ export interface paths {
     put?: never;
     /**
      * Get what a payout transfers
-     * @description Returns the amount and destination of a payout's transfer, or cancels a payout that is no longer due. For the service role; definer, because no API role may write payouts.
+     * @description Returns the amount, in Stripe's units, and destination of a payout's transfer, or cancels a payout that is no longer due. For the service role; definer, because no API role may write payouts.
      */
     post: operations["call_begin_transfer"];
     delete?: never;
@@ -3188,7 +3208,7 @@ export interface paths {
     put?: never;
     /**
      * Get what a reversal takes back
-     * @description Returns the transfer and amount of a reversal. For the service role; definer, because no API role may read private.payout_reversals.
+     * @description Returns the transfer and amount, in Stripe's units, of a reversal. For the service role; definer, because no API role may read private.payout_reversals.
      */
     post: operations["call_begin_reversal"];
     delete?: never;
@@ -3248,7 +3268,7 @@ export interface paths {
     put?: never;
     /**
      * Apply the state of a PaymentIntent
-     * @description Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method}, to its payment and booking. For the service role; definer, because no API role may write payments.
+     * @description Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method} with amounts in Stripe's units, to its payment and booking. For the service role; definer, because no API role may write payments.
      */
     post: operations["call_apply_payment_intent"];
     delete?: never;
@@ -3268,7 +3288,7 @@ export interface paths {
     put?: never;
     /**
      * Apply the state of a refund
-     * @description Applies the present state of a refund, {id, refund_id, payment_intent, status, amount, created, settlement, failure_settlement, failure_reason}; one that Staybase did not make is goodwill. For the service role; definer, because no API role may write refunds.
+     * @description Applies the present state of a refund, {id, refund_id, payment_intent, status, amount, currency, created, settlement, failure_settlement, failure_reason} with amounts in Stripe's units; one that Staybase did not make is goodwill. For the service role; definer, because no API role may write refunds.
      */
     post: operations["call_apply_refund"];
     delete?: never;
@@ -3288,7 +3308,7 @@ export interface paths {
     put?: never;
     /**
      * Apply the state of a transfer
-     * @description Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, reversals}. For the service role; definer, because no API role may write payouts.
+     * @description Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, reversals}, with amounts in Stripe's units. For the service role; definer, because no API role may write payouts.
      */
     post: operations["call_apply_transfer"];
     delete?: never;
@@ -3308,7 +3328,7 @@ export interface paths {
     put?: never;
     /**
      * Apply the state of a dispute
-     * @description Applies the present state of a dispute, {id, payment_intent, status, reason, amount, movements}, and stores the evidence; the booking is not paid out while it is open. For the service role; definer, because no API role may write disputes.
+     * @description Applies the present state of a dispute, {id, payment_intent, status, reason, amount, currency, movements}, with amounts in Stripe's units, and stores the evidence; the booking is not paid out while it is open. For the service role; definer, because no API role may write disputes.
      */
     post: operations["call_apply_dispute"];
     delete?: never;
@@ -3348,7 +3368,7 @@ export interface paths {
     put?: never;
     /**
      * Compare Stripe's transactions with the ledger
-     * @description Compares Stripe's balance transactions since p_since, [{id, net, currency, source, type}], with the ledger and stores every difference. For the service role; definer, because no API role may read the whole ledger.
+     * @description Compares Stripe's balance transactions since p_since, [{id, net, currency, source, type}] in Stripe's units, with the ledger and stores every difference. For the service role; definer, because no API role may read the whole ledger.
      */
     post: operations["call_reconcile_ledger"];
     delete?: never;
@@ -4804,9 +4824,31 @@ export interface components {
        * @description Decimal places: 2 for EUR, 0 for JPY, 3 for KWD.
        */
       minor_unit: number;
+      /** @description Whether Stripe charges cards in it. A property with another currency cannot be published. */
+      is_payable: boolean;
+      /**
+       * Format: int32
+       * @description Decimal places of amounts at Stripe, which differ from minor_unit for ISK, MGA and UGX.
+       */
+      stripe_minor_unit: number;
       /**
        * Format: int64
-       * @description Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it.
+       * @description Smallest amount that can be charged, refunded and paid out, in minor units: 10 for KWD, 100 for HUF. Every price, fee, tax and refund is a multiple of it.
+       */
+      step: number;
+      /**
+       * Format: int64
+       * @description Lowest total of a stay and lowest charge of a card, in minor units; the owner of the installation may raise it.
+       */
+      minimum_charge: number;
+      /**
+       * Format: int64
+       * @description Highest total of a stay and highest charge of a card, in minor units; the owner of the installation may change it.
+       */
+      maximum_charge: number;
+      /**
+       * Format: int64
+       * @description Lowest price of a night, in minor units. The default is one whole unit, or minimum_charge when that is higher; the owner of the installation may change it.
        */
       minimum_price: number;
       /**
@@ -5698,7 +5740,7 @@ export interface components {
        * @description When the money moved.
        */
       occurred_at?: string | null;
-      /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won and bank_refund (given back by the guest's bank). */
+      /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won, write_off and bank_refund (given back by the guest's bank). */
       kind?: string | null;
       /** @description Description of the movement in words. */
       description?: string | null;
@@ -7556,7 +7598,7 @@ export interface components {
     "rowFilter.booking_money.booking_id": string;
     /** @description When the money moved. */
     "rowFilter.booking_money.occurred_at": string;
-    /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won and bank_refund (given back by the guest's bank). */
+    /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won, write_off and bank_refund (given back by the guest's bank). */
     "rowFilter.booking_money.kind": string;
     /** @description Description of the movement in words. */
     "rowFilter.booking_money.description": string;
@@ -7620,7 +7662,17 @@ export interface components {
     "rowFilter.currencies.code": string;
     /** @description Decimal places: 2 for EUR, 0 for JPY, 3 for KWD. */
     "rowFilter.currencies.minor_unit": string;
-    /** @description Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it. */
+    /** @description Whether Stripe charges cards in it. A property with another currency cannot be published. */
+    "rowFilter.currencies.is_payable": string;
+    /** @description Decimal places of amounts at Stripe, which differ from minor_unit for ISK, MGA and UGX. */
+    "rowFilter.currencies.stripe_minor_unit": string;
+    /** @description Smallest amount that can be charged, refunded and paid out, in minor units: 10 for KWD, 100 for HUF. Every price, fee, tax and refund is a multiple of it. */
+    "rowFilter.currencies.step": string;
+    /** @description Lowest total of a stay and lowest charge of a card, in minor units; the owner of the installation may raise it. */
+    "rowFilter.currencies.minimum_charge": string;
+    /** @description Highest total of a stay and highest charge of a card, in minor units; the owner of the installation may change it. */
+    "rowFilter.currencies.maximum_charge": string;
+    /** @description Lowest price of a night, in minor units. The default is one whole unit, or minimum_charge when that is higher; the owner of the installation may change it. */
     "rowFilter.currencies.minimum_price": string;
     /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less. */
     "rowFilter.currencies.cancellation_fee_minimum": string;
@@ -9525,7 +9577,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -9599,7 +9651,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -9832,7 +9884,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_too_large`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10070,7 +10122,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_too_large`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10344,7 +10396,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `additional_rules_are_plain`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `house_rules_version_is_positive`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `quiet_hours_are_whole`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `additional_rules_are_plain`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_path_is_own`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `house_rules_version_is_positive`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `quiet_hours_are_whole`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10501,7 +10553,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10680,7 +10732,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10861,7 +10913,7 @@ export interface operations {
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `currency_missing`, `description_too_short`, `max_guests_missing`, `photo_missing`, `property_type_missing`, `room_type_missing`, `street_missing`, `time_zone_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `property_type_missing`, `room_type_missing`, `street_missing`, `time_zone_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10930,7 +10982,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `alt_text_is_plain`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `currency_missing`, `description_too_short`, `external_url_is_https`, `max_guests_missing`, `photo_has_one_location`, `photo_missing`, `photo_path_is_of_property`, `photo_position_range`, `property_type_missing`, `room_type_missing`, `street_missing`, `time_zone_missing`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `alt_text_is_plain`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `currency_missing`, `currency_not_payable`, `description_too_short`, `external_url_is_https`, `max_guests_missing`, `photo_has_one_location`, `photo_missing`, `photo_path_is_of_property`, `photo_position_range`, `property_type_missing`, `room_type_missing`, `street_missing`, `time_zone_missing`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11822,7 +11874,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `currency_differs_from_property`, `dates_are_in_order`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11947,7 +11999,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `currency_differs_from_property`, `dates_are_in_order`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12076,7 +12128,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12213,7 +12265,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12330,7 +12382,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12451,7 +12503,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_below_minimum`, `property_has_no_currency`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `reference_not_found`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12796,7 +12848,17 @@ export interface operations {
         code?: components["parameters"]["rowFilter.currencies.code"];
         /** @description Decimal places: 2 for EUR, 0 for JPY, 3 for KWD. */
         minor_unit?: components["parameters"]["rowFilter.currencies.minor_unit"];
-        /** @description Lowest price of a night, in minor units. The default is one whole unit; the owner of the installation may change it. */
+        /** @description Whether Stripe charges cards in it. A property with another currency cannot be published. */
+        is_payable?: components["parameters"]["rowFilter.currencies.is_payable"];
+        /** @description Decimal places of amounts at Stripe, which differ from minor_unit for ISK, MGA and UGX. */
+        stripe_minor_unit?: components["parameters"]["rowFilter.currencies.stripe_minor_unit"];
+        /** @description Smallest amount that can be charged, refunded and paid out, in minor units: 10 for KWD, 100 for HUF. Every price, fee, tax and refund is a multiple of it. */
+        step?: components["parameters"]["rowFilter.currencies.step"];
+        /** @description Lowest total of a stay and lowest charge of a card, in minor units; the owner of the installation may raise it. */
+        minimum_charge?: components["parameters"]["rowFilter.currencies.minimum_charge"];
+        /** @description Highest total of a stay and highest charge of a card, in minor units; the owner of the installation may change it. */
+        maximum_charge?: components["parameters"]["rowFilter.currencies.maximum_charge"];
+        /** @description Lowest price of a night, in minor units. The default is one whole unit, or minimum_charge when that is higher; the owner of the installation may change it. */
         minimum_price?: components["parameters"]["rowFilter.currencies.minimum_price"];
         /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less. */
         cancellation_fee_minimum?: components["parameters"]["rowFilter.currencies.cancellation_fee_minimum"];
@@ -13968,7 +14030,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `amount_too_large`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `currency_not_payable`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14278,7 +14340,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `amount_too_large`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `no_change`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `no_change`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14513,7 +14575,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `amount_too_large`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14597,7 +14659,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `amount_too_large`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `advance_notice`, `attachment_not_found`, `attachment_path_is_in_thread`, `booking_window`, `check_in_range`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `cleanliness_range`, `closed_to_arrival`, `closed_to_departure`, `communication_range`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `location_range`, `max_stay`, `messages_body_is_plain`, `min_stay`, `no_adult`, `not_published`, `overall_range`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -15692,7 +15754,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `bearer_missing`, `refund_out_of_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `bearer_missing`, `refund_out_of_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -15766,7 +15828,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `bearer_missing`, `refund_out_of_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `bearer_missing`, `refund_out_of_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -15836,7 +15898,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `bearer_missing`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `refund_out_of_range`, `refund_reason_is_plain`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `amount_not_in_steps`, `attachment_not_found`, `attachment_path_is_in_thread`, `bearer_missing`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `refund_out_of_range`, `refund_reason_is_plain`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -15994,7 +16056,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `money_requests_amount_is_positive`, `money_requests_reason_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `amount_not_in_steps`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `money_requests_amount_is_positive`, `money_requests_reason_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `request_below_minimum`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16199,7 +16261,7 @@ export interface operations {
         booking_id?: components["parameters"]["rowFilter.booking_money.booking_id"];
         /** @description When the money moved. */
         occurred_at?: components["parameters"]["rowFilter.booking_money.occurred_at"];
-        /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won and bank_refund (given back by the guest's bank). */
+        /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won, write_off and bank_refund (given back by the guest's bank). */
         kind?: components["parameters"]["rowFilter.booking_money.kind"];
         /** @description Description of the movement in words. */
         description?: components["parameters"]["rowFilter.booking_money.description"];
@@ -16700,7 +16762,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16775,7 +16837,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16850,7 +16912,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16992,7 +17054,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `city_is_plain`, `country_is_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17083,7 +17145,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17178,7 +17240,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `city_is_plain`, `country_is_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_is_of_one_property`, `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17315,7 +17377,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17456,7 +17518,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_below_minimum`, `property_has_no_currency`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21584,7 +21646,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `moderation_reason_is_plain`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `moderation_reason_is_plain`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21706,7 +21768,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21782,7 +21844,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_path_is_own`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `languages_are_tags`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23777,7 +23839,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23861,6 +23923,89 @@ export interface operations {
         };
       };
       /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reports_details_are_plain`, `reports_people_give_a_reason`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_refuse_payment: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_error: string;
+          /** Format: uuid */
+          p_payment_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description Done. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -24971,6 +25116,15 @@ export interface operations {
       };
       /** @description This function does not support this HTTP method. */
       405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Stripe cannot take this payment. */
+      422: {
         headers: {
           [name: string]: unknown;
         };

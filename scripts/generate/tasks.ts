@@ -275,6 +275,7 @@ export const tasks = [
       "rpc/save_payout_account": "Save a host's account at Stripe",
       "rpc/begin_payment": "Get or create the open payment of a booking",
       "rpc/attach_payment": "Link a payment to its PaymentIntent",
+      "rpc/refuse_payment": "End a payment that Stripe refused",
       "rpc/fail_charge": "Record that a card was not charged",
       "rpc/fail_refund": "Record that a refund failed",
       "rpc/begin_transfer": "Get what a payout transfers",

@@ -118,6 +118,7 @@ as $$
 declare
     v_error text;
 begin
+    perform set_config('transaction_timeout', (extract(epoch from p_task.time_limit) * 1000)::integer::text, true);
     perform from private.periodic_tasks t where t.name = p_task.name for update;
     begin
         execute p_task.command;
@@ -136,28 +137,22 @@ begin
     where t.name = p_task.name;
 end
 $$;
-comment on function private.run_periodic_task is 'Runs a task that begin_periodic_task has begun, and records the result.';
+comment on function private.run_periodic_task is 'Runs a task that begin_periodic_task has begun, within its time limit, and records the result.';
 
--- a procedure that commits can have no settings, so it has no search_path of its own
-create procedure private.run_periodic_tasks()
-language plpgsql
-as $$
+-- Each task runs in a transaction of its own. Only a command of the top level may commit, so the loop is the command of the job.
+select cron.schedule('run-periodic-tasks', '10 seconds', $command$
+do $run$
 declare
-    v_since constant timestamptz := pg_catalog.clock_timestamp();
+    v_since constant timestamptz := clock_timestamp();
     v_task private.periodic_tasks;
 begin
     loop
         v_task := private.begin_periodic_task(v_since);
         commit;
         exit when v_task.name is null;
-        perform pg_catalog.set_config(
-            'transaction_timeout', (extract(epoch from v_task.time_limit) operator(pg_catalog.*) 1000)::integer::text, true
-        );
         perform private.run_periodic_task(v_task);
         commit;
     end loop;
 end
-$$;
-comment on procedure private.run_periodic_tasks is
-    'Runs the tasks that are due, each in a transaction of its own with its time limit. The only cron job calls it, alone in its command, because it commits.';
-select cron.schedule('run-periodic-tasks', '10 seconds', 'call private.run_periodic_tasks()');
+$run$
+$command$);

@@ -39,6 +39,8 @@ insert into private.errors (code, status, message, hint) values
     ('unknown_amenity', 422, 'There is no amenity "{value}".', 'Send an id of the table amenities.'),
     ('cancellation_policy_of_another_host', 422, 'This cancellation policy belongs to another host.', 'Choose a common policy, or one that the host of this property wrote.'),
     ('price_below_minimum', 422, 'A night costs at least {minimum} minor units of {currency}.', 'Send prices in minor units: 12000 is 120.00 EUR.'),
+    ('price_above_maximum', 422, 'A night costs at most {maximum} minor units of {currency}, because no card can be charged more.', 'Send prices in minor units: 12000 is 120.00 EUR.'),
+    ('amount_not_in_steps', 422, 'Amounts in {currency} are multiples of {step} minor units, because no card can be charged a part of that.', 'Round the amount.'),
     ('property_row_limit_exceeded', 422, 'A property has at most {maximum} {table}.', 'Delete some before you add others.');
 
 create type public.property_status as enum ('draft', 'published', 'paused', 'archived', 'suspended');
@@ -308,7 +310,7 @@ language plpgsql security definer
 set search_path = ''
 as $$
 declare
-    v_minimum bigint := (select c.minimum_price from public.currencies c where c.code = new.currency);
+    v_currency public.currencies;
     v_deleted_at timestamptz;
 begin
     -- an access token can outlive its account; this lock waits for that of refuse_account_deletion
@@ -323,16 +325,28 @@ begin
     if exists (select from public.cancellation_policies c where c.id = new.cancellation_policy_id and c.host_id <> new.host_id) then
         perform private.raise_error('cancellation_policy_of_another_host', jsonb_build_object('field', 'cancellation_policy_id'));
     end if;
-    if least(new.base_price, new.weekend_price) < v_minimum then
-        perform private.raise_error('price_below_minimum', jsonb_build_object('minimum', v_minimum, 'currency', new.currency));
+    select c.* into v_currency from public.currencies c where c.code = new.currency;
+    if least(new.base_price, new.weekend_price) < v_currency.minimum_price then
+        perform private.raise_error('price_below_minimum', jsonb_build_object(
+            'minimum', v_currency.minimum_price, 'currency', new.currency
+        ));
+    elsif greatest(new.base_price, new.weekend_price) between v_currency.maximum_charge + 1 and 1000000000000 then
+        perform private.raise_error('price_above_maximum', jsonb_build_object(
+            'maximum', v_currency.maximum_charge, 'currency', new.currency
+        ));
+    elsif new.base_price % v_currency.step <> 0 or new.weekend_price % v_currency.step <> 0
+        or new.extra_guest_price % v_currency.step <> 0
+    then
+        perform private.raise_error('amount_not_in_steps', jsonb_build_object('step', v_currency.step, 'currency', new.currency));
     end if;
     return new;
 end
 $$;
 comment on function private.check_property is
-    'Trigger: checks that the host''s account exists, that the cancellation policy is common or the host''s own, and that prices reach the minimum of the currency. Definer, because it locks the host''s profile.';
+    'Trigger: checks that the host''s account exists, that the cancellation policy is common or the host''s own, and that prices are within the limits of the currency and multiples of its step. Definer, because it locks the host''s profile.';
 
-create trigger _100_check_property before insert or update of host_id, cancellation_policy_id, currency, base_price, weekend_price
+create trigger _100_check_property
+    before insert or update of host_id, cancellation_policy_id, currency, base_price, weekend_price, extra_guest_price
     on public.properties for each row execute function private.check_property();
 create trigger _800_set_updated_at before update on public.properties for each row execute function private.set_updated_at();
 select private.install_row_checks('public.properties');

@@ -269,7 +269,8 @@ set search_path = ''
 as $$
 declare
     v_property record;
-    v_minimum bigint;
+    v_currency public.currencies;
+    v_amount bigint;
 begin
     select p.currency into v_property from public.properties p where p.id = new.property_id;
     if not found then
@@ -285,17 +286,29 @@ begin
     if new.currency <> v_property.currency then
         perform private.raise_error('currency_differs_from_property', jsonb_build_object('currency', v_property.currency));
     end if;
+    select c.* into v_currency from public.currencies c where c.code = new.currency;
     if tg_argv[0] = 'night' then
-        v_minimum := (select c.minimum_price from public.currencies c where c.code = new.currency);
-        if new.price < v_minimum then
-            perform private.raise_error('price_below_minimum', jsonb_build_object('minimum', v_minimum, 'currency', new.currency));
+        v_amount := new.price;
+        if v_amount < v_currency.minimum_price then
+            perform private.raise_error('price_below_minimum', jsonb_build_object(
+                'minimum', v_currency.minimum_price, 'currency', new.currency
+            ));
+        elsif v_amount between v_currency.maximum_charge + 1 and 1000000000000 then
+            perform private.raise_error('price_above_maximum', jsonb_build_object(
+                'maximum', v_currency.maximum_charge, 'currency', new.currency
+            ));
         end if;
+    else
+        v_amount := new.amount;
+    end if;
+    if v_amount % v_currency.step <> 0 then
+        perform private.raise_error('amount_not_in_steps', jsonb_build_object('step', v_currency.step, 'currency', new.currency));
     end if;
     return new;
 end
 $$;
 comment on function private.check_amount is
-    'Trigger: sets the currency of the property when it is left out and refuses any other; with the argument `night` it also checks the minimum price. Invoker, so that it reveals nothing about a property that the caller may not see.';
+    'Trigger: sets the currency of the property when it is left out and refuses any other; amounts are multiples of the step of the currency, and with the argument `night` prices are within its limits. Invoker, so that it reveals nothing about a property that the caller may not see.';
 
 create function private.keep_currency() returns trigger
 language plpgsql

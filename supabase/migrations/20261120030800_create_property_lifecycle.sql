@@ -10,6 +10,7 @@ insert into private.errors (code, status, message, hint) values
     ('max_guests_missing', 422, 'A published property needs a number of guests.', 'Set max_guests and publish again, or pause the property before you remove it.'),
     ('time_zone_missing', 422, 'A published property needs a time zone.', 'Set time_zone and publish again, or pause the property before you remove it.'),
     ('currency_missing', 422, 'A published property needs a currency.', 'Set currency and publish again, or pause the property before you remove it.'),
+    ('currency_not_payable', 422, 'Stripe charges no cards in the currency of this property.', 'Choose a currency with is_payable in the table currencies.'),
     ('base_price_missing', 422, 'A published property needs a base price.', 'Set base_price and publish again, or pause the property before you remove it.'),
     ('address_missing', 422, 'A published property needs an address.', 'Insert a row into property_addresses and publish again, or pause the property before you remove it.'),
     ('description_too_short', 422, 'A published property needs a description of at least 50 characters.', 'Lengthen the description and publish again, or pause the property before you shorten it.'),
@@ -104,6 +105,7 @@ begin
     return query
         select c.code, private.problem(c.code) ->> 'message'
         from public.properties p
+        left join public.currencies u on u.code = p.currency
         left join public.property_addresses a on a.property_id = p.id
         cross join lateral (values
             ('property_type_missing', p.property_type is not null),
@@ -111,6 +113,7 @@ begin
             ('max_guests_missing', p.max_guests is not null),
             ('time_zone_missing', p.time_zone is not null),
             ('currency_missing', p.currency is not null),
+            ('currency_not_payable', coalesce(u.is_payable, true)),
             ('base_price_missing', p.base_price is not null),
             ('address_missing', a.property_id is not null),
             -- imported properties may lack the rest, because sources do not have it

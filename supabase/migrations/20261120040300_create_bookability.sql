@@ -315,15 +315,30 @@ comment on function private.bookability is
 create function private.visible_bookability(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
 ) returns jsonb
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = ''
 as $$
-    select private.bookability(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets)
+declare
+    v_reasons constant jsonb := private.bookability(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets);
+begin
+    -- what has no price, or is refused for its size
+    if jsonb_path_exists(v_reasons, '$[*].code ? (@ == "not_published" || @ == "invalid_party" || @ == "too_many_guests" || @ == "too_many_pets" || @ == "pets_not_allowed" || @ == "dates_out_of_range" || @ == "check_out_before_check_in" || @ == "max_stay")') then
+        return v_reasons;
+    end if;
+    return v_reasons || (
+        select private.charge_problems(p.currency, s.guest_total)
+        from public.properties p
+        cross join lateral private.price_stay(
+            p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_adults + p_children, p_pets, now()
+        ) s
+        where p.id = p_property_id
+    );
+end
 $$;
 grant execute on function private.visible_bookability
     to anon, authenticated, service_role;
 comment on function private.visible_bookability is
-    'Runs bookability for any caller, now and with all bookings: other times or ignored bookings would reveal who stays when. Definer, like bookability.';
+    'Runs bookability and charge_problems for any caller, now and with all bookings: other times or ignored bookings would reveal who stays when. Definer, like bookability.';
 
 create function public.bookability(
     p_property_id uuid, p_check_in text, p_check_out text,
@@ -346,4 +361,4 @@ end
 $$;
 grant execute on function public.bookability to anon, authenticated, service_role;
 comment on function public.bookability is
-    'Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after.';
+    'Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.';

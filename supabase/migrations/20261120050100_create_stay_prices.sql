@@ -1,6 +1,6 @@
--- Purpose: the price of a stay, line by line, to the minor unit.
+-- Purpose: the price of a stay, line by line, to the step of its currency.
 -- Touches: public.line_kind, public.quote_line, private.platform_fees, proportion, sum_of_nights, stay_discount, price_stay.
--- Watch: price_stay decides what a stay costs. Each line is rounded once, half up; totals are sums of lines. find_properties has a
+-- Watch: price_stay decides what a stay costs. Each line is rounded once, half up, to the currency's step; totals are sums of lines. find_properties has a
 -- second form of guest_total: 04510-search-many.sql proves that both agree. Order: nights, one discount, fees, taxes, platform fee.
 -- Guests are adults and children; infants are not counted.
 
@@ -39,17 +39,20 @@ alter table private.platform_fees enable row level security;
 
 insert into private.platform_fees (valid_from, guest_percent, host_percent) values ('2000-01-01 00:00+00', 0, 15.5);
 
-create function private.proportion(p_amount bigint, p_part numeric, p_whole numeric) returns bigint
+create function private.proportion(p_amount bigint, p_part numeric, p_whole numeric, p_step bigint default 1) returns bigint
 language plpgsql immutable
 set search_path = ''
 as $$
 begin
+    if p_step > 1 then
+        return p_step * private.proportion(p_amount, p_part, p_whole * p_step);
+    end if;
     -- whole numbers only, so that a half is exact; div truncates towards zero
     return div(2 * p_amount * p_part + case when p_amount < 0 then -p_whole else p_whole end, 2 * p_whole);
 end
 $$;
 comment on function private.proportion is
-    'p_amount * p_part / p_whole, rounded half away from zero: all shares of amounts are rounded here. Three other functions round money: convert_amount (between currencies), payable_amount (down) and search_properties (price_per_night, an average for display).';
+    'p_amount * p_part / p_whole, rounded half away from zero to a multiple of p_step: all shares of amounts are rounded here. Three other functions round money: convert_amount (between currencies), payable_amount (down) and search_properties (price_per_night, an average for display).';
 
 create function private.sum_of_nights(p_night_prices bigint[]) returns bigint
 language plpgsql immutable
@@ -104,6 +107,7 @@ declare
     v_nights constant integer := cardinality(p_night_prices);
     v_guest_percent numeric;
     v_host_percent numeric;
+    v_step bigint;
     v_fees public.property_fees[];
     v_fee public.property_fees;
     v_taxes public.property_taxes[];
@@ -128,7 +132,7 @@ declare
     v_fees_included numeric;
 begin
     select
-        f.guest_percent, f.host_percent,
+        f.guest_percent, f.host_percent, (select c.step from public.currencies c where c.code = p_property.currency),
         array(
             select e from public.property_fees e
             -- the currency is always the property's; with it the index returns fees, and below taxes, in order
@@ -141,7 +145,7 @@ begin
                 and (t.exempt_from_nights is null or t.exempt_from_nights > v_nights)
             order by t.created_at, t.name, t.id
         )
-    into v_guest_percent, v_host_percent, v_fees, v_taxes
+    into v_guest_percent, v_host_percent, v_step, v_fees, v_taxes
     from private.platform_fees f
     where f.valid_from <= p_now
     order by f.valid_from desc
@@ -169,7 +173,7 @@ begin
             p_property, v_nights, p_check_in - (p_now at time zone coalesce(p_property.time_zone, 'UTC'))::date
         );
         if v_discount.percent > 0 then
-            discount := -private.proportion(rent, v_discount.percent, 100);
+            discount := -private.proportion(rent, v_discount.percent, 100, v_step);
             lines := lines || row(
                 'discount', v_discount.description, 1, discount, v_discount.percent, discount, discount, 0
             )::public.quote_line;
@@ -238,7 +242,7 @@ begin
             else
                 v_divisor := v_divisor * 100;
             end if;
-            v_amount := private.proportion(1, (v_taxed_rent + v_taxed_fees) * v_tax.percent, v_divisor);
+            v_amount := private.proportion(1, (v_taxed_rent + v_taxed_fees) * v_tax.percent, v_divisor, v_step);
         elsif v_tax.charge = 'per_night' then
             v_quantity := v_taxed_nights;
         elsif v_tax.charge = 'per_guest' then
@@ -260,14 +264,14 @@ begin
 
     guest_platform_fee := 0;
     if v_guest_percent > 0 then
-        guest_platform_fee := private.proportion(v_price_of_stay, v_guest_percent, 100);
+        guest_platform_fee := private.proportion(v_price_of_stay, v_guest_percent, 100, v_step);
         lines := lines || row(
             'guest_platform_fee', 'Service fee', 1, guest_platform_fee, trim_scale(v_guest_percent), guest_platform_fee, 0, 0
         )::public.quote_line;
     end if;
     host_platform_fee := 0;
     if v_host_percent > 0 then
-        host_platform_fee := -private.proportion(v_price_of_stay, v_host_percent, 100);
+        host_platform_fee := -private.proportion(v_price_of_stay, v_host_percent, 100, v_step);
         lines := lines || row(
             'host_platform_fee', 'Host service fee', 1, host_platform_fee, trim_scale(v_host_percent), 0, host_platform_fee, 0
         )::public.quote_line;

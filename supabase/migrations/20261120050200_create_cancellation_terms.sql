@@ -28,7 +28,7 @@ comment on column public.cancellation_term.description is 'The term in words, wi
 
 create function private.cancellation_terms(
     p_steps jsonb, p_night_prices bigint[], p_guest_total bigint, p_check_in_at timestamptz, p_time_zone text,
-    p_confirmed_at timestamptz
+    p_confirmed_at timestamptz, p_step bigint
 )
 returns public.cancellation_term[]
 language plpgsql stable
@@ -79,7 +79,7 @@ begin
             else
                 v_amount := private.proportion(
                     p_guest_total, v_percent * private.sum_of_nights(p_night_prices[v_kept + 1:]),
-                    100 * private.sum_of_nights(p_night_prices)
+                    100 * private.sum_of_nights(p_night_prices), p_step
                 );
                 v_words := case v_percent when 100 then 'Full refund' else v_percent || ' % refund' end || case v_kept
                     when 0 then ''
@@ -105,4 +105,4 @@ begin
 end
 $$;
 comment on function private.cancellation_terms is
-    'The cancellation terms of a stay in order of time, for a booking confirmed at p_confirmed_at. The refunded share of the total is that of the prices of the nights that are not kept.';
+    'The cancellation terms of a stay in order of time, for a booking confirmed at p_confirmed_at in a currency of p_step. The refunded share of the total is that of the prices of the nights that are not kept.';

@@ -5,7 +5,8 @@
 -- compares. So quoting writes nothing, can be cached and answered by a replica, and notices every change of the terms.
 
 insert into private.errors (code, status, message, hint) values
-    ('amount_too_large', 422, 'The price of this stay is too high to be charged.', 'Choose a shorter stay.');
+    ('total_below_minimum', 422, 'A stay costs at least {minimum} minor units of {currency}, because no card can be charged less.', 'Choose a longer stay.'),
+    ('total_above_maximum', 422, 'A stay costs at most {maximum} minor units of {currency}, because no card can be charged more.', 'Choose a shorter stay.');
 
 insert into private.settings (name, value, description) values
     ('quote_validity', '30 minutes', 'How long a quote can be booked.');
@@ -99,6 +100,30 @@ $$;
 comment on function private.quote_is_valid is
     'Whether p_quote_id is a quote with these terms, for p_owner or for anyone, that has not ended at p_now.';
 
+create function private.charge_problems(p_currency text, p_total numeric) returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(jsonb_agg(private.problem(p.code, jsonb_strip_nulls(jsonb_build_object(
+            'currency', p_currency, 'total', case when p.limit_name is not null then p_total end,
+            'minimum', case p.limit_name when 'minimum' then c.minimum_charge end,
+            'maximum', case p.limit_name when 'maximum' then c.maximum_charge end
+        )))), '[]')
+        from public.currencies c
+        cross join lateral (values
+            ('currency_not_payable', null, not c.is_payable),
+            ('total_below_minimum', 'minimum', p_total < c.minimum_charge),
+            ('total_above_maximum', 'maximum', p_total > c.maximum_charge)
+        ) as p (code, limit_name, is_broken)
+        where c.code = p_currency and p.is_broken
+    );
+end
+$$;
+comment on function private.charge_problems is
+    'The reasons why Stripe cannot charge the total of a stay, as objects of private.problem; [] when it can.';
+
 create function private.compute_quote(
     p_property public.properties, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer,
     p_pets integer, p_owner uuid, p_now timestamptz
@@ -117,16 +142,17 @@ declare
 begin
     select
         c.name as policy_name, c.steps, s.value::interval as validity,
-        (select h.version from public.house_rules h where h.property_id = p_property.id order by h.version desc limit 1) as house_rules_version
+        (select h.version from public.house_rules h where h.property_id = p_property.id order by h.version desc limit 1) as house_rules_version,
+        u.step, u.is_payable, u.minimum_charge, u.maximum_charge
     into v_terms
     from private.settings s
+    left join public.currencies u on u.code = p_property.currency
     left join public.cancellation_policies c on c.id = p_property.cancellation_policy_id
     where s.name = 'quote_validity';
     v_night_prices := private.night_prices(p_property, p_check_in, p_check_out);
     v_price := private.price_stay(p_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now);
-    -- the largest integer that every JSON reader represents exactly
-    if v_price.guest_total > 9007199254740991 then
-        perform private.raise_error('amount_too_large');
+    if v_price.guest_total not between v_terms.minimum_charge and v_terms.maximum_charge or not v_terms.is_payable then
+        perform private.raise_errors(private.charge_problems(p_property.currency, v_price.guest_total));
     end if;
     v_check_in_at := (p_check_in + p_property.check_in_from) at time zone p_property.time_zone;
     v_expires_at := date_trunc('second', p_now + v_terms.validity);
@@ -145,14 +171,14 @@ begin
         v_check_in_at, (p_check_out + p_property.check_out_until) at time zone p_property.time_zone,
         p_property.cancellation_policy_id, v_terms.policy_name, v_terms.steps,
         private.cancellation_terms(
-            v_terms.steps, v_night_prices, v_price.guest_total::bigint, v_check_in_at, p_property.time_zone, p_now
+            v_terms.steps, v_night_prices, v_price.guest_total::bigint, v_check_in_at, p_property.time_zone, p_now, v_terms.step
         ),
         v_terms.house_rules_version, v_terms_hash
     )::public.quote;
 end
 $$;
 comment on function private.compute_quote is
-    'The quote of a stay for p_owner at p_now, whether or not it can be booked. Check bookability first.';
+    'The quote of a stay for p_owner at p_now, whether or not its nights can be booked: check bookability first. Raises charge_problems.';
 
 create function private.refuse_stay(p_reasons jsonb) returns void
 language plpgsql

@@ -1,4 +1,4 @@
--- Purpose: cancels a confirmed booking, previews the cancellation to the minor unit, and reports no-shows.
+-- Purpose: cancels a confirmed booking, previews the cancellation exactly, and reports no-shows.
 -- Touches: public.refund_line, cancellations, preview_cancellation, cancel_booking, report_no_show; private.host_cancellation_fees,
 -- host_cancellation_fee, unpaid_refund, compute_cancellation, cancelling_actor, end_booking.
 -- Watch: preview and cancellation both come from compute_cancellation; a cancellation stores the row that it returns. A guest gets
@@ -97,7 +97,8 @@ as $$
             select max(f.percent) from private.host_cancellation_fees f
             where p_now >= date_subtract(p_booking.check_in_at, f.within::interval, p_booking.time_zone)
         ) * (select sum(n.price) from unnest(p_booking.night_prices[p_nights_stayed + 1:]) as n (price)),
-        100 * (select sum(n.price) from unnest(p_booking.night_prices) as n (price))
+        100 * (select sum(n.price) from unnest(p_booking.night_prices) as n (price)),
+        c.step
     )))
     from public.currencies c
     where c.code = p_booking.currency
@@ -136,6 +137,7 @@ declare
     v_part bigint := 1;
     v_whole bigint := 1;
     v_rent bigint;
+    v_step_amount constant bigint := private.step_of(p_booking.currency);
 begin
     v.booking_id := p_booking.id;
     v.cancelled_by := p_by;
@@ -153,7 +155,7 @@ begin
         select t.until, t.nights_kept, t.refund_percent into v_step
         from unnest(private.cancellation_terms(
             p_booking.cancellation_steps, p_booking.night_prices, p_booking.guest_total,
-            p_booking.check_in_at, p_booking.time_zone, p_booking.confirmed_at
+            p_booking.check_in_at, p_booking.time_zone, p_booking.confirmed_at, v_step_amount
         )) with ordinality as t
         where coalesce(t.until >= v_at, true)
         order by t.ordinality
@@ -195,15 +197,15 @@ begin
         end if;
     end if;
 
-    v.refund_amount := private.proportion(p_booking.guest_total, v_part, v_whole);
+    v.refund_amount := private.proportion(p_booking.guest_total, v_part, v_whole, v_step_amount);
     v.unpaid_amount := private.unpaid_refund(p_booking, v.refund_amount);
-    v.host_amount := p_booking.host_total - private.proportion(p_booking.host_total, v_part, v_whole);
-    -- differences of rounded running totals, so that lines sum to the refund and each differs from its share by at most one
+    v.host_amount := p_booking.host_total - private.proportion(p_booking.host_total, v_part, v_whole, v_step_amount);
+    -- differences of rounded running totals, so that lines sum to the refund and each differs from its share by at most one step
     v.lines := array(
         select row(
             l.position, l.kind, l.description, l.amount,
-            private.proportion(l.passed, v_part, v_whole)
-            - private.proportion(l.passed - l.amount, v_part, v_whole)
+            private.proportion(l.passed, v_part, v_whole, v_step_amount)
+            - private.proportion(l.passed - l.amount, v_part, v_whole, v_step_amount)
         )::public.refund_line
         from (
             select i.*, sum(i.amount) over (order by i.position)::bigint as passed

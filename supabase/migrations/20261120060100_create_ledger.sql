@@ -36,7 +36,7 @@ create table private.ledger_transactions (
         constraint ledger_transactions_key_length check (char_length(key) between 1 and 255),
     kind text not null constraint ledger_transactions_kind_is_known check (kind in (
         'agreement', 'request', 'goodwill', 'dispute_lost', 'charge', 'refund', 'refund_failed', 'transfer', 'reversal', 'offset', 'dispute',
-        'dispute_won', 'bank_refund', 'fx', 'correction'
+        'dispute_won', 'bank_refund', 'fx', 'correction', 'write_off'
     )),
     description text not null,
     stripe_id text,
@@ -47,7 +47,7 @@ create table private.ledger_transactions (
 comment on table private.ledger_transactions is 'Every movement of money, once. The entries of a transaction sum to zero in every currency.';
 comment on column private.ledger_transactions.key is 'Names the movement, such as refund:re_123. A key that was posted before is not posted again.';
 comment on column private.ledger_transactions.kind is
-    'agreement: what guest, host and platform owe each other for a booking. request: the same for accepted requests for money. goodwill and dispute_lost: who bears what was given back to the guest. bank_refund: what the guest got by a lost dispute. offset: a host''s debt from one booking, deducted from another booking''s payout.';
+    'agreement: what guest, host and platform owe each other for a booking. request: the same for accepted requests for money. goodwill and dispute_lost: who bears what was given back to the guest. bank_refund: what the guest got by a lost dispute. offset: a host''s debt from one booking, deducted from another booking''s payout. write_off: a guest''s debt too small to be charged, borne by the platform.';
 comment on column private.ledger_transactions.written_by is 'The database transaction that inserted the row. Only that one may add entries.';
 comment on column private.ledger_transactions.stripe_id is 'The balance transaction at Stripe; null when no money moves there.';
 

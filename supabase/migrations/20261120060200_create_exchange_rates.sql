@@ -42,12 +42,12 @@ create function private.convert_amount(p_amount bigint, p_from text, p_to text, 
 language sql stable
 set search_path = ''
 as $$
-    select round(p_amount * p_rate * 10::numeric ^ (t.minor_unit - f.minor_unit))::bigint
+    select (round(p_amount * p_rate * 10::numeric ^ (t.minor_unit - f.minor_unit) / t.step) * t.step)::bigint
     from public.currencies f, public.currencies t
     where f.code = p_from and t.code = p_to
 $$;
 comment on function private.convert_amount is
-    'Converts an amount in minor units from p_from to p_to at p_rate, rounded half away from zero.';
+    'Converts an amount in minor units from p_from to p_to at p_rate, rounded half away from zero to the step of p_to.';
 
 create function private.settlement_postings(p_booking_id uuid, p_currency text, p_amount bigint, p_settlement jsonb) returns private.posting[]
 language sql stable

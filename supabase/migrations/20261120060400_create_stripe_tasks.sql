@@ -120,14 +120,15 @@ as $$
         )
         when 'refund' then (
             select jsonb_build_object(
-                'refund_id', r.id, 'status', r.status, 'payment_intent', p.stripe_payment_intent_id, 'amount', r.amount, 'booking_id', r.booking_id
+                'refund_id', r.id, 'status', r.status, 'payment_intent', p.stripe_payment_intent_id,
+                'amount', private.stripe_amount(r.amount, r.currency), 'booking_id', r.booking_id
             )
             from public.refunds r join public.payments p on p.id = r.payment_id where r.id = p_task.subject::uuid
         )
         when 'charge' then (
             select jsonb_build_object(
                 'payment_id', p.id, 'status', p.status, 'payment_intent', p.stripe_payment_intent_id, 'booking_id', p.booking_id,
-                'amount', p.amount, 'currency', p.currency,
+                'amount', private.stripe_amount(p.amount, p.currency), 'currency', p.currency,
                 'customer', (select c.stripe_customer_id from private.stripe_customers c where c.profile_id = p.guest_id),
                 'payment_method', m.stripe_payment_method_id, 'description', private.payment_description(p.booking_id)
             )
@@ -144,7 +145,7 @@ as $$
         )
     end
 $$;
-comment on function private.task_message is 'Returns what a worker needs for a task.';
+comment on function private.task_message is 'Returns what a worker needs for a task; amounts in Stripe''s units.';
 
 create function public.take_stripe_tasks(p_limit integer default 20)
 returns table (task_id bigint, lease uuid, kind text, subject text, attempt integer, message jsonb)

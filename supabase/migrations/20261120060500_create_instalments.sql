@@ -5,18 +5,19 @@
 insert into private.settings (name, value, description) values
     ('instalment_lead', '3 days', 'How long before its 30 nights begin a further instalment of a long stay is charged.');
 
-create function private.instalments(p_guest_total bigint, p_nights integer, p_check_in_at timestamptz)
+create function private.instalments(p_guest_total bigint, p_currency text, p_nights integer, p_check_in_at timestamptz)
 returns table (number integer, due_at timestamptz, amount bigint, total bigint)
 language sql stable security definer
 set search_path = ''
 as $$
     select
         n.n, case when n.n > 1 then p_check_in_at + interval '30 days' * (n.n - 1) - private.duration('instalment_lead') end,
-        t.until_then - private.proportion(p_guest_total, 30 * (n.n - 1), p_nights), t.until_then
+        t.until_then - private.proportion(p_guest_total, 30 * (n.n - 1), p_nights, s.step), t.until_then
     from generate_series(1, case when p_nights < 28 then 1 else (p_nights + 29) / 30 end) as n
+    cross join (select private.step_of(p_currency) as step) s
     cross join lateral (
         select case
-            when p_nights < 28 or n.n * 30 >= p_nights then p_guest_total else private.proportion(p_guest_total, 30 * n.n, p_nights)
+            when p_nights < 28 or n.n * 30 >= p_nights then p_guest_total else private.proportion(p_guest_total, 30 * n.n, p_nights, s.step)
         end as until_then
     ) t
 $$;
@@ -29,7 +30,7 @@ language sql stable
 set search_path = ''
 as $$
     select max(i.total)
-    from private.instalments(p_booking.guest_total, p_booking.nights, p_booking.check_in_at) i
+    from private.instalments(p_booking.guest_total, p_booking.currency, p_booking.nights, p_booking.check_in_at) i
     where i.due_at is null or i.due_at <= p_at
 $$;
 comment on function private.amount_due_by is
@@ -83,7 +84,7 @@ set search_path = ''
 as $$
     select i.number, i.due_at, i.amount, b.currency
     from private.bookings b
-    cross join lateral private.instalments(b.guest_total, b.nights, b.check_in_at) i
+    cross join lateral private.instalments(b.guest_total, b.currency, b.nights, b.check_in_at) i
     where b.id = p_booking_id
     order by i.number
 $$;

@@ -17,6 +17,11 @@ declare
     v_host bigint;
     v_fee bigint;
     v_tax bigint;
+    v_is_over boolean;
+    v_step bigint;
+    v_minimum_charge bigint;
+    -- what no card has paid
+    v_unpaid bigint;
     -- what was given back and no fall of the price explains
     v_by_bank bigint := coalesce((select sum(d.lost_amount) from public.disputes d where d.booking_id = p_booking_id), 0);
     v_by_host bigint;
@@ -40,12 +45,14 @@ begin
         coalesce(c.host_fee, 0),
         case
             when c.booking_id is not null and b.guest_total > 0 then
-                private.proportion(l.remitted, b.guest_total - c.refund_amount, b.guest_total)
+                private.proportion(l.remitted, b.guest_total - c.refund_amount, b.guest_total, u.step)
             when b.status in ('confirmed', 'completed') then l.remitted
             else 0
-        end
-    into v_price, v_host, v_fee, v_tax
+        end,
+        b.status in ('completed', 'cancelled', 'no_show'), u.step, u.minimum_charge
+    into v_price, v_host, v_fee, v_tax, v_is_over, v_step, v_minimum_charge
     from private.bookings b
+    join public.currencies u on u.code = b.currency
     left join public.cancellations c on c.booking_id = b.id
     cross join lateral (
         select coalesce(sum(i.amount - i.host_amount), 0)::bigint as remitted
@@ -66,7 +73,8 @@ begin
     where r.booking_id = p_booking_id and r.reason = 'goodwill' and r.status in ('pending', 'succeeded');
     v_price := v_price + v_requested;
     v_host := v_host + v_requested;
-    v_explained := greatest(0, private.charged_amount(p_booking_id) - v_price);
+    v_unpaid := v_price - private.charged_amount(p_booking_id);
+    v_explained := greatest(0, -v_unpaid);
     v_cut := least(v_explained, v_by_bank);
     v_by_bank := v_by_bank - v_cut;
     v_explained := v_explained - v_cut;
@@ -76,18 +84,22 @@ begin
 
     v_cut := least(v_by_bank, v_price);
     if v_cut > 0 then
-        v_host_cut := private.proportion(least(v_host, v_price), v_cut, v_price);
-        v_tax_cut := private.proportion(v_tax, v_cut, v_price);
+        v_host_cut := private.proportion(least(v_host, v_price), v_cut, v_price, v_step);
+        v_tax_cut := private.proportion(v_tax, v_cut, v_price, v_step);
     end if;
     kind := 'dispute_lost'; guest := -v_by_bank; host := -v_host_cut; tax := -v_tax_cut;
     platform := -(v_by_bank - v_host_cut - v_tax_cut);
     return next;
     kind := 'goodwill'; guest := -(v_by_host + v_by_platform); host := -v_by_host; tax := 0; platform := 0; goodwill := -v_by_platform;
     return next;
+    kind := 'write_off'; host := 0; goodwill := 0;
+    guest := case when v_is_over and v_unpaid > 0 and v_unpaid < v_minimum_charge then -v_unpaid else 0 end;
+    platform := guest;
+    return next;
 end
 $$;
 comment on function private.booking_layers is
-    'Returns, in minor units, what guest, host, tax and platform have in a booking as it stands, one row for each kind of ledger transaction: the agreement, accepted requests, lost disputes, goodwill. p_by_host and p_by_platform are goodwill to add for a preview. What was given back counts first for what alteration or cancellation give back; of the rest of a lost dispute, host and tax bear their parts, the platform what remains.';
+    'Returns, in minor units, what guest, host, tax and platform have in a booking as it stands, one row for each kind of ledger transaction: the agreement, accepted requests, lost disputes, goodwill, and what is written off because no card can be charged so little. p_by_host and p_by_platform are goodwill to add for a preview. What was given back counts first for what alteration or cancellation give back; of the rest of a lost dispute, host and tax bear their parts, the platform what remains.';
 
 create function private.booking_shares(
     p_booking_id uuid, out price bigint, out guest bigint, out host bigint, out tax bigint, out platform bigint, out goodwill bigint
@@ -174,7 +186,7 @@ begin
             and p_booking.status in ('declined', 'withdrawn', 'expired', 'cancelled', 'no_show')
         then
             perform private.enqueue_stripe_task('cancel', v_payment.id::text);
-        elsif v_payment.status = 'requires_payment' and v_payment.kind <> 'booking' and private.guest_due(p_booking, now()) <= 0 then
+        elsif v_payment.status = 'requires_payment' and v_payment.kind <> 'booking' and private.chargeable_due(p_booking, now()) = 0 then
             update public.payments p set status = 'cancelled' where p.id = v_payment.id;
             if v_payment.stripe_payment_intent_id is not null then
                 perform private.enqueue_stripe_task('cancel', v_payment.id::text);
@@ -214,7 +226,7 @@ begin
             from private.ledger_entries e
             join private.ledger_transactions t on t.id = e.transaction_id
             join private.ledger_accounts a on a.id = e.account_id
-            where e.booking_id = p_booking_id and t.kind in ('agreement', 'request', 'dispute_lost', 'goodwill')
+            where e.booking_id = p_booking_id and t.kind in ('agreement', 'request', 'dispute_lost', 'goodwill', 'write_off')
             group by t.kind
         ) p on p.kind = l.kind
     loop
@@ -227,6 +239,7 @@ begin
                 )
                 when 'request' then 'Accepted request for money'
                 when 'goodwill' then 'Goodwill to the guest'
+                when 'write_off' then 'Too small to be charged'
                 else 'Lost dispute'
             end,
             now(),
@@ -248,7 +261,7 @@ begin
 end
 $$;
 comment on function private.reconcile_booking_money is
-    'Updates ledger, refunds, payments and planned charge of a booking to match its present state. Definer, because no API role may write them.';
+    'Updates ledger, refunds, payments and planned charge of a booking to match its present state, and writes off what cannot be charged. Definer, because no API role may write them.';
 
 create function private.reconcile_changed_booking_money() returns trigger
 language plpgsql security definer

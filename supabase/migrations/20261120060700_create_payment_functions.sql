@@ -8,6 +8,7 @@
 insert into private.errors (code, status, message, hint) values
     ('payment_method_not_found', 404, 'You have no such card.', 'Send an id of payment_methods, or none.'),
     ('nothing_due', 409, 'There is nothing to pay for this booking.', 'Read the booking again. If it has expired, book again.'),
+    ('due_below_minimum', 409, 'What is due for this booking is too small to be charged.', 'It is charged with the next payment of the booking, or waived after the stay.'),
     ('payment_intent_differs', 409, 'This payment already has another PaymentIntent.', 'Read the payment again.'),
     ('charge_unexplained', 409, 'No booking, instalment, alteration or accepted request explains a charge of {amount} {currency}.', 'Ask the guest for it with money_requests.'),
     ('payment_amount_differs', 409, 'Stripe reports {stripe_amount} {stripe_currency} for a payment of {amount} {currency}.', 'Compare the payment with its PaymentIntent at Stripe.');
@@ -52,6 +53,18 @@ comment on function private.refuse_unexplained_charge is
     'Trigger: refuses a payment above what booking, alterations, instalments and accepted requests explain and no card has paid yet.';
 create trigger _200_refuse_unexplained_charge before insert on public.payments
     for each row execute function private.refuse_unexplained_charge();
+
+create function private.chargeable_due(p_booking private.bookings, p_at timestamptz) returns bigint
+language sql stable
+set search_path = ''
+as $$
+    select case when d.amount >= c.minimum_charge then d.amount else 0 end
+    from public.currencies c
+    cross join lateral (select private.guest_due(p_booking, p_at) as amount) d
+    where c.code = p_booking.currency
+$$;
+comment on function private.chargeable_due is
+    'Returns guest_due, or 0 when it is below the minimum charge of the currency: it then waits for the next charge.';
 
 create function private.open_payment(p_booking private.bookings, p_due bigint) returns public.payments
 language plpgsql
@@ -117,13 +130,16 @@ begin
     v_due := private.guest_due(v_booking, now());
     if v_booking.status = 'awaiting_payment' and v_due = 0 then
         perform private.change_booking_status(p_booking_id, 'confirm', null, now());
-        return jsonb_build_object('booking_status', 'confirmed', 'amount', 0, 'currency', v_booking.currency);
+        return jsonb_build_object('booking_status', 'confirmed', 'amount', 0, 'stripe_amount', 0, 'currency', v_booking.currency);
     elsif v_due <= 0 then
         perform private.raise_error('nothing_due', jsonb_build_object('status', v_booking.status));
+    elsif private.chargeable_due(v_booking, now()) = 0 then
+        perform private.raise_error('due_below_minimum', jsonb_build_object('due', v_due, 'currency', v_booking.currency));
     end if;
     v_payment := private.open_payment(v_booking, v_due);
     return jsonb_build_object(
         'booking_status', v_booking.status, 'payment_id', v_payment.id, 'amount', v_payment.amount, 'currency', v_payment.currency,
+        'stripe_amount', private.stripe_amount(v_payment.amount, v_payment.currency),
         'is_manual', v_payment.is_manual, 'payment_intent', v_payment.stripe_payment_intent_id,
         'customer', (select c.stripe_customer_id from private.stripe_customers c where c.profile_id = p_actor),
         'email', (select u.email from auth.users u where u.id = p_actor),
@@ -133,7 +149,7 @@ end
 $$;
 grant execute on function public.begin_payment to service_role;
 comment on function public.begin_payment is
-    'Returns the open payment of a booking of the guest p_actor, created when there is none, and the card p_payment_method_id. For the service role; definer, because no API role may write payments.';
+    'Returns the open payment of a booking of the guest p_actor, created when there is none, and the card p_payment_method_id; stripe_amount is in Stripe''s units. For the service role; definer, because no API role may write payments.';
 
 create function public.save_customer(p_actor uuid, p_customer_id text) returns text
 language sql security definer
@@ -167,6 +183,27 @@ $$;
 grant execute on function public.attach_payment to service_role;
 comment on function public.attach_payment is
     'Stores the PaymentIntent of a payment. For the service role; definer, because no API role may write payments.';
+
+create function public.refuse_payment(p_payment_id uuid, p_error text) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_payment public.payments;
+    v_booking private.bookings;
+begin
+    v_booking := private.lock_booking((select p.booking_id from public.payments p where p.id = p_payment_id), now());
+    update public.payments p set status = 'cancelled', last_error = left(p_error, 1000)
+    where p.id = p_payment_id and p.status = 'requires_payment' and p.stripe_payment_intent_id is null
+    returning p.* into v_payment;
+    if v_payment.kind = 'booking' and v_booking.status in ('requested', 'awaiting_payment') then
+        perform private.change_booking_status(v_booking.id, 'withdraw', 'Stripe refused the payment.', now());
+    end if;
+end
+$$;
+grant execute on function public.refuse_payment to service_role;
+comment on function public.refuse_payment is
+    'Cancels a payment that Stripe refused finally before it had a PaymentIntent, and withdraws the booking that it was to pay for. For the service role; definer, because no API role may write payments.';
 
 create function private.confirm_paid_booking(p_booking private.bookings) returns void
 language plpgsql
@@ -221,6 +258,7 @@ declare
         else 'requires_payment'
     end;
 begin
+    p_intent := private.from_stripe(p_intent);
     select p.* into v_payment from public.payments p where p.stripe_payment_intent_id = p_intent ->> 'id';
     if v_payment.id is null then
         select p.* into v_payment
@@ -272,7 +310,7 @@ end
 $$;
 grant execute on function public.apply_payment_intent to service_role;
 comment on function public.apply_payment_intent is
-    'Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method}, to its payment and booking. For the service role; definer, because no API role may write payments.';
+    'Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method} with amounts in Stripe''s units, to its payment and booking. For the service role; definer, because no API role may write payments.';
 
 create function private.cancel_unsent_refunds(p_payment_id uuid, p_needed bigint) returns void
 language plpgsql
@@ -303,9 +341,10 @@ as $$
 declare
     v_payment public.payments;
     v_refund public.refunds;
-    v_amount constant bigint := (p_refund ->> 'amount')::bigint;
+    v_amount constant bigint := (private.from_stripe(p_refund) ->> 'amount')::bigint;
     v_is_made constant boolean := p_refund ->> 'status' in ('succeeded', 'pending', 'requires_action');
 begin
+    p_refund := private.from_stripe(p_refund);
     select p.* into v_payment from public.payments p where p.stripe_payment_intent_id = p_refund ->> 'payment_intent';
     if v_payment.id is null then
         return 'ignored: not a payment of ours';
@@ -366,7 +405,7 @@ end
 $$;
 grant execute on function public.apply_refund to service_role;
 comment on function public.apply_refund is
-    'Applies the present state of a refund, {id, refund_id, payment_intent, status, amount, created, settlement, failure_settlement, failure_reason}; one that Staybase did not make is goodwill. For the service role; definer, because no API role may write refunds.';
+    'Applies the present state of a refund, {id, refund_id, payment_intent, status, amount, currency, created, settlement, failure_settlement, failure_reason} with amounts in Stripe''s units; one that Staybase did not make is goodwill. For the service role; definer, because no API role may write refunds.';
 
 create function public.fail_refund(p_refund_id uuid, p_error text) returns void
 language plpgsql security definer

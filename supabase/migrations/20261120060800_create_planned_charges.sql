@@ -29,6 +29,8 @@ as $$
 declare
     v_charged constant bigint := private.charged_amount(p_booking.id);
     v_requested constant bigint := private.requested_amount(p_booking.id);
+    -- less waits for the next instalment
+    v_least constant bigint := v_charged + (select c.minimum_charge from public.currencies c where c.code = p_booking.currency);
     v_total bigint;
     v_due_at timestamptz;
 begin
@@ -37,11 +39,11 @@ begin
     then
         if p_booking.status in ('confirmed', 'completed') then
             select i.total + v_requested, coalesce(i.due_at, now()) into v_total, v_due_at
-            from private.instalments(p_booking.guest_total, p_booking.nights, p_booking.check_in_at) i
-            where i.total + v_requested > v_charged
+            from private.instalments(p_booking.guest_total, p_booking.currency, p_booking.nights, p_booking.check_in_at) i
+            where i.total + v_requested >= v_least
             order by i.number
             limit 1;
-        elsif p_price > v_charged then
+        elsif p_price >= v_least then
             v_total := p_price;
             v_due_at := now();
         end if;
@@ -65,13 +67,13 @@ set search_path = ''
 as $$
 declare
     v_booking constant private.bookings := private.lock_booking(p_booking_id, p_now);
-    v_due constant bigint := private.guest_due(v_booking, p_now);
+    v_due constant bigint := private.chargeable_due(v_booking, p_now);
     v_plan private.planned_charges;
     v_payment public.payments;
     v_method uuid;
 begin
     select c.* into v_plan from private.planned_charges c where c.booking_id = p_booking_id and c.due_at <= p_now;
-    if not found or v_due <= 0 then
+    if not found or v_due = 0 then
         return;
     end if;
     v_payment := private.open_payment(v_booking, v_due);

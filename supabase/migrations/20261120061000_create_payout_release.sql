@@ -112,8 +112,9 @@ set search_path = ''
 as $$
 declare
     v_share constant bigint := private.host_share(p_booking.id);
+    v_step constant bigint := private.step_of(p_booking.currency);
 begin
-    return floor(v_share * p_released)::bigint
+    return case when p_released = 1 then v_share else (floor(v_share * p_released / v_step) * v_step)::bigint end
         -- all changes of the account except agreements: transfers, reversals, offsets
         - (v_share + private.ledger_balance('host_payable', p_booking.host_id, p_booking.currency, p_booking.id))
         - coalesce((select sum(p.amount) from public.payouts p where p.booking_id = p_booking.id and p.status = 'pending'), 0)::bigint
@@ -205,8 +206,8 @@ begin
         values (
             v_payout.id, v_part,
             -- differences of running totals, so that all reversals sum to sent_amount exactly
-            private.proportion(v_payout.sent_amount, v_payout.reversed_amount + v_part, v_payout.amount)
-            - private.proportion(v_payout.sent_amount, v_payout.reversed_amount, v_payout.amount)
+            private.proportion(v_payout.sent_amount, v_payout.reversed_amount + v_part, v_payout.amount, private.step_of(v_payout.sent_currency))
+            - private.proportion(v_payout.sent_amount, v_payout.reversed_amount, v_payout.amount, private.step_of(v_payout.sent_currency))
         )
         returning id into v_reversal;
         update public.payouts p set reversed_amount = p.reversed_amount + v_part where p.id = v_payout.id;

@@ -25,7 +25,8 @@ begin
         update public.payouts p set asked_at = coalesce(p.asked_at, now()) where p.id = p_payout_id;
     end if;
     return jsonb_build_object(
-        'status', v_payout.status, 'amount', v_payout.sent_amount, 'currency', v_payout.sent_currency, 'booking_id', v_payout.booking_id,
+        'status', v_payout.status, 'amount', private.stripe_amount(v_payout.sent_amount, v_payout.sent_currency),
+        'currency', v_payout.sent_currency, 'booking_id', v_payout.booking_id,
         'transfer', v_payout.stripe_transfer_id,
         'destination', (select a.stripe_account_id from public.payout_accounts a where a.profile_id = v_payout.host_id)
     );
@@ -33,7 +34,7 @@ end
 $$;
 grant execute on function public.begin_transfer to service_role;
 comment on function public.begin_transfer is
-    'Returns the amount and destination of a payout''s transfer, or cancels a payout that is no longer due. For the service role; definer, because no API role may write payouts.';
+    'Returns the amount, in Stripe''s units, and destination of a payout''s transfer, or cancels a payout that is no longer due. For the service role; definer, because no API role may write payouts.';
 
 create function public.apply_transfer(p_transfer jsonb) returns text
 language plpgsql security definer
@@ -41,10 +42,12 @@ set search_path = ''
 as $$
 declare
     v_payout public.payouts;
-    v_amount bigint := (p_transfer ->> 'amount')::bigint;
+    v_amount bigint;
     v_back bigint;
     v_reversal jsonb;
 begin
+    p_transfer := private.from_stripe(p_transfer);
+    v_amount := (p_transfer ->> 'amount')::bigint;
     select p.* into v_payout from public.payouts p where p.stripe_transfer_id = p_transfer ->> 'id';
     if v_payout.id is null then
         select p.* into v_payout from public.payouts p
@@ -94,7 +97,7 @@ end
 $$;
 grant execute on function public.apply_transfer to service_role;
 comment on function public.apply_transfer is
-    'Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, reversals}. For the service role; definer, because no API role may write payouts.';
+    'Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, reversals}, with amounts in Stripe''s units. For the service role; definer, because no API role may write payouts.';
 
 create function public.fail_transfer(p_payout_id uuid, p_error text) returns void
 language plpgsql security definer
@@ -113,13 +116,13 @@ create function public.begin_reversal(p_reversal_id uuid) returns jsonb
 language sql security definer
 set search_path = ''
 as $$
-    select jsonb_build_object('transfer', p.stripe_transfer_id, 'amount', r.sent_amount, 'status', r.status)
+    select jsonb_build_object('transfer', p.stripe_transfer_id, 'amount', private.stripe_amount(r.sent_amount, p.sent_currency), 'status', r.status)
     from private.payout_reversals r
     join public.payouts p on p.id = r.payout_id
     where r.id = p_reversal_id
 $$;
 grant execute on function public.begin_reversal to service_role;
-comment on function public.begin_reversal is 'Returns the transfer and amount of a reversal. For the service role; definer, because no API role may read private.payout_reversals.';
+comment on function public.begin_reversal is 'Returns the transfer and amount, in Stripe''s units, of a reversal. For the service role; definer, because no API role may read private.payout_reversals.';
 
 create function public.fail_reversal(p_reversal_id uuid) returns void
 language plpgsql security definer

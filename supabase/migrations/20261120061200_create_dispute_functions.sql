@@ -46,13 +46,14 @@ declare
     v_dispute public.disputes;
     v_id constant text := p_dispute ->> 'id';
     v_status constant text := p_dispute ->> 'status';
-    v_amount constant bigint := (p_dispute ->> 'amount')::bigint;
+    v_amount constant bigint := (private.from_stripe(p_dispute) ->> 'amount')::bigint;
     v_movements constant integer := jsonb_array_length(p_dispute -> 'movements');
     v_movement jsonb;
     v_moved bigint;
     v_withdrawn bigint := 0;
     v_lost bigint;
 begin
+    p_dispute := private.from_stripe(p_dispute);
     select p.* into v_payment from public.payments p where p.stripe_payment_intent_id = p_dispute ->> 'payment_intent';
     if v_payment.id is null then
         return 'ignored: not a payment of ours';
@@ -118,7 +119,7 @@ end
 $$;
 grant execute on function public.apply_dispute to service_role;
 comment on function public.apply_dispute is
-    'Applies the present state of a dispute, {id, payment_intent, status, reason, amount, movements}, and stores the evidence; the booking is not paid out while it is open. For the service role; definer, because no API role may write disputes.';
+    'Applies the present state of a dispute, {id, payment_intent, status, reason, amount, currency, movements}, with amounts in Stripe''s units, and stores the evidence; the booking is not paid out while it is open. For the service role; definer, because no API role may write disputes.';
 
 create table private.fraud_warnings (
     id text constraint fraud_warnings_pkey primary key,

@@ -68,6 +68,11 @@ begin
             'amount', p_amount, 'refundable', v_plan.refundable_amount, 'currency', p_booking.currency
         ));
     end if;
+    if p_amount % private.step_of(p_booking.currency) <> 0 then
+        perform private.raise_error('amount_not_in_steps', jsonb_build_object(
+            'step', private.step_of(p_booking.currency), 'currency', p_booking.currency
+        ));
+    end if;
     select sum(l.host) as host, sum(l.platform + l.goodwill) as platform into v_after
     from private.booking_layers(
         p_booking.id, case p_borne_by when 'host' then p_amount else 0 end, case p_borne_by when 'platform' then p_amount else 0 end

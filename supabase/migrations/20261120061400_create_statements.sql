@@ -81,7 +81,7 @@ where
 comment on view public.booking_money is
     '@graphql({"primary_key_columns": ["id"]}) The movements of a booking''s money: a guest sees the guest''s account, a host the host''s, an operator all.';
 comment on column public.booking_money.occurred_at is 'When the money moved.';
-comment on column public.booking_money.kind is 'As in host_statement; also charge, refund, refund_failed, dispute, dispute_won and bank_refund (given back by the guest''s bank).';
+comment on column public.booking_money.kind is 'As in host_statement; also charge, refund, refund_failed, dispute, dispute_won, write_off and bank_refund (given back by the guest''s bank).';
 comment on column public.booking_money.description is 'Description of the movement in words.';
 comment on column public.booking_money.currency is 'ISO 4217 code of the amount.';
 comment on column public.booking_money.account is 'Account of the entry: guest, host_payable, or an account of the platform.';

@@ -47,7 +47,7 @@ begin
     insert into private.reconciliations (since, compared, differences) values (p_since, jsonb_array_length(p_lines), 0) returning id into v_run;
     with stripe as (
         select l ->> 'id' as id, (l ->> 'net')::bigint as net, upper(l ->> 'currency') as currency, l ->> 'source' as source
-        from jsonb_array_elements(p_lines) l
+        from jsonb_array_elements(private.from_stripe(p_lines)) l
         -- payouts and top-ups of the platform's own balance belong to no booking
         where l ->> 'type' not in ('payout', 'topup')
     ),
@@ -75,7 +75,7 @@ end
 $$;
 grant execute on function public.reconcile_ledger to service_role;
 comment on function public.reconcile_ledger is
-    'Compares Stripe''s balance transactions since p_since, [{id, net, currency, source, type}], with the ledger and stores every difference. For the service role; definer, because no API role may read the whole ledger.';
+    'Compares Stripe''s balance transactions since p_since, [{id, net, currency, source, type}] in Stripe''s units, with the ledger and stores every difference. For the service role; definer, because no API role may read the whole ledger.';
 
 create view public.reconciliation_differences with (security_invoker = on) as
 select d.id, r.run_at, d.reconciliation_id, d.balance_transaction, d.problem, d.stripe_net, d.ledger_net, d.currency, d.source

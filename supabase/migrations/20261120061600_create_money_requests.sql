@@ -7,6 +7,7 @@ insert into private.errors (code, status, message, hint) values
     ('money_requests_amount_is_positive', 422, 'A request asks for an amount above zero.', 'Send amount in minor units of the booking''s currency.'),
     ('money_requests_reason_is_plain', 422, 'A request''s reason has 1 to 1,000 characters of plain text, without HTML and control characters.', 'Say in reason what the money is for: the guest reads it.'),
     ('booking_takes_no_requests', 409, 'Money can be asked for from the confirmation of a stay until {window} after check-out.', 'Read the booking again.'),
+    ('request_below_minimum', 422, 'A request asks for at least {minimum} minor units of {currency}, because no card can be charged less.', 'Send a higher amount, or ask for it together with another.'),
     ('request_is_open', 409, 'The guest has not answered your last request for this booking yet.', 'Wait for the answer, or withdraw that request with decline_money_request.'),
     ('money_request_not_found', 404, 'There is no such request.', 'Send an id of money_requests.'),
     ('money_request_not_yours', 403, 'Only the guest accepts a request for money.', 'As the host you can withdraw it with decline_money_request.'),
@@ -65,6 +66,7 @@ set search_path = ''
 as $$
 declare
     v_booking constant private.bookings := private.lock_booking(new.booking_id, now());
+    v_currency public.currencies;
 begin
     new.host_id := v_booking.host_id;
     new.guest_id := v_booking.guest_id;
@@ -82,6 +84,16 @@ begin
             select from public.money_requests r where r.booking_id = new.booking_id and r.answer is null and r.expires_at > now()
         ) then
             perform private.raise_error('request_is_open');
+        end if;
+        select c.* into v_currency from public.currencies c where c.code = v_booking.currency;
+        if new.amount between 1 and v_currency.minimum_charge - 1 then
+            perform private.raise_error('request_below_minimum', jsonb_build_object(
+                'minimum', v_currency.minimum_charge, 'currency', v_booking.currency
+            ));
+        elsif new.amount % v_currency.step <> 0 then
+            perform private.raise_error('amount_not_in_steps', jsonb_build_object(
+                'step', v_currency.step, 'currency', v_booking.currency
+            ));
         end if;
     end if;
     return new;

@@ -23,6 +23,7 @@ begin
         select jsonb_build_object(
             'title', b.property_title, 'city', b.property_city, 'check_in', b.check_in, 'check_out', b.check_out, 'nights', b.nights,
             'guests', b.adults + b.children + b.infants, 'guest_total', b.guest_total, 'currency', b.currency,
+            'minor_unit', (select c.minor_unit from public.currencies c where c.code = b.currency),
             'guest_name', g.display_name, 'host_name', h.display_name, 'expires_at', b.expires_at, 'time_zone', b.time_zone
         )
         from private.bookings b

@@ -268,9 +268,9 @@ create trigger _410_open_case_of_failure after update of status on public.refund
     when (new.status = 'failed' and old.status <> 'failed') execute function private.open_money_case('refund_failed');
 create trigger open_case after insert on private.fraud_warnings for each row execute function private.open_money_case('fraud_warning');
 
-create trigger open_case after insert on public.disputes for each row
+create trigger _300_open_case after insert on public.disputes for each row
     when (new.status = 'lost') execute function private.open_money_case('dispute_lost');
-create trigger open_case_of_loss after update of status on public.disputes for each row
+create trigger _300_open_case_of_loss after update of status on public.disputes for each row
     when (new.status = 'lost' and old.status <> 'lost') execute function private.open_money_case('dispute_lost');
 
 create function private.audit_trail(p_id uuid)

@@ -186,13 +186,13 @@ comment on column private.property_search.bedrooms is '-1 when unknown, as for s
 comment on column private.property_search.own_price is 'The lowest price of a season or date override; base_price when there is none.';
 comment on column private.property_search.priced_months is 'The months, of any year, with nights priced by a season or date override, as bits of month_mask.';
 comment on column private.property_search.least_night is
-    'Bound: no night of any stay costs less, in ten-thousandths of a whole currency unit. With a discount it is lowered by 0.52 minor units for rounding.';
+    'Bound: no night of any stay costs less, in ten-thousandths of a whole currency unit. With a discount it is lowered by 0.52 steps for rounding.';
 comment on column private.property_search.rent_share is
-    'Bound: the smallest share of the rent that discounts leave of a stay under 7 nights; 1 without discounts. With the six columns after it find_candidates computes the least that a stay can cost.';
+    'Bound: the smallest share of the rent that discounts leave of a stay under 7 nights; 1 without discounts. With the six columns after it find_candidates computes the least that a stay can cost, less what rounding to minor units may take; for a larger step the shares are lower by what its rounding may take.';
 comment on column private.property_search.week_rent_share is 'Bound: the same share for stays of 7 to 27 nights.';
 comment on column private.property_search.month_rent_share is 'Bound: the same share for stays of 28 nights or more.';
 comment on column private.property_search.least_stay_fees is
-    'Bound: fees per booking and per guest for one guest, plus such taxes of a fixed amount divided by 1 + least_tax, in minor units. It is lowered by 0.51 for the discount and for each percentage tax, for rounding.';
+    'Bound: fees per booking and per guest for one guest, plus such taxes of a fixed amount divided by 1 + least_tax, in minor units. It is lowered by 0.51 steps for the discount and for each percentage tax, for rounding.';
 comment on column private.property_search.least_night_fees is 'Bound: fees and fixed taxes per night for one guest, in minor units.';
 comment on column private.property_search.least_tax is 'Bound: the least share that percentage taxes add to rent and fees; 0.1 is 10 per cent.';
 comment on column private.property_search.tax_nights is 'The most nights of a stay of which every night pays every tax. Longer stays need price_stay for their total.';
@@ -251,14 +251,14 @@ select
     coalesce(s.priced_months, 0) | coalesce(o.priced_months, 0) as priced_months,
     case
         when d.highest > 0
-            then greatest(least(p.base_price, p.weekend_price, s.own_price, o.own_price) * (1 - d.highest / 100.0::double precision) - 0.52, 0)
+            then greatest(least(p.base_price, p.weekend_price, s.own_price, o.own_price) * (1 - d.highest / 100.0::double precision) - 0.52 * c.step, 0)
         else least(p.base_price, p.weekend_price, s.own_price, o.own_price)
     end * 10.0::double precision ^ (4 - c.minor_unit) as least_night,
-    1 - d.other / 100.0::double precision as rent_share,
-    1 - coalesce(d.weekly, d.other) / 100.0::double precision as week_rent_share,
-    1 - coalesce(d.monthly, d.weekly, d.other) / 100.0::double precision as month_rent_share,
+    1 - d.other / 100.0::double precision - e.rounding as rent_share,
+    1 - coalesce(d.weekly, d.other) / 100.0::double precision - e.rounding as week_rent_share,
+    1 - coalesce(d.monthly, d.weekly, d.other) / 100.0::double precision - e.rounding as month_rent_share,
     f.per_stay + f.per_guest + t.per_stay / (1 + t.least_percent / 100)
-        - case when d.highest > 0 then 0.51 else 0 end - t.percents * 0.51 as least_stay_fees,
+        - (case when d.highest > 0 then 0.51 else 0 end + t.percents * 0.51) * c.step as least_stay_fees,
     f.per_night + f.per_guest_night + t.per_night / (1 + t.least_percent / 100) as least_night_fees,
     t.least_percent / 100 as least_tax,
     t.nights as tax_nights,
@@ -335,6 +335,10 @@ left join lateral (
     from public.property_availability_rules r
     where r.property_id = p.id and r.kind = 'nights'
 ) r on true
+cross join lateral (
+    -- what find_candidates subtracts for rounding, as a share of the lowest rent, for the steps beyond the first minor unit
+    select 1.26 * (c.step - 1) / least(p.base_price, p.weekend_price, s.own_price, o.own_price)::double precision as rounding
+) e
 cross join lateral (
     select least(p.min_nights, s.min_nights, r.min_nights) as shortest, greatest(p.max_nights, s.max_nights, r.max_nights) as longest
 ) n

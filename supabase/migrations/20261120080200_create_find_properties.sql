@@ -342,6 +342,7 @@ begin
                 ) q
                 cross join unnest(v_found.candidates) as c (property_id, sort_key, distance)
                 join private.property_search m on m.property_id = c.property_id
+                join public.currencies u on u.code = m.currency
                 cross join days i
                 -- the nights at base and weekend price, plus the difference of nights that seasons and overrides price
                 cross join lateral (
@@ -365,7 +366,7 @@ begin
                     select r.rent - case
                         when case when q.nights >= 28 then m.month_rent_share when q.nights >= 7 then m.week_rent_share else m.rent_share end = 1 then 0
                         else (
-                            select coalesce(private.proportion(r.rent, d.percent, 100), 0)
+                            select coalesce(private.proportion(r.rent, d.percent, 100, u.step), 0)
                             from public.properties p
                             cross join lateral private.stay_discount(p, q.nights, i.check_in - (now() at time zone p.time_zone)::date) d
                             where p.id = m.property_id
@@ -373,20 +374,20 @@ begin
                     end as rent
                     offset 0
                 ) d
-                -- guest_total of price_stay; null when it is too high for a quote
+                -- guest_total of price_stay, which a quote refuses outside the limits of the currency
                 cross join lateral (
-                    select nullif(least(case
+                    select least(case
                         when not q.is_priced then null
                         -- only some nights are taxed
                         when m.is_taxed and q.nights > m.tax_nights
                             then private.sum_of_lines(m.property_id, i.check_in, i.check_out, q.guests, q.pets)
                         else
                             d.rent + r.fees
-                            + case when q.guest_percent = 0 then 0 else private.proportion(d.rent + r.fees, q.guest_percent, 100) end
+                            + case when q.guest_percent = 0 then 0 else private.proportion(d.rent + r.fees, q.guest_percent, 100, u.step) end
                             + case when not m.is_taxed then 0 else (
                                 select sum(case x.charge
                                     when 'percent' then private.proportion(
-                                        case x.applies_to when 'all' then d.rent + r.fees when 'rent' then d.rent else r.fees end, x.percent, 100
+                                        case x.applies_to when 'all' then d.rent + r.fees when 'rent' then d.rent else r.fees end, x.percent, 100, u.step
                                     )
                                     when 'per_booking' then x.amount
                                     when 'per_night' then x.amount * q.nights
@@ -396,7 +397,7 @@ begin
                                 from public.property_taxes x
                                 where x.property_id = m.property_id and not x.is_inclusive
                             ) end
-                    end, 9007199254740992), 9007199254740992)::bigint as total
+                    end, 9007199254740992)::bigint as total
                     offset 0
                 ) t
                 where
@@ -416,7 +417,7 @@ begin
                             and i.days_ahead <= m.booking_window_days
                     end
                     and (not q.is_priced or (
-                        t.total is not null and (q.min_price is null or t.total >= q.min_price) and (q.max_price is null or t.total <= q.max_price)
+                        t.total between u.minimum_charge and u.maximum_charge and (q.min_price is null or t.total >= q.min_price) and (q.max_price is null or t.total <= q.max_price)
                     ))
                 offset 0
             ) h

@@ -38,6 +38,11 @@ export const functionErrors = {
     message: "The AVIF image contains metadata, which may include its location.",
     hint: "Save the image without metadata, or as JPEG, PNG or WebP, and upload it to a new path.",
   },
+  payment_refused: {
+    status: 422,
+    message: "Stripe cannot take this payment.",
+    hint: "The nights are free again. Book another stay.",
+  },
   internal_error: {
     status: 500,
     message: "The server could not process the request.",

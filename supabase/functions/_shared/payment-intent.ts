@@ -5,7 +5,7 @@ import type Stripe from "stripe";
 export interface PaymentIntentRequest {
   paymentId: string;
   bookingId: string;
-  /** In minor units. */
+  /** In Stripe's units. */
   amount: number;
   /** ISO 4217, upper case. */
   currency: string;

@@ -39,6 +39,13 @@ export function declineOf(error: unknown): string | undefined {
   return error instanceof Stripe.errors.StripeCardError ? error.message : undefined;
 }
 
+/** Stripe's message when it refuses a request as invalid; undefined for any other error. */
+export function refusalOf(error: unknown): string | undefined {
+  return error instanceof Stripe.errors.StripeInvalidRequestError && isFinal(error)
+    ? error.message
+    : undefined;
+}
+
 /** The id of an object that Stripe returns as an id or, when expanded, as an object. */
 export function idOf(value: string | { id: string } | null | undefined): string | null {
   return typeof value === "string" ? value : (value?.id ?? null);

@@ -161,6 +161,15 @@ Deno.test("a declined or removed card is recorded as a failed charge; a payment 
   assert.deepEqual(paid.calls, ["finish 1: ignored: captured"]);
 });
 
+Deno.test("a balance that Stripe refuses before there is an intent is a failed charge, not a dead task", async () => {
+  const refused = setUp([balance], { createIntent: () => Promise.reject(new FinalError("too small")) });
+  await refused.run();
+  assert.deepEqual(refused.calls, [
+    `charge of ${payment_id} failed: The card was declined.`,
+    "finish 1: failed: too small",
+  ]);
+});
+
 Deno.test("a refund that Stripe refuses permanently is recorded as failed; after any other error it is retried", async () => {
   const refund = {
     kind: "refund",

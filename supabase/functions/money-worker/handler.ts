@@ -160,12 +160,14 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       await dependencies.failCharge(payment_id, "The card was removed.");
       return "failed: the card was removed";
     }
-    const intent = task.payment_intent ?? (await dependencies.createIntent(task));
+    let intent = task.payment_intent;
     try {
+      intent ??= await dependencies.createIntent(task);
       await dependencies.charge(intent, payment_method, `charge:${subject}`);
     } catch (error) {
       if (!isFinal(error)) throw error;
       await dependencies.failCharge(payment_id, reasonOf(error));
+      if (intent === null) return `failed: ${describeError(error)}`;
     }
     return sync.paymentIntent(intent);
   }

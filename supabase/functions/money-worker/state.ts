@@ -1,4 +1,5 @@
-// Objects of Stripe in the form that the database takes.
+// Objects of Stripe in the form that the database takes. Amounts stay in Stripe's units: the database converts them, by the currency
+// beside them.
 
 import type Stripe from "stripe";
 import { idOf } from "../_shared/stripe.ts";
@@ -54,6 +55,7 @@ export function refundState(refund: Stripe.Refund) {
     payment_intent: idOf(refund.payment_intent),
     status: refund.status,
     amount: refund.amount,
+    currency: refund.currency,
     created: refund.created,
     settlement: settlement(refund.balance_transaction),
     failure_settlement: settlement(refund.failure_balance_transaction),
@@ -73,6 +75,7 @@ export function transferState(transfer: Stripe.Transfer, reversals: Stripe.Trans
       id: reversal.id,
       reversal_id: reversal.metadata?.reversal_id ?? null,
       amount: reversal.amount,
+      currency: reversal.currency,
       created: reversal.created,
       balance_transaction: idOf(reversal.balance_transaction),
     })),
@@ -94,6 +97,7 @@ export function disputeState(dispute: Stripe.Dispute) {
     status: dispute.status,
     reason: dispute.reason,
     amount: dispute.amount,
+    currency: dispute.currency,
     movements: dispute.balance_transactions.map(({ id, currency, amount, fee, net, created }) => ({
       id,
       currency,

@@ -1,4 +1,4 @@
-// The tasks that money-worker takes from the database, and their messages.
+// The tasks that money-worker takes from the database, and their messages. Amounts are in Stripe's units.
 
 import { z } from "zod";
 
@@ -47,7 +47,7 @@ export const detachTaskSchema = z.object({ payment_method: z.string() });
 /** The answer of `begin_transfer`. */
 export const transferRequestSchema = z.object({
   status: z.string(),
-  /** In minor units. */
+  /** In Stripe's units. */
   amount: z.number().int().positive(),
   currency: z.string().optional(),
   booking_id: z.uuid().optional(),
@@ -58,7 +58,7 @@ export type TransferRequest = z.infer<typeof transferRequestSchema>;
 /** The answer of `begin_reversal`. */
 export const reversalRequestSchema = z.object({
   status: z.string(),
-  /** In minor units. */
+  /** In Stripe's units. */
   amount: z.number().int().positive(),
   transfer: z.string().nullish(),
 });

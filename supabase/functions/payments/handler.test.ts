@@ -9,6 +9,7 @@ const begun: BegunPayment = {
   booking_status: "requested",
   payment_id: "00000000-0000-4000-8000-000000000002",
   amount: 26_000,
+  stripe_amount: 26_000,
   currency: "EUR",
   is_manual: true,
   payment_intent: null,
@@ -32,6 +33,8 @@ function setUp(overrides: Partial<Dependencies> = {}) {
       calls.push(`${id} takes ${method}`);
       return { id, status: "succeeded", client_secret: `${id}_secret_x` };
     },
+    refusePayment: async (payment, reason) => void calls.push(`${payment} is refused: ${reason}`),
+    refusalOf: () => undefined,
     attachIntent: async (payment, intent) => void calls.push(`${payment} is ${intent}`),
     publishableKey: "pk",
     payPage: () => undefined,
@@ -75,6 +78,32 @@ Deno.test("refuses an amount or currency from the client, and callers without a 
   }
   assert.equal((await post({ booking_id }, "Bearer mallory")).status, 401);
   assert.equal(requests.length, 0);
+});
+
+Deno.test("sends the amount in Stripe's units, and answers it in minor units", async () => {
+  const { post, requests } = setUp({
+    beginPayment: async () => ({ ...begun, amount: 323_103, stripe_amount: 32_310_300, currency: "UGX" }),
+  });
+  assert.equal((await (await post({ booking_id })).json()).amount, 323_103);
+  assert.equal(requests[0]?.amount, 32_310_300);
+});
+
+Deno.test("a refusal of Stripe that is final ends the payment, and any other error does not", async () => {
+  const refused = setUp({
+    createIntent: () => Promise.reject(new Error("Amount too small")),
+    refusalOf: () => "Amount too small",
+  });
+  const response = await refused.post({ booking_id });
+  assert.equal(response.status, 422);
+  assert.deepEqual(await response.json(), {
+    code: "payment_refused",
+    message: "Amount too small",
+    hint: "The nights are free again. Book another stay.",
+  });
+  assert.deepEqual(refused.calls, [`${begun.payment_id} is refused: Amount too small`]);
+  const down = setUp({ createIntent: () => Promise.reject(new Error("503")) });
+  assert.equal((await down.post({ booking_id })).status, 502);
+  assert.ok(!down.calls.some((call) => call.includes("refused")));
 });
 
 Deno.test("hides the error of Stripe", async () => {

@@ -13,7 +13,10 @@ import { bodySchema } from "./schema.ts";
 export const begunPaymentSchema = z.object({
   booking_status: z.string(),
   payment_id: z.uuid().optional(),
+  /** In minor units. */
   amount: z.number(),
+  /** In Stripe's units. */
+  stripe_amount: z.number(),
   currency: z.string(),
   is_manual: z.boolean().optional(),
   payment_intent: z.string().nullish(),
@@ -42,6 +45,10 @@ export interface Dependencies {
   /** Charges a saved card, or returns why it was declined. */
   confirmIntent(id: string, paymentMethod: string): Promise<Intent | { decline: string }>;
   attachIntent(paymentId: string, intentId: string): Promise<void>;
+  /** Cancels a payment that Stripe refused, and withdraws the booking that it was to pay for. */
+  refusePayment(paymentId: string, reason: string): Promise<void>;
+  /** Stripe's reason when it refuses a request as invalid; undefined for any other error. */
+  refusalOf(error: unknown): string | undefined;
   publishableKey: string;
   /** The emulator's page for the payment; undefined with Stripe itself. */
   payPage(intent: Intent): string | undefined;
@@ -52,7 +59,8 @@ export interface Dependencies {
  * `POST { booking_id, payment_method_id? }` answers `{ payment_id, status, amount, currency, client_secret, publishable_key,
  * pay_url }`, with the amount in minor units. Another call for the same booking returns the same PaymentIntent.
  *
- * Errors: `card_declined` for the saved card; `payments_unavailable`; 404 for a booking or card of another guest and 409 when
+ * Errors: `card_declined` for the saved card; `payment_refused` when Stripe cannot take the payment, and then the nights are free
+ * again; `payments_unavailable`; 404 for a booking or card of another guest and 409 when
  * nothing is due, from the database.
  */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
@@ -71,7 +79,9 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       if (payment_id === undefined) {
         return Response.json({ payment_id: null, status: "not_needed", amount, currency });
       }
-      const opened = await openIntent(actor.id, booking_id, { ...begun, payment_id });
+      const opened = await openIntent(actor.id, booking_id, { ...begun, payment_id }).catch((error) =>
+        refuse(payment_id, error),
+      );
       const intent = await chargeSavedCard(opened, begun.payment_method);
       return Response.json({
         payment_id,
@@ -84,6 +94,14 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       });
     },
   });
+
+  /** Ends a payment that Stripe will never take; any other error may pass, and the guest can try again. */
+  async function refuse(paymentId: string, error: unknown): Promise<never> {
+    const reason = dependencies.refusalOf(error);
+    if (reason === undefined) throw error;
+    await dependencies.refusePayment(paymentId, reason);
+    throw apiError("payment_refused", { message: reason });
+  }
 
   /** Charges the saved card that the guest chose, if the intent still waits for a card. */
   async function chargeSavedCard(intent: Intent, method: string | null | undefined): Promise<Intent> {
@@ -105,7 +123,7 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
     const intent = await dependencies.createIntent({
       paymentId: begun.payment_id,
       bookingId,
-      amount: begun.amount,
+      amount: begun.stripe_amount,
       currency: begun.currency,
       isManual: begun.is_manual === true,
       customer,

@@ -35,6 +35,7 @@ export const contract = {
     "bad_request",
     "not_signed_in",
     "card_declined",
+    "payment_refused",
     "method_not_allowed",
     "payments_unavailable",
   ),

@@ -3,7 +3,7 @@
 import type Stripe from "stripe";
 import { databaseError } from "../_shared/errors.ts";
 import { createPaymentIntent } from "../_shared/payment-intent.ts";
-import { declineOf } from "../_shared/stripe.ts";
+import { declineOf, refusalOf } from "../_shared/stripe.ts";
 import { createUserOf, type ServiceClient } from "../_shared/supabase.ts";
 import { begunPaymentSchema, type Dependencies } from "./handler.ts";
 
@@ -48,6 +48,10 @@ export function createServices(supabase: ServiceClient, stripe: Stripe): Service
         return { decline };
       }
     },
+    async refusePayment(paymentId, reason) {
+      await supabase.rpc("refuse_payment", { p_payment_id: paymentId, p_error: reason }).throwOnError();
+    },
+    refusalOf,
     async attachIntent(paymentId, intentId) {
       await supabase
         .rpc("attach_payment", { p_payment_id: paymentId, p_payment_intent_id: intentId })

@@ -150,8 +150,18 @@ Deno.test("texts of users are escaped in the HTML", () => {
 
 Deno.test("amounts use the minor unit of their currency, times use the time zone of the property", () => {
   assert.match(writeMail(request("booking_accepted")).text, /Pay €360\.00 by 1 May 2027 at 11:30/);
-  assert.match(writeMail(request("booking_accepted", { currency: "JPY" })).text, /Pay ¥36,000 by/);
-  assert.match(writeMail(request("booking_accepted", { currency: "KWD" })).text, /Pay KWD\s36\.000 by/);
+  assert.match(
+    writeMail(request("booking_accepted", { currency: "JPY", minor_unit: 0 })).text,
+    /Pay ¥36,000 by/,
+  );
+  assert.match(
+    writeMail(request("booking_accepted", { currency: "KWD", minor_unit: 3 })).text,
+    /Pay KWD\s36\.000 by/,
+  );
+  assert.match(
+    writeMail(request("booking_accepted", { currency: "HUF", minor_unit: 2 })).text,
+    /Pay HUF\s360\.00 by/,
+  );
 });
 
 Deno.test("partial payments, failed charges and refunds have texts of their own", () => {

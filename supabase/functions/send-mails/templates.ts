@@ -34,8 +34,15 @@ function moment(data: Data, name: string): string {
 /** An amount in minor units, with its currency. */
 function amount(data: Data, name: string): string {
   const currency = text(data, "currency") || "USD";
-  const format = new Intl.NumberFormat("en", { style: "currency", currency });
-  return format.format(Number(data[name]) / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+  // the decimal places of Intl are not those of ISO 4217: it has none for HUF and IDR
+  const digits = Number(data.minor_unit ?? 2);
+  const format = new Intl.NumberFormat("en", {
+    style: "currency",
+    currency,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+  return format.format(Number(data[name]) / 10 ** digits);
 }
 
 const count = (data: Data, name: string, noun: string): string =>

@@ -28,8 +28,10 @@ interface Tax {
   maxNights: number | null;
   exemptFrom: number | null;
 }
+/** The smallest amount that Stripe moves, in minor units. */
+const steps = { JPY: 1, EUR: 1, KWD: 10, MGA: 100 } as const;
 interface Property {
-  currency: "JPY" | "EUR" | "KWD";
+  currency: keyof typeof steps;
   base: number;
   weekend: number | null;
   weekly: number;
@@ -74,8 +76,8 @@ const tax: fc.Arbitrary<Tax> = fc.record({
   maxNights: fc.option(fc.integer({ min: 1, max: 14 })),
   exemptFrom: fc.option(fc.integer({ min: 2, max: 30 })),
 });
-const property: fc.Arbitrary<Property> = fc.record({
-  currency: fc.constantFrom("JPY" as const, "EUR" as const, "KWD" as const),
+const inMinorUnits: fc.Arbitrary<Property> = fc.record({
+  currency: fc.constantFrom("JPY" as const, "EUR" as const, "KWD" as const, "MGA" as const),
   base: price,
   weekend: fc.option(price),
   weekly: percent,
@@ -98,6 +100,21 @@ const property: fc.Arbitrary<Property> = fc.record({
   guestFee: fc.constantFrom(0, 1420),
   hostFee: fc.constantFrom(0, 300, 1550),
 });
+/** Every amount is a multiple of the currency's step. */
+const property = inMinorUnits.map((p): Property => {
+  const step = steps[p.currency];
+  const priced = <T extends { price: number }>(r: T | null) => r && { ...r, price: r.price * step };
+  return {
+    ...p,
+    base: p.base * step,
+    weekend: p.weekend === null ? null : p.weekend * step,
+    extraGuest: p.extraGuest * step,
+    season: priced(p.season),
+    override: priced(p.override),
+    fees: p.fees.map((fee) => ({ ...fee, amount: fee.amount * step })),
+    taxes: p.taxes.map((t) => (t.charge === "percent" ? t : { ...t, value: t.value * step })),
+  };
+});
 const stay: fc.Arbitrary<Stay> = fc.record({
   nights: fc.oneof(fc.integer({ min: 1, max: 10 }), fc.integer({ min: 26, max: 40 })),
   guests: fc.integer({ min: 1, max: 6 }),
@@ -108,14 +125,16 @@ const stay: fc.Arbitrary<Stay> = fc.record({
 /** The date of a night; night 0 is a Monday, night 4 a Friday. */
 const night = (number: number) => addDays("2027-03-01", number);
 
-/** Rounds a fraction that is not negative, half up. */
-const round = (part: bigint, whole: bigint) => (2n * part + whole) / (2n * whole);
+/** Rounds a fraction that is not negative to a multiple of a step, half up. */
+const roundTo = (step: bigint, part: bigint, whole: bigint) =>
+  step * ((2n * part + step * whole) / (2n * step * whole));
 
 /** A line of a price: what it adds for guest and host, and what prices already include, in minor units. */
 type Line = [kind: string, guest: bigint, host: bigint, included: bigint];
 
 /** Calculates the lines of a stay independently of the database. */
 function expectedLines(p: Property, s: Stay): Line[] {
+  const round = (part: bigint, whole: bigint) => roundTo(BigInt(steps[p.currency]), part, whole);
   const prices = Array.from({ length: s.nights }, (_, index) => {
     const within = (r: { from: number; nights: number } | null) =>
       r !== null && index >= r.from && index < r.from + r.nights;

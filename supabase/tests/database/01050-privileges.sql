@@ -141,6 +141,7 @@ select bag_eq(
         ('public.reconcile_ledger service_role'),
         ('public.record_bounce service_role'),
         ('public.record_webhook_attempt service_role'),
+        ('public.refuse_payment service_role'),
         ('public.replay_dead_job authenticated,service_role'),
         ('public.replay_dead_jobs authenticated,service_role'),
         ('public.replay_stripe_task authenticated,service_role'),

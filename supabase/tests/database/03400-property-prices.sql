@@ -129,8 +129,8 @@ select lives_ok(
     'PP31 a property without amounts may change its currency'
 );
 select lives_ok(
-    'insert into public.property_date_overrides (property_id, starts_on, ends_on, price) select draft, ''2027-12-31'', ''2028-01-01'', 1 from world',
-    'PP32 one yen is a valid price'
+    'insert into public.property_date_overrides (property_id, starts_on, ends_on, price) select draft, ''2027-12-31'', ''2028-01-01'', 50 from world',
+    'PP32 fifty yen are a valid price: Stripe charges no less'
 );
 select tests.act_as('postgres');
 select lives_ok('insert into public.properties (id, host_id, title) select ''00000000-0000-4000-8000-000000000341'', ana, ''x'' from world', 'PP33 a property may have no currency');

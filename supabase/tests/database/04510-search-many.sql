@@ -178,26 +178,30 @@ select is(pg_temp.agrees(61, 8, 1, 20), pg_temp.expected(61, 8, 1), 'M20 the fee
 select is(pg_temp.agrees(20, 2, 2, 7, ', p_text => ''river'''), pg_temp.expected(20, 2, 2), 'M21 the fee is part of the total of a search with words');
 
 -- Both forms of the total of a stay. 462 properties in the Indian Ocean cycle through every kind of each component, with cycles of
--- 2, 3, 5, 7 and 11, so that each kind meets every kind of every other component.
+-- 2, 3, 5, 7, 8 and 11, so that each kind meets every kind of every other component.
 delete from private.platform_fees where guest_percent = 14.2;
 create temporary table priced on commit drop as
-select n, tests.create_property(hana, false) as id from person, generate_series(1, 462) as n;
+select n, tests.create_property(hana, false) as id, c.code as currency, c.step
+from person, generate_series(1, 462) as n
+-- steps of 1, 1, 10 and 100 minor units
+join public.currencies c on c.code = (array['EUR', 'JPY', 'KWD', 'MGA'])[1 + n / 2 % 4];
 update public.property_addresses t set latitude = -40.2 + 0.4 * (p.n % 22) / 22.0, longitude = 80.2 + 0.6 * (p.n % 21) / 21.0
 from priced p where p.id = t.property_id;
 update public.properties t
 set
     time_zone = 'UTC', booking_window_days = 1000, advance_notice_days = 0, advance_notice_cut_off = '24:00', max_guests = 6, max_pets = 3,
-    max_nights = 100, currency = (array['EUR', 'JPY', 'KWD'])[1 + n % 3],
-    base_price = (array[10037, 1301, 33333])[1 + n % 3] + n * 7, weekend_price = case when n % 2 = 0 then 12011 + n * 7 end,
+    max_nights = 100, currency = p.currency,
+    base_price = step * ((array[10037, 1301, 33333])[1 + n % 3] + n * 7),
+    weekend_price = case when n % 2 = 0 then step * (12011 + n * 7) end,
     weekly_discount_percent = 17 * (n % 5 = 1)::integer, monthly_discount_percent = 33 * (n % 5 in (2, 1))::integer,
     early_bird_discount_percent = 13 * (n % 5 = 3)::integer, early_bird_days = 90,
     last_minute_discount_percent = 9 * (n % 5 in (4, 3))::integer, last_minute_days = 28,
-    extra_guest_price = 1009 * (n % 2 = 1)::integer, extra_guests_after = 2
+    extra_guest_price = step * 1009 * (n % 2 = 1)::integer, extra_guests_after = 2
 from priced p
 where p.id = t.id;
 update public.properties t set status = 'published' from priced p where p.id = t.id;
 insert into public.property_fees (property_id, kind, name, charge, amount)
-select p.id, f.kind, f.kind || ' ' || f.charge, f.charge, f.amount
+select p.id, f.kind, f.kind || ' ' || f.charge, f.charge, p.step * f.amount
 from priced p
 join (values
     (1, 'cleaning'::public.fee_kind, 'per_booking'::public.charge_kind, 3501), (2, 'other', 'per_night', 203), (3, 'other', 'per_guest', 777),
@@ -205,7 +209,7 @@ join (values
     (6, 'pet', 'per_guest_night', 55), (6, 'cleaning', 'per_booking', 2003), (6, 'other', 'per_guest_night', 13)
 ) f (cycle, kind, charge, amount) on f.cycle = p.n % 7;
 insert into public.property_taxes (property_id, name, charge, percent, applies_to, is_inclusive, amount, max_nights, exempt_from_nights)
-select p.id, t.name, t.charge, t.percent, t.applies_to, t.is_inclusive, t.amount, t.max_nights, t.exempt_from_nights
+select p.id, t.name, t.charge, t.percent, t.applies_to, t.is_inclusive, p.step * t.amount, t.max_nights, t.exempt_from_nights
 from priced p
 join (values
     (1, 'of all', 'percent'::public.charge_kind, 7.5, 'all'::public.tax_base, false, null::bigint, null::smallint, null::smallint),
@@ -219,9 +223,9 @@ join (values
     (9, 'of fees', 'percent', 8.875, 'fees', false, null, null, null), (10, 'of a guest, not from 28', 'per_guest', null, null, false, 203, null, 28)
 ) t (cycle, name, charge, percent, applies_to, is_inclusive, amount, max_nights, exempt_from_nights) on t.cycle = p.n % 11;
 insert into public.property_seasons (property_id, name, starts_on, ends_on, price)
-select id, 'Season', current_date + 32, current_date + 95, 9001 + n * 3 from priced where n % 3 < 2;
+select id, 'Season', current_date + 32, current_date + 95, step * (9001 + n * 3) from priced where n % 3 < 2;
 insert into public.property_date_overrides (property_id, starts_on, ends_on, price)
-select id, current_date + 34, current_date + 36, 15013 + n from priced where n % 7 < 3;
+select id, current_date + 34, current_date + 36, step * (15013 + n) from priced where n % 7 < 3;
 
 create function pg_temp.stays(p_ahead integer, p_nights integer, p_guests integer, p_pets integer)
 returns table (property_id uuid, total bigint, rank bigint, lines public.quote_line[])

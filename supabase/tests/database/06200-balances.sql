@@ -10,7 +10,7 @@ update world set home = tests.create_property(ana);
 update public.properties set booking_mode = 'instant', max_nights = 100, base_price = 10000 where id = (select home from world);
 
 create function pg_temp.parts(p_total bigint, p_nights integer) returns text language sql as $$
-    select string_agg(i.amount::text, ' ' order by i.number) from private.instalments(p_total, p_nights, now()) i
+    select string_agg(i.amount::text, ' ' order by i.number) from private.instalments(p_total, 'EUR', p_nights, now()) i
 $$;
 select is(pg_temp.parts(100, 27), '100', 'BL01 27 nights are paid at once');
 select is(pg_temp.parts(100, 30), '100', 'BL02 30 nights are one instalment');
@@ -18,7 +18,7 @@ select is(pg_temp.parts(3100, 31), '3000 100', 'BL03 31 nights have a second ins
 select is(pg_temp.parts(100, 90), '33 34 33', 'BL04 instalments are rounded so that they sum to the total');
 select is(pg_temp.parts(7, 61), '3 4 0', 'BL05 instalments also sum to a total of less than a minor unit a night');
 select is(
-    (select array_agg(i.due_at order by i.number) from private.instalments(300, 90, '2027-03-01 15:00+00') i),
+    (select array_agg(i.due_at order by i.number) from private.instalments(300, 'EUR', 90, '2027-03-01 15:00+00') i),
     array[null, '2027-03-28 15:00+00', '2027-04-27 15:00+00']::timestamptz[],
     'BL06 each further instalment is due three days before its 30 nights begin'
 );
