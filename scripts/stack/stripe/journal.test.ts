@@ -13,6 +13,7 @@ import { clientOf, until } from "./test-support.ts";
 const folder = mkdtempSync(join(tmpdir(), "stripe-journal-"));
 const file = join(folder, "stripe.json");
 let child: ChildProcess | undefined;
+const children: ChildProcess[] = [];
 const received: string[] = [];
 let isDeaf = true;
 const receiver = createServer((request, response) => {
@@ -28,7 +29,7 @@ const receiver = createServer((request, response) => {
 await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
 const webhookUrl = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
 afterAll(() => {
-  child?.kill("SIGKILL");
+  for (const each of children) each.kill("SIGKILL");
   receiver.closeAllConnections();
   receiver.close();
   rmSync(folder, { recursive: true });
@@ -58,6 +59,7 @@ async function start(): Promise<string> {
     stdio: ["ignore", "pipe", "inherit"],
   });
   child = started;
+  children.push(started);
   return new Promise((resolve, reject) => {
     started.stdout.once("data", (data) => resolve(String(data).trim()));
     started.once("exit", () => reject(new Error("The emulator did not start.")));
