@@ -880,10 +880,10 @@ export type Database = {
           answered_by?: string | null;
           booking_id: string;
           created_at?: string;
-          currency: string;
-          expires_at: string;
-          guest_id: string;
-          host_id: string;
+          currency?: string;
+          expires_at?: string;
+          guest_id?: string;
+          host_id?: string;
           id?: string;
           reason: string;
         };
