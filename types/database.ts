@@ -2947,8 +2947,20 @@ export type Database = {
           status_reason: string | null;
           time_zone: string;
           updated_at: string;
+          booking_line_items: {
+            amount: number;
+            booking_id: string;
+            description: string;
+            host_amount: number;
+            included_amount: number;
+            kind: Database["public"]["Enums"]["line_kind"];
+            percent: number | null;
+            position: number;
+            quantity: number;
+            unit_amount: number;
+          } | null;
         };
-        ComputedFields: never;
+        ComputedFields: "booking_line_items";
         Insert: {
           adults?: number | null;
           booking_mode?: Database["public"]["Enums"]["booking_mode"] | null;
@@ -3433,6 +3445,18 @@ export type Database = {
           profile_id: string;
           side: Database["public"]["Enums"]["booking_actor"];
         }[];
+      };
+      booking_line_items: {
+        Args: { "": Database["public"]["Views"]["bookings"]["Row"] };
+        Returns: {
+          error: true;
+        } & "the function public.booking_line_items with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
+        SetofOptions: {
+          from: "bookings";
+          to: "booking_line_items";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       cancel_booking: {
         Args: { p_booking_id: string; p_reason?: string };
@@ -4036,11 +4060,11 @@ export type Database = {
           status: Database["public"]["Enums"]["refund_status"];
           stripe_refund_id: string | null;
           updated_at: string;
-        };
+        }[];
         SetofOptions: {
           from: "*";
           to: "refunds";
-          isOneToOne: true;
+          isOneToOne: false;
           isSetofReturn: true;
         };
       };

@@ -2907,7 +2907,7 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Add an uploaded photo to its property
+     * Add a checked photo to its property
      * @description Adds an uploaded object to the photos of its property, last in order, on behalf of p_actor; a repeated call returns the same photo. For the Edge Function property-photos: service role only; definer, because it calls private.properties_of for another person.
      */
     post: operations["call_add_photo"];

@@ -265,7 +265,7 @@ export const tasks = [
       "rpc/unsubscribe": "Unsubscribe from a topic by a mail's link",
       "rpc/webhook_to_send": "Get the content of a webhook delivery",
       "rpc/record_webhook_attempt": "Record an attempt to deliver a webhook",
-      "rpc/add_photo": "Add an uploaded photo to its property",
+      "rpc/add_photo": "Add a checked photo to its property",
       "rpc/discard_photo_upload": "Discard an upload that is no image",
       "rpc/take_stripe_tasks": "Take Stripe tasks",
       "rpc/finish_stripe_task": "Finish a Stripe task",

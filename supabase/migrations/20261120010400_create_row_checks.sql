@@ -147,7 +147,7 @@ $$;
 grant execute on function private.raise_problems to anon, authenticated, service_role;
 comment on function private.raise_problems is 'Raises the problems of a list that are not null, all at once; does nothing when every one is null.';
 
-create function private.install_row_checks(p_table regclass) returns void
+create function private.install_row_checks(p_table regclass, p_condition text default 'true') returns void
 language plpgsql
 set search_path = ''
 as $install$
@@ -190,8 +190,8 @@ $function$,
         format('Trigger: refuses with coded errors what the constraints and policies of %s would refuse. Written by private.install_row_checks.', p_table)
     );
     execute format(
-        'create trigger _900_check_row before insert or update on %s for each row when (auth.role() is not null) execute function %s()',
-        p_table, v_function
+        'create trigger _900_check_row before insert or update on %s for each row when (auth.role() is not null and %s) execute function %s()',
+        p_table, p_condition, v_function
     );
 end
 $install$;

@@ -1,5 +1,5 @@
 -- Purpose: bookings as clients use them.
--- Touches: view public.bookings.
+-- Touches: view public.bookings; public.booking_line_items(bookings).
 -- Watch: the view shows an ended hold as expired and an ended stay as completed from that second, before expire_and_complete_bookings
 -- records it. Triggers of the next files handle insert, update and delete; only a view's trigger can answer a repeated insert
 -- with the existing row. The view runs as its caller, so the policies of private.bookings apply.
@@ -73,3 +73,17 @@ grant insert (property_id, check_in, check_out, adults, children, infants, pets,
     on public.bookings to authenticated;
 grant update (check_in, check_out, adults, children, infants, pets) on public.bookings to authenticated;
 grant select on public.bookings to service_role;
+
+-- Volatile, because a stable function and a detected relationship read in the snapshot of the statement and so miss the lines that
+-- the same statement inserts. Its argument has no name, so that it is no RPC.
+create function public.booking_line_items(public.bookings) returns setof public.booking_line_items
+language plpgsql volatile rows 6
+set search_path = ''
+as $$
+begin
+    return query select i.* from public.booking_line_items i where i.booking_id = $1.id order by i.position;
+end
+$$;
+grant execute on function public.booking_line_items to authenticated, service_role;
+comment on function public.booking_line_items is
+    e'Returns the lines of a booking by position. Embed them with `bookings?select=guest_total,booking_line_items(kind,amount)`, also in the answer to a POST.\n@graphql({"name": "lineItemsCollection"})';

@@ -4,21 +4,22 @@
 -- is the balance of the booking's host_payable account; it is stored nowhere else.
 
 create function private.payout_rate_of(p_host_id uuid, p_currency text, p_quote_id uuid, out payout_currency text, out payout_rate numeric)
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select r.to_currency, r.rate
-    from (values (p_host_id)) as h (id)
-    left join lateral (
-        select x.to_currency, x.rate
-        from public.payout_accounts a
-        join public.exchange_rates x on x.from_currency = p_currency and x.to_currency = a.currency
+declare
+    v_currency constant text := (select a.currency from public.payout_accounts a where a.profile_id = p_host_id);
+begin
+    if v_currency <> p_currency then
+        select r.to_currency, r.rate into payout_currency, payout_rate
+        from public.exchange_rates r
         where
-            a.profile_id = h.id
-            and x.valid_from <= coalesce(private.quote_expires_at(p_quote_id) - private.duration('quote_validity'), now())
-        order by x.valid_from desc
-        limit 1
-    ) r on true
+            r.from_currency = p_currency and r.to_currency = v_currency
+            and r.valid_from <= coalesce(private.quote_expires_at(p_quote_id) - private.duration('quote_validity'), now())
+        order by r.valid_from desc
+        limit 1;
+    end if;
+end
 $$;
 comment on function private.payout_rate_of is
     'The currency of a host''s payout account and the rate to it at the time of the quote, or now without one; nulls when the host is paid in the booking''s currency.';

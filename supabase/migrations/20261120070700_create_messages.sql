@@ -350,8 +350,8 @@ $$;
 comment on function private.deliver_message is 'Trigger: updates the times of the thread, marks it read for the sender and notifies the other side. Definer, because no API role may write these.';
 create trigger deliver_message after insert on public.messages for each row execute function private.deliver_message();
 create trigger _110_refuse_change before update on public.messages for each row execute function private.refuse_change();
-select private.install_row_checks('public.threads');
-select private.install_row_checks('public.messages');
+select private.install_row_checks('public.threads', 'new.booking_id is null');
+select private.install_row_checks('public.messages', 'new.sender_id is not null');
 select private.install_row_checks('public.blocked_profiles');
 
 create function private.add_booking_event_to_thread(p_event private.booking_events) returns void

@@ -89,7 +89,8 @@ comment on constraint suspensions_profile_fkey on public.suspensions is
 comment on constraint suspensions_suspended_by_fkey on public.suspensions is
     '@graphql({"foreign_name": "suspender", "local_name": "suspensionsMadeCollection"})';
 
--- views have no foreign keys, so the comments declare those from and to a view
+-- Views have no foreign keys, so the comments declare those from and to a view. The lines of a booking have functions in both
+-- directions instead, because a declared key shows no rows that the same statement inserts.
 do $$
 declare
     v_relation record;
@@ -120,7 +121,6 @@ begin
                 'foreign_schema', 'public', 'foreign_table', 'bookings', 'foreign_columns', array['id'], 'foreign_name', 'booking'
             ))
         from (values
-            ('table', 'booking_line_items', 'lineItemsCollection'),
             ('table', 'booking_alterations', 'alterationsCollection'),
             ('table', 'cancellations', 'cancellation'),
             ('table', 'occupancies', 'occupanciesCollection'),

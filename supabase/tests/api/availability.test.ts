@@ -320,6 +320,7 @@ describe("search, calendar, bookability and the constraint", () => {
                 "too_many_guests",
                 "too_many_infants",
                 "too_many_pets",
+                "pets_not_allowed",
                 "children_not_allowed",
               ];
               const clashes = ["occupied", "preparation_before", "preparation_after"];

@@ -184,18 +184,18 @@ describe("the API refuses", () => {
   it.each([
     ["check-out before check-in", { check_out: dayAhead(99) }, 422, ["check_out_before_check_in"]],
     ["yesterday", { check_in: dayAhead(-2), check_out: dayAhead(-1) }, 422, ["past_date"]],
-    ["the year 9999", { check_in: "9999-01-01", check_out: "9999-01-03" }, 422, ["invalid_date"]],
+    ["the year 9999", { check_in: "9999-01-01", check_out: "9999-01-03" }, 422, ["dates_out_of_range"]],
     ["40 guests", { adults: 40 }, 422, ["too_many_guests"]],
     ["negative children", { children: -1 }, 422, ["invalid_party"]],
     ["no guests", { adults: 0 }, 422, ["no_adult"]],
-    ["a pet where none is allowed", { pets: 1 }, 422, ["too_many_pets"]],
+    ["a pet where none is allowed", { pets: 1 }, 422, ["pets_not_allowed"]],
     ["a timestamp", { check_in: `${dayAhead(100)}T00:00:00.000Z` }, 400, ["invalid_date"]],
     ["a date that does not exist", { check_in: "2027-02-30" }, 400, ["invalid_date"]],
     [
       "several broken rules at once",
       { adults: 40, pets: 1, check_in: dayAhead(-2), check_out: dayAhead(-1) },
       422,
-      ["too_many_guests", "too_many_pets", "past_date"],
+      ["too_many_guests", "pets_not_allowed", "past_date"],
     ],
     ["an invented quote", { quote_id: crypto.randomUUID() }, 409, ["stale_quote"]],
   ])("a booking with %s", async (_, changes, status, expected) => {
@@ -257,6 +257,109 @@ describe("the API refuses", () => {
       (await requestRest(eva, "GET", `bookings?or=(id.eq.${id},adults.gt.0)&select=*,booking_line_items(*)`))
         .body,
     ).toEqual([]);
+  });
+});
+
+describe("the lines of a booking", () => {
+  // Three nights at 120.00, the cleaning of 40.00, and the host's fee of 15.5 %.
+  const lines = [
+    { position: 1, kind: "nights", amount: 36_000, host_amount: 36_000 },
+    { position: 2, kind: "cleaning", amount: 4_000, host_amount: 4_000 },
+    { position: 3, kind: "host_platform_fee", amount: 0, host_amount: -6_200 },
+  ];
+  const columns = "booking_line_items(position, kind, amount, host_amount)";
+  const stay = (from: number) => ({
+    property_id: property,
+    check_in: dayAhead(from),
+    check_out: dayAhead(from + 3),
+  });
+
+  it("are in the answer to the POST that books, and the same in a GET afterwards", async () => {
+    const { data: made } = await ben.client
+      .from("bookings")
+      .insert(stay(220))
+      .select(`id, guest_total, ${columns}`)
+      .single()
+      .throwOnError();
+    expect(made).toEqual({ id: made.id, guest_total: 40_000, booking_line_items: lines });
+    const { data: read } = await ben.client
+      .from("bookings")
+      .select(`id, guest_total, ${columns}`)
+      .eq("id", made.id)
+      .single()
+      .throwOnError();
+    expect(read).toEqual(made);
+    const { data: whole } = await ben.client
+      .from("bookings")
+      .select("id, booking_line_items(*)")
+      .eq("id", made.id)
+      .single()
+      .throwOnError();
+    expect(whole.booking_line_items.map(({ booking_id }) => booking_id)).toEqual([made.id, made.id, made.id]);
+  });
+
+  it("are in the answer to a POST that is repeated with the same key", async () => {
+    const repeated = { ...stay(224), idempotency_key: crypto.randomUUID() };
+    const answers = [];
+    for (let time = 0; time < 2; time += 1) {
+      const { data } = await ben.client
+        .from("bookings")
+        .insert(repeated)
+        .select(`id, ${columns}`)
+        .single()
+        .throwOnError();
+      answers.push(data);
+    }
+    expect(answers[0]?.booking_line_items).toEqual(lines);
+    expect(answers[1]).toEqual(answers[0]);
+  });
+
+  it("are filtered, sorted, limited, counted and joined in a GET", async () => {
+    const { id } = await book(ben, property, 228, 3);
+    const get = async (query: string) =>
+      (await requestRest(ben, "GET", `bookings?id=eq.${id}&${query}`)).body;
+    const kinds = "select=booking_line_items(kind)";
+    const [nights, cleaning, fee] = [{ kind: "nights" }, { kind: "cleaning" }, { kind: "host_platform_fee" }];
+    expect(await get(`${kinds}&booking_line_items.amount=gt.0`)).toEqual([
+      { booking_line_items: [nights, cleaning] },
+    ]);
+    expect(await get(`${kinds}&booking_line_items.order=amount.asc`)).toEqual([
+      { booking_line_items: [fee, cleaning, nights] },
+    ]);
+    expect(
+      await get(
+        `${kinds}&booking_line_items.order=position&booking_line_items.limit=1&booking_line_items.offset=1`,
+      ),
+    ).toEqual([{ booking_line_items: [cleaning] }]);
+    expect(await get("select=lines:booking_line_items(count)")).toEqual([{ lines: [{ count: 3 }] }]);
+    const inner = "select=booking_line_items!inner(kind)&booking_line_items.kind=eq";
+    expect(await get(`${inner}.cleaning`)).toEqual([{ booking_line_items: [cleaning] }]);
+    expect(await get(`${inner}.pets`)).toEqual([]);
+    const { count } = await ben.client
+      .from("bookings")
+      .select("id, booking_line_items!inner(kind)", { count: "exact", head: true })
+      .eq("id", id)
+      .eq("booking_line_items.kind", "cleaning");
+    expect(count).toBe(1);
+  });
+
+  it("lead back to their booking", async () => {
+    const { id } = await book(ben, property, 232, 3);
+    const path = `booking_line_items?booking_id=eq.${id}&kind=eq.nights&select=amount,bookings(guest_total)`;
+    expect((await requestRest(ben, "GET", path)).body).toEqual([
+      { amount: 36_000, bookings: { guest_total: 40_000 } },
+    ]);
+  });
+
+  it("are no RPC for any caller", async () => {
+    const { id } = await book(ben, property, 236, 3);
+    for (const caller of [ben, eva, undefined]) {
+      for (const body of [{}, { id }, { "": { id } }, { bookings: { id } }]) {
+        const { status, body: error } = await requestRest(caller, "POST", "rpc/booking_line_items", body);
+        expect([status, (error as { code?: string }).code]).toEqual([404, "PGRST202"]);
+      }
+      expect((await requestRest(caller, "GET", "rpc/booking_line_items")).status).toBe(404);
+    }
   });
 });
 

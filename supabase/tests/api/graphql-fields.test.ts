@@ -50,7 +50,12 @@ it("refuses to publish a property that is not complete", async () => {
   );
   expect([data, errors]).toEqual([
     null,
-    [{ message: "Something is missing that a published property has." }],
+    [
+      {
+        message:
+          "A published property needs an address. A published property needs a street and number. A published property needs at least one photo.",
+      },
+    ],
   ]);
 });
 
@@ -230,7 +235,7 @@ it("reviews a completed stay, and reads the rows that belong to the booking", as
     }]) { records { id overall booking { id } property { title } author { displayName } subject { displayName } } }
   }`;
   const early = await queryGraphql(write, { id: booking }, guest);
-  expect(early).toEqual({ data: null, errors: [{ message: "A stay is reviewed after check-out." }] });
+  expect(early).toEqual({ data: null, errors: [{ message: "A stay can be reviewed after check-out." }] });
 
   const sql = database();
   await letDaysPass(sql, booking, 63);
@@ -343,7 +348,7 @@ it("lets only operators hide a review", async () => {
     moderateReview(pReviewId: $id, pState: "removed", pReason: "Abuse.") { id state stateReason }
   }`;
   expect((await queryGraphql(hide, { id: review.id }, host)).errors).toEqual([
-    { message: "This is for operators." },
+    { message: "Only operators can do this." },
   ]);
   expect(await queryGraphql(hide, { id: review.id }, operator)).toEqual({
     data: { moderateReview: { id: review.id, state: "removed", stateReason: "Abuse." } },
@@ -383,5 +388,7 @@ it("describes tables, columns and functions by their comments", async () => {
   const describes = (fields: { name: string; description: string }[], name: string) =>
     fields.find((field) => field.name === name)?.description;
   expect(describes(data.type.fields, "title")).toBe("One line of up to 150 characters.");
-  expect(describes(data.__schema.queryType.fields, "searchProperties")).toContain("published properties");
+  expect(describes(data.__schema.queryType.fields, "searchProperties")).toContain(
+    "Searches published properties",
+  );
 });

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { anonymous, service } from "../support/clients.ts";
 import { database } from "../support/database.ts";
+import { errorCodes } from "../support/errors.ts";
 import { type Person, signUp, signUpOperator } from "../support/people.ts";
 import { png } from "../support/properties.ts";
 import { stack } from "../support/stack.ts";
@@ -48,13 +49,13 @@ describe("profiles", () => {
     expect(status).toBe(403);
   });
 
-  it("refuse a value that breaks a rule, with 400 and the name of the rule", async () => {
+  it("refuse a value that breaks a rule, with 422 and the code of the rule", async () => {
     const { status, error } = await ana.client
       .from("profiles")
       .update({ display_name: "<img src=x>" })
       .eq("id", ana.id);
-    expect([status, error?.code]).toEqual([400, "23514"]);
-    expect(error?.message).toContain("profiles_display_name_is_plain");
+    expect([status, errorCodes(error)]).toEqual([422, ["display_name_is_plain"]]);
+    expect(error?.message).toBe("A display name is one line of 1 to 50 characters of plain text.");
   });
 });
 

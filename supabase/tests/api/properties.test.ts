@@ -39,19 +39,19 @@ describe("a host", () => {
     expect(refused.status).toBe(422);
     const missing = JSON.parse(refused.error?.details ?? "") as { message: string }[];
     expect(errorCodes(refused.error).sort()).toEqual([
-      "address",
-      "base_price",
-      "bathrooms",
-      "bedrooms",
-      "beds",
-      "currency",
-      "description",
-      "max_guests",
-      "photos",
-      "property_type",
-      "room_type",
-      "street",
-      "time_zone",
+      "address_missing",
+      "base_price_missing",
+      "bathrooms_missing",
+      "bedrooms_missing",
+      "beds_missing",
+      "currency_missing",
+      "description_too_short",
+      "max_guests_missing",
+      "photo_missing",
+      "property_type_missing",
+      "room_type_missing",
+      "street_missing",
+      "time_zone_missing",
     ]);
     expect(missing.every(({ message }) => message.length > 10)).toBe(true);
     expect(refused.error?.hint).toMatch(/publish again/);
@@ -100,7 +100,7 @@ describe("a host", () => {
     const id = await createDraft(person.client);
     const { status, error } = await person.client.rpc("delete_account");
     expect(status).toBe(409);
-    expect(JSON.parse(error?.details ?? "")).toMatchObject([{ code: "hosted_property", id }]);
+    expect(JSON.parse(error?.details ?? "")).toMatchObject([{ code: "property_not_archived", id }]);
     await person.client.from("properties").delete().eq("id", id).throwOnError();
     await person.client.rpc("delete_account").throwOnError();
   });
@@ -151,7 +151,10 @@ describe("a stranger", () => {
     const suspended = await ben.client.rpc("suspend_property", { p_property_id: id, p_reason: "Mine now" });
     expect(suspended.status).toBe(404);
 
-    for (const property of [draft, id]) {
+    for (const [property, status, code] of [
+      [draft, 422, "reference_not_found"],
+      [id, 403, "insert_not_allowed"],
+    ] as const) {
       const changed = await ben.client.from("properties").update({ title: "x" }).eq("id", property).select();
       expect(changed.data).toEqual([]);
       expect((await ben.client.from("properties").delete().eq("id", property).select()).data).toEqual([]);
@@ -164,7 +167,9 @@ describe("a stranger", () => {
         await ben.client.from("property_fees").insert({ ...row, kind: "other", name: "x", amount: 1 }),
         await ben.client.from("co_host_invitations").insert({ ...row, email: ben.email, level: "full" }),
       ];
-      expect(refused.map(({ status }) => status)).toEqual(refused.map(() => 403));
+      for (const { status: refusal, error } of refused) {
+        expect([refusal, errorCodes(error)]).toEqual([status, [code]]);
+      }
       await expect(addPhoto(ben, property)).rejects.toThrow(/row-level security/);
     }
     expect(await statusAsSeenBy(ben.client, draft)).toBeUndefined();
@@ -222,75 +227,116 @@ describe("a co-host", () => {
 });
 
 describe("invalid input", () => {
-  /** A title, the changes that are sent, and the code and message of each rule that they break. */
-  const rules: [string, PropertyUpdate, Record<string, string>][] = [
+  const descriptionFault = {
+    code: "description_is_plain",
+    field: "description",
+    message: "A description is up to 10,000 characters of plain text.",
+  };
+  const descriptionHint = "Shorten the description, and remove HTML and control characters.";
+
+  /** A title, the changes that are sent, each fault that is answered, and the hint, which is that of the first. */
+  const rules: [string, PropertyUpdate, Record<string, string>[], string][] = [
     [
       "a wrong time zone",
       { time_zone: "Mars/Olympus" },
-      { unknown_time_zone: 'There is no time zone "Mars/Olympus".' },
+      [
+        {
+          code: "unknown_time_zone",
+          field: "time_zone",
+          value: "Mars/Olympus",
+          message: 'There is no time zone "Mars/Olympus".',
+        },
+      ],
+      "Send a name of the table time_zones, such as Europe/Lisbon.",
     ],
-    ["a wrong currency", { currency: "XXX" }, { unknown_currency: 'There is no currency "XXX".' }],
+    [
+      "a wrong currency",
+      { currency: "XXX" },
+      [{ code: "unknown_currency", field: "currency", value: "XXX", message: 'There is no currency "XXX".' }],
+      "Send an ISO 4217 code of the table currencies.",
+    ],
     [
       "an unknown cancellation policy",
       { cancellation_policy_id: "none" },
-      { unknown_cancellation_policy: 'There is no cancellation policy "none".' },
+      [
+        {
+          code: "unknown_cancellation_policy",
+          field: "cancellation_policy_id",
+          value: "none",
+          message: 'There is no cancellation policy "none".',
+        },
+      ],
+      "Send an id of the table cancellation_policies.",
     ],
-    [
-      "9 MB of description",
-      { description: "x".repeat(9 * 2 ** 20) },
-      {
-        description_is_plain:
-          "A description is up to 10,000 characters of plain text, without HTML and control characters.",
-      },
-    ],
+    ["9 MB of description", { description: "x".repeat(9 * 2 ** 20) }, [descriptionFault], descriptionHint],
     [
       "HTML",
       { title: "<script>alert(1)</script>" },
-      {
-        title_is_plain:
-          "A title is one line of 1 to 150 characters of plain text, without HTML and control characters.",
-      },
+      [
+        {
+          code: "title_is_plain",
+          field: "title",
+          message: "A title is one line of 1 to 150 characters of plain text.",
+        },
+      ],
+      "Shorten the title, and remove HTML and control characters.",
     ],
+    ["control characters", { description: "a\u0007b" }, [descriptionFault], descriptionHint],
     [
-      "control characters",
-      { description: "a\u0007b" },
-      {
-        description_is_plain:
-          "A description is up to 10,000 characters of plain text, without HTML and control characters.",
-      },
+      "no title",
+      { title: null as unknown as string },
+      [{ code: "value_missing", field: "title", message: "There is no value for title." }],
+      "Send a value for title.",
     ],
-    ["no title", { title: null as unknown as string }, { title_is_missing: "Title is missing." }],
     [
       "several broken rules at once",
       { beds: -1, bathrooms: 1.2, extra_guest_price: -5, currency: "EURO" },
-      {
-        bathrooms_are_halves: "A property has 0 to 50 bathrooms, in steps of a half.",
-        beds_range: "A property has 0 to 100 beds.",
-        extra_guest_price_range:
-          "The price of an extra guest is 0 to 1,000,000,000,000 minor units of the currency.",
-        unknown_currency: 'There is no currency "EURO".',
-      },
+      [
+        {
+          code: "bathrooms_are_halves",
+          field: "bathrooms",
+          message: "A property has 0 to 50 bathrooms, in steps of a half.",
+        },
+        { code: "beds_range", field: "beds", message: "A property has 0 to 100 beds." },
+        {
+          code: "extra_guest_price_range",
+          field: "extra_guest_price",
+          message: "The price of an extra guest is 0 to 1,000,000,000,000 minor units.",
+        },
+        {
+          code: "unknown_currency",
+          field: "currency",
+          value: "EURO",
+          message: 'There is no currency "EURO".',
+        },
+      ],
+      "Send bathrooms such as 1 or 1.5.",
     ],
   ];
 
-  it.each(rules)("%s is refused with every broken rule, and changes nothing", async (_, change, broken) => {
-    const id = await createDraft(ana.client, change.currency === "EURO" ? { title: house.title } : house);
-    const { status, error } = await ana.client.from("properties").update(change).eq("id", id).select();
-    const expected = Object.entries(broken).map(([code, message]) => ({ code, message }));
-    expect([status, error?.code, JSON.parse(error?.details ?? "")]).toEqual([422, "PT422", expected]);
-    expect(error?.message).toBe(Object.values(broken).join(" "));
-    expect(error?.hint).toBe("Correct what the details list, and send it again.");
-    const { data } = await ana.client.from("properties").select().eq("id", id).single().throwOnError();
-    expect(data).toMatchObject({ title: house.title, currency: change.currency === "EURO" ? null : "EUR" });
-  });
+  it.each(rules)(
+    "%s is refused with every broken rule, and changes nothing",
+    async (_, change, faults, hint) => {
+      const id = await createDraft(ana.client, change.currency === "EURO" ? { title: house.title } : house);
+      const { status, error } = await ana.client.from("properties").update(change).eq("id", id).select();
+      expect([status, error?.code, JSON.parse(error?.details ?? "")]).toEqual([422, "PT422", faults]);
+      expect(error?.message).toBe(faults.map(({ message }) => message).join(" "));
+      expect(error?.hint).toBe(hint);
+      const { data } = await ana.client.from("properties").select().eq("id", id).single().throwOnError();
+      expect(data).toMatchObject({ title: house.title, currency: change.currency === "EURO" ? null : "EUR" });
+    },
+  );
 
-  it.each(rules.slice(0, 2))("%s is refused by GraphQL with the same message", async (_, change, broken) => {
+  it.each(rules.slice(0, 2))("%s is refused by GraphQL with the same message", async (_, change, faults) => {
     const id = await createDraft(ana.client);
     const set = Object.fromEntries(
       Object.entries(change).map(([name, value]) => [name === "time_zone" ? "timeZone" : name, value]),
     );
     const { data, errors } = await update(ana, { id, set });
-    expect([data, errors.map(({ message }) => message)]).toEqual([null, Object.values(broken)]);
+    expect([data, errors.map(({ message }) => message)]).toEqual([
+      null,
+      faults.map(({ message }) => message),
+    ]);
     const row = await ana.client.from("properties").select().eq("id", id).single().throwOnError();
     expect(row.data).toMatchObject(house);
   });
@@ -372,7 +418,11 @@ describe("invalid input", () => {
       { ...season, starts_on: "2027-06-01", ends_on: "2027-09-01" },
       { ...season, starts_on: "2027-08-31", ends_on: "2027-10-01" },
     ]);
-    expect([status, error?.message]).toEqual([409, "From 2027-06-01 to 2027-09-01 there is one already."]);
+    expect([status, error?.message]).toEqual([
+      409,
+      "These dates overlap a range from 2027-06-01 to 2027-09-01.",
+    ]);
+    expect(errorCodes(error)).toEqual(["dates_overlap"]);
     expect((await ana.client.from("property_seasons").select().eq("property_id", id)).data).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { anonymous, callFunction } from "../support/clients.ts";
 import { database } from "../support/database.ts";
+import { errorCodes } from "../support/errors.ts";
 import { type Person, signUp } from "../support/people.ts";
 import { addPhoto, createDraft, createPublished, png } from "../support/properties.ts";
 import { stack } from "../support/stack.ts";
@@ -126,17 +127,20 @@ describe("a photo is refused", () => {
       alt_text: "Nothing",
     });
     expect(response.status).toBe(422);
-    expect(await response.json()).toMatchObject({ code: "PT422", message: "There is no such upload." });
+    const body = (await response.json()) as { details: string };
+    expect(body).toMatchObject({ code: "PT422", message: "There is no recent upload at this path." });
+    expect(errorCodes(body)).toEqual(["photo_upload_not_found"]);
   });
 
   it("when it has no description", async () => {
     const response = await addPhoto(ana, property, { alt: " " });
     expect(response.status).toBe(422);
-    expect(await response.json()).toMatchObject({
+    const body = (await response.json()) as { details: string };
+    expect(body).toMatchObject({
       code: "PT422",
-      message:
-        "The words for a photo are one line of 1 to 300 characters of plain text, without HTML and control characters.",
+      message: "The description of a photo is one line of 1 to 300 characters of plain text.",
     });
+    expect(errorCodes(body)).toEqual(["alt_text_is_plain"]);
   });
 
   it("from a stranger, who cannot remove photos either", async () => {

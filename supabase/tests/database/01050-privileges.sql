@@ -68,6 +68,7 @@ select bag_eq(
           and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
       group by n.name, p.oid$$,
     $$values
+        ('graphql_shapes.booking authenticated,service_role'),
         ('graphql_shapes.close_account authenticated'),
         ('graphql_shapes.contacts authenticated'),
         ('graphql_shapes.count_facets anon,authenticated,service_role'),
@@ -105,6 +106,7 @@ select bag_eq(
         ('public.begin_transfer service_role'),
         ('public.bookability anon,authenticated,service_role'),
         ('public.booking_contacts authenticated'),
+        ('public.booking_line_items authenticated,service_role'),
         ('public.cancel_booking authenticated,service_role'),
         ('public.confirm_booking authenticated,service_role'),
         ('public.count_properties anon,authenticated,service_role'),

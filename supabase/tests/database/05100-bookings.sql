@@ -1,6 +1,6 @@
 -- Bookings: who can read them, booking and withdrawing through the view, statuses and their log, the clock, contact data.
 begin;
-select plan(113);
+select plan(120);
 
 create temporary table world on commit drop as
 select
@@ -62,6 +62,17 @@ select throws_ok('insert into public.bookings (property_id, status) select home,
 select throws_ok('insert into public.bookings (property_id, guest_total) select home, 1 from world', '42501', null, 'BK10 a guest cannot set a price');
 select throws_ok('update private.bookings set guest_total = 1', '42501', null, 'BK11 a guest cannot change a price later');
 select throws_ok('insert into public.booking_line_items (booking_id) select hold from world', '42501', null, 'BK12 a guest cannot write lines');
+
+select tests.act_as('authenticated', eva) from world;
+select results_eq(
+    $$insert into public.bookings as b (property_id, check_in, check_out)
+      select home, pg_temp.day(90), pg_temp.day(92) from world
+      returning (select array_agg(i.kind order by i.position) from public.booking_line_items(b) i), b.guest_total$$,
+    $$values (array['nights', 'host_platform_fee']::public.line_kind[], 24000::bigint)$$,
+    'BK114 the statement that books can return the lines'
+);
+delete from public.bookings where check_in = pg_temp.day(90);
+select tests.act_as('authenticated', ben) from world;
 
 -- refusals, each with every problem
 select is(
@@ -168,8 +179,21 @@ select isnt_empty(
 );
 delete from public.bookings;
 
--- reading
+select tests.act_as('postgres');
+-- reading; a row of another's booking can be made up in SQL
+create function pg_temp.made_up(p_id uuid) returns public.bookings language sql as $$
+    select b from jsonb_populate_record(null::public.bookings, jsonb_build_object('id', p_id)) b
+$$;
+grant execute on function pg_temp.made_up(uuid) to anon, authenticated, service_role;
+select tests.act_as('anon');
+select throws_ok(
+    'select from world, public.booking_line_items(pg_temp.made_up(hold))', '42501',
+    'permission denied for function booking_line_items', 'BK115 anon cannot call the function that returns the lines of a booking'
+);
+select tests.act_as('authenticated', ben) from world;
+select isnt_empty('select from world, public.booking_line_items(pg_temp.made_up(hold))', 'BK116 the guest can call it');
 select tests.act_as('authenticated', eva) from world;
+select is_empty('select from world, public.booking_line_items(pg_temp.made_up(hold))', 'BK117 a stranger gets no lines from the function');
 select is_empty('select from public.bookings b, world where b.id in (hold, request)', 'BK29 a stranger cannot read bookings');
 select is_empty('select from public.booking_line_items, world where booking_id in (hold, request)', 'BK30 a stranger cannot read lines');
 select is_empty('delete from public.bookings b using world where b.id in (hold, request) returning b.id', 'BK31 a stranger cannot delete bookings');
@@ -181,10 +205,13 @@ select isnt_empty('select from public.booking_line_items, world where booking_id
 select tests.act_as('authenticated', cal) from world;
 select results_eq('select nights, host_total from public.bookings b, world where b.id = hold', $$values (3, null::bigint)$$, 'BK36 a co-host can read a booking without the host total');
 select is_empty('select from public.booking_line_items, world where booking_id = hold', 'BK37 a co-host cannot read lines');
+select is_empty('select from world, public.booking_line_items(pg_temp.made_up(hold))', 'BK118 a co-host gets no lines from the function');
 select tests.act_as('authenticated', olga) from world;
+select isnt_empty('select from world, public.booking_line_items(pg_temp.made_up(hold))', 'BK119 operators can read the lines');
 select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK38 operators can read everything');
 select tests.act_as('service_role');
 select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK39 the service role can read everything');
+select isnt_empty('select from world, public.booking_line_items(pg_temp.made_up(hold))', 'BK120 the service role can call the function that returns lines');
 select throws_ok('delete from public.bookings', '42501', null, 'BK40 the service role cannot delete bookings');
 
 -- who answers a request

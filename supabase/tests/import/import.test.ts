@@ -59,12 +59,12 @@ describe("a detailed file", () => {
       "line 7: a quote is never closed",
       'line 9: room_type is not one of Airbnb\'s: "Castle"',
       'line 10: price is not a price such as $101.00: "ask me"',
-      "line 11: A night costs at least 100 (minor units of EUR).",
+      "line 11: A night costs at least 100 minor units of EUR.",
       "line 13: amenities is not a JSON list: \"['Wifi']\"",
     ]);
     expect(outcome.stderr).toContain("Location: Porto, Porto, PT; prices in EUR");
     expect(outcome.stdout).toMatch(/3 {2}published and visible to everyone/);
-    expect(outcome.stdout).toMatch(/1 {4}drafts: Set the price of a night\./);
+    expect(outcome.stdout).toMatch(/1 {4}drafts: A published property needs a base price\./);
     expect(outcome.stdout).not.toContain("\u001b");
   });
 

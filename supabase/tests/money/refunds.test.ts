@@ -34,50 +34,57 @@ afterAll(() => sql.end());
 const payments = async (bookingId: string) =>
   sql`select kind, status, amount::int from public.payments where booking_id = ${bookingId} order by created_at`;
 
-it.skipIf(!isEmulated)("a refund in Stripe's dashboard stays back, and an operator decides who bears it", async () => {
-  const { booking, begun } = await bookAndPay(guest, property, 40);
-  await stripe.refunds.create({ payment_intent: intentOf(begun), amount: 2_000 });
-  const [refund] = await untilRefunded(guest, booking.id);
-  expect(refund).toMatchObject({ reason: "goodwill", borne_by: null, amount: 2_000 });
-  await chargeBalances(sql);
-  await untilBooksAgree(sql);
-  expect([...(await payments(booking.id))]).toEqual([{ kind: "booking", status: "captured", amount: 24_000 }]);
-  expect(await guestOwes(sql, booking.id)).toBe(0);
+it.skipIf(!isEmulated)(
+  "a refund in Stripe's dashboard stays back, and an operator decides who bears it",
+  async () => {
+    const { booking, begun } = await bookAndPay(guest, property, 40);
+    await stripe.refunds.create({ payment_intent: intentOf(begun), amount: 2_000 });
+    const [refund] = await untilRefunded(guest, booking.id);
+    expect(refund).toMatchObject({ reason: "goodwill", borne_by: null, amount: 2_000 });
+    await chargeBalances(sql);
+    await untilBooksAgree(sql);
+    expect([...(await payments(booking.id))]).toEqual([
+      { kind: "booking", status: "captured", amount: 24_000 },
+    ]);
+    expect(await guestOwes(sql, booking.id)).toBe(0);
 
-  const { data: cases } = await operator.client
-    .from("reports")
-    .select("reason, status")
-    .eq("subject_id", booking.id)
-    .throwOnError();
-  expect(cases).toEqual([{ reason: "refund_at_stripe", status: "open" }]);
-  const { data: told } = await guest.client
-    .from("notifications")
-    .select("kind")
-    .eq("booking_id", booking.id)
-    .eq("kind", "refund_sent")
-    .throwOnError();
-  expect(told).toHaveLength(1);
+    const { data: cases } = await operator.client
+      .from("reports")
+      .select("reason, status")
+      .eq("subject_id", booking.id)
+      .throwOnError();
+    expect(cases).toEqual([{ reason: "refund_at_stripe", status: "open" }]);
+    const { data: told } = await guest.client
+      .from("notifications")
+      .select("kind")
+      .eq("booking_id", booking.id)
+      .eq("kind", "refund_sent")
+      .throwOnError();
+    expect(told).toHaveLength(1);
 
-  const assignment = { p_refund_id: refund?.id ?? "", p_borne_by: "host" as const };
-  expect((await host.client.rpc("assign_goodwill", assignment)).error?.code).toBe("PT403");
-  await operator.client.rpc("assign_goodwill", assignment).throwOnError();
-  const { data: lines } = await host.client
-    .from("host_statement")
-    .select("kind, amount")
-    .eq("booking_id", booking.id)
-    .order("id")
-    .throwOnError();
-  expect(lines).toEqual([
-    { kind: "agreement", amount: 20_280 },
-    { kind: "goodwill", amount: -2_000 },
-  ]);
-});
+    const assignment = { p_refund_id: refund?.id ?? "", p_borne_by: "host" as const };
+    expect((await host.client.rpc("assign_goodwill", assignment)).error?.code).toBe("PT403");
+    await operator.client.rpc("assign_goodwill", assignment).throwOnError();
+    const { data: lines } = await host.client
+      .from("host_statement")
+      .select("kind, amount")
+      .eq("booking_id", booking.id)
+      .order("id")
+      .throwOnError();
+    expect(lines).toEqual([
+      { kind: "agreement", amount: 20_280 },
+      { kind: "goodwill", amount: -2_000 },
+    ]);
+  },
+);
 
 it("a host gives back from the own share, as previewed, and a double click gives it once", async () => {
   const { booking } = await bookAndPay(guest, property, 50);
   const query = `query ($id: UUID!) { previewRefund(pBookingId: $id, pAmount: "3000") { hostAmount hostKeeps refundableAmount } }`;
   const { data } = await queryGraphql(query, { id: booking.id }, host);
-  expect(data).toEqual({ previewRefund: { hostAmount: "3000", hostKeeps: "17280", refundableAmount: "20280" } });
+  expect(data).toEqual({
+    previewRefund: { hostAmount: "3000", hostKeeps: "17280", refundableAmount: "20280" },
+  });
   const mutation = `mutation ($id: UUID!) { refundBooking(pBookingId: $id, pAmount: "3000", pReason: "The heater was broken") {
     edges { node { amount note borneBy } } } }`;
   await queryGraphql(mutation, { id: booking.id }, host);
@@ -112,7 +119,9 @@ it.skipIf(!isEmulated)("a request is charged once the guest accepts it, and not 
   expect(data).toEqual({ acceptMoneyRequest: { answer: "accepted", amount: "1500" } });
   const paid = await until(async () => {
     await chargeBalances(sql);
-    return (await payments(booking.id)).find(({ kind, status }) => kind === "request" && status === "captured");
+    return (await payments(booking.id)).find(
+      ({ kind, status }) => kind === "request" && status === "captured",
+    );
   }, "the charge");
   expect(paid.amount).toBe(1_500);
   expect(await guestOwes(sql, booking.id)).toBe(0);
