@@ -108,7 +108,7 @@ begin
         from public.disputes d where d.payment_id = p.id
     ))
     where p.id = v_payment.id;
-    -- Stripe refuses all refunds while a dispute is open, and later those of what was lost; what is still due is refunded anew
+    -- Stripe refuses all refunds while a dispute is open, and later those of what was lost; what is still due is refunded again
     perform private.cancel_unsent_refunds(
         p.id, case when private.is_disputed(p.id) then p.captured_amount else p.disputed_amount end
     ) from public.payments p where p.id = v_payment.id;
