@@ -149,7 +149,7 @@ create policy "People can remove their cards" on public.payment_methods for dele
     using (profile_id = (select auth.uid()));
 create policy "Guests can read their payments, operators any" on public.payments for select to authenticated
     using (guest_id = (select auth.uid()) or (select private.is_operator()));
-create policy "Guests can read their refunds, hosts those they bear, operators any" on public.refunds for select to authenticated
+create policy "Guests can read their refunds, hosts those they bear" on public.refunds for select to authenticated
     using (
         exists (select from public.payments p where p.id = payment_id)
         or borne_by = 'host' and exists (select from private.bookings b where b.id = booking_id and b.host_id = (select auth.uid()))

@@ -80,13 +80,13 @@ Deno.test("an event only names the object to read; for refunds and disputes, the
     event("payment_intent.succeeded", { id: "pi_1", status: "canceled" }),
     event("transfer.reversed", { id: "tr_1" }),
     event("account.updated", { id: "acct_1" }),
-    event("radar.early_fraud_warning.created", { id: "issfr_1" }),
+    event("radar.early_fraud_warning.created", { id: "efw_1" }),
     event("invoice.paid", { id: "in_1" }),
   ]);
   assert.deepEqual(await (await run()).json(), { done: 5, failed: 0 });
   assert.deepEqual(
     calls.filter((call) => call.startsWith("sync")),
-    ["sync intent pi_1", "sync transfer tr_1", "sync account acct_1", "sync fraud warning issfr_1"],
+    ["sync intent pi_1", "sync transfer tr_1", "sync account acct_1", "sync fraud warning efw_1"],
   );
   assert.ok(calls.includes("finish 5: ignored: nothing depends on it"));
   for (const type of ["refund.created", "charge.dispute.created"]) {

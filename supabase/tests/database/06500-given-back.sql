@@ -1,7 +1,7 @@
 -- Money that is given back: refunds at Stripe, by host and operator, by the bank; and money that a host asks for. Who bears what, and that
 -- nothing is charged because of it.
 begin;
-select plan(118);
+select plan(119);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
@@ -118,9 +118,9 @@ select pg_temp.refund('part', 'part', 2000);
 select is(pg_temp.books('part'), 'guest 0, host 16900, platform 3100, goodwill -2000, disputed 0, paid 18000, charge 0', 'GB03 the platform bears it, and nothing is charged');
 select tests.throws_code($$select public.begin_payment(ben, pg_temp.id('part')) from world$$, 'nothing_due', 'GB04 nor can the guest pay it again');
 select is(pg_temp.cases('part'), 'refund_at_stripe', 'GB05 operators get one case');
-select is(pg_temp.told('part'), 'refund_sent Ben', 'GB06 the guest is told once');
+select is(pg_temp.told('part'), 'refund_sent Ben', 'GB06 the guest is notified once');
 select results_eq(
-    $$select reason::text, borne_by::text from public.refunds where stripe_refund_id = 're_part'$$, $$values ('goodwill', null::text)$$, 'GB07 it is goodwill that nobody was assigned'
+    $$select reason::text, borne_by::text from public.refunds where stripe_refund_id = 're_part'$$, $$values ('goodwill', null::text)$$, 'GB07 it is goodwill that is assigned to no one'
 );
 select pg_temp.refund('part', 'twice', 3000);
 select is(pg_temp.books('part'), 'guest 0, host 16900, platform 3100, goodwill -5000, disputed 0, paid 15000, charge 0', 'GB08 twice is the sum');
@@ -139,7 +139,7 @@ select tests.throws_code($$select public.assign_goodwill(id, null) from public.r
 select is((select g.borne_by::text from public.refunds r, public.assign_goodwill(r.id, 'host') g where r.stripe_refund_id = 're_part'), 'host', 'GB15 the host bears it now');
 select tests.act_as('postgres');
 select is(pg_temp.books('part'), 'guest 0, host 14900, platform 3100, goodwill 0, disputed 0, paid 18000, charge 0', 'GB16 in the ledger too: 169.00 less 20.00');
-select is(pg_temp.told('part'), 'refund_charged Ana, refund_sent Ben, refund_sent Ben', 'GB17 the host is told');
+select is(pg_temp.told('part'), 'refund_charged Ana, refund_sent Ben, refund_sent Ben', 'GB17 the host is notified');
 select tests.act_as('authenticated', ana) from world;
 select is((select string_agg(amount::text, ' ') from public.refunds), '2000', 'GB18 and sees that refund');
 select is((select string_agg(kind || ' ' || amount, ', ' order by id) from public.host_statement), 'agreement 16900, goodwill -2000', 'GB19 the statement says so');
@@ -231,7 +231,7 @@ select throws_ok($$select public.refund_booking(pg_temp.id('gift'), 3000, 'Mine'
 select tests.act_as('postgres');
 select pg_temp.send_refunds('gift');
 select is(pg_temp.books('gift'), 'guest 0, host 13900, platform 3100, goodwill 0, disputed 0, paid 17000, charge 0', 'GB51 as in the preview');
-select is(pg_temp.told('gift'), 'refund_sent Ben', 'GB52 the guest is told, and not the host');
+select is(pg_temp.told('gift'), 'refund_sent Ben', 'GB52 the guest is notified, and not the host');
 select is(pg_temp.cases('gift'), '', 'GB53 and it is no case');
 select tests.act_as('authenticated', olga) from world;
 select is((select refundable_amount from public.preview_refund(pg_temp.id('gift'), 1, 'host')), 17000::bigint, 'GB54 an operator may give back all that is left');
@@ -319,6 +319,13 @@ select pg_temp.dispute('race', 'needs_response');
 select is((select string_agg(status::text, ' ') from public.refunds where booking_id = pg_temp.id('race')), 'cancelled', 'GB81 Stripe would refuse it');
 select pg_temp.dispute('race', 'won', 2);
 select is((select string_agg(status::text, ' ' order by status) from public.refunds where booking_id = pg_temp.id('race')), 'pending cancelled', 'GB82 it is made again when the dispute is won');
+select pg_temp.stay('late loss', 112);
+select tests.act_as('authenticated', ben) from world;
+select public.cancel_booking(pg_temp.id('late loss'));
+select tests.act_as('postgres');
+select pg_temp.commit_now();
+select pg_temp.dispute('late loss', 'lost');
+select is((select string_agg(status::text, ' ') from public.refunds where booking_id = pg_temp.id('late loss')), 'cancelled', 'GB119 a dispute that was lost before we heard of it cancels the refund too');
 
 -- an inquiry
 select pg_temp.stay('asked', 115);
@@ -332,9 +339,9 @@ select is(pg_temp.cases('asked'), '', 'GB86 it is no case');
 
 -- an early fraud warning
 select pg_temp.stay('fraud', 120);
-select is(public.apply_fraud_warning('{"id": "issfr_1", "payment_intent": "pi_fraud", "fraud_type": "made_with_stolen_card"}'), 'applied', 'GB87 a fraud warning');
-select public.apply_fraud_warning('{"id": "issfr_1", "payment_intent": "pi_fraud", "fraud_type": "made_with_stolen_card"}');
-select is(public.apply_fraud_warning('{"id": "issfr_2", "payment_intent": "pi_unknown", "fraud_type": "misc"}'), 'ignored: not a payment of ours', 'GB88 of another business''s payment is ignored');
+select is(public.apply_fraud_warning('{"id": "efw_1", "payment_intent": "pi_fraud", "fraud_type": "made_with_stolen_card"}'), 'applied', 'GB87 a fraud warning');
+select public.apply_fraud_warning('{"id": "efw_1", "payment_intent": "pi_fraud", "fraud_type": "made_with_stolen_card"}');
+select is(public.apply_fraud_warning('{"id": "efw_2", "payment_intent": "pi_unknown", "fraud_type": "misc"}'), 'ignored: not a payment of ours', 'GB88 of another business''s payment is ignored');
 select is(pg_temp.cases('fraud'), 'fraud_warning', 'GB89 is one case');
 select is(pg_temp.books('fraud'), 'guest 0, host 16900, platform 3100, goodwill 0, disputed 0, paid 20000, charge 0', 'GB90 and moves no money');
 
@@ -377,7 +384,7 @@ select is((select kind || ' ' || amount from public.payments where booking_id = 
 select pg_temp.pay('ask', 'ask2');
 select pg_temp.commit_now();
 select is(pg_temp.books('ask'), 'guest 0, host 18400, platform 3100, goodwill 0, disputed 0, paid 21500, charge 0', 'GB111 paid');
-select is(pg_temp.told('ask'), 'money_request_answered Ana, money_requested Ben', 'GB112 each side is told');
+select is(pg_temp.told('ask'), 'money_request_answered Ana, money_requested Ben', 'GB112 each side is notified');
 select pg_temp.cancel('ask', ben) from world;
 select is(pg_temp.books('ask'), 'guest 0, host 1500, platform 0, goodwill 0, disputed 0, paid 1500, charge 0', 'GB113 a cancellation gives the price back, not what was asked for');
 select tests.act_as('authenticated', ana) from world;
