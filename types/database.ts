@@ -895,10 +895,10 @@ export type Database = {
           answered_by?: string | null;
           booking_id: string;
           created_at?: string;
-          currency: string;
-          expires_at: string;
-          guest_id: string;
-          host_id: string;
+          currency?: string;
+          expires_at?: string;
+          guest_id?: string;
+          host_id?: string;
           id?: string;
           reason: string;
         };
@@ -4075,11 +4075,11 @@ export type Database = {
           status: Database["public"]["Enums"]["refund_status"];
           stripe_refund_id: string | null;
           updated_at: string;
-        };
+        }[];
         SetofOptions: {
           from: "*";
           to: "refunds";
-          isOneToOne: true;
+          isOneToOne: false;
           isSetofReturn: true;
         };
       };

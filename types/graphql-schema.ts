@@ -7723,6 +7723,7 @@ export type introspection = {
           name: "archiveProperty";
           type: { kind: "OBJECT"; name: "Properties"; ofType: null };
         };
+        assignGoodwill: { name: "assignGoodwill"; type: { kind: "OBJECT"; name: "Refunds"; ofType: null } };
         cancelBooking: {
           name: "cancelBooking";
           type: { kind: "OBJECT"; name: "Cancellations"; ofType: null };
@@ -8091,6 +8092,10 @@ export type introspection = {
           name: "publishProperty";
           type: { kind: "OBJECT"; name: "Properties"; ofType: null };
         };
+        refundBooking: {
+          name: "refundBooking";
+          type: { kind: "OBJECT"; name: "RefundsConnection"; ofType: null };
+        };
         replayDeadJobs: { name: "replayDeadJobs"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         replyToReview: { name: "replyToReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
         reportNoShow: { name: "reportNoShow"; type: { kind: "OBJECT"; name: "Cancellations"; ofType: null } };
@@ -8369,6 +8374,7 @@ export type introspection = {
         | "PropertySeasons"
         | "PropertyTaxes"
         | "ReconciliationDifferences"
+        | "RefundPreviews"
         | "Refunds"
         | "Reports"
         | "ReviewNotes"
@@ -16118,6 +16124,10 @@ export type introspection = {
           name: "previewCancellation";
           type: { kind: "OBJECT"; name: "Cancellations"; ofType: null };
         };
+        previewRefund: {
+          name: "previewRefund";
+          type: { kind: "OBJECT"; name: "RefundPreviews"; ofType: null };
+        };
         profileRatingsCollection: {
           name: "profileRatingsCollection";
           type: {
@@ -16270,6 +16280,18 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "ReconciliationDifferencesConnection"; ofType: null };
+          };
+        };
+        refundPreviewsByPk: {
+          name: "refundPreviewsByPk";
+          type: { kind: "OBJECT"; name: "RefundPreviews"; ofType: null };
+        };
+        refundPreviewsCollection: {
+          name: "refundPreviewsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "RefundPreviewsConnection"; ofType: null };
           };
         };
         refundsByPk: { name: "refundsByPk"; type: { kind: "OBJECT"; name: "Refunds"; ofType: null } };
@@ -16693,6 +16715,201 @@ export type introspection = {
         },
         { name: "is"; type: { kind: "ENUM"; name: "FilterIs"; ofType: null }; defaultValue: null },
         { name: "neq"; type: { kind: "ENUM"; name: "RefundBearer"; ofType: null }; defaultValue: null },
+      ];
+    };
+    RefundPreviews: {
+      kind: "OBJECT";
+      name: "RefundPreviews";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        bookingId: { name: "bookingId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        refundableAmount: {
+          name: "refundableAmount";
+          type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
+        };
+        amount: { name: "amount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        borneBy: { name: "borneBy"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        hostAmount: { name: "hostAmount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        platformAmount: { name: "platformAmount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        hostKeeps: { name: "hostKeeps"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+      };
+    };
+    RefundPreviewsConnection: {
+      kind: "OBJECT";
+      name: "RefundPreviewsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "RefundPreviewsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+      };
+    };
+    RefundPreviewsEdge: {
+      kind: "OBJECT";
+      name: "RefundPreviewsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "RefundPreviews"; ofType: null };
+          };
+        };
+      };
+    };
+    RefundPreviewsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "RefundPreviewsFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "bookingId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "refundableAmount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "amount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "borneBy";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostAmount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "platformAmount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostKeeps";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "RefundPreviewsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "RefundPreviewsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "RefundPreviewsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    RefundPreviewsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "RefundPreviewsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "bookingId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "refundableAmount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "amount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "borneBy";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostAmount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "platformAmount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostKeeps";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
       ];
     };
     RefundReason: {

@@ -109,10 +109,10 @@ begin
         from public.disputes d where d.payment_id = p.id
     ))
     where p.id = v_payment.id;
-    if private.is_disputed(v_payment.id) then
-        -- Stripe refuses them now; what is still due is refunded once the dispute is decided
-        perform private.cancel_unsent_refunds(v_payment.id, v_payment.captured_amount);
-    end if;
+    -- Stripe refuses all refunds while a dispute is open, and later those of what was lost; what is still due is refunded anew
+    perform private.cancel_unsent_refunds(
+        p.id, case when private.is_disputed(p.id) then p.captured_amount else p.disputed_amount end
+    ) from public.payments p where p.id = v_payment.id;
     perform private.reconcile_booking_money(v_payment.booking_id);
     return 'applied';
 end

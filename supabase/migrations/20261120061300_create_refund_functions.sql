@@ -188,7 +188,7 @@ create function public.refund_booking(
     p_booking_id uuid, p_amount bigint, p_reason text, p_borne_by public.refund_bearer default 'host'
 )
 returns setof public.refunds
-language plpgsql rows 1
+language plpgsql
 set search_path = ''
 as $$
 declare

@@ -23,12 +23,14 @@ comment on type public.money_request_answer is 'accepted: the guest pays. withdr
 create table public.money_requests (
     id uuid default gen_random_uuid() constraint money_requests_pkey primary key,
     booking_id uuid not null constraint money_requests_booking_fkey references private.bookings (id) on delete restrict,
-    host_id uuid not null constraint money_requests_host_fkey references public.profiles (id) on delete restrict,
-    guest_id uuid not null constraint money_requests_guest_fkey references public.profiles (id) on delete restrict,
-    currency text not null constraint money_requests_currency_fkey references public.currencies (code) on delete restrict,
+    -- fill_money_request fills in the parties, currency and end; the defaults make them optional in generated types
+    host_id uuid not null default auth.uid() constraint money_requests_host_fkey references public.profiles (id) on delete restrict,
+    guest_id uuid not null default '00000000-0000-0000-0000-000000000000'
+        constraint money_requests_guest_fkey references public.profiles (id) on delete restrict,
+    currency text not null default 'EUR' constraint money_requests_currency_fkey references public.currencies (code) on delete restrict,
     amount bigint not null constraint money_requests_amount_is_positive check (amount > 0),
     reason text not null constraint money_requests_reason_is_plain check (reason ~ '\S' and private.is_plain_text(reason, 1000)),
-    expires_at timestamptz not null,
+    expires_at timestamptz not null default 'infinity',
     answer public.money_request_answer,
     answered_at timestamptz,
     answered_by uuid constraint money_requests_answered_by_fkey references public.profiles (id) on delete restrict,

@@ -256,6 +256,51 @@ grant execute on function graphql_shapes.read_thread to authenticated;
 comment on function graphql_shapes.read_thread is
     '@graphql({"name": "markThreadRead", "description": "Marks a thread and its notifications as read by the caller."})';
 
+create view graphql_shapes.refund_previews with (security_invoker = true) as
+select
+    null::uuid as booking_id, p.currency, p.refundable_amount, p.amount, p.borne_by::text as borne_by, p.host_amount, p.platform_amount, p.host_keeps
+from (select (null::public.refund_preview).*) as p
+where false;
+comment on view graphql_shapes.refund_previews is e'Result of previewRefund. The view itself is empty.\n@graphql({"primary_key_columns": ["booking_id"], "description": "What refundBooking would do, in minor units."})';
+comment on column graphql_shapes.refund_previews.refundable_amount is '@graphql({"description": "The most that the caller can refund."})';
+comment on column graphql_shapes.refund_previews.host_amount is '@graphql({"description": "What the host loses by it."})';
+comment on column graphql_shapes.refund_previews.platform_amount is '@graphql({"description": "What the platform loses by it."})';
+comment on column graphql_shapes.refund_previews.host_keeps is '@graphql({"description": "What the host has of the booking afterwards."})';
+grant select on graphql_shapes.refund_previews to authenticated, service_role;
+
+create function graphql_shapes.plan_refund(p_booking_id uuid, p_amount bigint, p_borne_by text default 'host')
+returns setof graphql_shapes.refund_previews
+language sql stable rows 1
+set search_path = ''
+as $$
+    select p_booking_id, p.currency, p.refundable_amount, p.amount, p.borne_by::text, p.host_amount, p.platform_amount, p.host_keeps
+    from public.preview_refund(p_booking_id, p_amount, p_borne_by::public.refund_bearer) p
+$$;
+grant execute on function graphql_shapes.plan_refund to authenticated, service_role;
+comment on function graphql_shapes.plan_refund is
+    '@graphql({"name": "previewRefund", "description": "Returns what refundBooking would do for the caller now (pBorneBy host or platform), to the minor unit. Changes nothing."})';
+
+create function graphql_shapes.give_refund(p_booking_id uuid, p_amount bigint, p_reason text, p_borne_by text default 'host')
+returns setof public.refunds
+language sql
+set search_path = ''
+as $$
+    select * from public.refund_booking(p_booking_id, p_amount, p_reason, p_borne_by::public.refund_bearer)
+$$;
+grant execute on function graphql_shapes.give_refund to authenticated, service_role;
+comment on function graphql_shapes.give_refund is
+    '@graphql({"name": "refundBooking", "description": "Gives an amount in minor units back to the guest, without changing the booking: the host from the own share, operators on behalf of host or platform (pBorneBy)."})';
+
+create function graphql_shapes.set_bearer(p_refund_id uuid, p_borne_by text) returns setof public.refunds
+language sql rows 1
+set search_path = ''
+as $$
+    select * from public.assign_goodwill(p_refund_id, p_borne_by::public.refund_bearer)
+$$;
+grant execute on function graphql_shapes.set_bearer to authenticated, service_role;
+comment on function graphql_shapes.set_bearer is
+    '@graphql({"name": "assignGoodwill", "description": "Decides who bears goodwill: host or platform (pBorneBy). For operators."})';
+
 create function graphql_shapes.set_review_state(p_review_id uuid, p_state text, p_reason text default null) returns setof public.reviews
 language sql rows 1
 set search_path = ''

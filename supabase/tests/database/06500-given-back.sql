@@ -1,7 +1,7 @@
 -- Money that is given back: refunds at Stripe, by host and operator, by the bank; and money that a host asks for. Who bears what, and that
 -- nothing is charged because of it.
 begin;
-select plan(118);
+select plan(119);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
@@ -319,6 +319,13 @@ select pg_temp.dispute('race', 'needs_response');
 select is((select string_agg(status::text, ' ') from public.refunds where booking_id = pg_temp.id('race')), 'cancelled', 'GB81 Stripe would refuse it');
 select pg_temp.dispute('race', 'won', 2);
 select is((select string_agg(status::text, ' ' order by status) from public.refunds where booking_id = pg_temp.id('race')), 'pending cancelled', 'GB82 it is made again when the dispute is won');
+select pg_temp.stay('lostrace', 112);
+select tests.act_as('authenticated', ben) from world;
+select public.cancel_booking(pg_temp.id('lostrace'));
+select tests.act_as('postgres');
+select pg_temp.commit_now();
+select pg_temp.dispute('lostrace', 'lost');
+select is((select string_agg(status::text, ' ') from public.refunds where booking_id = pg_temp.id('lostrace')), 'cancelled', 'GB119 a dispute that was lost before we heard of it cancels the refund too');
 
 -- an inquiry
 select pg_temp.stay('asked', 115);

@@ -381,9 +381,8 @@ class History {
       case "request": {
         const isAccepted = await this.attempt(async (tx) => {
           await this.as(host);
-          const [request] =
-            await tx`insert into public.money_requests (booking_id, amount, reason, host_id, guest_id, currency, expires_at)
-            values (${stay.id}, ${step.amount}, 'Breakfast', ${host.id}, ${guest.id}, ${stay.currency}, now()) returning id`;
+          const [request] = await tx`insert into public.money_requests (booking_id, amount, reason)
+            values (${stay.id}, ${step.amount}, 'Breakfast') returning id`;
           await this.as(guest);
           if (step.accept) await tx`select public.accept_money_request(${request?.id})`;
           else await tx`select public.decline_money_request(${request?.id})`;

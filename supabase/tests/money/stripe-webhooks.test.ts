@@ -132,6 +132,8 @@ describe.skipIf(!isEmulated)("an event", () => {
     const body = JSON.stringify(event);
     const answers = await Promise.all(Array.from({ length: 100 }, () => send(body)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    const bodies = (await Promise.all(answers.map((answer) => answer.json()))) as { duplicate: boolean }[];
+    expect(bodies.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
     await untilStatus(guest, booking.id, "confirmed");
     await untilTasksDone();
     const [stored] =

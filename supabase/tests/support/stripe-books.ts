@@ -123,7 +123,8 @@ export class StripeBooks {
     if (repeated !== undefined) return repeated;
     if (intent.status !== "succeeded") throw new Refusal("This charge has not been captured.");
     if (intent.disputes.some(isOpen)) throw new Refusal("charge_disputed");
-    if (amount < 1 || amount > intent.amount - this.refundedOf(intent)) {
+    const lost = sum(intent.disputes.filter(({ movements }) => movements.length % 2 === 1));
+    if (amount < 1 || amount > intent.amount - this.refundedOf(intent) - lost) {
       throw new Refusal("Refund amount is greater than unrefunded amount on charge");
     }
     const refund: Refund = {
