@@ -1,7 +1,7 @@
 -- Currencies at Stripe: one history in each kind of currency, with every amount worked out by hand; what no card can pay, which is refused
 -- before nights are held; and differences that are too small to be charged.
 begin;
-select plan(49);
+select plan(52);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, null::uuid as home, null::uuid as draft, null::uuid as booking;
@@ -266,6 +266,12 @@ select is_empty('select from private.planned_charges c, world where c.booking_id
 select tests.throws_code('select public.begin_payment(ben, booking) from world', 'due_below_minimum', 'CU44 and which the guest cannot pay');
 select pg_temp.alter_to(4);
 select is((select c.total from private.planned_charges c, world where c.booking_id = booking), 30060::bigint, 'CU45 with 30 cents more they are');
+select tests.act_as('authenticated', ana) from world;
+select tests.throws_code(
+    format('insert into public.money_requests (booking_id, amount, reason) values (%L, 30, ''Late check-out'')', booking), 'request_below_minimum',
+    'CU50 a host does not ask for 30 cents'
+) from world;
+select tests.act_as('postgres');
 select pg_temp.alter_to(3);
 -- the stay is over
 alter table private.bookings disable trigger user;
@@ -296,6 +302,25 @@ select results_eq(
     $$values ('withdrawn', 'cancelled', 'Amount must be no more than €999,999.99')$$, 'CU48 ends the booking'
 );
 select is_empty('select from public.occupancies o, world where o.booking_id = booking', 'CU49 and its nights are free');
+
+-- what a host gives back and asks for
+update world set home = pg_temp.home('KWD', 33330);
+update world set booking = tests.create_booking(ben, home, current_date + 40, current_date + 43, 'awaiting_payment');
+select public.apply_payment_intent(jsonb_build_object(
+    'id', 'pi_kw', 'payment_id', b ->> 'payment_id', 'status', 'succeeded', 'amount', 99990, 'amount_received', 99990, 'currency', 'kwd',
+    'created', 1800000000, 'charge', 'ch_kw', 'settlement', '{"id": "txn_kw", "currency": "kwd", "amount": 99990, "fee": 0, "net": 99990}'::jsonb
+))
+from world, public.begin_payment(ben, booking) b;
+select pg_temp.commit_now();
+select tests.act_as('authenticated', ana) from world;
+select tests.throws_code(
+    format('select public.refund_booking(%L, 1005, ''Sorry'')', booking), 'amount_not_in_steps', 'CU51 a host gives back hundredths of a dinar'
+) from world;
+select tests.throws_code(
+    format('insert into public.money_requests (booking_id, amount, reason) values (%L, 1005, ''Late check-out'')', booking), 'amount_not_in_steps',
+    'CU52 and asks for them'
+) from world;
+select tests.act_as('postgres');
 
 select * from finish();
 rollback;
