@@ -23220,7 +23220,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -23229,7 +23229,51 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -23289,7 +23333,7 @@ export interface operations {
       };
       400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -23298,7 +23342,51 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      404: components["responses"]["404"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `attachment_not_found`, `attachment_path_is_in_thread`, `check_in_range`, `cleanliness_range`, `communication_range`, `inquiry_about_own_property`, `location_range`, `messages_body_is_plain`, `overall_range`, `reason_is_plain`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
