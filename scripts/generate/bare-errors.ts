@@ -55,8 +55,8 @@ export const bareErrors: BareError[] = [
   {
     code: "42501",
     status: "401, 403",
-    when: "The caller may not use a column: 401 when signed out, 403 when signed in.",
-    message: "permission denied for table audit_log",
+    when: "The caller may not use a column, or a table that `select` embeds: 401 when signed out, 403 when signed in.",
+    message: "permission denied for table property_taxes",
     remedy: "Sign in, or leave the column out.",
   },
   {
