@@ -490,38 +490,23 @@ export type Database = {
           cancellation_fee_maximum: number;
           cancellation_fee_minimum: number;
           code: string;
-          is_payable: boolean;
-          maximum_charge: number;
-          minimum_charge: number;
           minimum_price: number;
           minor_unit: number;
-          step: number;
-          stripe_minor_unit: number;
         };
         ComputedFields: never;
         Insert: {
           cancellation_fee_maximum: number;
           cancellation_fee_minimum: number;
           code: string;
-          is_payable: boolean;
-          maximum_charge: number;
-          minimum_charge: number;
           minimum_price: number;
           minor_unit: number;
-          step: number;
-          stripe_minor_unit: number;
         };
         Update: {
           cancellation_fee_maximum?: number;
           cancellation_fee_minimum?: number;
           code?: string;
-          is_payable?: boolean;
-          maximum_charge?: number;
-          minimum_charge?: number;
           minimum_price?: number;
           minor_unit?: number;
-          step?: number;
-          stripe_minor_unit?: number;
         };
         Relationships: [];
       };
@@ -567,8 +552,6 @@ export type Database = {
           currency: string;
           evidence: NonNullable<Json>;
           id: string;
-          lost_amount: number;
-          movements: number;
           payment_id: string;
           reason: string;
           status: string;
@@ -582,8 +565,6 @@ export type Database = {
           currency: string;
           evidence: NonNullable<Json>;
           id: string;
-          lost_amount?: number;
-          movements?: number;
           payment_id: string;
           reason: string;
           status: string;
@@ -596,8 +577,6 @@ export type Database = {
           currency?: string;
           evidence?: NonNullable<Json>;
           id?: string;
-          lost_amount?: number;
-          movements?: number;
           payment_id?: string;
           reason?: string;
           status?: string;
@@ -868,88 +847,6 @@ export type Database = {
             columns: ["thread_id"];
             isOneToOne: false;
             referencedRelation: "threads";
-            referencedColumns: ["id"];
-          },
-        ];
-      };
-      money_requests: {
-        Row: {
-          amount: number;
-          answer: Database["public"]["Enums"]["money_request_answer"] | null;
-          answered_at: string | null;
-          answered_by: string | null;
-          booking_id: string;
-          created_at: string;
-          currency: string;
-          expires_at: string;
-          guest_id: string;
-          host_id: string;
-          id: string;
-          reason: string;
-        };
-        ComputedFields: never;
-        Insert: {
-          amount: number;
-          answer?: Database["public"]["Enums"]["money_request_answer"] | null;
-          answered_at?: string | null;
-          answered_by?: string | null;
-          booking_id: string;
-          created_at?: string;
-          currency?: string;
-          expires_at?: string;
-          guest_id?: string;
-          host_id?: string;
-          id?: string;
-          reason: string;
-        };
-        Update: {
-          amount?: number;
-          answer?: Database["public"]["Enums"]["money_request_answer"] | null;
-          answered_at?: string | null;
-          answered_by?: string | null;
-          booking_id?: string;
-          created_at?: string;
-          currency?: string;
-          expires_at?: string;
-          guest_id?: string;
-          host_id?: string;
-          id?: string;
-          reason?: string;
-        };
-        Relationships: [
-          {
-            foreignKeyName: "money_requests_answered_by_fkey";
-            columns: ["answered_by"];
-            isOneToOne: false;
-            referencedRelation: "profiles";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "money_requests_booking_fkey";
-            columns: ["booking_id"];
-            isOneToOne: false;
-            referencedRelation: "bookings";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "money_requests_currency_fkey";
-            columns: ["currency"];
-            isOneToOne: false;
-            referencedRelation: "currencies";
-            referencedColumns: ["code"];
-          },
-          {
-            foreignKeyName: "money_requests_guest_fkey";
-            columns: ["guest_id"];
-            isOneToOne: false;
-            referencedRelation: "profiles";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "money_requests_host_fkey";
-            columns: ["host_id"];
-            isOneToOne: false;
-            referencedRelation: "profiles";
             referencedColumns: ["id"];
           },
         ];
@@ -2195,13 +2092,10 @@ export type Database = {
         Row: {
           amount: number;
           booking_id: string;
-          borne_by: Database["public"]["Enums"]["refund_bearer"] | null;
           created_at: string;
           currency: string;
           id: string;
           last_error: string | null;
-          made_by: string | null;
-          note: string | null;
           payment_id: string;
           reason: Database["public"]["Enums"]["refund_reason"];
           status: Database["public"]["Enums"]["refund_status"];
@@ -2212,13 +2106,10 @@ export type Database = {
         Insert: {
           amount: number;
           booking_id: string;
-          borne_by?: Database["public"]["Enums"]["refund_bearer"] | null;
           created_at?: string;
           currency: string;
           id?: string;
           last_error?: string | null;
-          made_by?: string | null;
-          note?: string | null;
           payment_id: string;
           reason: Database["public"]["Enums"]["refund_reason"];
           status?: Database["public"]["Enums"]["refund_status"];
@@ -2228,13 +2119,10 @@ export type Database = {
         Update: {
           amount?: number;
           booking_id?: string;
-          borne_by?: Database["public"]["Enums"]["refund_bearer"] | null;
           created_at?: string;
           currency?: string;
           id?: string;
           last_error?: string | null;
-          made_by?: string | null;
-          note?: string | null;
           payment_id?: string;
           reason?: Database["public"]["Enums"]["refund_reason"];
           status?: Database["public"]["Enums"]["refund_status"];
@@ -2255,13 +2143,6 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "currencies";
             referencedColumns: ["code"];
-          },
-          {
-            foreignKeyName: "refunds_made_by_fkey";
-            columns: ["made_by"];
-            isOneToOne: false;
-            referencedRelation: "profiles";
-            referencedColumns: ["id"];
           },
           {
             foreignKeyName: "refunds_payment_fkey";
@@ -2904,12 +2785,27 @@ export type Database = {
           booking_id: string | null;
           currency: string | null;
           description: string | null;
-          id: number | null;
+          id: number;
           kind: string | null;
           occurred_at: string | null;
         };
         ComputedFields: never;
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "ledger_accounts_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "ledger_entries_booking_fkey";
+            columns: ["booking_id"];
+            isOneToOne: false;
+            referencedRelation: "bookings";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       bookings: {
         Row: {
@@ -3117,12 +3013,34 @@ export type Database = {
           currency: string | null;
           description: string | null;
           host_id: string | null;
-          id: number | null;
+          id: number;
           kind: string | null;
           occurred_at: string | null;
         };
         ComputedFields: never;
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "ledger_accounts_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "ledger_accounts_party_fkey";
+            columns: ["host_id"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "ledger_entries_booking_fkey";
+            columns: ["booking_id"];
+            isOneToOne: false;
+            referencedRelation: "bookings";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       reconciliation_differences: {
         Row: {
@@ -3247,29 +3165,6 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      accept_money_request: {
-        Args: { p_request_id: string };
-        Returns: {
-          amount: number;
-          answer: Database["public"]["Enums"]["money_request_answer"] | null;
-          answered_at: string | null;
-          answered_by: string | null;
-          booking_id: string;
-          created_at: string;
-          currency: string;
-          expires_at: string;
-          guest_id: string;
-          host_id: string;
-          id: string;
-          reason: string;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "money_requests";
-          isOneToOne: true;
-          isSetofReturn: true;
-        };
-      };
       add_photo: {
         Args: { p_actor: string; p_alt_text: string; p_path: string };
         Returns: {
@@ -3291,7 +3186,6 @@ export type Database = {
       };
       apply_account: { Args: { p_account: Json }; Returns: string };
       apply_dispute: { Args: { p_dispute: Json }; Returns: string };
-      apply_fraud_warning: { Args: { p_warning: Json }; Returns: string };
       apply_payment_intent: { Args: { p_intent: Json }; Returns: string };
       apply_refund: { Args: { p_refund: Json }; Returns: string };
       apply_transfer: { Args: { p_transfer: Json }; Returns: string };
@@ -3355,31 +3249,6 @@ export type Database = {
           to: "properties";
           isOneToOne: true;
           isSetofReturn: false;
-        };
-      };
-      assign_goodwill: {
-        Args: { p_borne_by: Database["public"]["Enums"]["refund_bearer"]; p_refund_id: string };
-        Returns: {
-          amount: number;
-          booking_id: string;
-          borne_by: Database["public"]["Enums"]["refund_bearer"] | null;
-          created_at: string;
-          currency: string;
-          id: string;
-          last_error: string | null;
-          made_by: string | null;
-          note: string | null;
-          payment_id: string;
-          reason: Database["public"]["Enums"]["refund_reason"];
-          status: Database["public"]["Enums"]["refund_status"];
-          stripe_refund_id: string | null;
-          updated_at: string;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "refunds";
-          isOneToOne: true;
-          isSetofReturn: true;
         };
       };
       attach_payment: { Args: { p_payment_id: string; p_payment_intent_id: string }; Returns: undefined };
@@ -3689,29 +3558,6 @@ export type Database = {
           isSetofReturn: true;
         };
       };
-      decline_money_request: {
-        Args: { p_request_id: string };
-        Returns: {
-          amount: number;
-          answer: Database["public"]["Enums"]["money_request_answer"] | null;
-          answered_at: string | null;
-          answered_by: string | null;
-          booking_id: string;
-          created_at: string;
-          currency: string;
-          expires_at: string;
-          guest_id: string;
-          host_id: string;
-          id: string;
-          reason: string;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "money_requests";
-          isOneToOne: true;
-          isSetofReturn: true;
-        };
-      };
       delete_account: { Args: Record<PropertyKey, never>; Returns: undefined };
       discard_photo_upload: { Args: { p_actor: string; p_path: string }; Returns: undefined };
       export_my_data: { Args: Record<PropertyKey, never>; Returns: Json };
@@ -3902,20 +3748,6 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      preview_refund: {
-        Args: {
-          p_amount: number;
-          p_booking_id: string;
-          p_borne_by?: Database["public"]["Enums"]["refund_bearer"];
-        };
-        Returns: Database["public"]["CompositeTypes"]["refund_preview"];
-        SetofOptions: {
-          from: "*";
-          to: "refund_preview";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       property_calendar: {
         Args: { p_from: string; p_property_id: string; p_to: string };
         Returns: {
@@ -4016,37 +3848,6 @@ export type Database = {
         Args: { p_delivery_id: string; p_error: string; p_status: number };
         Returns: undefined;
       };
-      refund_booking: {
-        Args: {
-          p_amount: number;
-          p_booking_id: string;
-          p_borne_by?: Database["public"]["Enums"]["refund_bearer"];
-          p_reason: string;
-        };
-        Returns: {
-          amount: number;
-          booking_id: string;
-          borne_by: Database["public"]["Enums"]["refund_bearer"] | null;
-          created_at: string;
-          currency: string;
-          id: string;
-          last_error: string | null;
-          made_by: string | null;
-          note: string | null;
-          payment_id: string;
-          reason: Database["public"]["Enums"]["refund_reason"];
-          status: Database["public"]["Enums"]["refund_status"];
-          stripe_refund_id: string | null;
-          updated_at: string;
-        }[];
-        SetofOptions: {
-          from: "*";
-          to: "refunds";
-          isOneToOne: false;
-          isSetofReturn: true;
-        };
-      };
-      refuse_payment: { Args: { p_error: string; p_payment_id: string }; Returns: undefined };
       replay_dead_job: { Args: { p_id: number }; Returns: undefined };
       replay_dead_jobs: { Args: { p_queue: string }; Returns: number };
       replay_stripe_task: { Args: { p_task_id: number }; Returns: undefined };
@@ -4471,10 +4272,9 @@ export type Database = {
         | "guest_platform_fee"
         | "host_platform_fee";
       mail_mode: "at_once" | "digest" | "off";
-      money_request_answer: "accepted" | "declined" | "withdrawn";
       notification_topic: "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
       occupancy_kind: "booking" | "host_block" | "external_block";
-      payment_kind: "booking" | "alteration" | "balance" | "request";
+      payment_kind: "booking" | "alteration" | "balance";
       payment_status: "requires_payment" | "processing" | "authorized" | "captured" | "cancelled";
       payout_status: "pending" | "paid" | "cancelled" | "failed";
       property_status: "draft" | "published" | "paused" | "archived" | "suspended";
@@ -4504,9 +4304,8 @@ export type Database = {
         | "tent"
         | "castle"
         | "other";
-      refund_bearer: "host" | "platform";
-      refund_reason: "cancellation" | "alteration" | "late_payment" | "goodwill";
-      refund_status: "pending" | "succeeded" | "failed" | "cancelled";
+      refund_reason: "cancellation" | "alteration" | "late_payment";
+      refund_status: "pending" | "succeeded" | "failed";
       report_reason:
         | "fraud"
         | "discrimination"
@@ -4516,10 +4315,6 @@ export type Database = {
         | "spam"
         | "party_suspended"
         | "property_suspended"
-        | "refund_at_stripe"
-        | "refund_failed"
-        | "dispute_lost"
-        | "fraud_warning"
         | "other";
       report_status: "open" | "resolved" | "dismissed";
       report_subject: "property" | "profile" | "review" | "message" | "booking";
@@ -4585,15 +4380,6 @@ export type Database = {
         description: string | null;
         amount: number | null;
         refund_amount: number | null;
-      };
-      refund_preview: {
-        currency: string | null;
-        refundable_amount: number | null;
-        amount: number | null;
-        borne_by: Database["public"]["Enums"]["refund_bearer"] | null;
-        host_amount: number | null;
-        platform_amount: number | null;
-        host_keeps: number | null;
       };
     };
   };
@@ -4754,10 +4540,9 @@ export const Constants = {
         "host_platform_fee",
       ],
       mail_mode: ["at_once", "digest", "off"],
-      money_request_answer: ["accepted", "declined", "withdrawn"],
       notification_topic: ["bookings", "messages", "reviews", "reminders", "payouts", "account"],
       occupancy_kind: ["booking", "host_block", "external_block"],
-      payment_kind: ["booking", "alteration", "balance", "request"],
+      payment_kind: ["booking", "alteration", "balance"],
       payment_status: ["requires_payment", "processing", "authorized", "captured", "cancelled"],
       payout_status: ["pending", "paid", "cancelled", "failed"],
       property_status: ["draft", "published", "paused", "archived", "suspended"],
@@ -4788,9 +4573,8 @@ export const Constants = {
         "castle",
         "other",
       ],
-      refund_bearer: ["host", "platform"],
-      refund_reason: ["cancellation", "alteration", "late_payment", "goodwill"],
-      refund_status: ["pending", "succeeded", "failed", "cancelled"],
+      refund_reason: ["cancellation", "alteration", "late_payment"],
+      refund_status: ["pending", "succeeded", "failed"],
       report_reason: [
         "fraud",
         "discrimination",
@@ -4800,10 +4584,6 @@ export const Constants = {
         "spam",
         "party_suspended",
         "property_suspended",
-        "refund_at_stripe",
-        "refund_failed",
-        "dispute_lost",
-        "fraud_warning",
         "other",
       ],
       report_status: ["open", "resolved", "dismissed"],

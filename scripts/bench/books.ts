@@ -126,6 +126,7 @@ export async function insertBooks(tx: TransactionSql, size: number, above = 0): 
       where b.status <> 'cancelled' and (
         b.host_id = pg_temp.id_of('host', 1) or b.check_in >= current_date - 5 or left(b.id::text, 1) < '4'
       );
+      analyze picked;
       insert into public.booking_line_items (
         booking_id, position, kind, description, quantity, unit_amount, amount, host_amount, included_amount
       )
@@ -162,13 +163,17 @@ export async function insertBooks(tx: TransactionSql, size: number, above = 0): 
       union all select 'guest', pg_temp.id_of('guest', n), 'EUR' from generate_series(0, ${guests - 1}) n
       union all select 'host_payable', pg_temp.id_of('host', n), 'EUR' from generate_series(1, ${hosts}) n
       on conflict do nothing;
+      analyze private.ledger_accounts;
       create temporary table movements on commit drop as
-      select ${above} + row_number() over (order by m.at, m.id, m.kind) as n, m.*
+      select ${above} + row_number() over (order by m.at, m.id, m.kind) as n, m.*, g.id as guest_account, h.id as host_account
       from (
-        select id, guest_id, host_id, n as booking, 'agreement' as kind, created_at as at from picked
-        union all select id, guest_id, host_id, n, 'charge', created_at + interval '1 minute' from picked
-        union all select id, guest_id, host_id, n, 'transfer', check_in + interval '2 days' from picked where is_paid_out
-      ) m;
+        select id, guest_id, host_id, 'agreement' as kind, created_at as at from picked
+        union all select id, guest_id, host_id, 'charge', created_at + interval '1 minute' from picked
+        union all select id, guest_id, host_id, 'transfer', check_in + interval '2 days' from picked where is_paid_out
+      ) m
+      join private.ledger_accounts g on g.party_id = m.guest_id and g.purpose = 'guest' and g.currency = 'EUR'
+      join private.ledger_accounts h on h.party_id = m.host_id and h.purpose = 'host_payable' and h.currency = 'EUR';
+      analyze movements;
       insert into private.ledger_transactions (id, key, kind, description, stripe_id, occurred_at)
       overriding system value
       select n, kind || ':' || id, kind, 'Booking', case when kind <> 'agreement' then 'txn_books_' || n end, at from movements;
@@ -181,17 +186,17 @@ export async function insertBooks(tx: TransactionSql, size: number, above = 0): 
         case when e.purpose = 'host_payable' then sum(e.amount) over (partition by e.account_id order by e.id) end
       from (
         select
-          ${above} + row_number() over (order by m.n, s.purpose) as id, m.n, a.id as account_id, m.id as booking_id, s.amount, a.purpose, a.party_id
+          ${above} + row_number() over (order by m.n, s.purpose) as id, m.n, m.id as booking_id, s.amount,
+          s.purpose::private.ledger_purpose as purpose,
+          case s.purpose when 'guest' then m.guest_id when 'host_payable' then m.host_id end as party_id,
+          case s.purpose when 'guest' then m.guest_account when 'host_payable' then m.host_account else p.id end as account_id
         from movements m
         join (values
           ('agreement', 'guest', 30000), ('agreement', 'host_payable', -28000), ('agreement', 'platform_fee', -2000),
           ('charge', 'stripe_clearing', 30000), ('charge', 'guest', -30000),
           ('transfer', 'stripe_clearing', -28000), ('transfer', 'host_payable', 28000)
         ) s (kind, purpose, amount) on s.kind = m.kind
-        join private.ledger_accounts a on
-          a.purpose::text = s.purpose and a.currency = 'EUR'
-          and coalesce(a.party_id, '00000000-0000-0000-0000-000000000000') = case s.purpose
-            when 'guest' then m.guest_id when 'host_payable' then m.host_id else '00000000-0000-0000-0000-000000000000' end
+        left join private.ledger_accounts p on p.purpose::text = s.purpose and p.party_id is null and p.currency = 'EUR'
       ) e
       order by e.id;
       insert into private.open_payables (booking_id, host_id, currency, balance, due_at)

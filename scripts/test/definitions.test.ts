@@ -25,6 +25,7 @@ async function problemsOf(later: string, allowed = none): Promise<string[]> {
 it.each([
   "create table public.others (id integer); alter table public.others add column note text, enable row level security",
   "alter table public.items enable row level security; alter table public.items alter column note set storage external",
+  "alter table public.items enable row level security; alter table public.items alter column note set (n_distinct = 9)",
   "create function private.g(p_a integer) returns text language sql as ''",
   `create policy "Everyone can write" on public.items for update using (true)`,
   `create policy "Everyone can read" on public.moods for select using (true)`,

@@ -62,6 +62,7 @@ const allowedTableChanges = new Set([
   "AT_ForceRowSecurity",
   "AT_ReplicaIdentity",
   "AT_SetCompression",
+  "AT_SetOptions",
   "AT_SetRelOptions",
   "AT_SetStatistics",
   "AT_SetStorage",

@@ -3,10 +3,13 @@
 -- Watch: amounts are from the party's side: above zero is what the party gets. Both views answer with CSV to `Accept: text/csv`.
 -- A page costs the same however long the statement is: order by id, and continue with id=lt.<the last id>.
 
+grant select (id, purpose, party_id, currency) on private.ledger_accounts to authenticated, service_role;
 grant select (id, kind, description, occurred_at, posted_at) on private.ledger_transactions to authenticated, service_role;
-grant select (id, transaction_id, booking_id, amount, purpose, party_id, currency, balance_after)
+grant select (id, transaction_id, account_id, booking_id, amount, purpose, party_id, currency, balance_after)
     on private.ledger_entries to authenticated, service_role;
 
+create policy "People can read their ledger accounts, operators any" on private.ledger_accounts for select to authenticated
+    using (party_id = (select auth.uid()) or (select private.is_operator()));
 create policy "Parties can read their ledger entries, operators any" on private.ledger_entries for select to authenticated
     using (party_id = (select auth.uid()) or (select private.is_operator()));
 create policy "Readers of an entry can read its transaction" on private.ledger_transactions for select to authenticated
@@ -33,30 +36,22 @@ comment on function private.ledger_reader is 'Returns the party whose entries th
 -- `or` in the policy keeps an index from being used, but the planner reads a page of one of two branches by index. It takes the
 -- value of greatest() for rare, as it should take a reader, and does not run the branch that is_whole excludes.
 create view private.readable_entries with (security_invoker = on) as
-select
-    e.party_id as reader, false as is_whole, e.id, e.transaction_id, e.booking_id, e.amount, e.purpose, e.party_id, e.currency, e.balance_after
-from private.ledger_entries e
+select e.party_id as reader, false as is_whole, e.id from private.ledger_entries e
 union all
-select
-    greatest(e.party_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid), true, e.id, e.transaction_id, e.booking_id, e.amount, e.purpose,
-    e.party_id, e.currency, e.balance_after
-from private.ledger_entries e;
+select greatest(e.party_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid), true, e.id from private.ledger_entries e;
 comment on view private.readable_entries is
     'Every entry for its party, and again for readers of the whole ledger. A reader filters by reader and is_whole.';
 grant select on private.readable_entries to authenticated, service_role;
 
 create view public.host_statement with (security_invoker = on) as
 select
-    e.id, e.party_id as host_id, t.occurred_at, e.booking_id, t.kind, t.description, e.currency, -e.amount as amount,
+    e.id, a.party_id as host_id, t.occurred_at, e.booking_id, t.kind, t.description, a.currency, -e.amount as amount,
     -e.balance_after as balance
-from private.readable_entries e
--- one after the other: the planner may join, and with it read, all transactions otherwise
-left join lateral (
-    select t.occurred_at, t.kind, t.description from private.ledger_transactions t where t.id = e.transaction_id limit 1
-) t on true
-where
-    e.reader = (select private.ledger_reader()) and e.is_whole = (select private.reads_whole_ledger())
-    and e.balance_after is not null;
+from private.readable_entries r
+join private.ledger_entries e on e.id = r.id and e.balance_after is not null
+join private.ledger_accounts a on a.id = e.account_id
+join private.ledger_transactions t on t.id = e.transaction_id
+where r.reader = (select private.ledger_reader()) and r.is_whole = (select private.reads_whole_ledger());
 comment on view public.host_statement is
     '@graphql({"primary_key_columns": ["id"]}) Every entry of a host''s account, in order, with the balance after it. For the host and operators; amounts in minor units.';
 comment on column public.host_statement.occurred_at is 'When the money moved.';
@@ -69,15 +64,12 @@ grant select on public.host_statement to authenticated, service_role;
 
 create view public.booking_money with (security_invoker = on) as
 select
-    e.id, e.booking_id, t.occurred_at, t.kind, t.description, e.purpose::text as account, e.currency, -e.amount as amount
-from private.readable_entries e
--- one after the other: the planner may join, and with it read, all transactions otherwise
-left join lateral (
-    select t.occurred_at, t.kind, t.description from private.ledger_transactions t where t.id = e.transaction_id limit 1
-) t on true
-where
-    e.reader = (select private.ledger_reader()) and e.is_whole = (select private.reads_whole_ledger())
-    and e.booking_id is not null;
+    e.id, e.booking_id, t.occurred_at, t.kind, t.description, a.purpose::text as account, a.currency, -e.amount as amount
+from private.readable_entries r
+join private.ledger_entries e on e.id = r.id and e.booking_id is not null
+join private.ledger_accounts a on a.id = e.account_id
+join private.ledger_transactions t on t.id = e.transaction_id
+where r.reader = (select private.ledger_reader()) and r.is_whole = (select private.reads_whole_ledger());
 comment on view public.booking_money is
     '@graphql({"primary_key_columns": ["id"]}) The movements of a booking''s money: a guest sees the guest''s account, a host the host''s, an operator all.';
 comment on column public.booking_money.occurred_at is 'When the money moved.';
