@@ -490,23 +490,38 @@ export type Database = {
           cancellation_fee_maximum: number;
           cancellation_fee_minimum: number;
           code: string;
+          is_payable: boolean;
+          maximum_charge: number;
+          minimum_charge: number;
           minimum_price: number;
           minor_unit: number;
+          step: number;
+          stripe_minor_unit: number;
         };
         ComputedFields: never;
         Insert: {
           cancellation_fee_maximum: number;
           cancellation_fee_minimum: number;
           code: string;
+          is_payable: boolean;
+          maximum_charge: number;
+          minimum_charge: number;
           minimum_price: number;
           minor_unit: number;
+          step: number;
+          stripe_minor_unit: number;
         };
         Update: {
           cancellation_fee_maximum?: number;
           cancellation_fee_minimum?: number;
           code?: string;
+          is_payable?: boolean;
+          maximum_charge?: number;
+          minimum_charge?: number;
           minimum_price?: number;
           minor_unit?: number;
+          step?: number;
+          stripe_minor_unit?: number;
         };
         Relationships: [];
       };
@@ -552,6 +567,8 @@ export type Database = {
           currency: string;
           evidence: NonNullable<Json>;
           id: string;
+          lost_amount: number;
+          movements: number;
           payment_id: string;
           reason: string;
           status: string;
@@ -565,6 +582,8 @@ export type Database = {
           currency: string;
           evidence: NonNullable<Json>;
           id: string;
+          lost_amount?: number;
+          movements?: number;
           payment_id: string;
           reason: string;
           status: string;
@@ -577,6 +596,8 @@ export type Database = {
           currency?: string;
           evidence?: NonNullable<Json>;
           id?: string;
+          lost_amount?: number;
+          movements?: number;
           payment_id?: string;
           reason?: string;
           status?: string;
@@ -847,6 +868,88 @@ export type Database = {
             columns: ["thread_id"];
             isOneToOne: false;
             referencedRelation: "threads";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      money_requests: {
+        Row: {
+          amount: number;
+          answer: Database["public"]["Enums"]["money_request_answer"] | null;
+          answered_at: string | null;
+          answered_by: string | null;
+          booking_id: string;
+          created_at: string;
+          currency: string;
+          expires_at: string;
+          guest_id: string;
+          host_id: string;
+          id: string;
+          reason: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          amount: number;
+          answer?: Database["public"]["Enums"]["money_request_answer"] | null;
+          answered_at?: string | null;
+          answered_by?: string | null;
+          booking_id: string;
+          created_at?: string;
+          currency?: string;
+          expires_at?: string;
+          guest_id?: string;
+          host_id?: string;
+          id?: string;
+          reason: string;
+        };
+        Update: {
+          amount?: number;
+          answer?: Database["public"]["Enums"]["money_request_answer"] | null;
+          answered_at?: string | null;
+          answered_by?: string | null;
+          booking_id?: string;
+          created_at?: string;
+          currency?: string;
+          expires_at?: string;
+          guest_id?: string;
+          host_id?: string;
+          id?: string;
+          reason?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "money_requests_answered_by_fkey";
+            columns: ["answered_by"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "money_requests_booking_fkey";
+            columns: ["booking_id"];
+            isOneToOne: false;
+            referencedRelation: "bookings";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "money_requests_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "money_requests_guest_fkey";
+            columns: ["guest_id"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "money_requests_host_fkey";
+            columns: ["host_id"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
             referencedColumns: ["id"];
           },
         ];
@@ -2092,10 +2195,13 @@ export type Database = {
         Row: {
           amount: number;
           booking_id: string;
+          borne_by: Database["public"]["Enums"]["refund_bearer"] | null;
           created_at: string;
           currency: string;
           id: string;
           last_error: string | null;
+          made_by: string | null;
+          note: string | null;
           payment_id: string;
           reason: Database["public"]["Enums"]["refund_reason"];
           status: Database["public"]["Enums"]["refund_status"];
@@ -2106,10 +2212,13 @@ export type Database = {
         Insert: {
           amount: number;
           booking_id: string;
+          borne_by?: Database["public"]["Enums"]["refund_bearer"] | null;
           created_at?: string;
           currency: string;
           id?: string;
           last_error?: string | null;
+          made_by?: string | null;
+          note?: string | null;
           payment_id: string;
           reason: Database["public"]["Enums"]["refund_reason"];
           status?: Database["public"]["Enums"]["refund_status"];
@@ -2119,10 +2228,13 @@ export type Database = {
         Update: {
           amount?: number;
           booking_id?: string;
+          borne_by?: Database["public"]["Enums"]["refund_bearer"] | null;
           created_at?: string;
           currency?: string;
           id?: string;
           last_error?: string | null;
+          made_by?: string | null;
+          note?: string | null;
           payment_id?: string;
           reason?: Database["public"]["Enums"]["refund_reason"];
           status?: Database["public"]["Enums"]["refund_status"];
@@ -2143,6 +2255,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "currencies";
             referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "refunds_made_by_fkey";
+            columns: ["made_by"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
           },
           {
             foreignKeyName: "refunds_payment_fkey";
@@ -2783,11 +2902,11 @@ export type Database = {
           account: string | null;
           amount: number | null;
           booking_id: string | null;
-          currency: string | null;
-          description: string | null;
+          currency: string;
+          description: string;
           id: number;
-          kind: string | null;
-          occurred_at: string | null;
+          kind: string;
+          occurred_at: string;
         };
         ComputedFields: never;
         Relationships: [
@@ -3010,12 +3129,12 @@ export type Database = {
           amount: number | null;
           balance: number | null;
           booking_id: string | null;
-          currency: string | null;
-          description: string | null;
+          currency: string;
+          description: string;
           host_id: string | null;
           id: number;
-          kind: string | null;
-          occurred_at: string | null;
+          kind: string;
+          occurred_at: string;
         };
         ComputedFields: never;
         Relationships: [
@@ -3165,6 +3284,29 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      accept_money_request: {
+        Args: { p_request_id: string };
+        Returns: {
+          amount: number;
+          answer: Database["public"]["Enums"]["money_request_answer"] | null;
+          answered_at: string | null;
+          answered_by: string | null;
+          booking_id: string;
+          created_at: string;
+          currency: string;
+          expires_at: string;
+          guest_id: string;
+          host_id: string;
+          id: string;
+          reason: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "money_requests";
+          isOneToOne: true;
+          isSetofReturn: true;
+        };
+      };
       add_photo: {
         Args: { p_actor: string; p_alt_text: string; p_path: string };
         Returns: {
@@ -3186,6 +3328,7 @@ export type Database = {
       };
       apply_account: { Args: { p_account: Json }; Returns: string };
       apply_dispute: { Args: { p_dispute: Json }; Returns: string };
+      apply_fraud_warning: { Args: { p_warning: Json }; Returns: string };
       apply_payment_intent: { Args: { p_intent: Json }; Returns: string };
       apply_refund: { Args: { p_refund: Json }; Returns: string };
       apply_transfer: { Args: { p_transfer: Json }; Returns: string };
@@ -3249,6 +3392,31 @@ export type Database = {
           to: "properties";
           isOneToOne: true;
           isSetofReturn: false;
+        };
+      };
+      assign_goodwill: {
+        Args: { p_borne_by: Database["public"]["Enums"]["refund_bearer"]; p_refund_id: string };
+        Returns: {
+          amount: number;
+          booking_id: string;
+          borne_by: Database["public"]["Enums"]["refund_bearer"] | null;
+          created_at: string;
+          currency: string;
+          id: string;
+          last_error: string | null;
+          made_by: string | null;
+          note: string | null;
+          payment_id: string;
+          reason: Database["public"]["Enums"]["refund_reason"];
+          status: Database["public"]["Enums"]["refund_status"];
+          stripe_refund_id: string | null;
+          updated_at: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "refunds";
+          isOneToOne: true;
+          isSetofReturn: true;
         };
       };
       attach_payment: { Args: { p_payment_id: string; p_payment_intent_id: string }; Returns: undefined };
@@ -3558,6 +3726,29 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      decline_money_request: {
+        Args: { p_request_id: string };
+        Returns: {
+          amount: number;
+          answer: Database["public"]["Enums"]["money_request_answer"] | null;
+          answered_at: string | null;
+          answered_by: string | null;
+          booking_id: string;
+          created_at: string;
+          currency: string;
+          expires_at: string;
+          guest_id: string;
+          host_id: string;
+          id: string;
+          reason: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "money_requests";
+          isOneToOne: true;
+          isSetofReturn: true;
+        };
+      };
       delete_account: { Args: Record<PropertyKey, never>; Returns: undefined };
       discard_photo_upload: { Args: { p_actor: string; p_path: string }; Returns: undefined };
       export_my_data: { Args: Record<PropertyKey, never>; Returns: Json };
@@ -3748,6 +3939,20 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      preview_refund: {
+        Args: {
+          p_amount: number;
+          p_booking_id: string;
+          p_borne_by?: Database["public"]["Enums"]["refund_bearer"];
+        };
+        Returns: Database["public"]["CompositeTypes"]["refund_preview"];
+        SetofOptions: {
+          from: "*";
+          to: "refund_preview";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       property_calendar: {
         Args: { p_from: string; p_property_id: string; p_to: string };
         Returns: {
@@ -3848,6 +4053,37 @@ export type Database = {
         Args: { p_delivery_id: string; p_error: string; p_status: number };
         Returns: undefined;
       };
+      refund_booking: {
+        Args: {
+          p_amount: number;
+          p_booking_id: string;
+          p_borne_by?: Database["public"]["Enums"]["refund_bearer"];
+          p_reason: string;
+        };
+        Returns: {
+          amount: number;
+          booking_id: string;
+          borne_by: Database["public"]["Enums"]["refund_bearer"] | null;
+          created_at: string;
+          currency: string;
+          id: string;
+          last_error: string | null;
+          made_by: string | null;
+          note: string | null;
+          payment_id: string;
+          reason: Database["public"]["Enums"]["refund_reason"];
+          status: Database["public"]["Enums"]["refund_status"];
+          stripe_refund_id: string | null;
+          updated_at: string;
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "refunds";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      refuse_payment: { Args: { p_error: string; p_payment_id: string }; Returns: undefined };
       replay_dead_job: { Args: { p_id: number }; Returns: undefined };
       replay_dead_jobs: { Args: { p_queue: string }; Returns: number };
       replay_stripe_task: { Args: { p_task_id: number }; Returns: undefined };
@@ -4272,9 +4508,10 @@ export type Database = {
         | "guest_platform_fee"
         | "host_platform_fee";
       mail_mode: "at_once" | "digest" | "off";
+      money_request_answer: "accepted" | "declined" | "withdrawn";
       notification_topic: "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
       occupancy_kind: "booking" | "host_block" | "external_block";
-      payment_kind: "booking" | "alteration" | "balance";
+      payment_kind: "booking" | "alteration" | "balance" | "request";
       payment_status: "requires_payment" | "processing" | "authorized" | "captured" | "cancelled";
       payout_status: "pending" | "paid" | "cancelled" | "failed";
       property_status: "draft" | "published" | "paused" | "archived" | "suspended";
@@ -4304,8 +4541,9 @@ export type Database = {
         | "tent"
         | "castle"
         | "other";
-      refund_reason: "cancellation" | "alteration" | "late_payment";
-      refund_status: "pending" | "succeeded" | "failed";
+      refund_bearer: "host" | "platform";
+      refund_reason: "cancellation" | "alteration" | "late_payment" | "goodwill";
+      refund_status: "pending" | "succeeded" | "failed" | "cancelled";
       report_reason:
         | "fraud"
         | "discrimination"
@@ -4315,6 +4553,10 @@ export type Database = {
         | "spam"
         | "party_suspended"
         | "property_suspended"
+        | "refund_at_stripe"
+        | "refund_failed"
+        | "dispute_lost"
+        | "fraud_warning"
         | "other";
       report_status: "open" | "resolved" | "dismissed";
       report_subject: "property" | "profile" | "review" | "message" | "booking";
@@ -4380,6 +4622,15 @@ export type Database = {
         description: string | null;
         amount: number | null;
         refund_amount: number | null;
+      };
+      refund_preview: {
+        currency: string | null;
+        refundable_amount: number | null;
+        amount: number | null;
+        borne_by: Database["public"]["Enums"]["refund_bearer"] | null;
+        host_amount: number | null;
+        platform_amount: number | null;
+        host_keeps: number | null;
       };
     };
   };
@@ -4540,9 +4791,10 @@ export const Constants = {
         "host_platform_fee",
       ],
       mail_mode: ["at_once", "digest", "off"],
+      money_request_answer: ["accepted", "declined", "withdrawn"],
       notification_topic: ["bookings", "messages", "reviews", "reminders", "payouts", "account"],
       occupancy_kind: ["booking", "host_block", "external_block"],
-      payment_kind: ["booking", "alteration", "balance"],
+      payment_kind: ["booking", "alteration", "balance", "request"],
       payment_status: ["requires_payment", "processing", "authorized", "captured", "cancelled"],
       payout_status: ["pending", "paid", "cancelled", "failed"],
       property_status: ["draft", "published", "paused", "archived", "suspended"],
@@ -4573,8 +4825,9 @@ export const Constants = {
         "castle",
         "other",
       ],
-      refund_reason: ["cancellation", "alteration", "late_payment"],
-      refund_status: ["pending", "succeeded", "failed"],
+      refund_bearer: ["host", "platform"],
+      refund_reason: ["cancellation", "alteration", "late_payment", "goodwill"],
+      refund_status: ["pending", "succeeded", "failed", "cancelled"],
       report_reason: [
         "fraud",
         "discrimination",
@@ -4584,6 +4837,10 @@ export const Constants = {
         "spam",
         "party_suspended",
         "property_suspended",
+        "refund_at_stripe",
+        "refund_failed",
+        "dispute_lost",
+        "fraud_warning",
         "other",
       ],
       report_status: ["open", "resolved", "dismissed"],
