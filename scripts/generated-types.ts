@@ -27,7 +27,6 @@ export async function generateTypes(config: StackConfig): Promise<Record<string,
   ]);
   const description = JSON.stringify(openapi);
   const sources = {
-    "docs/errors.md": `<!-- ${note.trim()} -->\n\n${errorsDocument(errorFacts.errors, openapi)}`,
     "docs/openapi.json": description,
     "docs/schema.graphql": `# ${note}${schemaText(introspection)}`,
     "types/database.ts": `// ${note}${database}`,
@@ -38,7 +37,8 @@ export async function generateTypes(config: StackConfig): Promise<Record<string,
   const formatted = Object.entries(sources).map(async ([path, source]) => [path, await format(path, source)]);
   return {
     ...Object.fromEntries(await Promise.all(formatted)),
-    // Biome would pad the cells of its tables, and one new row would then change them all.
+    // Biome would pad the cells of their tables, and one new row would then change them all.
+    "docs/errors.md": `<!-- ${note.trim()} -->\n\n${errorsDocument(errorFacts.errors, openapi)}`,
     "docs/data-model.md": `<!-- ${note.trim()} -->\n\n${model}`,
   };
 }

@@ -46,15 +46,21 @@ function reachableCodes(
   start: OperationName,
   reads: Map<OperationName, { codes: string[]; next: OperationName[] }>,
 ): string[] {
-  const seen = new Set([start]);
+  const depths = new Map([[start, 0]]);
   const found = new Set<string>();
-  for (const name of seen) {
+  for (const [name, depth] of depths) {
     const read = reads.get(name);
     for (const code of read?.codes ?? []) found.add(code);
-    for (const next of read?.next ?? []) seen.add(next);
+    for (const next of read?.next ?? []) {
+      if (depths.has(next) || (depth > 1 && checksRow(next))) continue;
+      depths.set(next, depth + 1);
+    }
   }
   return [...found].sort();
 }
+
+/** Rows that functions write on the way have no fault of the caller in them: only an operation's own rows are checked. */
+const checksRow = (name: OperationName): boolean => name.startsWith("private.check_row_of_");
 
 function withoutComments(source: string): string {
   return source.replace(/'(?:[^']|'')*'|--[^\n]*|\/\*[\s\S]*?\*\//g, (part) =>

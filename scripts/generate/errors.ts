@@ -44,7 +44,7 @@ export function errorsDocument(errors: ErrorRow[], document: Pick<Document, "pat
     String(status),
     message,
     hint ?? "",
-    raisers.get(code)?.join(", ") || "internal calls",
+    shortList(raisers.get(code) ?? []),
   ]);
   const bare = bareErrors.map(({ code, status, when, remedy }) => [`\`${code}\``, status, when, remedy]);
   return `# Errors
@@ -81,6 +81,12 @@ function operationsByCode(errors: ErrorRow[], paths: Record<string, Path>): Map<
       raisers.get(code)?.push(path.includes("/rpc/") ? name : `${name} (${list.join(", ")})`);
   }
   return raisers;
+}
+
+function shortList(operations: string[]): string {
+  const others = operations.length - 6;
+  if (operations.length === 0) return "internal calls";
+  return others > 0 ? `${operations.slice(0, 6).join(", ")} and ${others} others` : operations.join(", ");
 }
 
 function table(head: string[], rows: string[][]): string {

@@ -96,12 +96,12 @@ function integerOf(parameters: Parameters, name: string): number {
 
 /** Formats an amount in Stripe's units, such as €100.00. */
 export function money(amount: number, code: string): string {
-  const places = rulesOf(code).exponent;
+  const digits = rulesOf(code).exponent;
   const format = new Intl.NumberFormat("en", {
     style: "currency",
     currency: code,
-    minimumFractionDigits: places,
-    maximumFractionDigits: places,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
   });
-  return format.format(amount / 10 ** places);
+  return format.format(amount / 10 ** digits);
 }

@@ -1,4 +1,4 @@
-// A caller keeps what it was told: the emulator is killed with SIGKILL, and the next one knows everything.
+// A caller keeps what it received: the emulator is killed with SIGKILL, and the next one knows everything.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, mkdtempSync, rmSync } from "node:fs";

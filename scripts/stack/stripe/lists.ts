@@ -39,14 +39,14 @@ export function page(items: Item[], parameters: Parameters, url: string) {
   };
 }
 
-/** The place of a cursor. A cursor that the filters exclude counts by its place in the whole list. */
+/** The position of a cursor. A cursor that the filters exclude counts by its position in the whole list. */
 function indexOf(found: Item[], items: Item[], id: string, param: string): number {
-  const place = items.findIndex((item) => item.id === id);
+  const position = items.findIndex((item) => item.id === id);
   const [first] = items;
-  if (place === -1) throw missing(first?.object ?? "object", id, param);
+  if (position === -1) throw missing(first?.object ?? "object", id, param);
   const exact = found.findIndex((item) => item.id === id);
   if (exact !== -1) return exact;
-  const newer = new Set(items.slice(0, place).map((item) => item.id));
+  const newer = new Set(items.slice(0, position).map((item) => item.id));
   return found.filter((item) => newer.has(item.id)).length - (param === "starting_after" ? 1 : 0);
 }
 

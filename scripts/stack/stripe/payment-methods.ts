@@ -29,7 +29,7 @@ const noBilling: Stripe.PaymentMethod.BillingDetails = {
   tax_id: null,
 };
 
-/** Stores a new payment method for a test card, attached to nobody. */
+/** Stores a new payment method for a test card, attached to no customer. */
 export function putMethod(store: EmulatorStore, card: TestCard): PaymentMethod {
   return store.put<PaymentMethod>({
     id: store.newId("pm"),
