@@ -329,8 +329,13 @@ class History {
       case "decide": {
         const dispute = this.disputes[step.which % Math.max(1, this.disputes.length)];
         if (dispute === undefined || !follows(dispute.status, step.status)) return;
+        const older = this.tx.json(stateOf.dispute(dispute) as never);
         this.stripe.changeDispute(dispute, step.status);
-        this.send(() => this.apply.dispute(dispute));
+        this.send(async () => {
+          await this.apply.dispute(dispute);
+          // Another worker read the dispute before it changed, and saves that later.
+          await this.tx`select public.apply_dispute(${older})`;
+        });
         return;
       }
       case "cancel": {
