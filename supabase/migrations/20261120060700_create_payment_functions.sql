@@ -261,11 +261,10 @@ begin
     p_intent := private.from_stripe(p_intent);
     select p.* into v_payment from public.payments p where p.stripe_payment_intent_id = p_intent ->> 'id';
     if v_payment.id is null then
-        select p.* into v_payment
-        from public.payments p
-        where p.id = private.as_uuid(p_intent ->> 'payment_id') and p.stripe_payment_intent_id is null;
+        select p.* into v_payment from public.payments p where p.id = private.as_uuid(p_intent ->> 'payment_id');
     end if;
-    if v_payment.id is null then
+    -- a payment has one PaymentIntent
+    if v_payment.id is null or v_payment.stripe_payment_intent_id <> p_intent ->> 'id' then
         return 'ignored: not a payment of ours';
     end if;
     v_booking := private.lock_booking(v_payment.booking_id, now());

@@ -133,12 +133,15 @@ set search_path = ''
 as $$
 declare
     v_in_all constant bigint := private.payable_amount(p_booking, 1);
+    v_share bigint;
 begin
-    if v_in_all < 0 then
+    -- what is not owed in all is not owed in part
+    if v_in_all <= 0 then
         return v_in_all;
     end if;
-    -- money that is held back after it was paid out is no debt
-    return greatest(0, private.payable_amount(p_booking, private.released_share(p_booking, p_now)));
+    v_share := private.host_share(p_booking.id);
+    -- payable_amount of the released share; money that is held back after it was paid out is no debt
+    return greatest(0, v_in_all - v_share + floor(v_share * private.released_share(p_booking, p_now))::bigint);
 end
 $$;
 comment on function private.payout_due is

@@ -50,10 +50,10 @@ begin
     v_amount := (p_transfer ->> 'amount')::bigint;
     select p.* into v_payout from public.payouts p where p.stripe_transfer_id = p_transfer ->> 'id';
     if v_payout.id is null then
-        select p.* into v_payout from public.payouts p
-        where p.id = private.as_uuid(p_transfer ->> 'payout_id') and p.stripe_transfer_id is null;
+        select p.* into v_payout from public.payouts p where p.id = private.as_uuid(p_transfer ->> 'payout_id');
     end if;
-    if v_payout.id is null then
+    -- a payout has one transfer
+    if v_payout.id is null or v_payout.stripe_transfer_id <> p_transfer ->> 'id' then
         return 'ignored: not a payout of ours';
     end if;
     perform private.lock_booking(v_payout.booking_id, now());
