@@ -335,6 +335,8 @@ select bag_eq(
       where g.relkind = 'v' and g.column_name is null
       group by g.schema, g.name, g.grantee$$,
     $$values
+        ('graphql_shapes.refund_previews authenticated SELECT'),
+        ('graphql_shapes.refund_previews service_role SELECT'),
         ('graphql_shapes.booking_contacts authenticated SELECT'),
         ('graphql_shapes.calendar_days anon SELECT'),
         ('graphql_shapes.calendar_days authenticated SELECT'),
