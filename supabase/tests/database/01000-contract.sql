@@ -40,9 +40,7 @@ select is_empty(
 );
 select is_empty(
     -- names in a body of SQL's standard form are bound when the function is created
-    -- and a procedure that commits can have no settings
-    $$select label from our_functions where not coalesce(proconfig, '{}') @> array['search_path=""'] and prosqlbody is null
-          and label <> 'private.run_periodic_tasks()'$$,
+    $$select label from our_functions where not coalesce(proconfig, '{}') @> array['search_path=""'] and prosqlbody is null$$,
     'C05 every function has an empty search_path'
 );
 select is_empty(
@@ -246,7 +244,7 @@ select is_empty(
     $$select distinct g.grantee || ' ' || g.table_name || ' ' || g.privilege_type from information_schema.column_privileges g
       where g.table_schema = 'private' and g.grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')
           and (g.privilege_type <> 'SELECT' or g.grantee = 'anon' or g.table_name not in (
-              'bookings', 'ledger_transactions', 'ledger_entries', 'readable_entries', 'stripe_tasks', 'reconciliations',
+              'bookings', 'ledger_accounts', 'ledger_transactions', 'ledger_entries', 'readable_entries', 'stripe_tasks', 'reconciliations',
               'reconciliation_differences'
           ))$$,
     'C17 views read only these private tables, and no API role writes to any'

@@ -136,7 +136,7 @@ select isnt_empty($$select from public.periodic_tasks() where name = 'wake_worke
 select tests.act_as('postgres');
 select pg_temp.run_periodic_tasks();
 select results_eq('select name from ticks', $$values ('b')$$, 'J37 a task is not run before it is due');
-select results_eq('select command from cron.job', $$values ('call private.run_periodic_tasks()')$$, 'J38 one cron job runs all tasks');
+select is((select count(*)::integer from cron.job), 1, 'J38 one cron job runs all tasks');
 update private.periodic_tasks set last_run_at = now() - interval '2 minutes', last_error_at = case when last_error is not null then now() - interval '2 minutes' end
 where name in ('a_broken', 'b_good');
 select is((private.begin_periodic_task(clock_timestamp())).name, 'b_good', 'J50 a task that failed runs after the others');
