@@ -1,5 +1,5 @@
 -- Purpose: periodic tasks, run by one cron job from a table.
--- Touches: private.periodic_tasks, run_periodic_tasks, wake_workers, remove_old_records; public.periodic_tasks; one cron job.
+-- Touches: private.periodic_tasks, begin_periodic_task, run_periodic_task, wake_workers, remove_old_records; public.periodic_tasks; one cron job.
 -- Watch: to add a task, insert a row into private.periodic_tasks in the migration that creates its function. A task that is not over
 -- at its time limit loses its connection: its work is undone, and the next run of the cron job goes on with the others.
 
@@ -44,7 +44,7 @@ create table private.periodic_tasks (
     last_error text,
     last_error_at timestamptz
 );
-comment on table private.periodic_tasks is 'All periodic tasks. run_periodic_tasks runs those that are due.';
+comment on table private.periodic_tasks is 'All periodic tasks. The cron job run-periodic-tasks runs those that are due.';
 comment on column private.periodic_tasks.command is 'One SQL command. It runs as the owner, in a transaction of its own.';
 comment on column private.periodic_tasks.time_limit is 'How long a run may take.';
 comment on column private.periodic_tasks.started_at is 'When the present run began; null when there is none.';
@@ -118,7 +118,6 @@ as $$
 declare
     v_error text;
 begin
-    perform set_config('transaction_timeout', (extract(epoch from p_task.time_limit) * 1000)::integer::text, true);
     perform from private.periodic_tasks t where t.name = p_task.name for update;
     begin
         execute p_task.command;
@@ -137,11 +136,11 @@ begin
     where t.name = p_task.name;
 end
 $$;
-comment on function private.run_periodic_task is 'Runs a task that begin_periodic_task has begun, within its time limit, and records the result.';
+comment on function private.run_periodic_task is 'Runs a task that begin_periodic_task has begun, and records the result.';
 
--- Each task runs in a transaction of its own. Only a command of the top level may commit, so the loop is the command of the job.
-select cron.schedule('run-periodic-tasks', '10 seconds', $command$
-do $run$
+-- Each task has a transaction of its own, with its time limit. The block is the whole command, because only then may it commit; a
+-- procedure would need a search_path of its own, with which it could not.
+select cron.schedule('run-periodic-tasks', '10 seconds', $command$do $$
 declare
     v_since constant timestamptz := clock_timestamp();
     v_task private.periodic_tasks;
@@ -150,9 +149,8 @@ begin
         v_task := private.begin_periodic_task(v_since);
         commit;
         exit when v_task.name is null;
+        perform set_config('transaction_timeout', (extract(epoch from v_task.time_limit) * 1000)::integer::text, true);
         perform private.run_periodic_task(v_task);
         commit;
     end loop;
-end
-$run$
-$command$);
+end $$$command$);
