@@ -1,0 +1,120 @@
+-- Purpose: functions that turn a property and a search into comparable values: points, words, area names and bit masks.
+-- Touches: private.mercator, fold_letters, area_names, lacks_mask, needs_mask, month_mask.
+-- Watch: property_search stores their results. When one of them changes, run private.rebuild_property_search().
+
+create function private.mercator(p_latitude double precision, p_longitude double precision) returns point
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+begin
+    return point(
+        radians(p_longitude) * 6378137,
+        ln(tan(pi() / 4 + radians(greatest(least(p_latitude, 85), -85)) / 2)) * 6378137
+    );
+end
+$$;
+comment on function private.mercator is
+    'The Web Mercator coordinates (EPSG:3857, in metres) of a point. Latitudes beyond 85 degrees count as 85.';
+
+create function private.fold_letters(p_text text) returns text
+language sql stable
+set search_path = ''
+as $$
+    select lower(extensions.unaccent(p_text))
+$$;
+comment on function private.fold_letters is
+    'The text in lower case without accents, so that "sao paulo" finds São Paulo. Applied to both the search and the property.';
+
+create function private.area_names(p_area text) returns text[]
+language sql stable
+set search_path = ''
+as $$
+    select array_remove(string_to_array(regexp_replace(private.fold_letters(btrim(p_area)), '\s*,\s*', ',', 'g'), ','), '')
+$$;
+comment on function private.area_names is
+    'The parts of an area such as "Alfama, Lisboa, PT", in lower case without accents; null for null. Applied to both the search and the property, because a name may contain a comma.';
+
+-- lacks_mask and needs_mask: the filters of most searches as one comparison of bits, because it runs for every property in the
+-- area. A bit that both have set excludes the property. The bits:
+--   0 to 8    parties of 2 to 10 guests: set in lacks when the property takes fewer; needs sets the one of the party
+--   9 to 14   1 to 6 bedrooms: set in lacks when the property has fewer; needs sets the one that is asked for
+--   15 to 28  stays of 1 to 14 nights: set in lacks when no rule allows the length; needs sets the one of the stay
+--   29 to 32  room_type, 33 to 34 booking_mode, 35 to 62 property_type: lacks sets the property's own; needs sets those refused
+-- Larger parties, more bedrooms and longer stays are compared by find_properties.
+create function private.lacks_mask(
+    p_max_guests integer, p_bedrooms integer, p_min_nights integer, p_max_nights integer,
+    p_room_type public.room_type, p_booking_mode public.booking_mode, p_property_type public.property_type
+) returns bigint
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return (
+        select bit_or(1::bigint << b.bit)
+        from (
+            select n - 2 as bit from generate_series(2, 10) as n where n > p_max_guests
+            union all
+            select 8 + n from generate_series(1, 6) as n where n > p_bedrooms
+            union all
+            select 14 + n from generate_series(1, 14) as n where n not between p_min_nights and p_max_nights
+            union all
+            select 28 + array_position(enum_range(null::public.room_type), p_room_type)
+            union all
+            select 32 + array_position(enum_range(null::public.booking_mode), p_booking_mode)
+            union all
+            select 34 + array_position(enum_range(null::public.property_type), p_property_type)
+        ) b
+    );
+end
+$$;
+comment on function private.lacks_mask is
+    'What a property cannot offer, and its types, as bits. A search excludes the property when needs_mask has one of the same bits.';
+
+create function private.needs_mask(
+    p_guests integer, p_bedrooms integer, p_nights integer,
+    p_room_types public.room_type[], p_booking_mode public.booking_mode, p_property_types public.property_type[]
+) returns bigint
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+    v_bits constant bigint := case when p_guests > 1 then 1::bigint << (least(p_guests, 10) - 2) else 0 end
+        | case when p_bedrooms > 0 then 1::bigint << (8 + least(p_bedrooms, 6)) else 0 end
+        | case when p_nights <= 14 then 1::bigint << (14 + p_nights) else 0 end;
+begin
+    if num_nonnulls(p_room_types, p_booking_mode, p_property_types) = 0 then
+        return v_bits;
+    end if;
+    return v_bits | (
+        select coalesce(bit_or(1::bigint << k.bit::integer), 0)
+        from (
+            select 28 + n as bit from unnest(enum_range(null::public.room_type)) with ordinality as t (kind, n)
+            where t.kind <> all (p_room_types)
+            union all
+            select 32 + n from unnest(enum_range(null::public.booking_mode)) with ordinality as t (kind, n)
+            where t.kind <> p_booking_mode
+            union all
+            select 34 + n from unnest(enum_range(null::public.property_type)) with ordinality as t (kind, n)
+            where t.kind <> all (p_property_types)
+        ) k (bit)
+    );
+end
+$$;
+comment on function private.needs_mask is
+    'What a search needs, and the types that it refuses, as bits of lacks_mask. Null means any.';
+
+create function private.month_mask(p_from date, p_until date) returns integer
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+    -- months since the year 0
+    v_first constant integer := 12 * date_part('year', p_from) + date_part('month', p_from) - 1;
+    v_last constant integer := least(12 * date_part('year', p_until - 1) + date_part('month', p_until - 1) - 1, v_first + 11);
+    v_bits constant integer := ((1 << (v_last - v_first + 1)) - 1) << (v_first % 12);
+begin
+    return (v_bits | (v_bits >> 12)) & 4095;
+end
+$$;
+comment on function private.month_mask is
+    'The months, of any year, that have nights of [p_from, p_until), as bits: bit 0 is January. Null for null.';
