@@ -2783,11 +2783,11 @@ export type Database = {
           account: string | null;
           amount: number | null;
           booking_id: string | null;
-          currency: string;
-          description: string;
+          currency: string | null;
+          description: string | null;
           id: number;
-          kind: string;
-          occurred_at: string;
+          kind: string | null;
+          occurred_at: string | null;
         };
         ComputedFields: never;
         Relationships: [
@@ -3010,12 +3010,12 @@ export type Database = {
           amount: number | null;
           balance: number | null;
           booking_id: string | null;
-          currency: string;
-          description: string;
+          currency: string | null;
+          description: string | null;
           host_id: string | null;
           id: number;
-          kind: string;
-          occurred_at: string;
+          kind: string | null;
+          occurred_at: string | null;
         };
         ComputedFields: never;
         Relationships: [
