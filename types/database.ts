@@ -2902,11 +2902,11 @@ export type Database = {
           account: string | null;
           amount: number | null;
           booking_id: string | null;
-          currency: string;
-          description: string;
+          currency: string | null;
+          description: string | null;
           id: number;
-          kind: string;
-          occurred_at: string;
+          kind: string | null;
+          occurred_at: string | null;
         };
         ComputedFields: never;
         Relationships: [
@@ -3129,12 +3129,12 @@ export type Database = {
           amount: number | null;
           balance: number | null;
           booking_id: string | null;
-          currency: string;
-          description: string;
+          currency: string | null;
+          description: string | null;
           host_id: string | null;
           id: number;
-          kind: string;
-          occurred_at: string;
+          kind: string | null;
+          occurred_at: string | null;
         };
         ComputedFields: never;
         Relationships: [
