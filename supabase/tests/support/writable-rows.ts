@@ -242,6 +242,13 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       row: () => ({ thread_id: thread, body: "Hello." }),
       broken: [{ attachment_path: `${thread}/no-such-file.png` }, { attachment_path: `${property}/a.png` }],
     },
+    money_requests: {
+      owner: host,
+      row: () => ({ booking_id: past.id, amount: 5_000, reason: "A late check-out" }),
+      // one open request would hide the faults of the next
+      undo: () => sql`delete from public.money_requests where booking_id = ${past.id}`,
+      broken: [{ amount: 10 }],
+    },
     notification_preferences: {
       owner: guest,
       row: () => ({ profile_id: guest.id, topic: "bookings", mail: "digest", in_app: true }),
