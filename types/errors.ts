@@ -1014,6 +1014,11 @@ export const errors = {
     message: "This proposal is {answer}.",
     hint: "Make another one with PATCH on bookings.",
   },
+  put_not_supported: {
+    status: 405,
+    message: "PUT is not supported on {target}.",
+    hint: "Change rows with PATCH, and add them with POST.",
+  },
   queue_not_found: {
     status: 404,
     message: 'There is no queue "{name}".',

@@ -5,7 +5,7 @@
 
 create table private.errors (
     code text constraint errors_pkey primary key constraint errors_code_is_slug check (code ~ '^[a-z][a-z0-9_]{0,62}$'),
-    status smallint not null constraint errors_status_is_known check (status in (400, 401, 403, 404, 409, 410, 422, 429, 503)),
+    status smallint not null constraint errors_status_is_known check (status in (400, 401, 403, 404, 405, 409, 410, 422, 429, 503)),
     message text not null constraint errors_message_is_unique unique,
     hint text not null
 );

@@ -3,6 +3,7 @@
 -- Watch: it only gives the refusal a code; privileges still decide. A missing privilege on a column still answers 42501.
 
 insert into private.errors (code, status, message, hint) values
+    ('put_not_supported', 405, 'PUT is not supported on {target}.', 'Change rows with PATCH, and add them with POST.'),
     ('operation_not_allowed', 403, '{method} is not allowed on {target}.', 'The API documentation lists what each role can do.');
 
 create function private.check_request() returns void
@@ -32,11 +33,20 @@ begin
             jsonb_build_object('method', v_method, 'target', v_target)
         );
     end if;
+    -- PUT writes the key, too
+    if v_method = 'PUT' and v_relation is not null and not exists (
+        select from pg_catalog.pg_index i
+        where
+            i.indrelid = v_relation and i.indisprimary
+            and not exists (select from unnest(i.indkey::smallint[]) k where not has_column_privilege(v_relation, k, 'update'))
+    ) then
+        perform private.raise_error('put_not_supported', jsonb_build_object('target', v_target));
+    end if;
 end
 $$;
 grant execute on function private.check_request to anon, authenticated, service_role;
 comment on function private.check_request is
-    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for.';
+    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for, and with 405 a PUT that could not write the key.';
 
 alter role authenticator set pgrst.db_pre_request = 'private.check_request';
 notify pgrst, 'reload config';

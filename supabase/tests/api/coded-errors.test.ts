@@ -310,6 +310,21 @@ it.each([
   expect(messages.map(({ graphql }) => graphql)).toEqual(messages.map(({ rest }) => rest));
 });
 
+it.each(["bookings", "properties", "wishlists"])(
+  "PUT on %s is refused, and the hint names PATCH",
+  async (name) => {
+    const answer = await requestRest(people.host, "PUT", `${name}?id=eq.${crypto.randomUUID()}`, {});
+    expect(answer).toMatchObject({
+      status: 405,
+      body: {
+        code: "PT405",
+        message: `PUT is not supported on ${name}.`,
+        hint: expect.stringContaining("PATCH"),
+      },
+    });
+  },
+);
+
 /** Shows that the fixture is right: what is then refused is refused for what is wrong in it. */
 function expectAccepted({ status, body }: { status: number; body: unknown }, expected: number) {
   expect({ status, body }, JSON.stringify(body)).toMatchObject({ status: expected, body: [{}] });
