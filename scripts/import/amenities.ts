@@ -1,7 +1,7 @@
 // Maps Airbnb's names of amenities, thousands of them and partly written by hosts ("HDTV with Netflix"), to our 63 amenities.
 
 const vocabulary: [id: string, words: RegExp][] = [
-  ["wifi", /\bwi-?fi\b/],
+  ["wifi", /\bwi-?fi\b|^wireless internet$/],
   ["essentials", /^essentials$/],
   ["washer", /\bwasher\b/],
   ["dryer", /^(?!.*hair).*\bdryer\b/],

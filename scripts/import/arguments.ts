@@ -13,6 +13,7 @@ export const usage = `npm run import -- inside-airbnb <listings.csv> [options]
   --city, --region, --country   location of the listings (country as ISO code, such as US); default: from their coordinates
   --time-zone America/New_York  time zone of all listings; default: from the coordinates of each
   --currency USD                currency of the prices (files write $ for any currency); default: that of the country
+  --max-distance 200            kilometres from the median of the file beyond which a listing stays a draft
   --guests 2                    maximum number of guests where the file has none
   --database-url postgresql://  database to import into, also as STAYBASE_DATABASE_URL; default: the local stack's`;
 
@@ -25,6 +26,8 @@ export interface Arguments {
   given: { city?: string; region?: string; country?: string; currency?: string; timeZone?: string };
   /** Maximum number of guests where the file has none. */
   guests: number;
+  /** Kilometres from the median of the file beyond which a listing stays a draft. */
+  maxDistance: number;
   databaseUrl: string | undefined;
 }
 
@@ -42,6 +45,13 @@ export function readArguments(args: string[], environment: NodeJS.ProcessEnv): A
   const guests = Number(values.guests ?? 2);
   if (!Number.isInteger(guests) || guests < 1 || guests > 50) {
     throw new StackError(`--guests ${values.guests} is not a number from 1 to 50.`, usage);
+  }
+  const maxDistance = Number(values["max-distance"] ?? 200);
+  if (!(maxDistance > 0)) {
+    throw new StackError(
+      `--max-distance ${values["max-distance"]} is not a positive number of kilometres.`,
+      usage,
+    );
   }
   if (values.country !== undefined && !/^[A-Z]{2}$/.test(values.country)) {
     throw new StackError(
@@ -67,6 +77,7 @@ export function readArguments(args: string[], environment: NodeJS.ProcessEnv): A
       ...(timeZone === undefined ? {} : { timeZone }),
     },
     guests,
+    maxDistance,
     databaseUrl: values["database-url"] ?? environment.STAYBASE_DATABASE_URL,
   };
 }
@@ -84,6 +95,7 @@ function parse(args: string[]) {
         country: { type: "string" },
         "time-zone": { type: "string" },
         currency: { type: "string" },
+        "max-distance": { type: "string" },
         guests: { type: "string" },
         "database-url": { type: "string" },
         help: { type: "boolean", short: "h" },

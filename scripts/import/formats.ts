@@ -31,7 +31,6 @@ const needed = {
     "property_type",
     "room_type",
     "accommodates",
-    "bathrooms_text",
     "bedrooms",
     "beds",
     "amenities",

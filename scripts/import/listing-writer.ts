@@ -8,7 +8,7 @@
 // When an administrator gives such a user an e-mail address, the import no longer changes the profile.
 //
 // A property is published when private.publishing_problems finds nothing missing. The number of guests is assumed where the file has
-// none; a property without a price stays a draft.
+// none; a property without a price, or far from all others of the file, stays a draft.
 
 import type { Sql, TransactionSql } from "postgres";
 import type { Listing } from "./listing.ts";
@@ -59,7 +59,7 @@ async function stage(tx: TransactionSql, listings: Listing[], source: string): P
       source_id text primary key, title text, description text, property_type public.property_type,
       room_type public.room_type, max_guests smallint, bedrooms smallint, beds smallint, bathrooms numeric(3, 1),
       booking_mode public.booking_mode, min_nights smallint, max_nights smallint, max_pets smallint, base_price bigint,
-      neighbourhood text, latitude double precision, longitude double precision, time_zone text, photo_url text,
+      neighbourhood text, latitude double precision, longitude double precision, is_far boolean, time_zone text, photo_url text,
       amenities text[], host jsonb,
       host_id uuid, property_id uuid, is_new boolean not null default false, is_changed boolean not null default false
     ) on commit drop`;
@@ -174,6 +174,8 @@ async function writeAddresses(tx: TransactionSql, { city, region, country }: Loc
       )
       select s.property_id, s.neighbourhood, ${city}, ${region}, ${country}, s.latitude, s.longitude
       from staged s
+      -- a known property stays where it is when its new coordinates are probably wrong
+      where s.is_new or not s.is_far
       on conflict (property_id) do update
       set neighbourhood = coalesce(excluded.neighbourhood, a.neighbourhood), city = excluded.city,
         region = excluded.region, country = excluded.country, latitude = excluded.latitude, longitude = excluded.longitude
@@ -229,7 +231,7 @@ async function publish(tx: TransactionSql): Promise<void> {
     with changed as (
       update public.properties p set status = 'published'
       from staged s
-      where p.id = s.property_id and p.status = 'draft'
+      where p.id = s.property_id and p.status = 'draft' and not s.is_far
         and not exists (select from private.publishing_problems(p.id))
       returning p.id
     )

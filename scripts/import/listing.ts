@@ -2,6 +2,7 @@
 // default. Airbnb has already moved the coordinates; they are stored as exact, so that our privacy rule applies to all properties.
 
 import { createHash } from "node:crypto";
+import { parse as parsePostgresArray } from "postgres-array";
 import { amenityIds } from "./amenities.ts";
 import type { ListingsFormat } from "./formats.ts";
 import {
@@ -34,6 +35,8 @@ export interface Listing {
   neighbourhood: string | null;
   latitude: number;
   longitude: number;
+  /** Whether it is so far from the other listings of the file that its coordinates are probably wrong. */
+  is_far: boolean;
   time_zone: string;
   photo_url: string | null;
   /** Ids of our amenities; null when the file has none. */
@@ -47,6 +50,7 @@ export interface MappingContext {
   minorUnit: number;
   timeZone(latitude: number, longitude: number): string;
   neighbourhood(named: string | null, latitude: number, longitude: number): string | null;
+  isFar(latitude: number, longitude: number): boolean;
   /** Counts a remark about an imported row for the report. */
   note(text: string): void;
 }
@@ -84,6 +88,7 @@ const propertyTypes: Record<string, string> = {
   "boutique hotel": "hotel",
   hostel: "hostel",
   "bed and breakfast": "bed_and_breakfast",
+  "bed & breakfast": "bed_and_breakfast",
   "farm stay": "farm_stay",
   farmhouse: "farm_stay",
   "tiny home": "tiny_house",
@@ -140,6 +145,7 @@ export function toListing(
     neighbourhood,
     latitude,
     longitude,
+    is_far: context.isFar(latitude, longitude),
     time_zone: context.timeZone(latitude, longitude),
     photo_url: photoUrl(text("picture_url"), context),
     amenities: amenities?.ids ?? null,
@@ -229,14 +235,15 @@ function readAmenities(text: string, { note }: MappingContext): { ids: string[];
   return { ids: [...ids].sort(), pets: names.some((name) => /^pets allowed$/i.test(name.trim())) };
 }
 
+/** Reads `["TV", "Wifi"]`; files of before 2020 have PostgreSQL arrays, such as `{TV,"Cable TV"}`. */
 function parseNames(text: string): string[] {
   try {
-    const names: unknown = JSON.parse(text);
+    const names: unknown = text.startsWith("{") ? parsePostgresArray(text) : JSON.parse(text);
     if (Array.isArray(names)) return names.filter((name) => typeof name === "string");
   } catch {
     // reported below
   }
-  throw new RowError("amenities is not a JSON list", text);
+  throw new RowError("amenities is not a list", text);
 }
 
 /** The URL of the photo, which is stored and not downloaded. */

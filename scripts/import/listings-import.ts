@@ -8,7 +8,7 @@ import type { Reference } from "./database.ts";
 import { listingsFormat } from "./formats.ts";
 import { type Listing, type MappingContext, toListing } from "./listing.ts";
 import { type WrittenListings, writeListings } from "./listing-writer.ts";
-import { inferLocation, type Location, type Point, timeZoneAt } from "./location.ts";
+import { distance, inferLocation, type Location, median, type Point, timeZoneAt } from "./location.ts";
 import type { Neighbourhoods } from "./neighbourhoods.ts";
 import { startProgress } from "./progress.ts";
 import { fileSize } from "./records.ts";
@@ -23,7 +23,7 @@ const sampleSize = 500;
 /** Imports listings and reports invalid rows. @throws StackError when the file, an option or the database cannot be used */
 export async function importListings(
   sql: Sql,
-  { source, listings: path, given, guests }: Arguments,
+  { source, listings: path, given, guests, maxDistance }: Arguments,
   reference: Reference,
   map: Neighbourhoods,
 ): Promise<Report> {
@@ -34,15 +34,23 @@ export async function importListings(
     const { header, rows } = await readTable(path, progress.read, skip);
     const format = listingsFormat(path, header);
     const first = await take(rows, sampleSize);
-    const location = inferLocation(first.flatMap(coordinates), given);
-    const context = mappingContext(location, given, reference, map, report);
+    const points = first.flatMap(coordinates);
+    const location = inferLocation(points, given);
+    const center = median(points);
+    const context: MappingContext = {
+      ...mappingContext(location, given, reference, map, report),
+      isFar: (latitude, longitude) =>
+        points.length > 0 && distance(center, { latitude, longitude }) > maxDistance,
+    };
     progress.print(describeLocation(location, given));
 
     async function* listings(): AsyncGenerator<Listing> {
       for await (const { line, fields } of chain(first, rows)) {
         progress.rows(1);
         try {
-          yield toListing(fields, line, format, context);
+          const listing = toListing(fields, line, format, context);
+          if (listing.is_far) tellFar(listing, center, report);
+          yield listing;
         } catch (error) {
           if (!(error instanceof RowError)) throw error;
           skip(line, error);
@@ -69,7 +77,7 @@ function mappingContext(
   { currencies, timeZones }: Reference,
   map: Neighbourhoods,
   report: Report,
-): MappingContext {
+): Omit<MappingContext, "isFar"> {
   const minorUnit = currencies.get(location.currency);
   if (minorUnit === undefined) {
     throw new StackError(
@@ -95,6 +103,20 @@ function mappingContext(
     neighbourhood: map.find,
     note: (text) => report.note(text),
   };
+}
+
+function tellFar(
+  { line, source_id, title, latitude, longitude }: Listing,
+  center: Point,
+  report: Report,
+): void {
+  const kilometres = Math.round(distance(center, { latitude, longitude })).toLocaleString("en");
+  report.remark(
+    "listings",
+    line,
+    `${source_id} "${title}" at ${latitude}, ${longitude} is ${kilometres} km from the median of the file: not published`,
+    "far from the median of the file: not published (--max-distance)",
+  );
 }
 
 function describeLocation({ city, region, country, currency }: Location, given: Arguments["given"]): string {

@@ -67,7 +67,17 @@ function nearestLargeCity({ latitude, longitude }: Point) {
   return best?.city;
 }
 
-function median(points: Point[]): Point {
+/** The kilometres between two points along the surface of the earth, as a sphere. */
+export function distance(a: Point, b: Point): number {
+  const radians = (degrees: number) => (degrees * Math.PI) / 180;
+  const north = Math.sin(radians(b.latitude - a.latitude) / 2) ** 2;
+  const east = Math.sin(radians(b.longitude - a.longitude) / 2) ** 2;
+  const part = north + Math.cos(radians(a.latitude)) * Math.cos(radians(b.latitude)) * east;
+  return 2 * 6_371 * Math.asin(Math.sqrt(Math.min(1, part)));
+}
+
+/** The median of latitudes and that of longitudes. */
+export function median(points: Point[]): Point {
   const medianOf = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
   return {
     latitude: medianOf(points.map((point) => point.latitude)),

@@ -8,6 +8,8 @@ export interface Report {
   add(kind: string, outcome: "loaded" | "updated" | "unchanged", count: number): void;
   /** Prints a skipped row at once and counts it. */
   skip(kind: string, line: number, error: unknown): void;
+  /** Prints a remark about an imported row, and counts it by its text. */
+  remark(kind: string, line: number, details: string, text: string): void;
   /** Counts a remark about imported rows. */
   note(text: string, count?: number): void;
   /** Whether at least one row was imported. */
@@ -42,6 +44,10 @@ export function createReport(print: (line: string) => void): Report {
       of(kind).skipped++;
       increase(reasons, error instanceof RowError ? error.reason : reasonOf(error), 1);
       print(`  ${kind}, line ${line}: ${error instanceof RowError ? error.message : reasonOf(error)}`);
+    },
+    remark(kind, line, details, text) {
+      increase(notes, text, 1);
+      print(`  ${kind}, line ${line}: ${details}`);
     },
     note(text, count = 1) {
       if (count > 0) increase(notes, text, count);

@@ -60,7 +60,7 @@ describe("a detailed file", () => {
       'line 9: room_type is not one of Airbnb\'s: "Castle"',
       'line 10: price is not a price such as $101.00: "ask me"',
       "line 11: A night costs at least 100 minor units of EUR.",
-      "line 13: amenities is not a JSON list: \"['Wifi']\"",
+      "line 13: amenities is not a list: \"['Wifi']\"",
     ]);
     expect(outcome.stderr).toContain("Location: Porto, Porto, PT; prices in EUR");
     expect(outcome.stdout).toMatch(/3 {2}published and visible to everyone/);
@@ -184,6 +184,62 @@ describe("a detailed file", () => {
     expect(counts(await run(detailed), "hosts")).toEqual([0, 0, 0, 0]);
     const [profile] = await sql`select about from public.profiles where display_name = 'Inês & Tó'`;
     expect(profile?.about).toBe("My own words.");
+  });
+});
+
+describe("a listing far from the others of its file", () => {
+  const far = () => {
+    const [header = "", first = "", ...rest] = readFileSync(fixture("listings_2019.csv"), "utf8")
+      .trim()
+      .split("\n");
+    const swapped = first.replaceAll("4001", "4005").replace("41.1405,-8.613", "-8.613,41.1405");
+    const zero = first.replaceAll("4001", "4006").replace("41.1405,-8.613", "0,0");
+    const path = join(folder, "far.csv");
+    writeFileSync(path, [header, first, ...rest, swapped, zero].join("\n"));
+    return path;
+  };
+  const status = async () =>
+    (
+      await sql`select source_id, status from public.properties where source_id like '400_' order by source_id`
+    ).map((row) => `${row.source_id} ${row.status}`);
+  const rest = ["4001 published", "4002 published", "4003 published"];
+
+  it("stays a draft and is named; the others, of a file of before 2020, are published", async () => {
+    const outcome = await run(far());
+    expect(counts(outcome, "listings")).toEqual([5, 0, 0, 1]);
+    expect(outcome.stderr).toContain(
+      'line 6: 4005 "Two rooms by the bridge" at -8.613, 41.1405 is 7,507 km from the median',
+    );
+    expect(outcome.stderr).toContain(
+      'line 7: 4006 "Two rooms by the bridge" at 0, 0 is 4,656 km from the median',
+    );
+    expect(outcome.stdout).toMatch(/ 2 {2}far from the median of the file: not published/);
+    expect(await status()).toEqual([...rest, "4005 draft", "4006 draft"]);
+  });
+
+  it("is published with a larger --max-distance, and a known property does not move there", async () => {
+    expect(counts(await run(far(), "--max-distance", "5000"), "listings")).toEqual([0, 1, 4, 1]);
+    expect(await status()).toEqual([...rest, "4005 draft", "4006 published"]);
+    const moved = join(folder, "moved.csv");
+    writeFileSync(
+      moved,
+      readFileSync(fixture("listings_2019.csv"), "utf8").replace("41.1406,-8.6131", "0,0"),
+    );
+    expect(counts(await run(moved), "listings")).toEqual([0, 0, 3, 1]);
+    const [address] = await sql`
+      select a.latitude from public.property_addresses a join public.properties p on p.id = a.property_id
+      where p.source_id = '4002'`;
+    expect(address?.latitude).toBe(41.1406);
+  });
+
+  it("needs a distance that is one", async () => {
+    for (const text of ["0", "-1", "far"]) {
+      const { code, stderr } = await run(detailed, `--max-distance=${text}`);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringContaining(`--max-distance ${text} is not a positive number`),
+      ]);
+    }
   });
 });
 

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { amenityIds } from "../../../scripts/import/amenities.ts";
 import { listingsFormat } from "../../../scripts/import/formats.ts";
 import { type Listing, toListing } from "../../../scripts/import/listing.ts";
-import { inferLocation, timeZoneAt } from "../../../scripts/import/location.ts";
+import { distance, inferLocation, timeZoneAt } from "../../../scripts/import/location.ts";
 import { readNeighbourhoods } from "../../../scripts/import/neighbourhoods.ts";
 import { readTable } from "../../../scripts/import/table.ts";
 import { plainText, priceInMinorUnits } from "../../../scripts/import/values.ts";
@@ -34,6 +34,7 @@ async function mapFile(name: string) {
         minorUnit: 2,
         timeZone: timeZoneAt,
         neighbourhood: map.find,
+        isFar: () => false,
         note: (text) => notes.push(text),
       });
       listings.set(listing.source_id, listing);
@@ -67,6 +68,7 @@ describe("a detailed file", () => {
       neighbourhood: "Ribeira",
       latitude: 41.1405,
       longitude: -8.613,
+      is_far: false,
       time_zone: "Europe/Lisbon",
       photo_url: "https://example.com/pictures/1.jpg",
       amenities: ["crib", "hair_dryer", "pool_table", "television", "wifi"],
@@ -104,7 +106,7 @@ describe("a detailed file", () => {
       7: "a quote is never closed",
       9: 'room_type is not one of Airbnb\'s: "Castle"',
       10: 'price is not a price such as $101.00: "ask me"',
-      13: "amenities is not a JSON list: \"['Wifi']\"",
+      13: "amenities is not a list: \"['Wifi']\"",
     });
     expect([...listings.keys()]).toEqual(["1001", "1002", "1006", "1009", "1010"]);
   });
@@ -151,6 +153,35 @@ it("a detailed file of earlier years, without its four youngest columns, is one"
   const header = line.split(",").filter((column) => !young.includes(column));
   expect(header).toHaveLength(75);
   expect(listingsFormat("x.csv", header)).toBe("detailed");
+});
+
+it("a detailed file of before 2020 has lists as PostgreSQL writes them, and bathrooms as a number", async () => {
+  const { format, listings, problems, notes } = await mapFile("listings_2019.csv");
+  expect(format).toBe("detailed");
+  expect(problems).toEqual({ 5: 'amenities is not a list: "{TV,\\"Cable TV\\""' });
+  expect(listings.get("4001")).toMatchObject({
+    property_type: "bed_and_breakfast",
+    bathrooms: 1.5,
+    amenities: ["kitchen", "parking", "television", "washer", "wifi"],
+    max_pets: 1,
+  });
+  expect(listings.get("4002")?.amenities).toEqual([]);
+  expect(listings.get("4003")?.amenities).toEqual(["childrens_toys"]);
+  // Internet, Pets Allowed, 24-Hour Check-in, the quoted name and the missing translation
+  expect(notes.filter((note) => note.startsWith("amenities that match none"))).toHaveLength(5);
+});
+
+describe("the distance between two points", () => {
+  it.each([
+    // one degree of a sphere of 6,371 km is 111.19 km; Lisbon to Porto by the haversine formula, worked out by hand
+    [{ latitude: 0, longitude: 0 }, { latitude: 1, longitude: 0 }, 111.19],
+    [{ latitude: 60, longitude: 0 }, { latitude: 60, longitude: 1 }, 55.6],
+    [{ latitude: 0, longitude: 179.5 }, { latitude: 0, longitude: -179.5 }, 111.19],
+    [{ latitude: 90, longitude: 0 }, { latitude: -90, longitude: 77 }, 20_015.09],
+    [{ latitude: 5, longitude: 5 }, { latitude: 5, longitude: 5 }, 0],
+  ])("%j to %j is %d km", (a, b, kilometres) => {
+    expect(distance(a, b)).toBeCloseTo(kilometres, 1);
+  });
 });
 
 describe("a file of another kind", () => {
