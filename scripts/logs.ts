@@ -1,41 +1,73 @@
-// `npm run logs [-- service ...]`: prints the last lines of each service's log, and follows them while the stack runs.
+// `npm run logs [-- service ...] [--follow]`: prints the last lines of each service's log, and with --follow each new line.
 
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync, watch } from "node:fs";
 import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
 import { loadConfig } from "./lib/config.ts";
-import { runningPid } from "./stack/stack.ts";
+import { errorText, StackError } from "./lib/errors.ts";
 
+const usage = "npm run logs -- [service ...] [--follow]";
 const folder = join(loadConfig().dataDir, "logs");
-const wanted = process.argv.slice(2);
-const read = new Map<string, number>();
 
-function isWanted(file: string): boolean {
-  return file.endsWith(".log") && (wanted.length === 0 || wanted.includes(basename(file, ".log")));
+try {
+  run(readArguments());
+} catch (error) {
+  process.stderr.write(`${errorText(error)}\n`);
+  process.exitCode = 1;
+}
+
+function readArguments(): { services: string[]; follow: boolean } {
+  try {
+    const { positionals, values } = parseArgs({
+      allowPositionals: true,
+      options: { follow: { type: "boolean", short: "f" } },
+    });
+    return { services: positionals, follow: values.follow ?? false };
+  } catch (error) {
+    throw new StackError(error instanceof Error ? error.message : String(error), usage);
+  }
+}
+
+/** @throws StackError for a service that has no log */
+function run({ services, follow }: { services: string[]; follow: boolean }): void {
+  if (!existsSync(folder))
+    throw new StackError("There are no logs yet.", "Start the stack with `npm start`.");
+  const known = readdirSync(folder).filter((file) => file.endsWith(".log"));
+  const missing = services.find((service) => !known.includes(`${service}.log`));
+  if (missing !== undefined) {
+    const names = known.map((file) => basename(file, ".log")).join(", ");
+    throw new StackError(`The service ${missing} has no log.`, `There are logs of ${names}.`);
+  }
+  const isWanted = (file: string) =>
+    file.endsWith(".log") && (services.length === 0 || services.includes(basename(file, ".log")));
+  const read = new Map(known.filter(isWanted).map((file) => [file, printEnd(file)]));
+  if (follow) watch(folder, (_event, file) => file !== null && isWanted(file) && printNew(file, read));
+  else
+    process.stderr.write("\nThese are the last lines. See new ones as they come: npm run logs -- --follow\n");
+}
+
+/** Prints the last ten lines and returns the length of the file in bytes. */
+function printEnd(file: string): number {
+  const text = readFileSync(join(folder, file), "utf8");
+  print(file, text.split("\n").slice(-11).join("\n"));
+  return Buffer.byteLength(text);
+}
+
+function printNew(file: string, read: Map<string, number>): void {
+  const path = join(folder, file);
+  if (!existsSync(path)) return;
+  const { size } = statSync(path);
+  const known = read.get(file) ?? 0;
+  // a new start begins the file anew
+  const start = size < known ? 0 : known;
+  read.set(file, size);
+  if (size <= start) return;
+  createReadStream(path, { start, end: size - 1, encoding: "utf8" }).on("data", (text) =>
+    print(file, String(text)),
+  );
 }
 
 function print(file: string, text: string): void {
   for (const line of text.split("\n"))
     if (line !== "") console.log(`${basename(file, ".log").padEnd(10)} ${line}`);
-}
-
-if (!existsSync(folder)) {
-  console.log("There are no logs yet. Start the stack with `npm start`.");
-} else {
-  for (const file of readdirSync(folder).filter(isWanted)) {
-    const text = readFileSync(join(folder, file), "utf8");
-    print(file, text.split("\n").slice(-11).join("\n"));
-    read.set(file, Buffer.byteLength(text));
-  }
-  if (runningPid(loadConfig()) !== undefined) {
-    watch(folder, (_event, file) => {
-      if (file === null || !isWanted(file)) return;
-      const start = read.get(file) ?? 0;
-      const { size } = statSync(join(folder, file));
-      if (size <= start) return;
-      read.set(file, size);
-      createReadStream(join(folder, file), { start, end: size - 1, encoding: "utf8" }).on("data", (text) =>
-        print(file, String(text)),
-      );
-    });
-  }
 }
