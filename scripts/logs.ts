@@ -58,7 +58,7 @@ function printNew(file: string, read: Map<string, number>): void {
   if (!existsSync(path)) return;
   const { size } = statSync(path);
   const known = read.get(file) ?? 0;
-  // a new start begins the file anew
+  // a new start empties the file
   const start = size < known ? 0 : known;
   read.set(file, size);
   if (size <= start) return;

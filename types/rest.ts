@@ -7571,8 +7571,6 @@ export interface components {
   };
   parameters: {
     /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-    preferParams: "params=single-object";
-    /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
     preferReturn: "return=representation" | "return=minimal" | "return=none";
     /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
     preferCount: "count=none";

@@ -38,7 +38,10 @@ export function restPart(description: Description, facts: RestFacts, errors: Err
     paths: {},
     schemas: {},
     parameters: Object.fromEntries(
-      Object.entries(parameters).map(([name, parameter]) => [name, liftParameter(parameter)]),
+      Object.entries(parameters)
+        // params=single-object, which PostgREST 13 dropped
+        .filter(([name]) => name !== "preferParams")
+        .map(([name, parameter]) => [name, liftParameter(parameter)]),
     ),
   };
   const paths = Object.entries(description.paths).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));

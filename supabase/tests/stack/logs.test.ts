@@ -53,7 +53,7 @@ it("prints one service alone, and refuses one without a log or an unknown option
   const none = logs("nothing");
   expect(await none.ended).toBe(1);
   expect(none.said.stderr).toMatch(/The service nothing has no log\.\n\n.*mail, rest/);
-  const wrong = logs("--folow");
+  const wrong = logs("--follows");
   expect(await wrong.ended).toBe(1);
   expect(wrong.said.stderr).toContain("npm run logs -- [service ...] [--follow]");
 });
