@@ -46,6 +46,11 @@ const queries: Query[] = [
   },
   { name: "statement, no order", as: "largestHost", sql: "select * from public.host_statement limit 50" },
   {
+    name: "statement, next page of the file",
+    as: "largestHost",
+    sql: "select * from public.host_statement where id > 0 order by id limit 1000",
+  },
+  {
     name: "statement, next page",
     as: "host",
     sql: "select * from public.host_statement where id < 0 order by id desc limit 1000",

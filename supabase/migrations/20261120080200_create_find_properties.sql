@@ -327,7 +327,8 @@ begin
             select h.*
             from (
                 select
-                    c.property_id, i.check_in, i.check_out, c.distance, m.rating, m.cover_photo, t.total,
+                    c.property_id, i.check_in, i.check_out, c.distance, m.rating, m.cover_photo,
+                    case when q.is_priced then t.total end as total,
                     case when q.nights is null then m.base_price when p_is_priced then r.rent end as rent,
                     case when q.is_by_total then t.total * m.scale else c.sort_key end as sort_key
                 from (
@@ -377,7 +378,9 @@ begin
                 -- guest_total of price_stay, which a quote refuses outside the limits of the currency
                 cross join lateral (
                     select least(case
-                        when not q.is_priced then null
+                        when q.nights is null then null
+                        -- within the limits whatever the guest's fee is, so a search without totals need not know it
+                        when not q.is_priced and not m.is_taxed and d.rent + r.fees between u.minimum_charge and u.maximum_charge / 2 then null
                         -- only some nights are taxed
                         when m.is_taxed and q.nights > m.tax_nights
                             then private.sum_of_lines(m.property_id, i.check_in, i.check_out, q.guests, q.pets)
@@ -416,9 +419,8 @@ begin
                             and i.check_in_bit & m.check_in_weekdays <> 0 and i.check_out_bit & m.check_out_weekdays <> 0
                             and i.days_ahead <= m.booking_window_days
                     end
-                    and (not q.is_priced or (
-                        t.total between u.minimum_charge and u.maximum_charge and (q.min_price is null or t.total >= q.min_price) and (q.max_price is null or t.total <= q.max_price)
-                    ))
+                    and (t.total is null or t.total between u.minimum_charge and u.maximum_charge)
+                    and (not q.is_priced or (q.min_price is null or t.total >= q.min_price) and (q.max_price is null or t.total <= q.max_price))
                 offset 0
             ) h
             where
