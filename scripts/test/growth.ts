@@ -65,6 +65,10 @@ const queries: Query[] = [
     as: "guest",
     sql: "select * from public.booking_money where booking_id = $booking",
   },
+  {
+    name: "open money of a person who leaves",
+    sql: "select private.account_deletion_blockers_of_money($host)",
+  },
   { name: "release of a payout", sql: "select private.release_payout($due, now())" },
   { name: "sweep of payouts", sql: "select private.release_payouts(now())" },
   { name: "sweep of charges", sql: "select private.charge_balances(now())" },
@@ -182,7 +186,7 @@ async function exampleIds(tx: TransactionSql, books: Books): Promise<Record<stri
     where b.status = 'confirmed' and b.check_in > current_date + 5
     order by b.id limit 1`;
   books.guest = row.guest ?? "";
-  return row;
+  return { ...row, host: books.host };
 }
 
 /** Writes statistics of large tables, which the planner multiplies by the real number of pages. */

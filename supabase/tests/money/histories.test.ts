@@ -32,6 +32,8 @@ let guest: Person;
 let host: Person;
 let property: string;
 let offset = 30;
+/** How many early fraud warnings Stripe has of each booking. */
+const warnings = new Map<string, number>();
 /** The last task of the tests before this one. */
 let lastTask = 0;
 
@@ -176,15 +178,16 @@ async function actOut({ card, ending, givenBack, asksFor, workerDies }: Story): 
 
 /** Gives money back at Stripe, by the host and by the bank. */
 async function giveBack(bookingId: string, intent: string, { steps, host: gift }: Story["givenBack"]) {
-  for (const each of steps) await act(each, intent);
+  for (const each of steps) await act(bookingId, intent, each);
   if (gift > 0) {
     await host.client.rpc("refund_booking", { p_booking_id: bookingId, p_amount: gift, p_reason: "Sorry" });
   }
 }
 
-async function act(step: Story["givenBack"]["steps"][number], intent: string) {
-  const { amount_received } = await stripe.paymentIntents.retrieve(intent);
-  const amount = "percent" in step ? Math.floor((amount_received * step.percent) / 100) : 0;
+async function act(bookingId: string, intent: string, step: Story["givenBack"]["steps"][number]) {
+  const [payment] =
+    await sql`select amount::int from public.payments where stripe_payment_intent_id = ${intent}`;
+  const amount = "percent" in step ? Math.floor((Number(payment?.amount) * step.percent) / 100) : 0;
   const [dispute] = await disputesOf(intent);
   switch (step.do) {
     case "refund":
@@ -205,7 +208,8 @@ async function act(step: Story["givenBack"]["steps"][number], intent: string) {
       if (dispute !== undefined) await atStripe("decide", { dispute: dispute.id, status: step.status });
       return;
     case "early_fraud_warning":
-      await atStripe("early_fraud_warning", { payment_intent: intent });
+      if ((await atStripe("early_fraud_warning", { payment_intent: intent })) !== undefined)
+        warnings.set(bookingId, (warnings.get(bookingId) ?? 0) + 1);
       return;
   }
 }
@@ -215,17 +219,21 @@ async function disputesOf(payment_intent: string) {
   return data;
 }
 
-/** Ends what is open in a booking's money: disputes are decided, goodwill goes to the host, and the guest pays what is due. */
-async function settle(bookingId: string, isHosts: boolean) {
+/** Decides the disputes of a booking, also those of payments that follow. */
+async function endDisputes(bookingId: string, status: "won" | "lost"): Promise<void> {
   const intents = await sql`select stripe_payment_intent_id as id from public.payments
     where booking_id = ${bookingId} and stripe_payment_intent_id is not null`;
-  for (const { id: intent } of intents) {
-    for (const { id, status } of await disputesOf(String(intent))) {
-      if (["needs_response", "under_review"].includes(status))
-        await atStripe("decide", { dispute: id, status: isHosts ? "lost" : "won" });
-    }
-  }
+  const disputes = (await Promise.all(intents.map(({ id }) => disputesOf(String(id))))).flat();
+  const open = disputes.filter((dispute) => ["needs_response", "under_review"].includes(dispute.status));
+  for (const { id } of open) await atStripe("decide", { dispute: id, status });
   await untilBooksAgree(sql);
+  if (open.length > 0) await endDisputes(bookingId, status);
+}
+
+/** Ends what is open in a booking's money: disputes are decided, goodwill goes to the host, and the guest pays what is due. */
+async function settle(bookingId: string, isHosts: boolean) {
+  const verdict = isHosts ? "lost" : "won";
+  await endDisputes(bookingId, verdict);
   if (isHosts) {
     await sql`select public.assign_goodwill(id, 'host') from public.refunds
       where booking_id = ${bookingId} and reason = 'goodwill' and status = 'succeeded'`;
@@ -233,6 +241,7 @@ async function settle(bookingId: string, isHosts: boolean) {
   const due = await beginPayment(guest, bookingId).catch(() => undefined);
   if (due?.pay_url !== undefined) await payOnPage(due);
   await untilBooksAgree(sql);
+  await endDisputes(bookingId, verdict);
 }
 
 it.skipIf(!isEmulated)(
@@ -277,12 +286,19 @@ it.skipIf(!isEmulated)(
           const [row] = await sql`
           select coalesce(sum(e.amount) filter (where a.purpose = 'guest'), 0)::int as guest,
             coalesce(sum(e.amount) filter (where a.purpose = 'disputed'), 0)::int as disputed,
-            (select count(*)::int from public.refunds r where r.booking_id = ${id} and r.status = 'failed') as failed,
+            (select count(*)::int from public.refunds r where r.booking_id = ${id} and r.status = 'failed' and r.stripe_refund_id is null) as refused,
+            (select count(*)::int from private.fraud_warnings w where w.booking_id = ${id}) as warnings,
             private.paid_amount(${id})::int - (select s.guest::int from private.booking_shares(${id}) s) as kept_too_much
           from private.ledger_entries e join private.ledger_accounts a on a.id = e.account_id where e.booking_id = ${id}`;
           const [booking] = await sql`select status from private.bookings where id = ${id}`;
           if (booking?.status !== "awaiting_payment") {
-            expect(row).toEqual({ guest: 0, disputed: 0, failed: 0, kept_too_much: 0 });
+            expect(row).toEqual({
+              guest: 0,
+              disputed: 0,
+              refused: 0,
+              warnings: warnings.get(id) ?? 0,
+              kept_too_much: 0,
+            });
           }
         }
       }),
