@@ -3497,6 +3497,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/functions/v1/statement": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Download your whole statement as a host
+     * @description Every line of host_statement, the oldest first, as one CSV file with the columns id, occurred_at, booking_id, kind, description, currency, amount, balance. It is sent while it is read, so its length has no limit.
+     */
+    get: operations["statement"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -25273,6 +25293,53 @@ export interface operations {
             /** @constant */
             busy: true;
           };
+        };
+      };
+      /** @description This function does not support this HTTP method. */
+      405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server could not process the request. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+    };
+  };
+  statement: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The lines as CSV. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "text/csv": string;
+        };
+      };
+      /** @description You are not signed in. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
         };
       };
       /** @description This function does not support this HTTP method. */

@@ -15,7 +15,12 @@ registerHooks({
 });
 
 /** The tasks of functions that clients call; workers are internal. */
-const tags: Record<string, TaskName> = { connect: "Host", payments: "Pay", "property-photos": "Host" };
+const tags: Record<string, TaskName> = {
+  connect: "Host",
+  payments: "Pay",
+  "property-photos": "Host",
+  statement: "Pay",
+};
 
 /** The paths of all functions except those that clients do not call. @throws when a function has no contract. */
 export async function functionPaths({ functionsDir }: StackConfig): Promise<Record<string, Path>> {
@@ -28,7 +33,9 @@ export async function functionPaths({ functionsDir }: StackConfig): Promise<Reco
       const file = join(functionsDir, name, "schema.ts");
       if (!existsSync(file)) throw new Error(`${file} is missing: it exports the function's contract.`);
       const { contract } = (await import(file)) as { contract: Contract | "unlisted" };
-      return contract === "unlisted" ? [] : [[`/functions/v1/${name}`, { post: operation(name, contract) }]];
+      return contract === "unlisted"
+        ? []
+        : [[`/functions/v1/${name}`, { [contract.method ?? "post"]: operation(name, contract) }]];
     }),
   );
   return Object.fromEntries(paths.flat());
@@ -44,9 +51,9 @@ function operation(name: string, contract: Contract): Operation {
     security: caller === "person" ? securityOf(["authenticated"]) : [],
     ...(input && { requestBody: { required: true, content: json(schemaOf(input, "input")) } }),
     responses: Object.fromEntries([
-      ...Object.entries(answers).map(([status, { description, schema }]) => [
+      ...Object.entries(answers).map(([status, { description, type = "application/json", schema }]) => [
         status,
-        { description, content: json(schemaOf(schema, "output")) },
+        { description, content: { [type]: { schema: schemaOf(schema, "output") } } },
       ]),
       ...Object.entries(errors).map(([status, { code, message, hint }]) => [
         status,

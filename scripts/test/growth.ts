@@ -46,6 +46,11 @@ const queries: Query[] = [
   },
   { name: "statement, no order", as: "largestHost", sql: "select * from public.host_statement limit 50" },
   {
+    name: "statement, next page of the file",
+    as: "largestHost",
+    sql: "select * from public.host_statement where id > 0 order by id limit 1000",
+  },
+  {
     name: "statement, next page",
     as: "host",
     sql: "select * from public.host_statement where id < 0 order by id desc limit 1000",
@@ -59,6 +64,10 @@ const queries: Query[] = [
     name: "money of a booking",
     as: "guest",
     sql: "select * from public.booking_money where booking_id = $booking",
+  },
+  {
+    name: "open money of a person who leaves",
+    sql: "select private.account_deletion_blockers_of_money($host)",
   },
   { name: "release of a payout", sql: "select private.release_payout($due, now())" },
   { name: "sweep of payouts", sql: "select private.release_payouts(now())" },
@@ -177,7 +186,7 @@ async function exampleIds(tx: TransactionSql, books: Books): Promise<Record<stri
     where b.status = 'confirmed' and b.check_in > current_date + 5
     order by b.id limit 1`;
   books.guest = row.guest ?? "";
-  return row;
+  return { ...row, host: books.host };
 }
 
 /** Writes statistics of large tables, which the planner multiplies by the real number of pages. */

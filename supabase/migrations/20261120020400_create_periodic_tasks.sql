@@ -1,7 +1,7 @@
--- Purpose: periodic tasks, run by one cron job from a table.
--- Touches: private.periodic_tasks, begin_periodic_task, run_periodic_task, wake_workers, remove_old_records; public.periodic_tasks; one cron job.
+-- Purpose: periodic tasks, run from a table by a few cron jobs, so that a task that takes long delays no other.
+-- Touches: private.periodic_tasks, begin_periodic_task, run_periodic_task, wake_workers, remove_old_records; public.periodic_tasks; three cron jobs.
 -- Watch: to add a task, insert a row into private.periodic_tasks in the migration that creates its function. A task that is not over
--- at its time limit loses its connection: its work is undone, and the next run of the cron job goes on with the others.
+-- at its time limit loses its connection: its work is undone. Other tasks can run at the same time; the same task never runs twice at once.
 
 create function private.wake_workers() returns integer
 language plpgsql
@@ -30,9 +30,9 @@ language sql
 set search_path = ''
 as $$
     delete from private.job_failures f where f.at < now() - interval '30 days';
-    delete from cron.job_run_details d where d.end_time < now() - interval '7 days';
+    delete from cron.job_run_details d where d.end_time < now() - interval '2 days';
 $$;
-comment on function private.remove_old_records is 'Deletes failed attempts after 30 days and records of cron runs after 7 days.';
+comment on function private.remove_old_records is 'Deletes failed attempts after 30 days and records of cron runs after 2 days.';
 
 create table private.periodic_tasks (
     name text constraint periodic_tasks_pkey primary key,
@@ -44,7 +44,7 @@ create table private.periodic_tasks (
     last_error text,
     last_error_at timestamptz
 );
-comment on table private.periodic_tasks is 'All periodic tasks. The cron job run-periodic-tasks runs those that are due.';
+comment on table private.periodic_tasks is 'All periodic tasks. The cron jobs run-periodic-tasks-1 to -3 run those that are due.';
 comment on column private.periodic_tasks.command is 'One SQL command. It runs as the owner, in a transaction of its own.';
 comment on column private.periodic_tasks.time_limit is 'How long a run may take.';
 comment on column private.periodic_tasks.started_at is 'When the present run began; null when there is none.';
@@ -87,12 +87,14 @@ as $$
 declare
     v_task private.periodic_tasks;
 begin
-    -- the lock of a task that is running is held until it ends
+    -- no run is left at its time limit, and one that is about to end holds the lock of its task
     update private.periodic_tasks t
     set
         started_at = null, last_run_at = t.started_at, last_error_at = t.started_at,
         last_error = format('It did not end within %s.', t.time_limit)
-    where t.name in (select s.name from private.periodic_tasks s where s.started_at is not null for update skip locked);
+    where t.name in (
+        select s.name from private.periodic_tasks s where s.started_at + s.time_limit <= clock_timestamp() for update skip locked
+    );
     select t.* into v_task
     from private.periodic_tasks t
     where
@@ -104,7 +106,7 @@ begin
         coalesce(t.last_error_at = t.last_run_at, false), starts_with(t.name, 'wake_'), t.name
     limit 1
     for update skip locked;
-    update private.periodic_tasks t set started_at = clock_timestamp() where t.name = v_task.name;
+    update private.periodic_tasks t set started_at = clock_timestamp() where t.name = v_task.name returning t.* into v_task;
     return v_task;
 end
 $$;
@@ -118,7 +120,11 @@ as $$
 declare
     v_error text;
 begin
-    perform from private.periodic_tasks t where t.name = p_task.name for update;
+    perform from private.periodic_tasks t where t.name = p_task.name and t.started_at = p_task.started_at for update;
+    if not found then
+        -- another run has recorded that this one did not end
+        return;
+    end if;
     begin
         execute p_task.command;
         -- a deferred constraint that fails at the commit would undo the record of the run too
@@ -139,8 +145,8 @@ $$;
 comment on function private.run_periodic_task is 'Runs a task that begin_periodic_task has begun, and records the result.';
 
 -- Each task has a transaction of its own, with its time limit. The block is the whole command, because only then may it commit; a
--- procedure would need a search_path of its own, with which it could not.
-select cron.schedule('run-periodic-tasks', '10 seconds', $command$do $$
+-- procedure would need a search_path of its own, with which it could not. While a task takes long, the other two jobs run the others.
+select cron.schedule('run-periodic-tasks-' || n, '10 seconds', $command$do $$
 declare
     v_since constant timestamptz := clock_timestamp();
     v_task private.periodic_tasks;
@@ -153,4 +159,5 @@ begin
         perform private.run_periodic_task(v_task);
         commit;
     end loop;
-end $$$command$);
+end $$$command$)
+from generate_series(1, 3) n;

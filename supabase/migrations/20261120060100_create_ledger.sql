@@ -183,11 +183,15 @@ begin
     values (p_booking_id, p_host_id, p_currency, p_balance, p_in_flight)
     on conflict (booking_id) do update
     set balance = o.balance + excluded.balance, in_flight = o.in_flight + excluded.in_flight, due_at = '-infinity';
-    delete from private.open_payables o where o.booking_id = p_booking_id and o.balance = 0 and o.in_flight = 0;
+    delete from private.open_payables o
+    where
+        o.booking_id = p_booking_id and o.balance = 0 and o.in_flight = 0
+        -- a pending payout and a pending reversal may sum to zero
+        and not exists (select from public.payouts y where y.booking_id = p_booking_id and y.status = 'pending');
 end
 $$;
 comment on function private.change_open_payable is
-    'Adds to balance and in_flight of a booking''s open payable, creates it when there is none, and deletes it when both are zero.';
+    'Adds to balance and in_flight of a booking''s open payable, creates it when there is none, and deletes it when it is settled.';
 
 create function private.review_payable(p_booking_id uuid) returns void
 language plpgsql

@@ -99,6 +99,7 @@ comment on column public.disputes.evidence is 'Evidence for the host: booking, l
 create index disputes_payment_id_idx on public.disputes (payment_id);
 create index disputes_booking_id_idx on public.disputes (booking_id);
 create index disputes_currency_idx on public.disputes (currency);
+create index disputes_open_idx on public.disputes (booking_id) where status not in ('won', 'lost', 'warning_closed');
 
 create table public.payout_holds (
     id uuid default gen_random_uuid() constraint payout_holds_pkey primary key,

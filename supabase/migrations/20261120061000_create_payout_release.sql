@@ -111,17 +111,18 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v_share constant bigint := private.host_share(p_booking.id);
-    v_step constant bigint := private.step_of(p_booking.currency);
+    v_in_all constant bigint := coalesce((
+        select -o.balance - o.in_flight from private.open_payables o where o.booking_id = p_booking.id
+    ), 0);
+    v_share bigint;
+    v_step bigint;
 begin
-    return case when p_released = 1 then v_share else (floor(v_share * p_released / v_step) * v_step)::bigint end
-        -- all changes of the account except agreements: transfers, reversals, offsets
-        - (v_share + private.ledger_balance('host_payable', p_booking.host_id, p_booking.currency, p_booking.id))
-        - coalesce((select sum(p.amount) from public.payouts p where p.booking_id = p_booking.id and p.status = 'pending'), 0)::bigint
-        + coalesce((
-            select sum(r.amount) from private.payout_reversals r join public.payouts p on p.id = r.payout_id
-            where p.booking_id = p_booking.id and r.status = 'pending'
-        ), 0)::bigint;
+    if p_released = 1 then
+        return v_in_all;
+    end if;
+    v_share := private.host_share(p_booking.id);
+    v_step := private.step_of(p_booking.currency);
+    return v_in_all - v_share + (floor(v_share * p_released / v_step) * v_step)::bigint;
 end
 $$;
 comment on function private.payable_amount is
@@ -133,15 +134,13 @@ set search_path = ''
 as $$
 declare
     v_in_all constant bigint := private.payable_amount(p_booking, 1);
-    v_share bigint;
 begin
     -- what is not owed in all is not owed in part
     if v_in_all <= 0 then
         return v_in_all;
     end if;
-    v_share := private.host_share(p_booking.id);
-    -- payable_amount of the released share; money that is held back after it was paid out is no debt
-    return greatest(0, v_in_all - v_share + floor(v_share * private.released_share(p_booking, p_now))::bigint);
+    -- money that is held back after it was paid out is no debt
+    return greatest(0, private.payable_amount(p_booking, private.released_share(p_booking, p_now)));
 end
 $$;
 comment on function private.payout_due is

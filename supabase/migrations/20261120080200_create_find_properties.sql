@@ -327,7 +327,8 @@ begin
             select h.*
             from (
                 select
-                    c.property_id, i.check_in, i.check_out, c.distance, m.rating, m.cover_photo, t.total,
+                    c.property_id, i.check_in, i.check_out, c.distance, m.rating, m.cover_photo,
+                    case when q.is_priced then t.total end as total,
                     case when q.nights is null then m.base_price when p_is_priced then r.rent end as rent,
                     case when q.is_by_total then t.total * m.scale else c.sort_key end as sort_key
                 from (
@@ -376,28 +377,33 @@ begin
                 ) d
                 -- guest_total of price_stay, which a quote refuses outside the limits of the currency
                 cross join lateral (
-                    select least(case
-                        when not q.is_priced then null
-                        -- only some nights are taxed
-                        when m.is_taxed and q.nights > m.tax_nights
-                            then private.sum_of_lines(m.property_id, i.check_in, i.check_out, q.guests, q.pets)
-                        else
-                            d.rent + r.fees
-                            + case when q.guest_percent = 0 then 0 else private.proportion(d.rent + r.fees, q.guest_percent, 100, u.step) end
-                            + case when not m.is_taxed then 0 else (
-                                select sum(case x.charge
-                                    when 'percent' then private.proportion(
-                                        case x.applies_to when 'all' then d.rent + r.fees when 'rent' then d.rent else r.fees end, x.percent, 100, u.step
-                                    )
-                                    when 'per_booking' then x.amount
-                                    when 'per_night' then x.amount * q.nights
-                                    when 'per_guest' then x.amount * q.guests
-                                    else x.amount * q.guests * q.nights
-                                end)
-                                from public.property_taxes x
-                                where x.property_id = m.property_id and not x.is_inclusive
-                            ) end
-                    end, 9007199254740992)::bigint as total
+                    select case
+                        -- without dates, or within the limits whatever the guest's fee is: a search without totals need not know it
+                        when q.nights is null
+                            or not q.is_priced and not m.is_taxed and d.rent + r.fees between u.minimum_charge and u.maximum_charge / 2
+                            then null
+                        else least(case
+                            -- only some nights are taxed
+                            when m.is_taxed and q.nights > m.tax_nights
+                                then private.sum_of_lines(m.property_id, i.check_in, i.check_out, q.guests, q.pets)
+                            else
+                                d.rent + r.fees
+                                + case when q.guest_percent = 0 then 0 else private.proportion(d.rent + r.fees, q.guest_percent, 100, u.step) end
+                                + case when not m.is_taxed then 0 else (
+                                    select sum(case x.charge
+                                        when 'percent' then private.proportion(
+                                            case x.applies_to when 'all' then d.rent + r.fees when 'rent' then d.rent else r.fees end, x.percent, 100, u.step
+                                        )
+                                        when 'per_booking' then x.amount
+                                        when 'per_night' then x.amount * q.nights
+                                        when 'per_guest' then x.amount * q.guests
+                                        else x.amount * q.guests * q.nights
+                                    end)
+                                    from public.property_taxes x
+                                    where x.property_id = m.property_id and not x.is_inclusive
+                                ) end
+                        end, 9007199254740992)::bigint
+                    end as total
                     offset 0
                 ) t
                 where
@@ -416,9 +422,8 @@ begin
                             and i.check_in_bit & m.check_in_weekdays <> 0 and i.check_out_bit & m.check_out_weekdays <> 0
                             and i.days_ahead <= m.booking_window_days
                     end
-                    and (not q.is_priced or (
-                        t.total between u.minimum_charge and u.maximum_charge and (q.min_price is null or t.total >= q.min_price) and (q.max_price is null or t.total <= q.max_price)
-                    ))
+                    and (t.total is null or t.total between u.minimum_charge and u.maximum_charge)
+                    and (not q.is_priced or (q.min_price is null or t.total >= q.min_price) and (q.max_price is null or t.total <= q.max_price))
                 offset 0
             ) h
             where

@@ -60,15 +60,11 @@ as $$
     union all
     (
         select private.problem(
-            -- a pending payout is posted when it is transferred
-            case when sum(e.amount) > 0 then 'open_debt' else 'open_payout' end, jsonb_build_object('id', b.id, 'title', b.property_title)
+            case when o.balance > 0 then 'open_debt' else 'open_payout' end, jsonb_build_object('id', b.id, 'title', b.property_title)
         )
-        from private.ledger_accounts a
-        join private.ledger_entries e on e.account_id = a.id
-        join private.bookings b on b.id = e.booking_id
-        where a.party_id = p_person and a.purpose = 'host_payable'
-        group by b.id, b.property_title
-        having sum(e.amount) <> 0 or exists (select from public.payouts y where y.booking_id = b.id and y.status = 'pending')
+        from private.open_payables o
+        join private.bookings b on b.id = o.booking_id
+        where o.host_id = p_person
         order by b.id
     )
     union all

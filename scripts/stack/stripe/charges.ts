@@ -11,17 +11,31 @@ export const feeOf = (amount: number) => Math.round(amount * 0.029) + 30;
 
 const authorizationSeconds = 7 * 24 * 3600;
 
-/** Creates the charge of an intent, not captured yet. @param decline why the bank refuses it */
+/** What a charge takes over from its intent; a charge without one has no id here. */
+type ChargeRequest = { id: string | null } & Pick<
+  PaymentIntent,
+  | "amount"
+  | "capture_method"
+  | "currency"
+  | "customer"
+  | "description"
+  | "metadata"
+  | "receipt_email"
+  | "shipping"
+  | "transfer_group"
+>;
+
+/** Creates a charge, not captured yet. @param decline why the bank refuses it */
 export function createCharge(
   store: EmulatorStore,
-  intent: PaymentIntent,
+  intent: ChargeRequest,
   method: PaymentMethod,
   isAuthenticated: boolean,
   decline?: { code: string; decline_code?: string; message: string },
 ): Charge {
   const { card } = method;
   const created = store.now();
-  const charge = store.put<Charge>({
+  return store.put<Charge>({
     id: store.newId("ch"),
     object: "charge",
     amount: intent.amount,
@@ -108,7 +122,30 @@ export function createCharge(
     transfer_data: null,
     transfer_group: intent.transfer_group,
   });
-  intent.latest_charge = charge.id;
+}
+
+/** A paid charge without an intent, which older integrations make by the Charges API. */
+export function chargeWithoutIntent(
+  store: EmulatorStore,
+  { amount, currency, metadata }: Pick<ChargeRequest, "amount" | "currency" | "metadata">,
+  method: PaymentMethod,
+): Charge {
+  const request: ChargeRequest = {
+    id: null,
+    amount,
+    capture_method: "automatic",
+    currency,
+    customer: null,
+    description: null,
+    metadata,
+    receipt_email: null,
+    shipping: null,
+    transfer_group: null,
+  };
+  const charge = createCharge(store, request, method, false);
+  takeIn(store, charge, amount);
+  store.emit("charge.succeeded", charge);
+  sequelOf(store, charge, cardOf(method).sequel);
   return charge;
 }
 
@@ -119,16 +156,7 @@ export function captureCharge(
   charge: Charge,
   amount: number,
 ): void {
-  const transaction = store.move({
-    amount,
-    currency: intent.currency,
-    description: intent.description,
-    fee: feeOf(amount),
-    reporting_category: "charge",
-    source: charge.id,
-    type: "charge",
-  });
-  Object.assign(charge, { captured: true, amount_captured: amount, balance_transaction: transaction.id });
+  takeIn(store, charge, amount);
   intent.status = "succeeded";
   intent.amount_received = amount;
   intent.amount_capturable = 0;
@@ -136,6 +164,19 @@ export function captureCharge(
   store.emit("payment_intent.succeeded", intent);
   const method = store.get<PaymentMethod>("payment_method", charge.payment_method ?? "");
   sequelOf(store, charge, cardOf(method).sequel);
+}
+
+function takeIn(store: EmulatorStore, charge: Charge, amount: number): void {
+  const transaction = store.move({
+    amount,
+    currency: charge.currency,
+    description: charge.description,
+    fee: feeOf(amount),
+    reporting_category: "charge",
+    source: charge.id,
+    type: "charge",
+  });
+  Object.assign(charge, { captured: true, amount_captured: amount, balance_transaction: transaction.id });
 }
 
 export function updateCharge(store: EmulatorStore, id: string, parameters: Parameters): Charge {

@@ -50,6 +50,15 @@ it("makes a payment that is not ours, and refunds it as the dashboard does", asy
   expect(await typesOf(refund.id, 1)).toEqual(["refund.created"]);
   expect(await typesOf(charge.id, 2)).toEqual(["charge.refunded", "charge.succeeded"]);
 
+  const older = { amount: 2_000, currency: "eur", intent: false };
+  const without = await emulator.control<Stripe.Charge>("charge", older);
+  expect([without.amount_captured, without.payment_intent]).toEqual([2_000, null]);
+  expect(await typesOf(without.id, 1)).toEqual(["charge.succeeded"]);
+  const warning = await emulator.control<Stripe.Radar.EarlyFraudWarning>("early_fraud_warning", {
+    charge: without.id,
+  });
+  expect(warning).not.toHaveProperty("payment_intent");
+
   const before = await euros();
   const failed = await emulator.control<Stripe.Refund>("fail_refund", { refund: refund.id });
   expect([failed.status, failed.failure_reason]).toEqual(["failed", "expired_or_canceled_card"]);

@@ -2,7 +2,9 @@
 // JSON. `GET /_emulator` lists the commands.
 
 import { warnOfFraud } from "./aftermath.ts";
+import { chargeAmountOf, currencyOf } from "./amounts.ts";
 import { findCard } from "./cards.ts";
+import { chargeWithoutIntent } from "./charges.ts";
 import { currencies } from "./currencies.ts";
 import { type DisputeOptions, decide, openDispute, type Verdict } from "./disputes.ts";
 import { invalid } from "./errors.ts";
@@ -10,6 +12,7 @@ import type { Fault, Faults } from "./faults.ts";
 import type { Parameters } from "./form.ts";
 import type { Charge, Dispute, Item, Settings } from "./objects.ts";
 import { createIntent } from "./payment-intents.ts";
+import { usableMethod } from "./payment-methods.ts";
 import { chargeOf, createRefund, failRefund } from "./refunds.ts";
 import type { EmulatorStore } from "./store.ts";
 import type { DeliveryMode, Webhooks } from "./webhooks.ts";
@@ -62,16 +65,29 @@ export const commands: Record<string, Command> = {
     },
   },
   charge: {
-    takes: "{amount, currency, card?: number or pm_card_…, metadata?}",
-    does: "A payment that is not ours: a paid PaymentIntent without our metadata. Answers its charge.",
-    run({ store, baseUrl }, { amount, currency, card = "pm_card_visa", metadata }) {
+    takes: "{amount, currency, card?: number or pm_card_…, metadata?, intent?: false}",
+    does: "A payment that is not ours: a paid PaymentIntent without our metadata, or a charge without a PaymentIntent. Answers its charge.",
+    run(
+      { store, baseUrl },
+      { amount, currency, card = "pm_card_visa", metadata, intent: withIntent = true },
+    ) {
+      const request = { amount: String(amount), currency: String(currency) };
+      const method = findCard(String(card))?.method ?? String(card);
+      if (withIntent === false) {
+        const rules = currencyOf(request);
+        const charged = {
+          amount: chargeAmountOf(request, "amount", rules, store.settings.conversions[rules.code]),
+          currency: rules.code,
+          metadata: (metadata ?? {}) as Record<string, string>,
+        };
+        return chargeWithoutIntent(store, charged, usableMethod(store, method, null));
+      }
       const intent = createIntent(
         store,
         {
-          amount: String(amount),
-          currency: String(currency),
+          ...request,
           confirm: "true",
-          payment_method: findCard(String(card))?.method ?? String(card),
+          payment_method: method,
           allowed_payment_method_types: ["card"],
           ...(metadata === undefined ? {} : { metadata: metadata as Parameters }),
         },

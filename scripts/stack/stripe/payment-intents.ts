@@ -249,6 +249,7 @@ function pay(
     else method.emulator.spent = true;
   }
   const charge = createCharge(store, intent, method, isAuthenticated);
+  intent.latest_charge = charge.id;
   if (intent.capture_method === "manual") {
     intent.status = "requires_capture";
     intent.amount_capturable = intent.amount;
@@ -267,6 +268,7 @@ function refuse(
   decline: { code: string; decline_code?: string; message: string },
 ): never {
   const charge = createCharge(store, intent, method, false, decline);
+  intent.latest_charge = charge.id;
   const details = { charge: charge.id, payment_method: shown(method) };
   intent.status = "requires_payment_method";
   intent.payment_method = null;

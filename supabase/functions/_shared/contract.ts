@@ -14,10 +14,12 @@ export interface Contract {
   description: string;
   /** `person`: a signed-in user. `worker`: the database; anyone may call a worker, because a call does no harm. */
   caller: "person" | "worker";
+  /** `post` by default. */
+  method?: "get";
   /** The JSON body; left out when there is none. */
   input?: JsonSchemaSource;
-  /** By status. */
-  answers: Record<number, { description: string; schema: JsonSchemaSource }>;
+  /** By status. The media type is JSON by default. */
+  answers: Record<number, { description: string; type?: string; schema: JsonSchemaSource }>;
   /** By status. */
   errors: Record<number, { code: string; message: string; hint?: string }>;
 }

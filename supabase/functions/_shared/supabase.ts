@@ -21,6 +21,18 @@ export function createServiceClient(
   });
 }
 
+/** A client with the role and the rights of the caller. @param authorization the caller's own header */
+export function createCallerClient(
+  authorization: string,
+  env: Environment = environment,
+  timeout = timeouts.supabase,
+): SupabaseClient<Database> {
+  return createClient<Database>(required(env, "SUPABASE_URL"), required(env, "SUPABASE_ANON_KEY"), {
+    auth: { persistSession: false, autoRefreshToken: false },
+    global: { fetch: fetchWithin(timeout), headers: { authorization } },
+  });
+}
+
 /** @throws when Auth does not answer, so that an outage does not look like an invalid token */
 export function createUserOf(supabase: ServiceClient): UserOf {
   return async (authorization) => {

@@ -1,7 +1,7 @@
 -- Currencies at Stripe: one history in each kind of currency, with every amount worked out by hand; what no card can pay, which is refused
 -- before nights are held; and differences that are too small to be charged.
 begin;
-select plan(52);
+select plan(55);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, null::uuid as home, null::uuid as draft, null::uuid as booking;
@@ -213,6 +213,12 @@ create function pg_temp.found(p_ahead integer, p_nights integer) returns bigint 
         p_check_in => (current_date + p_ahead)::text, p_check_out => (current_date + p_ahead + p_nights)::text
     ) f where f.property_id = home
 $$;
+create function pg_temp.counted(p_ahead integer, p_nights integer) returns integer language sql as $$
+    select c.count from public.count_properties(
+        p_west => -10, p_south => 38, p_east => -9, p_north => 39,
+        p_check_in => (current_date + p_ahead)::text, p_check_out => (current_date + p_ahead + p_nights)::text
+    ) c
+$$;
 update public.properties set base_price = 4000000 where id = (select home from world);
 select is(pg_temp.codes(40, 30), 'total_above_maximum', 'CU32 1.2 million euros are not bookable');
 select is(pg_temp.codes(40, 24), null, 'CU33 960,000 euros are');
@@ -220,6 +226,7 @@ select tests.throws_code(
     format('select public.quote_stay(%L, %L, %L, 2)', home, current_date + 40, current_date + 70), 'total_above_maximum', 'CU34 nor are they quoted'
 ) from world;
 select is(array[pg_temp.found(40, 30), pg_temp.found(40, 24)], '{0, 1}', 'CU35 nor does search offer them');
+select is(pg_temp.counted(40, 24) - pg_temp.counted(40, 30), 1, 'CU53 nor does it count them');
 select tests.throws_code(
     format('select tests.create_booking(%L, %L, %L, %L)', ben, home, current_date + 40, current_date + 70), 'total_above_maximum',
     'CU36 nor are they booked'
@@ -229,6 +236,10 @@ update public.properties set base_price = 150, last_minute_discount_percent = 70
 select is(pg_temp.codes(5, 1), 'total_below_minimum', 'CU38 45 cents, after a discount, are not bookable');
 select is(pg_temp.codes(5, 2), null, 'CU39 90 cents are');
 select is(array[pg_temp.found(5, 1), pg_temp.found(5, 2)], '{0, 1}', 'CU40 search knows it');
+create temporary table payable on commit drop as select pg_temp.counted(5, 1) as count;
+update public.properties set base_price = 200 where id = (select home from world);
+select is(pg_temp.counted(5, 1) - count, 1, 'CU54 and counts it once it costs 60 cents') from payable;
+update public.properties set base_price = 150 where id = (select home from world);
 update public.currencies set is_payable = false where code = 'EUR';
 select is(pg_temp.codes(5, 2), 'currency_not_payable', 'CU41 nothing is bookable once Stripe no longer takes a currency');
 update public.currencies set is_payable = true where code = 'EUR';
@@ -321,6 +332,19 @@ select tests.throws_code(
     'CU52 and asks for them'
 ) from world;
 select tests.act_as('postgres');
+
+-- a payout in parts: 84.5 % of 60 nights are 1689.830 dinars, of which half is paid
+update world set booking = tests.create_booking(ben, home, current_date + 100, current_date + 160, 'awaiting_payment');
+select public.apply_payment_intent(jsonb_build_object(
+    'id', 'pi_kw_long', 'payment_id', b ->> 'payment_id', 'status', 'succeeded', 'amount', 999900, 'amount_received', 999900, 'currency', 'kwd',
+    'created', 1800000000, 'charge', 'ch_kw_long', 'settlement', '{"id": "txn_kw_long", "currency": "kwd", "amount": 999900, "fee": 0, "net": 999900}'::jsonb
+))
+from world, public.begin_payment(ben, booking) b;
+select pg_temp.commit_now();
+select is(
+    (select private.payout_due(b, b.check_in_at + interval '25 hours') from private.bookings b, world where b.id = booking), 844910::bigint,
+    'CU55 a part of a payout is a multiple of the step, too'
+);
 
 select * from finish();
 rollback;

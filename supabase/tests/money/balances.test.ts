@@ -234,6 +234,53 @@ describe("an alteration", () => {
     expect(await guestOwes(sql, booking.id)).toBe(0);
   });
 
+  it("by 0.30, which no card can be charged, waits for the next charge", async () => {
+    const ben = await signUp("Ben");
+    const market = await createMarket();
+    // from the third guest on, 0.10 a night
+    await sql`update public.properties set extra_guest_price = 10, extra_guests_after = 2, max_guests = 4 where id = ${market.property}`;
+    const { booking } = await bookAndPay(ben, market.property, 40, 3);
+    const { data: proposal } = await ben.client
+      .from("bookings")
+      .update({ adults: 3 })
+      .eq("id", booking.id)
+      .select("open_alteration_id")
+      .single()
+      .throwOnError();
+    const { data: accepted } = await market.host.client
+      .rpc("accept_alteration", { p_alteration_id: proposal.open_alteration_id ?? "" })
+      .single()
+      .throwOnError();
+    expect(accepted.guest_total).toBe(36_030);
+    await chargeBalances(sql);
+    expect(await guestOwes(sql, booking.id)).toBe(30);
+    const refused = await callFunction("payments", ben, { booking_id: booking.id });
+    expect([refused.status, await refused.json()]).toEqual([
+      409,
+      expect.objectContaining({ details: expect.stringContaining(`"code": "due_below_minimum"`) }),
+    ]);
+    const kinds = async () =>
+      (
+        await sql`select kind, status, amount::int from public.payments where booking_id = ${booking.id} order by created_at`
+      ).map(({ kind, status, amount }) => [kind, status, amount]);
+    expect(await kinds()).toEqual([["booking", "captured", 36_000]]);
+    expect(
+      await sql`select from private.stripe_tasks t join public.payments p on t.subject like p.id || '%'
+        where p.booking_id = ${booking.id} and t.dead_at is not null`,
+    ).toHaveLength(0);
+
+    // one more night costs 120.10
+    await alterCheckOut(ben, market.host, booking.id, dayAhead(44));
+    await until(async () => {
+      await chargeBalances(sql);
+      return (await guestOwes(sql, booking.id)) === 0;
+    }, "the charge");
+    expect(await kinds()).toEqual([
+      ["booking", "captured", 36_000],
+      ["alteration", "captured", 12_040],
+    ]);
+  });
+
   it("ends its unpaid payment when the price falls again or the booking is cancelled", async () => {
     const eva = await signUp("Eva");
     const statuses = async (bookingId: string) =>

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { book } from "../support/bookings.ts";
 import { database } from "../support/database.ts";
 import {
+  atStripe,
   beginPayment,
   beginStay,
   cards,
@@ -31,6 +32,8 @@ let guest: Person;
 let host: Person;
 let property: string;
 let offset = 30;
+/** How many early fraud warnings Stripe has of each booking. */
+const warnings = new Map<string, number>();
 /** The last task of the tests before this one. */
 let lastTask = 0;
 
@@ -84,12 +87,28 @@ const ending = fc.constantFrom(
   "shorter",
   "longer_then_cancel",
 );
+/** What the platform's staff does at Stripe and what banks do, in per cent of the payment; what Stripe refuses is skipped. */
+const atStripeStep = fc.oneof(
+  fc.record({ do: fc.constant("refund" as const), percent: fc.constantFrom(10, 50, 100) }),
+  fc.record({ do: fc.constant("fail_refund" as const) }),
+  fc.record({
+    do: fc.constant("dispute" as const),
+    percent: fc.constantFrom(30, 100, 130),
+    inquiry: fc.boolean(),
+  }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("decide" as const),
+      status: fc.constantFrom("needs_response", "under_review", "won", "lost", "lost", "warning_closed"),
+    }),
+  },
+  fc.record({ do: fc.constant("early_fraud_warning" as const) }),
+);
 /** Money that goes back beside the ending, before it or after it. */
 const givenBack = fc.record({
-  /** Refunds in Stripe's dashboard, in per cent of the payment; what Stripe refuses is skipped. */
-  outside: fc.array(fc.constantFrom(10, 50, 100), { maxLength: 2 }),
+  steps: fc.array(atStripeStep, { maxLength: 4 }),
   host: fc.constantFrom(0, 0, 1_500),
-  dispute: fc.constantFrom("open", "winning_evidence", "losing_evidence"),
   isFirst: fc.boolean(),
 });
 const story = fc.record({
@@ -158,37 +177,63 @@ async function actOut({ card, ending, givenBack, asksFor, workerDies }: Story): 
 }
 
 /** Gives money back at Stripe, by the host and by the bank. */
-async function giveBack(
-  bookingId: string,
-  intent: string,
-  { outside, host: gift, dispute }: Story["givenBack"],
-) {
-  for (const percent of outside) {
-    const [row] =
-      await sql`select amount::int from public.payments where stripe_payment_intent_id = ${intent}`;
-    const amount = Math.floor((Number(row?.amount) * percent) / 100);
-    await stripe.refunds.create({ payment_intent: intent, amount }).catch(() => undefined);
-  }
+async function giveBack(bookingId: string, intent: string, { steps, host: gift }: Story["givenBack"]) {
+  for (const each of steps) await act(bookingId, intent, each);
   if (gift > 0) {
     await host.client.rpc("refund_booking", { p_booking_id: bookingId, p_amount: gift, p_reason: "Sorry" });
   }
-  if (dispute !== "open") await decideDisputes(intent, dispute);
 }
 
-async function decideDisputes(intent: string, evidence: string) {
-  const { data } = await stripe.disputes.list({ limit: 100 });
-  for (const { id, payment_intent, status } of data) {
-    if (payment_intent !== intent || status !== "needs_response") continue;
-    await stripe.disputes.update(id, { evidence: { uncategorized_text: evidence } });
+async function act(bookingId: string, intent: string, step: Story["givenBack"]["steps"][number]) {
+  const [payment] =
+    await sql`select amount::int from public.payments where stripe_payment_intent_id = ${intent}`;
+  const amount = "percent" in step ? Math.floor((Number(payment?.amount) * step.percent) / 100) : 0;
+  const [dispute] = await disputesOf(intent);
+  switch (step.do) {
+    case "refund":
+      await atStripe("refund", { payment_intent: intent, amount });
+      return;
+    case "fail_refund": {
+      const { data } = await stripe.refunds.list({ payment_intent: intent });
+      // The refunds of the product are left to it: one that fails waits for an operator.
+      const refund = data.find(({ metadata }) => metadata?.refund_id === undefined);
+      if (refund !== undefined) await atStripe("fail_refund", { refund: refund.id });
+      return;
+    }
+    case "dispute":
+      if (dispute === undefined)
+        await atStripe("dispute", { payment_intent: intent, amount, inquiry: step.inquiry });
+      return;
+    case "decide":
+      if (dispute !== undefined) await atStripe("decide", { dispute: dispute.id, status: step.status });
+      return;
+    case "early_fraud_warning":
+      if ((await atStripe("early_fraud_warning", { payment_intent: intent })) !== undefined)
+        warnings.set(bookingId, (warnings.get(bookingId) ?? 0) + 1);
+      return;
   }
 }
 
-/** Ends what is open in a booking's money: disputes are lost, goodwill goes to the host, and the guest pays what is due. */
-async function settle(bookingId: string, isHosts: boolean) {
+async function disputesOf(payment_intent: string) {
+  const { data } = await stripe.disputes.list({ payment_intent });
+  return data;
+}
+
+/** Decides the disputes of a booking, also those of payments that follow. */
+async function endDisputes(bookingId: string, status: "won" | "lost"): Promise<void> {
   const intents = await sql`select stripe_payment_intent_id as id from public.payments
     where booking_id = ${bookingId} and stripe_payment_intent_id is not null`;
-  for (const { id } of intents) await decideDisputes(String(id), "losing_evidence");
+  const disputes = (await Promise.all(intents.map(({ id }) => disputesOf(String(id))))).flat();
+  const open = disputes.filter((dispute) => ["needs_response", "under_review"].includes(dispute.status));
+  for (const { id } of open) await atStripe("decide", { dispute: id, status });
   await untilBooksAgree(sql);
+  if (open.length > 0) await endDisputes(bookingId, status);
+}
+
+/** Ends what is open in a booking's money: disputes are decided, goodwill goes to the host, and the guest pays what is due. */
+async function settle(bookingId: string, isHosts: boolean) {
+  const verdict = isHosts ? "lost" : "won";
+  await endDisputes(bookingId, verdict);
   if (isHosts) {
     await sql`select public.assign_goodwill(id, 'host') from public.refunds
       where booking_id = ${bookingId} and reason = 'goodwill' and status = 'succeeded'`;
@@ -196,6 +241,7 @@ async function settle(bookingId: string, isHosts: boolean) {
   const due = await beginPayment(guest, bookingId).catch(() => undefined);
   if (due?.pay_url !== undefined) await payOnPage(due);
   await untilBooksAgree(sql);
+  await endDisputes(bookingId, verdict);
 }
 
 it.skipIf(!isEmulated)(
@@ -240,12 +286,19 @@ it.skipIf(!isEmulated)(
           const [row] = await sql`
           select coalesce(sum(e.amount) filter (where a.purpose = 'guest'), 0)::int as guest,
             coalesce(sum(e.amount) filter (where a.purpose = 'disputed'), 0)::int as disputed,
-            (select count(*)::int from public.refunds r where r.booking_id = ${id} and r.status = 'failed') as failed,
+            (select count(*)::int from public.refunds r where r.booking_id = ${id} and r.status = 'failed' and r.stripe_refund_id is null) as refused,
+            (select count(*)::int from private.fraud_warnings w where w.booking_id = ${id}) as warnings,
             private.paid_amount(${id})::int - (select s.guest::int from private.booking_shares(${id}) s) as kept_too_much
           from private.ledger_entries e join private.ledger_accounts a on a.id = e.account_id where e.booking_id = ${id}`;
           const [booking] = await sql`select status from private.bookings where id = ${id}`;
           if (booking?.status !== "awaiting_payment") {
-            expect(row).toEqual({ guest: 0, disputed: 0, failed: 0, kept_too_much: 0 });
+            expect(row).toEqual({
+              guest: 0,
+              disputed: 0,
+              refused: 0,
+              warnings: warnings.get(id) ?? 0,
+              kept_too_much: 0,
+            });
           }
         }
       }),

@@ -7,12 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { book, untilStatus } from "../support/bookings.ts";
 import { database } from "../support/database.ts";
 import {
+  atStripe,
   beginPayment,
   chargeBalances,
   createMarket,
   intentOf,
   isEmulated,
   payOnPage,
+  reconcile,
   releasePayouts,
   restoreWebhooks,
   steerEmulator,
@@ -153,6 +155,50 @@ describe.skipIf(!isEmulated)("an event", () => {
     // One entry for the price and one for the payment.
     expect((await ledger(booking.id)).find(([purpose]) => purpose === "guest")).toEqual(["guest", 0, 2]);
   });
+
+  it.each([{ intent: true }, { intent: false }])(
+    "about another business's payment is ignored, with a PaymentIntent or without one: $intent",
+    async ({ intent }) => {
+      const at = <T = { id: string }>(command: Parameters<typeof atStripe>[0], request: object) =>
+        atStripe<T>(command, request).then((made) => {
+          if (made === undefined) throw new Error(`Stripe refuses ${command}`);
+          return made;
+        });
+      const count = async () => {
+        const [row] = await sql`select (select count(*)::int from public.refunds) as refunds,
+          (select count(*)::int from public.disputes) as disputes, (select count(*)::int from private.fraud_warnings) as warnings,
+          (select count(*)::int from private.ledger_entries) as entries,
+          (select count(*)::int from public.dead_stripe_tasks) as dead`;
+        return row;
+      };
+      const before = await count();
+      const charge = await at("charge", { amount: 5_000, currency: "eur", intent });
+      const refund = await at("refund", { charge: charge.id, amount: 1_000 });
+      await at("fail_refund", { refund: refund.id });
+      const warning = await at("early_fraud_warning", { charge: charge.id });
+      const dispute = await at("dispute", { charge: charge.id, inquiry: true });
+      for (const status of ["needs_response", "lost", "won"])
+        await at("decide", { dispute: dispute.id, status });
+      const stored = await until(async () => {
+        const events = await sql`select object_id as id, outcome from private.stripe_events
+          where object_id = any (${[charge.id, refund.id, warning.id, dispute.id]}) and applied_at is not null`;
+        return new Set(events.map(({ id }) => id)).size === 4 && events.length >= 8 && events;
+      }, "the outcomes");
+      await untilTasksDone();
+      expect(stored.filter(({ outcome }) => !String(outcome).startsWith("ignored"))).toEqual([]);
+      expect(await count()).toEqual(before);
+
+      // Operators correct the books, and they agree with Stripe again.
+      await reconcile();
+      await sql`select private.post_transaction('correction:' || d.balance_transaction, 'correction', 'Another business', now(),
+          array[row('stripe_clearing', null, 'EUR', null, d.stripe_net)::private.posting,
+            row('platform_fee', null, 'EUR', null, -d.stripe_net)::private.posting], d.balance_transaction)
+        from public.reconciliation_differences d
+        where d.reconciliation_id = (select max(id) from private.reconciliations)
+          and d.source = any (${[charge.id, refund.id, dispute.id]})`;
+      expect((await reconcile()).differences).toBe(0);
+    },
+  );
 
   const types = ["payment_intent.created", "payment_intent.succeeded", "refund.created"] as const;
   const orders = [

@@ -49,7 +49,7 @@ describe("cron", () => {
     await sql`insert into private.periodic_tasks (name, command, every, time_limit) values
       ('_a_hangs', 'select pg_sleep(60)', '1 hour', '1 second'), ('_b_fails', 'select 1 / 0', '1 hour', '1 minute'),
       ('_c_works', 'create table public.task_did_this ()', '1 hour', '1 minute')`;
-    await sql`select cron.schedule('tasks', '1 second', command) from cron.job where jobname = 'run-periodic-tasks'`;
+    await sql`select cron.schedule('tasks', '1 second', command) from cron.job where jobname = 'run-periodic-tasks-1'`;
     const tasks = await until(async () => {
       const rows = await sql`select t.name, t.last_error, t.last_error_at = t.last_run_at as failed
         from public.periodic_tasks() t where starts_with(t.name, '_') and t.last_run_at is not null order by t.name`;
@@ -70,6 +70,45 @@ describe("cron", () => {
     await sql`delete from private.periodic_tasks where starts_with(name, '_')`;
     await sql`drop table public.task_did_this`;
   });
+
+  it("lets tasks that hang delay no other, and runs no task twice at once", async () => {
+    const run = (schedule: string) =>
+      sql`update cron.job set schedule = ${schedule} where starts_with(jobname, 'run-periodic-tasks')`;
+    await sql`create table public.task_runs (task text, since timestamptz, until timestamptz)`;
+    await sql`grant insert on public.task_runs to postgres`;
+    const works = (task: string) =>
+      `with w as (select clock_timestamp() as since, pg_sleep(0.3)) insert into public.task_runs select '${task}', since, clock_timestamp() from w`;
+    await sql`insert into private.periodic_tasks (name, command, every, time_limit) values
+      ('_a_hangs', 'select pg_sleep(600)', '1 hour', '5 minutes'), ('_b_hangs', 'select pg_sleep(600)', '1 hour', '5 minutes'),
+      ('_c_works', ${works("c")}, '1 second', '1 minute'), ('_d_works', ${works("d")}, '1 second', '1 minute')`;
+    await run("1 second");
+    await until(
+      async () => {
+        const runs = await sql`select task from public.task_runs group by task having count(*) >= 4`;
+        return runs.length === 2;
+      },
+      "four runs of both tasks that work",
+      60_000,
+    );
+    const hanging = await sql`select pid from pg_catalog.pg_stat_activity
+      where query ~ 'begin_periodic_task' and wait_event = 'PgSleep' and now() - xact_start > '2 seconds'`;
+    expect(hanging).toHaveLength(2);
+    const [overlapping] = await sql`select count(*)::int as runs from public.task_runs r
+      join public.task_runs s on s.task = r.task and s.since > r.since and s.since < r.until`;
+    expect(overlapping?.runs).toBe(0);
+    const failed =
+      await sql`select name from private.periodic_tasks where name in ('_c_works', '_d_works') and last_error is not null`;
+    expect([...failed]).toEqual([]);
+    await sql`delete from private.periodic_tasks where name in ('_c_works', '_d_works')`;
+    for (const { pid } of hanging) await sql`select pg_terminate_backend(${pid})`;
+    await run("10 seconds");
+    await until(async () => {
+      const deleted =
+        await sql`delete from private.periodic_tasks where starts_with(name, '_') returning name`;
+      return deleted.length === 2;
+    }, "the end of the tasks that hang");
+    await sql`drop table public.task_runs`;
+  }, 90_000);
 
   it("refuses to unschedule what is not there", async () => {
     await expect(sql`select cron.unschedule('nothing')`).rejects.toThrow(

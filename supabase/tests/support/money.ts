@@ -195,6 +195,16 @@ export function steerEmulator(
   return fetch(`${stack.stripeUrl}/_emulator/${what}`, { method: "POST", body: JSON.stringify(settings) });
 }
 
+/** What happens at Stripe without us. @returns the object; undefined when Stripe refuses it in the present state */
+export async function atStripe<T>(
+  command: "charge" | "refund" | "fail_refund" | "dispute" | "decide" | "early_fraud_warning",
+  request: object,
+): Promise<T | undefined> {
+  const url = `${stack.stripeUrl}/_emulator/${command}`;
+  const response = await fetch(url, { method: "POST", body: JSON.stringify(request) });
+  return response.ok ? ((await response.json()) as T) : undefined;
+}
+
 /** Lets the emulator send each webhook once, in order. */
 export function restoreWebhooks(): Promise<Response> {
   return steerEmulator("webhooks", { copies: 1, hold: false, shuffle: false, lose: false });
