@@ -4172,11 +4172,6 @@ export interface components {
     "property_photos.insert": {
       /**
        * Format: uuid
-       * @description This is a Primary Key.
-       */
-      id?: string;
-      /**
-       * Format: uuid
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
@@ -4191,10 +4186,6 @@ export interface components {
        * @description Position in the order, lowest first. A photo inserted without one is last.
        */
       position: number;
-      /** Format: date-time */
-      created_at?: string;
-      /** Format: date-time */
-      updated_at?: string;
     };
     "property_photos.update": {
       /** @description Description of the photo, for screen readers. */
@@ -6279,11 +6270,6 @@ export interface components {
     "external_blocks.insert": {
       /**
        * Format: uuid
-       * @description This is a Primary Key.
-       */
-      id?: string;
-      /**
-       * Format: uuid
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
@@ -6301,17 +6287,8 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
-      /** Format: date-time */
-      created_at?: string;
-      /** Format: date-time */
-      updated_at?: string;
     };
     "external_blocks.update": {
-      /**
-       * Format: uuid
-       * @description This is a Primary Key.
-       */
-      id?: string;
       /**
        * Format: uuid
        * @description This is a Foreign Key to `properties.id`.
@@ -6331,10 +6308,6 @@ export interface components {
        * @description The day after the last night.
        */
       check_out?: string;
-      /** Format: date-time */
-      created_at?: string;
-      /** Format: date-time */
-      updated_at?: string;
     };
     /** @description Which nights of a property are taken. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
     occupancies: {
@@ -6435,10 +6408,6 @@ export interface components {
        * @enum {string}
        */
       level: "calendar" | "calendar_and_messages" | "full";
-      /** Format: date-time */
-      created_at?: string;
-      /** Format: date-time */
-      updated_at?: string;
     };
     "co_hosts.update": {
       /**
@@ -8845,7 +8814,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9009,7 +8978,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9088,7 +9057,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9185,7 +9154,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9270,7 +9239,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9373,7 +9342,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9434,7 +9403,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `invalid_calendar_range`, `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_calendar_range`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9505,7 +9474,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `invalid_calendar_range`, `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_calendar_range`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9565,7 +9534,7 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9639,7 +9608,7 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9872,7 +9841,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -10110,7 +10079,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -10175,7 +10144,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -10211,7 +10188,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -10355,7 +10340,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -10391,7 +10384,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
       403: {
@@ -10411,7 +10412,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10548,7 +10549,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -10727,7 +10736,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
       403: {
@@ -10747,7 +10764,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10823,7 +10840,15 @@ export interface operations {
           "application/json": components["schemas"]["property_photos"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -10859,7 +10884,15 @@ export interface operations {
           "application/json": components["schemas"]["property_photos"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -10924,7 +10957,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -10985,7 +11026,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -11054,7 +11103,15 @@ export interface operations {
           "application/json": components["schemas"]["property_amenities"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -11090,7 +11147,15 @@ export interface operations {
           "application/json": components["schemas"]["property_amenities"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -11153,7 +11218,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -11222,7 +11295,15 @@ export interface operations {
           "application/json": components["schemas"]["house_rules"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -11258,7 +11339,15 @@ export interface operations {
           "application/json": components["schemas"]["house_rules"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -11278,7 +11367,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `additional_rules_are_plain`, `house_rules_version_is_positive`, `quiet_hours_are_whole`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `additional_rules_are_plain`, `quiet_hours_are_whole`, `reference_not_found`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11343,7 +11432,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellation_policies"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -11379,7 +11476,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellation_policies"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -11442,7 +11547,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `cancellation_policy_in_use`. */
@@ -11500,7 +11613,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -11581,7 +11702,15 @@ export interface operations {
           "application/json": components["schemas"]["property_availability_rules"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -11617,7 +11746,15 @@ export interface operations {
           "application/json": components["schemas"]["property_availability_rules"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -11692,7 +11829,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -11746,7 +11891,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -11833,7 +11986,15 @@ export interface operations {
           "application/json": components["schemas"]["property_date_overrides"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -11869,7 +12030,15 @@ export interface operations {
           "application/json": components["schemas"]["property_date_overrides"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -11942,7 +12111,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -11994,7 +12171,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -12087,7 +12272,15 @@ export interface operations {
           "application/json": components["schemas"]["property_seasons"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12123,7 +12316,15 @@ export interface operations {
           "application/json": components["schemas"]["property_seasons"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -12202,7 +12403,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -12260,7 +12469,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -12349,7 +12566,15 @@ export interface operations {
           "application/json": components["schemas"]["property_fees"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12385,7 +12610,15 @@ export interface operations {
           "application/json": components["schemas"]["property_fees"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -12452,7 +12685,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -12506,7 +12747,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -12591,7 +12840,15 @@ export interface operations {
           "application/json": components["schemas"]["property_ratings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12660,7 +12917,15 @@ export interface operations {
           "application/json": components["schemas"]["profiles"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12719,7 +12984,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -12794,7 +13067,15 @@ export interface operations {
           "application/json": components["schemas"]["profile_ratings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12850,7 +13131,15 @@ export interface operations {
           "application/json": components["schemas"]["amenities"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12919,7 +13208,15 @@ export interface operations {
           "application/json": components["schemas"]["currencies"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12969,7 +13266,15 @@ export interface operations {
           "application/json": components["schemas"]["time_zones"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -13030,7 +13335,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlists"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -13067,7 +13380,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlists"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -13132,7 +13453,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -13184,7 +13513,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -13258,7 +13595,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_items"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -13295,7 +13640,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_items"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -13363,7 +13716,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -13410,7 +13771,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -13488,7 +13857,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_members"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -13527,7 +13904,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -13583,7 +13968,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_shares"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -13620,7 +14013,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_shares"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -13687,7 +14088,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -13733,7 +14142,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -13785,7 +14202,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -13815,7 +14240,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -13845,7 +14278,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `wishlist_not_found`. */
       404: {
@@ -13963,7 +14404,15 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -14000,7 +14449,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -14165,7 +14614,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -14318,7 +14775,7 @@ export interface operations {
         };
         content?: never;
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -14446,7 +14903,15 @@ export interface operations {
           "application/json": components["schemas"]["booking_line_items"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -14529,7 +14994,15 @@ export interface operations {
           "application/json": components["schemas"]["booking_alterations"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -14561,7 +15034,15 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `own_proposal`, `suspended`, `transition_not_yours`. */
       403: {
@@ -14645,7 +15126,15 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `own_proposal`, `suspended`, `transition_not_yours`. */
       403: {
@@ -14725,7 +15214,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `cancellation_not_yours`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -14809,7 +15306,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `cancellation_not_yours`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -14894,7 +15399,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `cancellation_not_yours`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -15028,7 +15541,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -15061,7 +15582,15 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -15146,7 +15675,15 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -15231,7 +15768,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `cancellation_not_yours`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -15318,7 +15863,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
       404: {
@@ -15365,7 +15918,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
       404: {
@@ -15408,7 +15969,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -15447,7 +16016,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -15524,7 +16101,15 @@ export interface operations {
           "application/json": components["schemas"]["payments"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -15582,7 +16167,15 @@ export interface operations {
           "application/json": components["schemas"]["payment_methods"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -15626,7 +16219,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -15698,7 +16299,15 @@ export interface operations {
           "application/json": components["schemas"]["refunds"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -15741,7 +16350,15 @@ export interface operations {
           };
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `refund_from_own_share`, `refund_not_yours`. */
       403: {
@@ -15815,7 +16432,15 @@ export interface operations {
           };
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `refund_from_own_share`, `refund_not_yours`. */
       403: {
@@ -15876,7 +16501,15 @@ export interface operations {
           "application/json": components["schemas"]["refunds"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `refund_from_own_share`, `refund_not_yours`, `suspended`, `transition_not_yours`. */
       403: {
@@ -15997,7 +16630,15 @@ export interface operations {
           "application/json": components["schemas"]["money_requests"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16034,7 +16675,15 @@ export interface operations {
           "application/json": components["schemas"]["money_requests"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`. */
       403: {
@@ -16118,7 +16767,15 @@ export interface operations {
           "application/json": components["schemas"]["money_requests"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `money_request_not_yours`, `suspended`, `transition_not_yours`. */
       403: {
@@ -16202,7 +16859,15 @@ export interface operations {
           "application/json": components["schemas"]["money_requests"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `money_request_not_yours`, `suspended`, `transition_not_yours`. */
       403: {
@@ -16318,7 +16983,15 @@ export interface operations {
           "application/json": components["schemas"]["booking_money"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16380,7 +17053,15 @@ export interface operations {
           "application/json": components["schemas"]["payout_accounts"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16452,7 +17133,15 @@ export interface operations {
           "application/json": components["schemas"]["payouts"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16517,7 +17206,15 @@ export interface operations {
           "application/json": components["schemas"]["host_statement"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16577,7 +17274,15 @@ export interface operations {
           "application/json": components["schemas"]["exchange_rates"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16614,7 +17319,15 @@ export interface operations {
           "application/json": components["schemas"]["exchange_rates"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -16708,7 +17421,15 @@ export interface operations {
           "application/json": components["schemas"]["disputes"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16740,7 +17461,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -16815,7 +17544,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -16890,7 +17627,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -17004,7 +17749,15 @@ export interface operations {
           "application/json": components["schemas"]["property_addresses"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -17041,7 +17794,15 @@ export interface operations {
           "application/json": components["schemas"]["property_addresses"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
       403: {
@@ -17132,7 +17893,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -17227,7 +17996,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
       403: {
@@ -17335,7 +18112,15 @@ export interface operations {
           "application/json": components["schemas"]["property_taxes"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -17372,7 +18157,15 @@ export interface operations {
           "application/json": components["schemas"]["property_taxes"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -17449,7 +18242,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -17513,7 +18314,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -17592,7 +18401,15 @@ export interface operations {
           "application/json": components["schemas"]["host_blocks"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -17629,7 +18446,15 @@ export interface operations {
           "application/json": components["schemas"]["host_blocks"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -17711,7 +18536,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
@@ -17780,7 +18613,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -17876,7 +18717,15 @@ export interface operations {
           "application/json": components["schemas"]["external_blocks"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -17913,7 +18762,15 @@ export interface operations {
           "application/json": components["schemas"]["external_blocks"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
@@ -17978,7 +18835,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
@@ -18047,7 +18912,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
@@ -18132,7 +19005,15 @@ export interface operations {
           "application/json": components["schemas"]["occupancies"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -18188,7 +19069,15 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -18225,7 +19114,15 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -18284,7 +19181,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -18330,7 +19235,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -18410,7 +19323,15 @@ export interface operations {
           "application/json": components["schemas"]["co_host_invitations"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -18447,7 +19368,15 @@ export interface operations {
           "application/json": components["schemas"]["co_host_invitations"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -18521,7 +19450,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -18553,7 +19490,15 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `invitation_not_found`. */
       404: {
@@ -18649,7 +19594,15 @@ export interface operations {
           "application/json": components["schemas"]["webhook_endpoints"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -18686,7 +19639,15 @@ export interface operations {
           "application/json": components["schemas"]["webhook_endpoints"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -18751,7 +19712,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -18803,7 +19772,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -18852,7 +19829,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `webhook_endpoint_not_found`. */
       404: {
@@ -18891,7 +19876,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `webhook_endpoint_not_found`. */
       404: {
@@ -18965,7 +19958,15 @@ export interface operations {
           "application/json": components["schemas"]["webhook_deliveries"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -18995,7 +19996,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `webhook_delivery_not_found`. */
       404: {
@@ -19064,7 +20073,15 @@ export interface operations {
           "application/json": components["schemas"]["threads"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19101,7 +20118,15 @@ export interface operations {
           "application/json": components["schemas"]["threads"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`. */
       403: {
@@ -19207,7 +20232,15 @@ export interface operations {
           "application/json": components["schemas"]["messages"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19244,7 +20277,15 @@ export interface operations {
           "application/json": components["schemas"]["messages"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`. */
       403: {
@@ -19333,7 +20374,15 @@ export interface operations {
           "application/json": components["schemas"]["thread_reads"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19363,7 +20412,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `thread_not_found`. */
       404: {
@@ -19435,7 +20492,15 @@ export interface operations {
           "application/json": components["schemas"]["notifications"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19486,7 +20551,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -19541,7 +20614,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -19581,7 +20662,15 @@ export interface operations {
           "application/json": number;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -19614,7 +20703,15 @@ export interface operations {
           "application/json": number;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -19642,7 +20739,15 @@ export interface operations {
           "application/json": number;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -19696,7 +20801,15 @@ export interface operations {
           "application/json": components["schemas"]["notification_kinds"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19753,7 +20866,15 @@ export interface operations {
           "application/json": components["schemas"]["notification_preferences"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19790,7 +20911,15 @@ export interface operations {
           "application/json": components["schemas"]["notification_preferences"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -19858,7 +20987,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -19905,7 +21042,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -19988,7 +21133,15 @@ export interface operations {
           "application/json": components["schemas"]["notification_settings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -20025,7 +21178,15 @@ export interface operations {
           "application/json": components["schemas"]["notification_settings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -20094,7 +21255,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -20142,7 +21311,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -20220,7 +21397,15 @@ export interface operations {
           "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -20257,7 +21442,15 @@ export interface operations {
           "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -20321,7 +21514,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -20409,7 +21610,15 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -20445,7 +21654,15 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `suspended`, `update_not_allowed`. */
       403: {
@@ -20553,7 +21770,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `review_is_published`. */
@@ -20639,7 +21864,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -20697,7 +21930,15 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `review_of_you_not_found`. */
       404: {
@@ -20777,7 +22018,15 @@ export interface operations {
           "application/json": components["schemas"]["review_notes"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -20814,7 +22063,15 @@ export interface operations {
           "application/json": components["schemas"]["review_notes"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -20880,7 +22137,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `review_is_published`. */
@@ -20933,7 +22198,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -21027,7 +22300,15 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -21064,7 +22345,15 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -21163,7 +22452,15 @@ export interface operations {
           "application/json": components["schemas"]["accounts"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -21218,7 +22515,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -21294,7 +22599,15 @@ export interface operations {
           "application/json": components["schemas"]["suspensions"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -21319,7 +22632,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       /** @description The caller is not signed in, or the token has expired. Codes: `not_signed_in`. */
       401: {
         headers: {
@@ -21355,7 +22676,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       /** @description The caller is not signed in, or the token has expired. Codes: `not_signed_in`. */
       401: {
         headers: {
@@ -21452,7 +22781,15 @@ export interface operations {
           "application/json": components["schemas"]["user_roles"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -21489,7 +22826,15 @@ export interface operations {
           "application/json": components["schemas"]["user_roles"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -21556,7 +22901,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -21589,7 +22942,15 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `operators_only`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -21662,7 +23023,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -21711,7 +23080,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -21787,7 +23164,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -21864,7 +23249,15 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -21932,7 +23325,15 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -21990,7 +23391,15 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -22080,7 +23489,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22131,7 +23548,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22204,7 +23629,15 @@ export interface operations {
           "application/json": components["schemas"]["audit_log"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -22263,7 +23696,15 @@ export interface operations {
           "application/json": components["schemas"]["payout_holds"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -22300,7 +23741,15 @@ export interface operations {
           "application/json": components["schemas"]["payout_holds"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -22366,7 +23815,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -22416,7 +23873,15 @@ export interface operations {
           "application/json": components["schemas"]["refunds"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `operators_only`, `suspended`, `transition_not_yours`. */
       403: {
@@ -22534,7 +23999,15 @@ export interface operations {
           "application/json": components["schemas"]["reconciliation_differences"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -22598,7 +24071,15 @@ export interface operations {
           "application/json": components["schemas"]["dead_jobs"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -22648,7 +24129,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -22678,7 +24167,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22725,7 +24222,15 @@ export interface operations {
           "application/json": number;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22795,7 +24300,15 @@ export interface operations {
           "application/json": components["schemas"]["dead_stripe_tasks"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -22825,7 +24338,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22878,7 +24399,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22927,7 +24456,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22968,7 +24505,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -23013,7 +24558,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -23052,7 +24605,15 @@ export interface operations {
           "application/json": boolean;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -23099,7 +24660,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `queue_not_found`. */
       404: {
@@ -23177,7 +24746,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23203,7 +24780,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23233,7 +24818,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23262,7 +24855,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -23330,7 +24931,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -23383,7 +24992,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23414,7 +25031,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23446,7 +25071,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23479,7 +25112,15 @@ export interface operations {
           "application/json": components["schemas"]["property_photos"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -23535,7 +25176,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
       404: {
@@ -23584,7 +25233,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23618,7 +25275,15 @@ export interface operations {
           "application/json": boolean;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23653,7 +25318,15 @@ export interface operations {
           "application/json": boolean;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23683,7 +25356,15 @@ export interface operations {
           "application/json": boolean;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23747,7 +25428,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23782,7 +25471,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -23865,7 +25562,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -23948,7 +25653,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24031,7 +25744,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -24061,7 +25782,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24145,7 +25874,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24228,7 +25965,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24312,7 +26057,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -24341,7 +26094,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24424,7 +26185,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -24454,7 +26223,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24537,7 +26314,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24620,7 +26405,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24703,7 +26496,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24786,7 +26587,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       /** @description The request conflicts with existing data. Codes: `already_reported`. */
@@ -24836,7 +26645,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
