@@ -384,6 +384,11 @@ export const errors = {
     message: "This is not a valid e-mail address.",
     hint: "Send an address such as ana@example.com.",
   },
+  estimate_not_allowed: {
+    status: 400,
+    message: "Rows are counted exactly here, never estimated.",
+    hint: "Send Prefer: count=exact, or no count.",
+  },
   events_are_known: {
     status: 422,
     message:

@@ -4192,11 +4192,6 @@ export interface components {
     "property_photos.insert": {
       /**
        * Format: uuid
-       * @description This is a Primary Key.
-       */
-      id?: string;
-      /**
-       * Format: uuid
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
@@ -4211,10 +4206,6 @@ export interface components {
        * @description Position in the order, lowest first. A photo inserted without one is last.
        */
       position: number;
-      /** Format: date-time */
-      created_at?: string;
-      /** Format: date-time */
-      updated_at?: string;
     };
     "property_photos.update": {
       /** @description Description of the photo, for screen readers. */
@@ -6299,11 +6290,6 @@ export interface components {
     "external_blocks.insert": {
       /**
        * Format: uuid
-       * @description This is a Primary Key.
-       */
-      id?: string;
-      /**
-       * Format: uuid
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
@@ -6321,17 +6307,8 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
-      /** Format: date-time */
-      created_at?: string;
-      /** Format: date-time */
-      updated_at?: string;
     };
     "external_blocks.update": {
-      /**
-       * Format: uuid
-       * @description This is a Primary Key.
-       */
-      id?: string;
       /**
        * Format: uuid
        * @description This is a Foreign Key to `properties.id`.
@@ -6351,10 +6328,6 @@ export interface components {
        * @description The day after the last night.
        */
       check_out?: string;
-      /** Format: date-time */
-      created_at?: string;
-      /** Format: date-time */
-      updated_at?: string;
     };
     /** @description Which nights of a property are taken. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
     occupancies: {
@@ -6455,10 +6428,6 @@ export interface components {
        * @enum {string}
        */
       level: "calendar" | "calendar_and_messages" | "full";
-      /** Format: date-time */
-      created_at?: string;
-      /** Format: date-time */
-      updated_at?: string;
     };
     "co_hosts.update": {
       /**
@@ -8863,7 +8832,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9027,7 +8996,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9106,7 +9075,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9203,7 +9172,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9288,7 +9257,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9391,7 +9360,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `dates_have_passed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9452,7 +9421,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `invalid_calendar_range`, `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_calendar_range`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9523,7 +9492,7 @@ export interface operations {
           }[];
         };
       };
-      /** @description The request is malformed. Codes: `invalid_calendar_range`, `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_calendar_range`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9583,7 +9552,7 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9657,7 +9626,7 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -9890,7 +9859,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -10128,7 +10097,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -10193,7 +10162,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -10229,7 +10206,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -10373,7 +10358,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -10409,7 +10402,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
       403: {
@@ -10429,7 +10430,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10566,7 +10567,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -10745,7 +10754,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
       403: {
@@ -10765,7 +10782,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `status_reason_is_plain`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10841,7 +10858,15 @@ export interface operations {
           "application/json": components["schemas"]["property_photos"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -10877,7 +10902,15 @@ export interface operations {
           "application/json": components["schemas"]["property_photos"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -10942,7 +10975,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -11003,7 +11044,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -11072,7 +11121,15 @@ export interface operations {
           "application/json": components["schemas"]["property_amenities"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -11108,7 +11165,15 @@ export interface operations {
           "application/json": components["schemas"]["property_amenities"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -11171,7 +11236,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -11240,7 +11313,15 @@ export interface operations {
           "application/json": components["schemas"]["house_rules"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -11276,7 +11357,15 @@ export interface operations {
           "application/json": components["schemas"]["house_rules"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -11296,7 +11385,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `additional_rules_are_plain`, `house_rules_version_is_positive`, `quiet_hours_are_whole`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `additional_rules_are_plain`, `quiet_hours_are_whole`, `reference_not_found`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11361,7 +11450,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellation_policies"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -11397,7 +11494,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellation_policies"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -11460,7 +11565,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `cancellation_policy_in_use`. */
@@ -11518,7 +11631,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -11599,7 +11720,15 @@ export interface operations {
           "application/json": components["schemas"]["property_availability_rules"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -11635,7 +11764,15 @@ export interface operations {
           "application/json": components["schemas"]["property_availability_rules"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -11710,7 +11847,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -11764,7 +11909,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -11851,7 +12004,15 @@ export interface operations {
           "application/json": components["schemas"]["property_date_overrides"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -11887,7 +12048,15 @@ export interface operations {
           "application/json": components["schemas"]["property_date_overrides"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -11960,7 +12129,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -12012,7 +12189,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -12105,7 +12290,15 @@ export interface operations {
           "application/json": components["schemas"]["property_seasons"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12141,7 +12334,15 @@ export interface operations {
           "application/json": components["schemas"]["property_seasons"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -12220,7 +12421,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -12278,7 +12487,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -12367,7 +12584,15 @@ export interface operations {
           "application/json": components["schemas"]["property_fees"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12403,7 +12628,15 @@ export interface operations {
           "application/json": components["schemas"]["property_fees"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -12470,7 +12703,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -12524,7 +12765,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -12609,7 +12858,15 @@ export interface operations {
           "application/json": components["schemas"]["property_ratings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12678,7 +12935,15 @@ export interface operations {
           "application/json": components["schemas"]["profiles"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12737,7 +13002,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -12812,7 +13085,15 @@ export interface operations {
           "application/json": components["schemas"]["profile_ratings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12868,7 +13149,15 @@ export interface operations {
           "application/json": components["schemas"]["amenities"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12937,7 +13226,15 @@ export interface operations {
           "application/json": components["schemas"]["currencies"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -12987,7 +13284,15 @@ export interface operations {
           "application/json": components["schemas"]["time_zones"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -13048,7 +13353,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlists"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -13085,7 +13398,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlists"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -13150,7 +13471,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -13202,7 +13531,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -13276,7 +13613,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_items"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -13313,7 +13658,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_items"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -13381,7 +13734,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -13428,7 +13789,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -13506,7 +13875,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_members"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -13545,7 +13922,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -13601,7 +13986,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_shares"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -13638,7 +14031,15 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_shares"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -13705,7 +14106,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -13751,7 +14160,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -13803,7 +14220,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -13833,7 +14258,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
@@ -13863,7 +14296,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `wishlist_not_found`. */
       404: {
@@ -13981,7 +14422,15 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -14018,7 +14467,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -14183,7 +14632,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -14336,7 +14793,7 @@ export interface operations {
         };
         content?: never;
       };
-      /** @description The request is malformed. Codes: `invalid_date`. */
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
       400: {
         headers: {
           [name: string]: unknown;
@@ -14464,7 +14921,15 @@ export interface operations {
           "application/json": components["schemas"]["booking_line_items"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -14547,7 +15012,15 @@ export interface operations {
           "application/json": components["schemas"]["booking_alterations"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -14579,7 +15052,15 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `own_proposal`, `suspended`, `transition_not_yours`. */
       403: {
@@ -14663,7 +15144,15 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `own_proposal`, `suspended`, `transition_not_yours`. */
       403: {
@@ -14743,7 +15232,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `cancellation_not_yours`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -14827,7 +15324,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `cancellation_not_yours`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -14912,7 +15417,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `cancellation_not_yours`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -15046,7 +15559,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -15079,7 +15600,15 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -15164,7 +15693,15 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -15249,7 +15786,15 @@ export interface operations {
           "application/json": components["schemas"]["cancellations"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `cancellation_not_yours`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -15336,7 +15881,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
       404: {
@@ -15383,7 +15936,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`. */
       404: {
@@ -15426,7 +15987,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -15465,7 +16034,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -15542,7 +16119,15 @@ export interface operations {
           "application/json": components["schemas"]["payments"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -15600,7 +16185,15 @@ export interface operations {
           "application/json": components["schemas"]["payment_methods"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -15644,7 +16237,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -15716,7 +16317,15 @@ export interface operations {
           "application/json": components["schemas"]["refunds"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -15759,7 +16368,15 @@ export interface operations {
           };
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `refund_from_own_share`, `refund_not_yours`. */
       403: {
@@ -15833,7 +16450,15 @@ export interface operations {
           };
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `refund_from_own_share`, `refund_not_yours`. */
       403: {
@@ -15894,7 +16519,15 @@ export interface operations {
           "application/json": components["schemas"]["refunds"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `refund_from_own_share`, `refund_not_yours`, `suspended`, `transition_not_yours`. */
       403: {
@@ -16015,7 +16648,15 @@ export interface operations {
           "application/json": components["schemas"]["money_requests"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16052,7 +16693,15 @@ export interface operations {
           "application/json": components["schemas"]["money_requests"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`. */
       403: {
@@ -16136,7 +16785,15 @@ export interface operations {
           "application/json": components["schemas"]["money_requests"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `money_request_not_yours`, `suspended`, `transition_not_yours`. */
       403: {
@@ -16220,7 +16877,15 @@ export interface operations {
           "application/json": components["schemas"]["money_requests"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `money_request_not_yours`, `suspended`, `transition_not_yours`. */
       403: {
@@ -16336,7 +17001,15 @@ export interface operations {
           "application/json": components["schemas"]["booking_money"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16398,7 +17071,15 @@ export interface operations {
           "application/json": components["schemas"]["payout_accounts"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16470,7 +17151,15 @@ export interface operations {
           "application/json": components["schemas"]["payouts"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16535,7 +17224,15 @@ export interface operations {
           "application/json": components["schemas"]["host_statement"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16595,7 +17292,15 @@ export interface operations {
           "application/json": components["schemas"]["exchange_rates"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16632,7 +17337,15 @@ export interface operations {
           "application/json": components["schemas"]["exchange_rates"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -16726,7 +17439,15 @@ export interface operations {
           "application/json": components["schemas"]["disputes"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -16758,7 +17479,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -16833,7 +17562,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -16908,7 +17645,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -17022,7 +17767,15 @@ export interface operations {
           "application/json": components["schemas"]["property_addresses"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -17059,7 +17812,15 @@ export interface operations {
           "application/json": components["schemas"]["property_addresses"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
       403: {
@@ -17150,7 +17911,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -17245,7 +18014,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `property_status_change_not_allowed`, `suspended`, `update_not_allowed`. */
       403: {
@@ -17353,7 +18130,15 @@ export interface operations {
           "application/json": components["schemas"]["property_taxes"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -17390,7 +18175,15 @@ export interface operations {
           "application/json": components["schemas"]["property_taxes"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -17467,7 +18260,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -17531,7 +18332,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -17610,7 +18419,15 @@ export interface operations {
           "application/json": components["schemas"]["host_blocks"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -17647,7 +18464,15 @@ export interface operations {
           "application/json": components["schemas"]["host_blocks"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -17729,7 +18554,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
@@ -17798,7 +18631,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -17894,7 +18735,15 @@ export interface operations {
           "application/json": components["schemas"]["external_blocks"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -17931,7 +18780,15 @@ export interface operations {
           "application/json": components["schemas"]["external_blocks"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
@@ -17996,7 +18853,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
@@ -18065,7 +18930,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
@@ -18150,7 +19023,15 @@ export interface operations {
           "application/json": components["schemas"]["occupancies"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -18206,7 +19087,15 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -18243,7 +19132,15 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -18302,7 +19199,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -18348,7 +19253,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -18428,7 +19341,15 @@ export interface operations {
           "application/json": components["schemas"]["co_host_invitations"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -18465,7 +19386,15 @@ export interface operations {
           "application/json": components["schemas"]["co_host_invitations"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -18539,7 +19468,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -18571,7 +19508,15 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `invitation_not_found`. */
       404: {
@@ -18667,7 +19612,15 @@ export interface operations {
           "application/json": components["schemas"]["webhook_endpoints"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -18704,7 +19657,15 @@ export interface operations {
           "application/json": components["schemas"]["webhook_endpoints"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -18769,7 +19730,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -18821,7 +19790,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -18870,7 +19847,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `webhook_endpoint_not_found`. */
       404: {
@@ -18909,7 +19894,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `webhook_endpoint_not_found`. */
       404: {
@@ -18983,7 +19976,15 @@ export interface operations {
           "application/json": components["schemas"]["webhook_deliveries"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19013,7 +20014,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `webhook_delivery_not_found`. */
       404: {
@@ -19082,7 +20091,15 @@ export interface operations {
           "application/json": components["schemas"]["threads"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19119,7 +20136,15 @@ export interface operations {
           "application/json": components["schemas"]["threads"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`. */
       403: {
@@ -19225,7 +20250,15 @@ export interface operations {
           "application/json": components["schemas"]["messages"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19262,7 +20295,15 @@ export interface operations {
           "application/json": components["schemas"]["messages"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`. */
       403: {
@@ -19351,7 +20392,15 @@ export interface operations {
           "application/json": components["schemas"]["thread_reads"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19381,7 +20430,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `thread_not_found`. */
       404: {
@@ -19453,7 +20510,15 @@ export interface operations {
           "application/json": components["schemas"]["notifications"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19504,7 +20569,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -19559,7 +20632,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -19599,7 +20680,15 @@ export interface operations {
           "application/json": number;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -19632,7 +20721,15 @@ export interface operations {
           "application/json": number;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -19660,7 +20757,15 @@ export interface operations {
           "application/json": number;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -19714,7 +20819,15 @@ export interface operations {
           "application/json": components["schemas"]["notification_kinds"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19771,7 +20884,15 @@ export interface operations {
           "application/json": components["schemas"]["notification_preferences"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -19808,7 +20929,15 @@ export interface operations {
           "application/json": components["schemas"]["notification_preferences"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -19876,7 +21005,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -19923,7 +21060,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -20006,7 +21151,15 @@ export interface operations {
           "application/json": components["schemas"]["notification_settings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -20043,7 +21196,15 @@ export interface operations {
           "application/json": components["schemas"]["notification_settings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -20112,7 +21273,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -20160,7 +21329,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -20238,7 +21415,15 @@ export interface operations {
           "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -20275,7 +21460,15 @@ export interface operations {
           "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -20339,7 +21532,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -20427,7 +21628,15 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       406: components["responses"]["406"];
       416: components["responses"]["416"];
       default: components["responses"]["default"];
@@ -20463,7 +21672,15 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `insert_not_allowed`, `suspended`, `update_not_allowed`. */
       403: {
@@ -20571,7 +21788,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `review_is_published`. */
@@ -20657,7 +21882,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -20715,7 +21948,15 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `review_of_you_not_found`. */
       404: {
@@ -20795,7 +22036,15 @@ export interface operations {
           "application/json": components["schemas"]["review_notes"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -20832,7 +22081,15 @@ export interface operations {
           "application/json": components["schemas"]["review_notes"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -20898,7 +22155,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `review_is_published`. */
@@ -20951,7 +22216,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -21045,7 +22318,15 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -21082,7 +22363,15 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -21181,7 +22470,15 @@ export interface operations {
           "application/json": components["schemas"]["accounts"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -21236,7 +22533,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -21312,7 +22617,15 @@ export interface operations {
           "application/json": components["schemas"]["suspensions"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -21337,7 +22650,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       /** @description The caller is not signed in, or the token has expired. Codes: `not_signed_in`. */
       401: {
         headers: {
@@ -21373,7 +22694,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       /** @description The caller is not signed in, or the token has expired. Codes: `not_signed_in`. */
       401: {
         headers: {
@@ -21470,7 +22799,15 @@ export interface operations {
           "application/json": components["schemas"]["user_roles"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -21507,7 +22844,15 @@ export interface operations {
           "application/json": components["schemas"]["user_roles"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
       403: {
@@ -21574,7 +22919,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -21607,7 +22960,15 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `operators_only`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -21680,7 +23041,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -21729,7 +23098,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -21805,7 +23182,15 @@ export interface operations {
           "application/json": components["schemas"]["properties"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
       403: {
@@ -21882,7 +23267,15 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -21950,7 +23343,15 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22008,7 +23409,15 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -22098,7 +23507,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22149,7 +23566,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22222,7 +23647,15 @@ export interface operations {
           "application/json": components["schemas"]["audit_log"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -22281,7 +23714,15 @@ export interface operations {
           "application/json": components["schemas"]["payout_holds"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -22318,7 +23759,15 @@ export interface operations {
           "application/json": components["schemas"]["payout_holds"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -22384,7 +23833,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -22434,7 +23891,15 @@ export interface operations {
           "application/json": components["schemas"]["refunds"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `operators_only`, `suspended`, `transition_not_yours`. */
       403: {
@@ -22552,7 +24017,15 @@ export interface operations {
           "application/json": components["schemas"]["reconciliation_differences"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -22616,7 +24089,15 @@ export interface operations {
           "application/json": components["schemas"]["dead_jobs"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -22666,7 +24147,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
       409: components["responses"]["409"];
@@ -22696,7 +24185,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22743,7 +24240,15 @@ export interface operations {
           "application/json": number;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22813,7 +24318,15 @@ export interface operations {
           "application/json": components["schemas"]["dead_stripe_tasks"][];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
@@ -22843,7 +24356,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22896,7 +24417,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22945,7 +24474,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -22986,7 +24523,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -23031,7 +24576,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -23070,7 +24623,15 @@ export interface operations {
           "application/json": boolean;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
       403: {
@@ -23117,7 +24678,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `queue_not_found`. */
       404: {
@@ -23195,7 +24764,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23221,7 +24798,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23251,7 +24836,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23280,7 +24873,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -23348,7 +24949,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
@@ -23401,7 +25010,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23432,7 +25049,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23464,7 +25089,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23497,7 +25130,15 @@ export interface operations {
           "application/json": components["schemas"]["property_photos"];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
       403: {
@@ -23553,7 +25194,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
       404: {
@@ -23602,7 +25251,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23636,7 +25293,15 @@ export interface operations {
           "application/json": boolean;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23671,7 +25336,15 @@ export interface operations {
           "application/json": boolean;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23701,7 +25374,15 @@ export interface operations {
           "application/json": boolean;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23765,7 +25446,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -23800,7 +25489,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -23883,7 +25580,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -23966,7 +25671,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24049,7 +25762,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -24079,7 +25800,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24163,7 +25892,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24246,7 +25983,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24330,7 +26075,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -24359,7 +26112,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24442,7 +26203,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];
@@ -24472,7 +26241,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24555,7 +26332,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24638,7 +26423,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24721,7 +26514,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
       403: {
@@ -24804,7 +26605,15 @@ export interface operations {
           "application/json": string;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       /** @description The request conflicts with existing data. Codes: `already_reported`. */
@@ -24854,7 +26663,15 @@ export interface operations {
           "application/json": unknown;
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];

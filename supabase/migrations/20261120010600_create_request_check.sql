@@ -1,10 +1,29 @@
--- Purpose: refuses a request without the needed privilege with a coded error, before Postgres refuses it without a code.
--- Touches: private.check_request, which PostgREST runs before each request; setting pgrst.db_pre_request of the role authenticator.
--- Watch: it only gives the refusal a code; privileges still decide. A missing privilege on a column still answers 42501.
+-- Purpose: refuses with a coded error a request without the needed privilege, before Postgres refuses it without a code, and estimated
+-- counts, which reveal rows that row level security hides.
+-- Touches: private.check_request, which PostgREST runs before each request; setting pgrst.db_pre_request of the role authenticator;
+-- private.refuse_estimate.
+-- Watch: of privileges it only gives the refusal a code; they still decide. A missing privilege on a column still answers 42501.
+-- PostgREST obeys the first of two Prefer headers and shows the database the last, so private.refuse_estimate refuses once more.
 
 insert into private.errors (code, status, message, hint) values
     ('put_not_supported', 405, 'PUT is not supported on {target}.', 'Change rows with PATCH, and add them with POST.'),
-    ('operation_not_allowed', 403, '{method} is not allowed on {target}.', 'The API documentation lists what each role can do.');
+    ('operation_not_allowed', 403, '{method} is not allowed on {target}.', 'The API documentation lists what each role can do.'),
+    ('estimate_not_allowed', 400, 'Rows are counted exactly here, never estimated.', 'Send Prefer: count=exact, or no count.');
+
+create function private.refuse_estimate() returns boolean
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    if pg_catalog.current_query() ~* '^\s*explain\M' and coalesce(current_setting('request.headers', true), '') <> '' then
+        perform private.raise_error('estimate_not_allowed');
+    end if;
+    return true;
+end
+$$;
+grant execute on function private.refuse_estimate to anon, authenticated;
+comment on function private.refuse_estimate is
+    'Condition of a policy on every table of the API: refuses to plan an EXPLAIN of a request. Declared immutable so that planning evaluates it and nothing of it remains in a plan.';
 
 create function private.check_request() returns void
 language plpgsql stable
@@ -27,6 +46,9 @@ declare
         when v_method = 'DELETE' then not has_table_privilege(v_relation, 'delete')
     end;
 begin
+    if current_setting('request.headers', true)::jsonb ->> 'prefer' ~* 'count[\s"=]+(planned|estimated)' then
+        perform private.raise_error('estimate_not_allowed');
+    end if;
     if v_is_denied then
         perform private.raise_error(
             case current_user when 'anon' then 'not_signed_in' else 'operation_not_allowed' end,
@@ -46,7 +68,7 @@ end
 $$;
 grant execute on function private.check_request to anon, authenticated, service_role;
 comment on function private.check_request is
-    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for, and with 405 a PUT that could not write the key.';
+    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for, with 400 an estimated count, and with 405 a PUT that could not write the key.';
 
 alter role authenticator set pgrst.db_pre_request = 'private.check_request';
 notify pgrst, 'reload config';

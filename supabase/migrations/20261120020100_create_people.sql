@@ -94,8 +94,11 @@ grant select on public.accounts to authenticated;
 grant update (legal_name, phone, locale, currency, birth_date, payout_country) on public.accounts to authenticated;
 grant select, delete on public.user_roles to authenticated;
 grant insert (user_id, role) on public.user_roles to authenticated;
-grant select, update on public.profiles, public.accounts to service_role;
-grant select, insert, delete on public.user_roles to service_role;
+grant select on public.profiles, public.accounts to service_role;
+grant update (display_name, avatar_path, about, languages, identity_verified) on public.profiles to service_role;
+grant update (legal_name, phone, locale, currency, birth_date, payout_country) on public.accounts to service_role;
+grant select, delete on public.user_roles to service_role;
+grant insert (user_id, role) on public.user_roles to service_role;
 
 create function private.is_operator() returns boolean
 language sql stable security definer

@@ -65,7 +65,8 @@ alter table public.cancellation_policies enable row level security;
 
 grant select on public.cancellation_policies to anon, authenticated;
 grant insert (name, steps), update (name, steps), delete on public.cancellation_policies to authenticated;
-grant select, insert, update, delete on public.cancellation_policies to service_role;
+grant select, delete on public.cancellation_policies to service_role;
+grant insert (id, host_id, name, steps), update (name, steps) on public.cancellation_policies to service_role;
 
 create policy "Anyone can read cancellation policies" on public.cancellation_policies for select to anon, authenticated using (true);
 create policy "People can add their own policies" on public.cancellation_policies for insert to authenticated

@@ -236,7 +236,7 @@ declare
 begin
     execute format('grant insert (%1$s), update (%1$s) on public.properties to authenticated', v_columns);
     execute format(
-        'grant insert (id, host_id, source, source_id, %1$s), update (status, status_reason, source, source_id, %1$s) '
+        'grant insert (id, host_id, source, source_id, %1$s), update (source, source_id, %1$s) '
         'on public.properties to service_role',
         v_columns
     );
@@ -244,11 +244,12 @@ end
 $$;
 grant select, delete on public.co_hosts to authenticated;
 grant update (level) on public.co_hosts to authenticated;
-grant select, insert, update, delete on public.co_hosts to service_role;
+grant select, delete on public.co_hosts to service_role;
+grant insert (property_id, profile_id, level), update (level) on public.co_hosts to service_role;
 grant select on public.property_amenities to anon;
 grant select, delete on public.property_amenities to authenticated;
-grant insert (property_id, amenity_id) on public.property_amenities to authenticated;
-grant select, insert, delete on public.property_amenities to service_role;
+grant insert (property_id, amenity_id) on public.property_amenities to authenticated, service_role;
+grant select, delete on public.property_amenities to service_role;
 
 create function private.properties_of(p_person uuid, p_level public.co_host_level) returns setof uuid
 language sql stable security definer rows 10

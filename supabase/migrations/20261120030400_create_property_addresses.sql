@@ -63,11 +63,11 @@ alter table public.property_addresses enable row level security;
 
 grant select, delete on public.property_addresses to authenticated;
 grant insert (property_id, line1, line2, postal_code, neighbourhood, city, region, country, latitude, longitude)
-    on public.property_addresses to authenticated;
+    on public.property_addresses to authenticated, service_role;
 -- property_id too, because an upsert of PostgREST sets every column it was sent; the policy limits it to the caller's properties
 grant update (property_id, line1, line2, postal_code, neighbourhood, city, region, country, latitude, longitude)
-    on public.property_addresses to authenticated;
-grant select, insert, update, delete on public.property_addresses to service_role;
+    on public.property_addresses to authenticated, service_role;
+grant select, delete on public.property_addresses to service_role;
 create policy "Hosts and full co-hosts can add addresses" on public.property_addresses for insert to authenticated
     with check (property_id in (select private.my_properties('full')));
 create policy "Hosts and full co-hosts can update addresses" on public.property_addresses for update to authenticated

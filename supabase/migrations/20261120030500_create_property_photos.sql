@@ -42,7 +42,9 @@ alter table public.property_photos enable row level security;
 
 grant select on public.property_photos to anon, authenticated;
 grant update (alt_text, position), delete on public.property_photos to authenticated;
-grant select, insert, update, delete on public.property_photos to service_role;
+grant select, delete on public.property_photos to service_role;
+grant insert (property_id, path, external_url, alt_text, position), update (path, external_url, alt_text, position)
+    on public.property_photos to service_role;
 
 create policy "Readers of a property can read its photos" on public.property_photos for select to anon, authenticated
     using (exists (select from public.properties p where p.id = property_id));

@@ -40,8 +40,8 @@ grant select on public.house_rules to anon, authenticated;
 grant insert (
     property_id, smoking_allowed, events_allowed, children_allowed, commercial_photography_allowed, quiet_from, quiet_until,
     additional_rules
-) on public.house_rules to authenticated;
-grant select, insert on public.house_rules to service_role;
+) on public.house_rules to authenticated, service_role;
+grant select on public.house_rules to service_role;
 
 create policy "Readers of a property can read its house rules" on public.house_rules for select to anon, authenticated
     using (exists (select from public.properties p where p.id = property_id));

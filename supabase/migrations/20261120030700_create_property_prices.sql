@@ -190,26 +190,22 @@ grant select on public.property_seasons, public.property_date_overrides, public.
 grant select, delete on
     public.property_seasons, public.property_date_overrides, public.property_availability_rules, public.property_fees,
     public.property_taxes
-to authenticated;
+to authenticated, service_role;
 grant insert (property_id, name, starts_on, ends_on, currency, price, min_nights, max_nights),
-    update (name, starts_on, ends_on, currency, price, min_nights, max_nights) on public.property_seasons to authenticated;
+    update (name, starts_on, ends_on, currency, price, min_nights, max_nights) on public.property_seasons to authenticated, service_role;
 grant insert (property_id, starts_on, ends_on, currency, price), update (starts_on, ends_on, currency, price)
-    on public.property_date_overrides to authenticated;
+    on public.property_date_overrides to authenticated, service_role;
 grant insert (property_id, kind, starts_on, ends_on, min_nights, max_nights),
-    update (kind, starts_on, ends_on, min_nights, max_nights) on public.property_availability_rules to authenticated;
+    update (kind, starts_on, ends_on, min_nights, max_nights) on public.property_availability_rules to authenticated, service_role;
 grant insert (property_id, kind, name, charge, currency, amount), update (kind, name, charge, currency, amount)
-    on public.property_fees to authenticated;
+    on public.property_fees to authenticated, service_role;
 grant insert (
         property_id, name, charge, percent, applies_to, currency, amount, is_inclusive, max_nights, exempt_from_nights,
         registration_number
     ),
     update (
         name, charge, percent, applies_to, currency, amount, is_inclusive, max_nights, exempt_from_nights, registration_number
-    ) on public.property_taxes to authenticated;
-grant select, insert, update, delete on
-    public.property_seasons, public.property_date_overrides, public.property_availability_rules, public.property_fees,
-    public.property_taxes
-to service_role;
+    ) on public.property_taxes to authenticated, service_role;
 
 create policy "Readers of a property can read its seasons" on public.property_seasons for select to anon, authenticated
     using (exists (select from public.properties p where p.id = property_id));

@@ -54,11 +54,13 @@ comment on column public.external_blocks.check_out is 'The day after the last ni
 alter table public.host_blocks enable row level security;
 alter table public.external_blocks enable row level security;
 
-grant select, delete on public.host_blocks to authenticated;
-grant insert (property_id, check_in, check_out, note), update (check_in, check_out, note) on public.host_blocks to authenticated;
-grant select, insert, update, delete on public.host_blocks to service_role;
+grant select, delete on public.host_blocks to authenticated, service_role;
+grant insert (property_id, check_in, check_out, note), update (check_in, check_out, note) on public.host_blocks to authenticated, service_role;
 grant select on public.external_blocks to authenticated;
-grant select, insert, update, delete on public.external_blocks to service_role;
+grant select, delete on public.external_blocks to service_role;
+-- the key too, because a feed is written by upserts, and an upsert of PostgREST sets every column it was sent
+grant insert (property_id, source, source_id, check_in, check_out), update (property_id, source, source_id, check_in, check_out)
+    on public.external_blocks to service_role;
 
 create policy "Hosts, co-hosts and operators can read host blocks" on public.host_blocks for select to authenticated
     using (property_id in (select private.my_properties('calendar')) or (select private.is_operator()));

@@ -142,9 +142,12 @@ begin
             perform private.raise_error('too_many_wishlists', '{"limit": 100}');
         end if;
     else
-        perform from public.wishlists w where w.id = new.wishlist_id for no key update;
-        if (select count(*) from public.wishlist_items i where i.wishlist_id = new.wishlist_id) >= 200 then
-            perform private.raise_error('too_many_wishlist_items', '{"limit": 200}');
+        -- others learn nothing about the list, and are refused by the row's checks
+        if auth.uid() is null or new.wishlist_id in (select private.my_wishlists()) then
+            perform from public.wishlists w where w.id = new.wishlist_id for no key update;
+            if (select count(*) from public.wishlist_items i where i.wishlist_id = new.wishlist_id) >= 200 then
+                perform private.raise_error('too_many_wishlist_items', '{"limit": 200}');
+            end if;
         end if;
     end if;
     return new;

@@ -118,7 +118,9 @@ create trigger _400_refuse_suspended before insert on public.threads for each ro
 create trigger _400_refuse_suspended before insert on public.messages for each row
     when (new.sender_id is not null) execute function private.refuse_suspended('sender_id');
 create trigger _400_refuse_suspended before insert on public.reviews for each row execute function private.refuse_suspended('author_id');
-create trigger _400_refuse_suspended before insert on public.money_requests for each row execute function private.refuse_suspended('host_id');
+-- another caller is refused by the row's checks, and learns nothing about the host
+create trigger _400_refuse_suspended before insert on public.money_requests for each row
+    when (new.host_id = auth.uid()) execute function private.refuse_suspended('host_id');
 
 create function private.suspend_profile(p_profile_id uuid, p_reason text) returns setof public.reports
 language plpgsql security definer

@@ -239,7 +239,7 @@ select tests.throws_code(c.sql, c.code, 'PR73 refused for the service role: ' ||
 from (values
     ('insert into public.properties (title) values (''x'')', 'value_missing'),
     ('insert into public.properties (title, host_id) values (''x'', gen_random_uuid())', 'reference_not_found'),
-    ('update public.properties set status = null', 'value_missing')
+    ('update public.properties set title = null', 'value_missing')
 ) as c (sql, code);
 select tests.act_as('postgres');
 select is_empty(

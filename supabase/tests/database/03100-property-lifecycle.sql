@@ -1,6 +1,6 @@
 -- The lifecycle of a property: allowed and refused changes of status, what publishing requires, the record, account deletion.
 begin;
-select plan(66);
+select plan(69);
 
 create temporary table world on commit drop as
 select
@@ -98,6 +98,10 @@ select tests.throws_code('select public.publish_property(home) from world', 'pro
 
 -- changes that no role may make
 select tests.act_as('service_role');
+select throws_ok('update public.properties set status = ''paused''', '42501', null, 'LC66 the service role changes a status by functions alone');
+select is((select status from world, public.suspend_property(home, 'Broken lock.')), 'suspended', 'LC67 the service role suspends a property');
+select is((select status from world, public.unsuspend_property(home, 'Repaired.')), 'paused', 'LC68 the service role ends a suspension');
+select tests.act_as('postgres');
 select tests.throws_code('update public.properties set status = ''draft'' where id = (select home from world)', 'property_status_change_impossible', 'LC35 a property never becomes a draft again');
 select tests.throws_code(
     'insert into public.properties (title, host_id) select ''x'', ana from world; update public.properties set status = ''archived'' where title = ''x''',
