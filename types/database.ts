@@ -3433,6 +3433,13 @@ export type Database = {
           source: string;
         }[];
       };
+      begin_internal_run: {
+        Args: { p_function: string };
+        Returns: {
+          lease: string;
+          wait_ms: number;
+        }[];
+      };
       begin_payment: {
         Args: { p_actor: string; p_booking_id: string; p_payment_method_id?: string };
         Returns: Json;
@@ -3751,6 +3758,10 @@ export type Database = {
       };
       delete_account: { Args: Record<PropertyKey, never>; Returns: undefined };
       discard_photo_upload: { Args: { p_actor: string; p_path: string }; Returns: undefined };
+      end_internal_run: {
+        Args: { p_function: string; p_lease: string; p_repeat?: boolean };
+        Returns: number;
+      };
       export_my_data: { Args: Record<PropertyKey, never>; Returns: Json };
       fail_charge: { Args: { p_error: string; p_payment_id: string }; Returns: undefined };
       fail_job: {
@@ -3790,6 +3801,7 @@ export type Database = {
         }[];
       };
       join_wishlist: { Args: { p_token: string }; Returns: string };
+      keep_internal_run: { Args: { p_function: string; p_lease: string }; Returns: boolean };
       mail_to_send: { Args: { p_message: Json }; Returns: Json };
       mark_notifications_read: { Args: { p_until?: string }; Returns: number };
       mark_thread_read: { Args: { p_thread_id: string }; Returns: undefined };

@@ -475,6 +475,11 @@ export const errors = {
     message: "You are not allowed to add {table} here.",
     hint: "Check the ids you sent, and that you are signed in as the right person.",
   },
+  internal_function_not_found: {
+    status: 404,
+    message: 'There is no internal function "{name}".',
+    hint: "Insert it into private.internal_functions.",
+  },
   invalid_calendar_range: {
     status: 400,
     message: "A calendar has 1 to 400 days between 2000 and 2100.",

@@ -2709,6 +2709,66 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/begin_internal_run": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Begin a run of an internal function
+     * @description Begins a run of an internal function and returns its lease, and the milliseconds to wait before it starts. Without a lease: another run is going on (0), or the milliseconds until the next is due. For the service role; definer, because no API role may write private.internal_functions.
+     */
+    post: operations["call_begin_internal_run"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/keep_internal_run": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Renew the lease of a run
+     * @description Renews the lease of a run; returns false when another run has begun since. For the service role; definer, because no API role may write private.internal_functions.
+     */
+    post: operations["call_keep_internal_run"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/end_internal_run": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * End a run of an internal function
+     * @description Ends a run and returns null. When the function was called during the run, and p_repeat: the run keeps its lease, and the answer is the milliseconds after which it works again. For the service role; definer, because no API role may write private.internal_functions.
+     */
+    post: operations["call_end_internal_run"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/take_jobs": {
     parameters: {
       query?: never;
@@ -3408,7 +3468,7 @@ export interface paths {
     put?: never;
     /**
      * Deliver webhooks to integrators
-     * @description Processes the queue `webhooks` until it is empty. The database calls it; an additional call does no harm.
+     * @description Processes the queue `webhooks` until it is empty. The database calls it with the service key; an additional call does no harm.
      */
     post: operations["deliver-webhooks"];
     delete?: never;
@@ -3468,7 +3528,7 @@ export interface paths {
     put?: never;
     /**
      * Remove objects whose owner or row was deleted
-     * @description Processes the queue `object_removals` until it is empty. The database calls it; an additional call does no harm.
+     * @description Processes the queue `object_removals` until it is empty. The database calls it with the service key; an additional call does no harm.
      */
     post: operations["remove-objects"];
     delete?: never;
@@ -3488,7 +3548,7 @@ export interface paths {
     put?: never;
     /**
      * Send the e-mails of notifications and invitations
-     * @description Processes the queue `mails` until it is empty. The database calls it; an additional call does no harm.
+     * @description Processes the queue `mails` until it is empty. The database calls it with the service key; an additional call does no harm.
      */
     post: operations["send-mails"];
     delete?: never;
@@ -24646,6 +24706,114 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  call_begin_internal_run: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_function: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: uuid */
+            lease: string | null;
+            /** Format: int32 */
+            wait_ms: number | null;
+          }[];
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `internal_function_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_keep_internal_run: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_function: string;
+          /** Format: uuid */
+          p_lease: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": boolean;
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_end_internal_run: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_function: string;
+          /** Format: uuid */
+          p_lease: string;
+          p_repeat?: boolean;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": number;
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
   call_take_jobs: {
     parameters: {
       query?: never;
@@ -26803,6 +26971,15 @@ export interface operations {
           };
         };
       };
+      /** @description This function is internal: it takes the service key alone. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       /** @description This function does not support this HTTP method. */
       405: {
         headers: {
@@ -27059,6 +27236,15 @@ export interface operations {
           };
         };
       };
+      /** @description This function is internal: it takes the service key alone. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       /** @description This function does not support this HTTP method. */
       405: {
         headers: {
@@ -27110,6 +27296,15 @@ export interface operations {
             /** @constant */
             busy: true;
           };
+        };
+      };
+      /** @description This function is internal: it takes the service key alone. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
         };
       };
       /** @description This function does not support this HTTP method. */

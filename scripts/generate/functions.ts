@@ -48,7 +48,7 @@ function operation(name: string, contract: Contract): Operation {
     tags: [tags[name] ?? "Internal"],
     summary,
     description,
-    security: caller === "person" ? securityOf(["authenticated"]) : [],
+    security: securityOf([caller === "person" ? "authenticated" : "service_role"]),
     ...(input && { requestBody: { required: true, content: json(schemaOf(input, "input")) } }),
     responses: Object.fromEntries([
       ...Object.entries(answers).map(([status, { description, type = "application/json", schema }]) => [

@@ -256,6 +256,9 @@ export const tasks = [
     name: "Internal",
     description: "Calls of the project's own workers, with the secret key. Clients never need them.",
     summaries: {
+      "rpc/begin_internal_run": "Begin a run of an internal function",
+      "rpc/keep_internal_run": "Renew the lease of a run",
+      "rpc/end_internal_run": "End a run of an internal function",
       "rpc/take_jobs": "Take jobs from a queue",
       "rpc/finish_job": "Finish a job",
       "rpc/fail_job": "Record a failed attempt at a job",

@@ -21,6 +21,7 @@ create extension if not exists unaccent with schema extensions;
 create extension if not exists pg_cron with schema pg_catalog;
 create extension if not exists pg_net with schema extensions;
 create extension if not exists pgmq;
+create extension if not exists supabase_vault;
 
 -- Only the owner sends HTTP requests from the database; hosted Supabase lets every API role queue them.
 revoke usage on schema net from public, anon, authenticated;

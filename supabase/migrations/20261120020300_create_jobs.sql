@@ -81,14 +81,17 @@ begin
         perform net.http_post(
             url := (select s.value from private.settings s where s.name = 'functions_url') || '/' || p_worker,
             -- the worker answers before it works, because pg_net sends no other request while it waits for an answer
-            headers := '{"content-type": "application/json", "prefer": "respond-async"}',
+            headers := jsonb_build_object(
+                'content-type', 'application/json', 'prefer', 'respond-async',
+                'apikey', (select s.decrypted_secret from vault.decrypted_secrets s where s.name = 'service_key')
+            ),
             timeout_milliseconds := 30000
         );
     end if;
 end
 $$;
 comment on function private.wake_worker is
-    'Calls the Edge Function p_worker once, after this transaction commits. Definer, because triggers that fire for any role call it and only the owner may use schema net.';
+    'Calls the Edge Function p_worker once, after this transaction commits. Definer, because triggers that fire for any role call it and only the owner may use schema net and read the service key.';
 
 create function private.enqueue_job(p_queue text, p_message jsonb, p_worker text) returns void
 language plpgsql security definer

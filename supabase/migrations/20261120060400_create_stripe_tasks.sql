@@ -35,6 +35,8 @@ grant select (id, kind, subject, attempts, run_at, dead_at, last_error, created_
 create policy "Operators can read Stripe tasks" on private.stripe_tasks for select to authenticated
     using ((select private.is_operator()));
 
+insert into private.internal_functions (name, every, repeats) values ('money-worker', '200 milliseconds', true);
+
 create function private.enqueue_stripe_task(p_kind text, p_subject text) returns void
 language plpgsql
 set search_path = ''

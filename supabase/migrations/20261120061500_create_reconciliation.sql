@@ -92,4 +92,6 @@ comment on column public.reconciliation_differences.currency is 'ISO 4217 code o
 comment on column public.reconciliation_differences.source is 'Stripe''s id of the charge, refund, transfer or other object; the key of the ledger transaction when the line is missing at Stripe.';
 grant select on public.reconciliation_differences to authenticated, service_role;
 
+-- A person may call it between the daily runs, but a full comparison lists 35 days of Stripe's transactions.
+insert into private.internal_functions (name, every, repeats) values ('reconcile', '10 minutes', false);
 insert into private.periodic_tasks (name, command, every) values ('reconcile', $$select private.wake_worker('reconcile')$$, '1 day');

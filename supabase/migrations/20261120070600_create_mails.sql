@@ -5,6 +5,7 @@
 -- mail_to_send returns null, and nothing is sent, when the mail no longer applies.
 
 select pgmq.create('mails');
+insert into private.internal_functions (name, every, repeats) values ('send-mails', '200 milliseconds', true);
 insert into private.job_queues (queue, worker, max_attempts, first_pause, longest_pause) values ('mails', 'send-mails', 12, '10 seconds', '2 hours');
 insert into private.settings (name, value, description) values
     ('public_api_url', 'http://127.0.0.1:54321', 'Base URL of the API on the internet; links in mails that lead to the API begin with it.'),

@@ -81,6 +81,7 @@ create policy "People can read deliveries to their endpoints" on public.webhook_
     using (exists (select from public.webhook_endpoints e where e.id = endpoint_id));
 
 select pgmq.create('webhooks');
+insert into private.internal_functions (name, every, repeats) values ('deliver-webhooks', '200 milliseconds', true);
 insert into private.job_queues (queue, worker, max_attempts, first_pause, longest_pause)
 values ('webhooks', 'deliver-webhooks', 15, '10 seconds', '12 hours');
 

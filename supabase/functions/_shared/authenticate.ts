@@ -1,9 +1,10 @@
-// Who may call an Edge Function: anyone, a signed-in user, or Stripe.
+// Who may call an Edge Function: anyone, a signed-in user, the database with the service key, or Stripe.
 
+import { createHash, timingSafeEqual } from "node:crypto";
 import { apiError } from "./errors.ts";
 import type { Authenticate } from "./serve.ts";
 
-/** Accepts every caller. For workers, which only process their queue, and for links that carry their own token. */
+/** Accepts every caller. For links that carry their own token. */
 export const anyone: Authenticate<undefined> = async () => undefined;
 
 export interface User {
@@ -22,6 +23,19 @@ export function signedIn(userOf: UserOf): Authenticate<User> {
     return user;
   };
 }
+
+/** Accepts callers with one of the project's service keys, in the header `apikey` or as bearer token. */
+export function serviceOnly(keys: string[]): Authenticate<undefined> {
+  const known = keys.map(digest);
+  return async ({ headers }) => {
+    const given = [headers.get("apikey"), headers.get("authorization")?.replace(/^Bearer /i, "")];
+    const matches = given.flatMap((key) => known.map((one) => timingSafeEqual(one, digest(key ?? ""))));
+    if (!matches.includes(true)) throw apiError("service_key_required");
+  };
+}
+
+/** Has the same length for every key, and its comparison takes the same time. */
+const digest = (key: string): Uint8Array => createHash("sha256").update(key).digest();
 
 /** In bytes. Events of Stripe have a few kilobytes. */
 export const largestBody = 1024 * 1024;

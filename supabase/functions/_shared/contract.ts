@@ -12,7 +12,7 @@ export interface Contract {
   /** One line, for lists. */
   summary: string;
   description: string;
-  /** `person`: a signed-in user. `worker`: the database; anyone may call a worker, because a call does no harm. */
+  /** `person`: a signed-in user. `worker`: the database, with the service key. */
   caller: "person" | "worker";
   /** `post` by default. */
   method?: "get";

@@ -11,3 +11,14 @@ export function required(env: Environment, name: string): string {
   if (value === undefined) throw new Error(`${name} is not set: see supabase/functions/.env.example`);
   return value;
 }
+
+/**
+ * The keys of the role `service_role`: the secret keys, then the legacy key of projects that still have it.
+ *
+ * @throws when there is none
+ */
+export function serviceKeys(env: Environment): [string, ...string[]] {
+  const secret = Object.values(JSON.parse(env("SUPABASE_SECRET_KEYS") ?? "{}") as Record<string, string>);
+  const [first, ...others] = [...secret, env("SUPABASE_SERVICE_ROLE_KEY")].filter((key) => key !== undefined);
+  return [first ?? required(env, "SUPABASE_SECRET_KEYS"), ...others];
+}

@@ -15,6 +15,11 @@ export const functionErrors = {
     message: "You are not signed in.",
     hint: "Send the access token as Authorization: Bearer ...",
   },
+  service_key_required: {
+    status: 401,
+    message: "This function is internal: it takes the service key alone.",
+    hint: "Send the project's secret key as apikey.",
+  },
   card_declined: { status: 402, message: "Your card was declined.", hint: "Try another card." },
   invalid_link: {
     status: 404,
@@ -42,6 +47,11 @@ export const functionErrors = {
     status: 422,
     message: "Stripe cannot take this payment.",
     hint: "The nights are free again. Book another stay.",
+  },
+  called_too_early: {
+    status: 429,
+    message: "This function has just run.",
+    hint: "Call it again after the seconds in the header Retry-After.",
   },
   internal_error: {
     status: 500,
@@ -80,11 +90,14 @@ export interface ErrorBody {
 export class ApiError extends Error {
   readonly status: number;
   readonly body: ErrorBody;
+  /** Sent with the response. */
+  readonly headers: Record<string, string>;
 
-  constructor(status: number, body: ErrorBody) {
+  constructor(status: number, body: ErrorBody, headers: Record<string, string> = {}) {
     super(body.message);
     this.status = status;
     this.body = body;
+    this.headers = headers;
   }
 }
 
@@ -94,9 +107,13 @@ export function errorOf(code: ErrorCode): ErrorDefinition {
 }
 
 /** @param changes replace fields of the table, for example with the reason for a declined card */
-export function apiError(code: ErrorCode, changes: Partial<Omit<ErrorBody, "code">> = {}): ApiError {
+export function apiError(
+  code: ErrorCode,
+  changes: Partial<Omit<ErrorBody, "code">> = {},
+  headers: Record<string, string> = {},
+): ApiError {
   const { status, ...body } = errorOf(code);
-  return new ApiError(status, { code, ...body, ...changes });
+  return new ApiError(status, { code, ...body, ...changes }, headers);
 }
 
 /** An error that a database function raised for the caller. A failure of the database itself stays hidden from the caller. */

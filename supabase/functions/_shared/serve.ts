@@ -55,6 +55,6 @@ export function serve<Caller>(options: ServeOptions<Caller>): (request: Request)
   };
 }
 
-function errorResponse({ status, body }: ApiError): Response {
-  return Response.json(body, { status });
+function errorResponse({ status, body, headers }: ApiError): Response {
+  return Response.json(body, { status, headers });
 }

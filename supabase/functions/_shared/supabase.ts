@@ -4,7 +4,7 @@
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import type { Database, Json } from "../../../types/database.ts";
 import type { UserOf } from "./authenticate.ts";
-import { type Environment, environment, required } from "./environment.ts";
+import { type Environment, environment, required, serviceKeys } from "./environment.ts";
 import { fetchWithin, timeouts } from "./timeout.ts";
 
 export type { Json };
@@ -15,7 +15,7 @@ export function createServiceClient(
   env: Environment = environment,
   timeout = timeouts.supabase,
 ): ServiceClient {
-  return createClient<Database>(required(env, "SUPABASE_URL"), required(env, "SUPABASE_SERVICE_ROLE_KEY"), {
+  return createClient<Database>(required(env, "SUPABASE_URL"), serviceKeys(env)[0], {
     auth: { persistSession: false, autoRefreshToken: false },
     global: { fetch: fetchWithin(timeout) },
   });

@@ -6,7 +6,7 @@ import { type Contract, contractErrors } from "./contract.ts";
 export function workerContract(summary: string, queue: string): Contract {
   return {
     summary,
-    description: `Processes the queue \`${queue}\` until it is empty. The database calls it; an additional call does no harm.`,
+    description: `Processes the queue \`${queue}\` until it is empty. The database calls it with the service key; an additional call does no harm.`,
     caller: "worker",
     answers: {
       200: {
@@ -21,6 +21,6 @@ export function workerContract(summary: string, queue: string): Contract {
         schema: z.object({ busy: z.literal(true) }),
       },
     },
-    errors: contractErrors("method_not_allowed", "internal_error"),
+    errors: contractErrors("service_key_required", "method_not_allowed", "internal_error"),
   };
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { internalOf, serviceCall } from "./internal-fixture.ts";
 import { createWorker, type Job, type Queue } from "./worker.ts";
 
-const call = () => new Request("http://functions/worker", { method: "POST" });
+const internal = internalOf();
 const jobs = (count: number): Job[] =>
   Array.from({ length: count }, (_, index) => ({ job_id: index + 1, attempt: 1, message: {} }));
 
@@ -19,24 +20,24 @@ function queueOf(waiting: Job[], batch = 2): Queue & { finished: number[]; faile
 
 Deno.test("works until the queue is empty", async () => {
   const queue = queueOf(jobs(5));
-  const worker = createWorker({ queue, work: async () => {}, log: () => {} });
-  assert.deepEqual(await (await worker(call())).json(), { done: 5, failed: 0 });
+  const worker = createWorker({ internal, queue, work: async () => {}, log: () => {} });
+  assert.deepEqual(await (await worker(serviceCall())).json(), { done: 5, failed: 0 });
   assert.deepEqual(queue.finished, [1, 2, 3, 4, 5]);
 });
 
-Deno.test("answers 202 while it is running, and checks the queue again", async () => {
+Deno.test("checks the queue again when it was called during the run", async () => {
   const waiting = jobs(1);
   const queue = queueOf(waiting);
-  const [release, released] = (() => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    return [resolve, promise] as const;
-  })();
-  const worker = createWorker({ queue, work: () => released, log: () => {} });
-  const first = worker(call());
-  assert.equal((await worker(call())).status, 202);
-  waiting.push({ job_id: 9, attempt: 1, message: {} });
-  release();
-  assert.deepEqual(await (await first).json(), { done: 2, failed: 0 });
+  let called = true;
+  const end = async () => {
+    if (!called) return null;
+    called = false;
+    waiting.push({ job_id: 9, attempt: 1, message: {} });
+    return 1;
+  };
+  const worker = createWorker({ internal: internalOf({ end }), queue, work: async () => {}, log: () => {} });
+  assert.deepEqual(await (await worker(serviceCall())).json(), { done: 2, failed: 0 });
+  assert.deepEqual(queue.finished, [1, 9]);
 });
 
 Deno.test("runs at most `concurrency` jobs at the same time", async () => {
@@ -47,7 +48,9 @@ Deno.test("runs at most `concurrency` jobs at the same time", async () => {
     await Promise.resolve();
     now -= 1;
   };
-  await createWorker({ queue: queueOf(jobs(10), 10), work, log: () => {}, concurrency: 3 })(call());
+  await createWorker({ internal, queue: queueOf(jobs(10), 10), work, log: () => {}, concurrency: 3 })(
+    serviceCall(),
+  );
   assert.equal(most, 3);
 });
 
@@ -57,39 +60,25 @@ Deno.test("takes no further batch after its time budget", async () => {
     time += 10;
   };
   const queue = queueOf(jobs(9), 1);
-  await createWorker({ queue, work, log: () => {}, budget: 25, now: () => time })(call());
+  await createWorker({ internal, queue, work, log: () => {}, budget: 25, now: () => time })(serviceCall());
   assert.deepEqual(queue.finished, [1, 2, 3]);
 });
 
 Deno.test("logs a job that another worker took in the meantime", async () => {
   const logged: string[] = [];
   const queue = { ...queueOf(jobs(1)), finish: async () => false };
-  await createWorker({ queue, work: async () => {}, log: (message) => logged.push(message) })(call());
+  await createWorker({ internal, queue, work: async () => {}, log: (message) => logged.push(message) })(
+    serviceCall(),
+  );
   assert.deepEqual(logged, ["job 1: taken by another worker meanwhile"]);
 });
 
 Deno.test("fails a job that hangs, and runs the others", async () => {
   const queue = queueOf(jobs(3), 3);
   const work = (job: Job) => (job.job_id === 2 ? new Promise<void>(() => {}) : Promise.resolve());
-  const worker = createWorker({ queue, work, log: () => {}, patience: 20 });
-  assert.deepEqual(await (await worker(call())).json(), { done: 2, failed: 1 });
+  const worker = createWorker({ internal, queue, work, log: () => {}, patience: 20 });
+  assert.deepEqual(await (await worker(serviceCall())).json(), { done: 2, failed: 1 });
   assert.deepEqual([queue.finished, queue.failed], [[1, 3], ["2: took too long"]]);
-});
-
-Deno.test("answers 202 at once for `Prefer: respond-async`, and continues", async () => {
-  const queue = queueOf(jobs(3));
-  const waited: Promise<unknown>[] = [];
-  const worker = createWorker({
-    queue,
-    work: async () => {},
-    log: () => {},
-    waitUntil: (work) => void waited.push(work),
-  });
-  const asked = new Request(call(), { headers: { prefer: "respond-async" } });
-  assert.equal((await worker(asked)).status, 202);
-  assert.deepEqual(queue.finished, []);
-  await Promise.all(waited);
-  assert.deepEqual(queue.finished, [1, 2, 3]);
 });
 
 Deno.test("logs a queue that cannot be reached, and recovers at the next call", async () => {
@@ -99,19 +88,15 @@ Deno.test("logs a queue that cannot be reached, and recovers at the next call", 
   let reachable = false;
   const take = () => (reachable ? queue.take() : Promise.reject(new Error("no answer")));
   const worker = createWorker({
+    internal,
     queue: { ...queue, take },
     work: async () => {},
     log: (message) => logged.push(message),
     waitUntil: (work) => void waited.push(work),
   });
-  await worker(new Request(call(), { headers: { prefer: "respond-async" } }));
+  await worker(serviceCall({ prefer: "respond-async" }));
   await Promise.all(waited);
-  assert.deepEqual(logged, ["worker: no answer"]);
+  assert.deepEqual(logged, ["unexpected error: no answer"]);
   reachable = true;
-  assert.deepEqual(await (await worker(call())).json(), { done: 1, failed: 0 });
-});
-
-Deno.test("refuses other methods than POST", async () => {
-  const worker = createWorker({ queue: queueOf([]), work: async () => {}, log: () => {} });
-  assert.equal((await worker(new Request("http://functions/worker"))).status, 405);
+  assert.deepEqual(await (await worker(serviceCall())).json(), { done: 1, failed: 0 });
 });

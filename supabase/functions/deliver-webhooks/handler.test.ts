@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { internalOf, serviceCall } from "../_shared/internal-fixture.ts";
 import type { Job } from "../_shared/worker.ts";
 import { createHandler, sign } from "./handler.ts";
 
@@ -19,6 +20,7 @@ function setUp(
   const attempts: unknown[] = [];
   const ended: string[] = [];
   const handle = createHandler({
+    internal: internalOf(),
     queue: {
       take: async () => waiting.splice(0),
       finish: async () => ended.push("finished") > 0,
@@ -34,7 +36,7 @@ function setUp(
     log: () => {},
   });
   return {
-    run: () => handle(new Request("http://functions/x", { method: "POST" })),
+    run: () => handle(serviceCall()),
     posted,
     attempts,
     ended,

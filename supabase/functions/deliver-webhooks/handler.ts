@@ -3,6 +3,7 @@
 
 import { createHmac } from "node:crypto";
 import { describeError } from "../_shared/describe-error.ts";
+import type { Internal } from "../_shared/internal.ts";
 import { createWorker, PermanentError, type Queue } from "../_shared/worker.ts";
 import { messageSchema } from "./schema.ts";
 
@@ -14,6 +15,7 @@ export interface Delivery {
 
 /** What the worker needs; index.ts provides it. */
 export interface Dependencies {
+  internal: Internal;
   queue: Queue;
   /** Null when there is nothing left to deliver. */
   deliveryToSend(id: string): Promise<Delivery | null>;
@@ -36,8 +38,9 @@ export function sign(secret: string, body: string, milliseconds: number): string
 
 /** Retries every delivery that does not answer 2xx, with the same body and id and a new signature. */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
-  const { queue, deliveryToSend, post, recordAttempt, now, log } = dependencies;
+  const { internal, queue, deliveryToSend, post, recordAttempt, now, log } = dependencies;
   return createWorker({
+    internal,
     queue,
     log,
     concurrency: 5,

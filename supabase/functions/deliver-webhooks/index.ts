@@ -2,6 +2,7 @@
 
 import { postPublic } from "../_shared/post-public.ts";
 import { createQueue } from "../_shared/queue.ts";
+import { createInternal } from "../_shared/runs.ts";
 import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler, type Delivery } from "./handler.ts";
 
@@ -9,6 +10,7 @@ const supabase = createServiceClient();
 
 Deno.serve(
   createHandler({
+    internal: createInternal(supabase, "deliver-webhooks"),
     queue: createQueue(supabase, "webhooks"),
     async deliveryToSend(id) {
       const { data } = await supabase.rpc("webhook_to_send", { p_delivery_id: id }).throwOnError();

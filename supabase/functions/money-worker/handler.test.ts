@@ -1,6 +1,7 @@
 // money-worker without a network: the calls of each task, its retries and its permanent failures.
 
 import assert from "node:assert/strict";
+import { internalOf, serviceCall } from "../_shared/internal-fixture.ts";
 import { createHandler, type Dependencies } from "./handler.ts";
 import type { Task } from "./tasks.ts";
 
@@ -28,6 +29,7 @@ function setUp(
     return "applied";
   };
   const handle = createHandler({
+    internal: internalOf(),
     takeTasks: async () => waiting.splice(0, 20),
     finishTask: async (task, outcome) => {
       calls.push(`finish ${task.task_id}: ${outcome}`);
@@ -70,7 +72,7 @@ function setUp(
     log: () => {},
     ...overrides,
   });
-  return { run: () => handle(new Request("http://f/", { method: "POST" })), calls };
+  return { run: () => handle(serviceCall()), calls };
 }
 
 const event = (type: string, object: object) => ({ kind: "event", message: { type, object } });

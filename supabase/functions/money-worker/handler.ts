@@ -2,9 +2,8 @@
 // each change it saves the state of the object at Stripe in the database, so the order and repetition of tasks do not matter.
 
 import { z } from "zod";
-import { anyone } from "../_shared/authenticate.ts";
 import { describeError } from "../_shared/describe-error.ts";
-import { serve } from "../_shared/serve.ts";
+import { createInternalFunction, type Internal } from "../_shared/internal.ts";
 import {
   type ChargeTask,
   chargeTaskSchema,
@@ -63,6 +62,7 @@ export interface MoneyServices {
 
 /** What the worker needs; index.ts provides it. */
 export interface Dependencies extends TaskQueue, MoneyServices {
+  internal: Internal;
   sync: Syncs;
   /** Whether Stripe will give the same answer every time. */
   isFinal(error: unknown): boolean;
@@ -73,20 +73,26 @@ export interface Dependencies extends TaskQueue, MoneyServices {
 
 /** Works until no task is due, and answers the numbers of finished and failed tasks. */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
-  const { takeTasks, finishTask, failTask, sync, isFinal, reasonOf, log } = dependencies;
+  const { internal, takeTasks, finishTask, failTask, sync, isFinal, reasonOf, log } = dependencies;
 
-  return serve({
-    authenticate: anyone,
+  return createInternalFunction({
+    internal,
     log,
-    async handle() {
+    async work(run) {
       let done = 0;
       let failed = 0;
-      for (let tasks = await takeTasks(); tasks.length > 0; tasks = await takeTasks()) {
-        const outcomes = await Promise.all(tasks.map(attempt));
-        done += outcomes.filter((isDone) => isDone).length;
-        failed += outcomes.filter((isDone) => !isDone).length;
-      }
-      return Response.json({ done, failed });
+      do {
+        for (
+          let tasks = await takeTasks();
+          tasks.length > 0;
+          tasks = run.mayContinue() ? await takeTasks() : []
+        ) {
+          const outcomes = await Promise.all(tasks.map(attempt));
+          done += outcomes.filter((isDone) => isDone).length;
+          failed += outcomes.filter((isDone) => !isDone).length;
+        }
+      } while (await run.again());
+      return { done, failed };
     },
   });
 

@@ -1,5 +1,6 @@
 // money-worker: the database calls it after it added a task, and again for tasks that are left.
 
+import { createInternal } from "../_shared/runs.ts";
 import { createStripe, declineOf, isFinal } from "../_shared/stripe.ts";
 import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
@@ -12,6 +13,7 @@ const stripe = createStripe();
 
 Deno.serve(
   createHandler({
+    internal: createInternal(supabase, "money-worker"),
     ...createTaskQueue(supabase),
     ...createServices(supabase, stripe),
     sync: createSyncs(supabase, stripe),

@@ -9,8 +9,11 @@ const broken = { statusCode: "500", error: "internal", message: "secret of the s
 
 async function readFrom(answer: () => Response) {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, answer);
-  const env = (name: string) =>
-    name === "SUPABASE_URL" ? `http://127.0.0.1:${server.addr.port}` : "service role key";
+  const variables: Record<string, string> = {
+    SUPABASE_URL: `http://127.0.0.1:${server.addr.port}`,
+    SUPABASE_SERVICE_ROLE_KEY: "service role key",
+  };
+  const env = (name: string) => variables[name];
   try {
     return await createServices(createServiceClient(env)).readObject("p/a.png");
   } finally {

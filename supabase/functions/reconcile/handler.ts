@@ -1,8 +1,7 @@
 // Compares the ledger with Stripe's balance transactions. Before that, it fetches the events of the last days that never arrived
 // and stores them.
 
-import { anyone } from "../_shared/authenticate.ts";
-import { serve } from "../_shared/serve.ts";
+import { createInternalFunction, type Internal } from "../_shared/internal.ts";
 
 /** A balance transaction of Stripe. */
 export interface Line {
@@ -15,6 +14,7 @@ export interface Line {
 
 /** What the handler needs; services.ts implements it. */
 export interface Dependencies {
+  internal: Internal;
   /** Stores the events that Stripe created since then (in seconds), and returns how many were new. */
   recoverEvents(since: number): Promise<number>;
   /** Runs money-worker, so that the comparison does not report tasks that are only waiting. */
@@ -31,17 +31,17 @@ const comparisonSeconds = 35 * 86_400;
 
 /** Answers the number of recovered events, of compared lines, and of differences. */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
-  const { recoverEvents, work, lines, compare, log } = dependencies;
-  return serve({
-    authenticate: anyone,
+  const { internal, recoverEvents, work, lines, compare, log } = dependencies;
+  return createInternalFunction({
+    internal,
     unexpected: "reconciliation_failed",
     log,
-    async handle() {
+    async work() {
       const now = Math.floor(dependencies.now() / 1000);
       const recovered = await recoverEvents(now - recoverySeconds);
       await work();
       const since = now - comparisonSeconds;
-      return Response.json({ recovered, ...(await compare(await lines(since), since)) });
+      return { recovered, ...(await compare(await lines(since), since)) };
     },
   });
 }

@@ -1,14 +1,19 @@
-// reconcile: the database calls it every day; an operator can call it at any time.
+// reconcile: the database calls it every day; an operator of the project can call it with the service key.
 
-import { environment, required } from "../_shared/environment.ts";
+import { environment, required, serviceKeys } from "../_shared/environment.ts";
+import { createInternal } from "../_shared/runs.ts";
 import { createStripe } from "../_shared/stripe.ts";
 import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
 import { createServices } from "./services.ts";
 
+const supabase = createServiceClient();
+const project = { url: required(environment, "SUPABASE_URL"), serviceKey: serviceKeys(environment)[0] };
+
 Deno.serve(
   createHandler({
-    ...createServices(createServiceClient(), createStripe(), required(environment, "SUPABASE_URL")),
+    internal: createInternal(supabase, "reconcile"),
+    ...createServices(supabase, createStripe(), project),
     now: Date.now,
     log: console.error,
   }),

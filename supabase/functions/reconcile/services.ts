@@ -6,12 +6,11 @@ import type { Json, ServiceClient } from "../_shared/supabase.ts";
 import { fetchWithin, timeouts } from "../_shared/timeout.ts";
 import type { Dependencies, Line } from "./handler.ts";
 
-/** @param apiUrl the address of the Supabase project */
 export function createServices(
   supabase: ServiceClient,
   stripe: Stripe,
-  apiUrl: string,
-): Omit<Dependencies, "now" | "log"> {
+  project: { url: string; serviceKey: string },
+): Omit<Dependencies, "internal" | "now" | "log"> {
   return {
     async recoverEvents(since) {
       let recovered = 0;
@@ -24,9 +23,16 @@ export function createServices(
       return recovered;
     },
     async work() {
+      const url = `${project.url}/functions/v1/money-worker`;
       const post = fetchWithin(timeouts.moneyWorker);
-      const response = await post(`${apiUrl}/functions/v1/money-worker`, { method: "POST" });
-      await response.body?.cancel();
+      const until = Date.now() + timeouts.moneyWorker;
+      // 202: another run is going on
+      for (let status = 202; status === 202 && Date.now() < until; ) {
+        const response = await post(url, { method: "POST", headers: { apikey: project.serviceKey } });
+        await response.body?.cancel();
+        status = response.status;
+        if (status === 202) await new Promise((resolve) => setTimeout(resolve, 200));
+      }
     },
     async lines(since) {
       const lines: Line[] = [];

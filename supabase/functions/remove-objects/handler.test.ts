@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { internalOf, serviceCall } from "../_shared/internal-fixture.ts";
 import type { Job } from "../_shared/worker.ts";
 import { createHandler } from "./handler.ts";
 
@@ -9,6 +10,7 @@ function setUp(jobs: Job[], broken: string[] = []) {
   const finished: number[] = [];
   const failed: string[] = [];
   const handle = createHandler({
+    internal: internalOf(),
     queue: {
       take: async () => waiting.splice(0, 2),
       finish: async ({ job_id }) => finished.push(job_id) > 0,
@@ -24,7 +26,7 @@ function setUp(jobs: Job[], broken: string[] = []) {
   return { handle, removed, finished, failed };
 }
 
-const post = new Request("http://functions/remove-objects", { method: "POST" });
+const post = serviceCall();
 const job = (job_id: number, path: string): Job => ({
   job_id,
   attempt: 1,

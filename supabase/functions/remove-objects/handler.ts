@@ -1,10 +1,12 @@
 // Removes objects from Storage after their owner or row was deleted. Jobs: queue `object_removals`, message { bucket, path }.
 
+import type { Internal } from "../_shared/internal.ts";
 import { createWorker, PermanentError, type Queue } from "../_shared/worker.ts";
 import { messageSchema } from "./schema.ts";
 
 /** What the worker needs; index.ts provides it. */
 export interface Dependencies {
+  internal: Internal;
   queue: Queue;
   /** Removes one object. Succeeds when the object does not exist. */
   removeObject(bucket: string, path: string): Promise<void>;
@@ -12,11 +14,13 @@ export interface Dependencies {
 }
 
 export function createHandler({
+  internal,
   queue,
   removeObject,
   log,
 }: Dependencies): (request: Request) => Promise<Response> {
   return createWorker({
+    internal,
     queue,
     log,
     async work(job) {

@@ -1,6 +1,7 @@
 // remove-objects: the database calls it after it queued a job, and again for jobs that are left.
 
 import { createQueue } from "../_shared/queue.ts";
+import { createInternal } from "../_shared/runs.ts";
 import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
 
@@ -8,6 +9,7 @@ const supabase = createServiceClient();
 
 Deno.serve(
   createHandler({
+    internal: createInternal(supabase, "remove-objects"),
     queue: createQueue(supabase, "object_removals"),
     async removeObject(bucket, path) {
       const { error } = await supabase.storage.from(bucket).remove([path]);

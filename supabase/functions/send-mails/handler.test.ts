@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { internalOf, serviceCall } from "../_shared/internal-fixture.ts";
 import type { Job } from "../_shared/worker.ts";
 import { createHandler, type Envelope } from "./handler.ts";
 import { type MailRequest, writeMail } from "./mail.ts";
@@ -59,6 +60,7 @@ function setUp(requests: (MailRequest | null)[], fail?: unknown) {
   const bounced: string[] = [];
   const failed: string[] = [];
   const handle = createHandler({
+    internal: internalOf(),
     queue: {
       take: async () => waiting.splice(0),
       finish: async () => true,
@@ -75,7 +77,7 @@ function setUp(requests: (MailRequest | null)[], fail?: unknown) {
     log: () => {},
   });
   return {
-    run: () => handle(new Request("http://functions/send-mails", { method: "POST" })),
+    run: () => handle(serviceCall()),
     sent,
     noted,
     bounced,

@@ -1,5 +1,6 @@
 // Sends the e-mails of notifications and invitations. Jobs: queue `mails`, message { notification_id }, { invitation_id } or { digest_of }.
 
+import type { Internal } from "../_shared/internal.ts";
 import { createWorker, type Queue } from "../_shared/worker.ts";
 import { type MailRequest, unsubscribeUrl, writeMail } from "./mail.ts";
 
@@ -16,6 +17,7 @@ export interface Envelope {
 
 /** What the worker needs; index.ts provides it. */
 export interface Dependencies {
+  internal: Internal;
   queue: Queue;
   /** Null when there is nothing left to send. */
   mailToSend(message: unknown): Promise<MailRequest | null>;
@@ -33,9 +35,10 @@ export interface Dependencies {
  * that the server rejects permanently is recorded, and the job counts as done; any other failure is retried.
  */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
-  const { queue, mailToSend, send, mailSent, addressBounced, from, log } = dependencies;
+  const { internal, queue, mailToSend, send, mailSent, addressBounced, from, log } = dependencies;
   const domain = /@([^\s>]+)>?$/.exec(from)?.[1] ?? "localhost";
   return createWorker({
+    internal,
     queue,
     log,
     concurrency: 5,

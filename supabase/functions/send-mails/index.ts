@@ -3,6 +3,7 @@
 import { environment } from "../_shared/environment.ts";
 import { createMailTransport } from "../_shared/mail-transport.ts";
 import { createQueue } from "../_shared/queue.ts";
+import { createInternal } from "../_shared/runs.ts";
 import { createServiceClient, type Json } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
 import type { MailRequest } from "./mail.ts";
@@ -12,6 +13,7 @@ const transport = createMailTransport();
 
 Deno.serve(
   createHandler({
+    internal: createInternal(supabase, "send-mails"),
     queue: createQueue(supabase, "mails"),
     async mailToSend(message) {
       const { data } = await supabase.rpc("mail_to_send", { p_message: message as Json }).throwOnError();

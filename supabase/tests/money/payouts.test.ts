@@ -218,7 +218,7 @@ describe.skipIf(!isEmulated)("statements and reconciliation", () => {
       payment_method: "pm_card_visa",
       automatic_payment_methods: { enabled: true, allow_redirects: "never" },
     });
-    expect((await reconcile()).differences).toBe(1);
+    expect((await reconcile(sql)).differences).toBe(1);
     const { data } = await operator.client
       .from("reconciliation_differences")
       .select()
@@ -238,6 +238,6 @@ describe.skipIf(!isEmulated)("statements and reconciliation", () => {
           row('platform_fee', null, 'EUR', null, -500)::private.posting
         ],
         ${data[0]?.balance_transaction ?? ""})`;
-    expect((await reconcile()).differences).toBe(0);
+    expect((await reconcile(sql)).differences).toBe(0);
   });
 });

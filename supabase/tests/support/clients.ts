@@ -61,6 +61,14 @@ export function callFunction(name: string, caller: Caller, body: unknown): Promi
   return request(caller, `/functions/v1/${name}`, { method: "POST", body: JSON.stringify(body) });
 }
 
+/** Calls an internal Edge Function with the secret key. */
+export function callInternal(name: string): Promise<Response> {
+  return request(undefined, `/functions/v1/${name}`, {
+    method: "POST",
+    headers: { apikey: stack.secretKey },
+  });
+}
+
 export interface GraphqlAnswer {
   // biome-ignore lint/suspicious/noExplicitAny: its shape depends on the query
   data?: any;

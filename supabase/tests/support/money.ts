@@ -5,8 +5,8 @@ import Stripe from "stripe";
 import { findCard } from "../../../scripts/stack/stripe/cards.ts";
 import { emulatorKeys } from "../../../scripts/stack/stripe/emulator.ts";
 import { book, untilStatus } from "./bookings.ts";
-import { type Client, callFunction } from "./clients.ts";
-import { withoutTriggers } from "./database.ts";
+import { type Client, callFunction, callInternal } from "./clients.ts";
+import { database, withoutTriggers } from "./database.ts";
 import { type Person, signUp } from "./people.ts";
 import { createBookable } from "./properties.ts";
 import { stack } from "./stack.ts";
@@ -23,7 +23,10 @@ export const stripe = isEmulated
   : new Stripe(key);
 
 // Stripe cannot send webhooks to a test stack, so the state of Stripe is fetched instead.
-if (!isEmulated) setInterval(() => void reconcile().catch(() => {}), 2_000).unref();
+if (!isEmulated) {
+  const sql = database();
+  setInterval(() => void reconcile(sql).catch(() => {}), 2_000).unref();
+}
 
 /** Test cards by what Stripe does with them. */
 export const cards = {
@@ -155,9 +158,13 @@ export async function guestOwes(sql: Sql, bookingId: string): Promise<number> {
   return Object.values(balances).reduce((sum, balance) => sum + balance, 0);
 }
 
-/** Compares the ledger with Stripe; returns how many lines were compared and how many differ. */
-export async function reconcile(): Promise<{ compared: number; differences: number }> {
-  const response = await callFunction("reconcile", undefined, {});
+/** Compares the ledger with Stripe, without waiting for the next run to be due; returns how many lines were compared and how many differ. */
+export async function reconcile(sql: Sql): Promise<{ compared: number; differences: number }> {
+  const response = await until(async () => {
+    await sql`update private.internal_functions set started_at = null where name = 'reconcile'`;
+    const answer = await callInternal("reconcile");
+    return answer.status !== 202 && answer; // another run is going on
+  }, "a run of reconcile");
   if (response.status !== 200) throw new Error(`reconcile: ${response.status} ${await response.text()}`);
   return (await response.json()) as { compared: number; differences: number };
 }
@@ -170,7 +177,7 @@ export async function untilBooksAgree(sql: Sql, timeout = 30_000) {
       await sql`update private.stripe_tasks set run_at = now() where done_at is null and dead_at is null and lease is null`;
       await chargeBalances(sql);
       await releasePayouts(sql);
-      const answer = await reconcile();
+      const answer = await reconcile(sql);
       const differences = await sql`
         select problem, source, stripe_net, ledger_net from public.reconciliation_differences
         where reconciliation_id = (select max(id) from private.reconciliations)`;
