@@ -13,10 +13,11 @@ insert into seed_person values
     (7, 'olga@example.com', 'Olga', 'en', 'EUR', 'I look after Staybase.');
 
 insert into auth.users (
-    id, aud, role, email, encrypted_password, email_confirmed_at, raw_app_meta_data, raw_user_meta_data, created_at, updated_at,
-    confirmation_token, recovery_token, email_change, email_change_token_new
+    instance_id, id, aud, role, email, encrypted_password, email_confirmed_at, raw_app_meta_data, raw_user_meta_data, created_at,
+    updated_at, confirmation_token, recovery_token, email_change, email_change_token_new
 )
 select
+    '00000000-0000-0000-0000-000000000000',
     ('5eed0000-0000-4000-8000-00000000000' || s.n)::uuid, 'authenticated', 'authenticated', s.email, h.hash, now(),
     '{"provider": "email", "providers": ["email"]}',
     jsonb_build_object('display_name', s.name, 'locale', s.locale, 'currency', s.currency), now(), now(), '', '', '', ''
@@ -26,18 +27,6 @@ insert into auth.identities (id, user_id, provider, provider_id, identity_data, 
 select gen_random_uuid(), u.id, 'email', u.id::text, jsonb_build_object('sub', u.id, 'email', u.email, 'email_verified', true), now(), now()
 from auth.users u
 join seed_person s on s.email = u.email;
-
--- Supabase Auth finds users by their instance_id, a column that Auth of the embedded stack lacks.
-do $$
-begin
-    if exists (
-        select from information_schema.columns c
-        where c.table_schema = 'auth' and c.table_name = 'users' and c.column_name = 'instance_id'
-    ) then
-        execute 'update auth.users set instance_id = ''00000000-0000-0000-0000-000000000000'' where instance_id is null';
-    end if;
-end
-$$;
 
 update public.profiles p set about = s.about, languages = array[s.locale]
 from seed_person s where p.id = ('5eed0000-0000-4000-8000-00000000000' || s.n)::uuid;

@@ -27,6 +27,8 @@ const providerSchema = z.object({
   client_id: z.string(),
   secret: z.string(),
   redirect_uri: z.string(),
+  /** Of a server of one's own, such as GitHub Enterprise. */
+  url: z.string().optional(),
 });
 
 const tomlSchema = z.object({
@@ -50,9 +52,20 @@ const tomlSchema = z.object({
     enable_refresh_token_rotation: z.boolean(),
     refresh_token_reuse_interval: z.number(),
     enable_signup: z.boolean(),
+    enable_anonymous_sign_ins: z.boolean(),
+    enable_manual_linking: z.boolean(),
     minimum_password_length: z.number(),
     password_requirements: z.string(),
+    rate_limit: z.object({
+      anonymous_users: z.number(),
+      sign_in_sign_ups: z.number(),
+      token_verifications: z.number(),
+    }),
     email: emailSchema,
+    mfa: z.object({
+      max_enrolled_factors: z.number(),
+      totp: z.object({ enroll_enabled: z.boolean(), verify_enabled: z.boolean() }),
+    }),
     external: z.object({ google: providerSchema, github: providerSchema }).partial(),
   }),
   functions: z.record(z.string(), z.object({ verify_jwt: z.boolean().default(true) })).default({}),

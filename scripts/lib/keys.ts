@@ -3,6 +3,9 @@
 
 import { createHmac } from "node:crypto";
 
+/** Whom the tokens of Auth are for. API keys name none; a token that names another audience is refused. */
+export const audience = "authenticated";
+
 export interface Keys {
   publishable: string;
   secret: string;

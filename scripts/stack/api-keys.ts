@@ -2,7 +2,7 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import { jwtVerify } from "jose";
-import type { Keys } from "../lib/keys.ts";
+import { audience, type Keys } from "../lib/keys.ts";
 
 export interface Claims extends Record<string, unknown> {
   role: string;
@@ -53,10 +53,16 @@ export function createApiKeys(keys: Keys): ApiKeys {
       if (token === undefined) return undefined;
       try {
         const { payload } = await jwtVerify(token, secret, { algorithms: ["HS256"] });
-        return typeof payload.role === "string" ? { ...payload, role: payload.role } : undefined;
+        if (typeof payload.role !== "string" || !isForUs(payload.aud)) return undefined;
+        return { ...payload, role: payload.role };
       } catch {
         return undefined;
       }
     },
   };
+}
+
+/** Whether the claim `aud` of a token is absent or names this project. */
+export function isForUs(claim: string | string[] | undefined): boolean {
+  return claim === undefined || [claim].flat().includes(audience);
 }

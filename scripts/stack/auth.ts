@@ -1,66 +1,61 @@
-// Auth: sign-up, sign-in, mails. Settings come from [auth] in supabase/config.toml; mails go to the mail catcher by SMTP.
+// Auth: accounts, sessions and the mails that prove an address, as Supabase Auth has them. Settings come from [auth] in
+// supabase/config.toml; mails go to the mail catcher.
 
-import { join } from "node:path";
-import { type EmailMessage, SmtpEmailDriver } from "@supabase/lite";
+import { setImmediate } from "node:timers/promises";
+import type { Sql } from "postgres";
 import type { StackConfig } from "../lib/config.ts";
-import { answerAsSupabase } from "./auth-requests.ts";
-import { completeTokens } from "./auth-tokens.ts";
+import { openDatabase } from "../lib/database.ts";
+import type { Auth } from "./auth/auth-service.ts";
+import { createLimits } from "./auth/limits.ts";
+import { createMails } from "./auth/mails.ts";
+import { answer } from "./auth/routes.ts";
+import { readSettings } from "./auth/settings.ts";
 import type { Mail } from "./mail.ts";
-import {
-  createSupabaseLiteApp,
-  createSupabaseLiteService,
-  type SupabaseLiteService,
-} from "./supabase-lite.ts";
+import type { Service } from "./service.ts";
 
-export function createAuth(config: StackConfig, mail: Mail): SupabaseLiteService {
-  const { apiUrl, keys, toml } = config;
-  return createSupabaseLiteService(
-    "auth",
-    () =>
-      createSupabaseLiteApp(config, "supabase_auth_admin", {
-        auth: { ...toml.auth, enabled: true, jwt_secret: keys.jwtSecret, email: emailSettings(config) },
-        drivers: { email: mailer(config, mail) },
-      }),
-    async (request, answer) => {
-      const context = { issuer: `${apiUrl}/auth/v1`, secret: keys.jwtSecret, answer };
-      return completeTokens(await answerAsSupabase(request, answer), context);
+export interface AuthService extends Service {
+  fetch(request: Request): Promise<Response>;
+}
+
+export function createAuth(config: StackConfig, catcher: Mail): AuthService {
+  const settings = readSettings(config);
+  const mails = createMails(config, settings, catcher);
+  const running = new Set<Promise<void>>();
+  let sql: Sql | undefined;
+
+  function later(task: () => Promise<void>): void {
+    const run = setImmediate()
+      .then(task)
+      .catch((error: unknown) => console.error(`auth: ${error instanceof Error ? error.message : error}`))
+      .finally(() => running.delete(run));
+    running.add(run);
+  }
+
+  return {
+    name: "auth",
+    async start() {
+      sql = openDatabase(config, "supabase_auth_admin", { max: 5, idle_timeout: 30, types: { time } });
     },
-  );
-}
-
-/** Sends mails with links to the API's address, as hosted Supabase does; lite builds them on `site_url`. */
-function mailer(config: StackConfig, mail: Mail) {
-  const smtp = new SmtpEmailDriver({
-    host: "127.0.0.1",
-    port: mail.smtpPort,
-    from: { name: "Staybase", address: "noreply@staybase.local" },
-  });
-  const verify = (base: string) => `${base.replace(/\/$/, "")}/auth/v1/verify`;
-  const onApi = (text: string) => text.replaceAll(verify(config.toml.auth.site_url), verify(config.apiUrl));
-  return {
-    send: (message: EmailMessage) =>
-      smtp.send({
-        ...message,
-        ...(message.text === undefined ? {} : { text: onApi(message.text) }),
-        ...(message.html === undefined ? {} : { html: onApi(message.html) }),
-      }),
+    async ready() {
+      if (sql !== undefined) await sql`select 1`;
+    },
+    async stop() {
+      await sql?.end({ timeout: 1 });
+      sql = undefined;
+      await Promise.allSettled(running);
+    },
+    async fetch(request) {
+      if (sql === undefined) return new Response(null, { status: 503 });
+      const auth: Auth = { settings, sql, mails, limits: createLimits(sql), later };
+      return answer(auth, request);
+    },
   };
 }
 
-/**
- * Adapts [auth.email] to lite: it knows `enabled` as `enable_signup` and reads templates from the current folder. It sends only one of
- * the two mails of `double_confirm_changes`, so that is off, and the mail proves the new address.
- */
-function emailSettings(config: StackConfig) {
-  const { template, enabled, ...email } = config.toml.auth.email;
-  const entries = Object.entries(template).map(([name, { content_path, ...rest }]) => [
-    name,
-    { ...rest, ...(content_path === undefined ? {} : { content_path: join(config.root, content_path) }) },
-  ]);
-  return {
-    ...email,
-    enable_signup: enabled,
-    double_confirm_changes: false,
-    template: Object.fromEntries(entries),
-  };
-}
+/** Reads every time as RFC 3339, the only form that typed clients accept, and keeps the microseconds. */
+const time = {
+  to: 1184,
+  from: [1184],
+  serialize: (value: string) => value,
+  parse: (text: string) => text.replace(" ", "T").replace(/\+00$/, "Z"),
+};

@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import { StackError } from "../lib/errors.ts";
+import { audience } from "../lib/keys.ts";
 import { freePort } from "../lib/ports.ts";
 import { ManagedProcess } from "./processes.ts";
 import type { Service } from "./service.ts";
@@ -45,6 +46,7 @@ export function createRest(config: StackConfig, failed: (error: StackError) => v
           PGRST_DB_ANON_ROLE: "anon",
           PGRST_DB_POOL: "10",
           PGRST_JWT_SECRET: config.keys.jwtSecret,
+          PGRST_JWT_AUD: audience,
           PGRST_SERVER_HOST: "127.0.0.1",
           PGRST_SERVER_PORT: String(port),
           PGRST_ADMIN_SERVER_PORT: String(adminPort),

@@ -1,7 +1,9 @@
 // Storage: buckets and objects under RLS, with the files in the data folder.
 
 import { setExperimental } from "@supabase/lite";
+import { decodeJwt } from "jose";
 import type { StackConfig } from "../lib/config.ts";
+import { isForUs } from "./api-keys.ts";
 import { createObjectFiles } from "./object-files.ts";
 import {
   createSupabaseLiteApp,
@@ -23,6 +25,10 @@ export function createStorage(config: StackConfig): SupabaseLiteService {
       return app;
     },
     async (request, answer) => {
+      if (isForOthers(request)) {
+        const body = { statusCode: "403", error: "Unauthorized", message: "jwt audience invalid" };
+        return Response.json(body, { status: 400 });
+      }
       const folder = await listedFolder(request);
       const response = await answer(request);
       if (!response.ok) return response;
@@ -30,6 +36,16 @@ export function createStorage(config: StackConfig): SupabaseLiteService {
       return folder === undefined ? response : withinFolder(response, folder);
     },
   );
+}
+
+/** Whether the token names another audience; lite checks the rest of it. */
+function isForOthers({ headers }: Request): boolean {
+  const token = /^Bearer (\S+)$/i.exec(headers.get("authorization") ?? "")?.[1] ?? "";
+  try {
+    return !isForUs(decodeJwt(token).aud);
+  } catch {
+    return false;
+  }
 }
 
 function isSigning(request: Request): boolean {

@@ -49,6 +49,7 @@ grant all on schema auth to postgres, supabase_auth_admin, dashboard_user;
 grant usage on schema storage to anon, authenticated, service_role;
 grant all on schema storage to postgres, supabase_storage_admin, dashboard_user;
 grant usage on schema extensions to anon, authenticated, service_role;
+grant usage on schema extensions to supabase_auth_admin; -- pgcrypto hashes passwords
 grant all on schema extensions to dashboard_user;
 grant usage on schema graphql_public, realtime to postgres, anon, authenticated, service_role;
 grant all on schema realtime to supabase_realtime_admin;

@@ -1,7 +1,7 @@
 // Accounts as an app uses them: sign-up, sign-in, refresh, recovery, sign-out, and changes of e-mail address and password.
 
 import { describe, expect, it } from "vitest";
-import { anonymous, service } from "../support/clients.ts";
+import { anonymous } from "../support/clients.ts";
 import { codeIn, listMails, type Mail, mailTo } from "../support/mails.ts";
 import { newEmail, password, signUp } from "../support/people.ts";
 import { stack } from "../support/stack.ts";
@@ -66,13 +66,19 @@ describe("sign-up", () => {
 
   it("does not reveal whether an address has an account, and does not change it", async () => {
     const { email } = await signUp("Ana");
-    const { data, error } = await anonymous().auth.signUp({
-      email: email.toUpperCase(),
-      password: "another, longer password",
-    });
-    expect([error, data.session, data.user?.identities]).toEqual([null, null, []]);
+    const repeated = await until(async () => {
+      const answer = await anonymous().auth.signUp({
+        email: email.toUpperCase(),
+        password: "another, longer password",
+      });
+      return answer.error === null && answer.data;
+    }, "max_frequency of config.toml to pass");
+    expect([repeated.session, repeated.user?.identities]).toEqual([null, []]);
     expect((await anonymous().auth.signInWithPassword({ email, password })).error).toBeNull();
-    expect((await anonymous().auth.resend({ type: "signup", email })).error).toBeNull();
+    await until(
+      async () => (await anonymous().auth.resend({ type: "signup", email })).error === null,
+      "max_frequency of config.toml to pass",
+    );
     expect(await listMails({ email })).toHaveLength(1);
   });
 
@@ -165,19 +171,17 @@ describe("an account", () => {
     expect(error).toBeNull();
   });
 
-  it("gets a new e-mail address once the new one confirms, and the old one too where it is asked", async () => {
-    const { client, email, id } = await signUp();
+  it("gets a new e-mail address once the new one and the old one confirm", async () => {
+    const { client, email } = await signUp();
     const next = newEmail("moved");
     expect((await client.auth.updateUser({ email: next })).error).toBeNull();
     const confirm = async (mail: Mail) => {
       const token_hash = /token=([^&\s]+)/.exec(mail.Text)?.[1] ?? "";
       return anonymous().auth.verifyOtp({ token_hash, type: "email_change" });
     };
-    const mail = await mailTo(next);
+    expect((await confirm(await mailTo(next))).error).toBeNull();
     expect((await client.auth.getUser()).data.user?.email).toBe(email);
-    expect((await confirm(mail)).error).toBeNull();
-    const { data } = await service().auth.admin.getUserById(id); // Only the official stack has the user here.
-    if (data.user?.email === email) expect((await confirm(await mailTo(email, 2))).error).toBeNull();
+    expect((await confirm(await mailTo(email, 2))).error).toBeNull();
     expect((await anonymous().auth.signInWithPassword({ email: next, password })).error).toBeNull();
     expect((await anonymous().auth.signInWithPassword({ email, password })).error?.code).toBe(
       "invalid_credentials",
