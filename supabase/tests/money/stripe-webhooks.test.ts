@@ -189,14 +189,14 @@ describe.skipIf(!isEmulated)("an event", () => {
       expect(await count()).toEqual(before);
 
       // Operators correct the books, and they agree with Stripe again.
-      await reconcile();
+      await reconcile(sql);
       await sql`select private.post_transaction('correction:' || d.balance_transaction, 'correction', 'Another business', now(),
           array[row('stripe_clearing', null, 'EUR', null, d.stripe_net)::private.posting,
             row('platform_fee', null, 'EUR', null, -d.stripe_net)::private.posting], d.balance_transaction)
         from public.reconciliation_differences d
         where d.reconciliation_id = (select max(id) from private.reconciliations)
           and d.source = any (${[charge.id, refund.id, dispute.id]})`;
-      expect((await reconcile()).differences).toBe(0);
+      expect((await reconcile(sql)).differences).toBe(0);
     },
   );
 
