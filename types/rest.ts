@@ -14078,7 +14078,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `email_not_confirmed`, `suspended`, `transition_not_yours`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -14114,7 +14114,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_bookings`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_given_up`, `too_many_given_up_at_property`, `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_at_property`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14424,7 +14424,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`, `too_many_unpaid_at_property`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14659,7 +14659,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`, `too_many_unpaid_at_property`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14743,7 +14743,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`, `too_many_unpaid_at_property`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
