@@ -1,11 +1,13 @@
 import { defineConfig } from "vitest/config";
 
-const money = "supabase/tests/money/**/*.test.ts";
+/** These tests steer the one Stripe emulator or change settings that others need. */
+const alone = ["supabase/tests/money/**/*.test.ts", "supabase/tests/api/booking-limits.test.ts"];
 
 export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    globalSetup: "supabase/tests/support/booking-limits.ts",
     // A file gets a tag from the comment `// @module-tag embedded`, a single test from the option `{ tags: "embedded" }`.
     // Choose it for tests that need more than the API of Supabase, such as the Stripe emulator; all others run on both stacks.
     tags: [{ name: "embedded", description: "Needs the embedded stack or its Stripe emulator" }],
@@ -15,7 +17,7 @@ export default defineConfig({
         test: {
           name: "in parallel",
           include: ["supabase/tests/**/*.test.ts", "scripts/**/*.test.ts"],
-          exclude: [money],
+          exclude: alone,
           // The stack and the tests share two cores; more workers would only slow each other down.
           maxWorkers: 2,
         },
@@ -23,9 +25,8 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          // These tests steer the one Stripe emulator, so only one file runs at a time.
           name: "one at a time",
-          include: [money],
+          include: alone,
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },

@@ -14545,7 +14545,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `email_not_confirmed`, `suspended`, `transition_not_yours`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -14581,7 +14581,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_bookings`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_given_up`, `too_many_given_up_at_property`, `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_at_property`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -14899,7 +14899,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`, `too_many_unpaid_at_property`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -15158,7 +15158,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`, `too_many_unpaid_at_property`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -15250,7 +15250,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`, `too_many_unpaid_at_property`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;

@@ -76,8 +76,8 @@ async function measure(config: StackConfig, size: number): Promise<Figure[]> {
 /** Creates users and returns their access tokens. */
 async function makeGuests(admin: Sql, config: StackConfig): Promise<string[]> {
   const ids = Array.from({ length: guestCount }, () => randomUUID());
-  await admin`insert into auth.users (id, aud, role, email)
-    select id, 'authenticated', 'authenticated', id || '@example.com' from unnest(${ids}::uuid[]) id`;
+  await admin`insert into auth.users (id, aud, role, email, email_confirmed_at)
+    select id, 'authenticated', 'authenticated', id || '@example.com', now() from unnest(${ids}::uuid[]) id`;
   const secret = new TextEncoder().encode(config.keys.jwtSecret);
   return Promise.all(
     ids.map((id) =>

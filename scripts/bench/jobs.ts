@@ -37,8 +37,8 @@ async function measure(config: StackConfig, size: number): Promise<Figure[]> {
 
 async function makePeople(admin: Sql): Promise<string[]> {
   const ids = Array.from({ length: 50 }, () => randomUUID());
-  await admin`insert into auth.users (id, aud, role, email)
-    select id, 'authenticated', 'authenticated', id || '@example.com' from unnest(${ids}::uuid[]) as id`;
+  await admin`insert into auth.users (id, aud, role, email, email_confirmed_at)
+    select id, 'authenticated', 'authenticated', id || '@example.com', now() from unnest(${ids}::uuid[]) as id`;
   return ids;
 }
 

@@ -70,8 +70,8 @@ async function measure(config: StackConfig, size: number): Promise<Figure[]> {
 /** Creates unpaid bookings at a few properties, each with its PaymentIntent. */
 async function beginPayments(admin: Sql, stripe: Stripe, count: number): Promise<Payment[]> {
   const [host, guest] = [randomUUID(), randomUUID()];
-  await admin`insert into auth.users (id, aud, role, email)
-    select id, 'authenticated', 'authenticated', id || '@example.com' from unnest(${[host, guest]}::uuid[]) as id`;
+  await admin`insert into auth.users (id, aud, role, email, email_confirmed_at)
+    select id, 'authenticated', 'authenticated', id || '@example.com', now() from unnest(${[host, guest]}::uuid[]) as id`;
   const bookings = await admin.begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
     await tx`insert into public.properties (host_id, title, time_zone, currency, base_price, status)

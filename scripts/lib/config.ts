@@ -86,6 +86,8 @@ export interface StackConfig {
   mailUrl: string;
   /** Address of the Stripe emulator. */
   stripeUrl: string;
+  /** How many quotes and searches the gateway answers a minute to one network address or person. */
+  readsPerMinute: number;
   keys: Keys;
   toml: Toml;
   /** The user that Postgres runs as when root starts the stack, since Postgres refuses to run as root. */
@@ -98,6 +100,7 @@ export interface ConfigOverrides {
   functionsDir?: string;
   seed?: boolean;
   ports?: Partial<StackConfig["ports"]>;
+  readsPerMinute?: number;
 }
 
 /** The first port after those of the Supabase CLI. */
@@ -107,7 +110,8 @@ export const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../
 
 /**
  * Reads supabase/config.toml and the environment.
- * `STAYBASE_DIR`, `STAYBASE_API_PORT`, `STAYBASE_DB_PORT`, `STAYBASE_MAIL_PORT` and `STAYBASE_STRIPE_PORT` override folder and ports.
+ * `STAYBASE_DIR`, `STAYBASE_API_PORT`, `STAYBASE_DB_PORT`, `STAYBASE_MAIL_PORT` and `STAYBASE_STRIPE_PORT` override folder and ports,
+ * `STAYBASE_READS_PER_MINUTE` the limit of quotes and searches.
  *
  * @throws StackError when config.toml is missing or invalid, or a port is not a number
  */
@@ -130,6 +134,7 @@ export function loadConfig(overrides: ConfigOverrides = {}): StackConfig {
     apiUrl: `http://127.0.0.1:${ports.api}`,
     mailUrl: `http://127.0.0.1:${ports.mail}`,
     stripeUrl: `http://127.0.0.1:${ports.stripe}`,
+    readsPerMinute: overrides.readsPerMinute ?? readsPerMinuteFromEnv() ?? 1_200,
     keys: createKeys(),
     toml,
     serverUser,
@@ -168,6 +173,19 @@ function portFromEnv(name: string): number | undefined {
     throw new StackError(`${name}=${value} is not a port.`, "Use a number from 1 to 65535.");
   }
   return port;
+}
+
+function readsPerMinuteFromEnv(): number | undefined {
+  const value = process.env.STAYBASE_READS_PER_MINUTE;
+  if (value === undefined || value === "") return undefined;
+  const reads = Number(value);
+  if (!Number.isInteger(reads) || reads < 1) {
+    throw new StackError(
+      `STAYBASE_READS_PER_MINUTE=${value} is not a number of reads.`,
+      "Use a whole number from 1 on.",
+    );
+  }
+  return reads;
 }
 
 /** When root starts the stack: the owner of the project, or `nobody` when root owns it. */

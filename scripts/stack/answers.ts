@@ -6,7 +6,7 @@ import { TooLarge } from "./proxy.ts";
 export const corsHeaders = {
   "access-control-allow-origin": "*",
   "access-control-expose-headers":
-    "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Preference-Applied, Range-Unit, Server, Transfer-Encoding",
+    "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Preference-Applied, Range-Unit, Retry-After, Server, Transfer-Encoding",
 };
 
 export function preflight(request: IncomingMessage, response: ServerResponse): void {

@@ -8,6 +8,7 @@ import { createDocs } from "./docs/docs.ts";
 import type { Functions } from "./functions.ts";
 import type { GraphqlService } from "./graphql.ts";
 import { type Forward, readBody, toHandler, toPort } from "./proxy.ts";
+import { createReadLimits, type ReadLimits, readsOfGraphql, readsOfRest } from "./read-limits.ts";
 import type { Rest } from "./rest.ts";
 import type { SupabaseLiteService } from "./supabase-lite.ts";
 
@@ -28,13 +29,15 @@ const keylessAuthPaths = ["verify", "callback", "authorize", ".well-known", "hea
 interface Context {
   services: Services;
   apiKeys: ApiKeys;
+  readLimits: ReadLimits;
 }
 
 export type Router = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 export function createRouter(config: StackConfig, services: Services): Router {
   const apiKeys = createApiKeys(config.keys);
-  const context: Context = { services, apiKeys };
+  const readLimits = createReadLimits(config.readsPerMinute);
+  const context: Context = { services, apiKeys, readLimits };
   const docs = createDocs(config, services.rest);
   const storageLimit = bytes(config.toml.storage.file_size_limit) + mebibyte; // for the multipart form around the file
 
@@ -85,6 +88,11 @@ export function createRouter(config: StackConfig, services: Services): Router {
             message: "Only the secret key may read the description of the API.",
             hint: "Use sb_secret_...",
           });
+        }
+        const reads = readsOfRest(path);
+        if (reads > 0) {
+          const claims = await apiKeys.verify(authorization);
+          if (await readLimits.refuses(request, response, reads, claims)) return;
         }
         return toPort(services.rest.port, request, response, forward(path, limits.rest));
       }
@@ -140,7 +148,7 @@ async function callFunction(
 }
 
 async function answerGraphql(
-  { services, apiKeys }: Context,
+  { services, apiKeys, readLimits }: Context,
   request: IncomingMessage,
   response: ServerResponse,
   authorization: string | undefined,
@@ -159,6 +167,7 @@ async function answerGraphql(
     });
   }
   const body = (await readBody(request, limits.graphql)).toString();
+  if (await readLimits.refuses(request, response, readsOfGraphql(body), claims)) return;
   const caller = {
     role: claims.role,
     claims: JSON.stringify(claims),

@@ -16,11 +16,17 @@ export async function testPorts(): Promise<StackConfig["ports"]> {
   };
 }
 
-/** A configuration with free ports, an empty temporary data folder, and no seed. */
+/** A configuration with free ports, an empty temporary data folder, no seed, and a limit of reads that no test meets. */
 export async function testConfig(overrides: Parameters<typeof loadConfig>[0] = {}): Promise<StackConfig> {
   const dataDir = mkdtempSync(join(tmpdir(), "staybase-test-"));
   chmodSync(dataDir, 0o755); // Postgres may run as another user
-  return loadConfig({ dataDir, ports: await testPorts(), seed: false, ...overrides });
+  return loadConfig({
+    dataDir,
+    ports: await testPorts(),
+    seed: false,
+    readsPerMinute: 1_000_000,
+    ...overrides,
+  });
 }
 
 /** Removes the data folder of a test's stack. */

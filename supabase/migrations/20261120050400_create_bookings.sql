@@ -187,7 +187,6 @@ create trigger refuse_truncate before truncate on private.booking_events
 insert into private.settings (name, value, description) values
     ('unpaid_hold', '15 minutes', 'How long nights are held for a guest who has not paid yet.'),
     ('request_answer', '24 hours', 'How long a host has to answer a request, at most until the first day is over at the property, and the other side a proposed alteration.'),
-    ('unpaid_bookings', '20', 'How many unpaid holds and requests a guest may have at once.'),
     ('no_show_window', '48 hours', 'How long after check-in a no-show can be reported.');
 
 alter table private.bookings enable row level security;

@@ -7,7 +7,6 @@
 insert into private.errors (code, status, message, hint) values
     ('idempotency_key_length', 422, 'An idempotency key has 1 to 255 characters.', 'Use a new UUID for each booking.'),
     ('idempotency_key_reused', 422, 'This idempotency key was used for another booking.', 'Repeat that request, or use a new key.'),
-    ('too_many_unpaid_bookings', 429, 'You have too many bookings that are not paid yet.', 'Pay for one, give one up, or wait until one expires.'),
     ('own_property', 422, 'You cannot book your own property.', 'Block its nights in the calendar instead: POST host_blocks.'),
     ('stale_quote', 409, 'This quote is no longer valid.', 'The details contain the new quote: show it, and book with its id.'),
     ('booking_already_has_status', 409, 'This booking is already {status}.', 'There is nothing left to do.'),
@@ -77,11 +76,8 @@ begin
     perform from public.profiles g where g.id = p_guest_id and g.deleted_at is null for no key update;
     if not found then
         perform private.raise_error('account_deleted');
-    elsif (select count(*) from private.bookings b where b.guest_id = p_guest_id and b.expires_at > p_now)
-        >= (select s.value::integer from private.settings s where s.name = 'unpaid_bookings')
-    then
-        perform private.raise_error('too_many_unpaid_bookings');
     end if;
+    perform private.refuse_unpaid_booking(p_guest_id, p_property_id, p_check_out - p_check_in, p_now);
     v_property := private.lock_property(p_property_id);
     perform private.refuse_suspended_party(p_guest_id, v_property.host_id);
     perform private.refuse_stay(

@@ -1,5 +1,5 @@
 -- Purpose: proposes an alteration of a booking (PATCH) and answers it.
--- Touches: update trigger of public.bookings; private.alteration_problems, alteration_actor, propose_alteration, answer_alteration;
+-- Touches: update trigger of public.bookings; private.alteration_problems, alteration_actor, refuse_unpaid_extension, propose_alteration, answer_alteration;
 -- public.accept_alteration, decline_alteration.
 -- Watch: a proposal reserves no nights. Accepting checks rules and price again; the price must be the proposed one, and old and new
 -- nights are exchanged in one transaction. Rules about check-in do not apply when the check-in stays the same.
@@ -60,6 +60,24 @@ as $$
 $$;
 comment on function private.alteration_actor is 'The role in which the caller proposes or answers; null when the caller can do neither.';
 
+create function private.refuse_unpaid_extension(
+    p_booking private.bookings, p_proposal public.booking_alterations, p_now timestamptz
+)
+returns void
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    if p_proposal.check_out - p_proposal.check_in > p_booking.nights then
+        perform private.refuse_unpaid_excess(
+            p_booking.guest_id, p_booking.property_id, 0, p_proposal.check_out - p_proposal.check_in - p_booking.nights, p_now
+        );
+    end if;
+end
+$$;
+comment on function private.refuse_unpaid_extension is
+    'Raises an error when the nights that a proposal adds are too many beside the unpaid bookings of the guest; they are paid after the host accepts.';
+
 create function private.propose_alteration(
     p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
     p_now timestamptz
@@ -69,10 +87,12 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_booking private.bookings := private.lock_booking(p_booking_id, p_now);
+    v_booking private.bookings;
     v_proposal public.booking_alterations;
     v_quote public.quote;
 begin
+    perform private.lock_guest_of(p_booking_id);
+    v_booking := private.lock_booking(p_booking_id, p_now);
     v_proposal.proposed_by := private.alteration_actor(v_booking);
     if v_proposal.proposed_by is null then
         perform private.raise_error('alteration_not_yours');
@@ -89,6 +109,9 @@ begin
         is not distinct from (v_booking.check_in, v_booking.check_out, v_booking.adults, v_booking.children, v_booking.infants, v_booking.pets)
     then
         perform private.raise_error('no_change');
+    end if;
+    if v_proposal.proposed_by = 'guest' then
+        perform private.refuse_unpaid_extension(v_booking, v_proposal, p_now);
     end if;
     perform private.refuse_stay(private.alteration_problems(v_booking, v_proposal, p_now));
     v_quote := private.compute_quote(
@@ -187,6 +210,7 @@ declare
     v_property public.properties;
     v_quote public.quote;
 begin
+    perform private.lock_guest_of((select a.booking_id from public.booking_alterations a where a.id = p_alteration_id));
     v_booking := private.lock_booking((select a.booking_id from public.booking_alterations a where a.id = p_alteration_id), p_now);
     select a.* into v_proposal from public.booking_alterations a where a.id = p_alteration_id;
     v_actor := private.alteration_actor(v_booking);
@@ -198,6 +222,9 @@ begin
         perform private.raise_error('proposal_not_open', jsonb_build_object('answer', coalesce(v_proposal.answer::text, 'expired')));
     end if;
     if p_accept then
+        if v_actor = 'guest' then
+            perform private.refuse_unpaid_extension(v_booking, v_proposal, p_now);
+        end if;
         perform private.refuse_stay(private.alteration_problems(v_booking, v_proposal, p_now));
         select p.* into v_property from public.properties p where p.id = v_booking.property_id;
         v_quote := private.compute_quote(

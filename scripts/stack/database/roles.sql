@@ -62,6 +62,7 @@ alter default privileges for role postgres in schema public grant all on functio
 create extension pgcrypto with schema extensions;
 create extension "uuid-ossp" with schema extensions;
 create extension pg_stat_statements with schema extensions;
+create extension supabase_vault;
 grant execute on all functions in schema extensions to postgres, anon, authenticated, service_role;
 
 create publication supabase_realtime;

@@ -170,6 +170,7 @@ it("counts the snippets that are not run, each with its reason", () => {
   expect(reasons).toEqual([
     "README.md: starts-the-stack-that-these-tests-have",
     "docs/guide/deploy.md: needs-a-hosted-project",
+    "docs/guide/deploy.md: needs-nginx",
   ]);
 });
 

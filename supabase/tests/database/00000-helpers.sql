@@ -15,9 +15,9 @@ as $$
 declare
     v_id uuid := gen_random_uuid();
 begin
-    insert into auth.users (id, aud, role, email, raw_user_meta_data, raw_app_meta_data)
+    insert into auth.users (id, aud, role, email, email_confirmed_at, raw_user_meta_data, raw_app_meta_data)
     values (
-        v_id, 'authenticated', 'authenticated', p_name || '-' || v_id || '@example.com',
+        v_id, 'authenticated', 'authenticated', p_name || '-' || v_id || '@example.com', now(),
         jsonb_build_object('display_name', p_name), '{}'
     );
     return v_id;

@@ -8,8 +8,8 @@ select
     tests.create_person('Eve') as eve, null::uuid as home, null::uuid as bens, null::uuid as invitation;
 grant select, update on world to anon, authenticated, service_role;
 update world set home = tests.create_property(ana, false), bens = tests.create_property(ben);
-update auth.users set email = 'fay@example.org', email_confirmed_at = now() where id = (select fay from world);
-update auth.users set email_confirmed_at = now() where id = (select ana from world);
+update auth.users set email = 'fay@example.org' where id = (select fay from world);
+update auth.users set email_confirmed_at = null where id = (select eve from world);
 
 -- inviting
 select tests.act_as('anon');

@@ -11,6 +11,7 @@ grant select, update on world to anon, authenticated, service_role;
 insert into public.user_roles (user_id, role) select olga, 'operator' from world;
 update world set home = tests.create_property(ana), asks = tests.create_property(ana), draft = tests.create_property(ana, false);
 update public.properties set booking_mode = 'instant' where id = (select home from world);
+update private.settings set value = '99' where name in ('given_up', 'given_up_at_property', 'unpaid_bookings_at_property');
 update public.accounts set phone = '+351912345678' where id = (select ana from world);
 update public.accounts set phone = '+4915112345678' where id = (select ben from world);
 insert into public.co_hosts (property_id, profile_id, level)
@@ -375,6 +376,7 @@ select results_eq('select (select b.status from private.bookings b where b.id = 
 create temporary table keen as select tests.create_person('Lia') as lia;
 grant select on keen to authenticated;
 update private.settings set value = '2' where name = 'unpaid_bookings';
+update private.settings set value = '1' where name = 'young_account_share';
 select tests.create_booking(lia, home, current_date + 200, current_date + 201, 'awaiting_payment', now() - interval '20 minutes') from keen, world;
 select tests.create_booking(lia, home, current_date + 202, current_date + 203, 'confirmed') from keen, world;
 select tests.act_as('authenticated', lia) from keen;
@@ -383,7 +385,7 @@ prepare book as
     select home, pg_temp.day($1), pg_temp.day($1 + 1) from world returning id;
 select lives_ok('execute book(210)', 'BK109 ended holds and paid stays do not count');
 select lives_ok('execute book(212)', 'BK110 this booking is the second unpaid one');
-select throws_ok('execute book(214)', 'PT429', 'You have too many bookings that are not paid yet.', 'BK111 a third unpaid booking is refused');
+select throws_ok('execute book(214)', 'PT429', 'You have too many bookings or nights that are not paid yet.', 'BK111 a third unpaid booking is refused');
 delete from public.bookings where check_in = pg_temp.day(212);
 select lives_ok('execute book(214)', 'BK112 a third is accepted after one is withdrawn');
 select tests.act_as('authenticated', mia) from world;

@@ -40,8 +40,6 @@ let lastTask = 0;
 beforeAll(async () => {
   ({ host, guest, property } = await createMarket());
   await sql`update private.settings set value = '0 days' where name = 'new_host_hold'`;
-  // Declined cards leave unpaid bookings, and one guest makes all of them.
-  await sql`update private.settings set value = '100' where name = 'unpaid_bookings'`;
   await onboardHost(host);
   const [row] = await sql`select coalesce(max(id), 0)::int as id from private.stripe_tasks`;
   lastTask = Number(row?.id);
@@ -49,7 +47,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await removeFaults();
   await sql`update private.settings set value = '30 days' where name = 'new_host_hold'`;
-  await sql`update private.settings set value = '20' where name = 'unpaid_bookings'`;
   await sql.end();
 });
 

@@ -1,0 +1,172 @@
+-- Purpose: how many nights a guest may keep from others without paying for them.
+-- Touches: the settings of these limits; private.guest_limit, unpaid_room_at, unpaid_pause_until, retry_details, refuse_unpaid_excess,
+-- refuse_unpaid_booking, lock_guest_of.
+-- Watch: callers hold the lock of the guest's profile, so that two requests of one guest never count at once. One stay alone may be as
+-- long as its property allows: a limit of nights counts only beside another unpaid booking.
+
+insert into private.errors (code, status, message, hint) values
+    ('email_not_confirmed', 403, 'Your e-mail address is not confirmed.', 'Enter the code or open the link of the mail that you received when you signed up; Auth sends another one.'),
+    ('too_many_unpaid_bookings', 429, 'You have too many bookings or nights that are not paid yet.', 'Pay for one, give one up, or try again in {retry_after} seconds.'),
+    ('too_many_unpaid_at_property', 429, 'You have too many bookings or nights of this property that are not paid yet.', 'Pay for one, give one up, or try again in {retry_after} seconds.'),
+    ('too_many_given_up', 429, 'You gave up too many bookings, or let them expire.', 'Try again in {retry_after} seconds.'),
+    ('too_many_given_up_at_property', 429, 'You gave up too many bookings of this property, or let them expire.', 'Try again in {retry_after} seconds, or book another property.');
+
+insert into private.settings (name, value, description) values
+    ('unpaid_bookings', '10', 'How many unpaid holds and requests a guest may have at once.'),
+    ('unpaid_nights', '120', 'How many nights they may have together.'),
+    ('unpaid_bookings_at_property', '4', 'How many unpaid holds and requests a guest may have at one property at once.'),
+    ('unpaid_nights_at_property', '31', 'How many nights they may have together.'),
+    ('given_up', '20', 'After how many withdrawn or expired holds and requests, within unpaid_pause, a guest has to wait.'),
+    ('given_up_at_property', '6', 'After how many withdrawn or expired holds and requests of one property, within unpaid_pause, a guest has to wait.'),
+    ('unpaid_pause', '24 hours', 'How long a withdrawn or expired hold or request counts.'),
+    ('young_account', '7 days', 'How long an account is young.'),
+    ('young_account_share', '0.5', 'The share of these limits that a young account has, rounded up.');
+
+create index bookings_guest_id_given_up_idx on private.bookings (guest_id, status_at) where status in ('withdrawn', 'expired');
+
+create function private.guest_limit(p_setting text, p_guest_id uuid, p_now timestamptz) returns integer
+language sql stable
+set search_path = ''
+as $$
+    select ceil(s.value::numeric * case
+        when a.created_at > p_now - private.duration('young_account')
+            then (select y.value::numeric from private.settings y where y.name = 'young_account_share')
+        else 1
+    end)
+    from private.settings s
+    left join public.accounts a on a.id = p_guest_id
+    where s.name = p_setting
+$$;
+comment on function private.guest_limit is 'The value of a limit for a guest: a young account has a share of it.';
+
+create function private.unpaid_room_at(
+    p_guest_id uuid, p_property_id uuid, p_bookings integer, p_nights integer, p_most_bookings integer, p_most_nights integer,
+    p_now timestamptz
+)
+returns timestamptz
+language sql stable
+set search_path = ''
+as $$
+    with held as (
+        select b.expires_at, b.nights
+        from private.bookings b
+        where b.guest_id = p_guest_id and b.expires_at > p_now and (p_property_id is null or b.property_id = p_property_id)
+    ),
+    moments as (
+        select p_now as at
+        union all
+        select h.expires_at from held h
+    )
+    select min(m.at)
+    from moments m
+    cross join lateral (
+        select count(*) as bookings, coalesce(sum(h.nights), 0) as nights from held h where h.expires_at > m.at
+    ) as left_then
+    where
+        left_then.bookings + p_bookings <= p_most_bookings
+        and (left_then.bookings = 0 or left_then.nights + p_nights <= p_most_nights)
+$$;
+comment on function private.unpaid_room_at is
+    'When the unpaid bookings of a guest leave room for p_bookings more with p_nights nights: p_now, or the end of one of them. Without a property, those of all properties count.';
+
+create function private.unpaid_pause_until(p_guest_id uuid, p_property_id uuid, p_most integer, p_now timestamptz) returns timestamptz
+language sql stable
+set search_path = ''
+as $$
+    select e.at + private.duration('unpaid_pause')
+    from (
+        select b.property_id, b.status_at as at
+        from private.bookings b
+        where
+            b.guest_id = p_guest_id and b.status in ('withdrawn', 'expired')
+            and b.status_at > p_now - private.duration('unpaid_pause')
+        union all
+        -- expired, but not recorded yet
+        select b.property_id, b.expires_at
+        from private.bookings b
+        where b.guest_id = p_guest_id and b.expires_at between p_now - private.duration('unpaid_pause') and p_now
+    ) e
+    where p_property_id is null or e.property_id = p_property_id
+    order by e.at desc
+    offset p_most - 1
+    limit 1
+$$;
+comment on function private.unpaid_pause_until is
+    'Until when a guest has to wait who gave up p_most bookings lately, or let them expire; null when there were fewer. Without a property, those of all properties count.';
+
+create function private.retry_details(p_at timestamptz, p_now timestamptz) returns jsonb
+language sql immutable
+set search_path = ''
+as $$
+    select jsonb_build_object('retry_at', p_at, 'retry_after', ceil(extract(epoch from p_at - p_now)))
+$$;
+comment on function private.retry_details is 'When a refused request can be sent again, as a time and in seconds.';
+
+create function private.refuse_unpaid_excess(
+    p_guest_id uuid, p_property_id uuid, p_bookings integer, p_nights integer, p_now timestamptz
+)
+returns void
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_at timestamptz;
+begin
+    v_at := private.unpaid_room_at(
+        p_guest_id, null, p_bookings, p_nights, private.guest_limit('unpaid_bookings', p_guest_id, p_now),
+        private.guest_limit('unpaid_nights', p_guest_id, p_now), p_now
+    );
+    if v_at is distinct from p_now then
+        perform private.raise_error('too_many_unpaid_bookings', private.retry_details(v_at, p_now));
+    end if;
+    v_at := private.unpaid_room_at(
+        p_guest_id, p_property_id, p_bookings, p_nights, private.guest_limit('unpaid_bookings_at_property', p_guest_id, p_now),
+        private.guest_limit('unpaid_nights_at_property', p_guest_id, p_now), p_now
+    );
+    if v_at is distinct from p_now then
+        perform private.raise_error(
+            'too_many_unpaid_at_property', private.retry_details(v_at, p_now) || jsonb_build_object('property_id', p_property_id)
+        );
+    end if;
+end
+$$;
+comment on function private.refuse_unpaid_excess is
+    'Raises an error, with the time to wait, when a guest would have too many unpaid bookings or nights with p_bookings more of p_nights nights at a property.';
+
+create function private.refuse_unpaid_booking(p_guest_id uuid, p_property_id uuid, p_nights integer, p_now timestamptz) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_until timestamptz;
+begin
+    if not exists (select from auth.users u where u.id = p_guest_id and u.email_confirmed_at is not null) then
+        perform private.raise_error('email_not_confirmed');
+    end if;
+    perform private.refuse_unpaid_excess(p_guest_id, p_property_id, 1, p_nights, p_now);
+    v_until := private.unpaid_pause_until(p_guest_id, null, private.guest_limit('given_up', p_guest_id, p_now), p_now);
+    if v_until > p_now then
+        perform private.raise_error('too_many_given_up', private.retry_details(v_until, p_now));
+    end if;
+    v_until := private.unpaid_pause_until(
+        p_guest_id, p_property_id, private.guest_limit('given_up_at_property', p_guest_id, p_now), p_now
+    );
+    if v_until > p_now then
+        perform private.raise_error(
+            'too_many_given_up_at_property', private.retry_details(v_until, p_now) || jsonb_build_object('property_id', p_property_id)
+        );
+    end if;
+end
+$$;
+comment on function private.refuse_unpaid_booking is
+    'Raises an error when a guest may not hold p_nights more nights of a property: without a confirmed address, with too many unpaid ones, or after too many that were given up.';
+
+create function private.lock_guest_of(p_booking_id uuid) returns void
+language sql
+set search_path = ''
+as $$
+    select from public.profiles g
+    where g.id = (select b.guest_id from private.bookings b where b.id = p_booking_id)
+    for no key update
+$$;
+comment on function private.lock_guest_of is 'Locks the profile of a booking''s guest, which comes before the property in the order of locks.';
