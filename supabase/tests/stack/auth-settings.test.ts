@@ -23,7 +23,7 @@ beforeAll(async () => {
   github = createServer((request, response) => {
     const answers: Record<string, unknown> = {
       "/login/oauth/access_token": { access_token: "from-github" },
-      "/api/v3/user": { id: person.id, login: "octo", name: "Octavia" },
+      "/api/v3/user": { id: person.id, login: "hubert", name: "Octavia" },
       "/api/v3/user/emails": [{ email: person.email, primary: true, verified: person.verified }],
     };
     response.setHeader("content-type", "application/json");
@@ -183,14 +183,14 @@ describe("GitHub", () => {
   it("signs in a new person, and the same person again", async () => {
     Object.assign(person, {
       id: 1000 + Math.floor(Math.random() * 1e9),
-      email: newEmail("octo"),
+      email: newEmail("hubert"),
       verified: true,
     });
     const first = await userIn(await signIn());
     expect(first).toMatchObject({
       email: person.email,
       app_metadata: { provider: "github", providers: ["github"] },
-      user_metadata: { name: "Octavia", user_name: "octo" },
+      user_metadata: { name: "Octavia", user_name: "hubert" },
     });
     expect((await userIn(await signIn())).id).toBe(first.id);
   });
@@ -211,14 +211,14 @@ describe("GitHub", () => {
   it("links the identity to the person who asks, and to no one else", async () => {
     const owner = (await call("POST", "/signup", { email: newEmail("owner"), password })).body;
     const other = (await call("POST", "/signup", { email: newEmail("other"), password })).body;
-    Object.assign(person, { id: 1000 + Math.floor(Math.random() * 1e9), email: newEmail("octo") });
+    Object.assign(person, { id: 1000 + Math.floor(Math.random() * 1e9), email: newEmail("hubert") });
     expect((await userIn(await signIn("", owner.access_token))).id).toBe(owner.user.id);
     const refused = await signIn("", other.access_token);
     expect(refused.searchParams.get("error_code")).toBe("identity_already_exists");
   });
 
   it("ends in a code with PKCE, and takes no state twice, nor a strange address", async () => {
-    Object.assign(person, { id: 1000 + Math.floor(Math.random() * 1e9), email: newEmail("octo") });
+    Object.assign(person, { id: 1000 + Math.floor(Math.random() * 1e9), email: newEmail("hubert") });
     const query = `&code_challenge=${"v".repeat(43)}&code_challenge_method=plain&redirect_to=https://evil.example/x`;
     const there = await call("GET", `/authorize?provider=github${query}`);
     const state = new URL(there.location).searchParams.get("state") ?? "";
