@@ -76,7 +76,9 @@ function pageOf({ query }: Call): { page: number; perPage: number } {
     const given = query.get(name) ?? "";
     if (given === "") return fallback;
     if (!/^\d{1,9}$/.test(given)) {
-      throw invalid(`Bad Pagination Parameters: ${JSON.stringify(given)} is no number`);
+      throw invalid(
+        `Bad Pagination Parameters: strconv.ParseUint: parsing ${JSON.stringify(given)}: invalid syntax`,
+      );
     }
     return Math.max(1, Number(given));
   };

@@ -3,7 +3,7 @@
 import * as admin from "./admin.ts";
 import type { Auth, Handler } from "./auth-service.ts";
 import { readCall } from "./call.ts";
-import { errorAnswer } from "./errors.ts";
+import { AuthError, errorAnswer } from "./errors.ts";
 import * as factors from "./factors.ts";
 import { generateLink, invite } from "./links.ts";
 import * as mailRequests from "./mail-requests.ts";
@@ -53,6 +53,13 @@ const routes: Record<string, Record<string, Handler>> = {
   "/admin/users/*/factors/*": { PUT: admin.editFactor, DELETE: admin.deleteFactor },
 };
 
+/** Features that the embedded Auth lacks, with the errors of Supabase Auth where they are off. */
+const missing: [RegExp, string, string][] = [
+  [/^\/sso(\/|$)/, "saml_provider_disabled", "SAML 2.0 is disabled"],
+  [/^\/passkeys(\/|$)/, "passkey_disabled", "Passkeys are disabled"],
+  [/^(\/admin)?\/oauth(\/|$)/, "feature_disabled", "OAuth server is disabled"],
+];
+
 const patterns = Object.entries(routes).map(([path, methods]) => ({
   pattern: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll("*", "[^/]+")}$`),
   methods,
@@ -61,6 +68,9 @@ const patterns = Object.entries(routes).map(([path, methods]) => ({
 export async function answer(auth: Auth, request: Request): Promise<Response> {
   try {
     const call = await readCall(request);
+    for (const [pattern, code, message] of missing) {
+      if (pattern.test(call.path)) throw new AuthError(404, code, message);
+    }
     const methods = patterns.find(({ pattern }) => pattern.test(call.path))?.methods;
     if (methods === undefined) return new Response("404 page not found\n", { status: 404 });
     const handler = methods[call.method];

@@ -10,7 +10,15 @@ import { isPassword, weaknessOf } from "./passwords.ts";
 import { audit, type Method, refresh, startSession } from "./sessions.ts";
 import { findAccount, isBanned, reload } from "./users.ts";
 
-const grants: Record<string, Handler> = { password, refresh_token: refreshToken, pkce };
+const grants: Record<string, Handler> = {
+  password,
+  refresh_token: refreshToken,
+  pkce,
+  id_token: idToken,
+  web3: async () => {
+    throw notAcceptable("web3_provider_disabled", "Web3 provider is disabled");
+  },
+};
 
 export const grantToken: Handler = (auth, call) => {
   const grant = grants[call.query.get("grant_type") ?? ""];
@@ -98,4 +106,12 @@ async function pkce(...[auth, call]: Parameters<Handler>): Promise<Response> {
     };
   });
   return Response.json(session);
+}
+
+const idTokenSchema = z.object({ provider: text });
+
+async function idToken(...[, call]: Parameters<Handler>): Promise<Response> {
+  const { provider } = fieldsOf(call, idTokenSchema);
+  const message = `Provider (issuer ${JSON.stringify(provider)}) is not enabled`;
+  throw new AuthError(400, "provider_disabled", message);
 }

@@ -61,14 +61,20 @@ export const verify: Handler = async (auth, call) => {
     }
     return accept(auth, call, () => proveByLink(auth, call, token_hash, type));
   }
-  if (fields.email === "" || fields.phone !== "") {
-    throw fields.phone !== "" && fields.email === ""
-      ? new AuthError(400, "phone_provider_disabled", "Phone logins are disabled")
-      : invalid("Only an email address or phone number should be provided on verify");
+  if ((fields.email === "") === (fields.phone === "")) {
+    throw invalid("Only an email address or phone number should be provided on verify");
   }
+  if (fields.phone !== "") throw refusePhone(fields.phone);
   const email = checkedEmail(fields.email);
   return accept(auth, call, () => proveByCode(auth, call, email, token, type));
 };
+
+/** No phone number has been sent a code. */
+function refusePhone(phone: string): AuthError {
+  return /^[1-9][0-9]{1,14}$/.test(phone.replace(/^\+/, "").replaceAll(" ", ""))
+    ? new AuthError(403, "otp_expired", "Token has expired or is invalid")
+    : invalid("Invalid phone number format (E.164 required)");
+}
 
 function checkedEmail(email: string): string {
   try {

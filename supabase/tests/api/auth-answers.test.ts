@@ -50,12 +50,10 @@ describe("times", () => {
     const times = timesIn(answers);
     const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
     expect(times.filter(([, time]) => !rfc3339.test(time))).toEqual([]);
-    expect([...new Set(times.map(([key]) => key))].toSorted()).toEqual(
+    expect([...new Set(times.map(([key]) => key))]).toEqual(
       expect.arrayContaining([
-        ...["banned_until", "confirmation_sent_at", "confirmed_at", "created_at", "deleted_at"].filter(
-          (key) => key.endsWith("_at"),
-        ),
-        ...["email_change_sent_at", "email_confirmed_at", "invited_at", "last_sign_in_at", "updated_at"],
+        ...["confirmation_sent_at", "confirmed_at", "created_at", "deleted_at", "email_change_sent_at"],
+        ...["email_confirmed_at", "invited_at", "last_sign_in_at", "updated_at"],
       ]),
     );
     expect(JSON.stringify(answers)).toMatch(/"banned_until":"\d{4}-\d{2}-\d{2}T/);
@@ -91,7 +89,7 @@ describe("addresses", () => {
   });
 });
 
-it("refuses text that cannot be stored with a 4xx, wherever it stands", async () => {
+it("refuses text that cannot be stored with a 4xx, wherever it stands", { tags: "embedded" }, async () => {
   const email = newEmail("odd");
   for (const body of [
     { email, password: "correct\0horse battery" },
