@@ -6476,7 +6476,7 @@ export interface components {
        * @description This is a Foreign Key to `profiles.id`.
        */
       owner_id: string;
-      /** @description An https URL, without user name and fragment. */
+      /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url: string;
       /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
       events: string[];
@@ -6493,7 +6493,7 @@ export interface components {
       updated_at: string;
     };
     "webhook_endpoints.insert": {
-      /** @description An https URL, without user name and fragment. */
+      /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url: string;
       /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
       events?: string[];
@@ -6501,7 +6501,7 @@ export interface components {
       is_active?: boolean;
     };
     "webhook_endpoints.update": {
-      /** @description An https URL, without user name and fragment. */
+      /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url?: string;
       /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
       events?: string[];
@@ -8501,7 +8501,7 @@ export interface components {
     "rowFilter.wishlist_shares.created_at": string;
     "rowFilter.webhook_endpoints.id": string;
     "rowFilter.webhook_endpoints.owner_id": string;
-    /** @description An https URL, without user name and fragment. */
+    /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
     "rowFilter.webhook_endpoints.url": string;
     /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
     "rowFilter.webhook_endpoints.events": string;
@@ -8824,7 +8824,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -8988,7 +8988,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -9067,7 +9067,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -9164,7 +9164,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -9249,7 +9249,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -9352,7 +9352,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10412,7 +10412,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10577,7 +10577,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10764,7 +10764,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10904,7 +10904,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `photo_upload_not_found`, `property_row_limit_exceeded`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `photo_upload_not_found`, `property_row_limit_exceeded`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11046,7 +11046,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `alt_text_is_plain`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `currency_missing`, `currency_not_payable`, `description_too_short`, `external_url_is_https`, `max_guests_missing`, `photo_has_one_location`, `photo_missing`, `photo_path_is_of_property`, `photo_position_range`, `property_type_missing`, `room_type_missing`, `street_missing`, `time_zone_missing`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `alt_text_is_plain`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `currency_missing`, `currency_not_payable`, `description_too_short`, `external_url_is_https`, `max_guests_missing`, `photo_has_one_location`, `photo_missing`, `photo_path_is_of_property`, `photo_position_range`, `property_type_missing`, `room_type_missing`, `street_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11175,7 +11175,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `unknown_amenity`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `unknown_amenity`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11367,7 +11367,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `additional_rules_are_plain`, `quiet_hours_are_whole`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `additional_rules_are_plain`, `quiet_hours_are_whole`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11496,7 +11496,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `cancellation_steps_are_valid`, `name_is_plain`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `cancellation_steps_are_valid`, `name_is_plain`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11633,7 +11633,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `cancellation_steps_are_valid`, `name_is_plain`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `cancellation_steps_are_valid`, `name_is_plain`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12058,7 +12058,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12199,7 +12199,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12344,7 +12344,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12497,7 +12497,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12630,7 +12630,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12767,7 +12767,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13004,7 +13004,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_path_is_own`, `display_name_is_plain`, `languages_are_tags`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_path_is_own`, `display_name_is_plain`, `languages_are_tags`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13400,7 +13400,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`, `value_too_long`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13533,7 +13533,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `value_missing`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `value_missing`, `value_too_long`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13668,7 +13668,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `note_is_plain`, `reference_not_found`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `note_is_plain`, `reference_not_found`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13799,7 +13799,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `note_is_plain`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `note_is_plain`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14494,7 +14494,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14651,7 +14651,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14812,7 +14812,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `no_change`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `no_change`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -15071,7 +15071,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -15163,7 +15163,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -15251,7 +15251,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -15343,7 +15343,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -15436,7 +15436,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -15619,7 +15619,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -15712,7 +15712,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -15805,7 +15805,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16538,7 +16538,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `attachment_not_found`, `bearer_missing`, `inquiry_about_own_property`, `reason_is_plain`, `refund_out_of_range`, `refund_reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `attachment_not_found`, `bearer_missing`, `inquiry_about_own_property`, `reason_is_plain`, `refund_out_of_range`, `refund_reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16712,7 +16712,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `attachment_not_found`, `inquiry_about_own_property`, `money_requests_amount_is_positive`, `money_requests_reason_is_plain`, `reason_is_plain`, `reference_not_found`, `request_below_minimum`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `attachment_not_found`, `inquiry_about_own_property`, `money_requests_amount_is_positive`, `money_requests_reason_is_plain`, `reason_is_plain`, `reference_not_found`, `request_below_minimum`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16804,7 +16804,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16896,7 +16896,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17347,7 +17347,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `currencies_are_equal`, `rate_out_of_range`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `currencies_are_equal`, `rate_out_of_range`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17498,7 +17498,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17581,7 +17581,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17664,7 +17664,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17822,7 +17822,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17921,7 +17921,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18024,7 +18024,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18177,7 +18177,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18334,7 +18334,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18474,7 +18474,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18641,7 +18641,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18775,6 +18775,15 @@ export interface operations {
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `value_too_long`. */
+      422: {
         headers: {
           [name: string]: unknown;
         };
@@ -18925,6 +18934,15 @@ export interface operations {
       403: components["responses"]["403"];
       /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `value_too_long`. */
+      422: {
         headers: {
           [name: string]: unknown;
         };
@@ -19396,7 +19414,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `email_is_valid`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `email_is_valid`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -19544,7 +19562,7 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.webhook_endpoints.id"];
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
-        /** @description An https URL, without user name and fragment. */
+        /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
         /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
@@ -19659,7 +19677,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `too_many_webhook_endpoints`, `url_is_https`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `too_many_webhook_endpoints`, `url_is_https`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -19676,7 +19694,7 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.webhook_endpoints.id"];
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
-        /** @description An https URL, without user name and fragment. */
+        /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
         /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
@@ -19732,7 +19750,7 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.webhook_endpoints.id"];
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
-        /** @description An https URL, without user name and fragment. */
+        /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
         /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
@@ -19792,7 +19810,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `url_is_https`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `url_is_https`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -20306,7 +20324,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `attachment_path_is_in_thread`, `messages_body_is_plain`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `attachment_path_is_in_thread`, `messages_body_is_plain`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21206,7 +21224,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `quiet_hours_are_not_empty`, `reference_not_found`, `unknown_time_zone`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `quiet_hours_are_not_empty`, `reference_not_found`, `unknown_time_zone`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21339,7 +21357,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `quiet_hours_are_not_empty`, `reference_not_found`, `unknown_time_zone`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `quiet_hours_are_not_empty`, `reference_not_found`, `unknown_time_zone`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21691,7 +21709,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `check_in_range`, `cleanliness_range`, `communication_range`, `location_range`, `overall_range`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `check_in_range`, `cleanliness_range`, `communication_range`, `location_range`, `overall_range`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21892,7 +21910,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `check_in_range`, `cleanliness_range`, `communication_range`, `location_range`, `overall_range`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `accuracy_range`, `check_in_range`, `cleanliness_range`, `communication_range`, `location_range`, `overall_range`, `reference_not_found`, `reviews_comment_is_plain`, `reviews_of_stays_have_all_categories`, `value_missing`, `value_range`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21958,7 +21976,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `review_reply_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `review_reply_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22091,7 +22109,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `review_notes_note_is_plain`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `review_notes_note_is_plain`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22226,7 +22244,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `review_notes_note_is_plain`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `review_notes_note_is_plain`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22373,7 +22391,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reports_details_are_plain`, `reports_people_give_a_reason`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `reports_details_are_plain`, `reports_people_give_a_reason`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22535,7 +22553,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `birth_date_is_adult`, `legal_name_is_plain`, `locale_is_tag`, `payout_country_is_iso`, `phone_is_e164`, `unknown_currency`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `birth_date_is_adult`, `legal_name_is_plain`, `locale_is_tag`, `payout_country_is_iso`, `phone_is_e164`, `unknown_currency`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22979,7 +22997,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23117,7 +23135,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23201,7 +23219,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23286,7 +23304,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `moderation_reason_is_plain`, `review_state_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `moderation_reason_is_plain`, `review_state_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23353,7 +23371,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `report_resolution_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `report_resolution_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23428,7 +23446,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23761,7 +23779,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23835,7 +23853,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `reason_is_plain`, `reference_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23910,7 +23928,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `bearer_missing`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `bearer_missing`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -25140,7 +25158,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `photo_upload_not_found`, `property_row_limit_exceeded`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `photo_upload_not_found`, `property_row_limit_exceeded`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -25508,7 +25526,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -25599,7 +25617,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -25690,7 +25708,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -25819,7 +25837,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -25911,7 +25929,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -26002,7 +26020,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -26131,7 +26149,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -26260,7 +26278,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -26351,7 +26369,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -26442,7 +26460,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -26533,7 +26551,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -26600,6 +26618,15 @@ export interface operations {
       404: components["responses"]["404"];
       /** @description The request conflicts with existing data. Codes: `already_reported`. */
       409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `value_too_long`. */
+      422: {
         headers: {
           [name: string]: unknown;
         };
