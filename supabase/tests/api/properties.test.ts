@@ -235,7 +235,7 @@ describe("invalid input", () => {
   const descriptionHint = "Shorten the description, and remove HTML and control characters.";
 
   /** A title, the changes that are sent, each fault that is answered, and the hint, which is that of the first. */
-  const rules: [string, PropertyUpdate, Record<string, string>[], string][] = [
+  const rules: [string, PropertyUpdate, Record<string, string | number>[], string][] = [
     [
       "a wrong time zone",
       { time_zone: "Mars/Olympus" },
