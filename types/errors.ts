@@ -1122,6 +1122,11 @@ export const errors = {
     message: "The guest has not answered your last request for this booking yet.",
     hint: "Wait for the answer, or withdraw that request with decline_money_request.",
   },
+  request_too_large: {
+    status: 413,
+    message: "A request has up to {limit} bytes.",
+    hint: "Send fewer rows at once.",
+  },
   review_already_answered: {
     status: 409,
     message: "You have already replied to this review.",
@@ -1413,8 +1418,8 @@ export const errors = {
   url_is_https: {
     status: 422,
     message:
-      "The URL of an endpoint begins with https://, has up to 1,500 characters, and has no user name and no fragment.",
-    hint: "Send such a URL, for example https://example.com/hooks.",
+      "The URL of an endpoint is https:// and a public host name, without port or with port 443 or 8443, user name and fragment; up to 1,500 characters.",
+    hint: "Send such a URL, for example https://example.com/hooks; addresses in numbers and names of internal networks are refused.",
   },
   user_was_deleted: {
     status: 409,
@@ -1430,6 +1435,11 @@ export const errors = {
     status: 422,
     message: "The rating of value for money is 1 to 5.",
     hint: "Send a whole number from 1 to 5.",
+  },
+  value_too_long: {
+    status: 422,
+    message: "The value of {field} is far too long.",
+    hint: "Send at most {limit} bytes; the documentation of {field} may say less.",
   },
   webhook_delivery_not_found: {
     status: 404,

@@ -5,7 +5,7 @@
 
 create table private.errors (
     code text constraint errors_pkey primary key constraint errors_code_is_slug check (code ~ '^[a-z][a-z0-9_]{0,62}$'),
-    status smallint not null constraint errors_status_is_known check (status in (400, 401, 403, 404, 405, 409, 410, 422, 429, 503)),
+    status smallint not null constraint errors_status_is_known check (status in (400, 401, 403, 404, 405, 409, 410, 413, 422, 429, 503)),
     message text not null constraint errors_message_is_unique unique,
     hint text not null
 );
@@ -33,7 +33,7 @@ begin
             -- names of columns and states are shown as words; values that a person or program wrote stay unchanged
             when v_part[2] not in ('argument', 'name', 'title', 'value') and p_details ->> v_part[2] ~ '^[a-z]+(_[a-z]+)*$'
                 then replace(p_details ->> v_part[2], '_', ' ')
-            else regexp_replace(coalesce(p_details ->> v_part[2], '?'), '[[:space:][:cntrl:]]+', ' ', 'g')
+            else regexp_replace(left(coalesce(p_details ->> v_part[2], '?'), 200), '[[:space:][:cntrl:]]+', ' ', 'g')
         end;
         v_rest := v_part[3];
     end loop;
@@ -41,7 +41,7 @@ begin
     return upper(left(v_text, 1)) || substr(v_text, 2);
 end
 $$;
-comment on function private.fill_template is 'Replaces each {name} of a template with the detail of that name.';
+comment on function private.fill_template is 'Replaces each {name} of a template with the first 200 characters of the detail of that name.';
 
 create function private.problem(p_code text, p_details jsonb default '{}') returns jsonb
 language plpgsql stable security definer
@@ -97,6 +97,7 @@ insert into private.errors (code, status, message, hint) values
     ('row_is_permanent', 409, 'Rows of {table} cannot be changed or deleted.', 'Insert a new row.'),
     ('server_busy', 503, 'The server is busy. Nothing was changed.', 'Try again, with the same idempotency key.'),
     ('value_missing', 422, 'There is no value for {field}.', 'Send a value for {field}.'),
+    ('value_too_long', 422, 'The value of {field} is far too long.', 'Send at most {limit} bytes; the documentation of {field} may say less.'),
     ('reference_not_found', 422, 'The {field} you sent does not exist, or you may not see it.', 'Check {field}.'),
     ('already_exists', 409, 'There is already one with this {fields}.', 'Change that one, or send other values.'),
     ('insert_not_allowed', 403, 'You are not allowed to add {table} here.', 'Check the ids you sent, and that you are signed in as the right person.'),

@@ -8,13 +8,17 @@ set search_path = ''
 as $$
     select
         char_length(p_text) <= p_max
-        -- control characters except tab and line feed; characters that reverse or hide the text around them; HTML tags
-        and p_text !~ '[\u0001-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]'
+        -- control characters except tab and line feed; Unicode's format characters, separators of lines and paragraphs, blank letters
+        and p_text !~ ('[\u0001-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u180e'
+            '\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f'
+            '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]')
+        -- joiners only inside words and emoji that need them
+        and p_text !~ '(^|[\u0001-\u02ff\s])[\u200c\u200d]|[\u200c\u200d]([\u0001-\u02ff\s\u200c\u200d]|$)'
         and p_text !~ '<[a-zA-Z/!]'
 $$;
 grant execute on function private.is_plain_text to authenticated, service_role;
 comment on function private.is_plain_text is
-    'True for text of at most p_max characters without control characters, direction overrides and HTML tags.';
+    'True for text of at most p_max characters without control and format characters and HTML tags.';
 
 create function private.set_updated_at() returns trigger
 language plpgsql

@@ -1,5 +1,5 @@
 -- Purpose: refuses with coded errors the rows that a table's constraints and policies would refuse, and names all faults at once.
--- Touches: private.row_check_code, is_written_by, row_check_steps, is_upsert, raise_problems, install_row_checks, require_values.
+-- Touches: private.install_length_checks, row_check_code, is_written_by, row_check_steps, is_upsert, raise_problems, install_row_checks, require_values.
 -- Watch: a migration calls install_row_checks('schema.table') after the table's constraints and policies exist. It writes one trigger
 -- function from the catalogue, so the checks cannot differ from the constraints. Two writers at once can still meet the bare
 -- unique constraint (23505). docs/decisions/errors.md says what never reaches a trigger.
@@ -147,6 +147,57 @@ $$;
 grant execute on function private.raise_problems to anon, authenticated, service_role;
 comment on function private.raise_problems is 'Raises the problems of a list that are not null, all at once; does nothing when every one is null.';
 
+create function private.install_length_checks(p_table regclass) returns void
+language plpgsql
+set search_path = ''
+as $install$
+declare
+    -- bytes; the longest text that a check admits has 5,000 characters
+    v_limit constant integer := 32768;
+    v_table constant text := (select c.relname from pg_catalog.pg_class c where c.oid = p_table);
+    v_is_view constant boolean := (select c.relkind = 'v' from pg_catalog.pg_class c where c.oid = p_table);
+    v_function constant text := format('private.%I', 'check_lengths_of_' || v_table);
+    v_problems constant text := (
+        select string_agg(format(
+            e'\n        case when %s(new.%I) > %s then private.problem(''value_too_long'', ''{"field": "%s", "limit": %s}'') end',
+            case a.atttypid when 'text'::regtype then 'octet_length' else 'pg_column_size' end, a.attname, v_limit, a.attname, v_limit
+        ), ',' order by a.attnum)
+        from pg_catalog.pg_attribute a
+        where a.attrelid = p_table and a.attnum > 0 and a.attlen = -1 and a.atttypid <> 'numeric'::regtype
+            and (private.is_written_by('authenticated', p_table, array[a.attnum]) or private.is_written_by('service_role', p_table, array[a.attnum]))
+    );
+begin
+    if v_problems is null then
+        return;
+    end if;
+    execute format(
+        $function$
+create function %s() returns trigger
+language plpgsql
+set search_path = ''
+as $trigger$
+begin
+    perform private.raise_problems(array[%s
+    ]);
+    return new;
+end
+$trigger$
+$function$,
+        v_function, v_problems
+    );
+    execute format(
+        'comment on function %s is %L', v_function,
+        format('Trigger: refuses texts, lists and JSON in %s of more than %s bytes, before anything reads them. Written by private.install_length_checks.', p_table, v_limit)
+    );
+    execute format(
+        'create trigger _000_check_lengths %s insert or update on %s for each row execute function %s()',
+        case when v_is_view then 'instead of' else 'before' end, p_table, v_function
+    );
+end
+$install$;
+comment on function private.install_length_checks is
+    'Creates the trigger _000_check_lengths of a table or view with texts, lists or JSON that clients write, which fires first.';
+
 create function private.install_row_checks(p_table regclass, p_condition text default 'true') returns void
 language plpgsql
 set search_path = ''
@@ -193,10 +244,11 @@ $function$,
         'create trigger _900_check_row before insert or update on %s for each row when (auth.role() is not null and %s) execute function %s()',
         p_table, p_condition, v_function
     );
+    perform private.install_length_checks(p_table);
 end
 $install$;
 comment on function private.install_row_checks is
-    'Creates the trigger _900_check_row of a table that clients write, which fires last before the write. Only the constraints themselves stop the owner of the database.';
+    'Creates the triggers of a table that clients write: _000_check_lengths, and _900_check_row, which fires last before the write. Only the constraints themselves stop the owner of the database.';
 
 create function private.require_values(p_row jsonb, p_fields text[]) returns void
 language plpgsql stable

@@ -8,6 +8,7 @@
 insert into private.errors (code, status, message, hint) values
     ('put_not_supported', 405, 'PUT is not supported on {target}.', 'Change rows with PATCH, and add them with POST.'),
     ('operation_not_allowed', 403, '{method} is not allowed on {target}.', 'The API documentation lists what each role can do.'),
+    ('request_too_large', 413, 'A request has up to {limit} bytes.', 'Send fewer rows at once.'),
     ('estimate_not_allowed', 400, 'Rows are counted exactly here, never estimated.', 'Send Prefer: count=exact, or no count.');
 
 create function private.refuse_estimate() returns boolean
@@ -30,6 +31,8 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
+    v_limit constant integer := 1024 * 1024;
+    v_headers constant jsonb := nullif(current_setting('request.headers', true), '');
     v_method constant text := current_setting('request.method', true);
     v_path constant text[] := string_to_array(trim(both '/' from current_setting('request.path', true)), '/');
     v_target constant text := case when v_path[1] = 'rpc' then v_path[2] else v_path[1] end;
@@ -46,7 +49,10 @@ declare
         when v_method = 'DELETE' then not has_table_privilege(v_relation, 'delete')
     end;
 begin
-    if current_setting('request.headers', true)::jsonb ->> 'prefer' ~* 'count[\s"=]+(planned|estimated)' then
+    if length(v_headers ->> 'content-length') > 7 or (v_headers ->> 'content-length')::integer > v_limit then
+        perform private.raise_error('request_too_large', jsonb_build_object('limit', v_limit));
+    end if;
+    if v_headers ->> 'prefer' ~* 'count[\s"=]+(planned|estimated)' then
         perform private.raise_error('estimate_not_allowed');
     end if;
     if v_is_denied then
@@ -68,7 +74,7 @@ end
 $$;
 grant execute on function private.check_request to anon, authenticated, service_role;
 comment on function private.check_request is
-    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for, with 400 an estimated count, and with 405 a PUT that could not write the key.';
+    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for, with 400 an estimated count, with 413 a body of more than 1 MiB, and with 405 a PUT that could not write the key.';
 
 alter role authenticator set pgrst.db_pre_request = 'private.check_request';
 notify pgrst, 'reload config';

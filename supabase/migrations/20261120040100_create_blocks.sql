@@ -137,3 +137,4 @@ create trigger _100_limit_per_property after insert on public.host_blocks
 select private.install_row_checks('public.host_blocks');
 create trigger _800_set_updated_at before update on public.host_blocks for each row execute function private.set_updated_at();
 create trigger _800_set_updated_at before update on public.external_blocks for each row execute function private.set_updated_at();
+select private.install_length_checks('public.external_blocks');

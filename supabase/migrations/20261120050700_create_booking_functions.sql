@@ -186,7 +186,7 @@ end
 $$;
 comment on function private.bookings_instead_of_insert is 'Trigger: an insert into the view books a stay as the caller and returns the booking.';
 
-create trigger bookings_instead_of_insert instead of insert on public.bookings for each row execute function private.bookings_instead_of_insert();
+create trigger _100_bookings_instead_of_insert instead of insert on public.bookings for each row execute function private.bookings_instead_of_insert();
 
 create function private.change_booking_status(p_booking_id uuid, p_action text, p_reason text, p_now timestamptz) returns void
 language plpgsql

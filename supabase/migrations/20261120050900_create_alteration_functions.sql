@@ -196,7 +196,8 @@ $$;
 comment on function private.bookings_instead_of_update is
     'Trigger: an update of the view proposes an alteration as the caller, and returns the unchanged booking with the proposal''s id.';
 
-create trigger bookings_instead_of_update instead of update on public.bookings for each row execute function private.bookings_instead_of_update();
+create trigger _100_bookings_instead_of_update instead of update on public.bookings for each row execute function private.bookings_instead_of_update();
+select private.install_length_checks('public.bookings');
 
 create function private.answer_alteration(p_alteration_id uuid, p_accept boolean, p_now timestamptz) returns uuid
 language plpgsql

@@ -10,7 +10,7 @@ insert into private.errors (code, status, message, hint) values
 create table private.stripe_tasks (
     id bigint generated always as identity constraint stripe_tasks_pkey primary key,
     kind text not null constraint stripe_tasks_kind_is_known check (
-        kind in ('event', 'charge', 'capture', 'cancel', 'refund', 'transfer', 'reversal', 'detach')
+        kind in ('event', 'charge', 'capture', 'cancel', 'refund', 'transfer', 'reversal', 'detach', 'delete_customer')
     ),
     subject text not null,
     attempts integer not null default 0,
@@ -24,7 +24,7 @@ create table private.stripe_tasks (
     constraint stripe_tasks_are_unique unique (kind, subject)
 );
 comment on table private.stripe_tasks is 'Work to do at Stripe, and events of Stripe to apply. One row for each kind and subject.';
-comment on column private.stripe_tasks.subject is 'Id of the event, payment, refund, payout, reversal or card; of a charge, the payment''s id and the number of the attempt.';
+comment on column private.stripe_tasks.subject is 'Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment''s id and the number of the attempt.';
 comment on column private.stripe_tasks.lease is 'Token of the worker that holds the task. A call with another token changes nothing.';
 
 create index stripe_tasks_due_idx on private.stripe_tasks (run_at) where done_at is null and dead_at is null;
@@ -139,6 +139,7 @@ as $$
             where p.id = split_part(p_task.subject, ':', 1)::uuid
         )
         when 'detach' then jsonb_build_object('payment_method', p_task.subject)
+        when 'delete_customer' then jsonb_build_object('customer', p_task.subject)
         when 'transfer' then jsonb_build_object('payout_id', p_task.subject)
         when 'reversal' then jsonb_build_object('reversal_id', p_task.subject)
         else (
@@ -228,8 +229,8 @@ from private.stripe_tasks t
 where t.dead_at is not null;
 comment on view public.dead_stripe_tasks is
     '@graphql({"primary_key_columns": ["id"]}) Stripe tasks that were given up, and why. For operators; replay_stripe_task tries one again.';
-comment on column public.dead_stripe_tasks.kind is 'event, charge, capture, cancel, refund, transfer, reversal or detach.';
-comment on column public.dead_stripe_tasks.subject is 'Id of the event, payment, refund, payout, reversal or card; of a charge, the payment''s id and the number of the attempt.';
+comment on column public.dead_stripe_tasks.kind is 'event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer.';
+comment on column public.dead_stripe_tasks.subject is 'Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment''s id and the number of the attempt.';
 comment on column public.dead_stripe_tasks.attempts is 'Number of attempts.';
 comment on column public.dead_stripe_tasks.dead_at is 'When the task was given up.';
 comment on column public.dead_stripe_tasks.last_error is 'Error of the last attempt.';

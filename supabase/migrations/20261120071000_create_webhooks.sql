@@ -1,11 +1,12 @@
 -- Purpose: webhooks: endpoints of hosts and operators, and a signed, retried, logged delivery for each event.
 -- Touches: public.webhook_endpoints, public.webhook_deliveries, private.webhook_secrets, queue webhooks, reveal_webhook_secret,
 -- rotate_webhook_secret, replay_webhook_delivery, webhook_to_send, record_webhook_attempt.
--- Watch: the worker checks at every attempt which address the host name resolves to; here only the form of the URL is checked.
+-- Watch: the worker checks at every attempt which address the host name resolves to; here only the form of the URL is checked: a
+-- host name that is no number and no name of an internal network.
 -- A payload is written once, with its version, and is the same at every attempt.
 
 insert into private.errors (code, status, message, hint) values
-    ('url_is_https', 422, 'The URL of an endpoint begins with https://, has up to 1,500 characters, and has no user name and no fragment.', 'Send such a URL, for example https://example.com/hooks.'),
+    ('url_is_https', 422, 'The URL of an endpoint is https:// and a public host name, without port or with port 443 or 8443, user name and fragment; up to 1,500 characters.', 'Send such a URL, for example https://example.com/hooks; addresses in numbers and names of internal networks are refused.'),
     ('events_are_known', 422, 'The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered and review.published.', 'Send a list of these names, or leave events out for all.'),
     ('too_many_webhook_endpoints', 422, 'A person can have up to {limit} webhook endpoints.', 'Delete an endpoint first.'),
     ('webhook_endpoint_not_found', 404, 'You have no such webhook endpoint.', 'Check the id.'),
@@ -14,7 +15,12 @@ insert into private.errors (code, status, message, hint) values
 create table public.webhook_endpoints (
     id uuid default gen_random_uuid() constraint webhook_endpoints_pkey primary key,
     owner_id uuid not null default auth.uid() constraint webhook_endpoints_owner_fkey references public.profiles (id) on delete cascade,
-    url text not null constraint webhook_endpoints_url_is_https check (url ~ '^https://[a-zA-Z0-9.-]{1,253}(:[0-9]{1,5})?(/[^\s#]*)?$' and char_length(url) <= 1500),
+    url text not null constraint webhook_endpoints_url_is_https check (
+        char_length(url) <= 1500
+        -- a name of the public DNS, whose last label is a word: no numeric address in any notation
+        and url ~ '^https://([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+([a-zA-Z]{2,63}|xn--[a-zA-Z0-9-]{2,59})(:(443|8443))?(/[^\s#]*)?$'
+        and url !~* '^https://[^/:]*\.(localhost|local|localdomain|internal|intranet|lan|home|corp|private|arpa|onion|invalid)([:/]|$)'
+    ),
     events text[] not null default '{booking.created,booking.status_changed,booking.altered,review.published}'
         constraint webhook_endpoints_events_are_known
         check (cardinality(events) > 0 and events <@ '{booking.created,booking.status_changed,booking.altered,review.published}'::text[]),
@@ -25,7 +31,7 @@ create table public.webhook_endpoints (
 );
 comment on table public.webhook_endpoints is
     'URLs that receive events: a host''s endpoint those of their properties, an operator''s those of all. Deliveries are signed with the secret of reveal_webhook_secret.';
-comment on column public.webhook_endpoints.url is 'An https URL, without user name and fragment.';
+comment on column public.webhook_endpoints.url is 'An https URL with a public host name, on port 443 or 8443, without user name and fragment.';
 comment on column public.webhook_endpoints.events is 'Which events it receives: booking.created, booking.status_changed, booking.altered, review.published.';
 comment on column public.webhook_endpoints.api_version is 'Version of the payloads.';
 comment on column public.webhook_endpoints.is_active is 'Whether events are queued and delivered.';

@@ -113,6 +113,19 @@ declare
     v_east double precision;
     v_north double precision;
 begin
+    perform private.raise_problems((
+        select array_agg(private.problem('value_too_long', jsonb_build_object('field', a.name, 'limit', a.most)))
+        from (values
+            ('p_check_in', octet_length(p_check_in), 1000), ('p_check_out', octet_length(p_check_out), 1000),
+            ('p_month', octet_length(p_month), 1000), ('p_currency', octet_length(p_currency), 1000),
+            ('p_sort', octet_length(p_sort), 1000), ('p_after', octet_length(p_after), 1000),
+            ('p_area', octet_length(p_area), 1000), ('p_text', octet_length(p_text), 1000),
+            ('p_amenities', pg_column_size(p_amenities), 10000), ('p_property_types', pg_column_size(p_property_types), 10000),
+            ('p_room_types', pg_column_size(p_room_types), 10000),
+            ('p_cancellation_policies', pg_column_size(p_cancellation_policies), 10000)
+        ) as a (name, size, most)
+        where a.size > a.most
+    ));
     v_days := private.parse_dates(array[p_check_in, p_check_out, p_month || '-01'], array['p_check_in', 'p_check_out', 'p_month']);
     select
         d.sort,

@@ -1,5 +1,5 @@
 -- Purpose: deletion of accounts: what prevents it, and what is anonymised or deleted with the account.
--- Touches: triggers refuse_account_deletion and anonymize_person on auth.users; public.delete_account.
+-- Touches: private.erasures; triggers refuse_account_deletion and anonymize_person on auth.users; public.delete_account.
 -- Watch: one function for each subject, called by anonymize_person in written order; a new table with personal data is added there.
 -- Ledger, payments, published reviews and messages stay, under the name "Deleted account".
 
@@ -234,10 +234,12 @@ language sql
 set search_path = ''
 as $$
     delete from public.payment_methods m where m.profile_id = p_person;
+    -- Stripe keeps what the law asks of the charges, without the customer
+    select private.enqueue_stripe_task('delete_customer', c.stripe_customer_id) from private.stripe_customers c where c.profile_id = p_person;
     delete from private.stripe_customers c where c.profile_id = p_person;
     delete from public.payout_accounts a where a.profile_id = p_person;
 $$;
-comment on function private.delete_payment_details is 'Deletes the cards, the Stripe customer and the payout account of a person.';
+comment on function private.delete_payment_details is 'Deletes the cards of a person, here and at Stripe, the customer at Stripe, and the reference to the payout account; the account at Stripe stays, because its payouts must be kept.';
 
 create function private.end_money_requests(p_person uuid) returns void
 language sql
@@ -257,6 +259,35 @@ as $$
 $$;
 comment on function private.delete_webhook_endpoints is 'Deletes the webhook endpoints of a person.';
 
+create table private.erasures (
+    person_id uuid constraint erasures_pkey primary key,
+    email text,
+    requested_at timestamptz not null default now()
+);
+comment on table private.erasures is 'Deleted accounts that the audit log of Auth still names. erase_auth_audit_log removes the rows.';
+alter table private.erasures enable row level security;
+
+create function private.erase_auth_audit_log() returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if to_regclass('auth.audit_log_entries') is null or not exists (select from private.erasures) then
+        return;
+    end if;
+    -- one pass for all accounts, because the log has no index; Auth writes the last entries right after the deletion
+    delete from auth.audit_log_entries a
+    using private.erasures e
+    where
+        e.person_id::text in (a.payload ->> 'actor_id', a.payload #>> '{traits,user_id}')
+        or lower(e.email) in (lower(a.payload ->> 'actor_username'), lower(a.payload #>> '{traits,user_email}'));
+    delete from private.erasures e where e.requested_at < now() - interval '1 hour';
+end
+$$;
+comment on function private.erase_auth_audit_log is
+    'Deletes the entries of the audit log of Auth that name deleted accounts, with their addresses. An account is forgotten an hour after its deletion.';
+insert into private.periodic_tasks (name, command, every) values ('erase_auth_audit_log', 'select private.erase_auth_audit_log()', '10 minutes');
+
 create function private.anonymize_person() returns trigger
 language plpgsql security definer
 set search_path = ''
@@ -274,6 +305,7 @@ begin
     perform private.delete_payment_details(old.id);
     perform private.end_money_requests(old.id);
     perform private.delete_webhook_endpoints(old.id);
+    insert into private.erasures (person_id, email) values (old.id, old.email) on conflict do nothing;
     return null;
 end
 $$;

@@ -34,6 +34,11 @@ begin
     end if;
     return jsonb_build_object(
         'exported_at', now(),
+        'kept_after_deletion', jsonb_build_array(
+            'Payments, refunds, payouts and ledger entries, under the name "Deleted account": tax law asks for them.',
+            'At Stripe: charges, and the account that received payouts with the identity that the law asks for. The customer and the cards are deleted.',
+            'Bookings, published reviews and messages, under the name "Deleted account": they belong to the other side, too.'
+        ),
         'identity', private.my_identity(),
         'profile', (select to_jsonb(p) from public.profiles p where p.id = v_id),
         'account', (select to_jsonb(a) from public.accounts a where a.id = v_id),

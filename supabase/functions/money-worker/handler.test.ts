@@ -50,6 +50,7 @@ function setUp(
     charge: async (intent, method, key) => void calls.push(`charge ${intent} ${method} ${key}`),
     failCharge: async (id, error) => void calls.push(`charge of ${id} failed: ${error}`),
     detach: async (method) => void calls.push(`detach ${method}`),
+    deleteCustomer: async (customer) => void calls.push(`delete ${customer}`),
     capture: async (id) => void calls.push(`capture ${id}`),
     cancel: async (id) => void calls.push(`cancel ${id}`),
     createRefund: async ({ amount }) => {
@@ -111,6 +112,19 @@ Deno.test("a temporary failure is retried, a permanent one is not, and neither b
   assert.deepEqual(await (await run()).json(), { done: 1, failed: 2 });
   assert.ok(calls.includes("fail 3: 429"));
   assert.match(calls.find((call) => call.startsWith("fail 2")) ?? "", / \(final\)$/);
+});
+
+Deno.test("a customer is deleted at Stripe; one that Stripe does not have counts as deleted, an outage is retried", async () => {
+  const task = { kind: "delete_customer", message: { customer: "cus_1" } };
+  const { run, calls } = setUp([task]);
+  await run();
+  assert.deepEqual(calls, ["delete cus_1", "finish 1: applied"]);
+  const gone = setUp([task], { deleteCustomer: () => Promise.reject(new FinalError("No such customer")) });
+  await gone.run();
+  assert.deepEqual(gone.calls, ["finish 1: applied"]);
+  const outage = setUp([task], { deleteCustomer: () => Promise.reject(new Error("503")) });
+  await outage.run();
+  assert.deepEqual(outage.calls, ["fail 1: 503"]);
 });
 
 Deno.test("a capture or cancellation that Stripe refuses permanently saves the actual state of the intent", async () => {

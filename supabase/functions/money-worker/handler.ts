@@ -1,4 +1,4 @@
-// Performs the tasks of private.stripe_tasks: applies events, charges, captures, cancels, refunds, transfers, reverses transfers. After
+// Performs the tasks of private.stripe_tasks: applies events, charges, captures, cancels, refunds, transfers, reverses transfers, deletes customers. After
 // each change it saves the state of the object at Stripe in the database, so the order and repetition of tasks do not matter.
 
 import { z } from "zod";
@@ -7,6 +7,7 @@ import { createInternalFunction, type Internal } from "../_shared/internal.ts";
 import {
   type ChargeTask,
   chargeTaskSchema,
+  customerTaskSchema,
   detachTaskSchema,
   type EventTask,
   eventSchema,
@@ -46,6 +47,7 @@ export interface MoneyServices {
   charge(paymentIntent: string, paymentMethod: string, key: string): Promise<void>;
   failCharge(paymentId: string, error: string): Promise<void>;
   detach(paymentMethod: string): Promise<void>;
+  deleteCustomer(customer: string): Promise<void>;
   capture(paymentIntent: string): Promise<void>;
   cancel(paymentIntent: string): Promise<void>;
   /** Creates the refund at Stripe, or returns the id of the existing one. */
@@ -128,6 +130,8 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
         return reverse(task.subject);
       case "detach":
         return detach(detachTaskSchema.parse(task.message).payment_method);
+      case "delete_customer":
+        return deleteCustomer(customerTaskSchema.parse(task.message).customer);
       default:
         throw new Error(`unknown kind of task: ${task.kind}`);
     }
@@ -181,6 +185,12 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
   /** Removes a saved card. A card that Stripe does not have counts as removed. */
   async function detach(paymentMethod: string): Promise<string> {
     await dependencies.detach(paymentMethod).catch(ignoreFinal);
+    return "applied";
+  }
+
+  /** Erases a guest at Stripe. A customer that Stripe does not have counts as deleted. */
+  async function deleteCustomer(customer: string): Promise<string> {
+    await dependencies.deleteCustomer(customer).catch(ignoreFinal);
     return "applied";
   }
 

@@ -38,6 +38,9 @@ export function createServices(supabase: ServiceClient, stripe: Stripe): MoneySe
     async detach(paymentMethod) {
       await stripe.paymentMethods.detach(paymentMethod);
     },
+    async deleteCustomer(customer) {
+      await stripe.customers.del(customer);
+    },
     async capture(id) {
       await stripe.paymentIntents.capture(id, {}, { idempotencyKey: `capture:${id}` });
     },

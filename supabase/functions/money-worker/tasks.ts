@@ -44,6 +44,8 @@ export type ChargeTask = z.infer<typeof chargeTaskSchema>;
 
 export const detachTaskSchema = z.object({ payment_method: z.string() });
 
+export const customerTaskSchema = z.object({ customer: z.string() });
+
 /** The answer of `begin_transfer`. */
 export const transferRequestSchema = z.object({
   status: z.string(),

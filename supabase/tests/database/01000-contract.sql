@@ -1,6 +1,6 @@
 -- The contract of schemas public and private, read from the catalogue, so that a new table or function cannot escape it.
 begin;
-select plan(22);
+select plan(23);
 
 create temporary view our_tables as
 select c.oid, n.nspname as schema, c.relname as name, format('%I.%I', n.nspname, c.relname) as label, c.relrowsecurity
@@ -291,6 +291,25 @@ select is_empty(
                   and p.polroles @> array['anon'::regrole::oid, 'authenticated'::regrole::oid]
           )$$,
     'C22 no request can plan a query on a table with hidden rows and read the estimate'
+);
+
+select is_empty(
+    $$select c.oid::regclass || '.' || a.attname from pg_class c
+      join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and a.attlen = -1 and a.atttypid <> 'numeric'::regtype
+      where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v')
+          and (
+              private.is_written_by('authenticated', c.oid, array[a.attnum]) or private.is_written_by('service_role', c.oid, array[a.attnum])
+          )
+          and not exists (
+              select from pg_trigger g join pg_proc p on p.oid = g.tgfoid
+              where
+                  g.tgrelid = c.oid and g.tgname = '_000_check_lengths' and p.prosrc ~ ('\(new\.' || a.attname || '\) > 32768')
+                  and not exists (
+                      select from pg_trigger o
+                      where o.tgrelid = c.oid and o.tgname < g.tgname and o.tgtype & 66 = g.tgtype & 66 and o.tgtype & g.tgtype & 20 <> 0
+                  )
+          )$$,
+    'C23 the first trigger of a table checks the length of every text, list and JSON that clients write'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- Deleting an account with reviews, messages and wishlists: what prevents it, what is deleted, what stays; and the export.
 begin;
-select plan(23);
+select plan(29);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, null::uuid as home, null::uuid as stay, null::uuid as list;
@@ -49,8 +49,31 @@ select tests.act_as('authenticated', ana) from world;
 select is(pg_temp.codes('select public.delete_account()'), 'open_payout open_review_window property_not_archived', 'L11 a host cannot delete an account before the payout or while the review window is open; the guest''s review stays secret');
 insert into public.reviews (booking_id, overall, cleanliness, communication) select stay, 5, 5, 5 from world;
 select tests.act_as('authenticated', ben) from world;
+select tests.act_as('postgres');
+insert into private.stripe_customers (profile_id, stripe_customer_id) select ben, 'cus_ben' from world;
+create temporary table address on commit drop as select u.email from auth.users u, world where u.id = ben;
+insert into auth.audit_log_entries (id, payload)
+select gen_random_uuid(), e.entry::json
+from world, address, lateral (values
+    (jsonb_build_object('actor_id', ben, 'actor_username', email, 'action', 'login')),
+    (jsonb_build_object('actor_id', gen_random_uuid(), 'traits', jsonb_build_object('user_id', ben, 'user_email', upper(email)))),
+    (jsonb_build_object('actor_id', ana, 'actor_username', 'ana@example.com', 'action', 'login'))
+) as e (entry);
+select tests.act_as('authenticated', ben) from world;
+select is(jsonb_array_length(public.export_my_data() -> 'kept_after_deletion'), 3, 'L24 the export says what is kept after a deletion');
 select lives_ok('select public.delete_account()', 'L12 a guest can delete an account when both reviews are written');
 select tests.act_as('postgres');
+select isnt_empty('select from private.stripe_tasks where kind = ''delete_customer'' and subject = ''cus_ben''', 'L25 the customer at Stripe is to be deleted');
+select is_empty('select from private.stripe_customers c, world where c.profile_id = ben', 'L26 the customer''s id is forgotten');
+select private.erase_auth_audit_log();
+select is_empty(
+    'select from auth.audit_log_entries a, world, address where a.payload::text like ''%'' || ben || ''%'' or lower(a.payload::text) like ''%'' || email || ''%''',
+    'L27 Auth''s audit log no longer names the guest'
+);
+select isnt_empty('select from auth.audit_log_entries a, world where a.payload ->> ''actor_id'' = ana::text', 'L28 entries of others stay');
+update private.erasures set requested_at = now() - interval '2 hours';
+select private.erase_auth_audit_log();
+select is_empty('select from private.erasures', 'L29 the address is forgotten an hour later');
 select is_empty('select from public.notifications n, world where n.recipient_id = ben', 'L13 the guest''s notifications are deleted');
 select is_empty('select from public.wishlists w, world where w.owner_id = ben', 'L14 the guest''s wishlists are deleted');
 select is_empty('select from public.webhook_endpoints e, world where e.owner_id = ben', 'L23 the guest''s webhook endpoints are deleted');

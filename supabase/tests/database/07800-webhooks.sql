@@ -1,6 +1,6 @@
 -- Webhooks: endpoints and whose they are, what is queued for whom, secrets, the log, replay.
 begin;
-select plan(37);
+select plan(39);
 
 create temporary table world on commit drop as
 select
@@ -17,6 +17,37 @@ select tests.act_as('authenticated', ana) from world;
 select tests.throws_code(format('insert into public.webhook_endpoints (url) values (%L)', u), 'url_is_https', 'H03 ' || u) from unnest(array[
     'http://hooks.example/x', 'https://user:pass@hooks.example/', 'https://hooks.example/x#y', 'ftp://hooks.example', 'https://[::1]/', 'https:///x'
 ]) as u;
+create function pg_temp.accepted(p_urls text[]) returns setof text language plpgsql as $$
+declare
+    v_url text;
+begin
+    foreach v_url in array p_urls loop
+        begin
+            insert into public.webhook_endpoints (url) values (v_url);
+            return next v_url;
+            delete from public.webhook_endpoints where url = v_url;
+        exception when sqlstate 'PT422' then
+            null;
+        end;
+    end loop;
+end
+$$;
+select is_empty($$select pg_temp.accepted(array[
+    'https://127.0.0.1/', 'https://10.0.0.1/x', 'https://192.168.1.1', 'https://172.16.0.1/',
+    'https://169.254.169.254/latest/meta-data', 'https://2130706433/', 'https://0x7f000001/', 'https://0x7f.1/',
+    'https://0177.0.0.1/', 'https://017700000001/', 'https://127.1/', 'https://0/',
+    'https://8.8.8.8/', 'https://[::ffff:127.0.0.1]/', 'https://[fe80::1]/', 'https://::1/',
+    'https://localhost/', 'https://LOCALHOST./', 'https://hooks.localhost/x', 'https://printer.local',
+    'https://db.internal:443/', 'https://kong.INTERNAL', 'https://hooks/', 'https://hooks.example:80/',
+    'https://hooks.example:22/x', 'https://hooks.example:5432', 'https://hooks.example:0443/', 'https://user@hooks.example/',
+    'https://hooks.example@127.0.0.1/', 'https://hooks.example\@127.0.0.1/', 'https://127.0.0.1#.hooks.example/', 'https://127.0.0.1?.hooks.example/',
+    'https://１２７.0.0.1/', 'https://hooks.example./', 'https://-hooks.example/', 'https://1.2.3.4.5.6.7.0x8/',
+    'https://hooks.example/a b'
+])$$, 'H38 a host is neither a number nor a name of an internal network, and has no other port and no user name');
+select is((select count(*) from pg_temp.accepted(array[
+    'https://hooks.example', 'https://hooks.example:443/x', 'https://hooks.example:8443/x?y=1', 'https://a-b.c.xn--p1ai/',
+    'https://HOOKS.Example.COM/@me', 'https://internal.example/', 'https://1.example/'
+])), 7::bigint, 'H39 public names are accepted');
 select tests.throws_code($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{}')$$, 'events_are_known', 'H09 an endpoint receives at least one event');
 select tests.throws_code($$insert into public.webhook_endpoints (url, events) values ('https://hooks.example/x', '{all}')$$, 'events_are_known', 'H10 an unknown event is refused');
 select throws_ok('insert into public.webhook_endpoints (is_active, events) values (true, null)', 'PT422', 'There is no value for events. There is no value for url.', 'H35 every fault of an endpoint is named');

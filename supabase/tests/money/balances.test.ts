@@ -344,6 +344,22 @@ describe("a saved card", () => {
     expect(deleted.status).toBe(404);
   });
 
+  it("ends with the account: Stripe no longer has the customer", async () => {
+    const eva = await signUp("Eva");
+    const booking = await book(eva, property, 360);
+    await beginPayment(eva, booking.id);
+    const [stored] = await sql<{ id: string }[]>`
+      select stripe_customer_id as id from private.stripe_customers where profile_id = ${eva.id}`;
+    expect(stored?.id).toMatch(/^cus_/);
+    await eva.client.from("bookings").delete().eq("id", booking.id).throwOnError();
+    await eva.client.rpc("delete_account").throwOnError();
+    await until(async () => {
+      const customer = await stripe.customers.retrieve(stored?.id ?? "");
+      return customer.deleted === true;
+    }, "Stripe to delete the customer");
+    expect(await sql`select from private.stripe_customers where profile_id = ${eva.id}`).toHaveLength(0);
+  });
+
   it("keeps the hold when it is declined, and the error says why", async () => {
     const ben = await signUp("Ben");
     await bookAndPay(ben, property, 360);
