@@ -8,9 +8,11 @@ import {
   createSupabaseLiteService,
   type SupabaseLiteService,
 } from "./supabase-lite.ts";
+import { createRefusals, isUpload, refuseName, withoutForm } from "./uploads.ts";
 
 export function createStorage(config: StackConfig): SupabaseLiteService {
   const { keys, toml } = config;
+  let withRefusals: ReturnType<typeof createRefusals> | undefined;
   return createSupabaseLiteService(
     "storage",
     () => {
@@ -20,16 +22,35 @@ export function createStorage(config: StackConfig): SupabaseLiteService {
         storage: { enabled: true, file_size_limit: toml.storage.file_size_limit },
       });
       app._storageAdapter = createObjectFiles(config.dataDir);
+      withRefusals = createRefusals(app);
       return app;
     },
     async (request, answer) => {
+      if (isUpload(request)) {
+        const upload = () => withoutForm(request).then(answer);
+        return refuseName(request) ?? (withRefusals === undefined ? upload() : withRefusals(upload));
+      }
       const folder = await listedFolder(request);
       const response = await answer(request);
       if (!response.ok) return response;
       if (isSigning(request)) return withSignedUrl(response);
+      if (isDownload(request)) return asFile(response);
       return folder === undefined ? response : withinFolder(response, folder);
     },
   );
+}
+
+function isDownload(request: Request): boolean {
+  return request.method === "GET" && /^\/storage\/v1\/object\/(?!info\/)/.test(new URL(request.url).pathname);
+}
+
+/** Browsers must not guess the type of an object, and save what is not a picture. */
+function asFile(response: Response): Response {
+  response.headers.set("x-content-type-options", "nosniff");
+  const isPicture = /^image\/(?!svg)/.test(response.headers.get("content-type") ?? "");
+  if (!isPicture && !response.headers.has("content-disposition"))
+    response.headers.set("content-disposition", "attachment");
+  return response;
 }
 
 function isSigning(request: Request): boolean {
