@@ -24,10 +24,14 @@ export function createServices(supabase: ServiceClient): Omit<Dependencies, "log
     async writeCopy({ bucket, path, content_type }, bytes) {
       // Browsers save bytes of this type, and show others.
       const contentType = content_type.startsWith("image/") ? content_type : "application/octet-stream";
-      const { error } = await supabase.storage
-        .from(bucket)
-        .upload(path, bytes.slice(), { contentType, cacheControl: "31536000", upsert: true });
-      return error === null;
+      // Another call for the same file may write the same copy at the same time; a second attempt then finds it.
+      for (let attempt = 1; attempt <= 2; attempt++) {
+        const { error } = await supabase.storage
+          .from(bucket)
+          .upload(path, bytes.slice(), { contentType, cacheControl: "31536000" });
+        if (error === null || isDuplicate(error)) return true;
+      }
+      return false;
     },
     async finishFile({ id }, bytes, altText) {
       const { data, error, status } = await supabase.rpc("finish_file", {
@@ -49,6 +53,8 @@ function targetOf(body: Body): { p_target?: string } {
   if (body.kind === "property_photo") return { p_target: body.property_id };
   return body.kind === "attachment" ? { p_target: body.thread_id } : {};
 }
+
+const isDuplicate = ({ statusCode }: { statusCode?: string }) => statusCode === "409";
 
 /** Storage answers a missing object with status 400 and the code 404 in the body. */
 function isNotFound(error: { status?: number; statusCode?: string }): boolean {
