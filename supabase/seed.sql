@@ -142,6 +142,11 @@ select
     '5eed0000-0000-4000-8000-00000000000' || s.host, '{"mimetype": "image/png"}'
 from seed_property s, (values ('outside'), ('inside')) as f (name);
 
+insert into private.files (owner_id, kind, path, status, content_type, bytes)
+select ('5eed0000-0000-4000-8000-00000000000' || s.host)::uuid, 'property_photo', o.name, 'ready', 'image/png', 0
+from seed_property s
+join storage.objects o on o.bucket_id = 'property-photos' and o.name like '5eed0000-0000-4000-8000-0000000001' || lpad(s.n::text, 2, '0') || '/%';
+
 insert into public.property_photos (property_id, path, alt_text, position)
 select
     ('5eed0000-0000-4000-8000-0000000001' || lpad(s.n::text, 2, '0'))::uuid,

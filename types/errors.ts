@@ -78,17 +78,22 @@ export const errors = {
   attachment_not_found: {
     status: 422,
     message: "You have uploaded no such file.",
-    hint: "Upload it to the bucket message-attachments, in the folder named by the thread.",
+    hint: "Upload it, call the function files with the kind attachment, and send the path that it answers.",
   },
   attachment_path_is_in_thread: {
     status: 422,
     message: "An attachment_path is the id of the thread, a slash and a file name.",
-    hint: "Upload the file to the folder of this thread.",
+    hint: "Send the path that the function files answered for this thread.",
+  },
+  avatar_not_found: {
+    status: 422,
+    message: "You have no such avatar.",
+    hint: "Upload the picture, call the function files with the kind avatar, and send the path that it answers.",
   },
   avatar_path_is_own: {
     status: 422,
     message: "The path of an avatar is your own id, a slash and a file name.",
-    hint: "Upload the picture to that path of the bucket avatars, then send the path.",
+    hint: "Send the path that the function files answered.",
   },
   base_price_missing: {
     status: 422,
@@ -419,6 +424,21 @@ export const errors = {
     status: 422,
     message: "A fee cannot be a percentage.",
     hint: "Send another charge, such as per_booking.",
+  },
+  file_too_large: {
+    status: 422,
+    message: "A file of the kind {kind} has up to {limit} bytes.",
+    hint: "Upload a smaller file.",
+  },
+  file_type_not_allowed: {
+    status: 422,
+    message: "A file of the kind {kind} cannot have the type {value}.",
+    hint: "Upload one of {types}.",
+  },
+  files_too_large: {
+    status: 422,
+    message: "Your files of the kind {kind} would be larger than {limit} bytes.",
+    hint: "Delete some, or upload a smaller file.",
   },
   goodwill_not_found: {
     status: 404,
@@ -817,7 +837,7 @@ export const errors = {
   own_property_not_found: {
     status: 404,
     message: "You manage no property with this id.",
-    hint: "Send the id of a property that you host or co-host; the path of a photo begins with it.",
+    hint: "Send the id of a property that you host or fully co-host.",
   },
   own_proposal: {
     status: 403,
@@ -885,6 +905,11 @@ export const errors = {
     message: "A phone number is a plus sign and 7 to 15 digits.",
     hint: "Send it with its country code and without spaces, such as +351912345678.",
   },
+  photo_file_not_found: {
+    status: 422,
+    message: "There is no cleaned photo at this path.",
+    hint: "Upload the photo, and call the function files with the kind property_photo.",
+  },
   photo_has_one_location: {
     status: 422,
     message: "A photo has either a path in the bucket or an external URL.",
@@ -898,17 +923,12 @@ export const errors = {
   photo_path_is_of_property: {
     status: 422,
     message: "The path of a photo is the id of its property, a slash and a file name.",
-    hint: "Upload the photo to that path of the bucket property-photos, then send the path.",
+    hint: "Send the path of a file that was cleaned for this property.",
   },
   photo_position_range: {
     status: 422,
     message: "The position of a photo is 0 to 1,000.",
     hint: "Send a position in this range; the lowest comes first.",
-  },
-  photo_upload_not_found: {
-    status: 422,
-    message: "There is no recent upload at this path.",
-    hint: "Upload the photo to a new path of the bucket property-photos first.",
   },
   postal_code_is_plain: {
     status: 422,
@@ -1309,6 +1329,16 @@ export const errors = {
     message: "A title is one line of 1 to 150 characters of plain text.",
     hint: "Shorten the title, and remove HTML and control characters.",
   },
+  too_many_files: {
+    status: 422,
+    message: "You have {limit} files of the kind {kind}, and no more are possible.",
+    hint: "Delete one; files that nothing names are removed after a day.",
+  },
+  too_many_files_an_hour: {
+    status: 429,
+    message: "You can add up to {limit} files of the kind {kind} an hour.",
+    hint: "Try again in an hour.",
+  },
   too_many_guests: {
     status: 422,
     message: "This property takes up to {max_guests} guest(s), infants not counted.",
@@ -1343,6 +1373,11 @@ export const errors = {
     status: 429,
     message: "You have too many bookings that are not paid yet.",
     hint: "Pay for one, give one up, or wait until one expires.",
+  },
+  too_many_uploads: {
+    status: 403,
+    message: "You have {limit} uploads that are not files yet.",
+    hint: "Call the function files for each, or wait {wait} until they are removed.",
   },
   too_many_webhook_endpoints: {
     status: 422,
@@ -1400,6 +1435,11 @@ export const errors = {
     message: 'There is no currency "{value}".',
     hint: "Send an ISO 4217 code of the table currencies.",
   },
+  unknown_file_kind: {
+    status: 422,
+    message: 'There is no kind of file "{value}".',
+    hint: "Send property_photo, avatar or attachment.",
+  },
   unknown_sort: {
     status: 400,
     message: 'There is no order "{value}".',
@@ -1414,6 +1454,21 @@ export const errors = {
     status: 403,
     message: "You are not allowed to change {table} in this way.",
     hint: "Check the ids you sent, and that you are signed in as the right person.",
+  },
+  upload_folder_is_own: {
+    status: 403,
+    message: "The path of an upload is your own id, a slash and a file name.",
+    hint: "Upload to the bucket uploads as <your id>/<file name>.",
+  },
+  upload_not_found: {
+    status: 422,
+    message: "There is no recent upload at this path.",
+    hint: "Upload the file to the bucket uploads as <your id>/<file name>, then send that path.",
+  },
+  uploads_too_large: {
+    status: 403,
+    message: "Your uploads that are not files yet would be larger than {limit} bytes.",
+    hint: "Call the function files for each, or wait {wait} until they are removed.",
   },
   url_is_https: {
     status: 422,

@@ -72,8 +72,13 @@ export const exampleRequests: Record<string, ExampleRequest> = {
     },
   },
   "post property_amenities": { body: { property_id, amenity_id: "pool" } },
-  "post /functions/v1/property-photos": {
-    body: { path: `${property_id}/inside.png`, alt_text: "The living room" },
+  "post /functions/v1/files": {
+    body: {
+      kind: "property_photo",
+      path: "5eed0000-0000-4000-8000-000000000001/kitchen.png",
+      property_id,
+      alt_text: "The kitchen",
+    },
   },
   "rpc/pause_property": { body: { p_property_id: property_id } },
   "rpc/publish_property": { body: { p_property_id: property_id } },

@@ -15,12 +15,7 @@ registerHooks({
 });
 
 /** The tasks of functions that clients call; workers are internal. */
-const tags: Record<string, TaskName> = {
-  connect: "Host",
-  payments: "Pay",
-  "property-photos": "Host",
-  statement: "Pay",
-};
+const tags: Record<string, TaskName> = { connect: "Host", payments: "Pay", files: "Host", statement: "Pay" };
 
 /** The paths of all functions except those that clients do not call. @throws when a function has no contract. */
 export async function functionPaths({ functionsDir }: StackConfig): Promise<Record<string, Path>> {

@@ -10,9 +10,11 @@ import {
   createSupabaseLiteService,
   type SupabaseLiteService,
 } from "./supabase-lite.ts";
+import { createRefusals, isUpload, refuseName, withoutForm } from "./uploads.ts";
 
 export function createStorage(config: StackConfig): SupabaseLiteService {
   const { keys, toml } = config;
+  let withRefusals: ReturnType<typeof createRefusals> | undefined;
   return createSupabaseLiteService(
     "storage",
     () => {
@@ -22,6 +24,7 @@ export function createStorage(config: StackConfig): SupabaseLiteService {
         storage: { enabled: true, file_size_limit: toml.storage.file_size_limit },
       });
       app._storageAdapter = createObjectFiles(config.dataDir);
+      withRefusals = createRefusals(app);
       return app;
     },
     async (request, answer) => {
@@ -29,10 +32,15 @@ export function createStorage(config: StackConfig): SupabaseLiteService {
         const body = { statusCode: "403", error: "Unauthorized", message: "jwt audience invalid" };
         return Response.json(body, { status: 400 });
       }
+      if (isUpload(request)) {
+        const upload = () => withoutForm(request).then(answer);
+        return refuseName(request) ?? (withRefusals === undefined ? upload() : withRefusals(upload));
+      }
       const folder = await listedFolder(request);
       const response = await answer(request);
       if (!response.ok) return response;
       if (isSigning(request)) return withSignedUrl(response);
+      if (isDownload(request)) return asFile(response);
       return folder === undefined ? response : withinFolder(response, folder);
     },
   );
@@ -46,6 +54,19 @@ function isForOthers({ headers }: Request): boolean {
   } catch {
     return false;
   }
+}
+
+function isDownload(request: Request): boolean {
+  return request.method === "GET" && /^\/storage\/v1\/object\/(?!info\/)/.test(new URL(request.url).pathname);
+}
+
+/** Browsers must not guess the type of an object, and save what is not a picture. */
+function asFile(response: Response): Response {
+  response.headers.set("x-content-type-options", "nosniff");
+  const isPicture = /^image\/(?!svg)/.test(response.headers.get("content-type") ?? "");
+  if (!isPicture && !response.headers.has("content-disposition"))
+    response.headers.set("content-disposition", "attachment");
+  return response;
 }
 
 function isSigning(request: Request): boolean {

@@ -17,7 +17,7 @@ const jsonb = {
   parse: (text: string): unknown => JSON.parse(text),
 };
 
-type LiteApp = App<IAppConfig>;
+export type SupabaseLiteApp = App<IAppConfig>;
 type Answer = (request: Request) => Promise<Response>;
 
 /** A service that answers requests in this process. */
@@ -31,10 +31,10 @@ export interface SupabaseLiteService extends Service {
  */
 export function createSupabaseLiteService(
   name: string,
-  create: () => LiteApp,
+  create: () => SupabaseLiteApp,
   around: (request: Request, answer: Answer) => Promise<Response>,
 ): SupabaseLiteService {
-  let app: LiteApp | undefined;
+  let app: SupabaseLiteApp | undefined;
   return {
     name,
     async start() {
@@ -65,7 +65,7 @@ export function createSupabaseLiteApp(
   config: StackConfig,
   role: string,
   { drivers, ...sections }: Settings,
-): LiteApp {
+): SupabaseLiteApp {
   const connection = createPostgresConnection({
     url: databaseUrl(config, role),
     postgresOptions: { max: 5, idle_timeout: 30, onnotice: () => {}, types: { jsonb } },

@@ -5,7 +5,7 @@
 
 insert into private.errors (code, status, message, hint) values
     ('display_name_is_plain', 422, 'A display name is one line of 1 to 50 characters of plain text.', 'Send a first name or nickname without HTML and control characters.'),
-    ('avatar_path_is_own', 422, 'The path of an avatar is your own id, a slash and a file name.', 'Upload the picture to that path of the bucket avatars, then send the path.'),
+    ('avatar_path_is_own', 422, 'The path of an avatar is your own id, a slash and a file name.', 'Send the path that the function files answered.'),
     ('about_is_plain', 422, 'The text about you is up to 2,000 characters of plain text.', 'Shorten it, and remove HTML and control characters.'),
     ('languages_are_tags', 422, 'Languages are up to 20 BCP 47 tags, such as en or pt-BR.', 'Send a list of tags: {en,pt-BR}.'),
     ('legal_name_is_plain', 422, 'A legal name is one line of 1 to 200 characters of plain text.', 'Send the name on your identity document.'),
@@ -20,7 +20,7 @@ create table public.profiles (
     display_name text not null constraint profiles_display_name_is_plain
         check (display_name ~ '\S' and private.is_plain_text(display_name, 50) and display_name !~ '[\n\t]'),
     avatar_path text constraint profiles_avatar_path_is_own
-        check (avatar_path ~ '^[0-9a-f-]{36}/[\w.-]{1,100}$' and split_part(avatar_path, '/', 1) = id::text),
+        check (avatar_path ~ '^[0-9a-f-]{36}/[0-9A-Za-z_.-]{1,100}$' and split_part(avatar_path, '/', 1) = id::text),
     about text not null default '' constraint profiles_about_is_plain check (private.is_plain_text(about, 2000)),
     languages text[] not null default '{}' constraint profiles_languages_are_tags
         check (cardinality(languages) <= 20 and array_to_string(languages, ' ', '?') ~ '^([a-z]{2,3}(-[A-Z]{2})?( |$))*$'),
@@ -34,7 +34,7 @@ create table public.profiles (
 comment on table public.profiles is 'Public profiles, one for each account. A profile stays, anonymised, after its account is deleted.';
 comment on column public.profiles.id is 'The same as auth.users.id.';
 comment on column public.profiles.display_name is 'First name or nickname, 1 to 50 characters.';
-comment on column public.profiles.avatar_path is 'Path in the Storage bucket `avatars`, in the folder with the id of the profile.';
+comment on column public.profiles.avatar_path is 'Path in the Storage bucket `avatars`, as the function files answered it.';
 comment on column public.profiles.about is 'Plain text of up to 2,000 characters.';
 comment on column public.profiles.languages is 'BCP 47 tags of the languages the person speaks, such as {en,pt-BR}.';
 comment on column public.profiles.is_host is 'Whether the person has ever published a property. Set by the database.';

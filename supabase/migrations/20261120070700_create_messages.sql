@@ -6,8 +6,8 @@
 
 insert into private.errors (code, status, message, hint) values
     ('messages_body_is_plain', 422, 'A message has 1 to 5,000 characters of plain text, without HTML and control characters.', 'Shorten body, and leave out HTML.'),
-    ('attachment_path_is_in_thread', 422, 'An attachment_path is the id of the thread, a slash and a file name.', 'Upload the file to the folder of this thread.'),
-    ('attachment_not_found', 422, 'You have uploaded no such file.', 'Upload it to the bucket message-attachments, in the folder named by the thread.'),
+    ('attachment_path_is_in_thread', 422, 'An attachment_path is the id of the thread, a slash and a file name.', 'Send the path that the function files answered for this thread.'),
+    ('attachment_not_found', 422, 'You have uploaded no such file.', 'Upload it, call the function files with the kind attachment, and send the path that it answers.'),
     ('blocked_profiles_are_others', 422, 'You cannot block yourself.', 'Send the id of another person as blocked_id.'),
     ('thread_not_found', 404, 'You have no such thread.', 'Check the id of the thread.'),
     ('thread_exists', 409, 'You have already asked about this property.', 'Write in the thread that the details name.'),
@@ -18,8 +18,7 @@ insert into private.errors (code, status, message, hint) values
 
 insert into private.settings (name, value, description) values
     ('messages_per_hour', '60', 'How many messages a person may write in an hour.'),
-    ('inquiries_per_day', '20', 'How many properties a person may ask about in a day.'),
-    ('attachments_per_hour', '30', 'How many files a person may upload for messages in an hour.');
+    ('inquiries_per_day', '20', 'How many properties a person may ask about in a day.');
 
 create table public.threads (
     id uuid default gen_random_uuid() constraint threads_pkey primary key,
@@ -53,7 +52,7 @@ create table public.messages (
     body text not null constraint messages_body_is_plain check (body ~ '\S' and private.is_plain_text(body, 5000)),
     is_masked boolean not null default false,
     attachment_path text constraint messages_attachment_path_is_in_thread check (
-        attachment_path ~ '^[0-9a-f-]{36}/[\w.-]{1,100}$' and split_part(attachment_path, '/', 1) = thread_id::text
+        attachment_path ~ '^[0-9a-f-]{36}/[0-9A-Za-z_.-]{1,100}$' and split_part(attachment_path, '/', 1) = thread_id::text
     ),
     created_at timestamptz not null default clock_timestamp(),
     constraint messages_are_of_a_person_or_the_system check ((sender_id is null) = (event is not null))
@@ -63,7 +62,7 @@ comment on column public.messages.sender_id is 'Who wrote it; null for a note of
 comment on column public.messages.event is 'What the note is about, such as booking_confirmed; null for messages of people.';
 comment on column public.messages.body is 'Plain text of 1 to 5,000 characters.';
 comment on column public.messages.is_masked is 'Whether contact details were removed, because no booking was confirmed yet.';
-comment on column public.messages.attachment_path is 'A file in the bucket message-attachments, in the folder named by the thread.';
+comment on column public.messages.attachment_path is 'A file in the bucket message-attachments, as the function files answered it.';
 
 create index messages_thread_id_idx on public.messages (thread_id, created_at);
 create index messages_sender_id_idx on public.messages (sender_id, created_at);
@@ -89,7 +88,7 @@ comment on table public.blocked_profiles is 'Who blocked whom. The two cannot wr
 create index blocked_profiles_blocked_id_idx on public.blocked_profiles (blocked_id);
 
 insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)
-values ('message-attachments', 'message-attachments', false, 10 * 1024 * 1024, '{image/jpeg,image/png,image/webp,application/pdf}');
+values ('message-attachments', 'message-attachments', false, 10 * 1024 * 1024, '{image/jpeg,image/png,image/webp,image/avif,application/octet-stream}');
 
 alter table public.threads enable row level security;
 alter table public.messages enable row level security;
@@ -113,18 +112,6 @@ $$;
 grant execute on function private.my_threads to authenticated;
 comment on function private.my_threads is
     'Threads of the caller, as the guest or on the host''s side. Definer, because the policies of threads use it.';
-
-create function private.may_attach() returns boolean
-language sql stable security definer
-set search_path = ''
-as $$
-    select count(*) < (select s.value::bigint from private.settings s where s.name = 'attachments_per_hour')
-    from storage.objects o
-    where o.bucket_id = 'message-attachments' and o.owner_id = auth.uid()::text and o.created_at > now() - interval '1 hour'
-$$;
-grant execute on function private.may_attach to authenticated;
-comment on function private.may_attach is
-    'Whether the caller may upload another file for messages this hour. Definer, because a policy of storage.objects uses it.';
 
 create function private.reported_threads() returns setof uuid
 language sql stable security definer rows 10
@@ -166,11 +153,6 @@ create policy "People can end a block" on public.blocked_profiles for delete to 
     using (blocker_id = (select auth.uid()));
 create policy "Guests and the host's side can see files of their threads" on storage.objects for select to authenticated
     using (bucket_id = 'message-attachments' and (storage.foldername(name))[1] in (select t::text from private.my_threads() as t));
-create policy "Guests and the host's side can add files to their threads" on storage.objects for insert to authenticated
-    with check (
-        bucket_id = 'message-attachments' and (storage.foldername(name))[1] in (select t::text from private.my_threads() as t)
-        and (select private.may_attach())
-    );
 
 create function private.mask_contacts(p_text text) returns text
 language sql immutable
@@ -282,9 +264,7 @@ begin
     perform private.limit_rate('too_many_messages', 'messages_per_hour', (
         select count(*) from public.messages m where m.sender_id = new.sender_id and m.created_at > now() - interval '1 hour'
     ));
-    if new.attachment_path is not null and not exists (
-        select from storage.objects o where o.bucket_id = 'message-attachments' and o.name = new.attachment_path and o.owner_id = new.sender_id::text
-    ) then
+    if new.attachment_path is not null and not private.use_file('attachment', new.sender_id, new.attachment_path) then
         perform private.raise_error('attachment_not_found');
     end if;
     if
@@ -350,6 +330,22 @@ $$;
 comment on function private.deliver_message is 'Trigger: updates the times of the thread, marks it read for the sender and notifies the other side. Definer, because no API role may write these.';
 create trigger deliver_message after insert on public.messages for each row execute function private.deliver_message();
 create trigger _110_refuse_change before update on public.messages for each row execute function private.refuse_change();
+
+create function private.remove_attachments() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    perform private.remove_files('attachment', array_agg(o.attachment_path)) from old_rows o
+    where o.attachment_path is not null having count(*) > 0;
+    return null;
+end
+$$;
+comment on function private.remove_attachments is
+    'Trigger: removes the files of messages whose thread was deleted. Definer, because queues belong to the owner of the database.';
+create trigger _200_remove_attachments after delete on public.messages
+    referencing old table as old_rows for each statement execute function private.remove_attachments();
+
 select private.install_row_checks('public.threads', 'new.booking_id is null');
 select private.install_row_checks('public.messages', 'new.sender_id is not null');
 select private.install_row_checks('public.blocked_profiles');

@@ -171,18 +171,22 @@ as $$
 $$;
 comment on function private.end_co_hosting is 'Removes a person as co-host and all co-hosts of the person''s properties, and deletes the invitations of both kinds.';
 
-create function private.enqueue_file_removals(p_person uuid) returns void
+create function private.delete_files(p_person uuid) returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
     -- photos of a property belong to the property, even when another person uploaded them
+    perform private.remove_files(f.kind, array_agg(f.path))
+    from private.files f
+    where f.owner_id = p_person and (f.kind <> 'property_photo' or not f.is_used)
+    group by f.kind;
     perform private.enqueue_job('object_removals', jsonb_build_object('bucket', o.bucket_id, 'path', o.name), 'remove-objects')
     from storage.objects o
-    where o.owner_id = p_person::text and o.bucket_id <> 'property-photos';
+    where o.bucket_id = 'uploads' and o.name like p_person || '/%';
 end
 $$;
-comment on function private.enqueue_file_removals is 'Enqueues the removal of the files that a person uploaded, except photos of properties.';
+comment on function private.delete_files is 'Deletes the files and raw uploads of a person, except photos of properties.';
 
 create function private.delete_notifications(p_person uuid, p_email text) returns void
 language sql
@@ -297,7 +301,7 @@ begin
     perform private.delete_property_details(old.id);
     perform private.clear_calendars(old.id);
     perform private.end_co_hosting(old.id, old.email);
-    perform private.enqueue_file_removals(old.id);
+    perform private.delete_files(old.id);
     perform private.delete_notifications(old.id, old.email);
     perform private.anonymize_notifications(old.id);
     perform private.delete_wishlists(old.id);

@@ -22,6 +22,20 @@ grant execute on function private.my_identity to authenticated;
 comment on function private.my_identity is
     'Returns what Auth stores about the caller, without secrets. Definer, because no API role may read auth.users.';
 
+create function private.my_files() returns jsonb
+language sql stable security definer
+set search_path = ''
+as $$
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'kind', f.kind, 'bucket', k.bucket, 'path', f.path, 'content_type', f.content_type, 'bytes', f.bytes, 'created_at', f.created_at
+    ) order by f.created_at, f.id), '[]')
+    from private.files f
+    join private.file_kinds k using (kind)
+    where f.owner_id = auth.uid() and f.status = 'ready'
+$$;
+grant execute on function private.my_files to authenticated;
+comment on function private.my_files is 'Returns the files of the caller. Definer, because no API role may read private.files.';
+
 create function private.export_account() returns jsonb
 language plpgsql stable
 set search_path = ''
@@ -43,11 +57,7 @@ begin
         'profile', (select to_jsonb(p) from public.profiles p where p.id = v_id),
         'account', (select to_jsonb(a) from public.accounts a where a.id = v_id),
         'roles', (select coalesce(jsonb_agg(to_jsonb(r) - 'user_id'), '[]') from public.user_roles r where r.user_id = v_id),
-        'files', (
-            select coalesce(jsonb_agg(jsonb_build_object('bucket', o.bucket_id, 'path', o.name) order by o.name), '[]')
-            from storage.objects o
-            where o.owner_id = v_id::text
-        )
+        'files', private.my_files()
     );
 end
 $$;

@@ -33,15 +33,20 @@ export const functionErrors = {
     hint: "Send { action: onboard, return_url } first.",
   },
   body_too_large: { status: 413, message: "The request body is too large." },
-  not_an_image: {
+  file_not_of_its_type: {
     status: 415,
-    message: "The file is not an image of its declared content type.",
-    hint: "Upload a JPEG, PNG, WebP or AVIF file with the matching content type to a new path.",
+    message: "The file is not a whole file of its declared content type.",
+    hint: "Upload a JPEG, PNG, WebP, AVIF or PDF file with the matching content type to a new path.",
   },
-  image_has_metadata: {
+  file_not_supported: {
     status: 415,
-    message: "The AVIF image contains metadata, which may include its location.",
-    hint: "Save the image without metadata, or as JPEG, PNG or WebP, and upload it to a new path.",
+    message: "HEIC and animated AVIF images are not supported.",
+    hint: "Save the image as JPEG, PNG, WebP or a still AVIF, and upload it to a new path.",
+  },
+  image_too_large: {
+    status: 422,
+    message: "The image has more than 100 megapixels, or a side of more than 20,000 pixels.",
+    hint: "Make the image smaller, and upload it to a new path.",
   },
   payment_refused: {
     status: 422,
@@ -66,7 +71,7 @@ export const functionErrors = {
   },
   storage_unavailable: {
     status: 502,
-    message: "The photo storage is not available.",
+    message: "The file storage is not available.",
     hint: "It is safe to try again.",
   },
   reconciliation_failed: {

@@ -41,6 +41,8 @@ begin
     values (v_id, 'Rua Augusta 1', '1100-048', 'Baixa', 'Lisboa', 'Lisboa', 'PT', 38.7079, -9.1366);
     insert into storage.objects (bucket_id, name, owner_id, metadata)
     values ('property-photos', v_id || '/front.png', p_host, '{"mimetype": "image/png", "size": 1000}');
+    insert into private.files (owner_id, kind, path, status, content_type, bytes)
+    values (p_host, 'property_photo', v_id || '/front.png', 'ready', 'image/png', 1000);
     insert into public.property_photos (property_id, path, alt_text) values (v_id, v_id || '/front.png', 'The front door');
     if p_publish then
         update public.properties set status = 'published' where id = v_id;

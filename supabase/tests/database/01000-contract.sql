@@ -255,8 +255,8 @@ select is_empty(
 select is_empty(
     $$select label from our_functions
       where prosrc ~* '\mraise\s+(sqlstate|exception|using|''|unique_|check_|foreign_)'
-          and label not in ('private.raise_errors(jsonb)', 'private.row_check_code(regclass,name)')$$,
-    'C18 only private.raise_errors raises an error; row_check_code does so only while migrations run'
+          and label not in ('private.raise_errors(jsonb)', 'private.raise_upload_error(text,jsonb)', 'private.row_check_code(regclass,name)')$$,
+    'C18 only private.raise_errors raises an error, and raise_upload_error for Storage; row_check_code does so only while migrations run'
 );
 select is_empty(
     $$select distinct m[1] from our_functions, regexp_matches(prosrc, '(?:raise_error|problem)\(\s*''(\w+)''', 'g') as m

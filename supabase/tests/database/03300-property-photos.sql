@@ -1,6 +1,6 @@
--- Photos: uploads to the bucket, rows that only the service role adds, order and cover, removal of objects.
+-- Photos: rows that only the service role adds, of cleaned files alone; order and cover, removal of objects.
 begin;
-select plan(52);
+select plan(34);
 
 create temporary table world on commit drop as
 select
@@ -11,64 +11,48 @@ update world set home = tests.create_property(ana), draft = tests.create_propert
 insert into public.co_hosts (property_id, profile_id, level)
 select home, mia, 'calendar_and_messages'::public.co_host_level from world union all select home, fay, 'full' from world;
 
-create function pg_temp.upload(p_path text) returns void language sql as $$
-    insert into storage.objects (bucket_id, name, owner_id) values ('property-photos', p_path, auth.uid()::text)
+create function pg_temp.clean(p_owner uuid, p_path text) returns void language sql security definer as $$
+    insert into private.files (owner_id, kind, path, status, content_type, bytes) values (p_owner, 'property_photo', p_path, 'ready', 'image/png', 10)
+$$;
+create function pg_temp.add(p_property uuid, p_path text, p_alt_text text) returns public.property_photos language sql as $$
+    insert into public.property_photos (property_id, path, alt_text) values (p_property, p_path, p_alt_text) returning *
 $$;
 create function pg_temp.queued(p_path text) returns bigint language sql security definer as $$
     select count(*) from pgmq.q_object_removals where message = jsonb_build_object('bucket', 'property-photos', 'path', p_path)
 $$;
 grant execute on all functions in schema pg_temp to anon, authenticated, service_role;
 
--- uploads
-select tests.act_as('anon');
-select throws_ok('select pg_temp.upload(home || ''/1.png'') from world', '42501', null, 'PH01 anon uploads nothing');
-select tests.act_as('authenticated', ben) from world;
-select throws_ok('select pg_temp.upload(home || ''/1.png'') from world', '42501', null, 'PH02 a stranger uploads nothing');
-select is_empty('select from storage.objects, world where name like home || ''/%''', 'PH03 a stranger cannot list the folder');
-select tests.act_as('authenticated', mia) from world;
-select throws_ok('select pg_temp.upload(home || ''/1.png'') from world', '42501', null, 'PH04 a co-host for messages uploads nothing');
-select isnt_empty('select from storage.objects, world where name like home || ''/%''', 'PH05 a co-host for messages lists the folder');
+-- objects: only the service role writes them
 select tests.act_as('authenticated', ana) from world;
-select lives_ok('select pg_temp.upload(home || ''/1.png'') from world', 'PH06 the host uploads');
-select throws_ok('select pg_temp.upload(bens || ''/1.png'') from world', '42501', null, 'PH07 a host cannot upload to the folder of a stranger''s property');
-select throws_ok('select pg_temp.upload(home || ''/a/b.png'') from world', '42501', null, 'PH08 a host cannot upload to a subfolder');
-select throws_ok('select pg_temp.upload(home || ''/..'') from world', '42501', null, 'PH09 a host cannot use a file name of dots');
-select throws_ok('select pg_temp.upload(''1.png'')', '42501', null, 'PH10 a host cannot upload outside the folders');
+select throws_ok(
+    'insert into storage.objects (bucket_id, name, owner_id) select ''property-photos'', home || ''/1.png'', ana::text from world', '42501', null,
+    'PH01 the host writes no object to the bucket of photos'
+);
 select is_empty('update storage.objects set name = name || ''.x'' where bucket_id = ''property-photos'' returning name', 'PH11 no user renames an object');
 select is_empty('delete from storage.objects where bucket_id = ''property-photos'' returning name', 'PH12 no user deletes an object directly');
-select tests.act_as('authenticated', fay) from world;
-select lives_ok('select pg_temp.upload(home || ''/2.png'') from world', 'PH13 a full co-host uploads');
-select throws_ok(
-    'select pg_temp.upload(home || ''/x'' || n || ''.png'') from world, generate_series(1, 100) n', '42501', null, 'PH14 a folder has at most 100 objects'
-);
 
 -- rows
-select throws_ok(
-    'insert into public.property_photos (property_id, path, alt_text) select home, home || ''/2.png'', ''x'' from world', '42501', null,
-    'PH15 clients cannot insert photos, because their bytes were not checked'
-);
-select throws_ok('select public.add_photo(fay, home || ''/2.png'', ''x'') from world', '42501', null, 'PH16 clients cannot call add_photo');
+select pg_temp.clean(ana, home || '/1.png'), pg_temp.clean(fay, home || '/2.png'), pg_temp.clean(ana, draft || '/3.png') from world;
+select throws_ok('select pg_temp.add(home, home || ''/2.png'', ''x'') from world', '42501', null, 'PH15 clients cannot insert photos');
 select tests.act_as('service_role');
-select is((select position from world, public.add_photo(ana, home || '/1.png', 'Kitchen')), 2::smallint, 'PH17 the service role adds a photo, last in order');
-select is((select position from world, public.add_photo(fay, home || '/2.png', 'Bath')), 3::smallint, 'PH18 the service role adds a photo for a full co-host');
-select tests.throws_code('select public.add_photo(mia, home || ''/3.png'', ''x'') from world', 'own_property_not_found', 'PH19 the service role adds no photo for a co-host for messages');
-select tests.throws_code('select public.add_photo(ben, home || ''/3.png'', ''x'') from world', 'own_property_not_found', 'PH20 the service role adds no photo for a stranger');
-select tests.throws_code('select public.add_photo(ana, home || ''/3.png'', ''x'') from world', 'photo_upload_not_found', 'PH21 a photo needs an upload');
-select results_eq(
-    'select alt_text, position, (select count(*)::integer from public.property_photos f where f.path = p.path) from world, public.add_photo(ana, home || ''/1.png'', ''x'') p',
-    $$values ('Kitchen', 2::smallint, 1)$$, 'PH22 a repeated call returns the same photo'
-);
+select is((select position from world, pg_temp.add(home, home || '/1.png', 'Kitchen')), 2::smallint, 'PH17 the service role adds a photo, last in order');
+select is((select position from world, pg_temp.add(home, home || '/2.png', 'Bath')), 3::smallint, 'PH18 the file of a co-host is a photo, too');
+select tests.throws_code('select pg_temp.add(home, home || ''/3.png'', ''x'') from world', 'photo_file_not_found', 'PH21 a photo needs a cleaned file');
 select throws_ok(
-    'select public.add_photo(ana, home || ''/3.png'', '' '') from world', 'PT422',
+    'select pg_temp.add(home, home || ''/3.png'', '' '') from world', 'PT422',
     'The description of a photo is one line of 1 to 300 characters of plain text.', 'PH23 a photo needs a description'
 );
 select tests.throws_code(
-    'insert into public.property_photos (property_id, path, alt_text) select home, draft || ''/front.png'', ''x'' from world', 'photo_path_is_of_property',
-    'PH24 a photo cannot use the object of another property'
+    'select pg_temp.add(home, draft || ''/3.png'', ''x'') from world', 'photo_path_is_of_property',
+    'PH24 a photo cannot use the file of another property'
 );
 select tests.throws_code(
     'insert into public.property_photos (property_id, external_url, alt_text) select home, ''http://example.com/1.jpg'', ''x'' from world',
     'external_url_is_https', 'PH25 an external photo needs https'
+);
+select tests.throws_code(
+    'update public.property_photos set path = home || ''/9.png'' from world where path = home || ''/1.png''', 'photo_file_not_found',
+    'PH22 the service role names no file that is not clean'
 );
 
 -- order
@@ -91,9 +75,9 @@ select throws_ok('update public.property_photos set path = null', '42501', null,
 select tests.throws_code('update public.property_photos set alt_text = null', 'value_missing', 'PH50 a photo keeps its description');
 select tests.throws_code('update public.property_photos set position = 1001', 'photo_position_range', 'PH51 a position is 1,000 at most');
 update public.property_photos set position = 1000 where property_id = (select home from world) and alt_text = 'Kitchen';
-select pg_temp.upload(home || '/last.png') from world;
+select pg_temp.clean(ana, home || '/last.png') from world;
 select tests.act_as('service_role');
-select is((select position from world, public.add_photo(ana, home || '/last.png', 'Garden')), 1000::smallint, 'PH52 a photo can still be added after one at position 1,000');
+select is((select position from world, pg_temp.add(home, home || '/last.png', 'Garden')), 1000::smallint, 'PH52 a photo can still be added after one at position 1,000');
 delete from public.property_photos where alt_text = 'Garden';
 select tests.act_as('authenticated', ana) from world;
 
@@ -103,21 +87,17 @@ select is(pg_temp.queued(home || '/1.png'), 1::bigint, 'PH37 the removal of a de
 select is(pg_temp.queued(home || '/2.png'), 0::bigint, 'PH38 the object of another photo stays') from world;
 select tests.act_as('service_role');
 select tests.throws_code(
-    'select public.add_photo(ana, home || ''/1.png'', ''x'') from world', 'photo_upload_not_found', 'PH39 an object that is about to be removed cannot become a photo'
+    'select pg_temp.add(home, home || ''/1.png'', ''x'') from world', 'photo_file_not_found', 'PH39 a file that was removed cannot become a photo'
 );
-select lives_ok('select public.discard_photo_upload(ana, home || ''/2.png'') from world', 'PH40 discarding the object of a photo is not an error');
-select is(pg_temp.queued(home || '/2.png'), 0::bigint, 'PH41 discarding does not remove the object of a photo') from world;
-select tests.throws_code('select public.discard_photo_upload(ben, home || ''/9.png'') from world', 'own_property_not_found', 'PH42 a stranger cannot discard an upload');
 select tests.act_as('authenticated', ana) from world;
 select lives_ok('delete from public.properties where id = (select draft from world)', 'PH43 a host deletes a draft');
 select is(pg_temp.queued(draft || '/front.png'), 1::bigint, 'PH44 the removal of the draft''s objects is queued') from world;
 select tests.act_as('postgres');
-insert into storage.objects (bucket_id, name, created_at) select 'property-photos', home || '/old.png', now() - interval '2 days' from world;
-select tests.act_as('service_role');
-select tests.throws_code('select public.add_photo(ana, home || ''/old.png'', ''x'') from world', 'photo_upload_not_found', 'PH45 an old upload cannot become a photo');
-select tests.act_as('postgres');
-select private.remove_stale_photo_uploads(), private.remove_stale_photo_uploads();
-select is(pg_temp.queued(home || '/old.png'), 1::bigint, 'PH46 the removal of an old upload is queued once') from world;
+update private.files set created_at = now() - interval '2 days' where path like (select home from world) || '/%';
+insert into private.files (owner_id, kind, path, status, content_type, bytes, created_at)
+select ana, 'property_photo', home || '/old.png', 'ready', 'image/png', 10, now() - interval '2 days' from world;
+select private.remove_unused_files(), private.remove_unused_files();
+select is(pg_temp.queued(home || '/old.png'), 1::bigint, 'PH46 the removal of a file that no row names is queued once') from world;
 select is(pg_temp.queued(home || '/2.png'), 0::bigint, 'PH47 the object of a photo is not removed') from world;
 select tests.act_as('service_role');
 select tests.throws_code(

@@ -93,7 +93,16 @@ select is((select count(*)::integer from public.messages where is_masked), 12, '
 
 -- files
 select throws_ok('insert into public.messages (thread_id, body, attachment_path) select thread, ''x'', thread || ''/plan.pdf'' from world', 'PT422', null, 'M42 an attachment must be uploaded first');
-select lives_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/plan.pdf', ben::text from world$$, 'M43 the sender can upload a file');
+select throws_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/plan.pdf', ben::text from world$$, '42501', null, 'M43 the sender writes no object to the bucket of attachments');
+select tests.act_as('postgres');
+insert into storage.objects (bucket_id, name) select 'message-attachments', thread || '/plan.pdf' from world;
+insert into private.files (owner_id, kind, path, status, content_type, bytes)
+select ben, 'attachment', thread || '/plan.pdf', 'ready'::private.file_status, 'application/pdf', 10 from world
+union all select ana, 'attachment', thread || '/anas.pdf', 'ready', 'application/pdf', 10 from world
+union all select ben, 'attachment', thread || '/pending.pdf', 'pending', 'application/pdf', 10 from world;
+select tests.act_as('authenticated', ben) from world;
+select throws_ok('insert into public.messages (thread_id, body, attachment_path) select thread, ''x'', thread || ''/anas.pdf'' from world', 'PT422', null, 'M68 the file of another person cannot be attached');
+select throws_ok('insert into public.messages (thread_id, body, attachment_path) select thread, ''x'', thread || ''/pending.pdf'' from world', 'PT422', null, 'M69 a file that is not cleaned yet cannot be attached');
 select lives_ok('insert into public.messages (thread_id, body, attachment_path) select thread, ''The plan'', thread || ''/plan.pdf'' from world', 'M44 the file can be attached');
 select tests.act_as('authenticated', mia) from world;
 select isnt_empty($$select from storage.objects where bucket_id = 'message-attachments'$$, 'M45 the other side can see the file');
@@ -138,12 +147,6 @@ select tests.act_as('authenticated', ben) from world;
 select lives_ok('select pg_temp.say(''One more.'')', 'M61 a message up to the limit is accepted');
 select tests.throws_code('select pg_temp.say(''And one more.'')', 'too_many_messages', 'M62 a message over the limit is refused');
 select throws_ok('insert into public.threads (property_id) select draft from world', 'PT429', 'You can ask about up to 1 properties a day.', 'M63 inquiries are limited too');
-select tests.act_as('postgres');
-update private.settings set value = '2' where name = 'attachments_per_hour';
-select tests.act_as('authenticated', ben) from world;
-select lives_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/two.pdf', ben::text from world$$, 'M68 a file up to the limit is accepted');
-select throws_ok($$insert into storage.objects (bucket_id, name, owner_id) select 'message-attachments', thread || '/three.pdf', ben::text from world$$, '42501', null, 'M69 a file over the limit is refused');
-
 -- response rate
 select tests.act_as('postgres');
 update public.threads set asked_at = now() - interval '3 days', answered_at = now() - interval '3 days' + interval '2 hours'

@@ -58,6 +58,7 @@ insert into personal values
     ('public.wishlist_items', 'added_by', 'created_at', false, 'on lists of others, without the note'),
     ('public.wishlist_members', 'profile_id', 'wishlist_id', true, ''),
     ('public.wishlists', 'owner_id', 'id', true, ''),
+    ('private.files', 'owner_id', 'path', false, 'photos of other people''s properties stay'),
     ('private.booking_events', 'actor_id', null, false, 'record'),
     ('private.property_events', 'actor_id', null, false, 'record'),
     ('public.audit_log', 'actor_id', null, false, 'record');

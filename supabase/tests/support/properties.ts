@@ -1,16 +1,11 @@
 // Properties, from a draft to one that guests can book, made by the calls that an app makes.
 
 import type { Database } from "../../../types/database.ts";
-import { type Client, callFunction } from "./clients.ts";
+import type { Client } from "./clients.ts";
+import { addFile } from "./files.ts";
 import type { Person } from "./people.ts";
 
 export type PropertyUpdate = Database["public"]["Tables"]["properties"]["Update"];
-
-/** A PNG of one pixel. */
-export const png = Buffer.from(
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
-  "base64",
-);
 
 /** A house in Lisbon for 120.00 EUR a night; only its address and a photo are missing. */
 export const house = {
@@ -46,21 +41,13 @@ export async function createDraft(
   return data.id;
 }
 
-/** Uploads a photo and adds it to a property; returns the answer of the Edge Function `property-photos`. */
+/** Uploads a photo and adds it to a property; returns the answer of the Edge Function `files`. */
 export async function addPhoto(
   person: Person,
   propertyId: string,
-  {
-    bytes = png,
-    contentType = "image/png",
-    name = `${crypto.randomUUID()}.png`,
-    alt = "The front door",
-  } = {},
+  { alt = "The front door", ...file }: Parameters<typeof addFile>[2] & { alt?: string } = {},
 ): Promise<Response> {
-  const path = `${propertyId}/${name}`;
-  const { error } = await person.client.storage.from("property-photos").upload(path, bytes, { contentType });
-  if (error !== null) throw error;
-  return callFunction("property-photos", person, { path, alt_text: alt });
+  return addFile(person, { kind: "property_photo", property_id: propertyId, alt_text: alt }, file);
 }
 
 /** Creates a draft that can be published, and returns its id. */

@@ -102,7 +102,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
   const review = await idOf(guest, "reviews", { booking_id: reviewed.id, ...stars });
   const notedReview = await idOf(guest, "reviews", { booking_id: noted.id, ...stars });
   await insert(guest, "review_notes", { review_id: notedReview.id, note: "The tap drips." });
-  const photo = (await (await addPhoto(host, photographed)).json()) as { id: string };
+  const photo = (await (await addPhoto(host, photographed)).json()) as { photo_id: string };
   const wishlist = await idOf(guest, "wishlists", { name: "Summer" });
   await insert(guest, "wishlist_items", { wishlist_id: wishlist.id, property_id: property });
   await insert(guest, "wishlist_shares", { wishlist_id: wishlist.id });
@@ -354,7 +354,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
     },
     property_photos: {
       owner: host,
-      key: { id: photo.id },
+      key: { id: photo.photo_id },
       change: { alt_text: "The back door" },
       inUse: [cover],
     },

@@ -1,4 +1,4 @@
-// property-photos: a host's app calls it after it uploaded a photo to the bucket.
+// files: an app calls it after a person uploaded a file to the bucket `uploads`.
 
 import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
