@@ -26,8 +26,11 @@ async function withServices<T>(
   use: (services: ReturnType<typeof createServices>) => Promise<T>,
 ): Promise<T> {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, answer);
-  const env = (name: string) =>
-    name === "SUPABASE_URL" ? `http://127.0.0.1:${server.addr.port}` : "service role key";
+  const variables: Record<string, string> = {
+    SUPABASE_URL: `http://127.0.0.1:${server.addr.port}`,
+    SUPABASE_SERVICE_ROLE_KEY: "service role key",
+  };
+  const env = (name: string) => variables[name];
   try {
     return await use(createServices(createServiceClient(env)));
   } finally {

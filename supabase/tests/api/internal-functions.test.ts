@@ -17,7 +17,7 @@ afterAll(() => sql.end());
 const publicFunctions: Record<string, number> = {
   connect: 401,
   payments: 401,
-  "property-photos": 401,
+  files: 401,
   "stripe-webhook": 400,
   unsubscribe: 404,
 };
