@@ -389,6 +389,11 @@ export const errors = {
     message: "This is not a valid e-mail address.",
     hint: "Send an address such as ana@example.com.",
   },
+  email_not_confirmed: {
+    status: 403,
+    message: "Your e-mail address is not confirmed.",
+    hint: "Enter the code or open the link of the mail that you received when you signed up; Auth sends another one.",
+  },
   estimate_not_allowed: {
     status: 400,
     message: "Rows are counted exactly here, never estimated.",
@@ -1339,6 +1344,16 @@ export const errors = {
     message: "You can add up to {limit} files of the kind {kind} an hour.",
     hint: "Try again in an hour.",
   },
+  too_many_given_up: {
+    status: 429,
+    message: "You gave up too many bookings, or let them expire.",
+    hint: "Try again in {retry_after} seconds.",
+  },
+  too_many_given_up_at_property: {
+    status: 429,
+    message: "You gave up too many bookings of this property, or let them expire.",
+    hint: "Try again in {retry_after} seconds, or book another property.",
+  },
   too_many_guests: {
     status: 422,
     message: "This property takes up to {max_guests} guest(s), infants not counted.",
@@ -1369,10 +1384,15 @@ export const errors = {
     message: "You can send up to {limit} reports a day.",
     hint: "Wait, then try again.",
   },
+  too_many_unpaid_at_property: {
+    status: 429,
+    message: "You have too many bookings or nights of this property that are not paid yet.",
+    hint: "Pay for one, give one up, or try again in {retry_after} seconds.",
+  },
   too_many_unpaid_bookings: {
     status: 429,
-    message: "You have too many bookings that are not paid yet.",
-    hint: "Pay for one, give one up, or wait until one expires.",
+    message: "You have too many bookings or nights that are not paid yet.",
+    hint: "Pay for one, give one up, or try again in {retry_after} seconds.",
   },
   too_many_uploads: {
     status: 403,

@@ -2957,7 +2957,7 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/rpc/add_photo": {
+  "/rest/v1/rpc/begin_file": {
     parameters: {
       query?: never;
       header?: never;
@@ -2967,17 +2967,17 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Add a checked photo to its property
-     * @description Adds an uploaded object to the photos of its property, last in order, on behalf of p_actor; a repeated call returns the same photo. For the Edge Function property-photos: service role only; definer, because it calls private.properties_of for another person.
+     * Admit an upload as a file
+     * @description Admits a raw upload of p_actor as a file of a kind, for a property or a thread (p_target; null for an avatar), and reserves its size; a repeated call returns the same file. For the Edge Function files: service role only; definer, because no API role may read private.files.
      */
-    post: operations["call_add_photo"];
+    post: operations["call_begin_file"];
     delete?: never;
     options?: never;
     head?: never;
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/rpc/discard_photo_upload": {
+  "/rest/v1/rpc/finish_file": {
     parameters: {
       query?: never;
       header?: never;
@@ -2987,10 +2987,30 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Discard an upload that is no image
-     * @description Queues the removal of an upload that is not a valid image, on behalf of p_actor. For the Edge Function property-photos: service role only; definer, because it calls private.properties_of for another person.
+     * Record that the cleaned copy of a file is written
+     * @description Records that the cleaned copy of a file is written, adds a photo to its property, last in order, and queues the removal of the raw upload; a repeated call changes nothing. For the Edge Function files: service role only; definer, because no API role may write private.files.
      */
-    post: operations["call_discard_photo_upload"];
+    post: operations["call_finish_file"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/fail_file": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Record why an upload was refused
+     * @description Records why an upload was refused, and queues its removal. For the Edge Function files: service role only; definer, because no API role may write private.files.
+     */
+    post: operations["call_fail_file"];
     delete?: never;
     options?: never;
     head?: never;
@@ -3477,6 +3497,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/functions/v1/files": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Turn an upload into a photo, an avatar or an attachment
+     * @description Upload the file to the private bucket `uploads` as `<your id>/<file name>` first. The function checks that its bytes are of its declared type, writes a copy without metadata, such as the location, and removes the upload. A photo is then part of its property; the path of an avatar or attachment can be named by `profiles.avatar_path` or `messages.attachment_path`. A repeated call gets the same answer.
+     */
+    post: operations["files"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/functions/v1/payments": {
     parameters: {
       query?: never;
@@ -3491,26 +3531,6 @@ export interface paths {
      * @description Confirm the client_secret with Stripe.js. With the Stripe emulator, pay_url is a page where you can try the payment; otherwise it is null. Another call for the same booking returns the same PaymentIntent. With payment_method_id, the saved card is charged at once.
      */
     post: operations["payments"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/functions/v1/property-photos": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Add an uploaded photo to its property
-     * @description Upload the file to the bucket `property-photos` first. The function checks that the file is an image, deletes it otherwise, and removes its metadata, such as the location.
-     */
-    post: operations["property-photos"];
     delete?: never;
     options?: never;
     head?: never;
@@ -4796,7 +4816,7 @@ export interface components {
       id: string;
       /** @description First name or nickname, 1 to 50 characters. */
       display_name: string;
-      /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
+      /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
       avatar_path?: string | null;
       /** @description Plain text of up to 2,000 characters. */
       about: string;
@@ -4824,7 +4844,7 @@ export interface components {
     "profiles.update": {
       /** @description First name or nickname, 1 to 50 characters. */
       display_name?: string;
-      /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
+      /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
       avatar_path?: string | null;
       /** @description Plain text of up to 2,000 characters. */
       about?: string;
@@ -6698,7 +6718,7 @@ export interface components {
       body: string;
       /** @description Whether contact details were removed, because no booking was confirmed yet. */
       is_masked: boolean;
-      /** @description A file in the bucket message-attachments, in the folder named by the thread. */
+      /** @description A file in the bucket message-attachments, as the function files answered it. */
       attachment_path?: string | null;
       /** Format: date-time */
       created_at: string;
@@ -6711,7 +6731,7 @@ export interface components {
       thread_id: string;
       /** @description Plain text of 1 to 5,000 characters. */
       body: string;
-      /** @description A file in the bucket message-attachments, in the folder named by the thread. */
+      /** @description A file in the bucket message-attachments, as the function files answered it. */
       attachment_path?: string | null;
     };
     /** @description How far each person has read a thread. Both sides can see it. */
@@ -7488,9 +7508,9 @@ export interface components {
        * @description This is a Primary Key.
        */
       id?: number | null;
-      /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+      /** @description event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer. */
       kind?: string | null;
-      /** @description Id of the event, payment, refund, payout, reversal or card; of a charge, the payment's id and the number of the attempt. */
+      /** @description Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment's id and the number of the attempt. */
       subject?: string | null;
       /**
        * Format: int32
@@ -7928,7 +7948,7 @@ export interface components {
     "rowFilter.messages.body": string;
     /** @description Whether contact details were removed, because no booking was confirmed yet. */
     "rowFilter.messages.is_masked": string;
-    /** @description A file in the bucket message-attachments, in the folder named by the thread. */
+    /** @description A file in the bucket message-attachments, as the function files answered it. */
     "rowFilter.messages.attachment_path": string;
     "rowFilter.messages.created_at": string;
     "rowFilter.bookings.id": string;
@@ -8104,7 +8124,7 @@ export interface components {
     "rowFilter.profiles.id": string;
     /** @description First name or nickname, 1 to 50 characters. */
     "rowFilter.profiles.display_name": string;
-    /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
+    /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
     "rowFilter.profiles.avatar_path": string;
     /** @description Plain text of up to 2,000 characters. */
     "rowFilter.profiles.about": string;
@@ -8530,9 +8550,9 @@ export interface components {
     "rowFilter.profile_ratings.overall": string;
     "rowFilter.profile_ratings.updated_at": string;
     "rowFilter.dead_stripe_tasks.id": string;
-    /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+    /** @description event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer. */
     "rowFilter.dead_stripe_tasks.kind": string;
-    /** @description Id of the event, payment, refund, payout, reversal or card; of a charge, the payment's id and the number of the attempt. */
+    /** @description Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment's id and the number of the attempt. */
     "rowFilter.dead_stripe_tasks.subject": string;
     /** @description Number of attempts. */
     "rowFilter.dead_stripe_tasks.attempts": string;
@@ -10490,7 +10510,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10655,7 +10675,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10842,7 +10862,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10982,7 +11002,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `photo_upload_not_found`, `property_row_limit_exceeded`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_file_not_found`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `property_row_limit_exceeded`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11124,7 +11144,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `alt_text_is_plain`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `currency_missing`, `currency_not_payable`, `description_too_short`, `external_url_is_https`, `max_guests_missing`, `photo_has_one_location`, `photo_missing`, `photo_path_is_of_property`, `photo_position_range`, `property_type_missing`, `room_type_missing`, `street_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `alt_text_is_plain`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `currency_missing`, `currency_not_payable`, `description_too_short`, `external_url_is_https`, `max_guests_missing`, `photo_file_not_found`, `photo_has_one_location`, `photo_missing`, `photo_path_is_of_property`, `photo_position_range`, `property_type_missing`, `room_type_missing`, `street_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12939,7 +12959,7 @@ export interface operations {
         id?: components["parameters"]["rowFilter.profiles.id"];
         /** @description First name or nickname, 1 to 50 characters. */
         display_name?: components["parameters"]["rowFilter.profiles.display_name"];
-        /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
+        /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
         avatar_path?: components["parameters"]["rowFilter.profiles.avatar_path"];
         /** @description Plain text of up to 2,000 characters. */
         about?: components["parameters"]["rowFilter.profiles.about"];
@@ -13016,7 +13036,7 @@ export interface operations {
         id?: components["parameters"]["rowFilter.profiles.id"];
         /** @description First name or nickname, 1 to 50 characters. */
         display_name?: components["parameters"]["rowFilter.profiles.display_name"];
-        /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
+        /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
         avatar_path?: components["parameters"]["rowFilter.profiles.avatar_path"];
         /** @description Plain text of up to 2,000 characters. */
         about?: components["parameters"]["rowFilter.profiles.about"];
@@ -13082,7 +13102,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_path_is_own`, `display_name_is_plain`, `languages_are_tags`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_not_found`, `avatar_path_is_own`, `display_name_is_plain`, `languages_are_tags`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17576,7 +17596,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17659,7 +17679,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17742,7 +17762,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17900,7 +17920,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17999,7 +18019,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18102,7 +18122,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -20285,7 +20305,7 @@ export interface operations {
         body?: components["parameters"]["rowFilter.messages.body"];
         /** @description Whether contact details were removed, because no booking was confirmed yet. */
         is_masked?: components["parameters"]["rowFilter.messages.is_masked"];
-        /** @description A file in the bucket message-attachments, in the folder named by the thread. */
+        /** @description A file in the bucket message-attachments, as the function files answered it. */
         attachment_path?: components["parameters"]["rowFilter.messages.attachment_path"];
         created_at?: components["parameters"]["rowFilter.messages.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -23075,7 +23095,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23213,7 +23233,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23297,7 +23317,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -24345,9 +24365,9 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.dead_stripe_tasks.id"];
-        /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+        /** @description event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer. */
         kind?: components["parameters"]["rowFilter.dead_stripe_tasks.kind"];
-        /** @description Id of the event, payment, refund, payout, reversal or card; of a charge, the payment's id and the number of the attempt. */
+        /** @description Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment's id and the number of the attempt. */
         subject?: components["parameters"]["rowFilter.dead_stripe_tasks.subject"];
         /** @description Number of attempts. */
         attempts?: components["parameters"]["rowFilter.dead_stripe_tasks.attempts"];
@@ -25289,7 +25309,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_add_photo: {
+  call_begin_file: {
     parameters: {
       query?: never;
       header?: never;
@@ -25301,8 +25321,10 @@ export interface operations {
         "application/json": {
           /** Format: uuid */
           p_actor: string;
-          p_alt_text: string;
-          p_path: string;
+          p_kind: string;
+          /** Format: uuid */
+          p_target?: string;
+          p_upload_path: string;
         };
       };
     };
@@ -25313,7 +25335,75 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["property_photos"];
+          "application/json": unknown;
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `file_too_large`, `file_type_not_allowed`, `files_too_large`, `too_many_files`, `unknown_file_kind`, `upload_not_found`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_files_an_hour`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_finish_file: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_alt_text?: string;
+          /** Format: int64 */
+          p_bytes: number;
+          /** Format: uuid */
+          p_file: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": unknown;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25335,7 +25425,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -25344,7 +25434,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `photo_upload_not_found`, `property_row_limit_exceeded`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_file_not_found`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `property_row_limit_exceeded`, `upload_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -25356,7 +25446,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_discard_photo_upload: {
+  call_fail_file: {
     parameters: {
       query?: never;
       header?: never;
@@ -25366,9 +25456,9 @@ export interface operations {
     requestBody: {
       content: {
         "application/json": {
+          p_error: string;
           /** Format: uuid */
-          p_actor: string;
-          p_path: string;
+          p_file: string;
         };
       };
     };
@@ -25380,25 +25470,9 @@ export interface operations {
         };
         content?: never;
       };
-      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
+      400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
+      404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
   };
@@ -27027,6 +27101,137 @@ export interface operations {
       };
     };
   };
+  files: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json":
+          | {
+              /** @constant */
+              kind: "property_photo";
+              path: string;
+              /** Format: uuid */
+              property_id: string;
+              alt_text: string;
+            }
+          | {
+              /** @constant */
+              kind: "avatar";
+              path: string;
+            }
+          | {
+              /** @constant */
+              kind: "attachment";
+              path: string;
+              /** Format: uuid */
+              thread_id: string;
+            };
+      };
+    };
+    responses: {
+      /** @description The cleaned file, and the photo that it became. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            bucket: string;
+            path: string;
+            content_type: string;
+            bytes: number;
+            photo_id: string | null;
+          };
+        };
+      };
+      /** @description The request body is not valid. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description You are not signed in. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description You manage no property with this id. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description This function does not support this HTTP method. */
+      405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description HEIC and animated AVIF images are not supported. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There is no recent upload at this path. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description You can add up to 30 files of the kind attachment an hour. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server could not process the request. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The file storage is not available. */
+      502: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+    };
+  };
   payments: {
     parameters: {
       query?: never;
@@ -27108,118 +27313,6 @@ export interface operations {
         };
       };
       /** @description The payment service is not available. */
-      502: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-    };
-  };
-  "property-photos": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": {
-          path: string;
-          alt_text: string;
-        };
-      };
-    };
-    responses: {
-      /** @description The row of `property_photos`. */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": {
-            /** Format: uuid */
-            id: string;
-            /** Format: uuid */
-            property_id: string;
-            path: string;
-            external_url: null;
-            alt_text: string;
-            position: number;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-          };
-        };
-      };
-      /** @description The request body is not valid. */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description You are not signed in. */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description You manage no property with this id. */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description This function does not support this HTTP method. */
-      405: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description The file is not an image of its declared content type. */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description There is no recent upload at this path. */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description The server could not process the request. */
-      500: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description The photo storage is not available. */
       502: {
         headers: {
           [name: string]: unknown;

@@ -18,6 +18,7 @@ const publicFunctions: Record<string, number> = {
   connect: 401,
   payments: 401,
   files: 401,
+  statement: 405,
   "stripe-webhook": 400,
   unsubscribe: 404,
 };
