@@ -3,8 +3,10 @@
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync, watch } from "node:fs";
 import { basename, join } from "node:path";
 import { loadConfig } from "./lib/config.ts";
+import { explainUncaught } from "./lib/errors.ts";
 import { runningPid } from "./stack/stack.ts";
 
+explainUncaught();
 const folder = join(loadConfig().dataDir, "logs");
 const wanted = process.argv.slice(2);
 const read = new Map<string, number>();
