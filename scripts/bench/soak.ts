@@ -27,6 +27,7 @@ const flat = {
   files: 5,
   connections: 2,
   tablesPercent: 10,
+  tablesKilobytes: 128, // small tables grow by pages until autovacuum has found them
 };
 
 /** Tables whose rows are changed or replaced all the time, and whose number of rows does not grow. */
@@ -100,7 +101,7 @@ function trend(name: string, all: Sample[]): Figure[] {
       ? Math.max(flat.files, (mean * flat.filesPercent) / 100)
       : kind.startsWith("connections")
         ? flat.connections
-        : (mean * flat.tablesPercent) / 100;
+        : Math.max(flat.tablesKilobytes, (mean * flat.tablesPercent) / 100);
   return [
     { name: kind, value: mean, unit },
     {

@@ -136,7 +136,7 @@ export class ManagedProcess {
     const pause = restart === true && this.#ready ? this.#restarts.next() : undefined;
     if (pause === undefined) {
       console.error(`${name} exited unexpectedly (${how}).`);
-      failed?.(this.#failure(`exited unexpectedly (${how})`));
+      if (this.#ready) failed?.(this.#failure(`exited unexpectedly (${how})`)); // else until() throws
       return;
     }
     console.error(`${name} exited unexpectedly (${how}); it starts again in ${pause / 1000} s.`);

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -178,6 +179,32 @@ describe("a part that dies", { timeout: 120_000 }, () => {
     for (const name of ["guard", "mail", "postgres", "rest"]) expect(names).toContain(name);
     expect(parts().find(({ name }) => name === "rest")?.pid).toBe(pidOf("rest"));
   });
+
+  it.runIf(linux)(
+    "takes its clients' requests again: a session of Postgres, which ends all sessions",
+    async () => {
+      const sessions = readdirSync("/proc").filter((entry) => {
+        try {
+          return (
+            readlinkSync(`/proc/${entry}/cwd`) === join(project.dataDir, "postgres") &&
+            readFileSync(`/proc/${entry}/cmdline`, "utf8").includes("authenticator")
+          );
+        } catch {
+          return false;
+        }
+      });
+      process.kill(Number(sessions[0]), "SIGKILL");
+      const guest = JSON.stringify({ email: "gita@example.com", password: "staybase" });
+      for (const [path, init] of [
+        ["/rest/v1/currencies?limit=1", {}],
+        ["/auth/v1/token?grant_type=password", { method: "POST", body: guest }],
+        ["/graphql/v1", { method: "POST", body: JSON.stringify({ query: "{ __typename }" }) }],
+        ["/storage/v1/object/list/property-photos", { method: "POST", body: JSON.stringify({ prefix: "" }) }],
+      ] as const)
+        await until(async () => (await statusOf(path, init)) === 200, path);
+      expect(running.child.exitCode).toBe(null);
+    },
+  );
 
   it("is started again: the mail catcher", async () => {
     const smtpPort = Number(
