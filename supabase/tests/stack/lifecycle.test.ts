@@ -121,6 +121,8 @@ describe("a project", { timeout: 120_000 }, () => {
     await sql`create table public.kept (n integer)`;
     await sql`insert into public.kept select generate_series(1, 1000)`;
     await sql.end({ timeout: 1 });
+    const guard = readFileSync(join(project.dataDir, "run/guard.pid"), "utf8");
+    process.kill((JSON.parse(guard) as { pid: number }).pid, "SIGKILL"); // it would end the parts before the next start
     running.child.kill("SIGKILL");
     await running.ended;
 
