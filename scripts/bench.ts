@@ -1,4 +1,5 @@
-// `npm run bench -- <name> [--size n] [--json]`: runs a benchmark and prints its figures. Fails when a figure misses its target.
+// `npm run bench -- <name> [--size n] [--minutes n] [--json]`: runs a benchmark and prints its figures. Fails when a figure misses its
+// target. Only `soak` takes minutes.
 
 import { benchBooking } from "./bench/booking.ts";
 import { benchBoot } from "./bench/boot.ts";
@@ -7,6 +8,7 @@ import { benchGraphql } from "./bench/graphql.ts";
 import { benchJobs } from "./bench/jobs.ts";
 import { benchPayments } from "./bench/payments.ts";
 import { benchSearch } from "./bench/search.ts";
+import { benchSoak } from "./bench/soak.ts";
 
 const benchmarks: Record<string, (size?: number) => Promise<Figure[]>> = {
   boot: () => benchBoot(),
@@ -15,25 +17,28 @@ const benchmarks: Record<string, (size?: number) => Promise<Figure[]>> = {
   jobs: benchJobs,
   payments: benchPayments,
   search: benchSearch,
+  soak: () => benchSoak(number("--minutes")),
 };
 
 const name = process.argv[2] ?? "";
 const run = benchmarks[name];
 if (run === undefined) {
-  console.error(`Usage: npm run bench -- ${Object.keys(benchmarks).join(" | ")} [--size n] [--json]`);
+  console.error(
+    `Usage: npm run bench -- ${Object.keys(benchmarks).join(" | ")} [--size n] [--minutes n] [--json]`,
+  );
   process.exit(2);
 }
-const figures = await run(size());
+const figures = await run(number("--size"));
 console.log(process.argv.includes("--json") ? JSON.stringify(figures, null, 2) : table(figures));
 process.exitCode = figures.every(isMet) ? 0 : 1;
 
-/** Reads --size: a number, with k for thousands or M for millions. */
-function size(): number | undefined {
-  const at = process.argv.indexOf("--size");
+/** Reads an option: a number, with k for thousands or M for millions. */
+function number(option: string): number | undefined {
+  const at = process.argv.indexOf(option);
   if (at === -1) return undefined;
   const [, digits, unit = ""] = /^(\d+)(k|M)?$/.exec(process.argv[at + 1] ?? "") ?? [];
   if (digits === undefined || Number(digits) === 0) {
-    console.error("--size must be a number above 0, such as 500, 20k or 1M.");
+    console.error(`${option} must be a number above 0, such as 500, 20k or 1M.`);
     process.exit(2);
   }
   return Number(digits) * ({ k: 1_000, M: 1_000_000 }[unit] ?? 1);

@@ -4,17 +4,14 @@ import { createReadStream, existsSync, readdirSync, readFileSync, statSync, watc
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { loadConfig } from "./lib/config.ts";
-import { errorText, StackError } from "./lib/errors.ts";
+import { explainUncaught, StackError } from "./lib/errors.ts";
 
 const usage = "npm run logs -- [service ...] [--follow]";
+
+explainUncaught();
 const folder = join(loadConfig().dataDir, "logs");
 
-try {
-  run(readArguments());
-} catch (error) {
-  process.stderr.write(`${errorText(error)}\n`);
-  process.exitCode = 1;
-}
+run(readArguments());
 
 function readArguments(): { services: string[]; follow: boolean } {
   try {

@@ -3,9 +3,11 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { loadConfig } from "./lib/config.ts";
-import { endLeftovers } from "./stack/processes.ts";
+import { explainUncaught } from "./lib/errors.ts";
+import { endLeftovers } from "./stack/parts.ts";
 import { runningPid } from "./stack/stack.ts";
 
+explainUncaught();
 const config = loadConfig();
 if (runningPid(config) !== undefined) {
   console.error("Staybase is running. Stop it first with `npm run stop`.");

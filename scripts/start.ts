@@ -7,6 +7,8 @@ import { startStack } from "./stack/stack.ts";
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`;
 const stopping = new AbortController();
+/** In ms; a little more than the stack needs at most. */
+const stopLimit = 5_000;
 
 try {
   const config = loadConfig();
@@ -19,15 +21,26 @@ try {
     if (stopping.signal.aborted) return;
     stopping.abort();
     print(why);
+    setTimeout(() => process.exit(1), stopLimit).unref(); // ends what is left, too
     const stack = await starting.catch(() => undefined);
     await stack?.stop();
     process.exit(exitCode);
   };
   const leave = (why: string) => void stop(`\nStopping (${why}) ...`, 0);
-  const failed = (error: unknown) => void stop(`\n${errorText(error)}`, 1);
-  const starting = startStack(config, { report, signal: stopping.signal, failed });
+  let signalledAt: number | undefined;
+  const onSignal = (name: string) => {
+    signalledAt ??= Date.now();
+    if (Date.now() - signalledAt > 200) process.exit(130); // npm sends the signal of Ctrl-C twice
+    leave(name);
+  };
+  const failed = (error: unknown) => {
+    console.error(error);
+    void stop(`\n${errorText(error)}`, 1);
+  };
+  const lost = (error: unknown) => print(`\n${errorText(error)}\nThe stack goes on without it.`);
+  const starting = startStack(config, { report, signal: stopping.signal, failed, lost });
   process.on("uncaughtException", failed);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, leave);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   if (process.env.npm_lifecycle_event === "start") onParentExit(() => leave("npm ended"));
 
   await starting;

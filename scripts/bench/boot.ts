@@ -1,15 +1,15 @@
 // Measures the start of the stack, its memory when idle, and what the gateway adds to a REST request.
 
-import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import autocannon from "autocannon";
-import { projectRoot, type StackConfig } from "../lib/config.ts";
+import type { StackConfig } from "../lib/config.ts";
 import { createKeys } from "../lib/keys.ts";
 import { removeTestData, testConfig } from "../test/config.ts";
 import { memoryOfTree } from "./facts.ts";
 import type { Figure } from "./figures.ts";
+import { startStack } from "./own-stack.ts";
 
 export async function benchBoot(): Promise<Figure[]> {
   const config = await testConfig();
@@ -31,35 +31,6 @@ export async function benchBoot(): Promise<Figure[]> {
   } finally {
     removeTestData(config);
   }
-}
-
-async function startStack(config: StackConfig) {
-  const since = performance.now();
-  const child = spawn(process.execPath, [join(projectRoot, "scripts/start.ts")], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: {
-      ...process.env,
-      STAYBASE_DIR: config.dataDir,
-      STAYBASE_API_PORT: String(config.ports.api),
-      STAYBASE_DB_PORT: String(config.ports.db),
-      STAYBASE_MAIL_PORT: String(config.ports.mail),
-      STAYBASE_STRIPE_PORT: String(config.ports.stripe),
-    },
-  });
-  const ended = new Promise((resolve) => child.on("close", resolve));
-  await new Promise<void>((resolve, reject) => {
-    let output = "";
-    child.stdout.on("data", (chunk) => {
-      output += chunk;
-      if (output.includes("Ready in")) resolve();
-    });
-    child.on("close", () => reject(new Error(output)));
-  });
-  const stop = async () => {
-    child.kill("SIGTERM");
-    await ended;
-  };
-  return { seconds: (performance.now() - since) / 1000, pid: child.pid ?? 0, stop };
 }
 
 /** Reads one row from PostgREST directly and through the gateway: one client for latency, ten for throughput. */

@@ -127,7 +127,7 @@ export function loadConfig(overrides: ConfigOverrides = {}): StackConfig {
   };
   return {
     root,
-    dataDir: overrides.dataDir ?? process.env.STAYBASE_DIR ?? defaultDataDir(root, serverUser),
+    dataDir: resolve(overrides.dataDir ?? process.env.STAYBASE_DIR ?? defaultDataDir(root, serverUser)),
     functionsDir: overrides.functionsDir ?? join(root, "supabase/functions"),
     seed: overrides.seed ?? true,
     ports,

@@ -33,6 +33,10 @@ export function explain(error: unknown): StackError {
         message,
         "The data folder belongs to another user. Start as that user, or remove the folder.",
       );
+    case "EROFS":
+    case "ENOTDIR":
+    case "EEXIST":
+      return new StackError(message, "Choose a folder that can be written with STAYBASE_DIR.");
     case "EADDRINUSE":
       return new StackError(message, "Another program took the port while the stack started. Start again.");
     case "ERR_MODULE_NOT_FOUND":
@@ -46,4 +50,12 @@ export function explain(error: unknown): StackError {
 export function errorText(error: unknown): string {
   const { message, remedy } = explain(error);
   return `${message}\n\n${remedy}`;
+}
+
+/** Prints an error that nothing else catches as its problem and remedy, and exits. */
+export function explainUncaught(): void {
+  process.on("uncaughtException", (error) => {
+    console.error(errorText(error));
+    process.exit(1);
+  });
 }

@@ -1,7 +1,15 @@
 // Output: lines for the developer's terminal, and log files for the services.
 
 import { Console } from "node:console";
-import { accessSync, constants, createWriteStream, mkdirSync, type WriteStream } from "node:fs";
+import {
+  accessSync,
+  constants,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  statSync,
+  type WriteStream,
+} from "node:fs";
 import { join } from "node:path";
 import type { StackConfig } from "./config.ts";
 import { errorCode, StackError } from "./errors.ts";
@@ -30,10 +38,18 @@ function logFolder(dataDir: string): string {
     return folder;
   } catch (error) {
     const code = errorCode(error);
-    if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS") throw error;
+    if (code === "ENOTDIR" || code === "EEXIST") {
+      const file = [dataDir, folder].find((path) => existsSync(path) && !statSync(path).isDirectory());
+      throw new StackError(
+        `${file ?? dataDir} is not a folder.`,
+        "Remove that file, which has the name of the data folder, or choose another folder with STAYBASE_DIR.",
+      );
+    }
+    // ENOENT is what Node makes of EROFS when it creates several folders
+    if (!["EACCES", "EPERM", "EROFS", "ENOENT"].includes(code ?? "")) throw error;
     throw new StackError(
       `The data folder ${dataDir} is not writable.`,
-      "It may belong to another user. Start as that user, remove the folder, or choose another with STAYBASE_DIR.",
+      "It may belong to another user, or its file system is read-only. Start as that user, remove the folder, or choose another with STAYBASE_DIR.",
     );
   }
 }

@@ -2,6 +2,7 @@
 
 import { randomInt } from "node:crypto";
 import { connect, createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode, StackError } from "./errors.ts";
 
 /**
@@ -26,13 +27,21 @@ function startOf(range: keyof typeof ranges): number {
   return randomInt(ranges[range].from, ranges[range].to);
 }
 
+/** In ms: a program that ends, or a connection that it leaves, may hold its port for some seconds. */
+const patience = 3_000;
+
 /**
+ * Waits for a few seconds for a port that is just being released.
+ *
  * @param use the port's purpose and the environment variable that changes it, for the message
  * @throws StackError when the port is taken or reserved
  */
 export async function requireFreePort(port: number, use: { name: string; variable: string }): Promise<void> {
-  // Docker listens on all addresses; some systems then still allow a second program on 127.0.0.1.
-  if ((await isFree(port)) && !(await listens(port))) return;
+  for (const deadline = Date.now() + patience; ; await sleep(100)) {
+    // Docker listens on all addresses; some systems then still allow a second program on 127.0.0.1.
+    if ((await isFree(port)) && !(await listens(port))) return;
+    if (Date.now() > deadline) break;
+  }
   throw new StackError(
     `Port ${port} (${use.name}) is taken by another program.`,
     `Stop that program (for a running \`supabase start\`: \`npx supabase stop\`), or use another port: ${use.variable}=${port + 1000} npm start. If no program listens on it, an outgoing connection used it: start again in a minute.`,

@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { partEnvironment } from "../stack/parts.ts";
 import { databaseUrl, type StackConfig } from "./config.ts";
 import { StackError } from "./errors.ts";
 
@@ -21,7 +22,12 @@ export async function runCli(config: StackConfig, args: string[], signal?: Abort
   try {
     const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args, remote], {
       cwd: config.root,
-      env: { ...process.env, SUPABASE_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1" },
+      env: {
+        ...process.env,
+        ...partEnvironment(config.dataDir, "supabase-cli"),
+        SUPABASE_TELEMETRY_DISABLED: "1",
+        DO_NOT_TRACK: "1",
+      },
       maxBuffer: 64 * 1024 * 1024,
       signal,
     });

@@ -1,7 +1,7 @@
 // Answers that the gateway gives itself: preflights, refusals and errors.
 
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { TooLarge } from "./proxy.ts";
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { TooLarge, TooSlow } from "./proxy.ts";
 
 export const corsHeaders = {
   "access-control-allow-origin": "*",
@@ -24,28 +24,55 @@ export function preflight(request: IncomingMessage, response: ServerResponse): v
 export function refuseKey(response: ServerResponse, key: string | undefined): void {
   const body =
     key === undefined
-      ? { message: "No API key found in request", hint: "No `apikey` request header or url param was found." }
+      ? {
+          code: "NO_API_KEY",
+          message: "No API key found in request",
+          hint: "No `apikey` request header or url param was found.",
+        }
       : {
+          code: "INVALID_API_KEY",
           message: "Invalid API key",
           hint: "Double check your API key: `npm run status` shows the keys of this project.",
         };
   refuse(response, 401, body);
 }
 
-export function refuse(response: ServerResponse, status: number, body: Record<string, unknown>): void {
+/** The gateway's errors have the shape of PostgREST's, and a code of words. */
+export interface Refusal {
+  code: string;
+  message: string;
+  /** JSON of the single errors, as the database writes it. */
+  details?: string;
+  hint?: string;
+}
+
+export function refuse(
+  response: ServerResponse,
+  status: number,
+  body: Refusal,
+  headers: OutgoingHttpHeaders = {},
+): void {
   response
-    .writeHead(status, { ...corsHeaders, "content-type": "application/json; charset=utf-8" })
+    .writeHead(status, { ...corsHeaders, "content-type": "application/json; charset=utf-8", ...headers })
     .end(JSON.stringify(body));
 }
 
+export function refuseRoute(response: ServerResponse): void {
+  refuse(response, 404, { code: "NOT_FOUND", message: "no Route matched with those values" });
+}
+
 export function fail(error: unknown, response: ServerResponse): void {
-  if (response.headersSent) {
+  if (response.headersSent || response.destroyed) {
     response.destroy();
   } else if (error instanceof TooLarge) {
-    refuse(response, 413, { message: "Request body is too large." });
+    refuse(response, 413, { code: "BODY_TOO_LARGE", message: "Request body is too large." });
+  } else if (error instanceof TooSlow) {
+    const body = { code: "BODY_TOO_SLOW", message: "Request body did not arrive in time." };
+    refuse(response, 408, body, { connection: "close" });
   } else {
     console.error(`gateway: ${error instanceof Error ? error.message : String(error)}`);
     refuse(response, 503, {
+      code: "SERVICE_UNAVAILABLE",
       message: "The service behind this path does not respond.",
       hint: "See `npm run logs`.",
     });

@@ -1,14 +1,17 @@
 // Edge Functions: one Deno process for each, started at the first request, restarted by Deno when files change, and ended when idle.
+// One that dies is started again at its next request, up to the limit in restarts.ts.
 
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { parseEnv } from "node:util";
 import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import { freePort, listens } from "../lib/ports.ts";
 import type { Mail } from "./mail.ts";
 import { ManagedProcess } from "./processes.ts";
+import { Restarts } from "./restarts.ts";
 import type { Service } from "./service.ts";
 import { emulatorKeys } from "./stripe/emulator.ts";
 
@@ -35,11 +38,14 @@ const idleAfter = 10 * 60_000;
 export function createFunctions(config: StackConfig, mail: Mail): Functions {
   const workers = new Map<string, Promise<Worker>>();
   const processes = new Set<ManagedProcess>();
+  const restarts = new Map<string, Restarts>();
   let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
   const indexOf = (name: string) => join(config.functionsDir, name, "index.ts");
 
   async function launch(name: string): Promise<Worker> {
     const port = await freePort("inner");
+    if (stopped) throw new Error("The stack stops.");
     const process = new ManagedProcess({
       name: `function-${name}`,
       command: denoBinary(),
@@ -81,9 +87,20 @@ export function createFunctions(config: StackConfig, mail: Mail): Functions {
   }
 
   async function relaunch(name: string, dead: Promise<Worker> | undefined): Promise<Worker> {
-    const worker = await dead?.catch(() => undefined);
+    if (dead === undefined) return launch(name);
+    const worker = await dead.catch(() => undefined);
     if (worker !== undefined) await end(worker.process);
+    const pause = restartsOf(name).next();
+    if (pause === undefined) throw new Error(`function ${name} died too often; it starts again in a minute.`);
+    console.error(`function ${name} had died; it starts again in ${pause / 1000} s.`);
+    await sleep(pause);
     return launch(name);
+  }
+
+  function restartsOf(name: string): Restarts {
+    const known = restarts.get(name) ?? new Restarts();
+    restarts.set(name, known);
+    return known;
   }
 
   return {
@@ -110,6 +127,7 @@ export function createFunctions(config: StackConfig, mail: Mail): Functions {
     },
     async ready() {},
     async stop() {
+      stopped = true;
       clearInterval(timer);
       workers.clear();
       await Promise.all([...processes].map(end));

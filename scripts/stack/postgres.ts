@@ -1,22 +1,14 @@
 // The Postgres 17 server: its files, its database cluster, its process.
 
 import { execFile } from "node:child_process";
-import {
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import postgres from "postgres";
 import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import { errorCode, StackError } from "../lib/errors.ts";
-import { commandOf, ManagedProcess } from "./processes.ts";
+import { isPostgresIn, partEnvironment, postgresSignals } from "./parts.ts";
+import { ManagedProcess } from "./processes.ts";
 import { prepareServerFiles } from "./server-files.ts";
 import type { Service } from "./service.ts";
 
@@ -44,7 +36,7 @@ export function createPostgres(config: StackConfig, failed: (error: StackError) 
         cwd: cluster,
         user: config.serverUser,
         failed,
-        stopSignal: "SIGINT", // "fast" shutdown: ends sessions, writes a checkpoint
+        stopSignals: postgresSignals,
       });
       server.start();
     },
@@ -84,24 +76,13 @@ async function accepts(url: string): Promise<boolean> {
 }
 
 /**
- * Removes the lock file of a killed server. In a container without an init process such a server stays a zombie, which Postgres takes
- * for a running server; the lock is stale when it is a zombie and no other process works in the cluster's folder.
+ * Removes the lock file of a killed server when no process works on the cluster. Postgres would take a zombie for a running server, and
+ * after a restart of a container any program that has got its process id.
  */
 function removeStaleLock(cluster: string): void {
   const lock = join(cluster, "postmaster.pid");
   if (process.platform !== "linux" || !existsSync(lock)) return;
-  const pid = Number(readFileSync(lock, "utf8").split("\n")[0]);
-  if (existsSync(`/proc/${pid}`) && commandOf(pid) === "" && processesIn(cluster).length === 0) rmSync(lock);
-}
-
-function processesIn(folder: string): string[] {
-  return readdirSync("/proc").filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/cwd`) === folder;
-    } catch {
-      return false; // it has exited, or belongs to another user
-    }
-  });
+  if (!readdirSync("/proc").some((name) => isPostgresIn(cluster, Number(name)))) rmSync(lock);
 }
 
 async function initCluster(
@@ -124,7 +105,12 @@ async function initCluster(
         ...["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"],
         ...["--locale-provider", "icu", "--icu-locale", "en-US", "--no-instructions"],
       ],
-      { cwd: cluster, signal, ...config.serverUser },
+      {
+        cwd: cluster,
+        signal,
+        env: { ...process.env, ...partEnvironment(config.dataDir, "initdb") },
+        ...config.serverUser,
+      },
     );
   } catch (error) {
     rmSync(cluster, { recursive: true, force: true });

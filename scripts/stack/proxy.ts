@@ -1,4 +1,5 @@
-// Forwards requests to a server on another port, or to a fetch handler in this process. Bodies are streamed both ways.
+// Forwards requests to a server on another port, or to a fetch handler in this process. Small bodies are read first, so that a slow
+// client holds no connection to a server; large ones are streamed on a share of the connections. Answers are streamed.
 
 import {
   Agent,
@@ -12,14 +13,16 @@ import { pipeline } from "node:stream/promises";
 import type { ReadableStream as WebStream } from "node:stream/web";
 import { errorCode } from "../lib/errors.ts";
 
-/** Keeps connections open for less time than the servers do, so that a reused connection is never already closed. */
-const agent = new Agent({
-  keepAlive: true,
-  maxSockets: 256,
-  maxFreeSockets: 64,
-  timeout: 10_000,
-  scheduling: "lifo",
-});
+/** Connections are kept open for less time than the servers keep them, so that a reused one is never already closed. */
+const keep = { keepAlive: true, maxFreeSockets: 64, timeout: 10_000, scheduling: "lifo" } as const;
+const agent = new Agent({ ...keep, maxSockets: 256 });
+const agentOfLargeBodies = new Agent({ ...keep, maxSockets: 32 });
+
+/** In bytes; a body up to this size is read before it is forwarded. */
+const smallBody = 256 * 1024;
+
+/** A body that brings fewer bytes in this time (ms) is broken off. */
+const slowest = { bytes: 1024, period: 5_000 };
 
 const hopByHop = [
   "connection",
@@ -29,9 +32,11 @@ const hopByHop = [
   "te",
   "trailer",
   "upgrade",
+  "expect",
 ];
 
 export class TooLarge extends Error {}
+export class TooSlow extends Error {}
 
 /** How the gateway forwards a request. */
 export interface Forward {
@@ -47,24 +52,29 @@ export interface Forward {
 /**
  * Forwards the request to 127.0.0.1:`port` and the answer to the client.
  *
- * @throws TooLarge when the body exceeds the limit
+ * @throws TooLarge or TooSlow when the body exceeds the limit or does not arrive
  * @throws the connection's error when it fails before the answer begins
  */
-export function toPort(
+export async function toPort(
   port: number,
   request: IncomingMessage,
   response: ServerResponse,
   forward: Forward,
 ): Promise<void> {
-  checkLength(request, forward.limit);
+  const { start, rest } = await receive(request, response, forward.limit);
   return new Promise((resolve, reject) => {
+    const headers = forwardedHeaders(request, forward);
+    if (start !== undefined && rest === undefined) {
+      delete headers["transfer-encoding"];
+      headers["content-length"] = start.length;
+    }
     const upstream = httpRequest({
-      agent,
+      agent: rest === undefined ? agent : agentOfLargeBodies,
       host: "127.0.0.1",
       port,
       method: request.method,
       path: forward.path,
-      headers: forwardedHeaders(request, forward),
+      headers,
     });
     upstream.on("response", (answer) => {
       const headers = withoutHopByHop(answer.headers);
@@ -82,18 +92,22 @@ export function toPort(
       if (!response.writableFinished || !upstream.writableFinished) upstream.destroy();
       resolve();
     });
-    if (!hasBody(request)) return void upstream.end();
-    const body = limited(forward.limit);
-    body.on("error", (error) => {
+    if (rest === undefined) return void upstream.end(start);
+    rest.on("error", (error) => {
       reject(error);
       upstream.destroy();
     });
+    upstream.write(start);
     // pipeline() would close the client's connection together with the server's
-    request.pipe(body).pipe(upstream);
+    rest.pipe(upstream);
   });
 }
 
-/** Answers a request with a fetch handler of this process. @throws TooLarge when the body exceeds the limit */
+/**
+ * Answers a request with a fetch handler of this process.
+ *
+ * @throws TooLarge or TooSlow when the body exceeds the limit or does not arrive
+ */
 export async function toHandler(
   handler: (request: Request) => Promise<Response>,
   origin: string,
@@ -101,21 +115,20 @@ export async function toHandler(
   response: ServerResponse,
   forward: Forward,
 ): Promise<void> {
-  checkLength(request, forward.limit);
+  const { start, rest } = await receive(request, response, forward.limit);
   const abort = new AbortController();
   response.on("close", () => abort.abort());
-  const body = hasBody(request) ? request.pipe(limited(forward.limit)) : null;
-  body?.on("error", () => {}); // checked below; the handler sees a body that ends
+  rest?.on("error", () => {}); // checked below; the handler sees a body that ends
   const answer = await handler(
     new Request(new URL(forward.path, origin), {
       method: request.method ?? "GET",
       headers: webHeaders(forwardedHeaders(request, forward)),
-      body: body === null ? null : (Readable.toWeb(body) as WebStream<Uint8Array>),
+      body: start === undefined ? null : rest === undefined ? new Uint8Array(start) : joined(start, rest),
       signal: abort.signal,
       duplex: "half",
     }),
   );
-  if (body?.errored instanceof TooLarge) throw body.errored;
+  if (rest?.errored instanceof TooLarge || rest?.errored instanceof TooSlow) throw rest.errored;
   const cookies = answer.headers.getSetCookie();
   response.writeHead(answer.status, {
     ...Object.fromEntries(answer.headers),
@@ -126,17 +139,47 @@ export async function toHandler(
   else await pipeline(Readable.fromWeb(answer.body as WebStream<Uint8Array>), response).catch(endedByClient);
 }
 
-/** Reads a whole body, for requests that the gateway answers itself. @throws TooLarge */
-export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
-  checkLength(request, limit);
+/** Reads a whole body, for requests that the gateway answers itself. @throws TooLarge or TooSlow */
+export async function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  limit: number,
+): Promise<Buffer> {
+  const { start = Buffer.alloc(0) } = await receive(request, response, limit, limit);
+  return start;
+}
+
+/**
+ * Reads a body to its end or, when it is larger than `most`, to there: `rest` is then the stream of what follows.
+ *
+ * @throws TooLarge or TooSlow
+ */
+async function receive(
+  request: IncomingMessage,
+  response: ServerResponse,
+  limit: number,
+  most = smallBody,
+): Promise<{ start?: Buffer; rest?: Readable }> {
+  if (Number(request.headers["content-length"] ?? 0) > limit) throw new TooLarge();
+  if (!hasBody(request)) return {};
+  const body = request.pipe(limited(limit));
+  response.on("close", () => body.destroy()); // also when the client has gone
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) throw new TooLarge();
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     chunks.push(chunk);
+    size += chunk.length;
+    if (size > most) return { start: Buffer.concat(chunks), rest: body };
   }
-  return Buffer.concat(chunks);
+  return { start: Buffer.concat(chunks) };
+}
+
+function joined(start: Buffer, rest: Readable): WebStream<Uint8Array> {
+  const chunks = async function* () {
+    yield start;
+    yield* rest as AsyncIterable<Buffer>;
+  };
+  return Readable.toWeb(Readable.from(chunks())) as WebStream<Uint8Array>;
 }
 
 function forwardedHeaders(request: IncomingMessage, { authorization }: Forward): OutgoingHttpHeaders {
@@ -170,19 +213,23 @@ function hasBody(request: IncomingMessage): boolean {
     : request.headers["transfer-encoding"] !== undefined;
 }
 
-function checkLength(request: IncomingMessage, limit: number): void {
-  if (Number(request.headers["content-length"] ?? 0) > limit) throw new TooLarge();
-}
-
+/** Passes a body on, and fails when it is too large or too slow. */
 function limited(limit: number): Transform {
   let size = 0;
-  return new Transform({
+  let seen = 0;
+  const body = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       size += chunk.length;
       if (size > limit) done(new TooLarge());
       else done(null, chunk);
     },
   });
+  const timer = setInterval(() => {
+    const clientIsSlow = body.readableLength === 0 && !body.writableEnded;
+    if (clientIsSlow && size - seen < slowest.bytes) body.destroy(new TooSlow());
+    seen = size;
+  }, slowest.period);
+  return body.on("close", () => clearInterval(timer));
 }
 
 function endedByClient(error: unknown): void {

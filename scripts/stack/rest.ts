@@ -17,7 +17,7 @@ export interface Rest extends Service {
   readonly port: number;
 }
 
-/** @param failed called when PostgREST exits unexpectedly */
+/** @param failed called when PostgREST has exited too often */
 export function createRest(config: StackConfig, failed: (error: StackError) => void): Rest {
   let server: ManagedProcess | undefined;
   let port = 0;
@@ -38,6 +38,7 @@ export function createRest(config: StackConfig, failed: (error: StackError) => v
         dataDir: config.dataDir,
         failed,
         port,
+        restart: true,
         env: {
           PGRST_DB_URI: databaseUrl(config, "authenticator"),
           PGRST_DB_SCHEMAS: config.toml.api.schemas.join(","),

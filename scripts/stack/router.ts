@@ -2,7 +2,8 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { StackConfig } from "../lib/config.ts";
-import { corsHeaders, preflight, refuse, refuseKey } from "./answers.ts";
+import { requestUrl } from "../lib/server.ts";
+import { corsHeaders, preflight, refuse, refuseKey, refuseRoute } from "./answers.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
 import { createDocs } from "./docs/docs.ts";
 import type { Functions } from "./functions.ts";
@@ -26,6 +27,9 @@ const limits = { auth: mebibyte, rest: 10 * mebibyte, functions: 10 * mebibyte, 
 /** Auth's paths that browsers open from mails and providers, without an API key. */
 const keylessAuthPaths = ["verify", "callback", "authorize", ".well-known", "health"];
 
+/** Those that hosted Supabase passes on. */
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
 interface Context {
   services: Services;
   apiKeys: ApiKeys;
@@ -42,7 +46,13 @@ export function createRouter(config: StackConfig, services: Services): Router {
   const storageLimit = bytes(config.toml.storage.file_size_limit) + mebibyte; // for the multipart form around the file
 
   return async (request, response) => {
-    const url = new URL(request.url ?? "/", "http://stack");
+    const url = readUrl(request);
+    if (url === undefined)
+      return refuse(response, 400, { code: "BAD_PATH", message: "The path cannot be read." });
+    if (!methods.includes(request.method ?? "")) {
+      const body = { code: "METHOD_NOT_ALLOWED", message: `The method ${request.method} is not allowed.` };
+      return refuse(response, 405, body, { allow: methods.join(", ") });
+    }
     const [, service, version, ...rest] = url.pathname.split("/");
     if (request.method === "GET" || request.method === "HEAD") {
       const document = await docs.find(url.pathname);
@@ -51,7 +61,7 @@ export function createRouter(config: StackConfig, services: Services): Router {
         return;
       }
     }
-    if (version !== "v1") return refuse(response, 404, { message: "no Route matched with those values" });
+    if (version !== "v1") return refuseRoute(response);
     // Functions answer their own preflights, as on hosted Supabase.
     if (request.method === "OPTIONS" && service !== "functions") return preflight(request, response);
 
@@ -61,7 +71,7 @@ export function createRouter(config: StackConfig, services: Services): Router {
     const forward = (path: string, limit: number): Forward => ({
       path:
         path +
-        (request.url?.includes("apikey=") ? url.search : (request.url ?? "").slice(url.pathname.length)),
+        (request.url?.includes("apikey=") ? url.search : (/\?.*$/s.exec(request.url ?? "")?.[0] ?? "")),
       authorization,
       answerHeaders: corsHeaders,
       limit,
@@ -85,6 +95,7 @@ export function createRouter(config: StackConfig, services: Services): Router {
           return answerGraphql(context, request, response, authorization);
         if (path === "/" && !secret) {
           return refuse(response, 403, {
+            code: "SECRET_KEY_REQUIRED",
             message: "Only the secret key may read the description of the API.",
             hint: "Use sb_secret_...",
           });
@@ -113,13 +124,24 @@ export function createRouter(config: StackConfig, services: Services): Router {
         return answerGraphql(context, request, response, authorization);
       case "realtime":
         return refuse(response, 501, {
+          code: "NOT_IMPLEMENTED",
           message: "Realtime is not part of the embedded stack.",
           hint: "Poll the table, or run the official stack with `npx supabase start`.",
         });
       default:
-        return refuse(response, 404, { message: "no Route matched with those values" });
+        return refuseRoute(response);
     }
   };
+}
+
+/** The address of a request; undefined when it cannot be read, or when its decoded path holds a NUL, which Postgres refuses. */
+function readUrl(request: IncomingMessage): URL | undefined {
+  try {
+    const url = requestUrl(request);
+    return decodeURIComponent(url.pathname).includes("\0") ? undefined : url;
+  } catch {
+    return undefined;
+  }
 }
 
 async function callFunction(
@@ -136,9 +158,12 @@ async function callFunction(
   }
   if (request.method !== "OPTIONS" && services.functions.verifiesJwt(name)) {
     if (authorization === undefined)
-      return refuse(response, 401, { code: 401, message: "Missing authorization header" });
+      return refuse(response, 401, {
+        code: "UNAUTHORIZED_NO_AUTH_HEADER",
+        message: "Missing authorization header",
+      });
     if ((await apiKeys.verify(authorization)) === undefined)
-      return refuse(response, 401, { code: 401, message: "Invalid JWT" });
+      return refuse(response, 401, { code: "UNAUTHORIZED_INVALID_JWT", message: "Invalid JWT" });
   }
   const port = await services.functions.portOf(name);
   return toPort(port, request, response, {
@@ -155,6 +180,7 @@ async function answerGraphql(
 ): Promise<void> {
   if (request.method !== "POST")
     return refuse(response, 405, {
+      code: "METHOD_NOT_ALLOWED",
       message: "GraphQL accepts only POST.",
       hint: "Send { query, variables }.",
     });
@@ -166,7 +192,7 @@ async function answerGraphql(
       hint: "Sign in again.",
     });
   }
-  const body = (await readBody(request, limits.graphql)).toString();
+  const body = (await readBody(request, response, limits.graphql)).toString();
   if (await readLimits.refuses(request, response, readsOfGraphql(body), claims)) return;
   const caller = {
     role: claims.role,

@@ -1,6 +1,6 @@
 // The embedded stack: starts its services in order, reports progress, and stops them in reverse order.
 
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StackConfig } from "../lib/config.ts";
@@ -14,10 +14,11 @@ import { createGateway } from "./gateway.ts";
 import { createGraphqlService } from "./graphql.ts";
 import { createMail } from "./mail.ts";
 import { applyMigrations } from "./migrations.ts";
+import { endLeftovers, pidIn, writePidFile } from "./parts.ts";
 import { createPgCron } from "./pg-cron.ts";
 import { createPgNet } from "./pg-net.ts";
 import { createPostgres, finishDatabase } from "./postgres.ts";
-import { commandOf, endLeftovers, readPidFile } from "./processes.ts";
+import { startGuard } from "./processes.ts";
 import { createRest } from "./rest.ts";
 import type { Service } from "./service.ts";
 import { createStorage } from "./storage.ts";
@@ -28,6 +29,9 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
+/** In ms; Postgres has the time that the other services leave. */
+const stopLimits = { inAll: 4_800, otherServices: 1_500 };
+
 /** Called after each step with its name and duration in ms. */
 type Report = (step: string, milliseconds: number) => void;
 
@@ -35,8 +39,10 @@ export interface StartOptions {
   report?: Report;
   /** Aborts the start. */
   signal?: AbortSignal;
-  /** Called when a service that the others need exits unexpectedly. Stop the stack then. */
+  /** Called when Postgres exits unexpectedly. Stop the stack then. */
   failed?: (error: StackError) => void;
+  /** Called when another part has exited so often that it is not started again. The stack goes on without it. */
+  lost?: (error: StackError) => void;
 }
 
 /**
@@ -46,7 +52,12 @@ export interface StartOptions {
  */
 export async function startStack(
   config: StackConfig,
-  { report = () => {}, signal = new AbortController().signal, failed = () => {} }: StartOptions = {},
+  {
+    report = () => {},
+    signal = new AbortController().signal,
+    failed = () => {},
+    lost = () => {},
+  }: StartOptions = {},
 ): Promise<Stack> {
   process.umask(0o022); // Postgres may run as another user, who must be able to read the server's files
   const running = runningPid(config);
@@ -56,22 +67,28 @@ export async function startStack(
       "Run `npm run status` to see it, or `npm run stop` to stop it.",
     );
   }
-  writeFileSync(pidFile(config), JSON.stringify({ pid: process.pid, command: commandOf(process.pid) }));
+  mkdirSync(config.dataDir, { recursive: true });
+  writePidFile(pidFile(config), process.pid);
 
-  const started: Service[] = [];
+  const started: Service[][] = [];
+  let endGuard: (() => void) | undefined;
   const stop = async () => {
-    for (const service of started.toReversed())
-      await service
-        .stop()
-        .catch((error) => console.error(`${service.name} failed to stop: ${String(error)}`));
+    const deadline = Date.now() + stopLimits.inAll;
+    for (const services of started.toReversed()) {
+      const left = deadline - Date.now();
+      const limit = services === started[0] ? left : Math.min(left, stopLimits.otherServices);
+      await Promise.all(services.map((service) => stopWithin(service, limit)));
+    }
+    endGuard?.();
+    endGuard = undefined;
     rmSync(pidFile(config), { force: true });
   };
   const start = async (...services: Service[]) => {
+    started.push(services);
     await Promise.all(
       services.map(async (service) => {
         signal.throwIfAborted();
         const since = performance.now();
-        started.push(service);
         await service.start();
         await service.ready();
         report(service.name, performance.now() - since);
@@ -83,14 +100,15 @@ export async function startStack(
     const leftovers = await endLeftovers(config.dataDir);
     if (leftovers.length > 0) report(`recovered from a stack that was killed (${leftovers.join(", ")})`, 0);
     await requirePorts(config);
+    endGuard = startGuard(config.dataDir);
 
-    const mail = createMail(config);
+    const mail = createMail(config, lost);
     await start(createPostgres(config, failed), mail);
     const seeded = await prepareDatabase(config, report, signal);
 
     const services = {
       auth: createAuth(config, mail),
-      rest: createRest(config, failed),
+      rest: createRest(config, lost),
       storage: createStorage(config),
       functions: createFunctions(config, mail),
       graphql: createGraphqlService(config),
@@ -121,12 +139,22 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
+/** Stops a service; after `limit` ms it goes on without waiting. A process that is left then ends with this one. */
+async function stopWithin(service: Service, limit: number): Promise<void> {
+  const late = new AbortController();
+  const tooLate = sleep(Math.max(0, limit), "late", { signal: late.signal }).catch(() => {});
+  const stopped = service.stop().catch((error) => {
+    console.error(`${service.name} failed to stop: ${String(error)}`);
+  });
+  if ((await Promise.race([stopped, tooLate])) === "late")
+    console.error(`${service.name} did not stop in time.`);
+  late.abort();
+}
+
 /** The id of the process that runs the stack on this data folder, if any. */
 export function runningPid(config: StackConfig): number | undefined {
-  const file = readPidFile(pidFile(config));
-  if (file === undefined || file.pid === process.pid) return undefined;
-  // After a crash of the machine the id may belong to another program.
-  return commandOf(file.pid) === file.command ? file.pid : undefined;
+  const pid = pidIn(pidFile(config));
+  return pid === process.pid ? undefined : pid;
 }
 
 /** Creates and migrates the database; returns whether it was new and has been seeded. */
@@ -149,10 +177,12 @@ async function prepareDatabase(config: StackConfig, report: Report, signal: Abor
 }
 
 async function requirePorts({ ports }: StackConfig): Promise<void> {
-  await requireFreePort(ports.api, { name: "API", variable: "STAYBASE_API_PORT" });
-  await requireFreePort(ports.db, { name: "database", variable: "STAYBASE_DB_PORT" });
-  await requireFreePort(ports.mail, { name: "mail", variable: "STAYBASE_MAIL_PORT" });
-  await requireFreePort(ports.stripe, { name: "Stripe emulator", variable: "STAYBASE_STRIPE_PORT" });
+  await Promise.all([
+    requireFreePort(ports.api, { name: "API", variable: "STAYBASE_API_PORT" }),
+    requireFreePort(ports.db, { name: "database", variable: "STAYBASE_DB_PORT" }),
+    requireFreePort(ports.mail, { name: "mail", variable: "STAYBASE_MAIL_PORT" }),
+    requireFreePort(ports.stripe, { name: "Stripe emulator", variable: "STAYBASE_STRIPE_PORT" }),
+  ]);
 }
 
 function pidFile(config: StackConfig): string {

@@ -44,8 +44,9 @@ export function createSupabaseLiteService(
       await app?.init();
     },
     async stop() {
-      await app?.connection.close();
-      app = undefined;
+      const ending = app;
+      app = undefined; // answers 503 from here on
+      await ending?.connection.close();
     },
     async fetch(request) {
       return app === undefined ? new Response(null, { status: 503 }) : around(request, app.fetch);
@@ -70,8 +71,12 @@ export function createSupabaseLiteApp(
     url: databaseUrl(config, role),
     postgresOptions: { max: 5, idle_timeout: 30, onnotice: () => {}, types: { jsonb } },
   });
-  // Prevents lite from granting all privileges in every schema to anon and authenticated, which it does before its first request.
-  Object.assign(connection, { ensureRlsContext: async () => true });
+  Object.assign(connection, {
+    // Prevents lite from granting all privileges in every schema to anon and authenticated, which it does before its first request.
+    ensureRlsContext: async () => true,
+    // lite's own waits without end for requests that wait for a connection, and for transactions whose client has gone
+    close: () => connection.driver.end({ timeout: 1 }),
+  });
   const options = {
     server: { apiKeys: false as const, disableStudio: true, disableFallback: true },
     ...(drivers === undefined ? {} : { drivers }),

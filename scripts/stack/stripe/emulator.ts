@@ -55,7 +55,7 @@ export function createEmulator({ url: baseUrl, webhookUrl, file }: EmulatorOptio
   }
 
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? "/", baseUrl);
+    const url = new URL(`${baseUrl}${request.url ?? "/"}`); // not relative: a path may begin with //
     const body = await readText(request);
     if (url.pathname.startsWith("/v1/")) return answerApi(request, url, body, response);
     if (!isLocal(request)) {

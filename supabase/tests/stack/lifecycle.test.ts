@@ -1,100 +1,22 @@
 // `npm start` as a developer lives with it: a second start, a taken port, Ctrl-C, kill -9, a broken migration; and Edge
 // Functions in a project of their own.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { projectRoot, type StackConfig } from "../../../scripts/lib/config.ts";
-import { listens } from "../../../scripts/lib/ports.ts";
-import { testPorts } from "../../../scripts/test/config.ts";
+import {
+  createProject,
+  nothingListens,
+  type Project,
+  removeProject,
+  run,
+  sqlOf,
+  start,
+} from "../support/project.ts";
 import { stack } from "../support/stack.ts";
 import { until } from "../support/time.ts";
-
-interface Project {
-  root: string;
-  env: NodeJS.ProcessEnv;
-  ports: StackConfig["ports"];
-}
-
-/** A copy of what `npm start` needs, in a folder whose name has a space, with packages linked. */
-async function createProject(): Promise<Project> {
-  const root = join(mkdtempSync(join(tmpdir(), "staybase life-")), "my project");
-  mkdirSync(root, { recursive: true });
-  for (const name of ["scripts", "supabase", "types", "package.json", "package-lock.json"])
-    cpSync(join(projectRoot, name), join(root, name), { recursive: true });
-  symlinkSync(join(projectRoot, "node_modules"), join(root, "node_modules"));
-  const ports = await testPorts();
-  const env = {
-    ...process.env,
-    STAYBASE_DIR: join(tmpdir(), `staybase data-${process.pid}-${ports.api}`),
-    STAYBASE_API_PORT: String(ports.api),
-    STAYBASE_DB_PORT: String(ports.db),
-    STAYBASE_MAIL_PORT: String(ports.mail),
-    STAYBASE_STRIPE_PORT: String(ports.stripe),
-  };
-  return { root, env, ports };
-}
-
-function removeProject({ root, env }: Project): void {
-  rmSync(join(root, ".."), { recursive: true, force: true });
-  rmSync(env.STAYBASE_DIR ?? "", { recursive: true, force: true });
-}
-
-interface Run {
-  child: ChildProcess;
-  output: () => string;
-  ended: Promise<number | null>;
-}
-
-function run({ root, env }: Project, script: string, ...args: string[]): Run {
-  const child = spawn(process.execPath, [`scripts/${script}.ts`, ...args], {
-    cwd: root,
-    env,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += chunk));
-  return { child, output: () => output, ended: new Promise((resolve) => child.on("close", resolve)) };
-}
-
-/** Starts the project and waits until it has said `line`. */
-async function start(project: Project, line = "Ready in"): Promise<Run> {
-  const started = run(project, "start");
-  await until(
-    async () => {
-      if (started.child.exitCode !== null) throw new Error(started.output());
-      return started.output().includes(line) ? true : undefined;
-    },
-    line,
-    60_000,
-  );
-  return started;
-}
-
-async function nothingListens({ ports }: Project): Promise<boolean> {
-  const answers = await Promise.all(Object.values(ports).map(listens));
-  return answers.every((answer) => !answer);
-}
-
-function sqlOf({ ports }: Project) {
-  return postgres(`postgresql://postgres:postgres@127.0.0.1:${ports.db}/postgres`, {
-    max: 1,
-    onnotice: () => {},
-  });
-}
 
 describe("a project", { timeout: 120_000 }, () => {
   let project: Project;
@@ -199,6 +121,8 @@ describe("a project", { timeout: 120_000 }, () => {
     await sql`create table public.kept (n integer)`;
     await sql`insert into public.kept select generate_series(1, 1000)`;
     await sql.end({ timeout: 1 });
+    const guard = readFileSync(join(project.dataDir, "run/guard.pid"), "utf8");
+    process.kill((JSON.parse(guard) as { pid: number }).pid, "SIGKILL"); // it would end the parts before the next start
     running.child.kill("SIGKILL");
     await running.ended;
 
