@@ -7408,9 +7408,9 @@ export interface components {
        * @description This is a Primary Key.
        */
       id?: number | null;
-      /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+      /** @description event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer. */
       kind?: string | null;
-      /** @description Id of the event, payment, refund, payout, reversal or card; of a charge, the payment's id and the number of the attempt. */
+      /** @description Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment's id and the number of the attempt. */
       subject?: string | null;
       /**
        * Format: int32
@@ -8452,9 +8452,9 @@ export interface components {
     "rowFilter.profile_ratings.overall": string;
     "rowFilter.profile_ratings.updated_at": string;
     "rowFilter.dead_stripe_tasks.id": string;
-    /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+    /** @description event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer. */
     "rowFilter.dead_stripe_tasks.kind": string;
-    /** @description Id of the event, payment, refund, payout, reversal or card; of a charge, the payment's id and the number of the attempt. */
+    /** @description Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment's id and the number of the attempt. */
     "rowFilter.dead_stripe_tasks.subject": string;
     /** @description Number of attempts. */
     "rowFilter.dead_stripe_tasks.attempts": string;
@@ -10412,7 +10412,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10577,7 +10577,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10764,7 +10764,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13004,7 +13004,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_path_is_own`, `display_name_is_plain`, `languages_are_tags`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_path_is_own`, `display_name_is_plain`, `display_name_is_reserved`, `languages_are_tags`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17498,7 +17498,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17581,7 +17581,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17664,7 +17664,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17822,7 +17822,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17921,7 +17921,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18024,7 +18024,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22997,7 +22997,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23135,7 +23135,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23219,7 +23219,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -24267,9 +24267,9 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.dead_stripe_tasks.id"];
-        /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+        /** @description event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer. */
         kind?: components["parameters"]["rowFilter.dead_stripe_tasks.kind"];
-        /** @description Id of the event, payment, refund, payout, reversal or card; of a charge, the payment's id and the number of the attempt. */
+        /** @description Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment's id and the number of the attempt. */
         subject?: components["parameters"]["rowFilter.dead_stripe_tasks.subject"];
         /** @description Number of attempts. */
         attempts?: components["parameters"]["rowFilter.dead_stripe_tasks.attempts"];

@@ -19,6 +19,12 @@ export async function answerAsSupabase(request: Request, answer: Answer): Promis
     return answer(new Request(url, { method: "POST", headers: request.headers, body }));
   };
   const body = parseObject(text);
+  // Postgres stores no NUL, and lite would answer 500
+  if (/(?<!\\)(\\\\)*\\u0000/.test(JSON.stringify(body) ?? ""))
+    return Response.json(
+      { code: 400, error_code: "bad_json", msg: "Text contains a NUL character" },
+      { status: 400 },
+    );
   if (path === "/verify" && (body?.type === "email" || body?.type === "signup")) return verify(body, post);
   const response = await post(path, text);
   // lite answers 429 for every account that it has mailed before, however long ago
