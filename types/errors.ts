@@ -369,6 +369,11 @@ export const errors = {
     message: "A display name is one line of 1 to 50 characters of plain text.",
     hint: "Send a first name or nickname without HTML and control characters.",
   },
+  display_name_is_reserved: {
+    status: 422,
+    message: "This display name looks like one of the platform or its operators.",
+    hint: "Send your own first name or a nickname.",
+  },
   due_below_minimum: {
     status: 409,
     message: "What is due for this booking is too small to be charged.",
