@@ -5084,9 +5084,15 @@ export interface components {
        * @description When it was confirmed; periods of the cancellation policy since confirmation count from then.
        */
       confirmed_at?: string | null;
-      /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+      /**
+       * Format: date
+       * @description First night.
+       */
       check_in?: string | null;
-      /** @description The day after the last night, YYYY-MM-DD. */
+      /**
+       * Format: date
+       * @description The day after the last night.
+       */
       check_out?: string | null;
       /**
        * Format: int32
@@ -5179,9 +5185,15 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id?: string | null;
-      /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+      /**
+       * Format: date
+       * @description First night.
+       */
       check_in?: string | null;
-      /** @description The day after the last night, YYYY-MM-DD. */
+      /**
+       * Format: date
+       * @description The day after the last night.
+       */
       check_out?: string | null;
       /**
        * Format: int32
@@ -5212,9 +5224,15 @@ export interface components {
       idempotency_key?: string | null;
     };
     "bookings.update": {
-      /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+      /**
+       * Format: date
+       * @description First night.
+       */
       check_in?: string | null;
-      /** @description The day after the last night, YYYY-MM-DD. */
+      /**
+       * Format: date
+       * @description The day after the last night.
+       */
       check_out?: string | null;
       /**
        * Format: int32
@@ -6640,6 +6658,16 @@ export interface components {
       thread_id: string;
       /**
        * Format: uuid
+       * @description Property of the thread.
+       */
+      property_id: string;
+      /**
+       * Format: uuid
+       * @description Guest of the thread.
+       */
+      guest_id: string;
+      /**
+       * Format: uuid
        * @description Who wrote it; null for a note of the system. This is a Foreign Key to `profiles.id`.
        */
       sender_id?: string | null;
@@ -7873,6 +7901,10 @@ export interface components {
     "rowFilter.co_hosts.updated_at": string;
     "rowFilter.messages.id": string;
     "rowFilter.messages.thread_id": string;
+    /** @description Property of the thread. */
+    "rowFilter.messages.property_id": string;
+    /** @description Guest of the thread. */
+    "rowFilter.messages.guest_id": string;
     /** @description Who wrote it; null for a note of the system. */
     "rowFilter.messages.sender_id": string;
     /** @description What the note is about, such as booking_confirmed; null for messages of people. */
@@ -7898,9 +7930,9 @@ export interface components {
     "rowFilter.bookings.expires_at": string;
     /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
     "rowFilter.bookings.confirmed_at": string;
-    /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+    /** @description First night. */
     "rowFilter.bookings.check_in": string;
-    /** @description The day after the last night, YYYY-MM-DD. */
+    /** @description The day after the last night. */
     "rowFilter.bookings.check_out": string;
     /** @description Number of nights from check_in to check_out. */
     "rowFilter.bookings.nights": string;
@@ -13876,9 +13908,9 @@ export interface operations {
         expires_at?: components["parameters"]["rowFilter.bookings.expires_at"];
         /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
         confirmed_at?: components["parameters"]["rowFilter.bookings.confirmed_at"];
-        /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+        /** @description First night. */
         check_in?: components["parameters"]["rowFilter.bookings.check_in"];
-        /** @description The day after the last night, YYYY-MM-DD. */
+        /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.bookings.check_out"];
         /** @description Number of nights from check_in to check_out. */
         nights?: components["parameters"]["rowFilter.bookings.nights"];
@@ -14092,9 +14124,9 @@ export interface operations {
         expires_at?: components["parameters"]["rowFilter.bookings.expires_at"];
         /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
         confirmed_at?: components["parameters"]["rowFilter.bookings.confirmed_at"];
-        /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+        /** @description First night. */
         check_in?: components["parameters"]["rowFilter.bookings.check_in"];
-        /** @description The day after the last night, YYYY-MM-DD. */
+        /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.bookings.check_out"];
         /** @description Number of nights from check_in to check_out. */
         nights?: components["parameters"]["rowFilter.bookings.nights"];
@@ -14241,9 +14273,9 @@ export interface operations {
         expires_at?: components["parameters"]["rowFilter.bookings.expires_at"];
         /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
         confirmed_at?: components["parameters"]["rowFilter.bookings.confirmed_at"];
-        /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+        /** @description First night. */
         check_in?: components["parameters"]["rowFilter.bookings.check_in"];
-        /** @description The day after the last night, YYYY-MM-DD. */
+        /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.bookings.check_out"];
         /** @description Number of nights from check_in to check_out. */
         nights?: components["parameters"]["rowFilter.bookings.nights"];
@@ -19156,6 +19188,10 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.messages.id"];
         thread_id?: components["parameters"]["rowFilter.messages.thread_id"];
+        /** @description Property of the thread. */
+        property_id?: components["parameters"]["rowFilter.messages.property_id"];
+        /** @description Guest of the thread. */
+        guest_id?: components["parameters"]["rowFilter.messages.guest_id"];
         /** @description Who wrote it; null for a note of the system. */
         sender_id?: components["parameters"]["rowFilter.messages.sender_id"];
         /** @description What the note is about, such as booking_confirmed; null for messages of people. */
