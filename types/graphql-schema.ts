@@ -2108,8 +2108,8 @@ export type introspection = {
         statusReason: { name: "statusReason"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         expiresAt: { name: "expiresAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         confirmedAt: { name: "confirmedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
-        checkIn: { name: "checkIn"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
-        checkOut: { name: "checkOut"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        checkIn: { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        checkOut: { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
         nights: { name: "nights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         adults: { name: "adults"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         children: { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
@@ -2323,12 +2323,12 @@ export type introspection = {
         },
         {
           name: "checkIn";
-          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
           defaultValue: null;
         },
         {
           name: "checkOut";
-          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
           defaultValue: null;
         },
         {
@@ -2481,8 +2481,8 @@ export type introspection = {
       isOneOf: false;
       inputFields: [
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
-        { name: "checkIn"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
-        { name: "checkOut"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "adults"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
@@ -2690,8 +2690,8 @@ export type introspection = {
       name: "BookingsUpdateInput";
       isOneOf: false;
       inputFields: [
-        { name: "checkIn"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
-        { name: "checkOut"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "adults"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
@@ -7155,6 +7155,14 @@ export type introspection = {
           name: "threadId";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         };
+        propertyId: {
+          name: "propertyId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        guestId: {
+          name: "guestId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
         senderId: { name: "senderId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         event: { name: "event"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         body: {
@@ -7226,6 +7234,16 @@ export type introspection = {
         { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
         {
           name: "threadId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestId";
           type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
           defaultValue: null;
         },
@@ -7345,6 +7363,16 @@ export type introspection = {
         { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "threadId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestId";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },

@@ -5175,9 +5175,15 @@ export interface components {
        * @description When it was confirmed; periods of the cancellation policy since confirmation count from then.
        */
       confirmed_at?: string | null;
-      /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+      /**
+       * Format: date
+       * @description First night.
+       */
       check_in?: string | null;
-      /** @description The day after the last night, YYYY-MM-DD. */
+      /**
+       * Format: date
+       * @description The day after the last night.
+       */
       check_out?: string | null;
       /**
        * Format: int32
@@ -5270,9 +5276,15 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id?: string | null;
-      /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+      /**
+       * Format: date
+       * @description First night.
+       */
       check_in?: string | null;
-      /** @description The day after the last night, YYYY-MM-DD. */
+      /**
+       * Format: date
+       * @description The day after the last night.
+       */
       check_out?: string | null;
       /**
        * Format: int32
@@ -5303,9 +5315,15 @@ export interface components {
       idempotency_key?: string | null;
     };
     "bookings.update": {
-      /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+      /**
+       * Format: date
+       * @description First night.
+       */
       check_in?: string | null;
-      /** @description The day after the last night, YYYY-MM-DD. */
+      /**
+       * Format: date
+       * @description The day after the last night.
+       */
       check_out?: string | null;
       /**
        * Format: int32
@@ -6709,6 +6727,16 @@ export interface components {
       thread_id: string;
       /**
        * Format: uuid
+       * @description Property of the thread.
+       */
+      property_id: string;
+      /**
+       * Format: uuid
+       * @description Guest of the thread.
+       */
+      guest_id: string;
+      /**
+       * Format: uuid
        * @description Who wrote it; null for a note of the system. This is a Foreign Key to `profiles.id`.
        */
       sender_id?: string | null;
@@ -7940,6 +7968,10 @@ export interface components {
     "rowFilter.co_hosts.updated_at": string;
     "rowFilter.messages.id": string;
     "rowFilter.messages.thread_id": string;
+    /** @description Property of the thread. */
+    "rowFilter.messages.property_id": string;
+    /** @description Guest of the thread. */
+    "rowFilter.messages.guest_id": string;
     /** @description Who wrote it; null for a note of the system. */
     "rowFilter.messages.sender_id": string;
     /** @description What the note is about, such as booking_confirmed; null for messages of people. */
@@ -7965,9 +7997,9 @@ export interface components {
     "rowFilter.bookings.expires_at": string;
     /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
     "rowFilter.bookings.confirmed_at": string;
-    /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+    /** @description First night. */
     "rowFilter.bookings.check_in": string;
-    /** @description The day after the last night, YYYY-MM-DD. */
+    /** @description The day after the last night. */
     "rowFilter.bookings.check_out": string;
     /** @description Number of nights from check_in to check_out. */
     "rowFilter.bookings.nights": string;
@@ -14415,9 +14447,9 @@ export interface operations {
         expires_at?: components["parameters"]["rowFilter.bookings.expires_at"];
         /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
         confirmed_at?: components["parameters"]["rowFilter.bookings.confirmed_at"];
-        /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+        /** @description First night. */
         check_in?: components["parameters"]["rowFilter.bookings.check_in"];
-        /** @description The day after the last night, YYYY-MM-DD. */
+        /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.bookings.check_out"];
         /** @description Number of nights from check_in to check_out. */
         nights?: components["parameters"]["rowFilter.bookings.nights"];
@@ -14639,9 +14671,9 @@ export interface operations {
         expires_at?: components["parameters"]["rowFilter.bookings.expires_at"];
         /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
         confirmed_at?: components["parameters"]["rowFilter.bookings.confirmed_at"];
-        /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+        /** @description First night. */
         check_in?: components["parameters"]["rowFilter.bookings.check_in"];
-        /** @description The day after the last night, YYYY-MM-DD. */
+        /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.bookings.check_out"];
         /** @description Number of nights from check_in to check_out. */
         nights?: components["parameters"]["rowFilter.bookings.nights"];
@@ -14796,9 +14828,9 @@ export interface operations {
         expires_at?: components["parameters"]["rowFilter.bookings.expires_at"];
         /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
         confirmed_at?: components["parameters"]["rowFilter.bookings.confirmed_at"];
-        /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+        /** @description First night. */
         check_in?: components["parameters"]["rowFilter.bookings.check_in"];
-        /** @description The day after the last night, YYYY-MM-DD. */
+        /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.bookings.check_out"];
         /** @description Number of nights from check_in to check_out. */
         nights?: components["parameters"]["rowFilter.bookings.nights"];
@@ -20297,6 +20329,10 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.messages.id"];
         thread_id?: components["parameters"]["rowFilter.messages.thread_id"];
+        /** @description Property of the thread. */
+        property_id?: components["parameters"]["rowFilter.messages.property_id"];
+        /** @description Guest of the thread. */
+        guest_id?: components["parameters"]["rowFilter.messages.guest_id"];
         /** @description Who wrote it; null for a note of the system. */
         sender_id?: components["parameters"]["rowFilter.messages.sender_id"];
         /** @description What the note is about, such as booking_confirmed; null for messages of people. */

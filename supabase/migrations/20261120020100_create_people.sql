@@ -116,19 +116,34 @@ grant execute on function private.is_operator to anon, authenticated, service_ro
 comment on function private.is_operator is
     'Whether the caller is an operator: the token says so and user_roles still confirms it, so a revoked role ends at once. Definer, because policies of user_roles call it.';
 
+-- in SQL's standard form, so that queries contain them instead of calling them
+create function private.reads_everything() returns boolean
+language sql stable
+return current_user <> 'authenticated';
+grant execute on function private.reads_everything to authenticated, service_role;
+comment on function private.reads_everything is
+    'Whether the caller reads the rows of everyone: an operator or a service. Policies decide what the caller may read; this decides how it is looked up.';
+
+create function private.reader() returns uuid
+language sql stable
+return case when private.reads_everything() then 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid else auth.uid() end;
+grant execute on function private.reader to authenticated, service_role;
+comment on function private.reader is 'Returns the party whose rows the caller reads; the highest id stands for everyone.';
+
 create policy "Anyone can read profiles" on public.profiles for select to anon, authenticated using (true);
 create policy "People can update their own profile" on public.profiles for update to authenticated
     using (id = (select auth.uid()) and deleted_at is null)
     with check (id = (select auth.uid()));
 
-create policy "People can read their own account, operators any" on public.accounts for select to authenticated
-    using (id = (select auth.uid()) or (select private.is_operator()));
+create policy "People can read their own account" on public.accounts for select to authenticated using (id = (select auth.uid()));
+create policy "Operators can read any" on public.accounts for select to operator using (true);
 create policy "People can update their own account" on public.accounts for update to authenticated
     using (id = (select auth.uid()))
     with check (id = (select auth.uid()));
 
-create policy "People can read their own roles, operators any" on public.user_roles for select to authenticated
-    using (user_id = (select auth.uid()) or (select private.is_operator()));
+create policy "People can read their own roles" on public.user_roles for select to authenticated
+    using (user_id = (select auth.uid()));
+create policy "Operators can read any" on public.user_roles for select to operator using (true);
 create policy "Operators can grant roles" on public.user_roles for insert to authenticated
     with check ((select private.is_operator()));
 create policy "Operators can revoke roles" on public.user_roles for delete to authenticated

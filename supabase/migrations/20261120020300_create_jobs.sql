@@ -63,8 +63,7 @@ alter table public.dead_jobs enable row level security;
 
 grant select, delete on public.dead_jobs to authenticated, service_role;
 
-create policy "Operators can read dead jobs" on public.dead_jobs for select to authenticated
-    using ((select private.is_operator()));
+create policy "Operators can read any" on public.dead_jobs for select to operator using (true);
 create policy "Operators can delete dead jobs" on public.dead_jobs for delete to authenticated
     using ((select private.is_operator()));
 

@@ -109,8 +109,9 @@ alter table public.occupancies enable row level security;
 
 grant select on public.occupancies to authenticated, service_role;
 
-create policy "Hosts, co-hosts and operators can read occupancies" on public.occupancies for select to authenticated
-    using (property_id in (select private.my_properties('calendar')) or (select private.is_operator()));
+create policy "Hosts and co-hosts can read occupancies" on public.occupancies for select to authenticated
+    using (property_id = any (array(select private.my_properties('calendar'))));
+create policy "Operators can read any" on public.occupancies for select to operator using (true);
 
 create function private.wait_to_retry(p_attempt integer) returns void
 language plpgsql

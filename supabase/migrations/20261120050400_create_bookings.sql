@@ -95,6 +95,18 @@ comment on column private.bookings.payout_rate is 'Units of payout_currency for 
 create index bookings_payout_currency_idx on private.bookings (payout_currency);
 create index bookings_time_zone_idx on private.bookings (time_zone);
 create index bookings_guest_id_idx on private.bookings (guest_id, created_at);
+create index bookings_guest_id_check_in_idx on private.bookings (guest_id, check_in);
+-- with what the policy reads, so that counting them needs no look at the table
+create index bookings_host_id_created_at_idx on private.bookings (host_id, created_at) include (guest_id, property_id);
+create index bookings_host_id_check_in_idx on private.bookings (host_id, check_in);
+-- for readers of everything; without statistics the planner takes the one value for rare, as it should take a reader
+create index bookings_created_at_idx on private.bookings (greatest(guest_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid), created_at);
+create index bookings_check_in_idx on private.bookings (greatest(guest_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid), check_in);
+alter index private.bookings_created_at_idx alter column 1 set statistics 0;
+alter index private.bookings_check_in_idx alter column 1 set statistics 0;
+-- with the real numbers the planner expects few bookings of a person, and reads and sorts all of them
+alter table private.bookings alter column guest_id set (n_distinct = 400);
+alter table private.bookings alter column host_id set (n_distinct = 400);
 create index bookings_guest_id_expires_at_idx on private.bookings (guest_id, expires_at) where expires_at is not null;
 create index bookings_expires_at_idx on private.bookings (expires_at) where expires_at is not null;
 create index bookings_check_out_at_idx on private.bookings (check_out_at) where status = 'confirmed';
@@ -201,18 +213,16 @@ grant select (
 ) on private.bookings to authenticated, service_role;
 grant select on public.booking_line_items to authenticated, service_role;
 
-create policy "Guests, hosts, co-hosts and operators can read their bookings" on private.bookings
-    for select to authenticated
+create policy "Guests, hosts and co-hosts can read their bookings" on private.bookings for select to authenticated
     using (
-        guest_id = (select auth.uid()) or property_id in (select private.my_properties('calendar')) or (select private.is_operator())
+        guest_id = (select auth.uid()) or host_id = (select auth.uid()) or property_id in (select private.my_properties('calendar'))
     );
-create policy "Guests, hosts and operators can read line items" on public.booking_line_items for select to authenticated
+create policy "Operators can read any" on private.bookings for select to operator using (true);
+create policy "Guests and hosts can read line items" on public.booking_line_items for select to authenticated
     using (exists (
-        select from private.bookings b
-        where
-            b.id = booking_id
-            and ((select auth.uid()) in (b.guest_id, b.host_id) or (select private.is_operator()))
+        select from private.bookings b where b.id = booking_id and (select auth.uid()) in (b.guest_id, b.host_id)
     ));
+create policy "Operators can read any" on public.booking_line_items for select to operator using (true);
 
 create function private.booking_actors(p_booking private.bookings) returns setof public.booking_actor
 language sql stable security definer rows 3

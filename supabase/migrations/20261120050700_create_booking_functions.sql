@@ -165,7 +165,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_days constant date[] := private.parse_dates(array[new.check_in, new.check_out], array['check_in', 'check_out']);
+    v_days constant date[] := private.parse_dates(array[new.check_in::text, new.check_out::text], array['check_in', 'check_out']);
     v_id uuid;
 begin
     if auth.uid() is null then

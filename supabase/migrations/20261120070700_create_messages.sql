@@ -47,6 +47,9 @@ create index threads_host_id_idx on public.threads (host_id, asked_at);
 create table public.messages (
     id uuid default gen_random_uuid() constraint messages_pkey primary key,
     thread_id uuid not null constraint messages_thread_fkey references public.threads (id) on delete cascade,
+    -- check_new_message copies them from the thread; the defaults make them optional in generated types
+    property_id uuid not null default '00000000-0000-0000-0000-000000000000',
+    guest_id uuid not null default '00000000-0000-0000-0000-000000000000',
     sender_id uuid default auth.uid() constraint messages_sender_fkey references public.profiles (id) on delete restrict,
     event text constraint messages_event_is_a_word check (event ~ '^[a-z_]{1,40}$'),
     body text not null constraint messages_body_is_plain check (body ~ '\S' and private.is_plain_text(body, 5000)),
@@ -58,6 +61,8 @@ create table public.messages (
     constraint messages_are_of_a_person_or_the_system check ((sender_id is null) = (event is not null))
 );
 comment on table public.messages is 'Messages of a thread, and the system''s notes about its booking. They never change.';
+comment on column public.messages.property_id is 'Property of the thread.';
+comment on column public.messages.guest_id is 'Guest of the thread.';
 comment on column public.messages.sender_id is 'Who wrote it; null for a note of the system.';
 comment on column public.messages.event is 'What the note is about, such as booking_confirmed; null for messages of people.';
 comment on column public.messages.body is 'Plain text of 1 to 5,000 characters.';
@@ -65,6 +70,8 @@ comment on column public.messages.is_masked is 'Whether contact details were rem
 comment on column public.messages.attachment_path is 'A file in the bucket message-attachments, as the function files answered it.';
 
 create index messages_thread_id_idx on public.messages (thread_id, created_at);
+create index messages_property_id_idx on public.messages (property_id);
+create index messages_guest_id_idx on public.messages (guest_id);
 create index messages_sender_id_idx on public.messages (sender_id, created_at);
 
 create table public.thread_reads (
@@ -131,20 +138,26 @@ grant execute on function private.reported_threads to authenticated;
 comment on function private.reported_threads is
     'Threads that operators may read: those with an open report by a person; none for other callers. Definer, because the policies of threads and messages use it.';
 
-create policy "Both sides can read their threads, operators reported ones" on public.threads for select to authenticated
-    using (
-        guest_id = (select auth.uid()) or property_id in (select private.my_properties('calendar_and_messages'))
-        or id in (select private.reported_threads())
-    );
+create policy "Both sides can read their threads" on public.threads for select to authenticated
+    using (guest_id = (select auth.uid()) or property_id = any (array(select private.my_properties('calendar_and_messages'))));
+create policy "Operators can read reported threads" on public.threads for select to operator
+    using (id = any (array(select private.reported_threads())));
 create policy "People can ask about properties that they can read" on public.threads for insert to authenticated
     with check (guest_id = (select auth.uid()) and exists (select from public.properties p where p.id = property_id));
 
-create policy "Both sides can read messages, operators reported ones" on public.messages for select to authenticated
-    using (thread_id in (select private.my_threads()) or thread_id in (select private.reported_threads()));
+create policy "Both sides can read messages" on public.messages for select to authenticated
+    using (guest_id = (select auth.uid()) or property_id = any (array(select private.my_properties('calendar_and_messages'))));
+create policy "Operators can read messages of reported threads" on public.messages for select to operator
+    using (thread_id = any (array(select private.reported_threads())));
 create policy "Both sides can write messages" on public.messages for insert to authenticated
-    with check (sender_id = (select auth.uid()) and thread_id in (select private.my_threads()));
+    with check (sender_id = (select auth.uid()) and exists (
+        select from public.threads t
+        where
+            t.id = thread_id
+            and (t.guest_id = (select auth.uid()) or t.property_id in (select private.my_properties('calendar_and_messages')))
+    ));
 create policy "Both sides can see who has read" on public.thread_reads for select to authenticated
-    using (thread_id in (select private.my_threads()));
+    using (thread_id = any (array(select private.my_threads())));
 create policy "People can see whom they block" on public.blocked_profiles for select to authenticated
     using (blocker_id = (select auth.uid()));
 create policy "People can block others" on public.blocked_profiles for insert to authenticated
@@ -300,15 +313,23 @@ as $$
 declare
     v_thread public.threads;
 begin
-    if new.sender_id is null or new.thread_id is null then
+    if new.thread_id is null then
         return new;
     end if;
-    select t.* into v_thread from public.threads t
-    where
-        t.id = new.thread_id
-        and (t.guest_id = new.sender_id or new.sender_id in (select private.host_side(t.property_id, t.host_id)));
-    if not found then
+    select t.* into v_thread from public.threads t where t.id = new.thread_id;
+    if
+        v_thread.id is null
+        or not (
+            coalesce(new.sender_id, v_thread.guest_id) = v_thread.guest_id
+            or new.sender_id in (select private.host_side(v_thread.property_id, v_thread.host_id))
+        )
+    then
         perform private.raise_error('thread_not_found');
+    end if;
+    new.property_id := v_thread.property_id;
+    new.guest_id := v_thread.guest_id;
+    if new.sender_id is null then
+        return new;
     end if;
     perform pg_advisory_xact_lock(hashtextextended('messages ' || new.sender_id, 0));
     perform private.require_contact(v_thread, new.sender_id);
@@ -448,7 +469,10 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    if not exists (select from private.my_threads() t where t = p_thread_id) then
+    if not exists (
+        select from public.threads t
+        where t.id = p_thread_id and (t.guest_id = auth.uid() or t.property_id in (select private.my_properties('calendar_and_messages')))
+    ) then
         perform private.raise_error('thread_not_found');
     end if;
     insert into public.thread_reads as r (thread_id, profile_id, read_at) values (p_thread_id, auth.uid(), clock_timestamp())
@@ -469,16 +493,40 @@ $$;
 grant execute on function public.mark_thread_read to authenticated;
 comment on function public.mark_thread_read is 'Marks a thread and its notifications as read by the caller.';
 
+create function private.unread_count(p_thread_id uuid) returns bigint
+language plpgsql stable security definer
+set search_path = ''
+as $$
+begin
+    perform from public.threads t
+    where
+        t.id = p_thread_id
+        and (
+            t.guest_id = auth.uid() or auth.uid() in (select private.host_side(t.property_id, t.host_id))
+            or t.id in (select private.reported_threads())
+        );
+    if not found then
+        return null;
+    end if;
+    return (
+        select count(*) from public.messages m
+        where
+            m.thread_id = p_thread_id and m.sender_id is distinct from auth.uid()
+            and m.created_at > coalesce(
+                (select r.read_at from public.thread_reads r where r.thread_id = p_thread_id and r.profile_id = auth.uid()), '-infinity'
+            )
+    );
+end
+$$;
+grant execute on function private.unread_count to authenticated;
+comment on function private.unread_count is
+    'Does the work of public.unread_count; null for a thread that the caller cannot read. Definer, because otherwise the policies would be prepared again for each thread of a list.';
+
 create function public.unread_count(p_thread public.threads) returns bigint
 language sql stable
 set search_path = ''
 as $$
-    select count(*) from public.messages m
-    where
-        m.thread_id = p_thread.id and m.sender_id is distinct from auth.uid()
-        and m.created_at > coalesce(
-            (select r.read_at from public.thread_reads r where r.thread_id = p_thread.id and r.profile_id = auth.uid()), '-infinity'
-        )
+    select private.unread_count(p_thread.id)
 $$;
 grant execute on function public.unread_count to authenticated;
 comment on function public.unread_count is 'Counts the messages of a thread that the caller has not read; a computed column: threads?select=id,unread_count.';

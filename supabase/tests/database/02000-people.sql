@@ -1,6 +1,6 @@
 -- People: sign-up creates profile and account, who reads and writes them, roles, account deletion.
 begin;
-select plan(65);
+select plan(68);
 
 create temporary table person on commit drop as
 select
@@ -178,6 +178,18 @@ select is((select display_name from public.profiles join impostor using (id)), '
 -- cspell:enable
 select tests.act_as('authenticated', ben) from person;
 select is_empty('delete from public.user_roles returning user_id', 'P49 only operators revoke roles');
+
+-- the role of operators
+select is(current_user::text, 'authenticated', 'P60 a request of another person keeps the role authenticated');
+select tests.act_as('postgres');
+select is(
+    (select string_agg(m.member::regrole::text, ' ' order by m.member::regrole::text) from pg_auth_members m
+     where m.roleid = 'operator'::regrole and m.set_option),
+    'authenticator postgres', 'P61 no role of clients can become operator'
+);
+insert into public.user_roles (user_id, role) select ben, 'operator' from person;
+select tests.act_as('authenticated', ben) from person;
+select is(current_user::text, 'operator', 'P62 a request of an operator gets the role operator');
 
 select * from finish();
 rollback;
