@@ -3582,7 +3582,7 @@ export type Database = {
         };
         Returns: {
           count: number;
-          is_more: boolean;
+          is_estimate: boolean;
         }[];
       };
       cover_photo: {
@@ -4213,7 +4213,7 @@ export type Database = {
           booking_modes: Json;
           cancellation_policies: Json;
           count: number;
-          is_more: boolean;
+          is_estimate: boolean;
           prices: Json;
           property_types: Json;
           room_types: Json;
@@ -4268,6 +4268,7 @@ export type Database = {
           currency: string;
           cursor: string;
           distance: number;
+          is_approximate: boolean;
           latitude: number;
           longitude: number;
           max_guests: number;
@@ -4278,6 +4279,8 @@ export type Database = {
           region: string;
           rent: number;
           room_type: Database["public"]["Enums"]["room_type"];
+          shown_price_per_night: number;
+          shown_total: number;
           title: string;
           total: number;
         }[];
