@@ -3580,7 +3580,7 @@ export type Database = {
         };
         Returns: {
           count: number;
-          is_more: boolean;
+          is_estimate: boolean;
         }[];
       };
       cover_photo: {
@@ -4217,7 +4217,7 @@ export type Database = {
           booking_modes: Json;
           cancellation_policies: Json;
           count: number;
-          is_more: boolean;
+          is_estimate: boolean;
           prices: Json;
           property_types: Json;
           room_types: Json;
@@ -4272,6 +4272,7 @@ export type Database = {
           currency: string;
           cursor: string;
           distance: number;
+          is_approximate: boolean;
           latitude: number;
           longitude: number;
           max_guests: number;
@@ -4282,6 +4283,8 @@ export type Database = {
           region: string;
           rent: number;
           room_type: Database["public"]["Enums"]["room_type"];
+          shown_price_per_night: number;
+          shown_total: number;
           title: string;
           total: number;
         }[];

@@ -518,8 +518,8 @@ export const errors = {
   invalid_coordinates: {
     status: 400,
     message:
-      "Latitudes are between -90 and 90, longitudes between -180 and 180, and p_south is not above p_north.",
-    hint: "Send decimal degrees.",
+      "Latitudes are between -90 and 90, longitudes between -36000 and 36000, and p_south is not above p_north.",
+    hint: "Send decimal degrees. Longitudes beyond 180 go on around the world.",
   },
   invalid_cursor: {
     status: 400,

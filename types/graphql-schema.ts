@@ -5823,6 +5823,12 @@ export type introspection = {
         checkOut: { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
         rating: { name: "rating"; type: { kind: "SCALAR"; name: "Float"; ofType: null } };
         searchCursor: { name: "searchCursor"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        shownTotal: { name: "shownTotal"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        shownPricePerNight: {
+          name: "shownPricePerNight";
+          type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
+        };
+        isApproximate: { name: "isApproximate"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
       };
     };
@@ -5931,6 +5937,21 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "shownTotal";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "shownPricePerNight";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isApproximate";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "nodeId";
           type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
           defaultValue: null;
@@ -6017,6 +6038,21 @@ export type introspection = {
         },
         {
           name: "searchCursor";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "shownTotal";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "shownPricePerNight";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isApproximate";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -18482,7 +18518,7 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
         };
         count: { name: "count"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
-        isMore: { name: "isMore"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        isEstimate: { name: "isEstimate"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         propertyTypes: { name: "propertyTypes"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
         roomTypes: { name: "roomTypes"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
         bookingModes: { name: "bookingModes"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
@@ -18549,7 +18585,7 @@ export type introspection = {
           defaultValue: null;
         },
         {
-          name: "isMore";
+          name: "isEstimate";
           type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
           defaultValue: null;
         },
@@ -18598,7 +18634,7 @@ export type introspection = {
       inputFields: [
         { name: "count"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
-          name: "isMore";
+          name: "isEstimate";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },

@@ -86,13 +86,13 @@ export interface paths {
     };
     /**
      * Search properties
-     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; in whole units of each currency), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
+     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
      */
     get: operations["get_search_properties"];
     put?: never;
     /**
      * Search properties
-     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; in whole units of each currency), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
+     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
      */
     post: operations["call_search_properties"];
     delete?: never;
@@ -110,13 +110,13 @@ export interface paths {
     };
     /**
      * Count the properties that a search finds
-     * @description Counts the properties that search_properties would find with the same arguments, up to 300. is_more is true when there are more.
+     * @description Counts the properties that search_properties would find with the same arguments. Looks at a random 400 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.
      */
     get: operations["get_count_properties"];
     put?: never;
     /**
      * Count the properties that a search finds
-     * @description Counts the properties that search_properties would find with the same arguments, up to 300. is_more is true when there are more.
+     * @description Counts the properties that search_properties would find with the same arguments. Looks at a random 400 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.
      */
     post: operations["call_count_properties"];
     delete?: never;
@@ -134,13 +134,13 @@ export interface paths {
     };
     /**
      * Count the properties of a search by filter
-     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units. When is_more is true, only the 500 properties nearest to the middle of the area are counted.
+     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units of p_currency. Looks at a random 400 properties at most: where the filters leave more, is_estimate is true and each count is what the sample stands for, to two digits.
      */
     get: operations["get_search_facets"];
     put?: never;
     /**
      * Count the properties of a search by filter
-     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units. When is_more is true, only the 500 properties nearest to the middle of the area are counted.
+     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units of p_currency. Looks at a random 400 properties at most: where the filters leave more, is_estimate is true and each count is what the sample stands for, to two digits.
      */
     post: operations["call_search_facets"];
     delete?: never;
@@ -8941,6 +8941,11 @@ export interface operations {
             check_out: string | null;
             /** Format: double */
             rating: number | null;
+            /** Format: int64 */
+            shown_total: number | null;
+            /** Format: int64 */
+            shown_price_per_night: number | null;
+            is_approximate: boolean | null;
           }[];
         };
       };
@@ -9105,6 +9110,11 @@ export interface operations {
             check_out: string | null;
             /** Format: double */
             rating: number | null;
+            /** Format: int64 */
+            shown_total: number | null;
+            /** Format: int64 */
+            shown_price_per_night: number | null;
+            is_approximate: boolean | null;
           }[];
         };
       };
@@ -9183,7 +9193,7 @@ export interface operations {
           "application/json": {
             /** Format: int32 */
             count: number | null;
-            is_more: boolean | null;
+            is_estimate: boolean | null;
           }[];
         };
       };
@@ -9280,7 +9290,7 @@ export interface operations {
           "application/json": {
             /** Format: int32 */
             count: number | null;
-            is_more: boolean | null;
+            is_estimate: boolean | null;
           }[];
         };
       };
@@ -9359,7 +9369,7 @@ export interface operations {
           "application/json": {
             /** Format: int32 */
             count: number | null;
-            is_more: boolean | null;
+            is_estimate: boolean | null;
             property_types: unknown;
             room_types: unknown;
             booking_modes: unknown;
@@ -9462,7 +9472,7 @@ export interface operations {
           "application/json": {
             /** Format: int32 */
             count: number | null;
-            is_more: boolean | null;
+            is_estimate: boolean | null;
             property_types: unknown;
             room_types: unknown;
             booking_modes: unknown;
