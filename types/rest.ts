@@ -10552,7 +10552,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10717,7 +10717,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10904,7 +10904,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13144,7 +13144,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_not_found`, `avatar_path_is_own`, `display_name_is_plain`, `languages_are_tags`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_not_found`, `avatar_path_is_own`, `display_name_is_plain`, `display_name_is_reserved`, `languages_are_tags`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17638,7 +17638,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17721,7 +17721,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17804,7 +17804,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17962,7 +17962,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18061,7 +18061,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18164,7 +18164,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23141,7 +23141,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23279,7 +23279,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23363,7 +23363,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;

@@ -1,7 +1,7 @@
 // Accounts as an app uses them: sign-up, sign-in, refresh, recovery, sign-out, and changes of e-mail address and password.
 
 import { describe, expect, it } from "vitest";
-import { anonymous, request, service } from "../support/clients.ts";
+import { anonymous, request } from "../support/clients.ts";
 import { codeIn, listMails, type Mail, mailTo } from "../support/mails.ts";
 import { newEmail, password, signUp } from "../support/people.ts";
 import { stack } from "../support/stack.ts";
