@@ -97,16 +97,19 @@ grant insert (user_id, role) on public.user_roles to authenticated;
 grant select, update on public.profiles, public.accounts to service_role;
 grant select, insert, delete on public.user_roles to service_role;
 
+-- in PL/pgSQL, which keeps its plan: every request asks
 create function private.is_operator() returns boolean
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = ''
 as $$
-    select case
+begin
+    return case
         when coalesce(auth.jwt() -> 'app_metadata' -> 'roles' ? 'operator', false) then exists (
             select from public.user_roles r where r.user_id = auth.uid() and r.role = 'operator'
         )
         else false
-    end
+    end;
+end
 $$;
 grant execute on function private.is_operator to anon, authenticated, service_role;
 comment on function private.is_operator is
