@@ -115,17 +115,27 @@ grant execute on function private.is_operator to anon, authenticated, service_ro
 comment on function private.is_operator is
     'Whether the caller is an operator: the token says so and user_roles still confirms it, so a revoked role ends at once. Definer, because policies of user_roles call it.';
 
--- in SQL's standard form, so that queries contain them instead of calling them
+-- these two in PL/pgSQL, which keeps their plans: lists call them
 create function private.reads_everything() returns boolean
-language sql stable
-return current_user <> 'authenticated';
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return current_user <> 'authenticated';
+end
+$$;
 grant execute on function private.reads_everything to authenticated, service_role;
 comment on function private.reads_everything is
     'Whether the caller reads the rows of everyone: an operator or a service. Policies decide what the caller may read; this decides how it is looked up.';
 
 create function private.reader() returns uuid
-language sql stable
-return case when private.reads_everything() then 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid else auth.uid() end;
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return case when private.reads_everything() then 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid else auth.uid() end;
+end
+$$;
 grant execute on function private.reader to authenticated, service_role;
 comment on function private.reader is 'Returns the party whose rows the caller reads; the highest id stands for everyone.';
 
