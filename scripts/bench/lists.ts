@@ -1,9 +1,9 @@
 // Measures lists of growing tables as PostgREST asks for them, as processor time of the backend in reads of a property by primary key.
 
 import type { Sql } from "postgres";
-import type { StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
-import type { Books } from "./books.ts";
+import { withTestStack } from "../test/stack.ts";
+import { type Books, makeBooks } from "./books.ts";
 import { keyRead, medianCpu } from "./cpu.ts";
 import type { Figure } from "./figures.ts";
 
@@ -51,40 +51,47 @@ const lists: List[] = [
 /** The budget of a page, and of a count by anyone but an operator. */
 const budget = 60;
 
-export async function benchLists(config: StackConfig, books: Books): Promise<Figure[]> {
-  const sql = openDatabase(config, "supabase_admin");
-  try {
-    const people = await addPeople(sql, books);
-    const read = await keyRead(sql);
-    const figures: Figure[] = [{ name: "read by primary key, median", value: read * 1000, unit: "us" }];
-    for (const { relation, orders, readers } of lists) {
-      for (const reader of readers) {
-        await actAs(sql, people[reader], reader === "operator");
-        const measure = async (name: string, query: string, isBounded = true) => {
-          const milliseconds = await medianCpu(sql, () => sql.unsafe(query, [], { prepare: true }), {
-            runs: 15,
-            warmUp: 8,
-          });
-          figures.push({
-            name: `${relation}, ${reader}, ${name}`,
-            value: milliseconds / read,
-            unit: "reads",
-            ...(isBounded ? { budget } : {}),
-          });
-        };
-        for (const order of orders) {
-          await measure(`order=${order}`, `select * from public.${relation} order by ${order} desc limit 20`);
-        }
-        const isOperator = reader === "operator";
-        await measure("no order", `select * from public.${relation} limit 20`, !isOperator);
-        if (!isOperator) await measure("count", `select count(*) from public.${relation}`);
-        await sql`reset role`;
-      }
+/** @param size number of bookings */
+export function benchLists(size = 1_000_000): Promise<Figure[]> {
+  return withTestStack(async (config) => {
+    const sql = openDatabase(config, "supabase_admin");
+    try {
+      // no periodic task changes the books while they are measured
+      await sql`update cron.job set active = false`;
+      const people = await addPeople(sql, await makeBooks(sql, size));
+      const figures: Figure[] = [];
+      for (const list of lists) figures.push(...(await measureList(sql, people, list)));
+      return figures;
+    } finally {
+      await sql.end();
     }
-    return figures;
-  } finally {
-    await sql.end();
+  });
+}
+
+async function measureList(sql: Sql, people: People, { relation, orders, readers }: List): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  const read = await keyRead(sql);
+  for (const reader of readers) {
+    const isOperator = reader === "operator";
+    await actAs(sql, people[reader], isOperator);
+    const measure = async (name: string, query: string, isBounded = true) => {
+      const run = () => sql.unsafe(query, [], { prepare: true });
+      const milliseconds = await medianCpu(sql, run, { runs: 15, warmUp: 8 });
+      figures.push({
+        name: `${relation}, ${reader}, ${name}`,
+        value: milliseconds / read,
+        unit: "reads",
+        ...(isBounded ? { budget } : {}),
+      });
+    };
+    for (const order of orders) {
+      await measure(`order=${order}`, `select * from public.${relation} order by ${order} desc limit 20`);
+    }
+    await measure("no order", `select * from public.${relation} limit 20`, !isOperator);
+    if (!isOperator) await measure("count", `select count(*) from public.${relation}`);
+    await sql`reset role`;
   }
+  return figures;
 }
 
 async function actAs(sql: Sql, person: string, isOperator: boolean): Promise<void> {

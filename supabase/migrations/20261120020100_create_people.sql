@@ -101,32 +101,45 @@ grant update (legal_name, phone, locale, currency, birth_date, payout_country) o
 grant select, delete on public.user_roles to service_role;
 grant insert (user_id, role) on public.user_roles to service_role;
 
+-- in PL/pgSQL, which keeps its plan: every request asks
 create function private.is_operator() returns boolean
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = ''
 as $$
-    select case
+begin
+    return case
         when coalesce(auth.jwt() -> 'app_metadata' -> 'roles' ? 'operator', false) then exists (
             select from public.user_roles r where r.user_id = auth.uid() and r.role = 'operator'
         )
         else false
-    end
+    end;
+end
 $$;
 grant execute on function private.is_operator to anon, authenticated, service_role;
 comment on function private.is_operator is
     'Whether the caller is an operator: the token says so and user_roles still confirms it, so a revoked role ends at once. Definer, because policies of user_roles call it.';
 
--- in SQL's standard form, so that queries contain them instead of calling them
+-- these two in PL/pgSQL, which keeps their plans: lists call them
 create function private.reads_everything() returns boolean
-language sql stable
-return current_user <> 'authenticated';
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return current_user <> 'authenticated';
+end
+$$;
 grant execute on function private.reads_everything to authenticated, service_role;
 comment on function private.reads_everything is
     'Whether the caller reads the rows of everyone: an operator or a service. Policies decide what the caller may read; this decides how it is looked up.';
 
 create function private.reader() returns uuid
-language sql stable
-return case when private.reads_everything() then 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid else auth.uid() end;
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return case when private.reads_everything() then 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid else auth.uid() end;
+end
+$$;
 grant execute on function private.reader to authenticated, service_role;
 comment on function private.reader is 'Returns the party whose rows the caller reads; the highest id stands for everyone.';
 

@@ -224,22 +224,26 @@ create policy "Guests and hosts can read line items" on public.booking_line_item
     ));
 create policy "Operators can read any" on public.booking_line_items for select to operator using (true);
 
+-- this and the next two in PL/pgSQL, which keeps their plans: every booking calls them
 create function private.booking_actors(p_booking private.bookings) returns setof public.booking_actor
-language sql stable security definer rows 3
+language plpgsql stable security definer rows 3
 set search_path = ''
 as $$
-    select 'guest'::public.booking_actor where p_booking.guest_id = auth.uid()
-    union all
-    select 'host' where p_booking.host_id = auth.uid()
-    union all
-    select 'co_host' from public.co_hosts c
-    where c.property_id = p_booking.property_id and c.profile_id = auth.uid() and c.level = 'full'
-    union all
-    select 'operator' where (select private.is_operator())
-    union all
-    select 'system' where auth.uid() is null
-    union all
-    select 'clock'
+begin
+    return query
+        select 'guest'::public.booking_actor where p_booking.guest_id = auth.uid()
+        union all
+        select 'host' where p_booking.host_id = auth.uid()
+        union all
+        select 'co_host' from public.co_hosts c
+        where c.property_id = p_booking.property_id and c.profile_id = auth.uid() and c.level = 'full'
+        union all
+        select 'operator' where (select private.is_operator())
+        union all
+        select 'system' where auth.uid() is null
+        union all
+        select 'clock';
+end
 $$;
 comment on function private.booking_actors is
     'The roles in which the caller may act on a booking. Every caller may act as clock, because its transitions depend on time only; definer, because it reads behind the policies.';
@@ -285,26 +289,32 @@ comment on function private.agreed_booking_columns is 'Columns of private.bookin
 
 create function private.actor_of_transition(p_booking private.bookings, p_to public.booking_status, p_at timestamptz)
 returns table (actor public.booking_actor, is_allowed boolean)
-language sql stable
+language plpgsql stable rows 1
 set search_path = ''
 as $$
-    select t.actor, private.transition_allowed(t.guard, p_booking, p_at)
-    from private.booking_transitions t
-    where t.from_status = p_booking.status and t.to_status = p_to and t.actor in (select private.booking_actors(p_booking))
-    order by private.transition_allowed(t.guard, p_booking, p_at) desc, t.actor
-    limit 1
+begin
+    return query
+        select t.actor, a.is_allowed
+        from private.booking_transitions t
+        cross join lateral (select private.transition_allowed(t.guard, p_booking, p_at) as is_allowed) a
+        where t.from_status = p_booking.status and t.to_status = p_to and t.actor in (select private.booking_actors(p_booking))
+        order by a.is_allowed desc, t.actor
+        limit 1;
+end
 $$;
 comment on function private.actor_of_transition is
     'The role in which the caller may change the status of a booking to p_to, and whether the guard of that transition allows it at p_at. No row when the caller has none of its roles.';
 
 create function private.booking_changes(p_old private.bookings, p_new private.bookings, out before jsonb, out after jsonb)
-language sql immutable
+language plpgsql immutable
 set search_path = ''
 as $$
-    select jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, n.value)
+begin
+    select jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, n.value) into before, after
     from jsonb_each(to_jsonb(p_old)) o
     join jsonb_each(to_jsonb(p_new)) n on n.key = o.key and n.value <> o.value
-    where o.key not in ('updated_at', 'nights')
+    where o.key not in ('updated_at', 'nights');
+end
 $$;
 comment on function private.booking_changes is 'The columns in which two versions of a booking differ, with both values; null when there are none.';
 

@@ -15,7 +15,7 @@ update public.accounts a set created_at = now() - interval '8 days' from world w
 
 create function pg_temp.book(p_from integer, p_nights integer, p_home boolean default true) returns uuid language sql as $$
     insert into public.bookings (property_id, check_in, check_out)
-    select case when p_home then home else other end, (current_date + p_from)::text, (current_date + p_from + p_nights)::text from world
+    select case when p_home then home else other end, current_date + p_from, current_date + p_from + p_nights from world
     returning id
 $$;
 create function pg_temp.set(p_name text, p_value text) returns void language sql security definer as $$
