@@ -777,8 +777,8 @@ begin
         exit when v_found.reach = 'infinity' or case
             -- a sample is enough, unless it has next to none
             when v_is_sample then cardinality(hits) >= 20 or v_some >= 1600
-            -- a page that thousands of properties could not fill stays as it is
-            else cardinality(hits) >= p_limit or cardinality(v_pool) >= 5000 or v_some >= 40000
+            -- a page that thousands of properties could not fill stays as it is; with several dates the pool holds earlier pages, too
+            else cardinality(hits) >= p_limit or (not v_is_flexible and cardinality(v_pool) >= 5000) or v_some >= 40000
         end;
         -- next to none of the candidates have these words or names: look once whether the others do
         if v_is_named and v_is_common is null and v_some >= 100 and coalesce(cardinality(v_pool), 0) * 16 < cardinality(v_found.candidates) then
