@@ -110,13 +110,13 @@ export interface paths {
     };
     /**
      * Count the properties that a search finds
-     * @description Counts the properties that search_properties would find with the same arguments. Looks at a random 400 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.
+     * @description Counts the properties that search_properties would find with the same arguments. Looks at a random 320 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.
      */
     get: operations["get_count_properties"];
     put?: never;
     /**
      * Count the properties that a search finds
-     * @description Counts the properties that search_properties would find with the same arguments. Looks at a random 400 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.
+     * @description Counts the properties that search_properties would find with the same arguments. Looks at a random 320 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.
      */
     post: operations["call_count_properties"];
     delete?: never;
@@ -134,13 +134,13 @@ export interface paths {
     };
     /**
      * Count the properties of a search by filter
-     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units of p_currency. Looks at a random 400 properties at most: where the filters leave more, is_estimate is true and each count is what the sample stands for, to two digits.
+     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units of p_currency. Looks at a random 320 properties at most: where the filters leave more, is_estimate is true and each count is what the sample stands for, to two digits.
      */
     get: operations["get_search_facets"];
     put?: never;
     /**
      * Count the properties of a search by filter
-     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units of p_currency. Looks at a random 400 properties at most: where the filters leave more, is_estimate is true and each count is what the sample stands for, to two digits.
+     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units of p_currency. Looks at a random 320 properties at most: where the filters leave more, is_estimate is true and each count is what the sample stands for, to two digits.
      */
     post: operations["call_search_facets"];
     delete?: never;

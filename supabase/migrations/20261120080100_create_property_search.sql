@@ -357,7 +357,10 @@ begin
     delete from private.price_spans t
     where t.property_id = any (p_properties) and not exists (
         select from private.price_spans_source s
-        where (s.property_id, s.starts_on, s.ends_on, s.price) = (t.property_id, t.starts_on, t.ends_on, t.price)
+        where
+            -- said twice, because else all properties are read
+            s.property_id = any (p_properties)
+            and (s.property_id, s.starts_on, s.ends_on, s.price) = (t.property_id, t.starts_on, t.ends_on, t.price)
     );
     insert into private.price_spans
     select s.* from private.price_spans_source s

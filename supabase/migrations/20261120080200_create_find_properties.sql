@@ -342,45 +342,49 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v_parts private.search_part[];
+    v_guests constant integer := p_search.adults + p_search.children;
+    v_days_ahead constant integer := p_search.arrivals[1] - (now() at time zone 'Pacific/Kiritimati')::date;
+    v_has_prices constant boolean := num_nonnulls(p_search.min_price, p_search.max_price) > 0;
+    v_west double precision := p_search.west;
+    v_east double precision := case when p_search.west > p_search.east then 20037509 else p_search.east end;
+    v_first_column integer;
+    v_last_column integer;
+    v_parts private.search_part[] := '{}';
 begin
-    v_parts := array(
-        select row (
-            d.tile, d.currency_number,
-            coalesce(p_search.rates[array_position(p_search.currency_numbers, d.currency_number)], p_search.unknown_rate), d.west, d.east
-        )::private.search_part
-        from (
-            select distinct t.tile, t.currency_number, w.west, w.east
+    loop
+        v_first_column := floor(v_west / 64000);
+        v_last_column := floor(v_east / 64000);
+        v_parts := v_parts || array(
+            select row (
+                d.tile, d.currency_number,
+                coalesce(p_search.rates[array_position(p_search.currency_numbers, d.currency_number)], p_search.unknown_rate), v_west, v_east
+            )::private.search_part
             from (
-                select
-                    floor(p_search.south / 64000)::integer * 10000 as south_row, floor(p_search.north / 64000)::integer * 10000 as north_row,
-                    case when p_search.west > p_search.east then -20037509 else p_search.west end as first_west, p_search.west, p_search.east,
-                    p_search.needs, p_search.amenities, p_search.adults + p_search.children as guests, p_search.infants, p_search.pets,
-                    coalesce(p_search.bedrooms, -1) as bedrooms, coalesce(p_search.beds, -1) as beds, coalesce(p_search.bathrooms, -1) as bathrooms,
-                    p_search.nights, p_search.arrivals[1] - (now() at time zone 'Pacific/Kiritimati')::date as days_ahead,
-                    p_search.tiles, p_search.currency_numbers,
-                    num_nonnulls(p_search.min_price, p_search.max_price) > 0 as has_prices
-                offset 0
-            ) k
-            -- an area over the 180th meridian has two ranges
-            cross join lateral (
-                select k.first_west as west, k.east
-                union all
-                select k.west, 20037509 where k.west > k.east
-            ) w
-            join private.search_tiles t
-                on t.tile between k.south_row + floor(w.west / 64000)::integer and k.north_row + floor(w.east / 64000)::integer
-            where
-                -- the column of the tile
-                (t.tile + 100005000) % 10000 - 5000 between floor(w.west / 64000) and floor(w.east / 64000)
-                and t.lacks & k.needs = 0 and t.amenities & k.amenities = k.amenities
-                and t.max_guests >= k.guests and t.max_infants >= k.infants and t.max_pets >= k.pets
-                and t.bedrooms >= k.bedrooms and t.beds >= k.beds and t.bathrooms >= k.bathrooms
-                and (k.nights is null or (t.min_nights <= k.nights and t.max_nights >= k.nights and t.booking_window_days >= k.days_ahead))
-                and (k.tiles is null or t.tile = any (k.tiles))
-                and (not k.has_prices or t.currency_number = any (k.currency_numbers))
-        ) d
-    );
+                select distinct t.tile, t.currency_number
+                from private.search_tiles t
+                where
+                    t.tile between floor(p_search.south / 64000)::integer * 10000 + v_first_column
+                        and floor(p_search.north / 64000)::integer * 10000 + v_last_column
+                    -- its column
+                    and (t.tile + 100005000) % 10000 - 5000 between v_first_column and v_last_column
+                    and t.lacks & p_search.needs = 0 and t.amenities & p_search.amenities = p_search.amenities
+                    and t.max_guests >= v_guests and t.max_infants >= p_search.infants and t.max_pets >= p_search.pets
+                    and (p_search.bedrooms is null or t.bedrooms >= p_search.bedrooms)
+                    and (p_search.beds is null or t.beds >= p_search.beds)
+                    and (p_search.bathrooms is null or t.bathrooms >= p_search.bathrooms)
+                    and (
+                        p_search.nights is null
+                        or (t.min_nights <= p_search.nights and t.max_nights >= p_search.nights and t.booking_window_days >= v_days_ahead)
+                    )
+                    and (p_search.tiles is null or t.tile = any (p_search.tiles))
+                    and (not v_has_prices or t.currency_number = any (p_search.currency_numbers))
+            ) d
+        );
+        -- an area over the 180th meridian has a second range
+        exit when v_east = p_search.east;
+        v_west := -20037509;
+        v_east := p_search.east;
+    end loop;
 
     -- many tiles take longer than the order of the whole world
     if cardinality(v_parts) > 256 then
@@ -440,7 +444,7 @@ begin
             candidates := '{}';
             return;
         end if;
-        v_each := greatest(least(2 * p_limit, 8 * p_limit / cardinality(v_parts)), 8);
+        v_each := greatest(least(2 * p_limit, 24 * p_limit / cardinality(v_parts)), 8);
         if (v_parts[1]).tile is not null then
             case p_search.sort
                 when 'price' then
@@ -780,9 +784,9 @@ begin
         end if;
         exit when v_found.reach = 'infinity' or case
             -- a sample is enough, unless it has next to none
-            when v_is_sample then cardinality(hits) >= 20 or v_some >= 1600
-            -- a page that thousands of properties could not fill stays as it is
-            else cardinality(hits) >= p_limit or cardinality(v_pool) >= 5000 or v_some >= 40000
+            when v_is_sample then cardinality(hits) >= 20 or v_some >= 1280
+            -- a page that thousands of properties could not fill stays as it is; with several dates the pool holds earlier pages, too
+            else cardinality(hits) >= p_limit or (not v_is_flexible and cardinality(v_pool) >= 5000) or v_some >= 40000
         end;
         -- next to none of the candidates have these words or names: look once whether the others do
         if v_is_named and v_is_common is null and v_some >= 100 and coalesce(cardinality(v_pool), 0) * 16 < cardinality(v_found.candidates) then

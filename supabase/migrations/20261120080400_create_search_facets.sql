@@ -1,7 +1,7 @@
 -- Purpose: facets of a search: how many of its properties have each type and amenity, and how their prices are distributed.
 -- Touches: public.search_facets.
 -- Watch: it counts the results of find_properties, so only properties that can be booked. It checks, and with dates and a
--- currency prices, each of them; hence a sample of 400.
+-- currency prices, each of them; hence a sample of 320.
 
 create function public.search_facets(
     p_west double precision default null, p_south double precision default null,
@@ -37,7 +37,7 @@ begin
     );
     v.sort := 'sample';
     perform private.allow_caching(60);
-    select f.hits, f.share into v_hits, v_share from private.find_properties(v, p_currency is not null, 400) f;
+    select f.hits, f.share into v_hits, v_share from private.find_properties(v, p_currency is not null, 320) f;
     return query
     with counted as materialized (
         select
@@ -85,4 +85,4 @@ begin
 end
 $$;
 grant execute on function public.search_facets to anon, authenticated, service_role;
-comment on function public.search_facets is 'Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units of p_currency. Looks at a random 400 properties at most: where the filters leave more, is_estimate is true and each count is what the sample stands for, to two digits.';
+comment on function public.search_facets is 'Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units of p_currency. Looks at a random 320 properties at most: where the filters leave more, is_estimate is true and each count is what the sample stands for, to two digits.';
