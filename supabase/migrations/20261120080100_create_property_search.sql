@@ -399,8 +399,8 @@ declare
     v_count bigint;
 begin
     lock table public.properties in share row exclusive mode;
-    delete from private.property_search;
-    delete from private.price_spans;
+    delete from private.property_search where true;
+    delete from private.price_spans where true;
     insert into private.price_spans select s.* from private.price_spans_source s;
     insert into private.property_search select s.* from private.property_search_source s;
     get diagnostics v_count = row_count;

@@ -1,6 +1,6 @@
 -- Photos: uploads to the bucket, rows that only the service role adds, order and cover, removal of objects.
 begin;
-select plan(52);
+select plan(53);
 
 create temporary table world on commit drop as
 select
@@ -35,7 +35,13 @@ select throws_ok('select pg_temp.upload(home || ''/a/b.png'') from world', '4250
 select throws_ok('select pg_temp.upload(home || ''/..'') from world', '42501', null, 'PH09 a host cannot use a file name of dots');
 select throws_ok('select pg_temp.upload(''1.png'')', '42501', null, 'PH10 a host cannot upload outside the folders');
 select is_empty('update storage.objects set name = name || ''.x'' where bucket_id = ''property-photos'' returning name', 'PH11 no user renames an object');
-select is_empty('delete from storage.objects where bucket_id = ''property-photos'' returning name', 'PH12 no user deletes an object directly');
+select throws_ok(
+    'delete from storage.objects where bucket_id = ''property-photos''', '42501',
+    'Direct deletion from storage tables is not allowed. Use the Storage API instead.', 'PH12 objects are deleted through Storage only'
+);
+set local storage.allow_delete_query = 'true'; -- as Storage does
+select is_empty('delete from storage.objects where bucket_id = ''property-photos'' returning name', 'PH53 and no user deletes one there');
+set local storage.allow_delete_query = 'false';
 select tests.act_as('authenticated', fay) from world;
 select lives_ok('select pg_temp.upload(home || ''/2.png'') from world', 'PH13 a full co-host uploads');
 select throws_ok(
