@@ -7803,7 +7803,7 @@ export type introspection = {
           name: "declineMoneyRequest";
           type: { kind: "OBJECT"; name: "MoneyRequests"; ofType: null };
         };
-        deleteAccount: { name: "deleteAccount"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        deleteAccount: { name: "deleteAccount"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
         deleteFromBlockedProfilesCollection: {
           name: "deleteFromBlockedProfilesCollection";
           type: {
@@ -8149,7 +8149,7 @@ export type introspection = {
           name: "markNotificationsRead";
           type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
         };
-        markThreadRead: { name: "markThreadRead"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        markThreadRead: { name: "markThreadRead"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
         moderateReview: { name: "moderateReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
         pauseProperty: { name: "pauseProperty"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
         publishProperty: {
@@ -8160,7 +8160,16 @@ export type introspection = {
           name: "refundBooking";
           type: { kind: "OBJECT"; name: "RefundsConnection"; ofType: null };
         };
+        replayDeadJob: { name: "replayDeadJob"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
         replayDeadJobs: { name: "replayDeadJobs"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        replayStripeTask: {
+          name: "replayStripeTask";
+          type: { kind: "SCALAR"; name: "Opaque"; ofType: null };
+        };
+        replayWebhookDelivery: {
+          name: "replayWebhookDelivery";
+          type: { kind: "SCALAR"; name: "Opaque"; ofType: null };
+        };
         replyToReview: { name: "replyToReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
         reportNoShow: { name: "reportNoShow"; type: { kind: "OBJECT"; name: "Cancellations"; ofType: null } };
         resolveReport: { name: "resolveReport"; type: { kind: "OBJECT"; name: "Reports"; ofType: null } };
@@ -8179,6 +8188,10 @@ export type introspection = {
         suspendProperty: {
           name: "suspendProperty";
           type: { kind: "OBJECT"; name: "Properties"; ofType: null };
+        };
+        unsuspendProfile: {
+          name: "unsuspendProfile";
+          type: { kind: "SCALAR"; name: "Opaque"; ofType: null };
         };
         unsuspendProperty: {
           name: "unsuspendProperty";

@@ -1,6 +1,6 @@
 -- Purpose: privileges start at none. Revokes what hosted Supabase grants by default to anon, authenticated and service_role in
 -- public, so that every later table and function grants exactly what it needs. Creates schema private and the extensions.
--- Touches: default privileges of `postgres` in this database, role operator, schema public, schema private, schema net, extensions.
+-- Touches: default privileges of `postgres` in this database, role operator, schema public, schema private, extensions.
 -- Watch: EXECUTE for PUBLIC is a built-in default; only the global form (without `in schema`) revokes it.
 
 alter default privileges revoke execute on functions from public;
@@ -36,6 +36,5 @@ create extension if not exists pg_cron with schema pg_catalog;
 create extension if not exists pg_net with schema extensions;
 create extension if not exists pgmq;
 create extension if not exists supabase_vault;
-
--- Only the owner sends HTTP requests from the database; hosted Supabase lets every API role queue them.
-revoke usage on schema net from public, anon, authenticated;
+-- Nothing can be revoked in schema net: it belongs to the platform's administrator, who lets PUBLIC queue requests. API roles do not
+-- reach it because the API has no schema that contains it, and none of their functions runs SQL that the caller wrote.

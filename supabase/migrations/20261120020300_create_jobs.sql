@@ -90,7 +90,7 @@ begin
 end
 $$;
 comment on function private.wake_worker is
-    'Calls the Edge Function p_worker once, after this transaction commits. Definer, because triggers that fire for any role call it and only the owner may use schema net and read the service key.';
+    'Calls the Edge Function p_worker once, after this transaction commits. Definer, because triggers that fire for any role call it and only the owner may read the service key.';
 
 create function private.enqueue_job(p_queue text, p_message jsonb, p_worker text) returns void
 language plpgsql security definer

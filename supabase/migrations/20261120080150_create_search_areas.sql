@@ -219,10 +219,10 @@ begin
     lock table public.properties in share row exclusive mode;
     -- with one row for each change, the triggers would write far more than is left in the end
     alter table private.property_search disable trigger user;
-    delete from private.property_search;
-    delete from private.price_spans;
-    delete from private.search_areas;
-    delete from private.search_tiles;
+    delete from private.property_search where true;
+    delete from private.price_spans where true;
+    delete from private.search_areas where true;
+    delete from private.search_tiles where true;
     insert into private.price_spans select s.* from private.price_spans_source s;
     insert into private.property_search select s.* from private.property_search_source s;
     get diagnostics v_count = row_count;

@@ -1,5 +1,5 @@
 -- Purpose: functions of public in a form that pg_graphql supports. It supports no arguments of an enum type, and no function that
--- returns a table of its own, a composite type or nothing.
+-- returns a table of its own or a composite type.
 -- Touches: schema graphql_shapes, which api.extra_search_path in config.toml adds for pg_graphql; PostgREST does not expose it.
 -- Watch: a row must be that of a table or view with a key, so each result is a view that is empty; position keeps the order of a
 -- search. A function here has another name than the one it calls: pg_graphql leaves out names that two functions have.
@@ -237,28 +237,6 @@ as $$
 $$;
 grant execute on function graphql_shapes.response to anon, authenticated, service_role;
 comment on function graphql_shapes.response is '@graphql({"description": "How this person answers as a host."})';
-
-create function graphql_shapes.close_account() returns boolean
-language sql
-set search_path = ''
-as $$
-    select public.delete_account();
-    select true
-$$;
-grant execute on function graphql_shapes.close_account to authenticated;
-comment on function graphql_shapes.close_account is
-    '@graphql({"name": "deleteAccount", "description": "Deletes the caller''s account with sign-in, private data and files. It is refused while bookings or payments are open."})';
-
-create function graphql_shapes.read_thread(p_thread_id uuid) returns boolean
-language sql
-set search_path = ''
-as $$
-    select public.mark_thread_read(p_thread_id);
-    select true
-$$;
-grant execute on function graphql_shapes.read_thread to authenticated;
-comment on function graphql_shapes.read_thread is
-    '@graphql({"name": "markThreadRead", "description": "Marks a thread and its notifications as read by the caller."})';
 
 create view graphql_shapes.refund_previews with (security_invoker = true) as
 select
