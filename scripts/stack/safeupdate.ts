@@ -26,7 +26,7 @@ export async function refuseWithoutFilter(
   target: { port: number; path: string; authorization: string | undefined; limit: number },
 ): Promise<void> {
   const { prefer = "", "content-type": type, "content-profile": profile, accept } = request.headers;
-  const body = await readBody(request, target.limit);
+  const body = await readBody(request, response, target.limit);
   const answer = await fetch(`http://127.0.0.1:${target.port}${target.path}`, {
     method: request.method ?? "",
     headers: Object.entries({

@@ -101,7 +101,7 @@ select pg_temp.set('given_up_at_property', '99');
 update world set stay = tests.create_booking(mia, home, current_date + 200, current_date + 202);
 select tests.act_as('authenticated', mia) from world;
 select pg_temp.book(30, 20);
-prepare extend(integer) as update public.bookings b set check_out = (current_date + 202 + $1)::text from world where b.id = stay;
+prepare extend(integer) as update public.bookings b set check_out = current_date + 202 + $1 from world where b.id = stay;
 select tests.throws_code('execute extend(12)', 'too_many_unpaid_at_property', 'BL22 nights that an alteration adds count beside unpaid ones');
 select lives_ok('execute extend(11)', 'BL23 up to the limit');
 select tests.act_as('authenticated', ana) from world;
