@@ -26,10 +26,13 @@ export async function generateTypes(config: StackConfig): Promise<Record<string,
     dataModel(config),
   ]);
   const description = JSON.stringify(openapi);
+  const tables = `// ${note}${withRequiredColumns(database)}`;
   const sources = {
     "docs/openapi.json": description,
     "docs/schema.graphql": `# ${note}${schemaText(introspection)}`,
-    "types/database.ts": `// ${note}${withRequiredColumns(database)}`,
+    "types/database.ts": tables,
+    // A deployed function contains only files of this folder.
+    "supabase/functions/_shared/database.ts": tables,
     "types/errors.ts": `// ${note}${errorsModule(errorFacts.errors)}`,
     "types/graphql-schema.ts": `// ${note}${schemaTypes(introspection)}`,
     "types/rest.ts": `// ${note}${astToString(await openapiTS(description))}`,

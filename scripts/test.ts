@@ -12,7 +12,7 @@ import { findGrowth } from "./test/growth.ts";
 import { runLint } from "./test/lint.ts";
 import { runPgtap } from "./test/pgtap.ts";
 import { check, type Result } from "./test/result.ts";
-import { withStack } from "./test/stack.ts";
+import { withStack, withTestStack } from "./test/stack.ts";
 import { runTypecheck } from "./test/typecheck.ts";
 import { runVitest, testEnvironment } from "./test/vitest.ts";
 
@@ -63,10 +63,14 @@ function chooseParts(name: string | undefined): string[] {
   process.exit(1);
 }
 
-/** With a filter, only the pgTAP files whose name contains it. */
+/**
+ * With a filter, only the pgTAP files whose name contains it. They run on an empty database, and on one with the seed, as `supabase test
+ * db` does on a developer's stack.
+ */
 async function runDatabaseTests(): Promise<Result[]> {
   const checks = filters.length === 0 ? [await checkTypes(), await checkAdvisors(), await checkGrowth()] : [];
-  return [...checks, await runPgtap(config, filters[0])];
+  const onSeed = withTestStack((seeded) => runPgtap(seeded, filters[0], " on the seed"), { seed: true });
+  return [...checks, ...(await Promise.all([runPgtap(config, filters[0]), onSeed]))];
 }
 
 /** With filters, only the files whose path contains one of them. */

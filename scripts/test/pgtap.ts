@@ -10,8 +10,11 @@ import { openDatabase } from "../lib/database.ts";
 import { print } from "../lib/output.ts";
 import type { Result } from "./result.ts";
 
-/** @param filter runs only files whose name contains it */
-export async function runPgtap(config: StackConfig, filter = ""): Promise<Result> {
+/**
+ * @param filter runs only files whose name contains it
+ * @param suffix printed after each file's name
+ */
+export async function runPgtap(config: StackConfig, filter = "", suffix = ""): Promise<Result> {
   const folder = join(config.root, "supabase/tests/database");
   const files = readdirSync(folder)
     .filter((name) => name.endsWith(".sql") && (name.includes(filter) || name.startsWith("000")))
@@ -20,7 +23,7 @@ export async function runPgtap(config: StackConfig, filter = ""): Promise<Result
   for (const file of files) {
     const { passed, failures } = await runFile(config, join(folder, file));
     print(
-      `${failures.length === 0 ? "ok     " : "FAILED "} ${file} (${passed} passed, ${failures.length} failed)`,
+      `${failures.length === 0 ? "ok     " : "FAILED "} ${file}${suffix} (${passed} passed, ${failures.length} failed)`,
     );
     for (const failure of failures) print(failure.replaceAll(/^/gm, "        "));
     total.passed += passed;

@@ -18,7 +18,21 @@ export function required(env: Environment, name: string): string {
  * @throws when there is none
  */
 export function serviceKeys(env: Environment): [string, ...string[]] {
-  const secret = Object.values(JSON.parse(env("SUPABASE_SECRET_KEYS") ?? "{}") as Record<string, string>);
-  const [first, ...others] = [...secret, env("SUPABASE_SERVICE_ROLE_KEY")].filter((key) => key !== undefined);
-  return [first ?? required(env, "SUPABASE_SECRET_KEYS"), ...others];
+  return keys(env, "SUPABASE_SECRET_KEYS", "SUPABASE_SERVICE_ROLE_KEY");
+}
+
+/**
+ * The key to send with a caller's own token: a publishable key, else the legacy key.
+ *
+ * @throws when there is none
+ */
+export function callerKey(env: Environment): string {
+  return keys(env, "SUPABASE_PUBLISHABLE_KEYS", "SUPABASE_ANON_KEY")[0];
+}
+
+/** A project whose legacy keys are disabled still names them, so they come last. */
+function keys(env: Environment, name: string, legacy: string): [string, ...string[]] {
+  const named = Object.values(JSON.parse(env(name) ?? "{}") as Record<string, string>);
+  const [first, ...others] = [...named, env(legacy)].filter((key) => key !== undefined);
+  return [first ?? required(env, name), ...others];
 }

@@ -1,10 +1,9 @@
-// The Supabase client of Edge Functions, and the types of the database. No other file imports anything from outside
-// supabase/functions: the deployed function needs no file of the rest of the repository at run time.
+// The Supabase client of Edge Functions, and the types of the database.
 
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
-import type { Database, Json } from "../../../types/database.ts";
 import type { UserOf } from "./authenticate.ts";
-import { type Environment, environment, required, serviceKeys } from "./environment.ts";
+import type { Database, Json } from "./database.ts";
+import { callerKey, type Environment, environment, required, serviceKeys } from "./environment.ts";
 import { fetchWithin, timeouts } from "./timeout.ts";
 
 export type { Json };
@@ -27,7 +26,7 @@ export function createCallerClient(
   env: Environment = environment,
   timeout = timeouts.supabase,
 ): SupabaseClient<Database> {
-  return createClient<Database>(required(env, "SUPABASE_URL"), required(env, "SUPABASE_ANON_KEY"), {
+  return createClient<Database>(required(env, "SUPABASE_URL"), callerKey(env), {
     auth: { persistSession: false, autoRefreshToken: false },
     global: { fetch: fetchWithin(timeout), headers: { authorization } },
   });

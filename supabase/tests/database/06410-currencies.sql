@@ -208,8 +208,8 @@ create function pg_temp.codes(p_ahead integer, p_nights integer) returns text la
     from world, jsonb_array_elements(public.bookability(home, (current_date + p_ahead)::text, (current_date + p_ahead + p_nights)::text, 2)) r
 $$;
 create function pg_temp.found(p_ahead integer, p_nights integer) returns bigint language sql as $$
-    select count(*) from world, public.search_properties(
-        p_west => -10, p_south => 38, p_east => -9, p_north => 39,
+    select count(*) from world join public.property_addresses a on a.property_id = home, public.search_properties(
+        p_latitude => a.latitude, p_longitude => a.longitude, p_radius => 1000, p_sort => 'distance',
         p_check_in => (current_date + p_ahead)::text, p_check_out => (current_date + p_ahead + p_nights)::text
     ) f where f.property_id = home
 $$;
