@@ -3307,25 +3307,6 @@ export type Database = {
           isSetofReturn: true;
         };
       };
-      add_photo: {
-        Args: { p_actor: string; p_alt_text: string; p_path: string };
-        Returns: {
-          alt_text: string;
-          created_at: string;
-          external_url: string | null;
-          id: string;
-          path: string | null;
-          position: number;
-          property_id: string;
-          updated_at: string;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "property_photos";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       apply_account: { Args: { p_account: Json }; Returns: string };
       apply_dispute: { Args: { p_dispute: Json }; Returns: string };
       apply_fraud_warning: { Args: { p_warning: Json }; Returns: string };
@@ -3432,6 +3413,10 @@ export type Database = {
           reason: string;
           source: string;
         }[];
+      };
+      begin_file: {
+        Args: { p_actor: string; p_kind: string; p_target?: string; p_upload_path: string };
+        Returns: Json;
       };
       begin_internal_run: {
         Args: { p_function: string };
@@ -3757,13 +3742,13 @@ export type Database = {
         };
       };
       delete_account: { Args: Record<PropertyKey, never>; Returns: undefined };
-      discard_photo_upload: { Args: { p_actor: string; p_path: string }; Returns: undefined };
       end_internal_run: {
         Args: { p_function: string; p_lease: string; p_repeat?: boolean };
         Returns: number;
       };
       export_my_data: { Args: Record<PropertyKey, never>; Returns: Json };
       fail_charge: { Args: { p_error: string; p_payment_id: string }; Returns: undefined };
+      fail_file: { Args: { p_error: string; p_file: string }; Returns: undefined };
       fail_job: {
         Args: { p_attempt: number; p_error: string; p_final?: boolean; p_job_id: number; p_queue: string };
         Returns: string;
@@ -3775,6 +3760,7 @@ export type Database = {
         Returns: boolean;
       };
       fail_transfer: { Args: { p_error: string; p_payout_id: string }; Returns: undefined };
+      finish_file: { Args: { p_alt_text?: string; p_bytes: number; p_file: string }; Returns: Json };
       finish_job: { Args: { p_attempt: number; p_job_id: number; p_queue: string }; Returns: boolean };
       finish_mail: { Args: { p_ids?: string[]; p_message: Json }; Returns: undefined };
       finish_stripe_task: {

@@ -19,11 +19,6 @@ export const errors = {
     message: "Additional rules are up to 5,000 characters of plain text.",
     hint: "Shorten the text, and remove HTML and control characters.",
   },
-  address_is_of_one_property: {
-    status: 422,
-    message: "An address cannot move to another property.",
-    hint: "Delete this address and insert one for the other property.",
-  },
   address_missing: {
     status: 422,
     message: "A published property needs an address.",
@@ -140,11 +135,6 @@ export const errors = {
     status: 422,
     message: "You must be at least 18 years old.",
     hint: "Send your date of birth, such as 1990-02-28.",
-  },
-  block_property_is_fixed: {
-    status: 409,
-    message: "A block cannot move to another property.",
-    hint: "Delete it and create another one.",
   },
   blocked_profiles_are_others: {
     status: 422,
@@ -389,6 +379,11 @@ export const errors = {
     message: "This is not a valid e-mail address.",
     hint: "Send an address such as ana@example.com.",
   },
+  email_not_confirmed: {
+    status: 403,
+    message: "Your e-mail address is not confirmed.",
+    hint: "Enter the code or open the link of the mail that you received when you signed up; Auth sends another one.",
+  },
   estimate_not_allowed: {
     status: 400,
     message: "Rows are counted exactly here, never estimated.",
@@ -567,6 +562,11 @@ export const errors = {
     status: 404,
     message: "There is no such invitation for you.",
     hint: "Sign in with the invited address and confirm it. The host may have revoked the invitation.",
+  },
+  key_is_fixed: {
+    status: 422,
+    message: "{fields} of a row of {table} cannot change.",
+    hint: "Delete the row and add another, or send the values that it has.",
   },
   languages_are_tags: {
     status: 422,
@@ -1223,6 +1223,11 @@ export const errors = {
     message: "Rows of {table} cannot be changed or deleted.",
     hint: "Insert a new row.",
   },
+  row_sent_twice: {
+    status: 422,
+    message: "Two rows of the list have the key of one row of {table}.",
+    hint: "Send each row once.",
+  },
   search_currency_missing: {
     status: 400,
     message: "A range of prices needs a currency.",
@@ -1339,6 +1344,16 @@ export const errors = {
     message: "You can add up to {limit} files of the kind {kind} an hour.",
     hint: "Try again in an hour.",
   },
+  too_many_given_up: {
+    status: 429,
+    message: "You gave up too many bookings, or let them expire.",
+    hint: "Try again in {retry_after} seconds.",
+  },
+  too_many_given_up_at_property: {
+    status: 429,
+    message: "You gave up too many bookings of this property, or let them expire.",
+    hint: "Try again in {retry_after} seconds, or book another property.",
+  },
   too_many_guests: {
     status: 422,
     message: "This property takes up to {max_guests} guest(s), infants not counted.",
@@ -1369,10 +1384,15 @@ export const errors = {
     message: "You can send up to {limit} reports a day.",
     hint: "Wait, then try again.",
   },
+  too_many_unpaid_at_property: {
+    status: 429,
+    message: "You have too many bookings or nights of this property that are not paid yet.",
+    hint: "Pay for one, give one up, or try again in {retry_after} seconds.",
+  },
   too_many_unpaid_bookings: {
     status: 429,
-    message: "You have too many bookings that are not paid yet.",
-    hint: "Pay for one, give one up, or wait until one expires.",
+    message: "You have too many bookings or nights that are not paid yet.",
+    hint: "Pay for one, give one up, or try again in {retry_after} seconds.",
   },
   too_many_uploads: {
     status: 403,
@@ -1469,6 +1489,11 @@ export const errors = {
     status: 403,
     message: "Your uploads that are not files yet would be larger than {limit} bytes.",
     hint: "Call the function files for each, or wait {wait} until they are removed.",
+  },
+  upsert_not_supported: {
+    status: 400,
+    message: "The table {target} takes no upserts.",
+    hint: "Call {calls} instead.",
   },
   url_is_https: {
     status: 422,

@@ -171,6 +171,46 @@ export type introspection = {
         },
       ];
     };
+    AccountsInsertInput: {
+      kind: "INPUT_OBJECT";
+      name: "AccountsInsertInput";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "legalName"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "phone"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "locale"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "birthDate"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "payoutCountry"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+      ];
+    };
+    AccountsInsertResponse: {
+      kind: "OBJECT";
+      name: "AccountsInsertResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "Accounts"; ofType: null };
+              };
+            };
+          };
+        };
+      };
+    };
     AccountsOrderBy: {
       kind: "INPUT_OBJECT";
       name: "AccountsOrderBy";
@@ -220,6 +260,7 @@ export type introspection = {
       name: "AccountsUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "legalName"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "phone"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "locale"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
@@ -6228,6 +6269,7 @@ export type introspection = {
       name: "HostBlocksInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
@@ -6304,6 +6346,8 @@ export type introspection = {
       name: "HostBlocksUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
@@ -7964,6 +8008,10 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "WishlistsDeleteResponse"; ofType: null };
           };
         };
+        insertIntoAccountsCollection: {
+          name: "insertIntoAccountsCollection";
+          type: { kind: "OBJECT"; name: "AccountsInsertResponse"; ofType: null };
+        };
         insertIntoBlockedProfilesCollection: {
           name: "insertIntoBlockedProfilesCollection";
           type: { kind: "OBJECT"; name: "BlockedProfilesInsertResponse"; ofType: null };
@@ -8011,6 +8059,10 @@ export type introspection = {
         insertIntoPayoutHoldsCollection: {
           name: "insertIntoPayoutHoldsCollection";
           type: { kind: "OBJECT"; name: "PayoutHoldsInsertResponse"; ofType: null };
+        };
+        insertIntoProfilesCollection: {
+          name: "insertIntoProfilesCollection";
+          type: { kind: "OBJECT"; name: "ProfilesInsertResponse"; ofType: null };
         };
         insertIntoPropertiesCollection: {
           name: "insertIntoPropertiesCollection";
@@ -8214,6 +8266,14 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "PropertyAddressesUpdateResponse"; ofType: null };
+          };
+        };
+        updatePropertyAmenitiesCollection: {
+          name: "updatePropertyAmenitiesCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "PropertyAmenitiesUpdateResponse"; ofType: null };
           };
         };
         updatePropertyAvailabilityRulesCollection: {
@@ -11668,6 +11728,48 @@ export type introspection = {
         },
       ];
     };
+    ProfilesInsertInput: {
+      kind: "INPUT_OBJECT";
+      name: "ProfilesInsertInput";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "displayName"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "avatarPath"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "about"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        {
+          name: "languages";
+          type: { kind: "LIST"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+          defaultValue: null;
+        },
+      ];
+    };
+    ProfilesInsertResponse: {
+      kind: "OBJECT";
+      name: "ProfilesInsertResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "Profiles"; ofType: null };
+              };
+            };
+          };
+        };
+      };
+    };
     ProfilesOrderBy: {
       kind: "INPUT_OBJECT";
       name: "ProfilesOrderBy";
@@ -11722,6 +11824,7 @@ export type introspection = {
       name: "ProfilesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "displayName"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "avatarPath"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "about"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
@@ -12386,6 +12489,7 @@ export type introspection = {
       name: "PropertiesInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "title"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "description"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         {
@@ -12751,6 +12855,7 @@ export type introspection = {
       name: "PropertiesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "title"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "description"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         {
@@ -13436,6 +13541,41 @@ export type introspection = {
         },
       ];
     };
+    PropertyAmenitiesUpdateInput: {
+      kind: "INPUT_OBJECT";
+      name: "PropertyAmenitiesUpdateInput";
+      isOneOf: false;
+      inputFields: [
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "amenityId"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+      ];
+    };
+    PropertyAmenitiesUpdateResponse: {
+      kind: "OBJECT";
+      name: "PropertyAmenitiesUpdateResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "PropertyAmenities"; ofType: null };
+              };
+            };
+          };
+        };
+      };
+    };
     PropertyAvailabilityRules: {
       kind: "OBJECT";
       name: "PropertyAvailabilityRules";
@@ -13644,6 +13784,7 @@ export type introspection = {
       name: "PropertyAvailabilityRulesInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         {
           name: "kind";
@@ -13731,6 +13872,8 @@ export type introspection = {
       name: "PropertyAvailabilityRulesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         {
           name: "kind";
           type: { kind: "ENUM"; name: "AvailabilityRuleKind"; ofType: null };
@@ -13969,6 +14112,7 @@ export type introspection = {
       name: "PropertyDateOverridesInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "startsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "endsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
@@ -14046,6 +14190,8 @@ export type introspection = {
       name: "PropertyDateOverridesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "startsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "endsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
@@ -14288,6 +14434,7 @@ export type introspection = {
       name: "PropertyFeesInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "kind"; type: { kind: "ENUM"; name: "FeeKind"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
@@ -14367,6 +14514,8 @@ export type introspection = {
       name: "PropertyFeesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "kind"; type: { kind: "ENUM"; name: "FeeKind"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "charge"; type: { kind: "ENUM"; name: "ChargeKind"; ofType: null }; defaultValue: null },
@@ -15107,6 +15256,7 @@ export type introspection = {
       name: "PropertySeasonsInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "startsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
@@ -15198,6 +15348,8 @@ export type introspection = {
       name: "PropertySeasonsUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "startsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "endsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
@@ -15500,6 +15652,7 @@ export type introspection = {
       name: "PropertyTaxesInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "charge"; type: { kind: "ENUM"; name: "ChargeKind"; ofType: null }; defaultValue: null },
@@ -15617,6 +15770,8 @@ export type introspection = {
       name: "PropertyTaxesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "charge"; type: { kind: "ENUM"; name: "ChargeKind"; ofType: null }; defaultValue: null },
         { name: "percent"; type: { kind: "SCALAR"; name: "BigFloat"; ofType: null }; defaultValue: null },
@@ -20590,6 +20745,7 @@ export type introspection = {
       name: "WebhookEndpointsInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "url"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         {
           name: "events";
@@ -20664,6 +20820,7 @@ export type introspection = {
       name: "WebhookEndpointsUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "url"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         {
           name: "events";
@@ -20943,6 +21100,8 @@ export type introspection = {
       name: "WishlistItemsUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "wishlistId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
       ];
     };
@@ -21377,6 +21536,7 @@ export type introspection = {
       name: "WishlistSharesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "wishlistId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "canJoin"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null }; defaultValue: null },
       ];
     };
@@ -21607,6 +21767,7 @@ export type introspection = {
       name: "WishlistsInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
@@ -21683,6 +21844,7 @@ export type introspection = {
       name: "WishlistsUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },

@@ -554,7 +554,11 @@ export interface paths {
      */
     get: operations["get_profiles"];
     put?: never;
-    post?: never;
+    /**
+     * Upsert your public profile
+     * @description Public profiles, one for each account. A profile stays, anonymised, after its account is deleted.
+     */
+    post: operations["post_profiles"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2182,7 +2186,11 @@ export interface paths {
      */
     get: operations["get_accounts"];
     put?: never;
-    post?: never;
+    /**
+     * Upsert your account
+     * @description Private data of a person, readable by that person and operators. Deleted with the account.
+     */
+    post: operations["post_accounts"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2957,7 +2965,7 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/rpc/add_photo": {
+  "/rest/v1/rpc/begin_file": {
     parameters: {
       query?: never;
       header?: never;
@@ -2967,17 +2975,17 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Add a checked photo to its property
-     * @description Adds an uploaded object to the photos of its property, last in order, on behalf of p_actor; a repeated call returns the same photo. For the Edge Function property-photos: service role only; definer, because it calls private.properties_of for another person.
+     * Admit an upload as a file
+     * @description Admits a raw upload of p_actor as a file of a kind, for a property or a thread (p_target; null for an avatar), and reserves its size; a repeated call returns the same file. For the Edge Function files: service role only; definer, because no API role may read private.files.
      */
-    post: operations["call_add_photo"];
+    post: operations["call_begin_file"];
     delete?: never;
     options?: never;
     head?: never;
     patch?: never;
     trace?: never;
   };
-  "/rest/v1/rpc/discard_photo_upload": {
+  "/rest/v1/rpc/finish_file": {
     parameters: {
       query?: never;
       header?: never;
@@ -2987,10 +2995,30 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Discard an upload that is no image
-     * @description Queues the removal of an upload that is not a valid image, on behalf of p_actor. For the Edge Function property-photos: service role only; definer, because it calls private.properties_of for another person.
+     * Record that the cleaned copy of a file is written
+     * @description Records that the cleaned copy of a file is written, adds a photo to its property, last in order, and queues the removal of the raw upload; a repeated call changes nothing. For the Edge Function files: service role only; definer, because no API role may write private.files.
      */
-    post: operations["call_discard_photo_upload"];
+    post: operations["call_finish_file"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/fail_file": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Record why an upload was refused
+     * @description Records why an upload was refused, and queues its removal. For the Edge Function files: service role only; definer, because no API role may write private.files.
+     */
+    post: operations["call_fail_file"];
     delete?: never;
     options?: never;
     head?: never;
@@ -3477,6 +3505,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/functions/v1/files": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Turn an upload into a photo, an avatar or an attachment
+     * @description Upload the file to the private bucket `uploads` as `<your id>/<file name>` first. The function checks that its bytes are of its declared type, writes a copy without metadata, such as the location, and removes the upload. A photo is then part of its property; the path of an avatar or attachment can be named by `profiles.avatar_path` or `messages.attachment_path`. A repeated call gets the same answer.
+     */
+    post: operations["files"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/functions/v1/payments": {
     parameters: {
       query?: never;
@@ -3491,26 +3539,6 @@ export interface paths {
      * @description Confirm the client_secret with Stripe.js. With the Stripe emulator, pay_url is a page where you can try the payment; otherwise it is null. Another call for the same booking returns the same PaymentIntent. With payment_method_id, the saved card is charged at once.
      */
     post: operations["payments"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/functions/v1/property-photos": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Add an uploaded photo to its property
-     * @description Upload the file to the bucket `property-photos` first. The function checks that the file is an image, deletes it otherwise, and removes its metadata, such as the location.
-     */
-    post: operations["property-photos"];
     delete?: never;
     options?: never;
     head?: never;
@@ -3854,6 +3882,11 @@ export interface components {
       updated_at: string;
     };
     "properties.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** @description One line of up to 150 characters. */
       title: string;
       /** @description Plain text of up to 10,000 characters. */
@@ -4447,6 +4480,11 @@ export interface components {
     "property_availability_rules.insert": {
       /**
        * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
+      /**
+       * Format: uuid
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
@@ -4535,6 +4573,11 @@ export interface components {
       updated_at: string;
     };
     "property_date_overrides.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** Format: uuid */
       property_id: string;
       /**
@@ -4618,6 +4661,11 @@ export interface components {
       updated_at: string;
     };
     "property_seasons.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** Format: uuid */
       property_id: string;
       /** @description Name of the season, such as "Summer". */
@@ -4715,6 +4763,11 @@ export interface components {
       updated_at: string;
     };
     "property_fees.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** Format: uuid */
       property_id: string;
       /**
@@ -4796,7 +4849,7 @@ export interface components {
       id: string;
       /** @description First name or nickname, 1 to 50 characters. */
       display_name: string;
-      /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
+      /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
       avatar_path?: string | null;
       /** @description Plain text of up to 2,000 characters. */
       about: string;
@@ -4821,10 +4874,25 @@ export interface components {
       /** Format: date-time */
       updated_at: string;
     };
+    "profiles.insert": {
+      /**
+       * Format: uuid
+       * @description The same as auth.users.id. This is a Primary Key.
+       */
+      id: string;
+      /** @description First name or nickname, 1 to 50 characters. */
+      display_name: string;
+      /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
+      avatar_path?: string | null;
+      /** @description Plain text of up to 2,000 characters. */
+      about?: string;
+      /** @description BCP 47 tags of the languages the person speaks, such as {en,pt-BR}. */
+      languages?: string[];
+    };
     "profiles.update": {
       /** @description First name or nickname, 1 to 50 characters. */
       display_name?: string;
-      /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
+      /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
       avatar_path?: string | null;
       /** @description Plain text of up to 2,000 characters. */
       about?: string;
@@ -4973,6 +5041,11 @@ export interface components {
       updated_at: string;
     };
     "wishlists.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** @description One line of 1 to 100 characters. */
       name: string;
       /**
@@ -6094,11 +6167,6 @@ export interface components {
       longitude: number;
     };
     "property_addresses.update": {
-      /**
-       * Format: uuid
-       * @description This is a Primary Key.
-       */
-      property_id?: string;
       /** @description Street and number. */
       line1?: string | null;
       /** @description Floor, door or building. */
@@ -6174,6 +6242,11 @@ export interface components {
       updated_at: string;
     };
     "property_taxes.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** Format: uuid */
       property_id: string;
       /** @description Name on the line of a quote. */
@@ -6286,6 +6359,11 @@ export interface components {
     "host_blocks.insert": {
       /**
        * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
+      /**
+       * Format: uuid
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
@@ -6369,11 +6447,6 @@ export interface components {
       check_out: string;
     };
     "external_blocks.update": {
-      /**
-       * Format: uuid
-       * @description This is a Foreign Key to `properties.id`.
-       */
-      property_id?: string;
       /** @description Name of the feed, such as airbnb. */
       source?: string;
       /** @description The UID of the stay in the feed. */
@@ -6573,6 +6646,11 @@ export interface components {
       updated_at: string;
     };
     "webhook_endpoints.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url: string;
       /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
@@ -6698,7 +6776,7 @@ export interface components {
       body: string;
       /** @description Whether contact details were removed, because no booking was confirmed yet. */
       is_masked: boolean;
-      /** @description A file in the bucket message-attachments, in the folder named by the thread. */
+      /** @description A file in the bucket message-attachments, as the function files answered it. */
       attachment_path?: string | null;
       /** Format: date-time */
       created_at: string;
@@ -6711,7 +6789,7 @@ export interface components {
       thread_id: string;
       /** @description Plain text of 1 to 5,000 characters. */
       body: string;
-      /** @description A file in the bucket message-attachments, in the folder named by the thread. */
+      /** @description A file in the bucket message-attachments, as the function files answered it. */
       attachment_path?: string | null;
     };
     /** @description How far each person has read a thread. Both sides can see it. */
@@ -6839,17 +6917,6 @@ export interface components {
     };
     "notification_preferences.update": {
       /**
-       * Format: uuid
-       * @description This is a Primary Key.
-       *     This is a Foreign Key to `profiles.id`.
-       */
-      profile_id?: string;
-      /**
-       * @description This is a Primary Key.
-       * @enum {string}
-       */
-      topic?: "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
-      /**
        * @description When mails about this topic are sent.
        * @enum {string}
        */
@@ -6899,11 +6966,6 @@ export interface components {
       time_zone: string;
     };
     "notification_settings.update": {
-      /**
-       * Format: uuid
-       * @description This is a Primary Key.
-       */
-      profile_id?: string;
       /**
        * @description Local time at which quiet hours begin.
        * @example 15:00:00
@@ -7144,11 +7206,6 @@ export interface components {
       note: string;
     };
     "review_notes.update": {
-      /**
-       * Format: uuid
-       * @description This is a Primary Key.
-       */
-      review_id?: string;
       /** @description Plain text of up to 2,000 characters. */
       note?: string;
     };
@@ -7266,6 +7323,28 @@ export interface components {
       created_at: string;
       /** Format: date-time */
       updated_at: string;
+    };
+    "accounts.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /** @description Name on the identity document. */
+      legal_name?: string | null;
+      /** @description Phone number in E.164 format, such as +351912345678. */
+      phone?: string | null;
+      /** @description BCP 47 tag that mails and formats use. */
+      locale?: string;
+      /** @description ISO 4217 code of the currency in which prices are shown. This is a Foreign Key to `currencies.code`. */
+      currency?: string;
+      /**
+       * Format: date
+       * @description Date of birth, at least 18 years ago.
+       */
+      birth_date?: string | null;
+      /** @description ISO 3166-1 alpha-2 code of the country that receives the payouts. */
+      payout_country?: string | null;
     };
     "accounts.update": {
       /** @description Name on the identity document. */
@@ -7488,9 +7567,9 @@ export interface components {
        * @description This is a Primary Key.
        */
       id?: number | null;
-      /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+      /** @description event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer. */
       kind?: string | null;
-      /** @description Id of the event, payment, refund, payout, reversal or card; of a charge, the payment's id and the number of the attempt. */
+      /** @description Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment's id and the number of the attempt. */
       subject?: string | null;
       /**
        * Format: int32
@@ -7928,7 +8007,7 @@ export interface components {
     "rowFilter.messages.body": string;
     /** @description Whether contact details were removed, because no booking was confirmed yet. */
     "rowFilter.messages.is_masked": string;
-    /** @description A file in the bucket message-attachments, in the folder named by the thread. */
+    /** @description A file in the bucket message-attachments, as the function files answered it. */
     "rowFilter.messages.attachment_path": string;
     "rowFilter.messages.created_at": string;
     "rowFilter.bookings.id": string;
@@ -8104,7 +8183,7 @@ export interface components {
     "rowFilter.profiles.id": string;
     /** @description First name or nickname, 1 to 50 characters. */
     "rowFilter.profiles.display_name": string;
-    /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
+    /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
     "rowFilter.profiles.avatar_path": string;
     /** @description Plain text of up to 2,000 characters. */
     "rowFilter.profiles.about": string;
@@ -8530,9 +8609,9 @@ export interface components {
     "rowFilter.profile_ratings.overall": string;
     "rowFilter.profile_ratings.updated_at": string;
     "rowFilter.dead_stripe_tasks.id": string;
-    /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+    /** @description event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer. */
     "rowFilter.dead_stripe_tasks.kind": string;
-    /** @description Id of the event, payment, refund, payout, reversal or card; of a charge, the payment's id and the number of the attempt. */
+    /** @description Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment's id and the number of the attempt. */
     "rowFilter.dead_stripe_tasks.subject": string;
     /** @description Number of attempts. */
     "rowFilter.dead_stripe_tasks.attempts": string;
@@ -10490,7 +10569,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `key_is_fixed`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `row_sent_twice`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10655,7 +10734,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10842,7 +10921,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `key_is_fixed`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `row_sent_twice`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10982,7 +11061,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `photo_upload_not_found`, `property_row_limit_exceeded`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_file_not_found`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `property_row_limit_exceeded`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11124,7 +11203,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `alt_text_is_plain`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `currency_missing`, `currency_not_payable`, `description_too_short`, `external_url_is_https`, `max_guests_missing`, `photo_has_one_location`, `photo_missing`, `photo_path_is_of_property`, `photo_position_range`, `property_type_missing`, `room_type_missing`, `street_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `alt_text_is_plain`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `currency_missing`, `currency_not_payable`, `description_too_short`, `external_url_is_https`, `max_guests_missing`, `photo_file_not_found`, `photo_has_one_location`, `photo_missing`, `photo_path_is_of_property`, `photo_position_range`, `property_type_missing`, `room_type_missing`, `street_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11235,7 +11314,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -11253,7 +11332,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `unknown_amenity`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `row_sent_twice`, `unknown_amenity`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11843,7 +11922,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11852,7 +11931,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11988,7 +12067,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11997,7 +12076,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `key_is_fixed`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12127,7 +12206,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12136,7 +12215,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12268,7 +12347,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12277,7 +12356,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `key_is_fixed`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12413,7 +12492,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12422,7 +12501,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `season_has_price_or_nights`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12566,7 +12645,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12575,7 +12654,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `key_is_fixed`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `row_sent_twice`, `season_has_price_or_nights`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12707,8 +12786,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12844,8 +12931,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `key_is_fixed`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12939,7 +13034,7 @@ export interface operations {
         id?: components["parameters"]["rowFilter.profiles.id"];
         /** @description First name or nickname, 1 to 50 characters. */
         display_name?: components["parameters"]["rowFilter.profiles.display_name"];
-        /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
+        /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
         avatar_path?: components["parameters"]["rowFilter.profiles.avatar_path"];
         /** @description Plain text of up to 2,000 characters. */
         about?: components["parameters"]["rowFilter.profiles.about"];
@@ -13009,6 +13104,76 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  post_profiles: {
+    parameters: {
+      query?: {
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+      };
+      header?: {
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        Prefer?: components["parameters"]["preferPost"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json":
+          | components["schemas"]["profiles.insert"]
+          | components["schemas"]["profiles.insert"][];
+      };
+    };
+    responses: {
+      /** @description The rows, with `Prefer: return=representation`. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["profiles"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_path_is_own`, `display_name_is_plain`, `languages_are_tags`, `row_sent_twice`, `value_missing`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
   patch_profiles: {
     parameters: {
       query?: {
@@ -13016,7 +13181,7 @@ export interface operations {
         id?: components["parameters"]["rowFilter.profiles.id"];
         /** @description First name or nickname, 1 to 50 characters. */
         display_name?: components["parameters"]["rowFilter.profiles.display_name"];
-        /** @description Path in the Storage bucket `avatars`, in the folder with the id of the profile. */
+        /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
         avatar_path?: components["parameters"]["rowFilter.profiles.avatar_path"];
         /** @description Plain text of up to 2,000 characters. */
         about?: components["parameters"]["rowFilter.profiles.about"];
@@ -13072,7 +13237,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -13081,8 +13246,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_path_is_own`, `display_name_is_plain`, `languages_are_tags`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_not_found`, `avatar_path_is_own`, `display_name_is_plain`, `key_is_fixed`, `languages_are_tags`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13477,8 +13650,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`, `value_too_long`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `row_sent_twice`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`, `value_too_long`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13610,8 +13791,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `value_missing`, `value_too_long`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `key_is_fixed`, `row_sent_twice`, `value_missing`, `value_too_long`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13746,7 +13935,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `note_is_plain`, `reference_not_found`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `note_is_plain`, `reference_not_found`, `row_sent_twice`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13877,7 +14066,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `note_is_plain`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `note_is_plain`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14119,7 +14308,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14248,7 +14437,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17576,7 +17765,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17659,7 +17848,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17742,7 +17931,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17900,7 +18089,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `key_is_fixed`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `row_sent_twice`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17999,7 +18188,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18102,7 +18291,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `key_is_fixed`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `row_sent_twice`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18254,8 +18443,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `row_sent_twice`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18411,8 +18608,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `key_is_fixed`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `row_sent_twice`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18543,7 +18748,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18552,7 +18757,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18710,7 +18915,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18719,7 +18924,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `key_is_fixed`, `note_is_plain`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18851,7 +19056,7 @@ export interface operations {
       };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19010,7 +19215,7 @@ export interface operations {
       };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19019,7 +19224,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -19754,8 +19959,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `too_many_webhook_endpoints`, `url_is_https`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `row_sent_twice`, `too_many_webhook_endpoints`, `url_is_https`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -19887,8 +20100,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `url_is_https`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `key_is_fixed`, `row_sent_twice`, `url_is_https`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -20285,7 +20506,7 @@ export interface operations {
         body?: components["parameters"]["rowFilter.messages.body"];
         /** @description Whether contact details were removed, because no booking was confirmed yet. */
         is_masked?: components["parameters"]["rowFilter.messages.is_masked"];
-        /** @description A file in the bucket message-attachments, in the folder named by the thread. */
+        /** @description A file in the bucket message-attachments, as the function files answered it. */
         attachment_path?: components["parameters"]["rowFilter.messages.attachment_path"];
         created_at?: components["parameters"]["rowFilter.messages.created_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
@@ -21035,7 +21256,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `notification_preferences_account_stays_on`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `notification_preferences_account_stays_on`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21166,7 +21387,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `notification_preferences_account_stays_on`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `notification_preferences_account_stays_on`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21302,7 +21523,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `quiet_hours_are_not_empty`, `reference_not_found`, `unknown_time_zone`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `quiet_hours_are_not_empty`, `reference_not_found`, `row_sent_twice`, `unknown_time_zone`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21435,7 +21656,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `quiet_hours_are_not_empty`, `reference_not_found`, `unknown_time_zone`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `quiet_hours_are_not_empty`, `reference_not_found`, `row_sent_twice`, `unknown_time_zone`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22187,7 +22408,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `review_notes_note_is_plain`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `review_notes_note_is_plain`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22322,7 +22543,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `review_notes_note_is_plain`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `reference_not_found`, `review_notes_note_is_plain`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22563,6 +22784,76 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  post_accounts: {
+    parameters: {
+      query?: {
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+      };
+      header?: {
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        Prefer?: components["parameters"]["preferPost"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json":
+          | components["schemas"]["accounts.insert"]
+          | components["schemas"]["accounts.insert"][];
+      };
+    };
+    responses: {
+      /** @description The rows, with `Prefer: return=representation`. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["accounts"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `birth_date_is_adult`, `legal_name_is_plain`, `locale_is_tag`, `payout_country_is_iso`, `phone_is_e164`, `reference_not_found`, `row_sent_twice`, `unknown_currency`, `value_missing`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
   patch_accounts: {
     parameters: {
       query?: {
@@ -22621,7 +22912,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -22630,8 +22921,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `birth_date_is_adult`, `legal_name_is_plain`, `locale_is_tag`, `payout_country_is_iso`, `phone_is_e164`, `unknown_currency`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `birth_date_is_adult`, `key_is_fixed`, `legal_name_is_plain`, `locale_is_tag`, `payout_country_is_iso`, `phone_is_e164`, `reference_not_found`, `row_sent_twice`, `unknown_currency`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23075,7 +23374,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `key_is_fixed`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23213,7 +23512,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23297,7 +23596,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -24345,9 +24644,9 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.dead_stripe_tasks.id"];
-        /** @description event, charge, capture, cancel, refund, transfer, reversal or detach. */
+        /** @description event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer. */
         kind?: components["parameters"]["rowFilter.dead_stripe_tasks.kind"];
-        /** @description Id of the event, payment, refund, payout, reversal or card; of a charge, the payment's id and the number of the attempt. */
+        /** @description Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment's id and the number of the attempt. */
         subject?: components["parameters"]["rowFilter.dead_stripe_tasks.subject"];
         /** @description Number of attempts. */
         attempts?: components["parameters"]["rowFilter.dead_stripe_tasks.attempts"];
@@ -25164,7 +25463,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `notification_preferences_account_stays_on`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `notification_preferences_account_stays_on`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -25289,7 +25588,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_add_photo: {
+  call_begin_file: {
     parameters: {
       query?: never;
       header?: never;
@@ -25301,8 +25600,10 @@ export interface operations {
         "application/json": {
           /** Format: uuid */
           p_actor: string;
-          p_alt_text: string;
-          p_path: string;
+          p_kind: string;
+          /** Format: uuid */
+          p_target?: string;
+          p_upload_path: string;
         };
       };
     };
@@ -25313,7 +25614,75 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["property_photos"];
+          "application/json": unknown;
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `file_too_large`, `file_type_not_allowed`, `files_too_large`, `too_many_files`, `unknown_file_kind`, `upload_not_found`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_files_an_hour`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_finish_file: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_alt_text?: string;
+          /** Format: int64 */
+          p_bytes: number;
+          /** Format: uuid */
+          p_file: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": unknown;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25335,7 +25704,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -25344,7 +25713,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `photo_upload_not_found`, `property_row_limit_exceeded`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `alt_text_is_plain`, `external_url_is_https`, `photo_file_not_found`, `photo_has_one_location`, `photo_path_is_of_property`, `photo_position_range`, `property_row_limit_exceeded`, `upload_not_found`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -25356,7 +25725,7 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
-  call_discard_photo_upload: {
+  call_fail_file: {
     parameters: {
       query?: never;
       header?: never;
@@ -25366,9 +25735,9 @@ export interface operations {
     requestBody: {
       content: {
         "application/json": {
+          p_error: string;
           /** Format: uuid */
-          p_actor: string;
-          p_path: string;
+          p_file: string;
         };
       };
     };
@@ -25380,25 +25749,9 @@ export interface operations {
         };
         content?: never;
       };
-      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
+      400: components["responses"]["400"];
       401: components["responses"]["401"];
-      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
+      404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
   };
@@ -27027,6 +27380,137 @@ export interface operations {
       };
     };
   };
+  files: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json":
+          | {
+              /** @constant */
+              kind: "property_photo";
+              path: string;
+              /** Format: uuid */
+              property_id: string;
+              alt_text: string;
+            }
+          | {
+              /** @constant */
+              kind: "avatar";
+              path: string;
+            }
+          | {
+              /** @constant */
+              kind: "attachment";
+              path: string;
+              /** Format: uuid */
+              thread_id: string;
+            };
+      };
+    };
+    responses: {
+      /** @description The cleaned file, and the photo that it became. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            bucket: string;
+            path: string;
+            content_type: string;
+            bytes: number;
+            photo_id: string | null;
+          };
+        };
+      };
+      /** @description The request body is not valid. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description You are not signed in. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description You manage no property with this id. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description This function does not support this HTTP method. */
+      405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description HEIC and animated AVIF images are not supported. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There is no recent upload at this path. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description You can add up to 30 files of the kind attachment an hour. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server could not process the request. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The file storage is not available. */
+      502: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+    };
+  };
   payments: {
     parameters: {
       query?: never;
@@ -27108,118 +27592,6 @@ export interface operations {
         };
       };
       /** @description The payment service is not available. */
-      502: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-    };
-  };
-  "property-photos": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": {
-          path: string;
-          alt_text: string;
-        };
-      };
-    };
-    responses: {
-      /** @description The row of `property_photos`. */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": {
-            /** Format: uuid */
-            id: string;
-            /** Format: uuid */
-            property_id: string;
-            path: string;
-            external_url: null;
-            alt_text: string;
-            position: number;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-          };
-        };
-      };
-      /** @description The request body is not valid. */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description You are not signed in. */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description You manage no property with this id. */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description This function does not support this HTTP method. */
-      405: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description The file is not an image of its declared content type. */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description There is no recent upload at this path. */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description The server could not process the request. */
-      500: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Error"];
-        };
-      };
-      /** @description The photo storage is not available. */
       502: {
         headers: {
           [name: string]: unknown;
