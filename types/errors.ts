@@ -19,11 +19,6 @@ export const errors = {
     message: "Additional rules are up to 5,000 characters of plain text.",
     hint: "Shorten the text, and remove HTML and control characters.",
   },
-  address_is_of_one_property: {
-    status: 422,
-    message: "An address cannot move to another property.",
-    hint: "Delete this address and insert one for the other property.",
-  },
   address_missing: {
     status: 422,
     message: "A published property needs an address.",
@@ -140,11 +135,6 @@ export const errors = {
     status: 422,
     message: "You must be at least 18 years old.",
     hint: "Send your date of birth, such as 1990-02-28.",
-  },
-  block_property_is_fixed: {
-    status: 409,
-    message: "A block cannot move to another property.",
-    hint: "Delete it and create another one.",
   },
   blocked_profiles_are_others: {
     status: 422,
@@ -577,6 +567,11 @@ export const errors = {
     status: 404,
     message: "There is no such invitation for you.",
     hint: "Sign in with the invited address and confirm it. The host may have revoked the invitation.",
+  },
+  key_is_fixed: {
+    status: 422,
+    message: "{fields} of a row of {table} cannot change.",
+    hint: "Delete the row and add another, or send the values that it has.",
   },
   languages_are_tags: {
     status: 422,
@@ -1233,6 +1228,11 @@ export const errors = {
     message: "Rows of {table} cannot be changed or deleted.",
     hint: "Insert a new row.",
   },
+  row_sent_twice: {
+    status: 422,
+    message: "Two rows of the list have the key of one row of {table}.",
+    hint: "Send each row once.",
+  },
   search_currency_missing: {
     status: 400,
     message: "A range of prices needs a currency.",
@@ -1494,6 +1494,11 @@ export const errors = {
     status: 403,
     message: "Your uploads that are not files yet would be larger than {limit} bytes.",
     hint: "Call the function files for each, or wait {wait} until they are removed.",
+  },
+  upsert_not_supported: {
+    status: 400,
+    message: "The table {target} takes no upserts.",
+    hint: "Call {calls} instead.",
   },
   url_is_https: {
     status: 422,

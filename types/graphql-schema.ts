@@ -171,6 +171,46 @@ export type introspection = {
         },
       ];
     };
+    AccountsInsertInput: {
+      kind: "INPUT_OBJECT";
+      name: "AccountsInsertInput";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "legalName"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "phone"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "locale"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "birthDate"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "payoutCountry"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+      ];
+    };
+    AccountsInsertResponse: {
+      kind: "OBJECT";
+      name: "AccountsInsertResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "Accounts"; ofType: null };
+              };
+            };
+          };
+        };
+      };
+    };
     AccountsOrderBy: {
       kind: "INPUT_OBJECT";
       name: "AccountsOrderBy";
@@ -220,6 +260,7 @@ export type introspection = {
       name: "AccountsUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "legalName"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "phone"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "locale"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
@@ -6264,6 +6305,7 @@ export type introspection = {
       name: "HostBlocksInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
@@ -6340,6 +6382,8 @@ export type introspection = {
       name: "HostBlocksUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
@@ -8028,6 +8072,10 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "WishlistsDeleteResponse"; ofType: null };
           };
         };
+        insertIntoAccountsCollection: {
+          name: "insertIntoAccountsCollection";
+          type: { kind: "OBJECT"; name: "AccountsInsertResponse"; ofType: null };
+        };
         insertIntoBlockedProfilesCollection: {
           name: "insertIntoBlockedProfilesCollection";
           type: { kind: "OBJECT"; name: "BlockedProfilesInsertResponse"; ofType: null };
@@ -8075,6 +8123,10 @@ export type introspection = {
         insertIntoPayoutHoldsCollection: {
           name: "insertIntoPayoutHoldsCollection";
           type: { kind: "OBJECT"; name: "PayoutHoldsInsertResponse"; ofType: null };
+        };
+        insertIntoProfilesCollection: {
+          name: "insertIntoProfilesCollection";
+          type: { kind: "OBJECT"; name: "ProfilesInsertResponse"; ofType: null };
         };
         insertIntoPropertiesCollection: {
           name: "insertIntoPropertiesCollection";
@@ -8291,6 +8343,14 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "PropertyAddressesUpdateResponse"; ofType: null };
+          };
+        };
+        updatePropertyAmenitiesCollection: {
+          name: "updatePropertyAmenitiesCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "PropertyAmenitiesUpdateResponse"; ofType: null };
           };
         };
         updatePropertyAvailabilityRulesCollection: {
@@ -11745,6 +11805,48 @@ export type introspection = {
         },
       ];
     };
+    ProfilesInsertInput: {
+      kind: "INPUT_OBJECT";
+      name: "ProfilesInsertInput";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "displayName"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "avatarPath"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "about"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        {
+          name: "languages";
+          type: { kind: "LIST"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+          defaultValue: null;
+        },
+      ];
+    };
+    ProfilesInsertResponse: {
+      kind: "OBJECT";
+      name: "ProfilesInsertResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "Profiles"; ofType: null };
+              };
+            };
+          };
+        };
+      };
+    };
     ProfilesOrderBy: {
       kind: "INPUT_OBJECT";
       name: "ProfilesOrderBy";
@@ -11799,6 +11901,7 @@ export type introspection = {
       name: "ProfilesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "displayName"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "avatarPath"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "about"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
@@ -12463,6 +12566,7 @@ export type introspection = {
       name: "PropertiesInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "title"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "description"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         {
@@ -12828,6 +12932,7 @@ export type introspection = {
       name: "PropertiesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "title"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "description"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         {
@@ -13513,6 +13618,41 @@ export type introspection = {
         },
       ];
     };
+    PropertyAmenitiesUpdateInput: {
+      kind: "INPUT_OBJECT";
+      name: "PropertyAmenitiesUpdateInput";
+      isOneOf: false;
+      inputFields: [
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "amenityId"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+      ];
+    };
+    PropertyAmenitiesUpdateResponse: {
+      kind: "OBJECT";
+      name: "PropertyAmenitiesUpdateResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "PropertyAmenities"; ofType: null };
+              };
+            };
+          };
+        };
+      };
+    };
     PropertyAvailabilityRules: {
       kind: "OBJECT";
       name: "PropertyAvailabilityRules";
@@ -13721,6 +13861,7 @@ export type introspection = {
       name: "PropertyAvailabilityRulesInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         {
           name: "kind";
@@ -13808,6 +13949,8 @@ export type introspection = {
       name: "PropertyAvailabilityRulesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         {
           name: "kind";
           type: { kind: "ENUM"; name: "AvailabilityRuleKind"; ofType: null };
@@ -14046,6 +14189,7 @@ export type introspection = {
       name: "PropertyDateOverridesInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "startsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "endsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
@@ -14123,6 +14267,8 @@ export type introspection = {
       name: "PropertyDateOverridesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "startsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "endsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
@@ -14365,6 +14511,7 @@ export type introspection = {
       name: "PropertyFeesInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "kind"; type: { kind: "ENUM"; name: "FeeKind"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
@@ -14444,6 +14591,8 @@ export type introspection = {
       name: "PropertyFeesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "kind"; type: { kind: "ENUM"; name: "FeeKind"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "charge"; type: { kind: "ENUM"; name: "ChargeKind"; ofType: null }; defaultValue: null },
@@ -15184,6 +15333,7 @@ export type introspection = {
       name: "PropertySeasonsInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "startsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
@@ -15275,6 +15425,8 @@ export type introspection = {
       name: "PropertySeasonsUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "startsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "endsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
@@ -15577,6 +15729,7 @@ export type introspection = {
       name: "PropertyTaxesInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "charge"; type: { kind: "ENUM"; name: "ChargeKind"; ofType: null }; defaultValue: null },
@@ -15694,6 +15847,8 @@ export type introspection = {
       name: "PropertyTaxesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "charge"; type: { kind: "ENUM"; name: "ChargeKind"; ofType: null }; defaultValue: null },
         { name: "percent"; type: { kind: "SCALAR"; name: "BigFloat"; ofType: null }; defaultValue: null },
@@ -20667,6 +20822,7 @@ export type introspection = {
       name: "WebhookEndpointsInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "url"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         {
           name: "events";
@@ -20741,6 +20897,7 @@ export type introspection = {
       name: "WebhookEndpointsUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "url"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         {
           name: "events";
@@ -21020,6 +21177,8 @@ export type introspection = {
       name: "WishlistItemsUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "wishlistId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
       ];
     };
@@ -21454,6 +21613,7 @@ export type introspection = {
       name: "WishlistSharesUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "wishlistId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "canJoin"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null }; defaultValue: null },
       ];
     };
@@ -21684,6 +21844,7 @@ export type introspection = {
       name: "WishlistsInsertInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
@@ -21760,6 +21921,7 @@ export type introspection = {
       name: "WishlistsUpdateInput";
       isOneOf: false;
       inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },

@@ -69,9 +69,9 @@ export const bareErrors: BareError[] = [
   {
     code: "42P10",
     status: "400",
-    when: "An upsert into the view `bookings`.",
+    when: "`on_conflict` names columns that no unique constraint has.",
     message: "there is no unique or exclusion constraint matching the ON CONFLICT specification",
-    remedy: "Insert without `Prefer: resolution`; an idempotency key makes a repeated booking safe.",
+    remedy: "Leave `on_conflict` out: an upsert then uses the primary key.",
   },
   {
     code: "PGRST202",

@@ -44,6 +44,11 @@ select jsonb_build_object(
                     'update', (
                         select coalesce(jsonb_agg(a.attname order by a.attnum), '[]') from columns a
                         where a.attrelid = t.oid and has_column_privilege(r.name, t.oid, a.attnum, 'update')
+                            -- upserts send these columns, but no update changes them
+                            and not exists (
+                                select from pg_catalog.pg_trigger g
+                                where g.tgrelid = t.oid and g.tgfoid = 'private.keep_key'::regproc and a.attnum = any (g.tgattr)
+                            )
                     )
                 ))
                 from roles r

@@ -213,7 +213,9 @@ export const tasks = [
     summaries: {
       "get accounts": "Show your account",
       "patch accounts": "Change your account",
+      "post accounts": "Upsert your account",
       "patch profiles": "Change your public profile",
+      "post profiles": "Upsert your public profile",
       "get suspensions": "Show your suspension",
       "rpc/export_my_data": "Export your data",
       "rpc/delete_account": "Delete your account",

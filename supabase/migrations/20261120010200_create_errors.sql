@@ -100,6 +100,7 @@ insert into private.errors (code, status, message, hint) values
     ('value_too_long', 422, 'The value of {field} is far too long.', 'Send at most {limit} bytes; the documentation of {field} may say less.'),
     ('reference_not_found', 422, 'The {field} you sent does not exist, or you may not see it.', 'Check {field}.'),
     ('already_exists', 409, 'There is already one with this {fields}.', 'Change that one, or send other values.'),
+    ('row_sent_twice', 422, 'Two rows of the list have the key of one row of {table}.', 'Send each row once.'),
     ('insert_not_allowed', 403, 'You are not allowed to add {table} here.', 'Check the ids you sent, and that you are signed in as the right person.'),
     ('update_not_allowed', 403, 'You are not allowed to change {table} in this way.', 'Check the ids you sent, and that you are signed in as the right person.'),
     ('unknown_currency', 422, 'There is no currency "{value}".', 'Send an ISO 4217 code of the table currencies.'),

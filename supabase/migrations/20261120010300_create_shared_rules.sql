@@ -1,6 +1,10 @@
 -- Purpose: rules that several tables share (plain text, the time of the last change, rows that never change), and the settings
 -- of an installation.
--- Touches: private.is_plain_text, private.as_uuid, private.set_updated_at, private.refuse_change, private.settings, private.duration.
+-- Touches: private.is_plain_text, private.as_uuid, private.set_updated_at, private.refuse_change, private.keep_key, private.settings,
+-- private.duration.
+
+insert into private.errors (code, status, message, hint) values
+    ('key_is_fixed', 422, '{fields} of a row of {table} cannot change.', 'Delete the row and add another, or send the values that it has.');
 
 create function private.is_plain_text(p_text text, p_max integer) returns boolean
 language sql immutable
@@ -40,6 +44,17 @@ begin
 end
 $$;
 comment on function private.refuse_change is 'Trigger of append-only tables: refuses every update, delete and truncate, from any role.';
+
+create function private.keep_key() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform private.raise_error('key_is_fixed', jsonb_build_object('fields', replace(tg_argv[0], '_', ' '), 'table', tg_table_name));
+end
+$$;
+comment on function private.keep_key is
+    'Trigger of tables that take upserts, which write the key too: refuses to change the columns that its argument names.';
 
 create function private.as_uuid(p_text text) returns uuid
 language sql immutable

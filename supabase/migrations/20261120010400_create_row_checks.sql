@@ -1,5 +1,5 @@
 -- Purpose: refuses with coded errors the rows that a table's constraints and policies would refuse, and names all faults at once.
--- Touches: private.install_length_checks, row_check_code, is_written_by, row_check_steps, is_upsert, raise_problems, install_row_checks, require_values.
+-- Touches: private.install_length_checks, row_check_code, is_written_by, row_check_steps, conflict_action, key_exists, raise_problems, install_row_checks, require_values.
 -- Watch: a migration calls install_row_checks('schema.table') after the table's constraints and policies exist. It writes one trigger
 -- function from the catalogue, so the checks cannot differ from the constraints. Two writers at once can still meet the bare
 -- unique constraint (23505). docs/decisions/errors.md says what never reaches a trigger.
@@ -103,8 +103,12 @@ as $$
         4,
         format('private.problem(''already_exists'', %L)', jsonb_build_object('fields', k.names)),
         format(
-            '(%s) is distinct from (%s) and %s and exists (select from %s %I where %s and %s) and not private.is_upsert()',
-            k.old_values, k.new_values, x.condition, p_table, r.relname, k.matches, x.condition
+            '(%s) is distinct from (%s) and %s and %s and private.conflict_action() is null',
+            k.old_values, k.new_values, x.condition, case
+                -- the caller may choose an id that a hidden row has
+                when i.indisprimary and k.is_uuid then format('private.key_exists(%L, %L, new.%I)', p_table, k.first_name, k.first_name)
+                else format('exists (select from %s %I where %s and %s)', p_table, r.relname, k.matches, x.condition)
+            end
         )
     from pg_catalog.pg_index i
     join pg_catalog.pg_class r on r.oid = i.indrelid
@@ -112,6 +116,8 @@ as $$
     cross join lateral (
         select
             replace(string_agg(a.attname, ' and ' order by u.position), '_', ' ') as names,
+            min(a.attname) as first_name,
+            count(*) = 1 and bool_and(a.atttypid = 'uuid'::regtype) as is_uuid,
             string_agg(format('old.%I', a.attname), ', ' order by u.position) as old_values,
             string_agg(format('new.%I', a.attname), ', ' order by u.position) as new_values,
             string_agg(format('%I.%I = new.%I', r.relname, a.attname, a.attname), ' and ' order by u.position) as matches
@@ -120,18 +126,77 @@ as $$
     ) k
     where i.indrelid = p_table and i.indisunique and i.indexprs is null
         and private.is_written_by('authenticated', p_table, i.indkey::smallint[])
+        -- what the primary key makes unique already, a foreign key may need once more
+        and (i.indisprimary or not exists (
+            select from pg_catalog.pg_index p
+            where p.indrelid = p_table and p.indisprimary and p.indkey::smallint[] <@ i.indkey::smallint[]
+        ))
+    union all
+    -- upserts: the caller must be able to change the row that has the key, and one statement changes a row once
+    select
+        4,
+        format('private.problem(%L, %L)', u.code, jsonb_build_object('table', r.relname)),
+        format('tg_op = ''INSERT'' and private.conflict_action() = ''update'' and %s', case u.code
+            when 'row_sent_twice' then format('exists (select from %s where %s and xmin = pg_current_xact_id()::xid)', p_table, k.matches)
+            else format(
+                'private.key_exists(%L, %L, new.%I) and not exists (select from %s where %s and (%s))',
+                p_table, k.first_name, k.first_name, p_table, k.matches, (
+                    select string_agg(format('(%s)', pg_catalog.pg_get_expr(p.polqual, p.polrelid)), ' or ')
+                    from pg_catalog.pg_policy p
+                    where
+                        p.polrelid = p_table and p.polcmd in ('w', '*') and p.polpermissive and 'authenticated'::regrole = any (p.polroles)
+                )
+            )
+        end)
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_class r on r.oid = i.indrelid
+    cross join lateral (
+        select
+            min(a.attname) as first_name,
+            count(*) = 1 and bool_and(a.atttypid = 'uuid'::regtype) as is_uuid,
+            bool_and(
+                has_column_privilege('authenticated', p_table, a.attnum, 'insert')
+                and has_column_privilege('authenticated', p_table, a.attnum, 'update')
+            ) as is_writable,
+            string_agg(format('%I.%I = new.%I', r.relname, a.attname, a.attname), ' and ' order by a.attnum) as matches
+        from pg_catalog.pg_attribute a
+        where a.attrelid = p_table and a.attnum = any (i.indkey::smallint[])
+    ) k
+    cross join (values ('row_sent_twice'), ('update_not_allowed')) as u (code)
+    where i.indrelid = p_table and i.indisprimary and k.is_writable and (k.is_uuid or u.code = 'row_sent_twice')
 $$;
 comment on function private.row_check_steps is
     'The checks of a row of p_table, as expressions over the variables of a trigger. The faults of one step are raised together; a step is checked when the steps before it found no fault.';
 
-create function private.is_upsert() returns boolean
+create function private.conflict_action() returns text
 language sql stable
 set search_path = ''
 as $$
-    select coalesce(nullif(current_setting('request.headers', true), '')::jsonb ->> 'prefer' ~ 'resolution=', false)
+    select case
+        when current_setting('request.method', true) = 'PUT' then 'update'
+        when q.prefer ~ 'resolution=merge-duplicates' then 'update'
+        when q.prefer ~ 'resolution=ignore-duplicates' then 'nothing'
+    end
+    from (select nullif(current_setting('request.headers', true), '')::jsonb ->> 'prefer' as prefer) q
 $$;
-grant execute on function private.is_upsert to anon, authenticated, service_role;
-comment on function private.is_upsert is 'Whether the request asks PostgREST for an upsert.';
+grant execute on function private.conflict_action to anon, authenticated, service_role;
+comment on function private.conflict_action is
+    'What the request asks PostgREST to do with a row that has the key already: update, nothing, or null for an error.';
+
+create function private.key_exists(p_table regclass, p_column name, p_id uuid) returns boolean
+language plpgsql stable security definer
+set search_path = ''
+as $$
+declare
+    v_exists boolean;
+begin
+    execute format('select exists (select from %s t where t.%I = $1)', p_table, p_column) into v_exists using p_id;
+    return v_exists;
+end
+$$;
+grant execute on function private.key_exists to authenticated;
+comment on function private.key_exists is
+    'Whether a table has a row with this id. Definer, because a row that the caller may not see takes its id, too.';
 
 create function private.raise_problems(p_problems jsonb[]) returns void
 language plpgsql stable

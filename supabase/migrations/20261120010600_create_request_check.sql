@@ -7,6 +7,7 @@
 
 insert into private.errors (code, status, message, hint) values
     ('put_not_supported', 405, 'PUT is not supported on {target}.', 'Change rows with PATCH, and add them with POST.'),
+    ('upsert_not_supported', 400, 'The table {target} takes no upserts.', 'Call {calls} instead.'),
     ('operation_not_allowed', 403, '{method} is not allowed on {target}.', 'The API documentation lists what each role can do.'),
     ('request_too_large', 413, 'A request has up to {limit} bytes.', 'Send fewer rows at once.'),
     ('estimate_not_allowed', 400, 'Rows are counted exactly here, never estimated.', 'Send Prefer: count=exact, or no count.');
@@ -37,6 +38,8 @@ declare
     v_path constant text[] := string_to_array(trim(both '/' from current_setting('request.path', true)), '/');
     v_target constant text := case when v_path[1] = 'rpc' then v_path[2] else v_path[1] end;
     v_relation constant regclass := case when v_path[1] <> 'rpc' then to_regclass(format('public.%I', v_target)) end;
+    v_may_insert constant boolean := has_any_column_privilege(v_relation, 'insert');
+    v_may_update constant boolean := has_any_column_privilege(v_relation, 'update');
     v_is_denied constant boolean := case
         when v_path[1] = 'rpc' then (
             select bool_and(not has_function_privilege(p.oid, 'execute'))
@@ -44,8 +47,8 @@ declare
             where p.pronamespace = 'public'::regnamespace and p.proname = v_target
         )
         when v_method in ('GET', 'HEAD') then not has_any_column_privilege(v_relation, 'select')
-        when v_method = 'POST' then not has_any_column_privilege(v_relation, 'insert')
-        when v_method in ('PATCH', 'PUT') then not has_any_column_privilege(v_relation, 'update')
+        when v_method = 'POST' then not v_may_insert
+        when v_method in ('PATCH', 'PUT') then not v_may_update
         when v_method = 'DELETE' then not has_table_privilege(v_relation, 'delete')
     end;
 begin
@@ -54,6 +57,20 @@ begin
     end if;
     if v_headers ->> 'prefer' ~* 'count[\s"=]+(planned|estimated)' then
         perform private.raise_error('estimate_not_allowed');
+    end if;
+    -- an upsert writes the columns of a unique index, and a view has none
+    if v_method = 'POST' and v_headers ->> 'prefer' ~ 'resolution=' and (v_may_insert or v_may_update) and not exists (
+        select from pg_catalog.pg_index i
+        where
+            i.indrelid = v_relation and i.indisunique and i.indpred is null
+            and (v_headers ->> 'prefer' ~ 'resolution=ignore-duplicates' and v_may_insert or not exists (
+                select from unnest(i.indkey::smallint[]) k
+                where not (has_column_privilege(v_relation, k, 'insert') and has_column_privilege(v_relation, k, 'update'))
+            ))
+    ) then
+        perform private.raise_error('upsert_not_supported', jsonb_build_object('target', v_target, 'calls', concat_ws(
+            ' or ', case when v_may_insert then 'insert()' end, case when v_may_update then 'update()' end
+        )));
     end if;
     if v_is_denied then
         perform private.raise_error(
@@ -77,7 +94,7 @@ end
 $$;
 grant execute on function private.check_request to anon, authenticated, service_role;
 comment on function private.check_request is
-    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for, with 400 an estimated count, with 413 a body of more than 1 MiB, and with 405 a PUT that could not write the key. Operators act in the role operator from here on.';
+    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for, with 400 an estimated count, with 413 a body of more than 1 MiB, and with 400 or 405 an upsert or PUT that could not write the key. Operators act in the role operator from here on.';
 
 alter role authenticator set pgrst.db_pre_request = 'private.check_request';
 notify pgrst, 'reload config';

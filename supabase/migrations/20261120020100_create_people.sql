@@ -1,6 +1,6 @@
 -- Purpose: people. The public profile, the private account (a table of its own, because other people may not read it) and roles.
 -- Touches: public.profiles, public.accounts, public.user_roles, private.is_operator, triggers on auth.users.
--- Watch: only the trigger on auth.users creates profiles and accounts. A profile outlives its user, anonymised, because bookings
+-- Watch: only the trigger on auth.users creates profiles and accounts; the policies for inserts serve upserts. A profile outlives its user, anonymised, because bookings
 -- and the ledger refer to it; so profiles.id has no foreign key to auth.users.
 
 insert into private.errors (code, status, message, hint) values
@@ -90,9 +90,12 @@ alter table public.accounts enable row level security;
 alter table public.user_roles enable row level security;
 
 grant select on public.profiles to anon, authenticated;
-grant update (display_name, avatar_path, about, languages) on public.profiles to authenticated;
+-- inserts and the id, because an upsert of PostgREST inserts a row or sets every column it was sent
+grant insert (id, display_name, avatar_path, about, languages), update (id, display_name, avatar_path, about, languages)
+    on public.profiles to authenticated;
 grant select on public.accounts to authenticated;
-grant update (legal_name, phone, locale, currency, birth_date, payout_country) on public.accounts to authenticated;
+grant insert (id, legal_name, phone, locale, currency, birth_date, payout_country),
+    update (id, legal_name, phone, locale, currency, birth_date, payout_country) on public.accounts to authenticated;
 grant select, delete on public.user_roles to authenticated;
 grant insert (user_id, role) on public.user_roles to authenticated;
 grant select on public.profiles, public.accounts to service_role;
@@ -144,12 +147,19 @@ grant execute on function private.reader to authenticated, service_role;
 comment on function private.reader is 'Returns the party whose rows the caller reads; the highest id stands for everyone.';
 
 create policy "Anyone can read profiles" on public.profiles for select to anon, authenticated using (true);
+create policy "People can upsert their own profile" on public.profiles for insert to authenticated
+    with check (id = (select auth.uid()) and exists (select from public.profiles p where p.id = profiles.id));
 create policy "People can update their own profile" on public.profiles for update to authenticated
     using (id = (select auth.uid()) and deleted_at is null)
     with check (id = (select auth.uid()));
 
 create policy "People can read their own account" on public.accounts for select to authenticated using (id = (select auth.uid()));
 create policy "Operators can read any" on public.accounts for select to operator using (true);
+create policy "People can upsert their own account" on public.accounts for insert to authenticated
+    with check (
+        id = (select auth.uid())
+        and exists (select from public.profiles p where p.id = accounts.id and p.deleted_at is null)
+    );
 create policy "People can update their own account" on public.accounts for update to authenticated
     using (id = (select auth.uid()))
     with check (id = (select auth.uid()));
@@ -235,8 +245,12 @@ comment on function private.refuse_reserved_name is
 create trigger _200_refuse_reserved_name before update of display_name on public.profiles for each row
     when (new.display_name is distinct from old.display_name and octet_length(new.display_name) <= 400 and new.deleted_at is null)
     execute function private.refuse_reserved_name();
+create trigger _010_keep_key before update of id on public.profiles for each row
+    when ((old.id) is distinct from (new.id)) execute function private.keep_key('id');
 create trigger _800_set_updated_at before update on public.profiles for each row execute function private.set_updated_at();
 select private.install_row_checks('public.profiles');
+create trigger _010_keep_key before update of id on public.accounts for each row
+    when ((old.id) is distinct from (new.id)) execute function private.keep_key('id');
 create trigger _800_set_updated_at before update on public.accounts for each row execute function private.set_updated_at();
 select private.install_row_checks('public.accounts');
 create trigger _200_check_new_role before insert on public.user_roles for each row execute function private.check_new_role();

@@ -235,7 +235,8 @@ declare
         'weekly_discount_percent, monthly_discount_percent, early_bird_days, early_bird_discount_percent, last_minute_days, '
         'last_minute_discount_percent, extra_guest_price, extra_guests_after';
 begin
-    execute format('grant insert (%1$s), update (%1$s) on public.properties to authenticated', v_columns);
+    -- the id, because an upsert of PostgREST sets every column it was sent
+    execute format('grant insert (id, %1$s), update (id, %1$s) on public.properties to authenticated', v_columns);
     execute format(
         'grant insert (id, host_id, source, source_id, %1$s), update (source, source_id, %1$s) '
         'on public.properties to service_role',
@@ -249,7 +250,8 @@ grant select, delete on public.co_hosts to service_role;
 grant insert (property_id, profile_id, level), update (level) on public.co_hosts to service_role;
 grant select on public.property_amenities to anon;
 grant select, delete on public.property_amenities to authenticated;
-grant insert (property_id, amenity_id) on public.property_amenities to authenticated, service_role;
+-- the update serves upserts alone
+grant insert (property_id, amenity_id), update (property_id, amenity_id) on public.property_amenities to authenticated, service_role;
 grant select, delete on public.property_amenities to service_role;
 
 create function private.properties_of(p_person uuid, p_level public.co_host_level) returns setof uuid
@@ -305,6 +307,9 @@ create policy "Readers of a property can read its amenities" on public.property_
     using (exists (select from public.properties p where p.id = property_id offset 0));
 create policy "Hosts and full co-hosts can add amenities" on public.property_amenities for insert to authenticated
     with check (property_id in (select private.my_properties('full')));
+create policy "Hosts and full co-hosts can upsert amenities" on public.property_amenities for update to authenticated
+    using (property_id in (select private.my_properties('full')))
+    with check (property_id in (select private.my_properties('full')));
 create policy "Hosts and full co-hosts can remove amenities" on public.property_amenities for delete to authenticated
     using (property_id in (select private.my_properties('full')));
 
@@ -316,6 +321,10 @@ declare
     v_currency public.currencies;
     v_deleted_at timestamptz;
 begin
+    -- an upsert by a co-host: the row's own host is checked when the row is updated
+    if tg_op = 'INSERT' and exists (select from public.properties p where p.id = new.id) then
+        return new;
+    end if;
     -- an access token can outlive its account; this lock waits for that of refuse_account_deletion
     if tg_op = 'INSERT' and new.host_id is not null then
         select h.deleted_at into v_deleted_at from public.profiles h where h.id = new.host_id for key share;
@@ -351,8 +360,12 @@ comment on function private.check_property is
 create trigger _100_check_property
     before insert or update of host_id, cancellation_policy_id, currency, base_price, weekend_price, extra_guest_price
     on public.properties for each row execute function private.check_property();
+create trigger _010_keep_key before update of id on public.properties for each row
+    when ((old.id) is distinct from (new.id)) execute function private.keep_key('id');
 create trigger _800_set_updated_at before update on public.properties for each row execute function private.set_updated_at();
 select private.install_row_checks('public.properties');
+create trigger _010_keep_key before update of property_id, amenity_id on public.property_amenities for each row
+    when ((old.property_id, old.amenity_id) is distinct from (new.property_id, new.amenity_id)) execute function private.keep_key('property_id and amenity_id');
 select private.install_row_checks('public.property_amenities');
 create trigger _800_set_updated_at before update on public.co_hosts for each row execute function private.set_updated_at();
 select private.install_row_checks('public.co_hosts');

@@ -13,8 +13,7 @@ insert into private.errors (code, status, message, hint) values
     ('region_is_plain', 422, 'A region is one line of 1 to 100 characters of plain text.', 'Shorten the text, and remove HTML and control characters.'),
     ('country_is_iso', 422, 'A country is an ISO 3166-1 code of two capital letters.', 'Send a code such as PT.'),
     ('latitude_is_on_earth', 422, 'A latitude is -90 to 90 degrees.', 'Send decimal degrees north, such as 38.7079.'),
-    ('longitude_is_on_earth', 422, 'A longitude is -180 to 180 degrees.', 'Send decimal degrees east, such as -9.1366.'),
-    ('address_is_of_one_property', 422, 'An address cannot move to another property.', 'Delete this address and insert one for the other property.');
+    ('longitude_is_on_earth', 422, 'A longitude is -180 to 180 degrees.', 'Send decimal degrees east, such as -9.1366.');
 
 insert into private.settings (name, value, description) values
     ('location_secret', encode(extensions.gen_random_bytes(32), 'hex'),
@@ -64,7 +63,7 @@ alter table public.property_addresses enable row level security;
 grant select, delete on public.property_addresses to authenticated;
 grant insert (property_id, line1, line2, postal_code, neighbourhood, city, region, country, latitude, longitude)
     on public.property_addresses to authenticated, service_role;
--- property_id too, because an upsert of PostgREST sets every column it was sent; the policy limits it to the caller's properties
+-- property_id too, because an upsert of PostgREST sets every column it was sent
 grant update (property_id, line1, line2, postal_code, neighbourhood, city, region, country, latitude, longitude)
     on public.property_addresses to authenticated, service_role;
 grant select, delete on public.property_addresses to service_role;
@@ -114,9 +113,6 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    if tg_op = 'UPDATE' and new.property_id <> old.property_id then
-        perform private.raise_error('address_is_of_one_property', jsonb_build_object('field', 'property_id'));
-    end if;
     if tg_op = 'DELETE' then
         update public.properties
         set country = null, region = null, city = null, neighbourhood = null, public_latitude = null, public_longitude = null
@@ -138,6 +134,8 @@ comment on function private.publish_location is
 
 create trigger _200_publish_location after insert or update or delete on public.property_addresses
     for each row execute function private.publish_location();
+create trigger _010_keep_key before update of property_id on public.property_addresses for each row
+    when ((old.property_id) is distinct from (new.property_id)) execute function private.keep_key('property_id');
 create trigger _800_set_updated_at before update on public.property_addresses
     for each row execute function private.set_updated_at();
 select private.install_row_checks('public.property_addresses');

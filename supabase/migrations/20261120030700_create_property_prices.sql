@@ -191,20 +191,22 @@ grant select, delete on
     public.property_seasons, public.property_date_overrides, public.property_availability_rules, public.property_fees,
     public.property_taxes
 to authenticated, service_role;
-grant insert (property_id, name, starts_on, ends_on, currency, price, min_nights, max_nights),
-    update (name, starts_on, ends_on, currency, price, min_nights, max_nights) on public.property_seasons to authenticated, service_role;
-grant insert (property_id, starts_on, ends_on, currency, price), update (starts_on, ends_on, currency, price)
+-- the keys too, because an upsert of PostgREST sets every column it was sent
+grant insert (id, property_id, name, starts_on, ends_on, currency, price, min_nights, max_nights),
+    update (id, property_id, name, starts_on, ends_on, currency, price, min_nights, max_nights) on public.property_seasons to authenticated, service_role;
+grant insert (id, property_id, starts_on, ends_on, currency, price), update (id, property_id, starts_on, ends_on, currency, price)
     on public.property_date_overrides to authenticated, service_role;
-grant insert (property_id, kind, starts_on, ends_on, min_nights, max_nights),
-    update (kind, starts_on, ends_on, min_nights, max_nights) on public.property_availability_rules to authenticated, service_role;
-grant insert (property_id, kind, name, charge, currency, amount), update (kind, name, charge, currency, amount)
+grant insert (id, property_id, kind, starts_on, ends_on, min_nights, max_nights),
+    update (id, property_id, kind, starts_on, ends_on, min_nights, max_nights) on public.property_availability_rules to authenticated, service_role;
+grant insert (id, property_id, kind, name, charge, currency, amount), update (id, property_id, kind, name, charge, currency, amount)
     on public.property_fees to authenticated, service_role;
 grant insert (
-        property_id, name, charge, percent, applies_to, currency, amount, is_inclusive, max_nights, exempt_from_nights,
+        id, property_id, name, charge, percent, applies_to, currency, amount, is_inclusive, max_nights, exempt_from_nights,
         registration_number
     ),
     update (
-        name, charge, percent, applies_to, currency, amount, is_inclusive, max_nights, exempt_from_nights, registration_number
+        id, property_id, name, charge, percent, applies_to, currency, amount, is_inclusive, max_nights, exempt_from_nights,
+        registration_number
     ) on public.property_taxes to authenticated, service_role;
 
 create policy "Readers of a property can read its seasons" on public.property_seasons for select to anon, authenticated
@@ -374,14 +376,24 @@ create trigger _100_limit_per_property after insert on public.property_fees
 create trigger _100_limit_per_property after insert on public.property_taxes
     referencing new table as new_rows for each statement execute function private.limit_per_property(20);
 
+create trigger _010_keep_key before update of id, property_id on public.property_seasons for each row
+    when ((old.id, old.property_id) is distinct from (new.id, new.property_id)) execute function private.keep_key('id and property_id');
 create trigger _800_set_updated_at before update on public.property_seasons for each row execute function private.set_updated_at();
 select private.install_row_checks('public.property_seasons');
+create trigger _010_keep_key before update of id, property_id on public.property_date_overrides for each row
+    when ((old.id, old.property_id) is distinct from (new.id, new.property_id)) execute function private.keep_key('id and property_id');
 create trigger _800_set_updated_at before update on public.property_date_overrides for each row execute function private.set_updated_at();
 select private.install_row_checks('public.property_date_overrides');
+create trigger _010_keep_key before update of id, property_id on public.property_availability_rules for each row
+    when ((old.id, old.property_id) is distinct from (new.id, new.property_id)) execute function private.keep_key('id and property_id');
 create trigger _800_set_updated_at before update on public.property_availability_rules
     for each row execute function private.set_updated_at();
 select private.install_row_checks('public.property_availability_rules');
+create trigger _010_keep_key before update of id, property_id on public.property_fees for each row
+    when ((old.id, old.property_id) is distinct from (new.id, new.property_id)) execute function private.keep_key('id and property_id');
 create trigger _800_set_updated_at before update on public.property_fees for each row execute function private.set_updated_at();
 select private.install_row_checks('public.property_fees');
+create trigger _010_keep_key before update of id, property_id on public.property_taxes for each row
+    when ((old.id, old.property_id) is distinct from (new.id, new.property_id)) execute function private.keep_key('id and property_id');
 create trigger _800_set_updated_at before update on public.property_taxes for each row execute function private.set_updated_at();
 select private.install_row_checks('public.property_taxes');

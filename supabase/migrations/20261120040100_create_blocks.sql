@@ -5,8 +5,7 @@
 
 insert into private.errors (code, status, message, hint) values
     ('note_is_plain', 422, 'A note has up to 500 characters of plain text, without HTML and control characters.', 'Shorten the note, and leave out HTML.'),
-    ('host_blocks_dates_are_in_order', 422, 'A block has at least one night, between the years 2000 and 2100.', 'Send check_in, and as check_out the day after the last night.'),
-    ('block_property_is_fixed', 409, 'A block cannot move to another property.', 'Delete it and create another one.');
+    ('host_blocks_dates_are_in_order', 422, 'A block has at least one night, between the years 2000 and 2100.', 'Send check_in, and as check_out the day after the last night.');
 
 create type public.occupancy_kind as enum ('booking', 'host_block', 'external_block');
 comment on type public.occupancy_kind is 'What takes the nights: a booking, the host, or a stay on another platform.';
@@ -55,10 +54,11 @@ alter table public.host_blocks enable row level security;
 alter table public.external_blocks enable row level security;
 
 grant select, delete on public.host_blocks to authenticated, service_role;
-grant insert (property_id, check_in, check_out, note), update (check_in, check_out, note) on public.host_blocks to authenticated, service_role;
+-- the keys too, because blocks and feeds are written by upserts, and an upsert of PostgREST sets every column it was sent
+grant insert (id, property_id, check_in, check_out, note), update (id, property_id, check_in, check_out, note)
+    on public.host_blocks to authenticated, service_role;
 grant select on public.external_blocks to authenticated;
 grant select, delete on public.external_blocks to service_role;
--- the key too, because a feed is written by upserts, and an upsert of PostgREST sets every column it was sent
 grant insert (property_id, source, source_id, check_in, check_out), update (property_id, source, source_id, check_in, check_out)
     on public.external_blocks to service_role;
 
@@ -85,9 +85,6 @@ declare
     v_kind constant public.occupancy_kind := tg_argv[0];
     v_done boolean;
 begin
-    if tg_op = 'UPDATE' and new.property_id <> old.property_id then
-        perform private.raise_error('block_property_is_fixed');
-    end if;
     perform private.lock_property(new.property_id);
     begin
         if tg_op = 'INSERT' then
@@ -127,16 +124,20 @@ comment on function private.reserve_nights_for_block is
 create trigger _100_reserve_nights_for_block after insert on public.host_blocks
     for each row execute function private.reserve_nights_for_block('host_block');
 create trigger _100_reserve_nights_for_block_on_update after update on public.host_blocks for each row
-    when ((new.property_id, new.check_in, new.check_out) is distinct from (old.property_id, old.check_in, old.check_out))
+    when ((new.check_in, new.check_out) is distinct from (old.check_in, old.check_out))
     execute function private.reserve_nights_for_block('host_block');
 create trigger _100_reserve_nights_for_block after insert on public.external_blocks
     for each row execute function private.reserve_nights_for_block('external_block');
 create trigger _100_reserve_nights_for_block_on_update after update on public.external_blocks for each row
-    when ((new.property_id, new.check_in, new.check_out) is distinct from (old.property_id, old.check_in, old.check_out))
+    when ((new.check_in, new.check_out) is distinct from (old.check_in, old.check_out))
     execute function private.reserve_nights_for_block('external_block');
 create trigger _100_limit_per_property after insert on public.host_blocks
     referencing new table as new_rows for each statement execute function private.limit_per_property(1000);
 select private.install_row_checks('public.host_blocks');
+create trigger _010_keep_key before update of id, property_id on public.host_blocks for each row
+    when ((old.id, old.property_id) is distinct from (new.id, new.property_id)) execute function private.keep_key('id and property_id');
 create trigger _800_set_updated_at before update on public.host_blocks for each row execute function private.set_updated_at();
+create trigger _010_keep_key before update of property_id on public.external_blocks for each row
+    when ((old.property_id) is distinct from (new.property_id)) execute function private.keep_key('property_id');
 create trigger _800_set_updated_at before update on public.external_blocks for each row execute function private.set_updated_at();
 select private.install_length_checks('public.external_blocks');

@@ -244,6 +244,8 @@ create trigger _800_set_updated_at before update of overall, accuracy, cleanline
     on public.reviews for each row execute function private.set_updated_at();
 create trigger _200_keep_published_review before insert or update or delete on public.review_notes
     for each row execute function private.keep_published_review();
+create trigger _010_keep_key before update of review_id on public.review_notes for each row
+    when ((old.review_id) is distinct from (new.review_id)) execute function private.keep_key('review_id');
 create trigger _800_set_updated_at before update on public.review_notes for each row execute function private.set_updated_at();
 select private.install_row_checks('public.reviews');
 select private.install_row_checks('public.review_notes');

@@ -133,7 +133,11 @@ create policy "People can change their quiet hours" on public.notification_setti
 create policy "People can end their quiet hours" on public.notification_settings for delete to authenticated
     using (profile_id = (select auth.uid()));
 
+create trigger _010_keep_key before update of profile_id, topic on public.notification_preferences for each row
+    when ((old.profile_id, old.topic) is distinct from (new.profile_id, new.topic)) execute function private.keep_key('profile_id and topic');
 create trigger _800_set_updated_at before update on public.notification_preferences for each row execute function private.set_updated_at();
+create trigger _010_keep_key before update of profile_id on public.notification_settings for each row
+    when ((old.profile_id) is distinct from (new.profile_id)) execute function private.keep_key('profile_id');
 create trigger _800_set_updated_at before update on public.notification_settings for each row execute function private.set_updated_at();
 select private.install_row_checks('public.notifications');
 select private.install_row_checks('public.notification_preferences');

@@ -70,9 +70,10 @@ alter table public.wishlist_members enable row level security;
 alter table public.wishlist_items enable row level security;
 
 grant select, delete on public.wishlists, public.wishlist_shares, public.wishlist_members, public.wishlist_items to authenticated;
-grant insert (name, check_in, check_out, guests), update (name, check_in, check_out, guests) on public.wishlists to authenticated;
-grant insert (wishlist_id, can_join), update (can_join) on public.wishlist_shares to authenticated;
-grant insert (wishlist_id, property_id, note), update (note) on public.wishlist_items to authenticated;
+-- the keys too, because an upsert of PostgREST sets every column it was sent
+grant insert (id, name, check_in, check_out, guests), update (id, name, check_in, check_out, guests) on public.wishlists to authenticated;
+grant insert (wishlist_id, can_join), update (wishlist_id, can_join) on public.wishlist_shares to authenticated;
+grant insert (wishlist_id, property_id, note), update (wishlist_id, property_id, note) on public.wishlist_items to authenticated;
 
 create function private.my_own_wishlists() returns setof uuid
 language sql stable security definer rows 10
@@ -135,6 +136,10 @@ set search_path = ''
 as $$
 begin
     if tg_table_name = 'wishlists' then
+        -- an upsert adds no row
+        if exists (select from public.wishlists w where w.id = new.id) then
+            return new;
+        end if;
         perform from public.profiles p where p.id = new.owner_id and p.deleted_at is null for no key update;
         if not found then
             perform private.raise_error('account_deleted');
@@ -145,7 +150,9 @@ begin
         -- others learn nothing about the list, and are refused by the row's checks
         if auth.uid() is null or new.wishlist_id in (select private.my_wishlists()) then
             perform from public.wishlists w where w.id = new.wishlist_id for no key update;
-            if (select count(*) from public.wishlist_items i where i.wishlist_id = new.wishlist_id) >= 200 then
+            if not exists (
+                select from public.wishlist_items i where i.wishlist_id = new.wishlist_id and i.property_id = new.property_id
+            ) and (select count(*) from public.wishlist_items i where i.wishlist_id = new.wishlist_id) >= 200 then
                 perform private.raise_error('too_many_wishlist_items', '{"limit": 200}');
             end if;
         end if;
@@ -156,6 +163,12 @@ $$;
 comment on function private.limit_wishlists is 'Trigger: limits the wishlists of a person to 100 and the properties of a wishlist to 200. Definer, because it locks and counts rows that the caller may not see.';
 create trigger _200_limit_wishlists before insert on public.wishlists for each row execute function private.limit_wishlists();
 create trigger _200_limit_wishlists before insert on public.wishlist_items for each row execute function private.limit_wishlists();
+create trigger _010_keep_key before update of id on public.wishlists for each row
+    when ((old.id) is distinct from (new.id)) execute function private.keep_key('id');
+create trigger _010_keep_key before update of wishlist_id on public.wishlist_shares for each row
+    when ((old.wishlist_id) is distinct from (new.wishlist_id)) execute function private.keep_key('wishlist_id');
+create trigger _010_keep_key before update of wishlist_id, property_id on public.wishlist_items for each row
+    when ((old.wishlist_id, old.property_id) is distinct from (new.wishlist_id, new.property_id)) execute function private.keep_key('wishlist_id and property_id');
 create trigger _800_set_updated_at before update on public.wishlists for each row execute function private.set_updated_at();
 select private.install_row_checks('public.wishlists');
 select private.install_row_checks('public.wishlist_shares');

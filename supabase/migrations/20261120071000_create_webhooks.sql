@@ -71,7 +71,8 @@ alter table public.webhook_endpoints enable row level security;
 alter table public.webhook_deliveries enable row level security;
 
 grant select, delete on public.webhook_endpoints to authenticated;
-grant insert (url, events, is_active), update (url, events, is_active) on public.webhook_endpoints to authenticated;
+-- the id, because an upsert of PostgREST sets every column it was sent
+grant insert (id, url, events, is_active), update (id, url, events, is_active) on public.webhook_endpoints to authenticated;
 grant select on public.webhook_deliveries to authenticated;
 
 create policy "People can read their endpoints" on public.webhook_endpoints for select to authenticated
@@ -108,6 +109,8 @@ end
 $$;
 comment on function private.check_new_webhook_endpoint is 'Trigger: limits the endpoints of a person to 10 and creates the secret of a new one. Definer, because no API role may write secrets.';
 create trigger check_new_webhook_endpoint after insert on public.webhook_endpoints for each row execute function private.check_new_webhook_endpoint();
+create trigger _010_keep_key before update of id on public.webhook_endpoints for each row
+    when ((old.id) is distinct from (new.id)) execute function private.keep_key('id');
 create trigger _800_set_updated_at before update on public.webhook_endpoints for each row execute function private.set_updated_at();
 select private.install_row_checks('public.webhook_endpoints');
 

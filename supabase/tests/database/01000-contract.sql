@@ -1,6 +1,6 @@
 -- The contract of schemas public and private, read from the catalogue, so that a new table or function cannot escape it.
 begin;
-select plan(24);
+select plan(25);
 
 create temporary view our_tables as
 select c.oid, n.nspname as schema, c.relname as name, format('%I.%I', n.nspname, c.relname) as label, c.relrowsecurity
@@ -280,6 +280,7 @@ select is_empty(
     'C21 where a table has more than one trigger of one timing, their names carry their order'
 );
 
+
 select is_empty(
     $$select c.oid::regclass from pg_class c
       where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace, 'graphql_shapes'::regnamespace) and c.relkind in ('r', 'p')
@@ -320,6 +321,18 @@ select is_empty(
       where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace, 'graphql_shapes'::regnamespace)
           and regexp_replace(m.statement[1], '\mreturning\M.*', '') !~* '\mwhere\M'$$,
     'C24 functions change rows with a WHERE: hosted Supabase loads safeupdate for the API, which refuses other statements'
+);
+select is_empty(
+    $$select c.oid::regclass || '.' || a.attname from pg_class c
+      join pg_index i on i.indrelid = c.oid and i.indisprimary
+      join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
+      where c.relnamespace = 'public'::regnamespace and has_column_privilege('authenticated', c.oid, a.attnum, 'update')
+          and not exists (
+              select from pg_trigger t
+              where t.tgrelid = c.oid and t.tgfoid = 'private.keep_key'::regproc and a.attnum = any (t.tgattr)
+                  and t.tgenabled = 'O' and pg_get_triggerdef(t.oid) ~ ('WHEN .*old\.' || a.attname || '\M.* IS DISTINCT FROM .*new\.' || a.attname || '\M')
+          )$$,
+    'C25 keys that clients may write, because an upsert writes them, never change'
 );
 
 select * from finish();

@@ -205,6 +205,7 @@ select bag_eq(
         ('is_operator anon,authenticated,service_role'),
         ('job_metrics authenticated,service_role'),
         ('join_wishlist authenticated'),
+        ('key_exists authenticated'),
         ('mark_thread_read authenticated'),
         ('moderate_review authenticated,service_role'),
         ('my_booked_properties authenticated'),
@@ -241,7 +242,8 @@ select bag_eq(
       where g.schema = 'public' and g.column_name is not null
       group by g.name, g.grantee, g.privilege_type$$,
     $$values
-        ('accounts authenticated UPDATE birth_date, currency, legal_name, locale, payout_country, phone'),
+        ('accounts authenticated INSERT birth_date, currency, id, legal_name, locale, payout_country, phone'),
+        ('accounts authenticated UPDATE birth_date, currency, id, legal_name, locale, payout_country, phone'),
         ('accounts service_role UPDATE birth_date, currency, legal_name, locale, payout_country, phone'),
         ('cancellation_policies service_role INSERT host_id, id, name, steps'),
         ('cancellation_policies service_role UPDATE name, steps'),
@@ -253,27 +255,31 @@ select bag_eq(
         ('property_photos service_role UPDATE alt_text, external_url, path, position'),
         ('profiles service_role UPDATE about, avatar_path, display_name, identity_verified, languages'),
         ('user_roles service_role INSERT role, user_id'),
-        ('host_blocks service_role INSERT check_in, check_out, note, property_id'),
-        ('host_blocks service_role UPDATE check_in, check_out, note'),
-        ('property_fees service_role INSERT amount, charge, currency, kind, name, property_id'),
-        ('property_fees service_role UPDATE amount, charge, currency, kind, name'),
-        ('property_seasons service_role INSERT currency, ends_on, max_nights, min_nights, name, price, property_id, '
+        ('host_blocks service_role INSERT check_in, check_out, id, note, property_id'),
+        ('host_blocks service_role UPDATE check_in, check_out, id, note, property_id'),
+        ('property_fees service_role INSERT amount, charge, currency, id, kind, name, property_id'),
+        ('property_fees service_role UPDATE amount, charge, currency, id, kind, name, property_id'),
+        ('property_seasons service_role INSERT currency, ends_on, id, max_nights, min_nights, name, price, property_id, '
             || 'starts_on'),
-        ('property_seasons service_role UPDATE currency, ends_on, max_nights, min_nights, name, price, starts_on'),
+        ('property_seasons service_role UPDATE currency, ends_on, id, max_nights, min_nights, name, price, property_id, '
+            || 'starts_on'),
         ('house_rules service_role INSERT additional_rules, children_allowed, commercial_photography_allowed, '
             || 'events_allowed, property_id, quiet_from, quiet_until, smoking_allowed'),
-        ('property_date_overrides service_role INSERT currency, ends_on, price, property_id, starts_on'),
-        ('property_date_overrides service_role UPDATE currency, ends_on, price, starts_on'),
-        ('property_taxes service_role INSERT amount, applies_to, charge, currency, exempt_from_nights, is_inclusive, '
+        ('property_date_overrides service_role INSERT currency, ends_on, id, price, property_id, starts_on'),
+        ('property_date_overrides service_role UPDATE currency, ends_on, id, price, property_id, starts_on'),
+        ('property_taxes service_role INSERT amount, applies_to, charge, currency, exempt_from_nights, id, is_inclusive, '
             || 'max_nights, name, percent, property_id, registration_number'),
-        ('property_taxes service_role UPDATE amount, applies_to, charge, currency, exempt_from_nights, is_inclusive, '
-            || 'max_nights, name, percent, registration_number'),
+        ('property_taxes service_role UPDATE amount, applies_to, charge, currency, exempt_from_nights, id, is_inclusive, '
+            || 'max_nights, name, percent, property_id, registration_number'),
         ('property_addresses service_role INSERT city, country, latitude, line1, line2, longitude, neighbourhood, '
             || 'postal_code, property_id, region'),
         ('property_addresses service_role UPDATE city, country, latitude, line1, line2, longitude, neighbourhood, '
             || 'postal_code, property_id, region'),
-        ('property_availability_rules service_role INSERT ends_on, kind, max_nights, min_nights, property_id, starts_on'),
-        ('property_availability_rules service_role UPDATE ends_on, kind, max_nights, min_nights, starts_on'),
+        ('property_availability_rules service_role INSERT ends_on, id, kind, max_nights, min_nights, property_id, '
+            || 'starts_on'),
+        ('property_availability_rules service_role UPDATE ends_on, id, kind, max_nights, min_nights, property_id, '
+            || 'starts_on'),
+        ('property_amenities service_role UPDATE amenity_id, property_id'),
         ('property_amenities service_role INSERT amenity_id, property_id'),
         ('blocked_profiles authenticated INSERT blocked_id'),
         ('bookings authenticated INSERT adults, check_in, check_out, children, idempotency_key, infants, pets, '
@@ -285,8 +291,8 @@ select bag_eq(
         ('co_hosts authenticated UPDATE level'),
         ('exchange_rates authenticated INSERT from_currency, rate, to_currency'),
         ('exchange_rates service_role INSERT from_currency, rate, to_currency'),
-        ('host_blocks authenticated INSERT check_in, check_out, note, property_id'),
-        ('host_blocks authenticated UPDATE check_in, check_out, note'),
+        ('host_blocks authenticated INSERT check_in, check_out, id, note, property_id'),
+        ('host_blocks authenticated UPDATE check_in, check_out, id, note, property_id'),
         ('house_rules authenticated INSERT additional_rules, children_allowed, commercial_photography_allowed, '
             || 'events_allowed, property_id, quiet_from, quiet_until, smoking_allowed'),
         ('messages authenticated INSERT attachment_path, body, thread_id'),
@@ -298,18 +304,19 @@ select bag_eq(
         ('money_requests authenticated INSERT amount, booking_id, reason'),
         ('payout_holds authenticated INSERT booking_id, reason'),
         ('payout_holds authenticated UPDATE released_at'),
-        ('profiles authenticated UPDATE about, avatar_path, display_name, languages'),
-        ('properties authenticated INSERT advance_notice_cut_off, advance_notice_days, base_price, bathrooms, '
-            || 'bedrooms, beds, booking_mode, booking_window_days, cancellation_policy_id, check_in_from, check_in_until, '
+        ('profiles authenticated INSERT about, avatar_path, display_name, id, languages'),
+        ('profiles authenticated UPDATE about, avatar_path, display_name, id, languages'),
+        ('properties authenticated INSERT advance_notice_cut_off, advance_notice_days, base_price, bathrooms, bedrooms, '
+            || 'beds, booking_mode, booking_window_days, cancellation_policy_id, check_in_from, check_in_until, '
             || 'check_in_weekdays, check_out_until, check_out_weekdays, currency, description, early_bird_days, '
-            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, last_minute_days, '
+            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, id, last_minute_days, '
             || 'last_minute_discount_percent, max_guests, max_infants, max_nights, max_pets, min_nights, '
             || 'monthly_discount_percent, preparation_nights_after, preparation_nights_before, property_type, room_type, '
             || 'time_zone, title, weekend_price, weekly_discount_percent'),
-        ('properties authenticated UPDATE advance_notice_cut_off, advance_notice_days, base_price, bathrooms, '
-            || 'bedrooms, beds, booking_mode, booking_window_days, cancellation_policy_id, check_in_from, check_in_until, '
+        ('properties authenticated UPDATE advance_notice_cut_off, advance_notice_days, base_price, bathrooms, bedrooms, '
+            || 'beds, booking_mode, booking_window_days, cancellation_policy_id, check_in_from, check_in_until, '
             || 'check_in_weekdays, check_out_until, check_out_weekdays, currency, description, early_bird_days, '
-            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, last_minute_days, '
+            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, id, last_minute_days, '
             || 'last_minute_discount_percent, max_guests, max_infants, max_nights, max_pets, min_nights, '
             || 'monthly_discount_percent, preparation_nights_after, preparation_nights_before, property_type, room_type, '
             || 'time_zone, title, weekend_price, weekly_discount_percent'),
@@ -331,21 +338,25 @@ select bag_eq(
             || 'postal_code, property_id, region'),
         ('property_addresses authenticated UPDATE city, country, latitude, line1, line2, longitude, neighbourhood, '
             || 'postal_code, property_id, region'),
+        ('property_amenities authenticated UPDATE amenity_id, property_id'),
         ('property_amenities authenticated INSERT amenity_id, property_id'),
-        ('property_availability_rules authenticated INSERT ends_on, kind, max_nights, min_nights, property_id, starts_on'),
-        ('property_availability_rules authenticated UPDATE ends_on, kind, max_nights, min_nights, starts_on'),
-        ('property_date_overrides authenticated INSERT currency, ends_on, price, property_id, starts_on'),
-        ('property_date_overrides authenticated UPDATE currency, ends_on, price, starts_on'),
-        ('property_fees authenticated INSERT amount, charge, currency, kind, name, property_id'),
-        ('property_fees authenticated UPDATE amount, charge, currency, kind, name'),
-        ('property_photos authenticated UPDATE alt_text, position'),
-        ('property_seasons authenticated INSERT currency, ends_on, max_nights, min_nights, name, price, property_id, '
+        ('property_availability_rules authenticated INSERT ends_on, id, kind, max_nights, min_nights, property_id, '
             || 'starts_on'),
-        ('property_seasons authenticated UPDATE currency, ends_on, max_nights, min_nights, name, price, starts_on'),
-        ('property_taxes authenticated INSERT amount, applies_to, charge, currency, exempt_from_nights, is_inclusive, '
+        ('property_availability_rules authenticated UPDATE ends_on, id, kind, max_nights, min_nights, property_id, '
+            || 'starts_on'),
+        ('property_date_overrides authenticated INSERT currency, ends_on, id, price, property_id, starts_on'),
+        ('property_date_overrides authenticated UPDATE currency, ends_on, id, price, property_id, starts_on'),
+        ('property_fees authenticated INSERT amount, charge, currency, id, kind, name, property_id'),
+        ('property_fees authenticated UPDATE amount, charge, currency, id, kind, name, property_id'),
+        ('property_photos authenticated UPDATE alt_text, position'),
+        ('property_seasons authenticated INSERT currency, ends_on, id, max_nights, min_nights, name, price, property_id, '
+            || 'starts_on'),
+        ('property_seasons authenticated UPDATE currency, ends_on, id, max_nights, min_nights, name, price, property_id, '
+            || 'starts_on'),
+        ('property_taxes authenticated INSERT amount, applies_to, charge, currency, exempt_from_nights, id, is_inclusive, '
             || 'max_nights, name, percent, property_id, registration_number'),
-        ('property_taxes authenticated UPDATE amount, applies_to, charge, currency, exempt_from_nights, is_inclusive, '
-            || 'max_nights, name, percent, registration_number'),
+        ('property_taxes authenticated UPDATE amount, applies_to, charge, currency, exempt_from_nights, id, is_inclusive, '
+            || 'max_nights, name, percent, property_id, registration_number'),
         ('reports authenticated INSERT details, reason, subject, subject_id'),
         ('review_notes authenticated INSERT note, review_id'),
         ('review_notes authenticated UPDATE note, review_id'),
@@ -354,14 +365,14 @@ select bag_eq(
         ('reviews authenticated UPDATE accuracy, check_in, cleanliness, comment, communication, location, overall, value'),
         ('threads authenticated INSERT property_id'),
         ('user_roles authenticated INSERT role, user_id'),
-        ('webhook_endpoints authenticated INSERT events, is_active, url'),
-        ('webhook_endpoints authenticated UPDATE events, is_active, url'),
+        ('webhook_endpoints authenticated INSERT events, id, is_active, url'),
+        ('webhook_endpoints authenticated UPDATE events, id, is_active, url'),
         ('wishlist_items authenticated INSERT note, property_id, wishlist_id'),
-        ('wishlist_items authenticated UPDATE note'),
+        ('wishlist_items authenticated UPDATE note, property_id, wishlist_id'),
         ('wishlist_shares authenticated INSERT can_join, wishlist_id'),
-        ('wishlist_shares authenticated UPDATE can_join'),
-        ('wishlists authenticated INSERT check_in, check_out, guests, name'),
-        ('wishlists authenticated UPDATE check_in, check_out, guests, name')$$,
+        ('wishlist_shares authenticated UPDATE can_join, wishlist_id'),
+        ('wishlists authenticated INSERT check_in, check_out, guests, id, name'),
+        ('wishlists authenticated UPDATE check_in, check_out, guests, id, name')$$,
     'P08 exactly these roles may write these columns'
 );
 select bag_eq(

@@ -61,7 +61,7 @@ select results_eq(
 );
 select throws_ok('update public.profiles set identity_verified = true', '42501', null, 'P19 people cannot verify their own identity');
 select throws_ok('update public.profiles set is_host = true', '42501', null, 'P20 people cannot set is_host');
-select throws_ok('insert into public.profiles (id, display_name) values (gen_random_uuid(), ''x'')', '42501', null, 'P21 people cannot create a profile');
+select throws_ok('insert into public.profiles (id, display_name) values (gen_random_uuid(), ''x'')', 'PT403', null, 'P21 people cannot create a profile');
 select throws_ok('delete from public.profiles', '42501', null, 'P22 people cannot delete a profile');
 select tests.throws_code(
     'insert into public.user_roles (user_id, role) select ana, ''operator'' from person', 'insert_not_allowed',

@@ -45,7 +45,7 @@ select throws_ok('insert into public.properties (title, host_id) select ''x'', b
 select throws_ok('insert into public.properties (title, status) values (''x'', ''published'')', '42501', null, 'PR11 people cannot create published properties');
 select throws_ok('insert into public.properties (title, source, source_id) values (''x'', ''a'', ''1'')', '42501', null, 'PR12 people cannot create imported properties');
 select throws_ok('insert into public.properties (title, public_latitude) values (''x'', 1)', '42501', null, 'PR13 people cannot set the public point');
-select throws_ok('insert into public.properties (id, title) values (gen_random_uuid(), ''x'')', '42501', null, 'PR14 people cannot choose the id');
+select throws_ok('update public.properties set id = gen_random_uuid()', 'PT422', null, 'PR14 people cannot change the id');
 
 -- changing
 select results_eq(

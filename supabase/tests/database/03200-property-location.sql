@@ -103,14 +103,14 @@ from (values
     ('a country in words', 'country = ''Portugal''', 'country_is_iso'),
     ('HTML in the street', 'line1 = ''<script>''', 'line1_is_plain'),
     ('no city', 'city = null', 'value_missing'),
-    ('a property that is not hers', 'property_id = ''00000000-0000-4000-8000-000000000009''', 'reference_not_found')
+    ('a property that is not hers', 'property_id = ''00000000-0000-4000-8000-000000000009''', 'key_is_fixed')
 ) as b (what, change, code);
 
 select tests.throws_code(c.sql, c.code, 'PL28 refused: ' || c.sql)
 from (values
     ('insert into public.property_addresses (property_id, city, country) select home, ''x'', ''PT'' from world', 'value_missing'),
     ('insert into public.property_addresses (city, country, latitude, longitude) values (''x'', ''PT'', 0, 0)', 'value_missing'),
-    ('update public.property_addresses set property_id = (select draft from world) where property_id = (select home from world)', 'already_exists')
+    ('update public.property_addresses set property_id = (select draft from world) where property_id = (select home from world)', 'key_is_fixed')
 ) as c (sql, code);
 
 -- estimates of the planner

@@ -102,7 +102,7 @@ from (values
     ('no name', 'name = null', 'value_missing')
 ) as b (what, change, code);
 select throws_ok(
-    'update public.property_seasons set property_id = (select bens from world)', '42501', null, 'PP28 refused: a stranger''s property'
+    'update public.property_seasons set property_id = (select bens from world)', 'PT422', null, 'PP28 refused: a stranger''s property'
 );
 -- what every row needs
 select throws_like(format('insert into public.%s (property_id) select home from world', tab), '%There is no value for%', 'PP43 refused: an empty row in ' || tab)

@@ -60,7 +60,7 @@ select throws_ok(
     $$insert into public.host_blocks (property_id, check_in, check_out) select other, '2030-07-02', '2030-07-03' from ids$$,
     'PT403', 'You are not allowed to add host blocks here.', 'H11 a stranger cannot block another host''s property'
 );
-select throws_ok($$update public.host_blocks set property_id = other from ids$$, '42501', null, 'H12 a stranger cannot move a block to another host''s property');
+select throws_ok($$update public.host_blocks set property_id = other from ids$$, 'PT422', null, 'H12 a stranger cannot move a block to another host''s property');
 select tests.act_as('authenticated', cora) from person;
 select is((select count(*)::integer from public.host_blocks), 2, 'H13 a co-host can read blocks');
 select lives_ok(
@@ -99,7 +99,7 @@ select throws_ok(
     $$insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select home, 'airbnb', 'y', '2030-05-01', '2030-05-11' from ids$$,
     'PT409', null, 'H26 an external block cannot overlap a booking'
 );
-select throws_ok($$update public.external_blocks set property_id = other from ids$$, 'PT409', null, 'H27 an external block cannot move to another property');
+select throws_ok($$update public.external_blocks set property_id = other from ids$$, 'PT422', null, 'H27 an external block cannot move to another property');
 select lives_ok($$update public.external_blocks set check_out = '2030-09-03'$$, 'H28 an external block follows changes of the feed');
 select is(pg_temp.free('2030-09-03', '2030-09-06'), true, 'H29 its nights change with it');
 select tests.act_as('authenticated', hana) from person;

@@ -27,11 +27,8 @@ interface Problem {
   [detail: string]: unknown;
 }
 
-/**
- * What is left bare: values that cannot be read as their type, identity columns, and upserts into a view (42P10).
- * docs/decisions/errors.md says why.
- */
-const bareCodes = /^(PGRST\w+|22P02|22003|22007|22008|22P05|22021|428C9|42P10)$/;
+/** What is left bare: values that cannot be read as their type, and identity columns. docs/decisions/errors.md says why. */
+const bareCodes = /^(PGRST\w+|22P02|22003|22007|22008|22P05|22021|428C9)$/;
 
 /** Sends requests and collects what is wrong with their answers. */
 export function createJudge(sql: Sql) {

@@ -16,6 +16,8 @@ export interface Fixture {
   owner: Person;
   /** A valid row to insert; different `n` give rows that do not clash where the table allows that. */
   row?: (n: number) => Row;
+  /** Whether the database has made the row, so that only an upsert of it is accepted. */
+  isMade?: true;
   /** The key of a row that the owner may change or delete, and a valid change. */
   key?: Row;
   change?: Row;
@@ -161,6 +163,8 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
   return {
     accounts: {
       owner: guest,
+      row: () => ({ id: guest.id, legal_name: "Ben Doe", birth_date: "1990-01-01", currency: "EUR" }),
+      isMade: true,
       key: { id: guest.id },
       change: { legal_name: "Ben Doe", birth_date: "1990-01-01" },
     },
@@ -270,7 +274,7 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
         time_zone: "Europe/Lisbon",
       }),
       key: { profile_id: host.id },
-      change: { quiet_from: "21:00" },
+      change: { quiet_from: "21:00:00" },
       broken: [{ profile_id: guest.id }],
     },
     notifications: {
@@ -287,6 +291,8 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
     },
     profiles: {
       owner: guest,
+      row: () => ({ id: guest.id, display_name: "Ben" }),
+      isMade: true,
       key: { id: guest.id },
       change: { display_name: "Benedict" },
       broken: [{ avatar_path: `${guest.id}/no-such-file.png` }, { avatar_path: `${host.id}/a.png` }],
