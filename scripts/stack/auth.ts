@@ -11,13 +11,9 @@ import { createMails } from "./auth/mails.ts";
 import { answer } from "./auth/routes.ts";
 import { readSettings } from "./auth/settings.ts";
 import type { Mail } from "./mail.ts";
-import type { Service } from "./service.ts";
+import type { AnsweringService } from "./service.ts";
 
-export interface AuthService extends Service {
-  fetch(request: Request): Promise<Response>;
-}
-
-export function createAuth(config: StackConfig, catcher: Mail): AuthService {
+export function createAuth(config: StackConfig, catcher: Mail): AnsweringService {
   const settings = readSettings(config);
   const mails = createMails(config, settings, catcher);
   const running = new Set<Promise<void>>();

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
 import type { StackConfig } from "../lib/config.ts";
 import { StackError } from "../lib/errors.ts";
-import type { SupabaseLiteService } from "./supabase-lite.ts";
+import type { AnsweringService } from "./service.ts";
 
 const types: Record<string, string> = {
   ".avif": "image/avif",
@@ -20,7 +20,7 @@ const types: Record<string, string> = {
  *
  * @throws StackError when a folder is missing or Storage rejects a file
  */
-export async function uploadBucketObjects(config: StackConfig, storage: SupabaseLiteService): Promise<void> {
+export async function uploadBucketObjects(config: StackConfig, storage: AnsweringService): Promise<void> {
   for (const [bucket, { objects_path }] of Object.entries(config.toml.storage.buckets)) {
     if (objects_path === undefined) continue;
     const folder = join(config.root, "supabase", objects_path);

@@ -12,12 +12,13 @@ import { type Forward, readBody, toHandler, toPort } from "./proxy.ts";
 import { createReadLimits, type ReadLimits, readsOfGraphql, readsOfRest } from "./read-limits.ts";
 import type { Rest } from "./rest.ts";
 import { lacksFilter, refuseWithoutFilter, withoutTransactionEnd } from "./safeupdate.ts";
-import type { SupabaseLiteService } from "./supabase-lite.ts";
+import type { AnsweringService } from "./service.ts";
+import { bytesOf } from "./storage/limits.ts";
 
 export interface Services {
-  auth: SupabaseLiteService;
+  auth: AnsweringService;
   rest: Rest;
-  storage: SupabaseLiteService;
+  storage: AnsweringService;
   functions: Functions;
   graphql: GraphqlService;
 }
@@ -44,7 +45,7 @@ export function createRouter(config: StackConfig, services: Services): Router {
   const readLimits = createReadLimits(config.readsPerMinute);
   const context: Context = { services, apiKeys, readLimits };
   const docs = createDocs(config, services.rest);
-  const storageLimit = bytes(config.toml.storage.file_size_limit) + mebibyte; // for the multipart form around the file
+  const storageLimit = bytesOf(config.toml.storage.file_size_limit) + mebibyte; // for the multipart form around the file
 
   return async (request, response) => {
     const url = readUrl(request);
@@ -209,19 +210,4 @@ async function answerGraphql(
   response
     .writeHead(answer.status, { ...corsHeaders, "content-type": "application/json; charset=utf-8" })
     .end(answer.body);
-}
-
-/** Bytes of a size in config.toml, such as "50MiB". */
-function bytes(size: string): number {
-  const [, amount = "50", unit = "MiB"] = /^(\d+)\s*([KMG]?i?B)$/.exec(size) ?? [];
-  const powers: Record<string, number> = {
-    B: 1,
-    KB: 1e3,
-    MB: 1e6,
-    GB: 1e9,
-    KiB: 1024,
-    MiB: mebibyte,
-    GiB: 1024 * mebibyte,
-  };
-  return Number(amount) * (powers[unit] ?? mebibyte);
 }

@@ -9,3 +9,8 @@ export interface Service {
   ready(): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** A service that answers requests in this process. */
+export interface AnsweringService extends Service {
+  fetch(request: Request): Promise<Response>;
+}

@@ -2,7 +2,6 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { getStorageSchemaSql } from "@supabase/lite";
 import type { Sql } from "postgres";
 
 const folder = join(import.meta.dirname, "database");
@@ -12,6 +11,6 @@ export async function ensureSystemSchema(admin: Sql): Promise<void> {
   const [existing] = await admin`select 1 from pg_catalog.pg_namespace where nspname = 'auth'`;
   if (existing !== undefined) return;
   const file = (name: string) => readFileSync(join(folder, name), "utf8");
-  const parts = [file("roles.sql"), file("auth.sql"), getStorageSchemaSql(), file("services.sql")];
+  const parts = [file("roles.sql"), file("auth.sql"), file("storage.sql"), file("services.sql")];
   await admin.unsafe(["begin", ...parts, "commit"].join(";\n"));
 }

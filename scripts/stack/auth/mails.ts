@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { SmtpEmailDriver } from "@supabase/lite";
+import { createTransport, type Transporter } from "nodemailer";
 import type { StackConfig } from "../../lib/config.ts";
 import type { Mail } from "../mail.ts";
 import type { OneTimeToken } from "./one-time-tokens.ts";
@@ -32,17 +32,14 @@ export interface Mails {
 }
 
 export function createMails(config: StackConfig, settings: Settings, catcher: Mail): Mails {
-  let smtp: SmtpEmailDriver | undefined; // the catcher's port is known once it runs
+  let smtp: Transporter | undefined; // the catcher's port is known once it runs
   return {
     async send(message) {
-      smtp ??= new SmtpEmailDriver({
-        host: "127.0.0.1",
-        port: catcher.smtpPort,
-        from: { name: "Staybase", address: "noreply@staybase.local" },
-      });
+      smtp ??= createTransport({ host: "127.0.0.1", port: catcher.smtpPort });
       const { subject, html } = templateOf(config, settings, message.template);
       const values = valuesOf(settings, message);
-      await smtp.send({
+      await smtp.sendMail({
+        from: { name: "Staybase", address: "noreply@staybase.local" },
         to: message.to,
         subject: fill(subject, values, (text) => text.replaceAll(/[\r\n]+/g, " ")),
         html: fill(html, values, escapeHtml),

@@ -7,13 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig } from "../../../scripts/lib/config.ts";
 import { freePort } from "../../../scripts/lib/ports.ts";
 import { totp } from "../../../scripts/stack/auth/factors.ts";
-import { type AuthService, createAuth } from "../../../scripts/stack/auth.ts";
+import { createAuth } from "../../../scripts/stack/auth.ts";
 import { createMail } from "../../../scripts/stack/mail.ts";
+import type { AnsweringService } from "../../../scripts/stack/service.ts";
 import { newEmail, password } from "../support/people.ts";
 import { stack } from "../support/stack.ts";
 
 const site = "http://127.0.0.1:3000";
-let auth: AuthService;
+let auth: AnsweringService;
 let github: Server;
 let stop = async () => {};
 /** What GitHub says of the person who signs in there next. */
