@@ -5,6 +5,7 @@ import type { StackConfig } from "../lib/config.ts";
 import { requestUrl } from "../lib/server.ts";
 import { corsHeaders, preflight, refuse, refuseKey, refuseRoute } from "./answers.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
+import { sendCacheable } from "./caching.ts";
 import { createDocs } from "./docs/docs.ts";
 import type { Functions } from "./functions.ts";
 import type { GraphqlService } from "./graphql.ts";
@@ -105,7 +106,10 @@ export function createRouter(config: StackConfig, services: Services): Router {
           const claims = await apiKeys.verify(authorization);
           if (await readLimits.refuses(request, response, reads, claims)) return;
         }
-        return toPort(services.rest.port, request, response, forward(path, limits.rest));
+        return toPort(services.rest.port, request, response, {
+          ...forward(path, limits.rest),
+          send: sendCacheable,
+        });
       }
       case "storage":
         // Public and signed URLs need no key, but a given key must be valid.
