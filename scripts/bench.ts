@@ -6,6 +6,7 @@ import { benchBoot } from "./bench/boot.ts";
 import { type Figure, isMet, table } from "./bench/figures.ts";
 import { benchGraphql } from "./bench/graphql.ts";
 import { benchJobs } from "./bench/jobs.ts";
+import { benchLists } from "./bench/lists.ts";
 import { benchPayments } from "./bench/payments.ts";
 import { benchSearch } from "./bench/search.ts";
 import { benchSoak } from "./bench/soak.ts";
@@ -15,6 +16,7 @@ const benchmarks: Record<string, (size?: number) => Promise<Figure[]>> = {
   booking: benchBooking,
   graphql: benchGraphql,
   jobs: benchJobs,
+  lists: benchLists,
   payments: benchPayments,
   search: benchSearch,
   soak: () => benchSoak(number("--minutes")),

@@ -29,7 +29,7 @@ export async function generateTypes(config: StackConfig): Promise<Record<string,
   const sources = {
     "docs/openapi.json": description,
     "docs/schema.graphql": `# ${note}${schemaText(introspection)}`,
-    "types/database.ts": `// ${note}${database}`,
+    "types/database.ts": `// ${note}${withRequiredColumns(database)}`,
     "types/errors.ts": `// ${note}${errorsModule(errorFacts.errors)}`,
     "types/graphql-schema.ts": `// ${note}${schemaTypes(introspection)}`,
     "types/rest.ts": `// ${note}${astToString(await openapiTS(description))}`,
@@ -41,6 +41,28 @@ export async function generateTypes(config: StackConfig): Promise<Record<string,
     "docs/errors.md": `<!-- ${note.trim()} -->\n\n${errorsDocument(errorFacts.errors, openapi)}`,
     "docs/data-model.md": `<!-- ${note.trim()} -->\n\n${model}`,
   };
+}
+
+/** The columns of the view bookings that can be null. The CLI takes all for nullable, because the view joins its table on the left. */
+const nullable = [
+  "confirmed_at",
+  "expires_at",
+  "host_total",
+  "idempotency_key",
+  "open_alteration_id",
+  "property_city",
+  "quote_id",
+  "status",
+  "status_at",
+  "status_reason",
+];
+
+function withRequiredColumns(types: string): string {
+  return types.replace(/"adults": [^{}]*"open_alteration_id": [^{}]*"updated_at": [^,{}]*/g, (row) =>
+    row.replace(/"(\w+)": ([^,{}]+?) \| null/g, (column, name: string, type: string) =>
+      nullable.includes(name) ? column : `"${name}": ${type === "Json" ? "NonNullable<Json>" : type}`,
+    ),
+  );
 }
 
 /** The generated files that differ from what they should be. */

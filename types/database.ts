@@ -829,8 +829,10 @@ export type Database = {
           body: string;
           created_at: string;
           event: string | null;
+          guest_id: string;
           id: string;
           is_masked: boolean;
+          property_id: string;
           sender_id: string | null;
           thread_id: string;
         };
@@ -840,8 +842,10 @@ export type Database = {
           body: string;
           created_at?: string;
           event?: string | null;
+          guest_id?: string;
           id?: string;
           is_masked?: boolean;
+          property_id?: string;
           sender_id?: string | null;
           thread_id: string;
         };
@@ -850,8 +854,10 @@ export type Database = {
           body?: string;
           created_at?: string;
           event?: string | null;
+          guest_id?: string;
           id?: string;
           is_masked?: boolean;
+          property_id?: string;
           sender_id?: string | null;
           thread_id?: string;
         };
@@ -2933,9 +2939,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -3186,9 +3192,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -3231,9 +3237,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -3502,9 +3508,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -3574,7 +3580,7 @@ export type Database = {
         };
         Returns: {
           count: number;
-          is_more: boolean;
+          is_estimate: boolean;
         }[];
       };
       cover_photo: {
@@ -3636,9 +3642,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -3681,9 +3687,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -4211,7 +4217,7 @@ export type Database = {
           booking_modes: Json;
           cancellation_policies: Json;
           count: number;
-          is_more: boolean;
+          is_estimate: boolean;
           prices: Json;
           property_types: Json;
           room_types: Json;
@@ -4266,6 +4272,7 @@ export type Database = {
           currency: string;
           cursor: string;
           distance: number;
+          is_approximate: boolean;
           latitude: number;
           longitude: number;
           max_guests: number;
@@ -4276,6 +4283,8 @@ export type Database = {
           region: string;
           rent: number;
           room_type: Database["public"]["Enums"]["room_type"];
+          shown_price_per_night: number;
+          shown_total: number;
           title: string;
           total: number;
         }[];

@@ -369,6 +369,11 @@ export const errors = {
     message: "A display name is one line of 1 to 50 characters of plain text.",
     hint: "Send a first name or nickname without HTML and control characters.",
   },
+  display_name_is_reserved: {
+    status: 422,
+    message: "This display name looks like one of the platform or its operators.",
+    hint: "Send your own first name or a nickname.",
+  },
   due_below_minimum: {
     status: 409,
     message: "What is due for this booking is too small to be charged.",
@@ -513,8 +518,8 @@ export const errors = {
   invalid_coordinates: {
     status: 400,
     message:
-      "Latitudes are between -90 and 90, longitudes between -180 and 180, and p_south is not above p_north.",
-    hint: "Send decimal degrees.",
+      "Latitudes are between -90 and 90, longitudes between -36000 and 36000, and p_south is not above p_north.",
+    hint: "Send decimal degrees. Longitudes beyond 180 go on around the world.",
   },
   invalid_cursor: {
     status: 400,

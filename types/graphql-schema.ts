@@ -2108,8 +2108,8 @@ export type introspection = {
         statusReason: { name: "statusReason"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         expiresAt: { name: "expiresAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         confirmedAt: { name: "confirmedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
-        checkIn: { name: "checkIn"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
-        checkOut: { name: "checkOut"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        checkIn: { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        checkOut: { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
         nights: { name: "nights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         adults: { name: "adults"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         children: { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
@@ -2323,12 +2323,12 @@ export type introspection = {
         },
         {
           name: "checkIn";
-          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
           defaultValue: null;
         },
         {
           name: "checkOut";
-          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
           defaultValue: null;
         },
         {
@@ -2481,8 +2481,8 @@ export type introspection = {
       isOneOf: false;
       inputFields: [
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
-        { name: "checkIn"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
-        { name: "checkOut"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "adults"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
@@ -2690,8 +2690,8 @@ export type introspection = {
       name: "BookingsUpdateInput";
       isOneOf: false;
       inputFields: [
-        { name: "checkIn"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
-        { name: "checkOut"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "adults"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
@@ -5823,6 +5823,12 @@ export type introspection = {
         checkOut: { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
         rating: { name: "rating"; type: { kind: "SCALAR"; name: "Float"; ofType: null } };
         searchCursor: { name: "searchCursor"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        shownTotal: { name: "shownTotal"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        shownPricePerNight: {
+          name: "shownPricePerNight";
+          type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
+        };
+        isApproximate: { name: "isApproximate"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
       };
     };
@@ -5931,6 +5937,21 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "shownTotal";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "shownPricePerNight";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isApproximate";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "nodeId";
           type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
           defaultValue: null;
@@ -6017,6 +6038,21 @@ export type introspection = {
         },
         {
           name: "searchCursor";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "shownTotal";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "shownPricePerNight";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isApproximate";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -7155,6 +7191,14 @@ export type introspection = {
           name: "threadId";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         };
+        propertyId: {
+          name: "propertyId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        guestId: {
+          name: "guestId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
         senderId: { name: "senderId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         event: { name: "event"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         body: {
@@ -7226,6 +7270,16 @@ export type introspection = {
         { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
         {
           name: "threadId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestId";
           type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
           defaultValue: null;
         },
@@ -7345,6 +7399,16 @@ export type introspection = {
         { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "threadId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestId";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -7739,7 +7803,7 @@ export type introspection = {
           name: "declineMoneyRequest";
           type: { kind: "OBJECT"; name: "MoneyRequests"; ofType: null };
         };
-        deleteAccount: { name: "deleteAccount"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        deleteAccount: { name: "deleteAccount"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
         deleteFromBlockedProfilesCollection: {
           name: "deleteFromBlockedProfilesCollection";
           type: {
@@ -8085,7 +8149,7 @@ export type introspection = {
           name: "markNotificationsRead";
           type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
         };
-        markThreadRead: { name: "markThreadRead"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        markThreadRead: { name: "markThreadRead"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
         moderateReview: { name: "moderateReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
         pauseProperty: { name: "pauseProperty"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
         publishProperty: {
@@ -8096,7 +8160,16 @@ export type introspection = {
           name: "refundBooking";
           type: { kind: "OBJECT"; name: "RefundsConnection"; ofType: null };
         };
+        replayDeadJob: { name: "replayDeadJob"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
         replayDeadJobs: { name: "replayDeadJobs"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        replayStripeTask: {
+          name: "replayStripeTask";
+          type: { kind: "SCALAR"; name: "Opaque"; ofType: null };
+        };
+        replayWebhookDelivery: {
+          name: "replayWebhookDelivery";
+          type: { kind: "SCALAR"; name: "Opaque"; ofType: null };
+        };
         replyToReview: { name: "replyToReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
         reportNoShow: { name: "reportNoShow"; type: { kind: "OBJECT"; name: "Cancellations"; ofType: null } };
         resolveReport: { name: "resolveReport"; type: { kind: "OBJECT"; name: "Reports"; ofType: null } };
@@ -8115,6 +8188,10 @@ export type introspection = {
         suspendProperty: {
           name: "suspendProperty";
           type: { kind: "OBJECT"; name: "Properties"; ofType: null };
+        };
+        unsuspendProfile: {
+          name: "unsuspendProfile";
+          type: { kind: "SCALAR"; name: "Opaque"; ofType: null };
         };
         unsuspendProperty: {
           name: "unsuspendProperty";
@@ -18454,7 +18531,7 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
         };
         count: { name: "count"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
-        isMore: { name: "isMore"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        isEstimate: { name: "isEstimate"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         propertyTypes: { name: "propertyTypes"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
         roomTypes: { name: "roomTypes"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
         bookingModes: { name: "bookingModes"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
@@ -18521,7 +18598,7 @@ export type introspection = {
           defaultValue: null;
         },
         {
-          name: "isMore";
+          name: "isEstimate";
           type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
           defaultValue: null;
         },
@@ -18570,7 +18647,7 @@ export type introspection = {
       inputFields: [
         { name: "count"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
-          name: "isMore";
+          name: "isEstimate";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },

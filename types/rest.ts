@@ -86,13 +86,13 @@ export interface paths {
     };
     /**
      * Search properties
-     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; in whole units of each currency), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
+     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
      */
     get: operations["get_search_properties"];
     put?: never;
     /**
      * Search properties
-     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; in whole units of each currency), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
+     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
      */
     post: operations["call_search_properties"];
     delete?: never;
@@ -110,13 +110,13 @@ export interface paths {
     };
     /**
      * Count the properties that a search finds
-     * @description Counts the properties that search_properties would find with the same arguments, up to 300. is_more is true when there are more.
+     * @description Counts the properties that search_properties would find with the same arguments. Looks at a random 320 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.
      */
     get: operations["get_count_properties"];
     put?: never;
     /**
      * Count the properties that a search finds
-     * @description Counts the properties that search_properties would find with the same arguments, up to 300. is_more is true when there are more.
+     * @description Counts the properties that search_properties would find with the same arguments. Looks at a random 320 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.
      */
     post: operations["call_count_properties"];
     delete?: never;
@@ -134,13 +134,13 @@ export interface paths {
     };
     /**
      * Count the properties of a search by filter
-     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units. When is_more is true, only the 500 properties nearest to the middle of the area are counted.
+     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units of p_currency. Looks at a random 320 properties at most: where the filters leave more, is_estimate is true and each count is what the sample stands for, to two digits.
      */
     get: operations["get_search_facets"];
     put?: never;
     /**
      * Count the properties of a search by filter
-     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units. When is_more is true, only the 500 properties nearest to the middle of the area are counted.
+     * @description Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units of p_currency. Looks at a random 320 properties at most: where the filters leave more, is_estimate is true and each count is what the sample stands for, to two digits.
      */
     post: operations["call_search_facets"];
     delete?: never;
@@ -5175,9 +5175,15 @@ export interface components {
        * @description When it was confirmed; periods of the cancellation policy since confirmation count from then.
        */
       confirmed_at?: string | null;
-      /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+      /**
+       * Format: date
+       * @description First night.
+       */
       check_in?: string | null;
-      /** @description The day after the last night, YYYY-MM-DD. */
+      /**
+       * Format: date
+       * @description The day after the last night.
+       */
       check_out?: string | null;
       /**
        * Format: int32
@@ -5270,9 +5276,15 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id?: string | null;
-      /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+      /**
+       * Format: date
+       * @description First night.
+       */
       check_in?: string | null;
-      /** @description The day after the last night, YYYY-MM-DD. */
+      /**
+       * Format: date
+       * @description The day after the last night.
+       */
       check_out?: string | null;
       /**
        * Format: int32
@@ -5303,9 +5315,15 @@ export interface components {
       idempotency_key?: string | null;
     };
     "bookings.update": {
-      /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+      /**
+       * Format: date
+       * @description First night.
+       */
       check_in?: string | null;
-      /** @description The day after the last night, YYYY-MM-DD. */
+      /**
+       * Format: date
+       * @description The day after the last night.
+       */
       check_out?: string | null;
       /**
        * Format: int32
@@ -6709,6 +6727,16 @@ export interface components {
       thread_id: string;
       /**
        * Format: uuid
+       * @description Property of the thread.
+       */
+      property_id: string;
+      /**
+       * Format: uuid
+       * @description Guest of the thread.
+       */
+      guest_id: string;
+      /**
+       * Format: uuid
        * @description Who wrote it; null for a note of the system. This is a Foreign Key to `profiles.id`.
        */
       sender_id?: string | null;
@@ -7940,6 +7968,10 @@ export interface components {
     "rowFilter.co_hosts.updated_at": string;
     "rowFilter.messages.id": string;
     "rowFilter.messages.thread_id": string;
+    /** @description Property of the thread. */
+    "rowFilter.messages.property_id": string;
+    /** @description Guest of the thread. */
+    "rowFilter.messages.guest_id": string;
     /** @description Who wrote it; null for a note of the system. */
     "rowFilter.messages.sender_id": string;
     /** @description What the note is about, such as booking_confirmed; null for messages of people. */
@@ -7965,9 +7997,9 @@ export interface components {
     "rowFilter.bookings.expires_at": string;
     /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
     "rowFilter.bookings.confirmed_at": string;
-    /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+    /** @description First night. */
     "rowFilter.bookings.check_in": string;
-    /** @description The day after the last night, YYYY-MM-DD. */
+    /** @description The day after the last night. */
     "rowFilter.bookings.check_out": string;
     /** @description Number of nights from check_in to check_out. */
     "rowFilter.bookings.nights": string;
@@ -8909,6 +8941,11 @@ export interface operations {
             check_out: string | null;
             /** Format: double */
             rating: number | null;
+            /** Format: int64 */
+            shown_total: number | null;
+            /** Format: int64 */
+            shown_price_per_night: number | null;
+            is_approximate: boolean | null;
           }[];
         };
       };
@@ -9073,6 +9110,11 @@ export interface operations {
             check_out: string | null;
             /** Format: double */
             rating: number | null;
+            /** Format: int64 */
+            shown_total: number | null;
+            /** Format: int64 */
+            shown_price_per_night: number | null;
+            is_approximate: boolean | null;
           }[];
         };
       };
@@ -9151,7 +9193,7 @@ export interface operations {
           "application/json": {
             /** Format: int32 */
             count: number | null;
-            is_more: boolean | null;
+            is_estimate: boolean | null;
           }[];
         };
       };
@@ -9248,7 +9290,7 @@ export interface operations {
           "application/json": {
             /** Format: int32 */
             count: number | null;
-            is_more: boolean | null;
+            is_estimate: boolean | null;
           }[];
         };
       };
@@ -9327,7 +9369,7 @@ export interface operations {
           "application/json": {
             /** Format: int32 */
             count: number | null;
-            is_more: boolean | null;
+            is_estimate: boolean | null;
             property_types: unknown;
             room_types: unknown;
             booking_modes: unknown;
@@ -9430,7 +9472,7 @@ export interface operations {
           "application/json": {
             /** Format: int32 */
             count: number | null;
-            is_more: boolean | null;
+            is_estimate: boolean | null;
             property_types: unknown;
             room_types: unknown;
             booking_modes: unknown;
@@ -10510,7 +10552,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10675,7 +10717,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10862,7 +10904,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13102,7 +13144,7 @@ export interface operations {
         };
       };
       409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_not_found`, `avatar_path_is_own`, `display_name_is_plain`, `languages_are_tags`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_not_found`, `avatar_path_is_own`, `display_name_is_plain`, `display_name_is_reserved`, `languages_are_tags`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14415,9 +14457,9 @@ export interface operations {
         expires_at?: components["parameters"]["rowFilter.bookings.expires_at"];
         /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
         confirmed_at?: components["parameters"]["rowFilter.bookings.confirmed_at"];
-        /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+        /** @description First night. */
         check_in?: components["parameters"]["rowFilter.bookings.check_in"];
-        /** @description The day after the last night, YYYY-MM-DD. */
+        /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.bookings.check_out"];
         /** @description Number of nights from check_in to check_out. */
         nights?: components["parameters"]["rowFilter.bookings.nights"];
@@ -14639,9 +14681,9 @@ export interface operations {
         expires_at?: components["parameters"]["rowFilter.bookings.expires_at"];
         /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
         confirmed_at?: components["parameters"]["rowFilter.bookings.confirmed_at"];
-        /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+        /** @description First night. */
         check_in?: components["parameters"]["rowFilter.bookings.check_in"];
-        /** @description The day after the last night, YYYY-MM-DD. */
+        /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.bookings.check_out"];
         /** @description Number of nights from check_in to check_out. */
         nights?: components["parameters"]["rowFilter.bookings.nights"];
@@ -14796,9 +14838,9 @@ export interface operations {
         expires_at?: components["parameters"]["rowFilter.bookings.expires_at"];
         /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
         confirmed_at?: components["parameters"]["rowFilter.bookings.confirmed_at"];
-        /** @description First night, YYYY-MM-DD. It is text, so that timestamps are refused instead of cut to a date. */
+        /** @description First night. */
         check_in?: components["parameters"]["rowFilter.bookings.check_in"];
-        /** @description The day after the last night, YYYY-MM-DD. */
+        /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.bookings.check_out"];
         /** @description Number of nights from check_in to check_out. */
         nights?: components["parameters"]["rowFilter.bookings.nights"];
@@ -17596,7 +17638,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17679,7 +17721,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17762,7 +17804,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17920,7 +17962,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18019,7 +18061,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18122,7 +18164,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -20297,6 +20339,10 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.messages.id"];
         thread_id?: components["parameters"]["rowFilter.messages.thread_id"];
+        /** @description Property of the thread. */
+        property_id?: components["parameters"]["rowFilter.messages.property_id"];
+        /** @description Guest of the thread. */
+        guest_id?: components["parameters"]["rowFilter.messages.guest_id"];
         /** @description Who wrote it; null for a note of the system. */
         sender_id?: components["parameters"]["rowFilter.messages.sender_id"];
         /** @description What the note is about, such as booking_confirmed; null for messages of people. */
@@ -23095,7 +23141,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23233,7 +23279,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23317,7 +23363,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;

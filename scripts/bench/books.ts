@@ -53,7 +53,9 @@ async function dropIndexes(tx: TransactionSql): Promise<string[]> {
     select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as definition
     from pg_catalog.pg_index i
     where i.indrelid = any (${booksTables}::text[]::regclass[])
-      and not exists (select from pg_catalog.pg_constraint c where c.conindid = i.indexrelid)`;
+      and not exists (select from pg_catalog.pg_constraint c where c.conindid = i.indexrelid)
+      -- a definition has no target for statistics
+      and not exists (select from pg_catalog.pg_attribute a where a.attrelid = i.indexrelid and a.attstattarget = 0)`;
   for (const { name } of indexes) await tx.unsafe(`drop index ${name}`);
   return indexes.map(({ definition }) => definition);
 }

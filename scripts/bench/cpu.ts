@@ -32,6 +32,20 @@ export async function medianCpu(
   return percentile((await cpuTimes(sql, calls)).slice(warmUp), 50);
 }
 
+/** The processor time of a read of a property by its primary key, as anon: the unit of the figures. */
+export async function keyRead(sql: Sql): Promise<number> {
+  const rows = await sql<{ id: string }[]>`select id from public.properties order by id limit 400`;
+  await sql`set role anon`;
+  const time = await medianCpu(
+    sql,
+    (n) =>
+      sql`select id, title, base_price from public.properties where id = ${rows[n % rows.length]?.id ?? ""}`,
+    { runs: 400, warmUp: 100 },
+  );
+  await sql`reset role`;
+  return time;
+}
+
 function processorTime(pid: number): number {
   try {
     return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;

@@ -1,5 +1,5 @@
-// Generates data for benchmarks: properties in 200 cities whose sizes follow Zipf's law (exponent 0.8), with seasons, rules and 20 stays
-// each over two years. The same size gives the same data.
+// Generates data for benchmarks: properties in 200 cities of 10 countries, whose sizes follow Zipf's law (exponent 0.8), with words,
+// ratings, two currencies, seasons, rules and 20 stays each over two years. The same size gives the same data.
 
 import type { Sql, TransactionSql } from "postgres";
 
@@ -32,20 +32,23 @@ export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
       select gen_random_uuid() as id, n, (select min(c.id) from private.bench_cities c where c.share >= r.pick) as city,
         sqrt(-2 * ln(1 - r.a)) * cos(2 * pi() * r.b) * ${spread}::float8 as north_km,
         sqrt(-2 * ln(1 - r.a)) * sin(2 * pi() * r.b) * ${spread}::float8 as east_km,
-        r.price, r.kind
-      from (select n, random() as pick, random() as a, random() as b, random() as price, random() as kind from generate_series(1, ${size}) as n) r`;
+        r.price, r.kind, r.rating
+      from (select n, random() as pick, random() as a, random() as b, random() as price, random() as kind, random() as rating from generate_series(1, ${size}) as n) r`;
     await tx`insert into public.properties (
         id, host_id, status, published_at, title, description, property_type, room_type, max_guests, bedrooms, beds, bathrooms, time_zone,
         booking_mode, min_nights, max_nights, booking_window_days, preparation_nights_after, currency, base_price, weekend_price,
-        country, city, public_latitude, public_longitude
+        country, region, city, neighbourhood, public_latitude, public_longitude
       )
-      select b.id, '00000000-0000-4000-8000-000000000000', 'published', now(), 'Property ' || b.n, repeat('A quiet home near the river. ', 30),
+      select b.id, '00000000-0000-4000-8000-000000000000', 'published', now(), 'Property ' || b.n,
+        repeat('A quiet home near the river. ', 30) || concat_ws(' ', case when b.n / 7 % 2 = 0 then 'Garden.' end,
+          case when b.n / 7 % 500 = 0 then 'Lighthouse.' end),
         (array['apartment', 'house', 'villa', 'loft'])[1 + b.n % 4]::public.property_type,
         (case when b.kind < 0.8 then 'entire_home' else 'private_room' end)::public.room_type,
         2 + b.n % 7, b.n % 4, 1 + b.n % 5, 1, 'UTC', (case when b.n % 3 = 0 then 'instant' else 'request' end)::public.booking_mode,
-        1 + (b.kind * 3)::integer, 28 + b.n % 60, 540, b.n % 2, 'EUR',
+        1 + (b.kind * 3)::integer, 28 + b.n % 60, 540, b.n % 2, case when b.city % 8 = 3 then 'USD' else 'EUR' end,
         (3000 + b.price ^ 3 * 40000)::bigint, case when b.n % 2 = 0 then (3600 + b.price ^ 3 * 48000)::bigint end,
-        'PT', 'City ' || b.city, c.latitude + b.north_km / 111.2, c.longitude + b.east_km / (111.2 * cos(radians(c.latitude)))
+        (array['PT', 'ES', 'FR', 'DE', 'IT', 'US', 'BR', 'JP', 'GB', 'AU'])[1 + b.city % 10], 'Region ' || b.city % 20, 'City ' || b.city,
+        case when b.n % 4 > 0 then 'Quarter ' || b.n % 7 end, c.latitude + b.north_km / 111.2, c.longitude + b.east_km / (111.2 * cos(radians(c.latitude)))
       from private.bench_properties b
       join private.bench_cities c on c.id = b.city`;
     await tx`insert into public.house_rules (property_id, version) select id, 1 from private.bench_properties`;
@@ -54,11 +57,15 @@ export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
     await tx`insert into public.property_amenities (property_id, amenity_id)
       select b.id, a.id from private.bench_properties b join public.amenities a on (b.n * 7 + a.bit * 13) % 10 < 4`;
     await tx`insert into public.property_seasons (property_id, name, starts_on, ends_on, currency, price)
-      select id, 'Summer', date_trunc('year', current_date)::date + 151, date_trunc('year', current_date)::date + 243, 'EUR', (4000 + price ^ 3 * 60000)::bigint
+      select id, 'Summer', date_trunc('year', current_date)::date + 151, date_trunc('year', current_date)::date + 243,
+        case when city % 8 = 3 then 'USD' else 'EUR' end, (4000 + price ^ 3 * 60000)::bigint
       from private.bench_properties where n % 10 < 3`;
     await tx`insert into public.property_seasons (property_id, name, starts_on, ends_on, currency, price)
-      select id, 'Next summer', date_trunc('year', current_date)::date + 516, date_trunc('year', current_date)::date + 608, 'EUR', (4000 + price ^ 3 * 60000)::bigint
+      select id, 'Next summer', date_trunc('year', current_date)::date + 516, date_trunc('year', current_date)::date + 608,
+        case when city % 8 = 3 then 'USD' else 'EUR' end, (4000 + price ^ 3 * 60000)::bigint
       from private.bench_properties where n % 10 < 3`;
+    await tx`insert into public.property_ratings (property_id, review_count, overall)
+      select id, 5, round((3 + 2 * rating)::numeric, 2) from private.bench_properties where n % 5 > 0`;
     await tx`insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights)
       select id, 'nights', current_date + 40, current_date + 60, 3 from private.bench_properties where n % 5 = 0`;
   });
@@ -84,6 +91,7 @@ export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
   await sql.unsafe(
     `alter table public.occupancies add constraint occupancies_do_not_overlap ${constraint?.definition}`,
   );
+  await sql`insert into public.exchange_rates (from_currency, to_currency, rate) values ('EUR', 'USD', 1.08)`;
   await sql`select private.rebuild_property_search()`;
   await sql`vacuum analyze`;
   return sql<City[]>`

@@ -4,7 +4,7 @@ import type { Sql } from "postgres";
 import type { StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
 import type { Books } from "./books.ts";
-import { cpuTimes, medianCpu } from "./cpu.ts";
+import { cpuTimes, keyRead, medianCpu } from "./cpu.ts";
 import { percentile } from "./facts.ts";
 import type { Figure } from "./figures.ts";
 
@@ -40,19 +40,6 @@ export async function benchMoneyAtSize(config: StackConfig, books: Books): Promi
   } finally {
     await Promise.all([owner.end(), reader.end()]);
   }
-}
-
-async function keyRead(sql: Sql): Promise<number> {
-  const rows = await sql<{ id: string }[]>`select id from public.properties order by id limit 400`;
-  await sql`set role anon`;
-  const time = await medianCpu(
-    sql,
-    (n) =>
-      sql`select id, title, base_price from public.properties where id = ${rows[n % rows.length]?.id ?? ""}`,
-    { runs: 400, warmUp: 100 },
-  );
-  await sql`reset role`;
-  return time;
 }
 
 async function benchStatements(sql: Sql, { largestHost, host, guest }: Books): Promise<Measured[]> {

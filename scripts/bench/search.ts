@@ -1,67 +1,131 @@
-// Compares search, calendar and bookability with reads of a property by primary key, as the same role and in the same run. Ratios
-// can be compared between machines, milliseconds cannot.
+// Compares search, calendar and bookability with reads of a property by primary key, in processor time of the server, as the same role
+// and in the same run. Ratios can be compared between machines, milliseconds cannot.
 
 import type { Sql } from "postgres";
 import type { StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
 import { withTestStack } from "../test/stack.ts";
+import { cpuTimes } from "./cpu.ts";
 import { day } from "./dates.ts";
 import { backendMemory, memoryOfTree, percentile, planFigures, sizeFigures } from "./facts.ts";
 import type { Figure } from "./figures.ts";
 import { type City, makeMarket, spread } from "./market.ts";
+import { around, mulberry32, type SearchArguments, searchWith, weighted } from "./search-arguments.ts";
 
-const rounds = 300;
+const rounds = 100;
+const warmUp = 15;
 
-/** @param size number of properties */
-export function benchSearch(size = 20_000): Promise<Figure[]> {
-  return withTestStack((config) => measureAll(config, size));
+/** The number of properties of the city in which shapes of "equal results" search, whatever the size of the market. */
+const equalCity = 800;
+
+/**
+ * Measures a market of `size` properties; above 20,000 also one of a tenth, and how much more the same costs in the larger one.
+ *
+ * @param size number of properties
+ */
+export async function benchSearch(size = 20_000): Promise<Figure[]> {
+  if (size <= 20_000) return (await withTestStack((config) => measureMarket(config, size))).figures;
+  const small = await withTestStack((config) => measureMarket(config, size / 10));
+  const large = await withTestStack((config) => measureMarket(config, size));
+  const growth = (Object.keys(shapes) as Shape[]).flatMap((name): Figure[] => {
+    const { isEqual }: Target = shapes[name];
+    if (!isEqual) return [];
+    const value = percentile(large.times[name], 50) / percentile(small.times[name], 50);
+    return [{ name: `${name}, growth`, value, unit: "times", budget: 1.6 }];
+  });
+  return [...large.figures, ...growth];
 }
 
-async function measureAll(config: StackConfig, size: number): Promise<Figure[]> {
+interface Target {
+  /** The largest median, in reads by primary key, of markets up to 200,000 properties. */
+  reads?: number;
+  /** Whether its results are as many in every market, so that it must cost the same. */
+  isEqual?: true;
+}
+
+const shapes = {
+  "viewport of 4 km": {},
+  "viewport of 30 km": { reads: 15 },
+  "viewport of 30 km, no dates": {},
+  "viewport of 100 properties": { isEqual: true },
+  "viewport of the largest city": {},
+  "largest city by name": { reads: 60 },
+  "a city by name, equal results": { isEqual: true },
+  "country by name": { reads: 80 },
+  "whole world": { reads: 80, isEqual: true },
+  "whole world by rating": { reads: 80, isEqual: true },
+  "whole world, two currencies": { reads: 80, isEqual: true },
+  "whole world, nothing found": { reads: 80 },
+  "largest city by rating": { reads: 60 },
+  "largest city, recommended": { reads: 60 },
+  "a city by rating, equal results": { isEqual: true },
+  "a city, recommended, equal results": { isEqual: true },
+  "common words in the largest city": { reads: 120 },
+  "common words in a city, equal results": { isEqual: true },
+  "common words, whole world": { reads: 120, isEqual: true },
+  "rare words, whole world": {},
+  "within 5 km, by distance": {},
+  "within 25 km, by distance": { reads: 100 },
+  "within 25 km of a city, equal results": { isEqual: true },
+  "facets of the largest city": { reads: 250 },
+  "facets of a city, equal results": { isEqual: true },
+  "count in the largest city": { reads: 120 },
+  "count in a city, equal results": { isEqual: true },
+  "calendar of 400 days": {},
+  bookability: {},
+} as const satisfies Record<string, Target>;
+
+type Shape = keyof typeof shapes;
+type Measured = Record<Shape | "floor", number[]>;
+
+async function measureMarket(
+  config: StackConfig,
+  size: number,
+): Promise<{ figures: Figure[]; times: Measured }> {
   const admin = openDatabase(config, "supabase_admin");
-  const anon = openDatabase(config, "supabase_admin", { connection: { role: "anon" } });
+  const anon = openDatabase(config, "supabase_admin", { max: 1, connection: { role: "anon" } });
   try {
     const cities = await makeMarket(admin, size);
     const { times, rows } = await measure(anon, admin, cities);
     const [largest] = cities;
     if (largest === undefined) throw new Error("no cities");
-    return [
-      ...figures(times, rows, size),
-      ...(await planFigures(
-        config,
-        (sql) => search(sql, around(largest, 30), { checkIn: day(60), checkOut: day(63) }, 2),
-        ["property_search", "occupancies"],
-      )),
-      ...(await sizeFigures(admin, ["private.property_search", "private.price_spans", "public.occupancies"])),
-      await backendMemory(anon),
-      {
-        name: "memory of the stack and this benchmark",
-        value: memoryOfTree(process.pid, config),
-        unit: "MB",
-      },
-    ];
+    return {
+      times,
+      figures: [
+        ...timeFigures(times, rows, size),
+        ...(await planFigures(
+          config,
+          (sql) => searchWith(sql, { ...around(largest, 30), ...stayAt(60, 3), p_adults: 2, ...usual }),
+          ["property_search", "occupancies"],
+        )),
+        ...(await sizeFigures(admin, [
+          "private.property_search",
+          "private.search_areas",
+          "private.search_tiles",
+          "private.price_spans",
+          "public.occupancies",
+        ])),
+        await backendMemory(anon),
+        {
+          name: "memory of the stack and this benchmark",
+          value: memoryOfTree(process.pid, config),
+          unit: "MB",
+        },
+      ],
+    };
   } finally {
     await Promise.all([anon.end(), admin.end()]);
   }
 }
 
-type Shape = keyof typeof budgets;
+const usual: SearchArguments = { p_currency: "EUR", p_max_price: 20_000, p_amenities: ["wifi", "shampoo"] };
+const world: SearchArguments = { p_west: -180, p_south: -90, p_east: 180, p_north: 90 };
 
-/** Budgets in reads by primary key, up to 200,000 properties: [median, 95th percentile]; undefined where there is no target. */
-const budgets = {
-  "viewport of 4 km": undefined,
-  "viewport of 30 km": [15, 60],
-  "viewport of 100 properties": undefined,
-  "within 5 km, by distance": undefined,
-  "viewport of 30 km, no dates": undefined,
-  "count, capped, in 30 km": undefined,
-  "calendar of 400 days": undefined,
-  bookability: undefined,
-} as const;
+function stayAt(ahead: number, nights: number): SearchArguments {
+  return { p_check_in: day(ahead), p_check_out: day(ahead + nights) };
+}
 
-type Measured = Record<Shape | "floor", number[]>;
-
-/** Measures the milliseconds and the number of rows of each query. */
+/** Measures the processor time in milliseconds and the number of rows of each query. */
 async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: Measured; rows: Measured }> {
   const ids = (
     await admin<{ id: string }[]>`select id from private.bench_properties order by n limit 5000`
@@ -69,116 +133,122 @@ async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: 
   const random = mulberry32(7);
   const pick = <T>(list: T[]) => list[Math.floor(random() * list.length)] as T;
   const none = () =>
-    Object.fromEntries(["floor", ...Object.keys(budgets)].map((name) => [name, [] as number[]])) as Measured;
+    Object.fromEntries(["floor", ...Object.keys(shapes)].map((name) => [name, [] as number[]])) as Measured;
   const [times, rows] = [none(), none()];
   const time = async (name: Shape | "floor", run: () => Promise<readonly unknown[]>) => {
-    const since = performance.now();
-    const { length } = await run();
-    times[name].push(performance.now() - since);
+    let length = 0;
+    const [used] = await cpuTimes(anon, [async () => ({ length } = await run())]);
+    times[name].push(used ?? Number.NaN);
     rows[name].push(length);
   };
 
-  for (let round = 0; round < rounds + 20; round += 1) {
+  const largest = cities[0] as City;
+  const distance = ({ properties }: City) => Math.abs(properties - equalCity);
+  const equal = cities.toSorted((a, b) => distance(a) - distance(b))[0] as City;
+  const nearby = ({ latitude, longitude }: City) => ({
+    latitude: latitude + (random() - 0.5) * 0.05,
+    longitude: longitude + (random() - 0.5) * 0.05,
+  });
+  const circle = (city: City, metres: number): SearchArguments => {
+    const { latitude, longitude } = nearby(city);
+    return { p_latitude: latitude, p_longitude: longitude, p_radius: metres };
+  };
+  for (let round = 0; round < rounds + warmUp; round += 1) {
     // all queries in each round, so that other load on the machine affects all of them
     const city = weighted(cities, random);
     const ahead = 10 + Math.floor(random() * 250);
-    const stay = { checkIn: day(ahead), checkOut: day(ahead + 2 + Math.floor(random() * 5)) };
-    const guests = 1 + Math.floor(random() * 4);
-    const near = {
-      latitude: city.latitude + (random() - 0.5) * 0.05,
-      longitude: city.longitude + (random() - 0.5) * 0.05,
-    };
+    const [checkIn, checkOut, guests] = [
+      day(ahead),
+      day(ahead + 2 + Math.floor(random() * 5)),
+      1 + Math.floor(random() * 4),
+    ];
+    const stay: SearchArguments = { p_check_in: checkIn, p_check_out: checkOut, p_adults: guests };
+    const found = (...parts: SearchArguments[]) =>
+      searchWith(anon, Object.assign({}, stay, usual, ...parts) as SearchArguments);
+    // a page that is full, with filters that most homes pass
+    const full = (...parts: SearchArguments[]) =>
+      searchWith(anon, Object.assign({}, stay, { p_amenities: ["wifi"] }, ...parts) as SearchArguments);
     const density = city.properties / (2 * Math.PI * spread ** 2);
-    const viewport = (km: number, at = near) => search(anon, around(at, km), stay, guests);
     // discard the warm-up
-    if (round === 20) for (const list of [times, rows].flatMap(Object.values<number[]>)) list.length = 0;
+    if (round === warmUp) for (const list of [times, rows].flatMap(Object.values<number[]>)) list.length = 0;
     await time(
       "floor",
       () => anon`select id, title, base_price from public.properties where id = ${pick(ids)}`,
     );
-    await time("viewport of 4 km", () => viewport(4));
-    await time("viewport of 30 km", () => viewport(30, city));
-    await time("viewport of 100 properties", () => viewport(Math.min(40, Math.sqrt(100 / density)), city));
-    await time(
-      "within 5 km, by distance",
-      () => anon`select * from public.search_properties(p_latitude => ${near.latitude}, p_longitude => ${near.longitude}, p_radius => 5000,
-        p_check_in => ${stay.checkIn}, p_check_out => ${stay.checkOut}, p_adults => ${guests})`,
-    );
+    await time("viewport of 4 km", () => found(around(nearby(city), 4)));
+    await time("viewport of 30 km", () => found(around(city, 30)));
     await time("viewport of 30 km, no dates", () =>
-      search(anon, around(city, 30), { checkIn: null, checkOut: null }, guests),
+      found(around(city, 30), { p_check_in: null, p_check_out: null }),
     );
-    await time("count, capped, in 30 km", () => {
-      const { west, south, east, north } = around(city, 30);
-      return anon`select * from public.count_properties(p_west => ${west}, p_south => ${south}, p_east => ${east}, p_north => ${north},
-        p_check_in => ${stay.checkIn}, p_check_out => ${stay.checkOut}, p_adults => ${guests}, p_currency => 'EUR', p_max_price => 20000, p_amenities => '{wifi,shampoo}')`;
-    });
+    await time("viewport of 100 properties", () =>
+      found(around(city, Math.min(40, Math.sqrt(100 / density)))),
+    );
+    await time("viewport of the largest city", () => full(around(largest, 30)));
+    await time("largest city by name", () => full({ p_area: `City ${largest.id}` }));
+    await time("a city by name, equal results", () => full({ p_area: `City ${equal.id}` }));
+    await time("country by name", () => full({ p_area: pick(["PT", "ES", "FR", "DE"]) }));
+    await time("whole world", () => full(world));
+    await time("whole world by rating", () => full(world, { p_sort: "rating" }));
+    await time("whole world, two currencies", () => full(world, { p_currency: "USD", p_max_price: 30_000 }));
+    await time("whole world, nothing found", () => full(world, stayAt(700, 3)));
+    await time("largest city by rating", () => full(around(largest, 30), { p_sort: "rating" }));
+    await time("largest city, recommended", () => full(around(largest, 30), { p_sort: "recommended" }));
+    await time("a city by rating, equal results", () => full(around(equal, 30), { p_sort: "rating" }));
+    await time("a city, recommended, equal results", () =>
+      full(around(equal, 30), { p_sort: "recommended" }),
+    );
+    await time("common words in the largest city", () =>
+      full({ p_area: `City ${largest.id}`, p_text: "quiet garden" }),
+    );
+    await time("common words in a city, equal results", () =>
+      full({ p_area: `City ${equal.id}`, p_text: "quiet garden" }),
+    );
+    await time("common words, whole world", () => full(world, { p_text: "quiet garden" }));
+    await time("rare words, whole world", () => full(world, { p_text: "lighthouse" }));
+    await time("within 5 km, by distance", () => found(circle(city, 5_000)));
+    await time("within 25 km, by distance", () => found(circle(largest, 25_000)));
+    await time("within 25 km of a city, equal results", () => found(circle(equal, 25_000)));
+    await time("facets of the largest city", () => full(around(largest, 30), { function: "search_facets" }));
+    await time("facets of a city, equal results", () =>
+      full(around(equal, 30), { function: "search_facets" }),
+    );
+    await time("count in the largest city", () =>
+      full(around(largest, 30), { function: "count_properties" }),
+    );
+    await time("count in a city, equal results", () =>
+      full(around(equal, 30), { function: "count_properties" }),
+    );
     await time(
       "calendar of 400 days",
       () => anon`select * from public.property_calendar(${pick(ids)}, ${day(0)}, ${day(400)})`,
     );
     await time(
       "bookability",
-      () => anon`select public.bookability(${pick(ids)}, ${stay.checkIn}, ${stay.checkOut}, ${guests})`,
+      () => anon`select public.bookability(${pick(ids)}, ${checkIn}, ${checkOut}, ${guests})`,
     );
   }
   return { times, rows };
 }
 
-function search(
-  anon: Sql,
-  { west, south, east, north }: ReturnType<typeof around>,
-  { checkIn, checkOut }: { checkIn: string | null; checkOut: string | null },
-  guests: number,
-): Promise<readonly unknown[]> {
-  return anon`select * from public.search_properties(p_west => ${west}, p_south => ${south}, p_east => ${east}, p_north => ${north},
-    p_check_in => ${checkIn}, p_check_out => ${checkOut}, p_adults => ${guests}, p_currency => 'EUR', p_max_price => 20000, p_amenities => '{wifi,shampoo}')`;
-}
-
-function figures(times: Measured, rows: Measured, size: number): Figure[] {
+function timeFigures(times: Measured, rows: Measured, size: number): Figure[] {
   const floor = percentile(times.floor, 50);
   return [
     { name: "read by primary key, median", value: floor, unit: "ms" },
     // shows how noisy the machine was
     { name: "read by primary key, p95", value: percentile(times.floor, 95) / floor, unit: "reads" },
-    { name: "read by primary key, p99", value: percentile(times.floor, 99) / floor, unit: "reads" },
-    ...(Object.keys(budgets) as Shape[]).flatMap((name) => [
-      ...[50, 95, 99].map((p, index): Figure => {
-        const budget = size > 200_000 ? undefined : budgets[name]?.[index];
-        return {
-          name: `${name}, p${p}`,
-          value: percentile(times[name], p) / floor,
+    ...(Object.keys(shapes) as Shape[]).flatMap((name): Figure[] => {
+      const { reads }: Target = shapes[name];
+      const budget = size > 200_000 ? undefined : reads;
+      return [
+        {
+          name: `${name}, median`,
+          value: percentile(times[name], 50) / floor,
           unit: "reads",
           ...(budget === undefined ? {} : { budget }),
-        };
-      }),
-      { name: `${name}, answer`, value: percentile(rows[name], 50), unit: "rows, median" },
-    ]),
+        },
+        { name: `${name}, p95`, value: percentile(times[name], 95) / floor, unit: "reads" },
+        { name: `${name}, answer`, value: percentile(rows[name], 50), unit: "rows, median" },
+      ];
+    }),
   ];
-}
-
-/** A box around a point, with sides of `km` kilometres. */
-function around({ latitude, longitude }: { latitude: number; longitude: number }, km: number) {
-  const [dLat, dLng] = [km / 2 / 111.2, km / 2 / (111.2 * Math.cos((latitude * Math.PI) / 180))];
-  return { west: longitude - dLng, south: latitude - dLat, east: longitude + dLng, north: latitude + dLat };
-}
-
-/** Picks a city, weighted by its number of properties. */
-function weighted(cities: City[], random: () => number): City {
-  let rest = random() * cities.reduce((sum, { properties }) => sum + properties, 0);
-  for (const city of cities) {
-    rest -= city.properties;
-    if (rest < 0) return city;
-  }
-  return cities[0] as City;
-}
-
-/** A seeded random number generator, of numbers in [0, 1). */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

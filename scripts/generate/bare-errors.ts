@@ -39,6 +39,13 @@ export const bareErrors: BareError[] = [
     remedy: "Send the type that the schema names.",
   },
   {
+    code: "21000",
+    status: "400",
+    when: "`PATCH` or `DELETE` without a filter.",
+    message: "UPDATE requires a WHERE clause",
+    remedy: "Filter, for example by the key.",
+  },
+  {
     code: "22P05",
     status: "400",
     when: "A text contains the character U+0000.",

@@ -42,8 +42,8 @@ export interface Refusal {
   code: string;
   message: string;
   /** JSON of the single errors, as the database writes it. */
-  details?: string;
-  hint?: string;
+  details?: string | null;
+  hint?: string | null;
 }
 
 export function refuse(

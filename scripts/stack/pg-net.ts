@@ -36,7 +36,7 @@ export function createPgNet(config: StackConfig): Service {
   return {
     name: "pg_net",
     async start() {
-      sql = openDatabase(config, "supabase_admin");
+      sql = openDatabase(config, "postgres"); // as hosted Supabase configures pg_net
       await sql.listen(
         "staybase_net",
         () => void drain(),

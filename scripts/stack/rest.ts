@@ -46,6 +46,7 @@ export function createRest(config: StackConfig, failed: (error: StackError) => v
           PGRST_DB_MAX_ROWS: String(config.toml.api.max_rows),
           PGRST_DB_ANON_ROLE: "anon",
           PGRST_DB_POOL: "10",
+          PGRST_DB_TX_END: "commit-allow-override", // for the gateway; see safeupdate.ts
           PGRST_JWT_SECRET: config.keys.jwtSecret,
           PGRST_JWT_AUD: audience,
           PGRST_JWT_CACHE_MAX_LIFETIME: "600", // checks a token once; one with an expiry is kept no longer than that

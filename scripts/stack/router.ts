@@ -12,6 +12,7 @@ import type { GraphqlService } from "./graphql.ts";
 import { type Forward, readBody, toHandler, toPort } from "./proxy.ts";
 import { createReadLimits, type ReadLimits, readsOfGraphql, readsOfRest } from "./read-limits.ts";
 import type { Rest } from "./rest.ts";
+import { lacksFilter, refuseWithoutFilter, withoutTransactionEnd } from "./safeupdate.ts";
 import type { SupabaseLiteService } from "./supabase-lite.ts";
 
 export interface Services {
@@ -106,10 +107,12 @@ export function createRouter(config: StackConfig, services: Services): Router {
           const claims = await apiKeys.verify(authorization);
           if (await readLimits.refuses(request, response, reads, claims)) return;
         }
-        return toPort(services.rest.port, request, response, {
-          ...forward(path, limits.rest),
-          send: sendCacheable,
-        });
+        const { prefer } = request.headers;
+        if (typeof prefer === "string") request.headers.prefer = withoutTransactionEnd(prefer);
+        const target = forward(path, limits.rest);
+        if (lacksFilter(request.method, path, url.searchParams))
+          return refuseWithoutFilter(request, response, { ...target, port: services.rest.port });
+        return toPort(services.rest.port, request, response, { ...target, send: sendCacheable });
       }
       case "storage":
         // Public and signed URLs need no key, but a given key must be valid.

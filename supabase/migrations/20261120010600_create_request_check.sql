@@ -1,5 +1,5 @@
 -- Purpose: refuses with a coded error a request without the needed privilege, before Postgres refuses it without a code, and estimated
--- counts, which reveal rows that row level security hides.
+-- counts, which reveal rows that row level security hides; gives operators their role.
 -- Touches: private.check_request, which PostgREST runs before each request; setting pgrst.db_pre_request of the role authenticator;
 -- private.refuse_estimate.
 -- Watch: of privileges it only gives the refusal a code; they still decide. A missing privilege on a column still answers 42501.
@@ -70,11 +70,14 @@ begin
     ) then
         perform private.raise_error('put_not_supported', jsonb_build_object('target', v_target));
     end if;
+    if current_user = 'authenticated' and private.is_operator() then
+        perform set_config('role', 'operator', true);
+    end if;
 end
 $$;
 grant execute on function private.check_request to anon, authenticated, service_role;
 comment on function private.check_request is
-    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for, with 400 an estimated count, with 413 a body of more than 1 MiB, and with 405 a PUT that could not write the key.';
+    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for, with 400 an estimated count, with 413 a body of more than 1 MiB, and with 405 a PUT that could not write the key. Operators act in the role operator from here on.';
 
 alter role authenticator set pgrst.db_pre_request = 'private.check_request';
 notify pgrst, 'reload config';

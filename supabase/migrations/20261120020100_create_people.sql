@@ -5,6 +5,7 @@
 
 insert into private.errors (code, status, message, hint) values
     ('display_name_is_plain', 422, 'A display name is one line of 1 to 50 characters of plain text.', 'Send a first name or nickname without HTML and control characters.'),
+    ('display_name_is_reserved', 422, 'This display name looks like one of the platform or its operators.', 'Send your own first name or a nickname.'),
     ('avatar_path_is_own', 422, 'The path of an avatar is your own id, a slash and a file name.', 'Send the path that the function files answered.'),
     ('about_is_plain', 422, 'The text about you is up to 2,000 characters of plain text.', 'Shorten it, and remove HTML and control characters.'),
     ('languages_are_tags', 422, 'Languages are up to 20 BCP 47 tags, such as en or pt-BR.', 'Send a list of tags: {en,pt-BR}.'),
@@ -100,34 +101,62 @@ grant update (legal_name, phone, locale, currency, birth_date, payout_country) o
 grant select, delete on public.user_roles to service_role;
 grant insert (user_id, role) on public.user_roles to service_role;
 
+-- in PL/pgSQL, which keeps its plan: every request asks
 create function private.is_operator() returns boolean
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = ''
 as $$
-    select case
+begin
+    return case
         when coalesce(auth.jwt() -> 'app_metadata' -> 'roles' ? 'operator', false) then exists (
             select from public.user_roles r where r.user_id = auth.uid() and r.role = 'operator'
         )
         else false
-    end
+    end;
+end
 $$;
 grant execute on function private.is_operator to anon, authenticated, service_role;
 comment on function private.is_operator is
     'Whether the caller is an operator: the token says so and user_roles still confirms it, so a revoked role ends at once. Definer, because policies of user_roles call it.';
+
+-- these two in PL/pgSQL, which keeps their plans: lists call them
+create function private.reads_everything() returns boolean
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return current_user <> 'authenticated';
+end
+$$;
+grant execute on function private.reads_everything to authenticated, service_role;
+comment on function private.reads_everything is
+    'Whether the caller reads the rows of everyone: an operator or a service. Policies decide what the caller may read; this decides how it is looked up.';
+
+create function private.reader() returns uuid
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return case when private.reads_everything() then 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid else auth.uid() end;
+end
+$$;
+grant execute on function private.reader to authenticated, service_role;
+comment on function private.reader is 'Returns the party whose rows the caller reads; the highest id stands for everyone.';
 
 create policy "Anyone can read profiles" on public.profiles for select to anon, authenticated using (true);
 create policy "People can update their own profile" on public.profiles for update to authenticated
     using (id = (select auth.uid()) and deleted_at is null)
     with check (id = (select auth.uid()));
 
-create policy "People can read their own account, operators any" on public.accounts for select to authenticated
-    using (id = (select auth.uid()) or (select private.is_operator()));
+create policy "People can read their own account" on public.accounts for select to authenticated using (id = (select auth.uid()));
+create policy "Operators can read any" on public.accounts for select to operator using (true);
 create policy "People can update their own account" on public.accounts for update to authenticated
     using (id = (select auth.uid()))
     with check (id = (select auth.uid()));
 
-create policy "People can read their own roles, operators any" on public.user_roles for select to authenticated
-    using (user_id = (select auth.uid()) or (select private.is_operator()));
+create policy "People can read their own roles" on public.user_roles for select to authenticated
+    using (user_id = (select auth.uid()));
+create policy "Operators can read any" on public.user_roles for select to operator using (true);
 create policy "Operators can grant roles" on public.user_roles for insert to authenticated
     with check ((select private.is_operator()));
 create policy "Operators can revoke roles" on public.user_roles for delete to authenticated
@@ -146,6 +175,66 @@ end
 $$;
 comment on function private.check_new_role is 'Trigger: refuses a role for a user whose account was deleted, because only the profile still exists.';
 
+create function private.name_skeleton(p_name text) returns text
+language sql immutable
+set search_path = ''
+as $$
+    select replace(replace(
+        regexp_replace(
+            translate(
+                -- marks fall away once letters are decomposed, and so does everything that is no letter or digit
+                lower(regexp_replace(normalize(p_name, NFKD), '[\u0300-\u036f\u200c\u200d]', '', 'g')),
+                -- cspell:disable
+                'аеорсухіјѕԁһԛԝкмтнвгпизαβεηικνορτυχγωσµıłɑɡɩոսօցհյքᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢɴʀʟʏɪꜱʙɢʜøđß01345789@$!|l€',
+                'aeopcyxijsdhqwkmthbrnueabenikvoptuxywouilaginuoghjqacdejkmoptuvwznrlyisbghodsoieastbgasiiie'
+                -- cspell:enable
+            ),
+            '[^[:alnum:]]', '', 'g'
+        ), 'rn', 'm'), 'vv', 'w')
+$$;
+comment on function private.name_skeleton is
+    'What a reader sees in a name: two names with one skeleton look alike, whatever their case, spacing, accents and letters of other scripts.';
+
+create function private.is_reserved_name(p_name text, p_person uuid) returns boolean
+language sql stable security definer
+set search_path = ''
+as $$
+    select s.skeleton like '%' || private.name_skeleton('staybase') || '%'
+        or exists (
+            select from unnest('{support,admin,administrator,moderator,operator,help desk,helpdesk,customer service,customer support,customer care,security,
+                official,team,staff,trust and safety,billing,no reply,deleted account,system}'::text[]) as r (word)
+            where s.skeleton in (
+                private.name_skeleton(r.word), private.name_skeleton(r.word || ' team'), private.name_skeleton('the ' || r.word), private.name_skeleton('the ' || r.word || ' team'),
+                private.name_skeleton('official ' || r.word), private.name_skeleton(r.word || 's')
+            )
+        )
+        -- a first name alone identifies no operator
+        or exists (
+            select from public.user_roles o
+            join public.profiles p on p.id = o.user_id
+            where o.role = 'operator' and p.id <> p_person and p.display_name ~ '\S\s+\S' and private.name_skeleton(p.display_name) = s.skeleton
+        )
+    from (select private.name_skeleton(p_name) as skeleton) s
+$$;
+comment on function private.is_reserved_name is
+    'Whether a name looks like one of the platform, its staff, or the full name of an operator other than p_person. Definer, because it reads roles.';
+
+create function private.refuse_reserved_name() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    if auth.uid() is not null and not (select private.is_operator()) and private.is_reserved_name(new.display_name, new.id) then
+        perform private.raise_error('display_name_is_reserved');
+    end if;
+    return new;
+end
+$$;
+comment on function private.refuse_reserved_name is
+    'Trigger: refuses display names of the platform and its operators, except for operators. Definer, because it reads roles.';
+create trigger _200_refuse_reserved_name before update of display_name on public.profiles for each row
+    when (new.display_name is distinct from old.display_name and octet_length(new.display_name) <= 400 and new.deleted_at is null)
+    execute function private.refuse_reserved_name();
 create trigger _800_set_updated_at before update on public.profiles for each row execute function private.set_updated_at();
 select private.install_row_checks('public.profiles');
 create trigger _800_set_updated_at before update on public.accounts for each row execute function private.set_updated_at();
@@ -160,15 +249,15 @@ as $$
 declare
     v_meta jsonb := coalesce(new.raw_user_meta_data, '{}');
     v_name text := btrim(regexp_replace(
-        coalesce(v_meta ->> 'display_name', v_meta ->> 'first_name', v_meta ->> 'given_name',
-            split_part(coalesce(v_meta ->> 'full_name', v_meta ->> 'name', ''), ' ', 1)),
+        left(coalesce(v_meta ->> 'display_name', v_meta ->> 'first_name', v_meta ->> 'given_name',
+            split_part(coalesce(v_meta ->> 'full_name', v_meta ->> 'name', ''), ' ', 1)), 1000),
         '\s+', ' ', 'g'
     ));
     v_locale text := v_meta ->> 'locale';
     v_currency text := v_meta ->> 'currency';
 begin
     insert into public.profiles (id, display_name)
-    values (new.id, case when v_name <> '' and private.is_plain_text(v_name, 50) then v_name else 'New member' end);
+    values (new.id, case when v_name <> '' and private.is_plain_text(v_name, 50) and not private.is_reserved_name(v_name, new.id) then v_name else 'New member' end);
 
     insert into public.accounts (id, locale, currency)
     values (

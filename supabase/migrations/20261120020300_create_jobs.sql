@@ -63,8 +63,7 @@ alter table public.dead_jobs enable row level security;
 
 grant select, delete on public.dead_jobs to authenticated, service_role;
 
-create policy "Operators can read dead jobs" on public.dead_jobs for select to authenticated
-    using ((select private.is_operator()));
+create policy "Operators can read any" on public.dead_jobs for select to operator using (true);
 create policy "Operators can delete dead jobs" on public.dead_jobs for delete to authenticated
     using ((select private.is_operator()));
 
@@ -91,7 +90,7 @@ begin
 end
 $$;
 comment on function private.wake_worker is
-    'Calls the Edge Function p_worker once, after this transaction commits. Definer, because triggers that fire for any role call it and only the owner may use schema net and read the service key.';
+    'Calls the Edge Function p_worker once, after this transaction commits. Definer, because triggers that fire for any role call it and only the owner may read the service key.';
 
 create function private.enqueue_job(p_queue text, p_message jsonb, p_worker text) returns void
 language plpgsql security definer

@@ -45,7 +45,7 @@ grant insert (property_id, path, external_url, alt_text, position), update (path
     on public.property_photos to service_role;
 
 create policy "Readers of a property can read its photos" on public.property_photos for select to anon, authenticated
-    using (exists (select from public.properties p where p.id = property_id));
+    using (exists (select from public.properties p where p.id = property_id offset 0));
 create policy "Hosts and full co-hosts can update photos" on public.property_photos for update to authenticated
     using (property_id in (select private.my_properties('full')))
     with check (property_id in (select private.my_properties('full')));

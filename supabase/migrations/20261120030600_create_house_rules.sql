@@ -44,7 +44,7 @@ grant insert (
 grant select on public.house_rules to service_role;
 
 create policy "Readers of a property can read its house rules" on public.house_rules for select to anon, authenticated
-    using (exists (select from public.properties p where p.id = property_id));
+    using (exists (select from public.properties p where p.id = property_id offset 0));
 create policy "Hosts and full co-hosts can add house rules" on public.house_rules for insert to authenticated
     with check (property_id in (select private.my_properties('full')));
 

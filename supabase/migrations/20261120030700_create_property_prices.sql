@@ -208,7 +208,7 @@ grant insert (
     ) on public.property_taxes to authenticated, service_role;
 
 create policy "Readers of a property can read its seasons" on public.property_seasons for select to anon, authenticated
-    using (exists (select from public.properties p where p.id = property_id));
+    using (exists (select from public.properties p where p.id = property_id offset 0));
 create policy "Hosts and full co-hosts can add seasons" on public.property_seasons for insert to authenticated
     with check (property_id in (select private.my_properties('full')));
 create policy "Hosts and full co-hosts can update seasons" on public.property_seasons for update to authenticated
@@ -219,7 +219,7 @@ create policy "Hosts and full co-hosts can delete seasons" on public.property_se
 
 create policy "Readers of a property can read its date overrides" on public.property_date_overrides
     for select to anon, authenticated
-    using (exists (select from public.properties p where p.id = property_id));
+    using (exists (select from public.properties p where p.id = property_id offset 0));
 create policy "Hosts and full co-hosts can add date overrides" on public.property_date_overrides for insert to authenticated
     with check (property_id in (select private.my_properties('full')));
 create policy "Hosts and full co-hosts can update date overrides" on public.property_date_overrides for update to authenticated
@@ -230,7 +230,7 @@ create policy "Hosts and full co-hosts can delete date overrides" on public.prop
 
 create policy "Readers of a property can read its availability rules" on public.property_availability_rules
     for select to anon, authenticated
-    using (exists (select from public.properties p where p.id = property_id));
+    using (exists (select from public.properties p where p.id = property_id offset 0));
 create policy "Hosts and co-hosts can add availability rules" on public.property_availability_rules for insert to authenticated
     with check (property_id in (select private.my_properties('calendar')));
 create policy "Hosts and co-hosts can update availability rules" on public.property_availability_rules for update to authenticated
@@ -240,7 +240,7 @@ create policy "Hosts and co-hosts can delete availability rules" on public.prope
     using (property_id in (select private.my_properties('calendar')));
 
 create policy "Readers of a property can read its fees" on public.property_fees for select to anon, authenticated
-    using (exists (select from public.properties p where p.id = property_id));
+    using (exists (select from public.properties p where p.id = property_id offset 0));
 create policy "Hosts and full co-hosts can add fees" on public.property_fees for insert to authenticated
     with check (property_id in (select private.my_properties('full')));
 create policy "Hosts and full co-hosts can update fees" on public.property_fees for update to authenticated
@@ -249,8 +249,9 @@ create policy "Hosts and full co-hosts can update fees" on public.property_fees 
 create policy "Hosts and full co-hosts can delete fees" on public.property_fees for delete to authenticated
     using (property_id in (select private.my_properties('full')));
 
-create policy "Hosts and operators can read taxes" on public.property_taxes for select to authenticated
-    using (property_id in (select private.my_own_properties()) or (select private.is_operator()));
+create policy "Hosts can read taxes" on public.property_taxes for select to authenticated
+    using (property_id = any (array(select private.my_own_properties())));
+create policy "Operators can read any" on public.property_taxes for select to operator using (true);
 create policy "Hosts can add taxes" on public.property_taxes for insert to authenticated
     with check (property_id in (select private.my_own_properties()));
 create policy "Hosts can update taxes" on public.property_taxes for update to authenticated

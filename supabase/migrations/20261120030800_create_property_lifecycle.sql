@@ -293,7 +293,7 @@ create trigger _100_keep_published_complete after update or delete on public.pro
     for each row execute function private.keep_published_complete();
 create trigger _100_keep_published_complete after update or delete on public.property_photos
     for each row execute function private.keep_published_complete();
-create trigger record_co_host after insert or update or delete on public.co_hosts
+create trigger _300_record_co_host after insert or update or delete on public.co_hosts
     for each row execute function private.record_co_host();
 
 create function private.change_property_status(p_property_id uuid, p_status public.property_status, p_reason text)

@@ -47,12 +47,9 @@ grant execute on function private.my_confirmed_email to authenticated;
 comment on function private.my_confirmed_email is
     'The confirmed e-mail address of the caller in lower case; not that of the token, which may be unconfirmed or out of date. Definer, because no API role may read auth.users.';
 
-create policy "Hosts, invited people and operators can read invitations" on public.co_host_invitations
-    for select to authenticated
-    using (
-        property_id in (select private.my_own_properties())
-        or email = (select private.my_confirmed_email()) or (select private.is_operator())
-    );
+create policy "Hosts and invited people can read invitations" on public.co_host_invitations for select to authenticated
+    using (property_id = any (array(select private.my_own_properties())) or email = (select private.my_confirmed_email()));
+create policy "Operators can read any" on public.co_host_invitations for select to operator using (true);
 create policy "Hosts can invite" on public.co_host_invitations for insert to authenticated
     with check (property_id in (select private.my_own_properties()));
 create policy "Hosts can revoke and invited people decline invitations" on public.co_host_invitations for delete to authenticated

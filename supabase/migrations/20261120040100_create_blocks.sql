@@ -62,8 +62,9 @@ grant select, delete on public.external_blocks to service_role;
 grant insert (property_id, source, source_id, check_in, check_out), update (property_id, source, source_id, check_in, check_out)
     on public.external_blocks to service_role;
 
-create policy "Hosts, co-hosts and operators can read host blocks" on public.host_blocks for select to authenticated
-    using (property_id in (select private.my_properties('calendar')) or (select private.is_operator()));
+create policy "Hosts and co-hosts can read host blocks" on public.host_blocks for select to authenticated
+    using (property_id = any (array(select private.my_properties('calendar'))));
+create policy "Operators can read any" on public.host_blocks for select to operator using (true);
 create policy "Hosts and co-hosts can add host blocks" on public.host_blocks for insert to authenticated
     with check (property_id in (select private.my_properties('calendar')));
 create policy "Hosts and co-hosts can update host blocks" on public.host_blocks for update to authenticated
@@ -72,8 +73,9 @@ create policy "Hosts and co-hosts can update host blocks" on public.host_blocks 
 create policy "Hosts and co-hosts can delete host blocks" on public.host_blocks for delete to authenticated
     using (property_id in (select private.my_properties('calendar')));
 
-create policy "Hosts, co-hosts and operators can read external blocks" on public.external_blocks for select to authenticated
-    using (property_id in (select private.my_properties('calendar')) or (select private.is_operator()));
+create policy "Hosts and co-hosts can read external blocks" on public.external_blocks for select to authenticated
+    using (property_id = any (array(select private.my_properties('calendar'))));
+create policy "Operators can read any" on public.external_blocks for select to operator using (true);
 
 create function private.reserve_nights_for_block() returns trigger
 language plpgsql security definer

@@ -109,8 +109,9 @@ alter table public.occupancies enable row level security;
 
 grant select on public.occupancies to authenticated, service_role;
 
-create policy "Hosts, co-hosts and operators can read occupancies" on public.occupancies for select to authenticated
-    using (property_id in (select private.my_properties('calendar')) or (select private.is_operator()));
+create policy "Hosts and co-hosts can read occupancies" on public.occupancies for select to authenticated
+    using (property_id = any (array(select private.my_properties('calendar'))));
+create policy "Operators can read any" on public.occupancies for select to operator using (true);
 
 create function private.wait_to_retry(p_attempt integer) returns void
 language plpgsql
@@ -286,11 +287,13 @@ comment on function private.reserve_nights is
     'Reserves nights for a booking, until p_expires_at if it is given; 409 with the reasons when they are not free. Definer, because no API role may write occupancies.';
 
 create function private.lock_property_of(p_booking_id uuid) returns uuid
-language sql
+language plpgsql
 set search_path = ''
 as $$
+begin
     -- an update would lock its row before the trigger locks the property: the wrong order
-    select (private.lock_property((select o.property_id from public.occupancies o where o.booking_id = p_booking_id))).id
+    return (private.lock_property((select o.property_id from public.occupancies o where o.booking_id = p_booking_id))).id;
+end
 $$;
 comment on function private.lock_property_of is
     'Locks the property whose nights a booking has reserved, and returns its id; null when it has none.';

@@ -78,10 +78,12 @@ comment on function private.quote_id is
     'The id of a quote with these terms, end and owner. A null owner makes an id that anyone can use.';
 
 create function private.quote_expires_at(p_quote_id uuid) returns timestamptz
-language sql immutable
+language plpgsql immutable
 set search_path = ''
 as $$
-    select to_timestamp((('x' || left(p_quote_id::text, 8))::bit(32)::bigint))
+begin
+    return to_timestamp((('x' || left(p_quote_id::text, 8))::bit(32)::bigint));
+end
 $$;
 comment on function private.quote_expires_at is 'The end of a quote, read from its id.';
 

@@ -123,15 +123,17 @@ comment on function private.create_booking is
     'Books a stay for p_guest_id at p_now and returns the booking''s id; a repeated request with the same key returns the id of its first booking.';
 
 create function private.insert_line_items(p_booking_id uuid, p_lines public.quote_line[]) returns void
-language sql
+language plpgsql
 set search_path = ''
 as $$
+begin
     insert into public.booking_line_items (
         booking_id, position, kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount
     )
     select p_booking_id, l.position, l.kind, l.description, l.quantity, l.unit_amount, l.percent, l.amount, l.host_amount, l.included_amount
     from unnest(p_lines)
-        with ordinality as l (kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount, position)
+        with ordinality as l (kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount, position);
+end
 $$;
 comment on function private.insert_line_items is 'Inserts the lines of a quote for a booking.';
 
@@ -165,7 +167,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_days constant date[] := private.parse_dates(array[new.check_in, new.check_out], array['check_in', 'check_out']);
+    v_days constant date[] := private.parse_dates(array[new.check_in::text, new.check_out::text], array['check_in', 'check_out']);
     v_id uuid;
 begin
     if auth.uid() is null then

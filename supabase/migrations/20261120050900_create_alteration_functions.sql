@@ -177,7 +177,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_days constant date[] := private.parse_dates(array[new.check_in, new.check_out], array['check_in', 'check_out']);
+    v_days constant date[] := private.parse_dates(array[new.check_in::text, new.check_out::text], array['check_in', 'check_out']);
 begin
     new.open_alteration_id := private.propose_alteration_as_caller(
         old.id, v_days[1], v_days[2],

@@ -208,6 +208,15 @@ declare
     v_change record;
 begin
     select b.* into v_booking from private.bookings b where b.id = p_booking_id for no key update;
+    -- a hold or request that ended before anything was paid or planned
+    if
+        v_booking.confirmed_at is null
+        and not exists (select from public.payments p where p.booking_id = p_booking_id)
+        and not exists (select from private.ledger_entries e where e.booking_id = p_booking_id)
+        and not exists (select from private.planned_charges c where c.booking_id = p_booking_id)
+    then
+        return;
+    end if;
     for v_change in
         select
             l.kind, l.guest - coalesce(p.guest, 0) as guest, l.host - coalesce(p.host, 0) as host, l.tax - coalesce(p.tax, 0) as tax,

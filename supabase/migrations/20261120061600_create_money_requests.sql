@@ -57,8 +57,9 @@ alter table public.money_requests enable row level security;
 grant select on public.money_requests to authenticated, service_role;
 grant insert (booking_id, amount, reason) on public.money_requests to authenticated;
 
-create policy "Guests and hosts can read their requests, operators any" on public.money_requests for select to authenticated
-    using (guest_id = (select auth.uid()) or host_id = (select auth.uid()) or (select private.is_operator()));
+create policy "Guests and hosts can read their requests" on public.money_requests for select to authenticated
+    using (guest_id = (select auth.uid()) or host_id = (select auth.uid()));
+create policy "Operators can read any" on public.money_requests for select to operator using (true);
 create policy "Hosts can ask their guests for money" on public.money_requests for insert to authenticated
     with check (host_id = (select auth.uid()));
 

@@ -121,10 +121,8 @@ grant select on public.review_notes to service_role;
 create policy "Anyone can read published reviews" on public.reviews for select to anon
     using (publishes_at <= now() and state = 'visible');
 create policy "People can read published reviews and their own" on public.reviews for select to authenticated
-    using (
-        author_id = (select auth.uid())
-        or publishes_at <= now() and (state = 'visible' or (select private.is_operator()))
-    );
+    using (author_id = (select auth.uid()) or publishes_at <= now() and state = 'visible');
+create policy "Operators can read published reviews" on public.reviews for select to operator using (publishes_at <= now());
 create policy "People can review their stays and guests" on public.reviews for insert to authenticated
     with check (author_id = (select auth.uid()));
 create policy "Authors can change a review until it is published" on public.reviews for update to authenticated
@@ -137,8 +135,10 @@ create policy "Both sides can read notes of published reviews, authors theirs" o
         select from public.reviews r
         where
             r.id = review_id
-            and (r.author_id = (select auth.uid()) or (r.subject_id = (select auth.uid()) or (select private.is_operator())) and r.publishes_at <= now())
+            and (r.author_id = (select auth.uid()) or r.subject_id = (select auth.uid()) and r.publishes_at <= now())
     ));
+create policy "Operators can read notes of published reviews" on public.review_notes for select to operator
+    using (exists (select from public.reviews r where r.id = review_id and r.publishes_at <= now()));
 create policy "Authors can add a note until the review is published" on public.review_notes for insert to authenticated
     with check (exists (select from public.reviews r where r.id = review_id and r.author_id = (select auth.uid()) and r.publishes_at > now()));
 create policy "Authors can change a note until the review is published" on public.review_notes for update to authenticated

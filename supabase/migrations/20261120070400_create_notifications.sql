@@ -55,6 +55,8 @@ comment on column public.notifications.mailed_at is 'When the mail server accept
 
 create index notifications_unread_idx on public.notifications (recipient_id, created_at desc) where read_at is null;
 create index notifications_recipient_id_idx on public.notifications (recipient_id, created_at desc);
+-- with the real number the planner expects few rows of a person, and reads and sorts all of them
+alter table public.notifications alter column recipient_id set (n_distinct = 400);
 create index notifications_kind_idx on public.notifications (kind);
 create index notifications_booking_id_idx on public.notifications (booking_id);
 create index notifications_property_id_idx on public.notifications (property_id);
@@ -70,6 +72,8 @@ create table public.notification_preferences (
 comment on table public.notification_preferences is 'How a person wants to be notified about a topic. Without a row: mails at once, and unread in the list.';
 comment on column public.notification_preferences.mail is 'When mails about this topic are sent.';
 comment on column public.notification_preferences.in_app is 'Whether new notifications are unread in the list.';
+
+create index notification_preferences_mail_idx on public.notification_preferences (mail, profile_id);
 
 create table public.notification_settings (
     profile_id uuid default auth.uid() constraint notification_settings_pkey primary key

@@ -79,14 +79,17 @@ declare
     v_count integer := 0;
 begin
     for v_person in
-        select distinct n.recipient_id
-        from public.notifications n
-        join public.notification_kinds k on k.id = n.kind and not k.is_urgent
-        join public.notification_preferences p on p.profile_id = n.recipient_id and p.topic = k.topic and p.mail = 'digest'
+        select distinct p.profile_id
+        from public.notification_preferences p
         where
-            n.read_at is null and n.mailed_at is null
+            p.mail = 'digest'
+            and exists (
+                select from public.notifications n
+                join public.notification_kinds k on k.id = n.kind and not k.is_urgent and k.topic = p.topic
+                where n.recipient_id = p.profile_id and n.read_at is null and n.mailed_at is null
+            )
             -- their last digest still waits for the end of quiet hours, or for the mail server
-            and n.recipient_id::text not in (select q.message ->> 'digest_of' from pgmq.q_mails q where q.message ? 'digest_of')
+            and p.profile_id::text not in (select q.message ->> 'digest_of' from pgmq.q_mails q where q.message ? 'digest_of')
     loop
         perform private.enqueue_job_at('mails', jsonb_build_object('digest_of', v_person), private.after_quiet_hours(v_person, now()));
         v_count := v_count + 1;

@@ -95,7 +95,7 @@ grant execute on function private.my_wishlists to authenticated;
 comment on function private.my_wishlists is 'Wishlists of which the caller is the owner or a member. Definer, because the policies of wishlists use it.';
 
 create policy "Owners and members can read wishlists" on public.wishlists for select to authenticated
-    using (owner_id = (select auth.uid()) or id in (select private.my_wishlists()));
+    using (owner_id = (select auth.uid()) or id = any (array(select private.my_wishlists())));
 create policy "People can create wishlists" on public.wishlists for insert to authenticated
     with check (owner_id = (select auth.uid()));
 create policy "Owners can change wishlists" on public.wishlists for update to authenticated
@@ -104,7 +104,7 @@ create policy "Owners can change wishlists" on public.wishlists for update to au
 create policy "Owners can delete wishlists" on public.wishlists for delete to authenticated
     using (owner_id = (select auth.uid()));
 create policy "Owners can read their links" on public.wishlist_shares for select to authenticated
-    using (wishlist_id in (select private.my_own_wishlists()));
+    using (wishlist_id = any (array(select private.my_own_wishlists())));
 create policy "Owners can create a link" on public.wishlist_shares for insert to authenticated
     with check (wishlist_id in (select private.my_own_wishlists()));
 create policy "Owners can change what a link allows" on public.wishlist_shares for update to authenticated
@@ -113,11 +113,11 @@ create policy "Owners can change what a link allows" on public.wishlist_shares f
 create policy "Owners can delete a link" on public.wishlist_shares for delete to authenticated
     using (wishlist_id in (select private.my_own_wishlists()));
 create policy "Owners and members can read members" on public.wishlist_members for select to authenticated
-    using (wishlist_id in (select private.my_wishlists()));
+    using (wishlist_id = any (array(select private.my_wishlists())));
 create policy "Owners can remove members, and members can leave" on public.wishlist_members for delete to authenticated
     using (profile_id = (select auth.uid()) or wishlist_id in (select private.my_own_wishlists()));
 create policy "Owners and members can read items" on public.wishlist_items for select to authenticated
-    using (wishlist_id in (select private.my_wishlists()));
+    using (wishlist_id = any (array(select private.my_wishlists())));
 create policy "Owners and members can add properties that they can read" on public.wishlist_items for insert to authenticated
     with check (
         added_by = (select auth.uid()) and wishlist_id in (select private.my_wishlists())

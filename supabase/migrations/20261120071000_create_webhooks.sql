@@ -84,7 +84,7 @@ create policy "People can change their endpoints" on public.webhook_endpoints fo
 create policy "People can delete their endpoints" on public.webhook_endpoints for delete to authenticated
     using (owner_id = (select auth.uid()));
 create policy "People can read deliveries to their endpoints" on public.webhook_deliveries for select to authenticated
-    using (exists (select from public.webhook_endpoints e where e.id = endpoint_id));
+    using (endpoint_id = any (array(select e.id from public.webhook_endpoints e where e.owner_id = (select auth.uid()))));
 
 select pgmq.create('webhooks');
 insert into private.internal_functions (name, every, repeats) values ('deliver-webhooks', '200 milliseconds', true);
@@ -127,7 +127,7 @@ begin
         cross join lateral (select gen_random_uuid() as id where e.id is not null) i
         where
             e.is_active and p_event = any (e.events)
-            and (e.owner_id = p_host_id or exists (select from public.user_roles r where r.user_id = e.owner_id and r.role = 'operator'))
+            and e.owner_id = any (array(select p_host_id union all select r.user_id from public.user_roles r where r.role = 'operator'))
         on conflict on constraint webhook_deliveries_are_made_once do nothing
         returning d.id
     loop

@@ -1,5 +1,5 @@
 -- Purpose: functions that turn a property and a search into comparable values: points, words, area names and bit masks.
--- Touches: private.mercator, fold_letters, area_names, lacks_mask, needs_mask, month_mask.
+-- Touches: private.mercator, inverse_mercator, fold_letters, area_names, lacks_mask, needs_mask, month_mask, currency_number, sample_key.
 -- Watch: property_search stores their results. When one of them changes, run private.rebuild_property_search().
 
 create function private.mercator(p_latitude double precision, p_longitude double precision) returns point
@@ -15,6 +15,17 @@ end
 $$;
 comment on function private.mercator is
     'The Web Mercator coordinates (EPSG:3857, in metres) of a point. Latitudes beyond 85 degrees count as 85.';
+
+create function private.inverse_mercator(p_point point, out latitude double precision, out longitude double precision)
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+begin
+    latitude := degrees(2 * atan(exp(p_point[1] / 6378137)) - pi() / 2);
+    longitude := degrees(p_point[0] / 6378137);
+end
+$$;
+comment on function private.inverse_mercator is 'The point that has these Web Mercator coordinates.';
 
 create function private.fold_letters(p_text text) returns text
 language sql stable
@@ -118,3 +129,26 @@ end
 $$;
 comment on function private.month_mask is
     'The months, of any year, that have nights of [p_from, p_until), as bits: bit 0 is January. Null for null.';
+
+create function private.currency_number(p_currency text) returns smallint
+language plpgsql immutable strict
+set search_path = ''
+as $$
+begin
+    -- three letters as a number of base 26
+    return ((ascii(p_currency) - 65) * 26 + ascii(substr(p_currency, 2)) - 65) * 26 + ascii(substr(p_currency, 3)) - 65;
+end
+$$;
+comment on function private.currency_number is
+    'A number for a currency code, of the fixed width that the indexes of property_search need.';
+
+create function private.sample_key(p_property_id uuid) returns double precision
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    -- 52 bits of a hash
+    return (uuid_hash_extended(p_property_id, 0) & 4503599627370495) / 4503599627370496.0::double precision;
+end
+$$;
+comment on function private.sample_key is 'A number from 0 to 1 that has nothing to do with the property: an order by it is random, and the same for each search.';

@@ -28,9 +28,12 @@ create table private.property_search (
     least_night_fees double precision not null,
     least_tax double precision not null,
     tax_nights smallint not null,
+    currency_number smallint not null,
     scale double precision not null,
+    rating_key double precision not null,
+    recommendation_key double precision not null,
+    sample_key double precision not null,
     rating double precision not null,
-    recommendation double precision not null,
     max_guests smallint not null,
     bedrooms smallint not null,
     min_nights smallint not null,
@@ -80,8 +83,12 @@ comment on column private.property_search.least_night_fees is 'Bound: fees and f
 comment on column private.property_search.least_tax is 'Bound: the least share that percentage taxes add to rent and fees; 0.1 is 10 per cent.';
 comment on column private.property_search.tax_nights is 'The most nights of a stay of which every night pays every tax. Longer stays need price_stay for their total.';
 comment on column private.property_search.scale is 'Ten-thousandths of a whole currency unit in one minor unit: 100 for EUR, 10,000 for JPY, 10 for KWD.';
+comment on column private.property_search.currency_number is 'The result of currency_number.';
+comment on column private.property_search.rating_key is 'Position in the order by rating: 5 minus the rating; 9 without reviews.';
+comment on column private.property_search.recommendation_key is
+    'Position in the recommended order: 10 minus the rating, which is 4 without reviews; minus 0.5 for instant booking and 0.01 for each amenity.';
+comment on column private.property_search.sample_key is 'Position in an order that has nothing to do with the property, evenly spread from 0 to 1: the first ones are a random sample.';
 comment on column private.property_search.rating is 'Average rating, 1 to 5; -1 without reviews.';
-comment on column private.property_search.recommendation is 'The rating, or 4 without reviews; plus 0.5 for instant booking and 0.01 for each amenity.';
 comment on column private.property_search.check_in_weekdays is 'Weekdays on which a stay may begin: bit n is ISO weekday n.';
 comment on column private.property_search.check_out_weekdays is 'Weekdays on which a stay may end: bit n is ISO weekday n.';
 comment on column private.property_search.beds is '-1 when unknown, as for some imported properties.';
@@ -94,16 +101,33 @@ comment on column private.property_search.area_names is 'Neighbourhood, city, re
 
 create index property_search_tile_idx on private.property_search (strip, x) include (
     y, property_id, lacks, amenities, base_price, weekend_price, own_price,
-    priced_months, rent_share, week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale, rating,
-    recommendation
+    priced_months, rent_share, week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, currency_number, scale,
+    rating_key, recommendation_key
 );
--- The cheapest of each tile come first, so that a search by price reads only those that may be among the cheapest.
-create index property_search_price_idx on private.property_search (tile, least_night, property_id) include (
+-- The first in each order, of a tile or of the world: a search reads only those that may be on its page. Prices of one currency only
+-- keep their order whatever the exchange rates do.
+create index property_search_price_idx on private.property_search (tile, currency_number, least_night, property_id) include (
     x, y, lacks, amenities, base_price, weekend_price, own_price, priced_months, rent_share, week_rent_share,
     month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale
 );
-create index property_search_words_idx on private.property_search using gin (words);
-create index property_search_area_names_idx on private.property_search using gin (area_names);
+create index property_search_world_price_idx on private.property_search (currency_number, least_night, property_id) include (
+    x, y, lacks, amenities, base_price, weekend_price, own_price, priced_months, rent_share, week_rent_share,
+    month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale
+);
+create index property_search_rating_idx on private.property_search (tile, currency_number, rating_key, property_id)
+    include (x, y, lacks, amenities, least_night);
+create index property_search_world_rating_idx on private.property_search (currency_number, rating_key, property_id)
+    include (x, y, lacks, amenities, least_night);
+create index property_search_recommended_idx on private.property_search (tile, currency_number, recommendation_key, property_id)
+    include (x, y, lacks, amenities, least_night);
+create index property_search_world_recommended_idx on private.property_search (currency_number, recommendation_key, property_id)
+    include (x, y, lacks, amenities, least_night);
+create index property_search_sample_idx on private.property_search (tile, currency_number, sample_key, property_id)
+    include (x, y, lacks, amenities, least_night);
+create index property_search_world_sample_idx on private.property_search (currency_number, sample_key, property_id)
+    include (x, y, lacks, amenities, least_night);
+-- for words and names that few properties have
+create index property_search_names_idx on private.property_search using gin (area_names, words, (array[tile]));
 alter table private.property_search set (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 200);
 
 alter table private.property_search enable row level security;
@@ -145,9 +169,13 @@ select
     f.per_night + f.per_guest_night + t.per_night / (1 + t.least_percent / 100) as least_night_fees,
     t.least_percent / 100 as least_tax,
     t.nights as tax_nights,
+    private.currency_number(p.currency) as currency_number,
     10.0::double precision ^ (4 - c.minor_unit) as scale,
+    case when g.rating is null then 9 else 5 - g.rating end as rating_key,
+    10 - (coalesce(g.rating, 4) + case p.booking_mode when 'instant' then 0.5 else 0 end + bit_count(a.bits::bit(64)) * 0.01)
+    as recommendation_key,
+    private.sample_key(p.id) as sample_key,
     coalesce(g.rating, -1) as rating,
-    coalesce(g.rating, 4) + case p.booking_mode when 'instant' then 0.5 else 0 end + bit_count(a.bits::bit(64)) * 0.01 as recommendation,
     p.max_guests,
     coalesce(p.bedrooms, -1::smallint) as bedrooms,
     n.shortest as min_nights,
@@ -308,8 +336,8 @@ begin
     on conflict on constraint property_search_pkey do update set
         (
             strip, tile, x, y, lacks, amenities, base_price, weekend_price, own_price, priced_months, least_night, rent_share,
-            week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, scale, rating,
-            recommendation, max_guests, bedrooms, min_nights, max_nights, max_infants, max_pets, children_allowed,
+            week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, currency_number, scale,
+            rating_key, recommendation_key, sample_key, rating, max_guests, bedrooms, min_nights, max_nights, max_infants, max_pets, children_allowed,
             check_in_weekdays, check_out_weekdays, booking_window_days, beds, bathrooms, fees_per_stay, fees_per_night,
             fees_per_guest, fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, currency, cancellation_policy_id,
             cover_photo, words, area_names
@@ -317,8 +345,8 @@ begin
             excluded.strip, excluded.tile, excluded.x, excluded.y, excluded.lacks, excluded.amenities, excluded.base_price,
             excluded.weekend_price, excluded.own_price, excluded.priced_months, excluded.least_night, excluded.rent_share,
             excluded.week_rent_share, excluded.month_rent_share, excluded.least_stay_fees, excluded.least_night_fees,
-            excluded.least_tax, excluded.tax_nights, excluded.scale, excluded.rating, excluded.recommendation,
-            excluded.max_guests, excluded.bedrooms, excluded.min_nights, excluded.max_nights, excluded.max_infants,
+            excluded.least_tax, excluded.tax_nights, excluded.currency_number, excluded.scale, excluded.rating_key,
+            excluded.recommendation_key, excluded.sample_key, excluded.rating, excluded.max_guests, excluded.bedrooms, excluded.min_nights, excluded.max_nights, excluded.max_infants,
             excluded.max_pets, excluded.children_allowed, excluded.check_in_weekdays, excluded.check_out_weekdays,
             excluded.booking_window_days, excluded.beds, excluded.bathrooms, excluded.fees_per_stay, excluded.fees_per_night,
             excluded.fees_per_guest, excluded.fees_per_guest_night, excluded.extra_guest_price, excluded.extra_guests_after, excluded.is_taxed,
@@ -329,7 +357,10 @@ begin
     delete from private.price_spans t
     where t.property_id = any (p_properties) and not exists (
         select from private.price_spans_source s
-        where (s.property_id, s.starts_on, s.ends_on, s.price) = (t.property_id, t.starts_on, t.ends_on, t.price)
+        where
+            -- said twice, because else all properties are read
+            s.property_id = any (p_properties)
+            and (s.property_id, s.starts_on, s.ends_on, s.price) = (t.property_id, t.starts_on, t.ends_on, t.price)
     );
     insert into private.price_spans
     select s.* from private.price_spans_source s
@@ -391,25 +422,6 @@ begin
 end
 $$;
 
-create function private.rebuild_property_search() returns bigint
-language plpgsql security definer
-set search_path = ''
-as $$
-declare
-    v_count bigint;
-begin
-    lock table public.properties in share row exclusive mode;
-    delete from private.property_search;
-    delete from private.price_spans;
-    insert into private.price_spans select s.* from private.price_spans_source s;
-    insert into private.property_search select s.* from private.property_search_source s;
-    get diagnostics v_count = row_count;
-    return v_count;
-end
-$$;
-comment on function private.rebuild_property_search is
-    'Rebuilds property_search and price_spans and returns the number of properties. For the owner of the database, after triggers were disabled; definer like refresh_property_search.';
-
 create function private.refresh_search_rating() returns trigger
 language plpgsql security definer
 set search_path = ''
@@ -424,6 +436,3 @@ comment on function private.refresh_search_rating is
 
 create trigger _200_refresh_search after insert or update of overall on public.property_ratings
     for each row execute function private.refresh_search_rating();
-
--- rows of properties that were published before this migration
-select private.rebuild_property_search();

@@ -1,10 +1,10 @@
 -- Purpose: search for clients: published properties in an area that a party can book, a page at a time, and their number.
--- Touches: private.find_area, circle_box, search_arrivals, check_search; public.search_properties, count_properties.
+-- Touches: private.find_area, circle_box, wrap_longitude, search_arrivals, search_currency, check_search; public.search_properties, count_properties.
 -- Watch: check_search alone validates the arguments; it reports all problems at once.
 
 insert into private.errors (code, status, message, hint) values
     ('invalid_search_area', 400, 'A search needs one area: a viewport, a circle or a named area.', 'Send p_west, p_south, p_east and p_north; or p_latitude, p_longitude and p_radius; or p_area. With a viewport or p_area, p_latitude and p_longitude are the point from which distances are measured.'),
-    ('invalid_coordinates', 400, 'Latitudes are between -90 and 90, longitudes between -180 and 180, and p_south is not above p_north.', 'Send decimal degrees.'),
+    ('invalid_coordinates', 400, 'Latitudes are between -90 and 90, longitudes between -36000 and 36000, and p_south is not above p_north.', 'Send decimal degrees. Longitudes beyond 180 go on around the world.'),
     ('invalid_radius', 400, 'A radius is more than 0 and at most 500,000 metres.', 'Send another p_radius, in metres.'),
     ('invalid_search_dates', 400, 'A search has both dates or none, between 2000-01-01 and 2100-01-01.', 'Send p_check_in and p_check_out together, or neither.'),
     ('dates_have_passed', 400, 'These dates have passed in every time zone.', 'Choose later dates.'),
@@ -19,18 +19,50 @@ insert into private.errors (code, status, message, hint) values
     ('invalid_limit', 400, 'A page has 1 to 50 rows.', 'Send p_limit from 1 to 50.');
 
 create function private.find_area(
-    p_area text, out west double precision, out south double precision, out east double precision, out north double precision
+    p_area_names text[], out west double precision, out south double precision, out east double precision, out north double precision,
+    out tiles integer[]
 )
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select min(p.public_longitude), min(p.public_latitude), max(p.public_longitude), max(p.public_latitude)
-    from private.property_search s
-    join public.properties p on p.id = s.property_id
-    where s.area_names operator(pg_catalog.@>) private.area_names(p_area)
+begin
+    select min(a.west), min(a.south), max(a.east), max(a.north), array_agg(distinct a.tile)
+    into west, south, east, north, tiles
+    from private.search_areas a
+    where a.name = any (p_area_names) and a.names operator(pg_catalog.@>) p_area_names and a.properties > 0;
+end
 $$;
 comment on function private.find_area is
-    'The smallest box that holds the public points of an area''s published properties; nulls when there are none.';
+    'A box in Web Mercator metres that holds the public points of an area''s published properties, and their tiles; nulls when there are none.';
+
+create function private.known_area_names(p_area text) returns text[]
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_names text[] := private.area_names(p_area);
+begin
+    if exists (select from private.area_aliases a where a.alias = any (v_names)) then
+        v_names := array(
+            select coalesce(a.name, n.name) from unnest(v_names) with ordinality as n (name, position)
+            left join private.area_aliases a on a.alias = n.name
+            order by n.position
+        );
+    end if;
+    return v_names;
+end
+$$;
+comment on function private.known_area_names is 'area_names, with the names that properties have in place of aliases.';
+
+create function private.wrap_longitude(p_longitude double precision) returns double precision
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return case when abs(p_longitude) <= 180 then p_longitude else p_longitude - 360 * floor((p_longitude + 180) / 360) end;
+end
+$$;
+comment on function private.wrap_longitude is 'The longitude between -180 and 180 of the same meridian: maps go on counting when they are turned around the world.';
 
 create function private.circle_box(
     p_latitude double precision, p_longitude double precision, p_radius double precision,
@@ -107,11 +139,14 @@ declare
     v_sort text;
     v_amenities bigint;
     v_minor_unit smallint;
+    v_step bigint;
     v_codes text[];
-    v_west double precision;
-    v_south double precision;
-    v_east double precision;
-    v_north double precision;
+    v_area_names constant text[] := case when p_area is not null then private.known_area_names(p_area) end;
+    v_tiles integer[];
+    v_currency_numbers smallint[];
+    v_rates double precision[];
+    v_southwest point;
+    v_northeast point;
 begin
     perform private.raise_problems((
         select array_agg(private.problem('value_too_long', jsonb_build_object('field', a.name, 'limit', a.most)))
@@ -131,6 +166,9 @@ begin
         d.sort,
         a.bits,
         d.minor_unit,
+        d.step,
+        d.currency_numbers,
+        d.rates,
         array_remove(array[
             case when not case num_nonnulls(p_west, p_south, p_east, p_north)
                 when 4 then p_radius is null and num_nulls(p_latitude, p_longitude) in (0, 2)
@@ -140,7 +178,7 @@ begin
             end then 'invalid_search_area' end,
             case when
                 p_south > p_north or greatest(abs(p_south), abs(p_north), abs(p_latitude)) > 90
-                or greatest(abs(p_west), abs(p_east), abs(p_longitude)) > 180
+                or greatest(abs(p_west), abs(p_east), abs(p_longitude)) > 36000
             then 'invalid_coordinates' end,
             case when p_radius <= 0 or p_radius > 500000 then 'invalid_radius' end,
             case when
@@ -162,7 +200,7 @@ begin
             ) then 'invalid_flexible_dates' end,
             case when
                 length(btrim(p_text)) not between 1 and 200 or length(btrim(p_area)) not between 1 and 200
-                or private.area_names(p_area) = '{}'
+                or v_area_names = '{}'
             then 'invalid_search_text' end,
             case when
                 num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or p_adults < 1 or least(p_children, p_infants, p_pets) < 0
@@ -188,14 +226,17 @@ begin
             then 'invalid_cursor' end,
             case when p_limit between 1 and 50 then null else 'invalid_limit' end
         ], null)
-    into v_sort, v_amenities, v_minor_unit, v_codes
+    into v_sort, v_amenities, v_minor_unit, v_step, v_currency_numbers, v_rates, v_codes
     from (
         select
             v_days[1] as check_in, v_days[2] as check_out, v_days[3] as month,
             -- the date of the time zone where it is the earliest
             (now() at time zone 'Etc/GMT+12')::date as today,
             coalesce(p_sort, case when p_radius is null then 'price' else 'distance' end) as sort,
-            (select c.minor_unit from public.currencies c where c.code = p_currency) as minor_unit
+            c.minor_unit, c.step, r.currency_numbers, r.rates
+        from (select) o
+        left join public.currencies c on c.code = p_currency
+        left join private.search_rates r on r.to_currency = coalesce(p_currency, 'XXX')
         offset 0
     ) d
     -- an unknown amenity sets the sign bit
@@ -227,15 +268,21 @@ begin
     end if;
 
     if p_radius is not null then
-        select c.west, c.south, c.east, c.north into v_west, v_south, v_east, v_north
-        from private.circle_box(p_latitude, p_longitude, p_radius) c;
+        select private.mercator(c.south, c.west), private.mercator(c.north, c.east) into v_southwest, v_northeast
+        from private.circle_box(p_latitude, private.wrap_longitude(p_longitude), p_radius) c;
     elsif p_west is not null then
-        v_west := p_west;
-        v_south := p_south;
-        v_east := p_east;
-        v_north := p_north;
-    else
-        select f.west, f.south, f.east, f.north into v_west, v_south, v_east, v_north from private.find_area(p_area) f;
+        if p_east - p_west >= 360 then
+            v_southwest := private.mercator(p_south, -180);
+            v_northeast := private.mercator(p_north, 180);
+        else
+            v_southwest := private.mercator(p_south, private.wrap_longitude(p_west));
+            v_northeast := private.mercator(p_north, private.wrap_longitude(p_east));
+        end if;
+    end if;
+    if v_area_names is not null then
+        select coalesce(v_southwest, point(f.west, f.south)), coalesce(v_northeast, point(f.east, f.north)), f.tiles
+        into v_southwest, v_northeast, v_tiles
+        from private.find_area(v_area_names) f;
     end if;
     v_arrivals := case
         when num_nonnulls(p_flexible_days, p_month) > 0
@@ -245,41 +292,49 @@ begin
     v_nights := coalesce(v_days[2] - v_days[1], case when p_weekend then 2 else p_nights end);
     return (
         select row (
-            z.southwest[0], z.southwest[1], z.northeast[0], z.northeast[1],
+            z.west, z.south, z.east, z.north, v_tiles,
             case
                 -- the middle of an area moves with its published properties, but not between the pages of a search
                 when v_sort = 'distance' and p_latitude is null and split_part(p_after, ':', 4) <> ''
                     then point(split_part(p_after, ':', 4)::double precision, split_part(p_after, ':', 5)::double precision)
-                when v_sort = 'distance' or p_radius is not null then private.mercator(
-                    coalesce(p_latitude, (v_south + v_north) / 2),
-                    coalesce(p_longitude, (v_west + v_east + case when v_west > v_east then 360 else 0 end) / 2)
+                when (v_sort = 'distance' or p_radius is not null) and p_latitude is not null
+                    then private.mercator(p_latitude, private.wrap_longitude(p_longitude))
+                when v_sort = 'distance' then private.mercator(
+                    ((private.inverse_mercator(v_southwest)).latitude + (private.inverse_mercator(v_northeast)).latitude) / 2,
+                    (
+                        (private.inverse_mercator(v_southwest)).longitude + (private.inverse_mercator(v_northeast)).longitude
+                        + case when z.west > z.east then 360 else 0 end
+                    ) / 2
                 )
             end,
             case when v_sort = 'distance' or p_radius is not null then coalesce(p_radius, 'infinity') end,
             v_arrivals, v_nights,
             private.weekend_nights(v_arrivals[1], v_arrivals[1] + v_nights),
             private.month_mask(v_arrivals[1], v_arrivals[cardinality(v_arrivals)] + v_nights),
-            p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price,
+            p_adults, p_children, p_infants, p_pets,
+            p_currency,
+            coalesce(v_currency_numbers, array_remove(array[private.currency_number(p_currency)], null)),
+            coalesce(v_rates, '{1}'),
+            case when num_nonnulls(v_rates, p_currency) = 0 then 1 else 1e9 end,
+            10.0::double precision ^ (4 - v_minor_unit), v_step, p_min_price, p_max_price,
             coalesce((
                 select f.guest_percent from private.platform_fees f where f.valid_from <= now() order by f.valid_from desc limit 1
             ), 0),
-            coalesce(p_max_price * 10.0::double precision ^ (4 - v_minor_unit) / coalesce(v_nights, 1), 'infinity'),
+            -- with room for the rounding of a converted price
+            coalesce((p_max_price + v_step) * 10.0::double precision ^ (4 - v_minor_unit) / coalesce(v_nights, 1), 'infinity'),
             v_amenities,
             private.needs_mask(p_adults + p_children, p_bedrooms, v_nights, p_room_types, p_booking_mode, p_property_types),
             p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms,
-            case when p_area is not null then private.area_names(p_area) end,
+            v_area_names,
             case when p_text is not null then websearch_to_tsquery('simple', private.fold_letters(p_text)) end,
             v_sort, p_after
         )::private.search
-        from (
-            select private.mercator(v_south, v_west) as southwest, private.mercator(v_north, v_east) as northeast
-            offset 0
-        ) z
+        from (select v_southwest[0] as west, v_southwest[1] as south, v_northeast[0] as east, v_northeast[1] as north) z
     );
 end
 $$;
 grant execute on function private.check_search to anon, authenticated, service_role;
-comment on function private.check_search is 'Validates the arguments of a search, raises every problem at once, and returns the search. Definer, because the public cannot read platform_fees.';
+comment on function private.check_search is 'Validates the arguments of a search, raises every problem at once, and returns the search. Definer, because the public cannot read platform_fees and exchange_rates.';
 
 create function public.search_properties(
     p_west double precision default null, p_south double precision default null,
@@ -300,7 +355,8 @@ create function public.search_properties(
     max_guests smallint, bedrooms smallint, beds smallint, bathrooms numeric, city text, region text, country text,
     latitude double precision, longitude double precision, distance integer,
     currency text, price_per_night bigint, rent bigint, cover_photo jsonb, cursor text,
-    total bigint, check_in date, check_out date, rating double precision
+    total bigint, check_in date, check_out date, rating double precision,
+    shown_total bigint, shown_price_per_night bigint, is_approximate boolean
 )
 language plpgsql stable rows 20
 set search_path = ''
@@ -320,18 +376,37 @@ begin
         p.id, p.title, p.property_type, p.room_type, p.booking_mode, p.max_guests, p.bedrooms, p.beds, p.bathrooms,
         p.city, p.region, p.country, p.public_latitude, p.public_longitude, round(f.distance)::integer,
         p.currency,
-        case when v.nights is null then f.rent else round(f.rent / v.nights::numeric)::bigint end,
+        n.price,
         case when v.nights is not null then f.rent end,
         f.cover_photo,
         concat_ws(':', v.sort, f.sort_key, p.id, case when v.sort = 'distance' then v.middle[0] || ':' || v.middle[1] end),
-        f.total, f.check_in, f.check_out, f.rating
-    from unnest(private.find_properties(v, true, p_limit)) f
+        f.total, f.check_in, f.check_out, f.rating,
+        case when f.factor = 1 then f.total else private.convert_approximately(f.total, f.factor, v.step) end,
+        case when f.factor = 1 then n.price else private.convert_approximately(n.price, f.factor, v.step) end,
+        p.currency <> v.currency and f.factor is not null
+    from unnest((private.find_properties(v, true, p_limit)).hits) f
     join public.properties p on p.id = f.property_id
+    cross join lateral (
+        select case when v.nights is null then f.rent else round(f.rent / v.nights::numeric)::bigint end as price
+    ) n
     order by f.sort_key, f.property_id;
 end
 $$;
 grant execute on function public.search_properties to anon, authenticated, service_role;
-comment on function public.search_properties is 'Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; in whole units of each currency), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.';
+comment on function public.search_properties is 'Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.';
+
+create function private.estimate(p_count bigint, p_share double precision) returns integer
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+    v_count constant numeric := p_count / p_share;
+begin
+    return case when p_share >= 1 or v_count < 1 then p_count else round(v_count, 1 - floor(log(v_count))::integer) end;
+end
+$$;
+grant execute on function private.estimate to anon, authenticated, service_role;
+comment on function private.estimate is 'A count of a sample, which is p_share of the whole, for the whole, to two digits.';
 
 create function public.count_properties(
     p_west double precision default null, p_south double precision default null,
@@ -346,7 +421,7 @@ create function public.count_properties(
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
     p_area text default null, p_text text default null,
     p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
-) returns table (count integer, is_more boolean)
+) returns table (count integer, is_estimate boolean)
 language plpgsql stable rows 1
 set search_path = ''
 as $$
@@ -356,13 +431,14 @@ begin
     v := private.check_search(
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out, p_adults, p_children, p_infants,
         p_pets, p_currency, p_min_price, p_max_price, p_amenities, p_property_types, p_room_types, p_booking_mode,
-        p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, 'recommended', null, 1,
+        p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, 'rating', null, 1,
         p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend
     );
+    v.sort := 'sample';
     perform private.allow_caching(10);
     return query
-    select least(count(*), 300)::integer, count(*) > 300 from unnest(private.find_properties(v, false, 301));
+    select private.estimate(cardinality(f.hits), f.share), f.share < 1 from private.find_properties(v, false, 320) f;
 end
 $$;
 grant execute on function public.count_properties to anon, authenticated, service_role;
-comment on function public.count_properties is 'Counts the properties that search_properties would find with the same arguments, up to 300. is_more is true when there are more.';
+comment on function public.count_properties is 'Counts the properties that search_properties would find with the same arguments. Looks at a random 320 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.';

@@ -1,7 +1,7 @@
 -- Purpose: facets of a search: how many of its properties have each type and amenity, and how their prices are distributed.
 -- Touches: public.search_facets.
 -- Watch: it counts the results of find_properties, so only properties that can be booked. It checks, and with dates and a
--- currency prices, each of them; hence the limit of 500.
+-- currency prices, each of them; hence a sample of 320.
 
 create function public.search_facets(
     p_west double precision default null, p_south double precision default null,
@@ -17,7 +17,7 @@ create function public.search_facets(
     p_area text default null, p_text text default null,
     p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
 ) returns table (
-    count integer, is_more boolean, property_types jsonb, room_types jsonb, booking_modes jsonb, cancellation_policies jsonb,
+    count integer, is_estimate boolean, property_types jsonb, room_types jsonb, booking_modes jsonb, cancellation_policies jsonb,
     amenities jsonb, prices jsonb
 )
 language plpgsql stable rows 1
@@ -26,47 +26,46 @@ as $$
 #variable_conflict use_column
 declare
     v private.search;
+    v_hits private.search_hit[];
+    v_share double precision;
 begin
     v := private.check_search(
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out, p_adults, p_children, p_infants,
         p_pets, p_currency, p_min_price, p_max_price, p_amenities, p_property_types, p_room_types, p_booking_mode,
-        p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, 'distance', null, 1,
+        p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, 'rating', null, 1,
         p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend
     );
+    v.sort := 'sample';
     perform private.allow_caching(60);
+    select f.hits, f.share into v_hits, v_share from private.find_properties(v, p_currency is not null, 320) f;
     return query
-    with found as materialized (
-        select f.*
-        from unnest(private.find_properties(v, p_currency is not null, 501)) with ordinality as f (
-            property_id, check_in, check_out, rent, total, distance, rating, cover_photo, sort_key, position
-        )
-    ),
-    counted as materialized (
-        select p.id, p.property_type, p.room_type, p.booking_mode, c.id as policy, coalesce(f.total, f.rent) as price
-        from found f
-        join public.properties p on p.id = f.property_id
+    with counted as materialized (
+        select
+            p.id, h.amenities, p.property_type, p.room_type, p.booking_mode, c.id as policy,
+            private.convert_approximately(coalesce(h.total, h.rent), h.factor, v.step) as price
+        from unnest(v_hits) h
+        join public.properties p on p.id = h.property_id
         left join public.cancellation_policies c on c.id = p.cancellation_policy_id and c.host_id is null
-        where f.position <= 500
     ),
     bounds as (
         select min(s.price) as lowest, (max(s.price) - min(s.price)) / 20 + 1 as width from counted s where p_currency is not null
     )
     select
-        (select count(*) from counted)::integer,
-        (select count(*) from found) > 500,
-        (select coalesce(jsonb_object_agg(t.id, t.properties), '{}') from (select s.property_type as id, count(*) as properties from counted s group by 1) t),
-        (select coalesce(jsonb_object_agg(t.id, t.properties), '{}') from (select s.room_type as id, count(*) as properties from counted s group by 1) t),
-        (select coalesce(jsonb_object_agg(t.id, t.properties), '{}') from (select s.booking_mode as id, count(*) as properties from counted s group by 1) t),
+        private.estimate(cardinality(v_hits), v_share),
+        v_share < 1,
+        (select coalesce(jsonb_object_agg(t.id, t.properties), '{}') from (select s.property_type as id, private.estimate(count(*), v_share) as properties from counted s group by 1) t),
+        (select coalesce(jsonb_object_agg(t.id, t.properties), '{}') from (select s.room_type as id, private.estimate(count(*), v_share) as properties from counted s group by 1) t),
+        (select coalesce(jsonb_object_agg(t.id, t.properties), '{}') from (select s.booking_mode as id, private.estimate(count(*), v_share) as properties from counted s group by 1) t),
         (
             select coalesce(jsonb_object_agg(t.id, t.properties), '{}')
-            from (select s.policy as id, count(*) as properties from counted s where s.policy is not null group by 1) t
+            from (select s.policy as id, private.estimate(count(*), v_share) as properties from counted s where s.policy is not null group by 1) t
         ),
         (
             select coalesce(jsonb_object_agg(t.id, t.properties), '{}')
             from (
-                select a.amenity_id as id, count(*) as properties
-                from counted s
-                join public.property_amenities a on a.property_id = s.id
+                select a.id, private.estimate(count(*), v_share) as properties
+                from public.amenities a
+                join counted s on s.amenities & (1::bigint << a.bit) <> 0
                 group by 1
             ) t
         ),
@@ -75,7 +74,7 @@ begin
                 jsonb_build_object('from', t.since, 'until', t.since + t.width, 'count', t.properties) order by t.since
             )
             from (
-                select b.lowest + n * b.width as since, b.width, count(s.id) as properties
+                select b.lowest + n * b.width as since, b.width, private.estimate(count(s.id), v_share) as properties
                 from bounds b
                 cross join generate_series(0, 19) as n
                 left join counted s on (s.price - b.lowest) / b.width = n
@@ -86,4 +85,4 @@ begin
 end
 $$;
 grant execute on function public.search_facets to anon, authenticated, service_role;
-comment on function public.search_facets is 'Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units. When is_more is true, only the 500 properties nearest to the middle of the area are counted.';
+comment on function public.search_facets is 'Counts what search_properties would find with the same arguments, as {id: properties}, by property type, room type, booking mode, common cancellation policy and amenity. prices, when p_currency is given: 20 equal ranges of the price that p_min_price and p_max_price compare, [{from, until (exclusive), count}] in minor units of p_currency. Looks at a random 320 properties at most: where the filters leave more, is_estimate is true and each count is what the sample stands for, to two digits.';

@@ -1,5 +1,5 @@
 -- Purpose: functions of public in a form that pg_graphql supports. It supports no arguments of an enum type, and no function that
--- returns a table of its own, a composite type or nothing.
+-- returns a table of its own or a composite type.
 -- Touches: schema graphql_shapes, which api.extra_search_path in config.toml adds for pg_graphql; PostgREST does not expose it.
 -- Watch: a row must be that of a table or view with a key, so each result is a view that is empty; position keeps the order of a
 -- search. A function here has another name than the one it calls: pg_graphql leaves out names that two functions have.
@@ -12,7 +12,8 @@ create view graphql_shapes.found_properties with (security_invoker = true) as
 select
     null::integer as position, null::uuid as property_id, null::integer as distance, null::text as currency,
     null::bigint as price_per_night, null::bigint as rent, null::bigint as total, null::date as check_in, null::date as check_out,
-    null::double precision as rating, null::text as search_cursor
+    null::double precision as rating, null::text as search_cursor,
+    null::bigint as shown_total, null::bigint as shown_price_per_night, null::boolean as is_approximate
 where false;
 comment on view graphql_shapes.found_properties is e'A property found by searchProperties. The view itself is empty.\n@graphql({"primary_key_columns": ["position"], "description": "A property found by searchProperties."})';
 comment on column graphql_shapes.found_properties.position is '@graphql({"description": "Position in the order of the search, from 1."})';
@@ -24,6 +25,9 @@ comment on column graphql_shapes.found_properties.total is '@graphql({"descripti
 comment on column graphql_shapes.found_properties.check_in is '@graphql({"description": "First night of the stay that is priced: with flexible dates, of the cheapest stay that can be booked."})';
 comment on column graphql_shapes.found_properties.check_out is '@graphql({"description": "The day after the last night of that stay."})';
 comment on column graphql_shapes.found_properties.rating is '@graphql({"description": "Average overall rating, 1 to 5; null without reviews."})';
+comment on column graphql_shapes.found_properties.shown_total is '@graphql({"description": "The total in pCurrency, in minor units; null without it, or without an exchange rate. The guest pays total, in currency."})';
+comment on column graphql_shapes.found_properties.shown_price_per_night is '@graphql({"description": "The price of a night in pCurrency, in minor units."})';
+comment on column graphql_shapes.found_properties.is_approximate is '@graphql({"description": "Whether these prices were converted from another currency."})';
 comment on column graphql_shapes.found_properties.search_cursor is '@graphql({"description": "Send it as pAfter to get the properties after this one."})';
 grant select on graphql_shapes.found_properties to anon, authenticated, service_role;
 
@@ -54,7 +58,7 @@ language sql stable rows 20
 set search_path = ''
 as $$
     select s.ordinality::integer, s.property_id, s.distance, s.currency, s.price_per_night, s.rent, s.total,
-        s.check_in, s.check_out, s.rating, s.cursor
+        s.check_in, s.check_out, s.rating, s.cursor, s.shown_total, s.shown_price_per_night, s.is_approximate
     from public.search_properties(
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out,
         p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price, p_amenities,
@@ -63,16 +67,16 @@ as $$
     ) with ordinality as s
 $$;
 grant execute on function graphql_shapes.search_found_properties to anon, authenticated, service_role;
-comment on function graphql_shapes.search_found_properties is '@graphql({"name": "searchProperties", "description": "Searches published properties in a box (pWest to pNorth), around a point (pLatitude, pLongitude, pRadius in metres) or in an area (pArea: neighbourhood, city, region or country code, or several with commas) that the party can book from pCheckIn to pCheckOut (YYYY-MM-DD, both or neither). Returns up to 50; for more, send the searchCursor of the last as pAfter. pText: words of title, area and description. Flexible dates: pFlexibleDays before or after the dates, or pMonth (YYYY-MM) with pNights or pWeekend (Friday to Sunday). pSort: price, distance, rating or recommended."})';
+comment on function graphql_shapes.search_found_properties is '@graphql({"name": "searchProperties", "description": "Searches published properties in a box (pWest to pNorth), around a point (pLatitude, pLongitude, pRadius in metres) or in an area (pArea: neighbourhood, city, region or country code, or several with commas) that the party can book from pCheckIn to pCheckOut (YYYY-MM-DD, both or neither). Returns up to 50; for more, send the searchCursor of the last as pAfter. pText: words of title, area and description. Flexible dates: pFlexibleDays before or after the dates, or pMonth (YYYY-MM) with pNights or pWeekend (Friday to Sunday). pSort: price, distance, rating or recommended. pCurrency: a currency to compare and show prices in."})';
 
 create view graphql_shapes.search_facets with (security_invoker = true) as
 select
-    null::integer as count, null::boolean as is_more, null::jsonb as property_types, null::jsonb as room_types,
+    null::integer as count, null::boolean as is_estimate, null::jsonb as property_types, null::jsonb as room_types,
     null::jsonb as booking_modes, null::jsonb as cancellation_policies, null::jsonb as amenities, null::jsonb as prices
 where false;
 comment on view graphql_shapes.search_facets is e'Result of searchFacets. The view itself is empty.\n@graphql({"primary_key_columns": ["count"], "description": "How many of the found properties have each value of a filter."})';
-comment on column graphql_shapes.search_facets.is_more is '@graphql({"description": "Whether there are more properties than were counted."})';
-comment on column graphql_shapes.search_facets.prices is '@graphql({"description": "A list of { from, until, count }, in minor units of the currency; null without one."})';
+comment on column graphql_shapes.search_facets.is_estimate is '@graphql({"description": "Whether the counts are what a random sample stands for, to two digits; false when every property was looked at."})';
+comment on column graphql_shapes.search_facets.prices is '@graphql({"description": "A list of { from, until, count }, in minor units of pCurrency; null without one."})';
 grant select on graphql_shapes.search_facets to anon, authenticated, service_role;
 
 create function graphql_shapes.count_facets(
@@ -100,7 +104,7 @@ as $$
 $$;
 grant execute on function graphql_shapes.count_facets to anon, authenticated, service_role;
 comment on function graphql_shapes.count_facets is
-    '@graphql({"name": "searchFacets", "description": "Counts the properties that searchProperties finds with the same arguments, in total and for each value of a filter. Counts up to 500 properties."})';
+    '@graphql({"name": "searchFacets", "description": "Counts the properties that searchProperties finds with the same arguments, in total and for each value of a filter. Where many properties fit, the counts are estimates."})';
 
 create view graphql_shapes.calendar_days with (security_invoker = true) as
 select
@@ -233,28 +237,6 @@ as $$
 $$;
 grant execute on function graphql_shapes.response to anon, authenticated, service_role;
 comment on function graphql_shapes.response is '@graphql({"description": "How this person answers as a host."})';
-
-create function graphql_shapes.close_account() returns boolean
-language sql
-set search_path = ''
-as $$
-    select public.delete_account();
-    select true
-$$;
-grant execute on function graphql_shapes.close_account to authenticated;
-comment on function graphql_shapes.close_account is
-    '@graphql({"name": "deleteAccount", "description": "Deletes the caller''s account with sign-in, private data and files. It is refused while bookings or payments are open."})';
-
-create function graphql_shapes.read_thread(p_thread_id uuid) returns boolean
-language sql
-set search_path = ''
-as $$
-    select public.mark_thread_read(p_thread_id);
-    select true
-$$;
-grant execute on function graphql_shapes.read_thread to authenticated;
-comment on function graphql_shapes.read_thread is
-    '@graphql({"name": "markThreadRead", "description": "Marks a thread and its notifications as read by the caller."})';
 
 create view graphql_shapes.refund_previews with (security_invoker = true) as
 select

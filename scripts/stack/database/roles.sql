@@ -40,6 +40,7 @@ create schema storage authorization supabase_admin;
 create schema extensions authorization postgres;
 create schema graphql_public authorization supabase_admin;
 create schema realtime authorization supabase_admin;
+create schema vault authorization supabase_admin;
 
 alter schema public owner to pg_database_owner;
 grant usage on schema public to postgres, anon, authenticated, service_role;

@@ -67,6 +67,25 @@ begin
 end
 $$;
 
+-- As in Storage's own migrations: only Storage deletes, together with the file. It sets this for each of its transactions.
+create function storage.protect_delete() returns trigger
+language plpgsql
+as $$
+begin
+    if coalesce(current_setting('storage.allow_delete_query', true), 'false') <> 'true' then
+        raise exception 'Direct deletion from storage tables is not allowed. Use the Storage API instead.'
+            using errcode = '42501', hint = 'This prevents accidental data loss from orphaned objects.';
+    end if;
+    return null;
+end
+$$;
+alter function storage.protect_delete owner to supabase_storage_admin;
+create trigger protect_buckets_delete before delete on storage.buckets
+    for each statement execute function storage.protect_delete();
+create trigger protect_objects_delete before delete on storage.objects
+    for each statement execute function storage.protect_delete();
+alter role supabase_storage_admin set storage.allow_delete_query = 'true';
+
 -- Policies on Storage's tables decide who may do what. As on hosted Supabase, `postgres` writes them.
 alter table storage.buckets enable row level security;
 alter table storage.objects enable row level security;

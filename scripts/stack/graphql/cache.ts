@@ -3,7 +3,7 @@
 import type postgres from "postgres";
 import { loadCatalogue } from "./catalogue.ts";
 import { Schema } from "./schema.ts";
-import { type RoleSettings, readRoleSettings } from "./session.ts";
+import { type RoleSettings, readPreRequest, readRoleSettings } from "./session.ts";
 import type { Run } from "./sql.ts";
 
 const EXTENSION = `
@@ -16,12 +16,15 @@ select exists (
 /** The cache of one version of the database's schema. */
 export class Version {
   readonly roleSettings: RoleSettings;
+  /** The function to call at the start of each request. */
+  readonly preRequest: string | undefined;
   /** Whether pg_graphql is installed. */
   readonly hasExtension: boolean;
   readonly #schemas = new Map<string, Schema>();
 
-  constructor(roleSettings: RoleSettings, hasExtension: boolean) {
+  constructor(roleSettings: RoleSettings, preRequest: string | undefined, hasExtension: boolean) {
     this.roleSettings = roleSettings;
+    this.preRequest = preRequest;
     this.hasExtension = hasExtension;
   }
 
@@ -80,10 +83,11 @@ export class Versions {
   }
 
   async #read(): Promise<Version> {
-    const [roleSettings, [extension]] = await Promise.all([
+    const [roleSettings, preRequest, [extension]] = await Promise.all([
       readRoleSettings(this.#run),
+      readPreRequest(this.#run),
       this.#run(EXTENSION, []),
     ]);
-    return new Version(roleSettings, extension?.installed === true);
+    return new Version(roleSettings, preRequest, extension?.installed === true);
   }
 }

@@ -8,7 +8,7 @@ import { type Field, field, type InputValue, input, isName, nonNull, type Return
 
 /** Supabase's schemas whose functions are not exposed. */
 const SYSTEM_SCHEMAS = ["graphql", "graphql_public", "auth", "extensions"];
-const UNSUPPORTED_RETURNS = ["void", "record", "trigger", "event_trigger"];
+const UNSUPPORTED_RETURNS = ["record", "trigger", "event_trigger"];
 
 /** Computed fields: functions whose only argument is the table's row. The whole table must be readable. */
 export function computedFields(table: Table, schema: Schema): Field[] {

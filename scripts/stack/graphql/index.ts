@@ -82,10 +82,13 @@ export function createGraphql(sql: postgres.Sql, options: Options = {}): Graphql
   };
 }
 
-/** Switches to the caller's role. @throws RestError when the pool may not switch to it */
+/** Switches to the caller's role and calls the pre-request function. @throws RestError when the pool may not switch to it */
 async function enter(run: Run, caller: Caller, path: string, version: Version): Promise<void> {
   try {
-    await run(...enterSession(caller, path, version.roleSettings));
+    await Promise.all([
+      run(...enterSession(caller, path, version.roleSettings)),
+      version.preRequest && run(`select ${version.preRequest}()`, []),
+    ]);
   } catch (error) {
     if (!(error instanceof postgres.PostgresError) || isConnectionError(error)) throw error;
     throw new RestError(error.code === "42501" ? 403 : 400, error.code, error.message);

@@ -9,7 +9,7 @@ import { jsonText } from "./json.ts";
 import { deleteSql, insertSql, type Mutation, updateSql } from "./mutations.ts";
 import { argument, onlyArguments, type Plan } from "./plan.ts";
 import type { Schema } from "./schema.ts";
-import { collectionSql, functionSql, rowSql } from "./selection.ts";
+import { collectionSql, functionSql, rootRowSql } from "./selection.ts";
 import { ident, qualified, Statement } from "./sql.ts";
 import type { Field, Source } from "./types.ts";
 import { literalValue, type Value } from "./values.ts";
@@ -73,7 +73,7 @@ function nodeSql(plan: Plan, field: Field, selected: Selected): Mutation {
   const table = plan.schema.tables.find(({ schema, name }) => schema.name === id.schema && name === id.table);
   if (!table) throw new GraphqlError("Collection referenced by nodeId did not match any known collection");
   const block = plan.statement.block();
-  const object = rowSql(plan, table, selected, block);
+  const object = rootRowSql(plan, table, selected, block);
   return rowAnswer(table, block, object, nodeIdCondition(plan, table, id, block));
 }
 
@@ -93,7 +93,7 @@ function byKeySql(plan: Plan, field: Field, table: Table, selected: Selected): M
   }
   const block = plan.statement.block();
   const unknown = (name: string, type: string) => `Unknown field "${name}" on type ${type}`;
-  const object = rowSql(plan, table, selected, block, unknown);
+  const object = rootRowSql(plan, table, selected, block, unknown);
   return rowAnswer(table, block, object, keyCondition(plan, table, key, block));
 }
 
@@ -111,6 +111,6 @@ function callSql(
       : [];
   });
   const call = `${qualified(source.fn)}(${args.join(", ")})`;
-  const sql = functionSql(plan, field, selected, { ...source, call });
+  const sql = functionSql(plan, field, selected, { ...source, call, row: rootRowSql });
   return answering(source.returns.kind === "value" ? `to_jsonb(${sql})` : sql);
 }

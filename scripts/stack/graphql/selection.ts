@@ -13,7 +13,8 @@ import { ident, jsonObject, literal, qualified, token } from "./sql.ts";
 import type { Field, Join, NamedType, Returns } from "./types.ts";
 
 /**
- * SQL of the object that a selection makes of a row named `block`.
+ * SQL of the object that a selection makes of a row named `block`. As in pg_graphql, it is empty when nothing is selected, and
+ * Postgres refuses the statement.
  * @param unknown writes the error message for a field that the row does not have
  */
 export function rowSql(
@@ -30,8 +31,11 @@ export function rowSql(
     if (!field) throw new GraphqlError(unknown(selection.name, node.name));
     return [selection.key, fieldSql(plan, table, field, selection, block)];
   });
-  return jsonObject(pairs);
+  return pairs.length === 0 ? "" : jsonObject(pairs);
 }
+
+/** SQL of the object of a row that a root field answers. */
+export const rootRowSql = (...args: Parameters<typeof rowSql>): string => rowSql(...args) || jsonObject([]);
 
 const unknownField = (name: string, type: string): string => `Unknown field '${name}' on type '${type}'`;
 
@@ -65,12 +69,20 @@ function fieldSql(plan: Plan, table: Table, field: Field, selected: Selected, bl
   }
 }
 
-/** SQL of the answer of a function, given the SQL of its call. */
+/** The call of a function, and what selects a row that it returns. */
+interface Call {
+  fn: DbFunction;
+  returns: Returns;
+  call: string;
+  row?: typeof rowSql;
+}
+
+/** SQL of the answer of a function. */
 export function functionSql(
   plan: Plan,
   field: Field,
   selected: Selected,
-  { fn, returns, call }: { fn: DbFunction; returns: Returns; call: string },
+  { fn, returns, call, row: rowObject = rowSql }: Call,
 ): string {
   if (returns.kind === "value") return asGraphql(call, fn.returns);
   if (returns.kind === "rows") {
@@ -78,7 +90,7 @@ export function functionSql(
   }
   onlyArguments(selected, field.args);
   const row = plan.statement.block();
-  const object = rowSql(plan, returns.table, selected, row);
+  const object = rowObject(plan, returns.table, selected, row);
   // A function that finds nothing returns a row of nulls.
   return `(select ${object} from ${call} as ${row} where not (${row} is null))`;
 }

@@ -35,6 +35,18 @@ export async function readRoleSettings(run: Run): Promise<RoleSettings> {
   );
 }
 
+/** Reads the function that PostgREST calls at the start of each request, of the same role; undefined for none. */
+export async function readPreRequest(run: Run): Promise<string | undefined> {
+  const [row] = await run(PRE_REQUEST, []);
+  return row?.name as string | undefined;
+}
+
+const PRE_REQUEST = `
+select split_part(s.setting, '=', 2) as name
+from pg_catalog.pg_roles as r
+cross join unnest(r.rolconfig) as s (setting)
+where r.rolname = current_user and split_part(s.setting, '=', 1) = 'pgrst.db_pre_request'`;
+
 /** The first statement of a request's transaction. Its settings end with the transaction. */
 export function enterSession(
   caller: Caller,

@@ -150,6 +150,32 @@ Deno.test("texts of users are escaped in the HTML", () => {
   assert.match(html, /House &lt;by&gt; the river/);
 });
 
+Deno.test("no kind of mail shows a name or text of a person as HTML", () => {
+  const hostile = `"><script>alert(1)</script><img src=x onerror='alert(2)'>`;
+  const texts = Object.fromEntries(
+    [
+      "title",
+      "city",
+      "guest_name",
+      "host_name",
+      "sender_name",
+      "preview",
+      "reason",
+      "comment",
+      "city_name",
+      "display_name",
+      "error",
+    ].map((name) => [name, hostile]),
+  );
+  for (const kind of Object.keys(templates)) {
+    for (const you_are of ["guest", "host"]) {
+      const { html } = writeMail({ ...request(kind, { ...texts, you_are }), name: hostile });
+      assert.doesNotMatch(html, /<script|<img|onerror='/, kind);
+      assert.match(html, /&lt;script&gt;/, kind);
+    }
+  }
+});
+
 Deno.test("amounts use the minor unit of their currency, times use the time zone of the property", () => {
   assert.match(writeMail(request("booking_accepted")).text, /Pay €360\.00 by 1 May 2027 at 11:30/);
   assert.match(

@@ -1,13 +1,23 @@
 // Accounts as an app uses them: sign-up, sign-in, refresh, recovery, sign-out, and changes of e-mail address and password.
 
 import { describe, expect, it } from "vitest";
-import { anonymous } from "../support/clients.ts";
+import { anonymous, request } from "../support/clients.ts";
 import { codeIn, listMails, type Mail, mailTo } from "../support/mails.ts";
 import { newEmail, password, signUp } from "../support/people.ts";
 import { stack } from "../support/stack.ts";
 import { until } from "../support/time.ts";
 
 describe("sign-up", () => {
+  it("refuses a NUL character, and takes its name as text", async () => {
+    const send = (display_name: string) =>
+      request(undefined, "/auth/v1/signup", {
+        method: "POST",
+        body: JSON.stringify({ email: newEmail(), password, data: { display_name } }),
+      });
+    expect((await send("A\u0000na")).status).toBe(400);
+    expect((await send("A\\u0000na")).status).toBe(200);
+  });
+
   it("sends a mail whose code confirms the address", async () => {
     const person = await signUp("Ana");
     const { data } = await person.client

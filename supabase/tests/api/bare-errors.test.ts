@@ -45,6 +45,7 @@ describe("an error without a code of ours", () => {
     ["400 22003", () => ask("properties?max_guests=eq.99999999999")],
     ["400 22007", () => ask("property_seasons?starts_on=eq.never")],
     ["400 22008", () => ask("property_seasons?starts_on=eq.2027-02-30")],
+    ["400 21000", () => ask("wishlists", { method: "DELETE" })],
     ["400 22P05", () => insert("properties", '{"title": "a\\u0000b"}')],
     [
       "401 PGRST301",

@@ -189,8 +189,8 @@ describe("the API refuses", () => {
     ["negative children", { children: -1 }, 422, ["invalid_party"]],
     ["no guests", { adults: 0 }, 422, ["no_adult"]],
     ["a pet where none is allowed", { pets: 1 }, 422, ["pets_not_allowed"]],
-    ["a timestamp", { check_in: `${dayAhead(100)}T00:00:00.000Z` }, 400, ["invalid_date"]],
-    ["a date that does not exist", { check_in: "2027-02-30" }, 400, ["invalid_date"]],
+    ["no end", { check_out: "infinity" }, 400, ["invalid_date"]],
+    ["a date before Christ", { check_in: "2027-02-03 BC" }, 400, ["invalid_date"]],
     [
       "several broken rules at once",
       { adults: 40, pets: 1, check_in: dayAhead(-2), check_out: dayAhead(-1) },

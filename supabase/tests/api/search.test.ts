@@ -96,13 +96,18 @@ describe("search", () => {
     const total = quote.guest_total ?? 0;
     const price = { from: total, until: total + 1, count: 1 };
     expect(data).toMatchObject([
-      { count: 1, is_more: false, room_types: { entire_home: 1 }, prices: expect.arrayContaining([price]) },
+      {
+        count: 1,
+        is_estimate: false,
+        room_types: { entire_home: 1 },
+        prices: expect.arrayContaining([price]),
+      },
     ]);
   });
 
   it("counts results with the same filters", async () => {
     const { data } = await guest.rpc("count_properties", { ...here, ...stay }, { get: true }).throwOnError();
-    expect(data).toEqual([{ count: 1, is_more: false }]);
+    expect(data).toEqual([{ count: 1, is_estimate: false }]);
   });
 
   it.each([

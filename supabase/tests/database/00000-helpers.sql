@@ -78,6 +78,10 @@ begin
     if p_role <> 'postgres' then
         execute format('set local role %I', p_role);
     end if;
+    -- gives operators their role, as each request to the API does
+    if p_role = 'authenticated' then
+        perform private.check_request();
+    end if;
 end
 $$;
 comment on function tests.act_as(text, uuid) is

@@ -1,6 +1,6 @@
 -- The contract of schemas public and private, read from the catalogue, so that a new table or function cannot escape it.
 begin;
-select plan(23);
+select plan(24);
 
 create temporary view our_tables as
 select c.oid, n.nspname as schema, c.relname as name, format('%I.%I', n.nspname, c.relname) as label, c.relrowsecurity
@@ -246,8 +246,8 @@ select is_empty(
     $$select distinct g.grantee || ' ' || g.table_name || ' ' || g.privilege_type from information_schema.column_privileges g
       where g.table_schema = 'private' and g.grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')
           and (g.privilege_type <> 'SELECT' or g.grantee = 'anon' or g.table_name not in (
-              'bookings', 'ledger_accounts', 'ledger_transactions', 'ledger_entries', 'readable_entries', 'stripe_tasks', 'reconciliations',
-              'reconciliation_differences'
+              'bookings', 'co_hosted_bookings', 'readable_bookings', 'ledger_accounts', 'ledger_transactions', 'ledger_entries',
+              'readable_entries', 'stripe_tasks', 'reconciliations', 'reconciliation_differences'
           ))$$,
     'C17 views read only these private tables, and no API role writes to any'
 );
@@ -310,6 +310,16 @@ select is_empty(
                   )
           )$$,
     'C23 the first trigger of a table checks the length of every text, list and JSON that clients write'
+);
+select is_empty(
+    $$select p.oid::regprocedure || ': ' || m.statement[1]
+      from pg_proc p
+      cross join lateral regexp_matches(
+          p.prosrc, '\m((?:delete\s+from|update\s+(?:only\s+)?[a-z_.]+(?:\s+(?:as\s+)?[a-z_]+)?\s+set)\M[^;]*)', 'gi'
+      ) as m (statement)
+      where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace, 'graphql_shapes'::regnamespace)
+          and regexp_replace(m.statement[1], '\mreturning\M.*', '') !~* '\mwhere\M'$$,
+    'C24 functions change rows with a WHERE: hosted Supabase loads safeupdate for the API, which refuses other statements'
 );
 
 select * from finish();

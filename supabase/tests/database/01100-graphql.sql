@@ -1,6 +1,6 @@
 -- Names and descriptions in GraphQL, checked against the catalogue, so that a new table cannot be forgotten.
 begin;
-select plan(12);
+select plan(13);
 
 create temporary view comments as
 select t.relname as label, obj_description(t.oid, 'pg_class') as words
@@ -132,6 +132,33 @@ select is_empty(
 select isnt_empty(
     $$select from pg_proc p where p.pronamespace = 'graphql_shapes'::regnamespace and 'p_area' = any (p.proargnames)$$,
     'G12 an area is the argument p_area'
+);
+
+-- pg_graphql lists both functions under one name, and calls either of them
+select is_empty(
+    $$with functions as (
+          select
+              p.oid::regprocedure::text as label,
+              coalesce(
+                  substring(obj_description(p.oid, 'pg_proc') from '@graphql\((.+)\)')::jsonb ->> 'name',
+                  lower(left(p.proname, 1)) || substr(replace(initcap(replace(p.proname, '_', ' ')), ' ', ''), 2)
+              ) as field
+          from pg_proc p
+          join pg_type r on r.oid = p.prorettype
+          where p.pronamespace in ('public'::regnamespace, 'graphql_shapes'::regnamespace)
+              and r.typname not in ('record', 'trigger') and r.typcategory <> 'E'
+              and not exists (
+                  select from pg_class c where c.oid = r.typrelid and c.relkind = 'c'
+              )
+              and not exists (
+                  select from unnest(p.proargtypes::oid[]) as a (oid)
+                  join pg_type t on t.oid = a.oid
+                  left join pg_type e on e.oid = t.typelem
+                  where 'E' in (t.typcategory, e.typcategory) or t.typcategory = 'C'
+              )
+      )
+      select string_agg(label, ', ') from functions group by field having count(*) > 1$$,
+    'G13 no two functions that pg_graphql supports have the same name'
 );
 
 select * from finish();

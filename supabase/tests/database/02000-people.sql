@@ -1,6 +1,6 @@
 -- People: sign-up creates profile and account, who reads and writes them, roles, account deletion.
 begin;
-select plan(59);
+select plan(68);
 
 create temporary table person on commit drop as
 select
@@ -150,7 +150,46 @@ select tests.act_as('authenticated', ben) from person;
 select tests.throws_code(
     'insert into public.user_roles (user_id, role) select olga, ''operator'' from person', 'insert_not_allowed', 'P48 only operators grant roles'
 );
+select tests.act_as('postgres');
+-- cspell:disable
+select is_empty(
+    $$select n from unnest(array[
+        'Staybase', 'STAY BASE', 's.t.a.y.b.a.s.e', 'Staybase Support', 'Ѕтауbаѕе', 'Stáybasé', 'Ｓｔａｙｂａｓｅ', '𝒮taybase', '5t4yb4s3', 'Stɑybase', 'Support',
+        'SUPPORT', 'Supp0rt', 'sսpport', 'Admin', 'Аdmin', 'adm1n', 'The Admin Team', 'Help Desk', 'Moderators', 'Customer  Service', 'Deleted account'
+    ]) n where not private.is_reserved_name(n, gen_random_uuid())$$,
+    'P50 names of the platform and its staff are reserved, in any case, spacing and look-alike letters'
+);
+select is_empty(
+    $$select n from unnest(array['Ana', 'Olga', 'Bernard', 'Иван', '李雷', 'Άννα', 'Stella', 'Adam', 'Sergey', 'Supriya', 'Modesto', 'Teamann']) n
+      where private.is_reserved_name(n, gen_random_uuid())$$,
+    'P51 names of people are not'
+);
+select tests.act_as('authenticated', ben) from person;
+select tests.throws_code('update public.profiles set display_name = ''Stayba5e'' where id = (select ben from person)', 'display_name_is_reserved', 'P52 no one takes such a name');
+select tests.act_as('authenticated', olga) from person;
+update public.profiles set display_name = 'Olga Operator' where id = (select olga from person);
+select lives_ok('update public.profiles set display_name = ''Staybase Support'' where id = (select olga from person)', 'P53 an operator may');
+update public.profiles set display_name = 'Olga Operator' where id = (select olga from person);
+select tests.act_as('authenticated', ben) from person;
+select tests.throws_code('update public.profiles set display_name = ''OIga 0perator'' where id = (select ben from person)', 'display_name_is_reserved', 'P54 nor the full name of an operator');
+select tests.act_as('postgres');
+create temporary table impostor on commit drop as select tests.create_person('Stаybase') as id;
+select is((select display_name from public.profiles join impostor using (id)), 'New member', 'P55 nor by signing up');
+-- cspell:enable
+select tests.act_as('authenticated', ben) from person;
 select is_empty('delete from public.user_roles returning user_id', 'P49 only operators revoke roles');
+
+-- the role of operators
+select is(current_user::text, 'authenticated', 'P60 a request of another person keeps the role authenticated');
+select tests.act_as('postgres');
+select is(
+    (select string_agg(m.member::regrole::text, ' ' order by m.member::regrole::text) from pg_auth_members m
+     where m.roleid = 'operator'::regrole and m.set_option),
+    'authenticator postgres', 'P61 no role of clients can become operator'
+);
+insert into public.user_roles (user_id, role) select ben, 'operator' from person;
+select tests.act_as('authenticated', ben) from person;
+select is(current_user::text, 'operator', 'P62 a request of an operator gets the role operator');
 
 select * from finish();
 rollback;

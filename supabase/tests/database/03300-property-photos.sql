@@ -1,6 +1,6 @@
 -- Photos: rows that only the service role adds, of cleaned files alone; order and cover, removal of objects.
 begin;
-select plan(34);
+select plan(35);
 
 create temporary table world on commit drop as
 select
@@ -29,7 +29,13 @@ select throws_ok(
     'PH01 the host writes no object to the bucket of photos'
 );
 select is_empty('update storage.objects set name = name || ''.x'' where bucket_id = ''property-photos'' returning name', 'PH11 no user renames an object');
-select is_empty('delete from storage.objects where bucket_id = ''property-photos'' returning name', 'PH12 no user deletes an object directly');
+select throws_ok(
+    'delete from storage.objects where bucket_id = ''property-photos''', '42501',
+    'Direct deletion from storage tables is not allowed. Use the Storage API instead.', 'PH12 objects are deleted through Storage only'
+);
+set local storage.allow_delete_query = 'true'; -- as Storage does
+select is_empty('delete from storage.objects where bucket_id = ''property-photos'' returning name', 'PH53 and no user deletes one there');
+set local storage.allow_delete_query = 'false';
 
 -- rows
 select pg_temp.clean(ana, home || '/1.png'), pg_temp.clean(fay, home || '/2.png'), pg_temp.clean(ana, draft || '/3.png') from world;

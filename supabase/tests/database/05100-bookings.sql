@@ -1,6 +1,6 @@
 -- Bookings: who can read them, booking and withdrawing through the view, statuses and their log, the clock, contact data.
 begin;
-select plan(120);
+select plan(126);
 
 create temporary table world on commit drop as
 select
@@ -17,7 +17,7 @@ update public.accounts set phone = '+4915112345678' where id = (select ben from 
 insert into public.co_hosts (property_id, profile_id, level)
 select p.id, c.person, c.level::public.co_host_level
 from world, unnest(array[home, asks]) as p (id), lateral (values (cal, 'calendar'), (mia, 'calendar_and_messages'), (fay, 'full')) as c (person, level);
-create function pg_temp.day(p_ahead integer) returns text language sql as $$ select to_char(current_date + p_ahead, 'YYYY-MM-DD') $$;
+create function pg_temp.day(p_ahead integer) returns date language sql as $$ select current_date + p_ahead $$;
 create function pg_temp.detail(p_sql text) returns jsonb language plpgsql as $$
 declare v_detail text;
 begin
@@ -97,13 +97,13 @@ select throws_ok(
     $$insert into public.bookings (property_id, check_in, check_out) select home, '9999-01-01', '9999-01-03' from world$$, 'PT422', null, 'BK17 the year 9999 is refused'
 );
 select throws_ok(
-    $$insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(50) || 'T00:00:00Z', pg_temp.day(52) from world$$,
-    'PT400', 'The argument check_in is not a date.', 'BK18 a timestamp is not a date'
+    $$insert into public.bookings (property_id, check_in, check_out) select home, pg_temp.day(50), 'infinity' from world$$,
+    'PT400', 'The argument check_out is not a date.', 'BK18 a stay without an end is refused'
 );
 select is(
-    pg_temp.detail($$insert into public.bookings (property_id, check_in, check_out) select home, '2027-02-29', '2027-03-02 11:00' from world$$),
-    '[{"code": "invalid_date", "argument": "check_in", "value": "2027-02-29", "message": "The argument check_in is not a date."},
-      {"code": "invalid_date", "argument": "check_out", "value": "2027-03-02 11:00", "message": "The argument check_out is not a date."}]',
+    pg_temp.detail($$insert into public.bookings (property_id, check_in, check_out) select home, '-infinity', 'infinity' from world$$),
+    '[{"code": "invalid_date", "argument": "check_in", "value": "-infinity", "message": "The argument check_in is not a date."},
+      {"code": "invalid_date", "argument": "check_out", "value": "infinity", "message": "The argument check_out is not a date."}]',
     'BK102 two invalid dates are both named'
 );
 select throws_ok('insert into public.bookings (property_id, check_in) select home, pg_temp.day(50) from world', 'PT422', null, 'BK19 a missing check-out is refused');
@@ -123,7 +123,7 @@ select is(
 
 -- quotes
 select tests.act_as('authenticated', eva) from world;
-create temporary table quote as select (q).* from (select public.quote_stay(home, pg_temp.day(60), pg_temp.day(62)) as q from world) q;
+create temporary table quote as select (q).* from (select public.quote_stay(home, pg_temp.day(60)::text, pg_temp.day(62)::text) as q from world) q;
 grant select on quote to authenticated;
 select tests.act_as('authenticated', ben) from world;
 select is(
@@ -214,6 +214,28 @@ select tests.act_as('service_role');
 select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK39 the service role can read everything');
 select isnt_empty('select from world, public.booking_line_items(pg_temp.made_up(hold))', 'BK120 the service role can call the function that returns lines');
 select throws_ok('delete from public.bookings', '42501', null, 'BK40 the service role cannot delete bookings');
+
+-- the view finds each reader's bookings in another way than the policy, which it must not contradict
+create temporary table reader as
+select r.name, r.id from world cross join lateral (values
+    ('Ana, the host', ana), ('Ben, the guest', ben), ('Cal, a co-host', cal), ('Eva, another guest', eva), ('Fay, a stranger', fay),
+    ('Olga, an operator', olga)
+) as r (name, id);
+grant select on reader to authenticated;
+create function pg_temp.contradictions(p_reader uuid) returns bigint language plpgsql as $$
+declare v_count bigint;
+begin
+    perform tests.act_as('authenticated', p_reader);
+    select count(*) into v_count
+    from (select v.id, count(*) from public.bookings v group by v.id having count(*) = 1) v
+    full join (select b.id from private.bookings b) b on b.id = v.id
+    where v.id is null or b.id is null;
+    perform tests.act_as('postgres');
+    return v_count;
+end
+$$;
+select tests.act_as('postgres');
+select is(pg_temp.contradictions(id), 0::bigint, 'BK121 ' || name || ' sees each readable booking once in the view') from reader;
 
 -- who answers a request
 select tests.act_as('authenticated', ben) from world;

@@ -15,7 +15,7 @@ update public.accounts a set created_at = now() - interval '8 days' from world w
 
 create function pg_temp.book(p_from integer, p_nights integer, p_home boolean default true) returns uuid language sql as $$
     insert into public.bookings (property_id, check_in, check_out)
-    select case when p_home then home else other end, (current_date + p_from)::text, (current_date + p_from + p_nights)::text from world
+    select case when p_home then home else other end, current_date + p_from, current_date + p_from + p_nights from world
     returning id
 $$;
 create function pg_temp.set(p_name text, p_value text) returns void language sql security definer as $$
@@ -101,7 +101,7 @@ select pg_temp.set('given_up_at_property', '99');
 update world set stay = tests.create_booking(mia, home, current_date + 200, current_date + 202);
 select tests.act_as('authenticated', mia) from world;
 select pg_temp.book(30, 20);
-prepare extend(integer) as update public.bookings b set check_out = (current_date + 202 + $1)::text from world where b.id = stay;
+prepare extend(integer) as update public.bookings b set check_out = current_date + 202 + $1 from world where b.id = stay;
 select tests.throws_code('execute extend(12)', 'too_many_unpaid_at_property', 'BL22 nights that an alteration adds count beside unpaid ones');
 select lives_ok('execute extend(11)', 'BL23 up to the limit');
 select tests.act_as('authenticated', ana) from world;

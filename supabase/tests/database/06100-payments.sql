@@ -9,7 +9,7 @@ grant select on world to anon, authenticated, service_role;
 update world set home = tests.create_property(ana);
 update public.properties set booking_mode = 'instant' where id = (select home from world);
 select tests.act_as('authenticated', ben) from world;
-insert into public.bookings (property_id, check_in, check_out) select home, to_char(current_date + 40, 'YYYY-MM-DD'), to_char(current_date + 42, 'YYYY-MM-DD') from world;
+insert into public.bookings (property_id, check_in, check_out) select home, current_date + 40, current_date + 42 from world;
 select tests.act_as('postgres');
 update world set booking = (select b.id from private.bookings b where b.property_id = home);
 

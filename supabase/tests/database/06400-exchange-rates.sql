@@ -45,7 +45,7 @@ update world set quote = (
 ).id;
 select tests.act_as('authenticated', ben) from world;
 insert into public.bookings (property_id, check_in, check_out, adults, quote_id)
-select home, to_char(current_date + 40, 'YYYY-MM-DD'), to_char(current_date + 42, 'YYYY-MM-DD'), 2, quote from world;
+select home, current_date + 40, current_date + 42, 2, quote from world;
 select tests.act_as('postgres');
 update world set booking = (select b.id from private.bookings b where b.property_id = home);
 select is((select payout_currency || ' ' || payout_rate from private.bookings, world where id = booking), 'USD 1.0842', 'FX10 the rate is that of the quote, not the newest');

@@ -1,6 +1,6 @@
 -- Messages: who opens, reads and writes threads, masking, reading, files, blocks, limits, bookings in threads, response rate.
 begin;
-select plan(80);
+select plan(92);
 
 create temporary table world on commit drop as
 select
@@ -84,12 +84,26 @@ select is(pg_temp.say(said), stored, 'M31 ' || said) from (values
     (E'9\u2060 1\u200d2\u00ad3 _4_5 6.7.8', '[hidden]'),
     (E'9\ufe0f\u20e31\ufe0f\u20e32\ufe0f\u20e33\ufe0f\u20e34\ufe0f\u20e35\ufe0f\u20e36\ufe0f\u20e3', E'[hidden]\ufe0f\u20e3'),
     ('My page: ben-hosts dot com', 'My page: [hidden]'),
+    -- cspell:disable
+    ('call nine one two three four five six seven', 'call [hidden]'),
+    ('neun eins zwei drei vier fünf sechs', '[hidden]'),
+    ('nove, um, dois, três, quatro, cinco, seis', '[hidden]'),
+    ('zéro six un deux trois quatre cinq', '[hidden]'),
+    ('seis uno dos tres cuatro cinco nueve', '[hidden]'),
+    ('nul zes een twee drie vier vijf', '[hidden]'),
+    ('my number: nine 1 two 3 four 5 six', 'my number: [hidden]'),
+    (E'\u096f\u0967\u0968\u0969\u096a\u096b\u096c\u096d', '[hidden]'),
+    (E'\u0e59\u0e51\u0e52\u0e53\u0e54\u0e55\u0e56', '[hidden]'),
+    ('九一二三四五六七', '[hidden]'),
+    ('two adults, three kids, one dog, four bikes from 2026-11-30', 'two adults, three kids, one dog, four bikes from 2026-11-30'),
+    ('dos camas, tres o cuatro personas', 'dos camas, tres o cuatro personas'),
+    -- cspell:enable
     ('wa.me/351912345678 or ben.com.br', '[hidden] or [hidden].br'),
     ('From (2027-06-01) to 2027-06-04 for 2', 'From (2027-06-01) to 2027-06-04 for 2'),
     ('We are 4 and pay 1,200.50 EUR', 'We are 4 and pay 1,200.50 EUR'),
     ('We arrive at 15:30. Thanks', 'We arrive at 15:30. Thanks')
 ) as c (said, stored);
-select is((select count(*)::integer from public.messages where is_masked), 12, 'M41 masked messages are marked as such');
+select is((select count(*)::integer from public.messages where is_masked), 22, 'M41 masked messages are marked as such');
 
 -- files
 select throws_ok('insert into public.messages (thread_id, body, attachment_path) select thread, ''x'', thread || ''/plan.pdf'' from world', 'PT422', null, 'M42 an attachment must be uploaded first');

@@ -96,7 +96,7 @@ select tests.act_as('postgres');
 update world set draft = tests.create_property(eva);
 insert into public.suspensions (profile_id, reason) select ben, 'Spam.' from world;
 select tests.act_as('authenticated', ben) from world;
-select throws_ok($$insert into public.bookings (property_id, check_in, check_out) select draft, to_char(current_date + 9, 'YYYY-MM-DD'), to_char(current_date + 11, 'YYYY-MM-DD') from world$$,
+select throws_ok($$insert into public.bookings (property_id, check_in, check_out) select draft, current_date + 9, current_date + 11 from world$$,
     'PT403', 'This account is suspended.', 'MO34 a suspended guest cannot book');
 select throws_ok('insert into public.threads (property_id) select draft from world', 'PT403', 'This account is suspended.', 'MO35 a suspended guest cannot open a thread');
 select lives_ok('select public.cancel_booking(stay) from world', 'MO36 a suspended guest can cancel a booking');

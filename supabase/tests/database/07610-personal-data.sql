@@ -11,7 +11,6 @@ insert into personal values
     ('public.accounts', 'phone', null, true, 'with the account'),
     ('private.bounced_addresses', 'email', null, true, 'an address, exported with the account; nothing else is stored'),
     ('private.erasures', 'email', null, false, 'the address of a deleted account, for the hour in which it is erased from Auth''s audit log'),
-    ('private.erasures', 'person_id', null, false, 'a deleted account, for that hour'),
     ('public.co_host_invitations', 'email', 'id', true, ''),
     ('public.co_host_invitations', 'invited_by', 'id', true, ''),
     ('public.blocked_profiles', 'blocker_id', 'blocked_id', true, ''),

@@ -27,7 +27,7 @@ select tests.act_as('authenticated', ben) from world;
 create temporary table proposed on commit drop as
 with changed as (
     update public.bookings b
-    set check_in = to_char(current_date + 50, 'YYYY-MM-DD'), check_out = to_char(current_date + 54, 'YYYY-MM-DD'), adults = 3
+    set check_in = current_date + 50, check_out = current_date + 54, adults = 3
     from world
     where b.id = stay
     returning b.open_alteration_id

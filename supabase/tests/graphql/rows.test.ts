@@ -122,6 +122,30 @@ describe("relations", () => {
     expect(await lodging.ask(query, question)).toEqual(expected);
   });
 
+  const unselected: Case[] = [
+    ["a row referred to", listing(3, "host"), refused("subquery must return only one column")],
+    ["a computed row", "{ hostsByPk(id: 1) { cheapest } }", refused("subquery must return only one column")],
+    [
+      "a row with everything skipped",
+      listing(3, "host { id @skip(if: true) }"),
+      refused("subquery must return only one column"),
+    ],
+    ["a node", "{ hostsCollection { edges { node } } }", refused('syntax error at or near ")"')],
+    [
+      "changed rows",
+      'mutation { updateHostsCollection(set: {name: "A"}, filter: {id: {eq: 1}}) { records } }',
+      refused("function jsonb_agg() does not exist"),
+    ],
+  ];
+  it.each(unselected)("refuses %s without a selection as Postgres does", async (_title, query, expected) => {
+    expect(await lodging.ask(query)).toEqual(expected);
+  });
+
+  it("takes no selection at the root for an empty one", async () => {
+    expect(await lodging.ask("{ hostsByPk(id: 1) }")).toEqual({ data: { hostsByPk: {} } });
+    expect(await lodging.ask("{ findListing(listingId: 1) }")).toEqual({ data: { findListing: {} } });
+  });
+
   it("takes no arguments to a single row", async () => {
     const expected = refused('Input contains extra keys ["id"]');
     expect(await lodging.ask(listing(3, "host(id: 1) { name }"))).toEqual(expected);
@@ -175,7 +199,7 @@ describe("functions at the root", () => {
       '{ renameHost(hostId: 1, newName: "A") { id } }',
       unknown("renameHost"),
     ],
-    ["none that returns nothing", "mutation { forgetAll }", unknown("forgetAll", "Mutation")],
+    ["one that returns nothing", "mutation { forgetAll }", { data: { forgetAll: null } }],
     ["none with an overloaded name", "{ overloaded(a: 1) }", unknown("overloaded")],
     ["none with an argument without a name", "{ nameless }", unknown("nameless")],
     ["none with a variable number of arguments", "{ spread(numbers: [1]) }", unknown("spread")],

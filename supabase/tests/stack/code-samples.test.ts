@@ -162,8 +162,8 @@ describe.each([
   it("search and quote", async () => {
     const visitor = newClient();
     expect((await send("rpc/search_properties", visitor)).length).toBeGreaterThan(3);
-    expect(JSON.stringify(await send("rpc/count_properties", visitor))).toContain('"is_more":false');
-    expect(JSON.stringify(await send("rpc/search_facets", visitor))).toContain('"is_more":false');
+    expect(JSON.stringify(await send("rpc/count_properties", visitor))).toContain('"is_estimate":false');
+    expect(JSON.stringify(await send("rpc/search_facets", visitor))).toContain('"is_estimate":false');
     expect(await send("rpc/property_calendar", visitor)).toHaveLength(30);
     expect(await send("rpc/bookability", visitor)).toEqual([]);
     expect(await send("rpc/quote_stay", visitor)).toMatchObject([{ nights: 2, currency: "EUR" }]);

@@ -160,8 +160,8 @@ describe("the API's description", () => {
 
   it.each([
     ["rpc/search_properties", 200, '"city":"Lisboa"'],
-    ["rpc/search_facets", 200, '"is_more":false'],
-    ["rpc/count_properties", 200, '"is_more":false'],
+    ["rpc/search_facets", 200, '"is_estimate":false'],
+    ["rpc/count_properties", 200, '"is_estimate":false'],
     ["rpc/property_calendar", 200, '"free":true'],
     ["rpc/bookability", 200, "[]"],
     ["rpc/quote_stay", 200, '"nights":2'],

@@ -1,0 +1,51 @@
+// Refuses PATCH and DELETE without a filter, as hosted Supabase does: there the extension safeupdate refuses a statement without a
+// WHERE clause in every session of the API. PostgREST runs the request first, so that what else is wrong with it is answered before.
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { corsHeaders, refuse } from "./answers.ts";
+import { readBody } from "./proxy.ts";
+
+const verbs: Record<string, string> = { PATCH: "UPDATE", DELETE: "DELETE" };
+
+/** Query parameters that are no filters of the table. */
+const others = ["select", "columns", "order", "limit", "offset", "on_conflict"];
+
+/** Whether PostgREST would run the request as a statement without a WHERE clause. @param path below /rest/v1 */
+export function lacksFilter(method: string | undefined, path: string, query: URLSearchParams): boolean {
+  const filters = [...query.keys()].filter((key) => !others.includes(key) && /^(not\.)?[^.]+$/.test(key));
+  return verbs[method ?? ""] !== undefined && !path.startsWith("/rpc/") && filters.length === 0;
+}
+
+/** The header Prefer without the end of the transaction, which clients cannot choose on hosted Supabase either. */
+export const withoutTransactionEnd = (prefer: string): string => prefer.replace(/\s*,?\s*tx=[^,]*/g, "");
+
+/** Runs the request and rolls it back: answers PostgREST's error, else safeupdate's. */
+export async function refuseWithoutFilter(
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: { port: number; path: string; authorization: string | undefined; limit: number },
+): Promise<void> {
+  const { prefer = "", "content-type": type, "content-profile": profile, accept } = request.headers;
+  const body = await readBody(request, response, target.limit);
+  const answer = await fetch(`http://127.0.0.1:${target.port}${target.path}`, {
+    method: request.method ?? "",
+    headers: Object.entries({
+      authorization: target.authorization,
+      prefer: [prefer, "tx=rollback"].filter((part) => part !== "").join(", "),
+      "content-type": type,
+      "content-profile": profile as string | undefined,
+      accept,
+    }).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    ...(body.length === 0 ? {} : { body: new Uint8Array(body) }),
+  });
+  if (answer.ok) {
+    const message = `${verbs[request.method ?? ""]} requires a WHERE clause`;
+    await answer.body?.cancel();
+    return refuse(response, 400, { code: "21000", details: null, hint: null, message });
+  }
+  const headers = {
+    ...corsHeaders,
+    "content-type": answer.headers.get("content-type") ?? "application/json",
+  };
+  response.writeHead(answer.status, headers).end(await answer.text());
+}

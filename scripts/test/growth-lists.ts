@@ -1,0 +1,82 @@
+// The lists that the growth test asks for: of every table and view that the API exposes, as each kind of person.
+
+import type { TransactionSql } from "postgres";
+
+/** Who asks. The ids of guest and host are those of the books. */
+export type Reader = "guest" | "host" | "coHost" | "operator";
+
+export interface List {
+  name: string;
+  reader: Reader;
+  sql: string;
+  /** Whether it may walk an index until the page is full, because nearly every row is for the reader. */
+  mayWalk: boolean;
+}
+
+/** Columns that an index orders for each reader; other tables are ordered by their primary key. */
+const orders: Record<string, string[]> = {
+  booking_money: ["id"],
+  bookings: ["created_at", "check_in"],
+  host_statement: ["id"],
+  notifications: ["created_at"],
+  payments: ["created_at"],
+  payouts: ["created_at"],
+};
+
+/** What belongs to a booking or a review is listed with it, and has no columns of its readers. */
+const parents: Record<string, string> = {
+  booking_alterations: "booking_id = $booking",
+  booking_line_items: "booking_id = $booking",
+  cancellations: "booking_id = $booking",
+  refunds: "booking_id = $booking",
+  review_notes: "review_id = $booking",
+};
+
+/** Views without rows of growing tables, or for operators alone. */
+const operatorsOnly = ["dead_stripe_tasks", "reconciliation_differences"];
+
+export async function readLists(tx: TransactionSql): Promise<List[]> {
+  const relations = await tx<{ name: string; columns: string; key: string | null; isPublic: boolean }[]>`
+    select
+      c.relname as name, has_any_column_privilege('anon', c.oid, 'select') as "isPublic",
+      string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns,
+      (
+        select string_agg(quote_ident(k.attname), ', ' order by array_position(i.indkey::smallint[], k.attnum))
+        from pg_catalog.pg_index i
+        join pg_catalog.pg_attribute k on k.attrelid = i.indrelid and k.attnum = any (i.indkey)
+        where i.indrelid = c.oid and i.indisprimary
+      ) as key
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_attribute a
+      on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        and has_column_privilege('authenticated', c.oid, a.attnum, 'select')
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm')
+    group by c.oid, c.relname
+    order by c.relname`;
+  return relations.flatMap(({ name, columns, key, isPublic }) => {
+    const where = parents[name] === undefined ? "" : ` where ${parents[name]}`;
+    const select = `select ${columns} from public.${name}${where}`;
+    const ordered = (orders[name] ?? [key ?? "id"]).map((order) => ({
+      shape: `by ${order}`,
+      sql: `${select} order by ${order.replaceAll(",", " desc,")} desc limit 20`,
+    }));
+    const others = [
+      { shape: "no order", sql: `${select} limit 20` },
+      { shape: "count", sql: `select count(*) from public.${name}${where}` },
+    ];
+    const readers: Reader[] = operatorsOnly.includes(name)
+      ? ["operator"]
+      : isPublic
+        ? ["guest"]
+        : ["guest", "host", "coHost", "operator"];
+    return readers.flatMap((reader) => {
+      const mayWalk = isPublic || reader === "operator";
+      return (mayWalk ? ordered : [...ordered, ...others]).map(({ shape, sql }) => ({
+        name: `list of ${name}, ${reader}, ${shape}`,
+        reader,
+        sql,
+        mayWalk,
+      }));
+    });
+  });
+}
