@@ -3,12 +3,22 @@
 import type { WriteStream } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
+import compression from "compression";
 import type { StackConfig } from "../lib/config.ts";
 import { openLog } from "../lib/output.ts";
 import { listening } from "../lib/server.ts";
 import { fail } from "./answers.ts";
 import { createRouter, type Services } from "./router.ts";
 import type { Service } from "./service.ts";
+
+const compress = compression() as (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: () => void,
+) => void;
+
+/** What is not compressed: tokens, secrets of payments and signed addresses, which a length could betray; files; and streams. */
+const sentAsIs = /^\/+(auth|functions|storage)\//;
 
 export function createGateway(config: StackConfig, services: Services): Service {
   const route = createRouter(config, services);
@@ -23,7 +33,9 @@ export function createGateway(config: StackConfig, services: Services): Service 
       log?.write(`${new Date().toISOString()} ${request.method} ${path} ${response.statusCode} ${took} ms\n`);
     });
     response.on("finish", () => drain(request));
-    route(request, response).catch((error) => fail(error, response));
+    const answer = () => route(request, response).catch((error) => fail(error, response));
+    if (sentAsIs.test(request.url ?? "")) answer();
+    else compress(request, response, answer);
   }
 
   return {

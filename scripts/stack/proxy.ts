@@ -47,7 +47,17 @@ export interface Forward {
   answerHeaders: OutgoingHttpHeaders;
   /** The largest accepted body, in bytes. */
   limit: number;
+  /** Sends the answer; without it, the answer is sent as it arrives. */
+  send?: Send;
 }
+
+type Send = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers: OutgoingHttpHeaders,
+  body: Readable,
+) => Promise<void>;
 
 /**
  * Forwards the request to 127.0.0.1:`port` and the answer to the client.
@@ -77,11 +87,12 @@ export async function toPort(
       headers,
     });
     upstream.on("response", (answer) => {
-      const headers = withoutHopByHop(answer.headers);
-      response.writeHead(answer.statusCode ?? 502, { ...headers, ...forward.answerHeaders });
-      answer.pipe(response);
+      const headers = { ...withoutHopByHop(answer.headers), ...forward.answerHeaders };
       answer.on("end", resolve);
       answer.on("error", () => response.destroy());
+      (forward.send ?? sendAsItArrives)(request, response, answer.statusCode ?? 502, headers, answer).catch(
+        () => response.destroy(),
+      );
     });
     upstream.on("error", (error) => {
       // a server may answer and close before it has read the body; that answer is complete
@@ -164,6 +175,11 @@ async function receive(
   if (!hasBody(request)) return {};
   const body = request.pipe(limited(limit));
   response.on("close", () => body.destroy()); // also when the client has gone
+  return readUpTo(body, most);
+}
+
+/** Reads a stream to its end or, when it is larger than `most` bytes, to there: `rest` is then the stream of what follows. */
+export async function readUpTo(body: Readable, most: number): Promise<{ start: Buffer; rest?: Readable }> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
@@ -173,6 +189,10 @@ async function receive(
   }
   return { start: Buffer.concat(chunks) };
 }
+
+const sendAsItArrives: Send = async (_request, response, status, headers, body) => {
+  body.pipe(response.writeHead(status, headers));
+};
 
 function joined(start: Buffer, rest: Readable): WebStream<Uint8Array> {
   const chunks = async function* () {

@@ -49,6 +49,7 @@ export function createRest(config: StackConfig, failed: (error: StackError) => v
           PGRST_DB_TX_END: "commit-allow-override", // for the gateway; see safeupdate.ts
           PGRST_JWT_SECRET: config.keys.jwtSecret,
           PGRST_JWT_AUD: audience,
+          PGRST_JWT_CACHE_MAX_LIFETIME: "600", // checks a token once; one with an expiry is kept no longer than that
           PGRST_SERVER_HOST: "127.0.0.1",
           PGRST_SERVER_PORT: String(port),
           PGRST_ADMIN_SERVER_PORT: String(adminPort),

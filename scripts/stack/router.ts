@@ -5,6 +5,7 @@ import type { StackConfig } from "../lib/config.ts";
 import { requestUrl } from "../lib/server.ts";
 import { corsHeaders, preflight, refuse, refuseKey, refuseRoute } from "./answers.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
+import { sendCacheable } from "./caching.ts";
 import { createDocs } from "./docs/docs.ts";
 import type { Functions } from "./functions.ts";
 import type { GraphqlService } from "./graphql.ts";
@@ -112,7 +113,7 @@ export function createRouter(config: StackConfig, services: Services): Router {
         const target = forward(path, limits.rest);
         if (lacksFilter(request.method, path, url.searchParams))
           return refuseWithoutFilter(request, response, { ...target, port: services.rest.port });
-        return toPort(services.rest.port, request, response, target);
+        return toPort(services.rest.port, request, response, { ...target, send: sendCacheable });
       }
       case "storage":
         // Public and signed URLs need no key, but a given key must be valid.

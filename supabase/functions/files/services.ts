@@ -28,7 +28,7 @@ export function createServices(supabase: ServiceClient): Omit<Dependencies, "log
       for (let attempt = 1; attempt <= 2; attempt++) {
         const { error } = await supabase.storage
           .from(bucket)
-          .upload(path, bytes.slice(), { contentType, cacheControl: "31536000" });
+          .upload(path, bytes.slice(), { contentType, cacheControl: "31536000, immutable" });
         if (error === null || isDuplicate(error)) return true;
       }
       return false;

@@ -31,7 +31,9 @@ describe("a photo", () => {
     const response = await addPhoto(ana, id, { alt: "Kitchen" });
     const { path, photo_id } = (await response.json()) as StoredFile;
     expect(response.status).toBe(201);
-    expect((await fetch(publicUrl(path))).headers.get("content-type")).toBe("image/png");
+    const { headers } = await fetch(publicUrl(path));
+    expect(headers.get("content-type")).toBe("image/png");
+    expect(headers.get("cache-control")).toBe("max-age=31536000, immutable");
     const photos = ana.client.from("property_photos");
     const { data: photo } = await photos.select("position").eq("id", `${photo_id}`).single().throwOnError();
     expect(photo).toEqual({ position: 2 });
