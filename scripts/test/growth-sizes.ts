@@ -14,7 +14,6 @@ export const growing: Record<string, Size> = {
   "private.bookings": { rows: 1e6, values: { host_id: 2e4, guest_id: 3e5, property_id: 5e4 } },
   "private.bounced_addresses": { rows: 1e4 },
   "private.co_hosted_bookings": { rows: 2e5, values: { profile_id: 2e3, property_id: 1e4, booking_id: 1e5 } },
-  "private.erasures": { rows: 1e3 },
   "private.files": { rows: 3e6, values: { owner_id: 2e5 } },
   "private.fraud_warnings": { rows: 1e4 },
   "private.job_failures": { rows: 1e5 },
@@ -98,6 +97,8 @@ export const growing: Record<string, Size> = {
 export const bounded = [
   "private.area_aliases",
   "private.booking_transitions",
+  // a row stays for an hour
+  "private.erasures",
   "private.errors",
   "private.file_kinds",
   "private.host_cancellation_fees",

@@ -144,8 +144,17 @@ const queries: Query[] = [
   },
 ];
 
-/** Tasks whose work is in proportion to what they do: a digest for each person who wants one, deletions of what is old. */
-const batches = ["task queue_digests", "task remove_old_records", "task remove_expired_occupancies"];
+/** Queries whose work is in proportion to what they do: a digest for each person who wants one, deletions of what is old, a person's own rows. */
+const batches = [
+  "task queue_digests",
+  "task remove_old_records",
+  "task remove_expired_occupancies",
+  "task remove_unused_files",
+  "open money of a person who leaves",
+];
+
+/** Partial indexes of the rows that wait for a task, which takes some of them at a time. */
+const waiting = ["search_areas_waiting_idx", "search_tiles_waiting_idx"];
 
 /** Functions that return rows from read models of their own, whose benchmark is that of search. */
 const measuredElsewhere = ["search_properties", "count_properties", "search_facets"];
@@ -286,6 +295,7 @@ async function fillEmptyTables(tx: TransactionSql): Promise<void> {
           when t.typtype = 'e' then (
             select quote_literal(e.enumlabel) from pg_catalog.pg_enum e where e.enumtypid = t.oid order by e.enumsortorder limit 1
           )
+          when t.typname = '_text' then quote_literal('{x}')
           when t.typcategory = 'A' then quote_literal('{}')
           when t.typname = 'uuid' then 'gen_random_uuid()'
           when t.typname in ('json', 'jsonb') then quote_literal('{}')
@@ -365,7 +375,11 @@ function faultsOf(plan: Plan, query: Query, isLimited = false, times = 1): strin
   const faults: string[] = [];
   if (table !== undefined && `${plan.Schema}.${table}` in growing) {
     if (type === "Seq Scan") faults.push(`reads all of ${table}`);
-    else if (/^Index/.test(type) && plan["Index Cond"] === undefined && !(query.mayWalk && isLimited))
+    else if (
+      /^Index/.test(type) &&
+      plan["Index Cond"] === undefined &&
+      !(isLimited && (query.mayWalk || waiting.includes(plan["Index Name"] ?? "")))
+    )
       faults.push(`reads all of ${plan["Index Name"]}`);
     else if (
       !query.isList &&

@@ -55,7 +55,8 @@ as $$
         b.guest_id = p_person
         and (
             private.ledger_balance('guest', p_person, b.currency, b.id) < 0
-            or exists (select from public.refunds r where r.booking_id = b.id and r.status = 'pending')
+            -- not exists: the planner would read all refunds for it
+            or (select bool_or(r.status = 'pending') from public.refunds r where r.booking_id = b.id)
         )
     union all
     (
@@ -68,10 +69,15 @@ as $$
         order by b.id
     )
     union all
+    -- from the bookings of the person, because all open disputes are more
     select private.problem('open_dispute', jsonb_build_object('id', b.id, 'title', b.property_title))
-    from public.disputes d
-    join private.bookings b on b.id = d.booking_id
-    where p_person in (b.guest_id, b.host_id) and d.status not in ('won', 'lost', 'warning_closed')
+    from private.bookings b
+    cross join lateral (
+        select d.id from public.disputes d
+        where d.booking_id = b.id and d.status not in ('won', 'lost', 'warning_closed')
+        offset 0
+    ) d
+    where p_person in (b.guest_id, b.host_id)
 $$;
 comment on function private.account_deletion_blockers_of_money is
     'Returns the payments, refunds, payouts, debts and disputes that prevent the deletion of an account.';
