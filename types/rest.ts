@@ -554,7 +554,11 @@ export interface paths {
      */
     get: operations["get_profiles"];
     put?: never;
-    post?: never;
+    /**
+     * Upsert your public profile
+     * @description Public profiles, one for each account. A profile stays, anonymised, after its account is deleted.
+     */
+    post: operations["post_profiles"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2182,7 +2186,11 @@ export interface paths {
      */
     get: operations["get_accounts"];
     put?: never;
-    post?: never;
+    /**
+     * Upsert your account
+     * @description Private data of a person, readable by that person and operators. Deleted with the account.
+     */
+    post: operations["post_accounts"];
     delete?: never;
     options?: never;
     head?: never;
@@ -3874,6 +3882,11 @@ export interface components {
       updated_at: string;
     };
     "properties.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** @description One line of up to 150 characters. */
       title: string;
       /** @description Plain text of up to 10,000 characters. */
@@ -4467,6 +4480,11 @@ export interface components {
     "property_availability_rules.insert": {
       /**
        * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
+      /**
+       * Format: uuid
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
@@ -4555,6 +4573,11 @@ export interface components {
       updated_at: string;
     };
     "property_date_overrides.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** Format: uuid */
       property_id: string;
       /**
@@ -4638,6 +4661,11 @@ export interface components {
       updated_at: string;
     };
     "property_seasons.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** Format: uuid */
       property_id: string;
       /** @description Name of the season, such as "Summer". */
@@ -4735,6 +4763,11 @@ export interface components {
       updated_at: string;
     };
     "property_fees.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** Format: uuid */
       property_id: string;
       /**
@@ -4840,6 +4873,21 @@ export interface components {
       created_at: string;
       /** Format: date-time */
       updated_at: string;
+    };
+    "profiles.insert": {
+      /**
+       * Format: uuid
+       * @description The same as auth.users.id. This is a Primary Key.
+       */
+      id: string;
+      /** @description First name or nickname, 1 to 50 characters. */
+      display_name: string;
+      /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
+      avatar_path?: string | null;
+      /** @description Plain text of up to 2,000 characters. */
+      about?: string;
+      /** @description BCP 47 tags of the languages the person speaks, such as {en,pt-BR}. */
+      languages?: string[];
     };
     "profiles.update": {
       /** @description First name or nickname, 1 to 50 characters. */
@@ -4993,6 +5041,11 @@ export interface components {
       updated_at: string;
     };
     "wishlists.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** @description One line of 1 to 100 characters. */
       name: string;
       /**
@@ -6132,11 +6185,6 @@ export interface components {
       longitude: number;
     };
     "property_addresses.update": {
-      /**
-       * Format: uuid
-       * @description This is a Primary Key.
-       */
-      property_id?: string;
       /** @description Street and number. */
       line1?: string | null;
       /** @description Floor, door or building. */
@@ -6212,6 +6260,11 @@ export interface components {
       updated_at: string;
     };
     "property_taxes.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** Format: uuid */
       property_id: string;
       /** @description Name on the line of a quote. */
@@ -6324,6 +6377,11 @@ export interface components {
     "host_blocks.insert": {
       /**
        * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
+      /**
+       * Format: uuid
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
@@ -6407,11 +6465,6 @@ export interface components {
       check_out: string;
     };
     "external_blocks.update": {
-      /**
-       * Format: uuid
-       * @description This is a Foreign Key to `properties.id`.
-       */
-      property_id?: string;
       /** @description Name of the feed, such as airbnb. */
       source?: string;
       /** @description The UID of the stay in the feed. */
@@ -6611,6 +6664,11 @@ export interface components {
       updated_at: string;
     };
     "webhook_endpoints.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url: string;
       /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
@@ -6887,17 +6945,6 @@ export interface components {
     };
     "notification_preferences.update": {
       /**
-       * Format: uuid
-       * @description This is a Primary Key.
-       *     This is a Foreign Key to `profiles.id`.
-       */
-      profile_id?: string;
-      /**
-       * @description This is a Primary Key.
-       * @enum {string}
-       */
-      topic?: "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
-      /**
        * @description When mails about this topic are sent.
        * @enum {string}
        */
@@ -6947,11 +6994,6 @@ export interface components {
       time_zone: string;
     };
     "notification_settings.update": {
-      /**
-       * Format: uuid
-       * @description This is a Primary Key.
-       */
-      profile_id?: string;
       /**
        * @description Local time at which quiet hours begin.
        * @example 15:00:00
@@ -7192,11 +7234,6 @@ export interface components {
       note: string;
     };
     "review_notes.update": {
-      /**
-       * Format: uuid
-       * @description This is a Primary Key.
-       */
-      review_id?: string;
       /** @description Plain text of up to 2,000 characters. */
       note?: string;
     };
@@ -7314,6 +7351,28 @@ export interface components {
       created_at: string;
       /** Format: date-time */
       updated_at: string;
+    };
+    "accounts.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /** @description Name on the identity document. */
+      legal_name?: string | null;
+      /** @description Phone number in E.164 format, such as +351912345678. */
+      phone?: string | null;
+      /** @description BCP 47 tag that mails and formats use. */
+      locale?: string;
+      /** @description ISO 4217 code of the currency in which prices are shown. This is a Foreign Key to `currencies.code`. */
+      currency?: string;
+      /**
+       * Format: date
+       * @description Date of birth, at least 18 years ago.
+       */
+      birth_date?: string | null;
+      /** @description ISO 3166-1 alpha-2 code of the country that receives the payouts. */
+      payout_country?: string | null;
     };
     "accounts.update": {
       /** @description Name on the identity document. */
@@ -10552,7 +10611,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `key_is_fixed`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `row_sent_twice`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10717,7 +10776,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10904,7 +10963,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `key_is_fixed`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `row_sent_twice`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11297,7 +11356,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -11315,7 +11374,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `unknown_amenity`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `row_sent_twice`, `unknown_amenity`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11905,7 +11964,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11914,7 +11973,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12050,7 +12109,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12059,7 +12118,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `key_is_fixed`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12189,7 +12248,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12198,7 +12257,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12330,7 +12389,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12339,7 +12398,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `key_is_fixed`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12475,7 +12534,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12484,7 +12543,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `season_has_price_or_nights`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12628,7 +12687,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `dates_overlap`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12637,7 +12696,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `season_has_price_or_nights`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `currency_differs_from_property`, `dates_are_in_order`, `key_is_fixed`, `max_nights_range`, `min_nights_range`, `name_is_plain`, `nights_are_in_order`, `price_above_maximum`, `price_below_minimum`, `price_range`, `property_has_no_currency`, `reference_not_found`, `row_sent_twice`, `season_has_price_or_nights`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12769,8 +12828,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12906,8 +12973,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `key_is_fixed`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13071,6 +13146,76 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  post_profiles: {
+    parameters: {
+      query?: {
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+      };
+      header?: {
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        Prefer?: components["parameters"]["preferPost"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json":
+          | components["schemas"]["profiles.insert"]
+          | components["schemas"]["profiles.insert"][];
+      };
+    };
+    responses: {
+      /** @description The rows, with `Prefer: return=representation`. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["profiles"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_path_is_own`, `display_name_is_plain`, `languages_are_tags`, `row_sent_twice`, `value_missing`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
   patch_profiles: {
     parameters: {
       query?: {
@@ -13134,7 +13279,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -13143,8 +13288,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_not_found`, `avatar_path_is_own`, `display_name_is_plain`, `display_name_is_reserved`, `languages_are_tags`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `about_is_plain`, `avatar_not_found`, `avatar_path_is_own`, `display_name_is_plain`, `display_name_is_reserved`, `key_is_fixed`, `languages_are_tags`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13539,8 +13692,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`, `value_too_long`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `row_sent_twice`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`, `value_too_long`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13672,8 +13833,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `value_missing`, `value_too_long`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `guests_range`, `key_is_fixed`, `row_sent_twice`, `value_missing`, `value_too_long`, `wishlists_dates_are_in_order`, `wishlists_name_is_plain`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13808,7 +13977,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `note_is_plain`, `reference_not_found`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `note_is_plain`, `reference_not_found`, `row_sent_twice`, `too_many_wishlist_items`, `too_many_wishlists`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13939,7 +14108,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `note_is_plain`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `note_is_plain`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14181,7 +14350,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14310,7 +14479,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17638,7 +17807,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17721,7 +17890,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17804,7 +17973,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17962,7 +18131,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `key_is_fixed`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `row_sent_twice`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18061,7 +18230,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18164,7 +18333,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_is_of_one_property`, `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `city_is_plain`, `country_is_iso`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `key_is_fixed`, `latitude_is_on_earth`, `line1_is_plain`, `line2_is_plain`, `longitude_is_on_earth`, `max_guests_missing`, `neighbourhood_is_plain`, `photo_missing`, `postal_code_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `region_is_plain`, `room_type_missing`, `row_sent_twice`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18316,8 +18485,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `row_sent_twice`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18473,8 +18650,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `key_is_fixed`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `row_sent_twice`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18605,7 +18790,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18614,7 +18799,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `property_row_limit_exceeded`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18772,7 +18957,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18781,7 +18966,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `reference_not_found`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `key_is_fixed`, `note_is_plain`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -18913,7 +19098,7 @@ export interface operations {
       };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19072,7 +19257,7 @@ export interface operations {
       };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `block_property_is_fixed`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19081,7 +19266,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -19816,8 +20001,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `too_many_webhook_endpoints`, `url_is_https`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `row_sent_twice`, `too_many_webhook_endpoints`, `url_is_https`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -19949,8 +20142,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `url_is_https`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `events_are_known`, `key_is_fixed`, `row_sent_twice`, `url_is_https`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21101,7 +21302,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `notification_preferences_account_stays_on`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `notification_preferences_account_stays_on`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21232,7 +21433,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `notification_preferences_account_stays_on`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `notification_preferences_account_stays_on`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21368,7 +21569,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `quiet_hours_are_not_empty`, `reference_not_found`, `unknown_time_zone`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `quiet_hours_are_not_empty`, `reference_not_found`, `row_sent_twice`, `unknown_time_zone`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21501,7 +21702,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `quiet_hours_are_not_empty`, `reference_not_found`, `unknown_time_zone`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `quiet_hours_are_not_empty`, `reference_not_found`, `row_sent_twice`, `unknown_time_zone`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22253,7 +22454,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `review_notes_note_is_plain`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `review_notes_note_is_plain`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22388,7 +22589,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `reference_not_found`, `review_notes_note_is_plain`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `reference_not_found`, `review_notes_note_is_plain`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22629,6 +22830,76 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  post_accounts: {
+    parameters: {
+      query?: {
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+      };
+      header?: {
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        Prefer?: components["parameters"]["preferPost"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json":
+          | components["schemas"]["accounts.insert"]
+          | components["schemas"]["accounts.insert"][];
+      };
+    };
+    responses: {
+      /** @description The rows, with `Prefer: return=representation`. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["accounts"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `birth_date_is_adult`, `legal_name_is_plain`, `locale_is_tag`, `payout_country_is_iso`, `phone_is_e164`, `reference_not_found`, `row_sent_twice`, `unknown_currency`, `value_missing`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
   patch_accounts: {
     parameters: {
       query?: {
@@ -22687,7 +22958,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -22696,8 +22967,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      409: components["responses"]["409"];
-      /** @description Rules are broken; `details` lists each. Codes: `birth_date_is_adult`, `legal_name_is_plain`, `locale_is_tag`, `payout_country_is_iso`, `phone_is_e164`, `unknown_currency`, `value_missing`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `birth_date_is_adult`, `key_is_fixed`, `legal_name_is_plain`, `locale_is_tag`, `payout_country_is_iso`, `phone_is_e164`, `reference_not_found`, `row_sent_twice`, `unknown_currency`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23141,7 +23420,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `key_is_fixed`, `max_guests_missing`, `moderation_reason_is_plain`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23279,7 +23558,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23363,7 +23642,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -25230,7 +25509,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `notification_preferences_account_stays_on`, `reference_not_found`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `notification_preferences_account_stays_on`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;

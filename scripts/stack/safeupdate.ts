@@ -19,7 +19,7 @@ export function lacksFilter(method: string | undefined, path: string, query: URL
 /** The header Prefer without the end of the transaction, which clients cannot choose on hosted Supabase either. */
 export const withoutTransactionEnd = (prefer: string): string => prefer.replace(/\s*,?\s*tx=[^,]*/g, "");
 
-/** Runs the request and rolls it back: answers PostgREST's error, else safeupdate's. */
+/** Runs the request and rolls it back: answers the error of the request itself, else safeupdate's. */
 export async function refuseWithoutFilter(
   request: IncomingMessage,
   response: ServerResponse,
@@ -38,14 +38,19 @@ export async function refuseWithoutFilter(
     }).filter((entry): entry is [string, string] => entry[1] !== undefined),
     ...(body.length === 0 ? {} : { body: new Uint8Array(body) }),
   });
-  if (answer.ok) {
+  const text = await answer.text();
+  if (answer.ok || isOfRows(answer.status, text)) {
     const message = `${verbs[request.method ?? ""]} requires a WHERE clause`;
-    await answer.body?.cancel();
     return refuse(response, 400, { code: "21000", details: null, hint: null, message });
   }
   const headers = {
     ...corsHeaders,
     "content-type": answer.headers.get("content-type") ?? "application/json",
   };
-  response.writeHead(answer.status, headers).end(await answer.text());
+  response.writeHead(answer.status, headers).end(text);
+}
+
+/** Whether an error comes from rows, such as a trigger's: safeupdate refuses the statement before it reads any. */
+function isOfRows(status: number, body: string): boolean {
+  return [409, 422, 500].includes(status) || (status === 400 && /"code":\s*"(?!PGRST|PT)/.test(body));
 }

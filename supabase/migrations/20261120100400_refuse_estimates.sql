@@ -10,7 +10,7 @@ begin
         select c.oid from pg_catalog.pg_class c
         where
             c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) and c.relkind in ('r', 'p')
-            and (has_any_column_privilege('anon', c.oid, 'select') or has_any_column_privilege('authenticated', c.oid, 'select'))
+            and (has_any_column_privilege('anon', c.oid, 'select') or has_any_column_privilege('operator', c.oid, 'select'))
     loop
         execute format(
             'create policy "Requests cannot read estimates" on %s as restrictive for select to anon, authenticated using (private.refuse_estimate())',

@@ -829,8 +829,10 @@ export type Database = {
           body: string;
           created_at: string;
           event: string | null;
+          guest_id: string;
           id: string;
           is_masked: boolean;
+          property_id: string;
           sender_id: string | null;
           thread_id: string;
         };
@@ -840,8 +842,10 @@ export type Database = {
           body: string;
           created_at?: string;
           event?: string | null;
+          guest_id?: string;
           id?: string;
           is_masked?: boolean;
+          property_id?: string;
           sender_id?: string | null;
           thread_id: string;
         };
@@ -850,8 +854,10 @@ export type Database = {
           body?: string;
           created_at?: string;
           event?: string | null;
+          guest_id?: string;
           id?: string;
           is_masked?: boolean;
+          property_id?: string;
           sender_id?: string | null;
           thread_id?: string;
         };
@@ -2933,9 +2939,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -3186,9 +3192,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -3231,9 +3237,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -3305,25 +3311,6 @@ export type Database = {
           to: "money_requests";
           isOneToOne: true;
           isSetofReturn: true;
-        };
-      };
-      add_photo: {
-        Args: { p_actor: string; p_alt_text: string; p_path: string };
-        Returns: {
-          alt_text: string;
-          created_at: string;
-          external_url: string | null;
-          id: string;
-          path: string | null;
-          position: number;
-          property_id: string;
-          updated_at: string;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "property_photos";
-          isOneToOne: true;
-          isSetofReturn: false;
         };
       };
       apply_account: { Args: { p_account: Json }; Returns: string };
@@ -3433,6 +3420,10 @@ export type Database = {
           source: string;
         }[];
       };
+      begin_file: {
+        Args: { p_actor: string; p_kind: string; p_target?: string; p_upload_path: string };
+        Returns: Json;
+      };
       begin_internal_run: {
         Args: { p_function: string };
         Returns: {
@@ -3517,9 +3508,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -3589,7 +3580,7 @@ export type Database = {
         };
         Returns: {
           count: number;
-          is_more: boolean;
+          is_estimate: boolean;
         }[];
       };
       cover_photo: {
@@ -3651,9 +3642,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -3696,9 +3687,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -3757,13 +3748,13 @@ export type Database = {
         };
       };
       delete_account: { Args: Record<PropertyKey, never>; Returns: undefined };
-      discard_photo_upload: { Args: { p_actor: string; p_path: string }; Returns: undefined };
       end_internal_run: {
         Args: { p_function: string; p_lease: string; p_repeat?: boolean };
         Returns: number;
       };
       export_my_data: { Args: Record<PropertyKey, never>; Returns: Json };
       fail_charge: { Args: { p_error: string; p_payment_id: string }; Returns: undefined };
+      fail_file: { Args: { p_error: string; p_file: string }; Returns: undefined };
       fail_job: {
         Args: { p_attempt: number; p_error: string; p_final?: boolean; p_job_id: number; p_queue: string };
         Returns: string;
@@ -3775,6 +3766,7 @@ export type Database = {
         Returns: boolean;
       };
       fail_transfer: { Args: { p_error: string; p_payout_id: string }; Returns: undefined };
+      finish_file: { Args: { p_alt_text?: string; p_bytes: number; p_file: string }; Returns: Json };
       finish_job: { Args: { p_attempt: number; p_job_id: number; p_queue: string }; Returns: boolean };
       finish_mail: { Args: { p_ids?: string[]; p_message: Json }; Returns: undefined };
       finish_stripe_task: {
@@ -4225,7 +4217,7 @@ export type Database = {
           booking_modes: Json;
           cancellation_policies: Json;
           count: number;
-          is_more: boolean;
+          is_estimate: boolean;
           prices: Json;
           property_types: Json;
           room_types: Json;
@@ -4280,6 +4272,7 @@ export type Database = {
           currency: string;
           cursor: string;
           distance: number;
+          is_approximate: boolean;
           latitude: number;
           longitude: number;
           max_guests: number;
@@ -4290,6 +4283,8 @@ export type Database = {
           region: string;
           rent: number;
           room_type: Database["public"]["Enums"]["room_type"];
+          shown_price_per_night: number;
+          shown_total: number;
           title: string;
           total: number;
         }[];

@@ -276,13 +276,13 @@ it("counts the values of search filters, as REST does", async () => {
   const city = `Volcano City ${process.pid}`;
   await changeAddress(host, id, { city });
   const { data } = await queryGraphql(
-    "query ($city: String!) { searchFacets(pArea: $city) { count isMore roomTypes bookingModes } }",
+    "query ($city: String!) { searchFacets(pArea: $city) { count isEstimate roomTypes bookingModes } }",
     { city },
   );
   const { data: counted } = await anonymous().rpc("search_facets", { p_area: city }).single().throwOnError();
   expect(counted.room_types).toEqual({ entire_home: 1 });
   const { roomTypes, bookingModes, ...numbers } = data.searchFacets;
-  expect(numbers).toEqual({ count: 1, isMore: false });
+  expect(numbers).toEqual({ count: 1, isEstimate: false });
   expect(JSON.parse(roomTypes)).toEqual({ entire_home: 1 });
   expect(JSON.parse(bookingModes)).toEqual({ instant: 1 });
 });

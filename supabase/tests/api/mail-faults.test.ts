@@ -43,7 +43,11 @@ it("delivers every mail although a worker is killed", async () => {
   for (const pid of killed) process.kill(pid, "SIGKILL");
   expect(killed.length).toBeGreaterThan(0);
   expect(before).toBeLessThan(300);
-  await until(async () => (await countMailed(person)) === 300, "all mails");
+  await until(
+    async () => (await countMailed(person)) === 300,
+    "all mails, once the lease of the killed run has ended",
+    90_000,
+  );
 
   const messages = await listMails(person, "declined");
   const ids = await sql`select id from public.notifications where recipient_id = ${person.id}`;
@@ -52,7 +56,7 @@ it("delivers every mail although a worker is killed", async () => {
   );
   // Only mails that were being sent when the worker died may arrive twice.
   expect(messages.length - ids.length).toBeLessThanOrEqual(5);
-});
+}, 120_000);
 
 it("records an address that the server refuses, and still delivers all other mails", async () => {
   const [gone, person] = await Promise.all([signUp("Gus"), signUp("Ben")]);
