@@ -375,7 +375,7 @@ describe("invalid input", () => {
     expect(data).toMatchObject(house);
   });
 
-  it("more than 10 MB is refused before it is read", async () => {
+  it("more than 10 MB is refused before it is read", { tags: "embedded" }, async () => {
     const response = await request(ana, "/rest/v1/properties", {
       method: "POST",
       body: JSON.stringify({ title: "Big", description: "x".repeat(10 * 2 ** 20) }),
