@@ -11,6 +11,8 @@ const require = createRequire(import.meta.url);
 
 /** How tests find the stack; read by supabase/tests/support/stack.ts. */
 export interface TestEnvironment {
+  /** The column of supabase/tests/support/differences.ts. */
+  STAYBASE_STACK: "embedded" | "official";
   STAYBASE_API_URL: string;
   STAYBASE_MAIL_URL: string;
   STAYBASE_STRIPE_URL: string;
@@ -25,6 +27,7 @@ export interface TestEnvironment {
 
 export function testEnvironment(config: StackConfig): TestEnvironment {
   return {
+    STAYBASE_STACK: "embedded",
     STAYBASE_API_URL: config.apiUrl,
     STAYBASE_MAIL_URL: config.mailUrl,
     STAYBASE_STRIPE_URL: config.stripeUrl,

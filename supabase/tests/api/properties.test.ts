@@ -393,7 +393,7 @@ describe("invalid input", () => {
     expect(data).toMatchObject(house);
   });
 
-  it.each([2, 9, 10])("%i MB is refused before it is read", async (size) => {
+  it.each([2, 9, 10])("%i MB is refused before it is read", { tags: "embedded" }, async (size) => {
     const response = await request(ana, "/rest/v1/properties", {
       method: "POST",
       body: JSON.stringify({ title: "Big", description: "x".repeat(size * 2 ** 20) }),

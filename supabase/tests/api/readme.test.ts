@@ -1,4 +1,5 @@
 // Runs every snippet of README and docs/guide against a stack that begins with the seed, as a reader's does.
+// @module-tag embedded
 
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";

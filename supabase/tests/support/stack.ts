@@ -2,6 +2,7 @@
 
 /** `npm test` and `npm run test:official` set these variables. */
 export const stack = {
+  kind: variable("STAYBASE_STACK") as "embedded" | "official",
   apiUrl: variable("STAYBASE_API_URL"),
   mailUrl: variable("STAYBASE_MAIL_URL"),
   stripeUrl: variable("STAYBASE_STRIPE_URL"),
