@@ -61,6 +61,18 @@ export function refuseRoute(response: ServerResponse): void {
   refuse(response, 404, { code: "NOT_FOUND", message: "no Route matched with those values" });
 }
 
+/** The answer of the database to a request that says how long it is; the gateway gives it to any other. */
+export function refuseLength(response: ServerResponse, limit: number): void {
+  const message = `A request has up to ${limit} bytes.`;
+  const hint = "Send fewer rows at once.";
+  refuse(response, 413, {
+    code: "PT413",
+    message,
+    details: JSON.stringify([{ code: "request_too_large", message, hint, limit }]),
+    hint,
+  });
+}
+
 export function fail(error: unknown, response: ServerResponse): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();

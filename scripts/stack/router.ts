@@ -3,13 +3,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { StackConfig } from "../lib/config.ts";
 import { requestUrl } from "../lib/server.ts";
-import { corsHeaders, preflight, refuse, refuseKey, refuseRoute } from "./answers.ts";
+import { corsHeaders, preflight, refuse, refuseKey, refuseLength, refuseRoute } from "./answers.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
 import { sendCacheable } from "./caching.ts";
 import { createDocs } from "./docs/docs.ts";
 import type { Functions } from "./functions.ts";
 import type { GraphqlService } from "./graphql.ts";
-import { type Forward, readBody, toHandler, toPort } from "./proxy.ts";
+import { type Forward, readBody, TooLarge, toHandler, toPort } from "./proxy.ts";
 import { createReadLimits, type ReadLimits, readsOfGraphql, readsOfRest } from "./read-limits.ts";
 import type { Rest } from "./rest.ts";
 import { lacksFilter, refuseWithoutFilter, withoutTransactionEnd } from "./safeupdate.ts";
@@ -25,7 +25,7 @@ export interface Services {
 }
 
 const mebibyte = 1024 * 1024;
-const limits = { auth: mebibyte, rest: 10 * mebibyte, functions: 10 * mebibyte, graphql: 2 * mebibyte };
+const limits = { auth: mebibyte, rest: mebibyte, functions: 10 * mebibyte, graphql: 2 * mebibyte };
 
 /** Auth's paths that browsers open from mails and providers, without an API key. */
 const keylessAuthPaths = ["verify", "callback", "authorize", ".well-known", "health"];
@@ -111,9 +111,14 @@ export function createRouter(config: StackConfig, services: Services): Router {
         const { prefer } = request.headers;
         if (typeof prefer === "string") request.headers.prefer = withoutTransactionEnd(prefer);
         const target = forward(path, limits.rest);
-        if (lacksFilter(request.method, path, url.searchParams))
-          return refuseWithoutFilter(request, response, { ...target, port: services.rest.port });
-        return toPort(services.rest.port, request, response, { ...target, send: sendCacheable });
+        try {
+          if (lacksFilter(request.method, path, url.searchParams))
+            return await refuseWithoutFilter(request, response, { ...target, port: services.rest.port });
+          return await toPort(services.rest.port, request, response, { ...target, send: sendCacheable });
+        } catch (error) {
+          if (error instanceof TooLarge && !response.headersSent) return refuseLength(response, limits.rest);
+          throw error;
+        }
       }
       case "storage":
         // Public and signed URLs need no key, but a given key must be valid.

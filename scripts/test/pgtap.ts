@@ -21,7 +21,7 @@ export async function runPgtap(config: StackConfig, filter = "", suffix = ""): P
     .sort();
   const total: Result = { passed: 0, failed: 0 };
   for (const file of files) {
-    const { passed, failures } = await runFile(config, join(folder, file));
+    const { passed, failures } = await runScript(config, readFileSync(join(folder, file), "utf8"));
     print(
       `${failures.length === 0 ? "ok     " : "FAILED "} ${file}${suffix} (${passed} passed, ${failures.length} failed)`,
     );
@@ -32,10 +32,14 @@ export async function runPgtap(config: StackConfig, filter = "", suffix = ""): P
   return total;
 }
 
-async function runFile(config: StackConfig, path: string): Promise<{ passed: number; failures: string[] }> {
+/** Runs the text of a pgTAP file. */
+export async function runScript(
+  config: StackConfig,
+  script: string,
+): Promise<{ passed: number; failures: string[] }> {
   const sql = openDatabase(config, "postgres");
   try {
-    return readTap(await tapLines(sql, readFileSync(path, "utf8")));
+    return readTap(await tapLines(sql, script));
   } finally {
     await sql.end({ timeout: 5 });
   }

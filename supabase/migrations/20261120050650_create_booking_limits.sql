@@ -1,5 +1,5 @@
 -- Purpose: how many nights a guest may keep from others without paying for them.
--- Touches: the settings of these limits; private.guest_limit, unpaid_room_at, unpaid_pause_until, retry_details, refuse_unpaid_excess,
+-- Touches: the settings of these limits; private.guest_limit, unpaid_extensions, unpaid_room_at, unpaid_pause_until, retry_details, refuse_unpaid_excess,
 -- refuse_unpaid_booking, lock_guest_of.
 -- Watch: callers hold the lock of the guest's profile, so that two requests of one guest never count at once. One stay alone may be as
 -- long as its property allows: a limit of nights counts only beside another unpaid booking.
@@ -22,6 +22,7 @@ insert into private.settings (name, value, description) values
     ('young_account', '7 days', 'How long an account is young.'),
     ('young_account_share', '0.5', 'The share of these limits that a young account has, rounded up.');
 
+create index bookings_guest_id_confirmed_idx on private.bookings (guest_id, check_out_at) where status = 'confirmed';
 create index bookings_guest_id_given_up_idx on private.bookings (guest_id, status_at) where status in ('withdrawn', 'expired');
 
 create function private.guest_limit(p_setting text, p_guest_id uuid, p_now timestamptz) returns integer
@@ -39,6 +40,22 @@ as $$
 $$;
 comment on function private.guest_limit is 'The value of a limit for a guest: a young account has a share of it.';
 
+create function private.unpaid_extensions(p_guest_id uuid, p_now timestamptz)
+returns table (property_id uuid, nights integer, ends_at timestamptz)
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return query
+    select b.property_id, ceil(b.nights * d.due::numeric / b.guest_total)::integer, b.check_out_at
+    from private.bookings b
+    cross join lateral (select least(private.chargeable_due(b, p_now), b.guest_total) as due) d
+    where b.guest_id = p_guest_id and b.status = 'confirmed' and b.check_out_at > p_now and b.guest_total > 0 and d.due > 0;
+end
+$$;
+comment on function private.unpaid_extensions is
+    'The confirmed bookings of a guest whose card has not paid what is due, such as for nights that an alteration added, each with the share of its nights that is not paid.';
+
 create function private.unpaid_room_at(
     p_guest_id uuid, p_property_id uuid, p_bookings integer, p_nights integer, p_most_bookings integer, p_most_nights integer,
     p_now timestamptz
@@ -51,6 +68,10 @@ as $$
         select b.expires_at, b.nights
         from private.bookings b
         where b.guest_id = p_guest_id and b.expires_at > p_now and (p_property_id is null or b.property_id = p_property_id)
+        union all
+        select e.ends_at, e.nights
+        from private.unpaid_extensions(p_guest_id, p_now) e
+        where p_property_id is null or e.property_id = p_property_id
     ),
     moments as (
         select p_now as at
@@ -67,7 +88,7 @@ as $$
         and (left_then.bookings = 0 or left_then.nights + p_nights <= p_most_nights)
 $$;
 comment on function private.unpaid_room_at is
-    'When the unpaid bookings of a guest leave room for p_bookings more with p_nights nights: p_now, or the end of one of them. Without a property, those of all properties count.';
+    'When the unpaid bookings and extensions of a guest leave room for p_bookings more with p_nights nights: p_now, or the end of one of them. Without a property, those of all properties count.';
 
 create function private.unpaid_pause_until(p_guest_id uuid, p_property_id uuid, p_most integer, p_now timestamptz) returns timestamptz
 language sql stable

@@ -74,7 +74,7 @@ ${asks ? form : done}`,
 export function paymentsPage(intents: PaymentIntent[]): string {
   const items = intents.map(({ id, client_secret, amount, currency, description, status }) => {
     const text = `${money(amount, currency)}, ${status.replaceAll("_", " ")}`;
-    return `<li><a href="/pay/${id}?secret=${client_secret}">${escapeHtml(text)}</a><br>${escapeHtml(description ?? "")}</li>`;
+    return `<li><a href="/pay/${escapeHtml(id)}?secret=${escapeHtml(client_secret ?? "")}">${escapeHtml(text)}</a><br>${escapeHtml(description ?? "")}</li>`;
   });
   const none =
     "<p>No payments yet. The Edge Function <code>payments</code> starts the payment of a booking.</p>";

@@ -1,5 +1,6 @@
 // Writes an e-mail from its template, as plain text and as HTML.
 
+import { escapeHtml } from "../_shared/escape-html.ts";
 import { type Data, templates } from "./templates.ts";
 
 /** The answer of public.mail_to_send. */
@@ -19,16 +20,6 @@ export interface Mail {
   text: string;
   html: string;
 }
-
-const escapes: Record<string, string> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-const asHtml = (value: string): string =>
-  value.replaceAll(/[&<>"']/g, (character) => escapes[character] ?? "");
 
 /** The link that turns off e-mails of this topic (RFC 8058); undefined for e-mails that cannot be turned off. */
 export function unsubscribeUrl(request: MailRequest): string | undefined {
@@ -63,12 +54,12 @@ export function writeMail(request: MailRequest): Mail {
   <head>
     <meta charset="utf-8" />
     <meta name="color-scheme" content="light dark" />
-    <title>${asHtml(subject)}</title>
+    <title>${escapeHtml(subject)}</title>
   </head>
   <body style="font: 16px/1.6 system-ui, sans-serif; max-width: 32rem; margin: 2rem auto; padding: 0 1rem">
-    <h1 style="font-size: 1.4rem">${asHtml(subject)}</h1>
-${lines.map((line) => `    <p>${asHtml(line).replaceAll("\n", "<br />")}</p>`).join("\n")}
-${link === undefined ? "" : `    <p><a href="${asHtml(link.url)}" style="display: inline-block; padding: 0.7rem 1.2rem; border-radius: 0.4rem; background: #14532d; color: #fff; text-decoration: none">${asHtml(link.label)}</a></p>\n`}${unsubscribe === undefined ? "" : `    <p style="opacity: 0.7; font-size: 0.85rem"><a href="${asHtml(unsubscribe)}" style="color: inherit">Turn off e-mails like this</a></p>\n`}  </body>
+    <h1 style="font-size: 1.4rem">${escapeHtml(subject)}</h1>
+${lines.map((line) => `    <p>${escapeHtml(line).replaceAll("\n", "<br />")}</p>`).join("\n")}
+${link === undefined ? "" : `    <p><a href="${escapeHtml(link.url)}" style="display: inline-block; padding: 0.7rem 1.2rem; border-radius: 0.4rem; background: #14532d; color: #fff; text-decoration: none">${escapeHtml(link.label)}</a></p>\n`}${unsubscribe === undefined ? "" : `    <p style="opacity: 0.7; font-size: 0.85rem"><a href="${escapeHtml(unsubscribe)}" style="color: inherit">Turn off e-mails like this</a></p>\n`}  </body>
 </html>
 `,
   };

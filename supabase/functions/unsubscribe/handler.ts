@@ -3,6 +3,7 @@
 
 import { anyone } from "../_shared/authenticate.ts";
 import { functionErrors } from "../_shared/errors.ts";
+import { escapeHtml } from "../_shared/escape-html.ts";
 import { serve } from "../_shared/serve.ts";
 
 /** What the handler needs; index.ts provides it. */
@@ -24,7 +25,7 @@ export function createHandler({ unsubscribe, log }: Dependencies): (request: Req
       const topic = await unsubscribe(new URL(request.url).searchParams.get("token") ?? "");
       if (topic === null) {
         const { status, message, hint } = functionErrors.invalid_link;
-        return page(status, message, `<p>${hint}</p>`);
+        return page(status, message, `<p>${escapeHtml(hint)}</p>`);
       }
       return page(
         200,
@@ -38,8 +39,8 @@ export function createHandler({ unsubscribe, log }: Dependencies): (request: Req
 function page(status: number, title: string, body: string): Response {
   const html = `<!doctype html>
 <html lang="en">
-  <head><meta charset="utf-8" /><meta name="viewport" content="width=device-width" /><meta name="robots" content="noindex" /><title>${title}</title></head>
-  <body style="font: 16px/1.6 system-ui, sans-serif; max-width: 32rem; margin: 2rem auto; padding: 0 1rem"><h1>${title}</h1>${body}</body>
+  <head><meta charset="utf-8" /><meta name="viewport" content="width=device-width" /><meta name="robots" content="noindex" /><title>${escapeHtml(title)}</title></head>
+  <body style="font: 16px/1.6 system-ui, sans-serif; max-width: 32rem; margin: 2rem auto; padding: 0 1rem"><h1>${escapeHtml(title)}</h1>${body}</body>
 </html>
 `;
   const headers = {

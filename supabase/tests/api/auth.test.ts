@@ -7,6 +7,63 @@ import { newEmail, password, signUp } from "../support/people.ts";
 import { stack } from "../support/stack.ts";
 import { until } from "../support/time.ts";
 
+describe("a NUL character", () => {
+  const bodies: [string, string, object][] = [
+    ["POST", "signup", { email: "a\0b@example.org", password }],
+    ["POST", "signup", { email: newEmail(), password: `${password}\0` }],
+    ["POST", "token?grant_type=password", { email: "a\0b@example.org", password }],
+    ["POST", "token?grant_type=password", { email: newEmail(), password: `${password}\0` }],
+    ["POST", "token?grant_type=refresh_token", { refresh_token: "a\0b" }],
+    ["POST", "token?grant_type=pkce", { auth_code: "a\0b", code_verifier: "a\0b" }],
+    ["POST", "recover", { email: "a\0b@example.org" }],
+    ["POST", "otp", { email: "a\0b@example.org", create_user: true }],
+    ["POST", "magiclink", { email: "a\0b@example.org" }],
+    ["POST", "resend", { type: "signup", email: "a\0b@example.org" }],
+    ["POST", "verify", { type: "email", email: "a\0b@example.org", token: "123456" }],
+    ["POST", "verify", { type: "email", token_hash: "a\0b" }],
+    ["PUT", "user", { data: { display_name: "a\0b" } }],
+    ["PUT", "user", { password: `${password}\0` }],
+    ["POST", "factors", { factor_type: "totp", friendly_name: "a\0b" }],
+    ["POST", "factors/a%00b/verify", { challenge_id: "a\0b", code: "123456" }],
+    ["GET", "verify?type=email&token=a%00b", {}],
+    ["GET", "verify?type=email&token=pkce_a%00b&redirect_to=http%3A%2F%2Fa%00b", {}],
+    ["GET", "authorize?provider=a%00b&redirect_to=a%00b", {}],
+    ["GET", "callback?state=a%00b&code=a%00b", {}],
+    ["POST", "logout?scope=a%00b", {}],
+    ["POST", "token?grant_type=a%00b", {}],
+  ];
+
+  it.each(bodies)("is refused without an error of the server: %s %s %j", async (method, path, body) => {
+    const person = path.startsWith("user") || path.startsWith("factors") ? await signUp() : undefined;
+    const response = await request(person, `/auth/v1/${path}`, {
+      method,
+      redirect: "manual",
+      ...(method === "GET" ? {} : { body: JSON.stringify(body) }),
+    });
+    // the answer to a link that a browser opens is a redirect with the error
+    expect(response.status).toBeLessThan(500);
+    if (method === "GET" && response.status < 400) expect(response.headers.get("location")).toMatch(/error=/);
+    else expect(response.status).toBeGreaterThanOrEqual(400);
+  });
+
+  it("is refused in the paths of the administrator", async () => {
+    const id = crypto.randomUUID();
+    for (const [method, path, body] of [
+      ["POST", "admin/users", { email: newEmail(), user_metadata: { name: "a\0b" } }],
+      ["PUT", `admin/users/${id}`, { app_metadata: { "a\0b": 1 } }],
+      ["POST", "admin/generate_link", { type: "signup", email: "a\0b@example.org", password }],
+      ["POST", "invite", { email: "a\0b@example.org" }],
+    ] as const) {
+      const response = await request(undefined, `/auth/v1/${path}`, {
+        method,
+        headers: { apikey: stack.secretKey, authorization: `Bearer ${stack.serviceRoleKey}` },
+        body: JSON.stringify(body),
+      });
+      expect([path, response.status]).toEqual([path, 400]);
+    }
+  });
+});
+
 describe("sign-up", () => {
   it("refuses a NUL character, and takes its name as text", async () => {
     const send = (display_name: string) =>

@@ -104,6 +104,7 @@ describe("a raw upload", () => {
   it("has a name of ASCII characters", async () => {
     for (const name of [
       "é.jpg",
+      "Küche.jpg",
       "中.png",
       "a\tb.png",
       "a#b.png",

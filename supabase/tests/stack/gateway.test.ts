@@ -229,6 +229,11 @@ describe("limits and unknown paths", () => {
       [
         413,
         "BODY_TOO_LARGE",
+        send("/auth/v1/signup", { method: "POST", headers: key, body: Buffer.alloc(11 * 1024 * 1024) }),
+      ],
+      [
+        413,
+        "PT413",
         send("/rest/v1/profiles", { method: "POST", headers: key, body: Buffer.alloc(11 * 1024 * 1024) }),
       ],
       [501, "NOT_IMPLEMENTED", send("/realtime/v1/websocket", { headers: key })],

@@ -1,0 +1,132 @@
+// Mutants of the database: each policy dropped, each relation and function granted to anyone, each length unchecked, and each limit of
+// a list weakened.
+
+import type { Sql } from "postgres";
+
+export interface Mutant {
+  name: string;
+  sql: string;
+  /** A word of the pgTAP files that could notice it, or the number that begins the name of the file that should. */
+  subject: string;
+}
+
+export async function readMutants(sql: Sql): Promise<Mutant[]> {
+  const policies = await sql<{ relation: string; table: string; name: string }[]>`
+    select p.polrelid::regclass::text as relation, c.relname as table, p.polname as name
+    from pg_policy p join pg_class c on c.oid = p.polrelid
+    where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) order by 1, 3`;
+  const relations = await sql<{ name: string }[]>`
+    select c.oid::regclass::text as name from pg_class c
+    where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) and c.relkind in ('r', 'p', 'v') order by 1`;
+  const functions = await sql<{ name: string }[]>`
+    select p.oid::regprocedure::text as name from pg_proc p
+    where p.pronamespace = 'public'::regnamespace and not has_function_privilege('anon', p.oid, 'execute') order by 1`;
+  const lengths = await sql<{ name: string }[]>`
+    select t.tgrelid::regclass::text as name from pg_trigger t where t.tgname = '_000_check_lengths' order by 1`;
+  return [
+    ...limits.map(([name, statement, subject]) => ({ name, sql: statement, subject })),
+    ...policies.map(({ relation, table, name }) => ({
+      name: `policy "${name}" on ${relation} dropped`,
+      sql: `drop policy "${name}" on ${relation}`,
+      subject: name === "Requests cannot read estimates" ? "01000" : table,
+    })),
+    ...lengths.map(({ name }) => ({
+      name: `lengths of ${name} unchecked`,
+      sql: `drop trigger _000_check_lengths on ${name}`,
+      subject: "01000",
+    })),
+    ...relations.map(({ name }) => ({
+      name: `${name} granted to anyone`,
+      sql: `grant update on ${name} to anon`,
+      subject: "01050",
+    })),
+    ...functions.map(({ name }) => ({
+      name: `${name} granted to anyone`,
+      sql: `grant execute on function ${name} to anon`,
+      subject: "01050",
+    })),
+  ];
+}
+
+const setting = (name: string, value: string) =>
+  `update private.settings set value = '${value}' where name = '${name}'`;
+const files = (column: string) => `update private.file_kinds set ${column} = 1000000000000 / 1000`;
+
+/** A function with one part of its source replaced; fails when the part is not there. */
+function changed(signature: string, from: string, to: string): string {
+  return `do $mutant$ declare v_source text := pg_get_functiondef('${signature}'::regprocedure); begin
+    assert strpos(v_source, $from$${from}$from$) > 0, 'nothing to change';
+    execute replace(v_source, $from$${from}$from$, $to$${to}$to$);
+  end $mutant$`;
+}
+
+const limits: [name: string, sql: string, subject: string][] = [
+  ["unpaid_bookings weakened", setting("unpaid_bookings", "1000"), "05110"],
+  ["unpaid_nights weakened", setting("unpaid_nights", "1000"), "05110"],
+  ["unpaid_bookings_at_property weakened", setting("unpaid_bookings_at_property", "1000"), "05110"],
+  ["unpaid_nights_at_property weakened", setting("unpaid_nights_at_property", "1000"), "05110"],
+  ["given_up weakened", setting("given_up", "1000"), "given_up"],
+  ["given_up_at_property weakened", setting("given_up_at_property", "1000"), "05110"],
+  ["unpaid_pause shortened", setting("unpaid_pause", "1 minute"), "05110"],
+  ["young_account shortened", setting("young_account", "0 seconds"), "05110"],
+  ["young_account_share weakened", setting("young_account_share", "1"), "05110"],
+  [
+    "addresses need no confirmation",
+    changed(
+      "private.refuse_unpaid_booking(uuid, uuid, integer, timestamptz)",
+      "u.email_confirmed_at is not null",
+      "true",
+    ),
+    "05110",
+  ],
+  [
+    "unpaid extensions do not count",
+    changed("private.unpaid_extensions(uuid, timestamptz)", "d.due > 0", "false"),
+    "05110",
+  ],
+  [
+    "extensions are not limited",
+    changed(
+      "private.refuse_unpaid_extension(private.bookings, public.booking_alterations, timestamptz)",
+      "> p_booking.nights",
+      "> 100000",
+    ),
+    "05110",
+  ],
+  ["uploads_per_person weakened", setting("uploads_per_person", "100000"), "02100"],
+  ["upload_bytes_per_person weakened", setting("upload_bytes_per_person", "1000000000000"), "02100"],
+  ["files_per_person weakened", `${files("files_per_person")} / 1000`, "02100"],
+  ["bytes_per_person weakened", files("bytes_per_person"), "02100"],
+  ["files_per_hour weakened", `${files("files_per_hour")} / 1000`, "02100"],
+  ["max_bytes weakened", files("max_bytes"), "02100"],
+  [
+    "names are not reserved",
+    "create or replace function private.is_reserved_name(p_name text, p_person uuid) returns boolean language sql as 'select false'",
+    "02000",
+  ],
+  [
+    "the trigger of reserved names dropped",
+    "drop trigger _200_refuse_reserved_name on public.profiles",
+    "02000",
+  ],
+  [
+    "a second run of an internal function begins during the first",
+    changed("public.begin_internal_run(text)", "v_function.leased_until > v_now", "false"),
+    "07010",
+  ],
+  [
+    "an internal function runs more often than its interval",
+    changed("public.begin_internal_run(text)", "v_due_at <= v_now", "true or v_due_at <= v_now"),
+    "07010",
+  ],
+  [
+    "estimates are planned",
+    changed("private.refuse_estimate()", "perform private.raise_error('estimate_not_allowed');", ""),
+    "refuse_estimate",
+  ],
+  [
+    "the service role writes deleted_at",
+    "grant update (deleted_at) on public.profiles to service_role",
+    "01050",
+  ],
+];
