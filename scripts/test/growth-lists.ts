@@ -9,6 +9,7 @@ export interface List {
   name: string;
   reader: Reader;
   sql: string;
+  shape: "page" | "count";
   /** Whether it may walk an index until the page is full, because nearly every row is for the reader. */
   mayWalk: boolean;
 }
@@ -18,18 +19,11 @@ const orders: Record<string, string[]> = {
   booking_money: ["id"],
   bookings: ["created_at", "check_in"],
   host_statement: ["id"],
+  messages: ["created_at"],
   notifications: ["created_at"],
   payments: ["created_at"],
   payouts: ["created_at"],
-};
-
-/** What belongs to a booking or a review is listed with it, and has no columns of its readers. */
-const parents: Record<string, string> = {
-  booking_alterations: "booking_id = $booking",
-  booking_line_items: "booking_id = $booking",
-  cancellations: "booking_id = $booking",
-  refunds: "booking_id = $booking",
-  review_notes: "review_id = $booking",
+  threads: ["last_message_at"],
 };
 
 /** Views without rows of growing tables, or for operators alone. */
@@ -54,15 +48,15 @@ export async function readLists(tx: TransactionSql): Promise<List[]> {
     group by c.oid, c.relname
     order by c.relname`;
   return relations.flatMap(({ name, columns, key, isPublic }) => {
-    const where = parents[name] === undefined ? "" : ` where ${parents[name]}`;
-    const select = `select ${columns} from public.${name}${where}`;
+    const select = `select ${columns} from public.${name}`;
     const ordered = (orders[name] ?? [key ?? "id"]).map((order) => ({
-      shape: `by ${order}`,
+      shape: "page" as const,
+      by: `by ${order}`,
       sql: `${select} order by ${order.replaceAll(",", " desc,")} desc limit 20`,
     }));
     const others = [
-      { shape: "no order", sql: `${select} limit 20` },
-      { shape: "count", sql: `select count(*) from public.${name}${where}` },
+      { shape: "page" as const, by: "no order", sql: `${select} limit 20` },
+      { shape: "count" as const, by: "count", sql: `select count(*) from public.${name}` },
     ];
     const readers: Reader[] = operatorsOnly.includes(name)
       ? ["operator"]
@@ -71,10 +65,11 @@ export async function readLists(tx: TransactionSql): Promise<List[]> {
         : ["guest", "host", "coHost", "operator"];
     return readers.flatMap((reader) => {
       const mayWalk = isPublic || reader === "operator";
-      return (mayWalk ? ordered : [...ordered, ...others]).map(({ shape, sql }) => ({
-        name: `list of ${name}, ${reader}, ${shape}`,
+      return (mayWalk ? ordered : [...ordered, ...others]).map(({ shape, by, sql }) => ({
+        name: `list of ${name}, ${reader}, ${by}`,
         reader,
         sql,
+        shape,
         mayWalk,
       }));
     });

@@ -16,7 +16,8 @@ interface Query {
   as?: keyof Books | Reader;
   /** Whether a list may walk an index until its page is full, and whether only whole reads count. */
   mayWalk?: boolean;
-  isList?: boolean;
+  /** What a list asks for; counts read the reader's own rows. */
+  shape?: "page" | "count";
   /** SQL, where $host, $booking and so on stand for ids of the books. A call is run, and every query in it is checked. */
   sql: string;
 }
@@ -183,14 +184,17 @@ export async function findGrowth(config: StackConfig): Promise<string[]> {
       const tasks = await tx<
         Query[]
       >`select 'task ' || name as name, command as sql from private.periodic_tasks order by name`;
-      const lists = (await readLists(tx)).map((list): Query => ({ ...list, as: list.reader, isList: true }));
+      const lists = (await readLists(tx)).map((list): Query => ({ ...list, as: list.reader }));
       for (const query of [...queries, ...tasks, ...lists]) {
         plans.length = 0;
         const error = await run(tx, query, values, books);
         if (error !== undefined) faults.push(`${query.name}: ${error}`);
         else if (plans.length === 0) faults.push(`${query.name}: no plan was seen`);
-        for (const fault of new Set(plans.flatMap((plan) => faultsOf(plan, query))))
-          faults.push(`${query.name}: ${fault}`);
+        const found = plans.flatMap((plan) => faultsOf(plan, query));
+        const [page] = plans.slice(-1);
+        if (page !== undefined && query.shape === "page" && page["Total Cost"] > budget)
+          found.push(`the page costs ${Math.round(page["Total Cost"])}`);
+        for (const fault of new Set(found)) faults.push(`${query.name}: ${fault}`);
       }
       throw undo;
     });
@@ -382,7 +386,7 @@ function faultsOf(plan: Plan, query: Query, isLimited = false, times = 1): strin
     )
       faults.push(`reads all of ${plan["Index Name"]}`);
     else if (
-      !query.isList &&
+      query.shape === undefined &&
       !batches.includes(query.name) &&
       !isLimited &&
       plan["Total Cost"] * times > budget

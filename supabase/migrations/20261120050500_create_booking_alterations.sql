@@ -55,5 +55,5 @@ alter table public.booking_alterations enable row level security;
 grant select on public.booking_alterations to authenticated, service_role;
 
 create policy "People who can read a booking can read its alterations" on public.booking_alterations for select to authenticated
-    using (exists (select from private.bookings b where b.id = booking_id));
+    using (booking_id = any (array(select private.my_bookings(true))));
 create policy "Operators can read any" on public.booking_alterations for select to operator using (true);

@@ -1,5 +1,5 @@
 -- Purpose: bookings as clients use them.
--- Touches: view public.bookings; public.booking_line_items(bookings).
+-- Touches: view public.bookings; private.lines_of_booking, public.booking_line_items(bookings).
 -- Watch: the view shows an ended hold as expired and an ended stay as completed from that second, before expire_and_complete_bookings
 -- records it. Triggers of the next files handle insert, update and delete; only a view's trigger can answer a repeated insert
 -- with the existing row. The view runs as its caller, so the policies of private.bookings apply. A page costs the same however many
@@ -76,14 +76,38 @@ grant insert (property_id, check_in, check_out, adults, children, infants, pets,
 grant update (check_in, check_out, adults, children, infants, pets) on public.bookings to authenticated;
 grant select on public.bookings to service_role;
 
--- Volatile, because a stable function and a detected relationship read in the snapshot of the statement and so miss the lines that
--- the same statement inserts. Its argument has no name, so that it is no RPC.
+-- These two are volatile, because a stable function and a detected relationship read in the snapshot of the statement and so miss the
+-- lines that the same statement inserts.
+create function private.lines_of_booking(p_booking_id uuid) returns setof public.booking_line_items
+language plpgsql volatile security definer rows 6
+set search_path = ''
+as $$
+begin
+    return query
+    select i.*
+    from public.booking_line_items i
+    where
+        i.booking_id = p_booking_id
+        and exists (
+            select from private.bookings b
+            where
+                b.id = p_booking_id
+                and (auth.uid() is null or auth.uid() in (b.guest_id, b.host_id) or private.is_operator())
+        )
+    order by i.position;
+end
+$$;
+grant execute on function private.lines_of_booking to authenticated, service_role;
+comment on function private.lines_of_booking is
+    'Returns the lines of a booking by position, to its guest, its host, operators and services. Definer, because the policy of the lines looks up every booking of the caller.';
+
+-- its argument has no name, so that it is no RPC
 create function public.booking_line_items(public.bookings) returns setof public.booking_line_items
 language plpgsql volatile rows 6
 set search_path = ''
 as $$
 begin
-    return query select i.* from public.booking_line_items i where i.booking_id = $1.id order by i.position;
+    return query select i.* from private.lines_of_booking($1.id) i;
 end
 $$;
 grant execute on function public.booking_line_items to authenticated, service_role;

@@ -74,9 +74,7 @@ alter table public.cancellations enable row level security;
 grant select on public.cancellations to authenticated, service_role;
 
 create policy "Guests and hosts can read cancellations" on public.cancellations for select to authenticated
-    using (exists (
-        select from private.bookings b where b.id = booking_id and (select auth.uid()) in (b.guest_id, b.host_id)
-    ));
+    using (booking_id = any (array(select private.my_bookings())));
 create policy "Operators can read any" on public.cancellations for select to operator using (true);
 
 create trigger refuse_change before update or delete on public.cancellations

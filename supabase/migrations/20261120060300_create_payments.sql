@@ -155,9 +155,10 @@ create policy "Guests can read their payments" on public.payments for select to 
 create policy "Operators can read any" on public.payments for select to operator using (true);
 create policy "Guests can read their refunds, hosts those they bear" on public.refunds for select to authenticated
     using (
-        exists (select from public.payments p where p.id = payment_id)
-        or borne_by = 'host' and exists (select from private.bookings b where b.id = booking_id and b.host_id = (select auth.uid()))
+        booking_id = any (array(select private.my_bookings()))
+        and (borne_by = 'host' or exists (select from public.payments p where p.id = payment_id))
     );
+create policy "Operators can read any" on public.refunds for select to operator using (true);
 
 create trigger _800_set_updated_at before update on public.payments for each row execute function private.set_updated_at();
 create trigger _800_set_updated_at before update on public.refunds for each row execute function private.set_updated_at();

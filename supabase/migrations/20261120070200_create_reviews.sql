@@ -131,12 +131,11 @@ create policy "Authors can change a review until it is published" on public.revi
 create policy "Authors can delete a review until it is published" on public.reviews for delete to authenticated
     using (author_id = (select auth.uid()) and publishes_at > now());
 create policy "Both sides can read notes of published reviews, authors theirs" on public.review_notes for select to authenticated
-    using (exists (
-        select from public.reviews r
-        where
-            r.id = review_id
-            and (r.author_id = (select auth.uid()) or r.subject_id = (select auth.uid()) and r.publishes_at <= now())
-    ));
+    using (review_id = any (array(
+        select r.id from public.reviews r where r.author_id = (select auth.uid())
+        union all
+        select r.id from public.reviews r where r.subject_id = (select auth.uid()) and r.publishes_at <= now()
+    )));
 create policy "Operators can read notes of published reviews" on public.review_notes for select to operator
     using (exists (select from public.reviews r where r.id = review_id and r.publishes_at <= now()));
 create policy "Authors can add a note until the review is published" on public.review_notes for insert to authenticated

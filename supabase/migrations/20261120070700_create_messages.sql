@@ -72,6 +72,9 @@ comment on column public.messages.attachment_path is 'A file in the bucket messa
 create index messages_thread_id_idx on public.messages (thread_id, created_at);
 create index messages_property_id_idx on public.messages (property_id);
 create index messages_guest_id_idx on public.messages (guest_id);
+-- with the real numbers the planner expects so many messages of a host that it looks for a page of them in the whole table
+alter table public.messages alter column property_id set (n_distinct = -1);
+alter table public.messages alter column guest_id set (n_distinct = -1);
 create index messages_sender_id_idx on public.messages (sender_id, created_at);
 
 create table public.thread_reads (

@@ -204,6 +204,21 @@ describe("the API refuses", () => {
     expect([answer.status, errorCodes({ details })]).toEqual([status, expected]);
   });
 
+  it("no timestamp, of which Postgres takes the day that is written in it", async () => {
+    const { status, body } = await attempt(ben, {
+      check_in: `${dayAhead(150)}T23:30:00-05:00`,
+      check_out: `${dayAhead(152)}T00:30:00+05:00`,
+    });
+    const { id, check_in, check_out } =
+      (body as { id: string; check_in: string; check_out: string }[])[0] ?? {};
+    expect([status, check_in, check_out]).toEqual([201, dayAhead(150), dayAhead(152)]);
+    await ben.client
+      .from("bookings")
+      .delete()
+      .eq("id", id ?? "")
+      .throwOnError();
+  });
+
   it("a booking with another person's quote, and returns a new quote in the details", async () => {
     const { data: quote } = await eva.client
       .rpc("quote_stay", { p_property_id: property, p_check_in: dayAhead(100), p_check_out: dayAhead(102) })
