@@ -286,6 +286,7 @@ async function fillEmptyTables(tx: TransactionSql): Promise<void> {
           when t.typtype = 'e' then (
             select quote_literal(e.enumlabel) from pg_catalog.pg_enum e where e.enumtypid = t.oid order by e.enumsortorder limit 1
           )
+          when t.typname = '_text' then quote_literal('{x}')
           when t.typcategory = 'A' then quote_literal('{}')
           when t.typname = 'uuid' then 'gen_random_uuid()'
           when t.typname in ('json', 'jsonb') then quote_literal('{}')
