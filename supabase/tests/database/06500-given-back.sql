@@ -1,7 +1,7 @@
 -- Money that is given back: refunds at Stripe, by host and operator, by the bank; and money that a host asks for. Who bears what, and that
 -- nothing is charged because of it.
 begin;
-select plan(119);
+select plan(137);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
@@ -404,6 +404,99 @@ update private.settings set value = '-100 days' where name = 'money_request_wind
 select tests.act_as('authenticated', ana) from world;
 select tests.throws_code($$insert into public.money_requests (booking_id, amount, reason) values (pg_temp.id('gift'), 900, 'A broken cup')$$, 'booking_takes_no_requests', 'GB117 a host asks for money until 60 days after check-out only');
 select tests.act_as('postgres');
+
+-- two payments: what is given back is taken from both
+create function pg_temp.alter_stay(p_name text, p_nights integer) returns void language plpgsql as $$
+begin
+    perform tests.act_as('authenticated', ben) from world;
+    update public.bookings set check_out = check_in + p_nights where id = pg_temp.id(p_name);
+    perform tests.act_as('authenticated', ana) from world;
+    perform public.accept_alteration(id) from public.booking_alterations where booking_id = pg_temp.id(p_name) and answer is null;
+    perform tests.act_as('postgres');
+    perform pg_temp.commit_now();
+end $$;
+select pg_temp.stay('two', 140);
+select pg_temp.alter_stay('two', 3);
+select pg_temp.pay('two', 'two2');
+select tests.act_as('authenticated', olga) from world;
+select public.refund_booking(pg_temp.id('two'), 25000, 'A flood', 'platform');
+select tests.act_as('postgres');
+select is(
+    (select string_agg(amount::text, ' ' order by amount) from public.refunds where booking_id = pg_temp.id('two')), '10000 15000',
+    'GB120 250.00 of a payment of 100.00 and one of 200.00: the newest first, and no more than each has'
+);
+select pg_temp.stay('hold', 22);
+select pg_temp.alter_stay('hold', 3);
+select pg_temp.pay('hold', 'hold2');
+select pg_temp.dispute('hold', 'needs_response');
+select pg_temp.cancel('hold', ben) from world;
+select is_empty(
+    $$select from public.refunds where booking_id = pg_temp.id('hold')$$,
+    'GB121 150.00 are to be refunded and a dispute of 200.00 is open: it may give back all of them'
+);
+select pg_temp.dispute('hold', 'lost');
+select is(pg_temp.books('hold'), 'guest 0, host 8450, platform 1550, goodwill 0, disputed 0, paid 10000, charge 0', 'GB122 lost: of the 50.00 above, the host bears 42.25 of 126.75');
+select pg_temp.stay('frozen', 150);
+select pg_temp.dispute('frozen', 'needs_response', 1, 6000);
+select tests.act_as('authenticated', olga) from world;
+select tests.throws_code($$select public.preview_refund(pg_temp.id('frozen'), 1, 'platform')$$, 'refund_out_of_range', 'GB123 nothing of a payment can be given back while a part of it is disputed');
+select tests.act_as('postgres');
+select pg_temp.cancel('frozen', ben) from world;
+select is_empty($$select from public.refunds where booking_id = pg_temp.id('frozen')$$, 'GB124 nor does a cancellation');
+select pg_temp.stay('over', 160);
+select pg_temp.dispute('over', 'needs_response', 1, 26000);
+select is((select disputed_amount from public.payments where stripe_payment_intent_id = 'pi_over'), 20000::bigint, 'GB125 of a larger dispute, all that was captured is disputed');
+select pg_temp.stay('kind', 165);
+select tests.act_as('authenticated', ana) from world;
+select public.refund_booking(pg_temp.id('kind'), 3000, 'Sorry');
+select tests.act_as('postgres');
+select pg_temp.cancel('kind', ben) from world;
+select is(pg_temp.books('kind'), 'guest 0, host 0, platform 0, goodwill 0, disputed 0, paid 0, charge 0', 'GB126 cancelled in full, the host''s 30.00 are a part of it');
+select pg_temp.stay('refused', 170);
+select tests.act_as('authenticated', ben) from world;
+select public.cancel_booking(pg_temp.id('refused'));
+select tests.act_as('postgres');
+select pg_temp.commit_now();
+select public.fail_refund(id, 'charge_expired_for_refund') from public.refunds where booking_id = pg_temp.id('refused');
+select is(
+    (select string_agg(status || ' ' || amount, ', ') from public.refunds where booking_id = pg_temp.id('refused')), 'failed 20000',
+    'GB127 a refund that Stripe refused finally is not made again'
+);
+select pg_temp.stay('owes', 23);
+select pg_temp.alter_stay('owes', 6);
+select pg_temp.cancel('owes', ben) from world;
+select is((select guest from private.booking_layers(pg_temp.id('owes')) where kind = 'write_off'), 0::bigint, 'GB128 100.00 that are still owed are not written off');
+
+-- what the tables themselves refuse
+create function pg_temp.refuses(p_sql text, p_constraint text, p_name text) returns text language sql as $$
+    select throws_ok(p_sql, '23514', format(
+        'new row for relation "%s" violates check constraint "%s"', (
+            select c.conrelid::regclass::name from pg_catalog.pg_constraint c where c.conname = p_constraint
+            union all select 'a table without it' limit 1
+        ), p_constraint
+    ), p_name)
+$$;
+select pg_temp.refuses($$update public.payments set refunded_amount = captured_amount + 1 where stripe_payment_intent_id = 'pi_fraud'$$, 'payments_refund_no_more_than_captured', 'GB129 refunds never exceed what was captured');
+select pg_temp.refuses($$update public.payments set disputed_amount = captured_amount + 1 where stripe_payment_intent_id = 'pi_fraud'$$, 'payments_disputed_amount_is_captured', 'GB130 nor do disputes');
+select pg_temp.refuses($$update public.payments set captured_amount = amount + 1 where stripe_payment_intent_id = 'pi_fraud'$$, 'payments_capture_no_more_than_agreed', 'GB131 no more is captured than was agreed');
+select pg_temp.refuses($$update public.payments set captured_amount = 0 where stripe_payment_intent_id = 'pi_fraud'$$, 'payments_captured_ones_have_money', 'GB132 a captured payment has money');
+select pg_temp.refuses($$update public.refunds set borne_by = 'host' where booking_id = pg_temp.id('refused')$$, 'refunds_only_goodwill_is_borne', 'GB133 no one bears what a cancellation gives back');
+select pg_temp.refuses(
+    $$insert into public.payouts (booking_id, host_id, currency, amount, sent_currency, sent_amount, reversed_amount) select pg_temp.id('fraud'), ana, 'EUR', 100, 'EUR', 100, 101 from world$$,
+    'payouts_reverse_no_more_than_paid', 'GB134 no more is reversed than was paid out'
+);
+
+-- events of Stripe
+create function pg_temp.store() returns boolean language sql as $$
+    select public.store_stripe_event('{"id": "evt_gb", "type": "charge.refunded", "created": 1800000000, "data": {"object": {"id": "ch_gb"}}}')
+$$;
+select ok(pg_temp.store(), 'GB135 an event is stored');
+select ok(not pg_temp.store(), 'GB136 when it arrives again it is a duplicate');
+select private.enqueue_stripe_task('event', 'evt_gb');
+select is(
+    (select count(*) from private.stripe_events where id = 'evt_gb') || ' ' || (select count(*) from private.stripe_tasks where subject = 'evt_gb'), '1 1',
+    'GB137 and it is applied once'
+);
 
 -- everything above balances
 select pg_temp.commit_now();

@@ -40,7 +40,7 @@ export interface Intent {
   disputes: Dispute[];
 }
 
-interface Transfer {
+export interface Transfer {
   id: string;
   payout_id: string;
   amount: number;
