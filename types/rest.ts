@@ -10532,6 +10532,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["properties"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -11032,6 +11041,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_photos"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -11295,6 +11313,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_amenities"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -11487,6 +11514,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["house_rules"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -11624,6 +11660,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["cancellation_policies"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -11894,6 +11939,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_availability_rules"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -12178,6 +12232,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_date_overrides"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -12464,6 +12527,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_seasons"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -12758,6 +12830,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_fees"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -13125,6 +13206,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["profiles"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -13622,6 +13712,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["wishlists"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -13898,6 +13997,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["wishlist_items"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -14271,6 +14379,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["wishlist_shares"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -14542,7 +14659,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -14707,6 +14824,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["bookings"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -16933,6 +17059,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["money_requests"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -17577,6 +17712,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["exchange_rates"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -18052,6 +18196,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_addresses"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -18415,6 +18568,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_taxes"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -18720,6 +18882,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["host_blocks"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -19036,6 +19207,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["external_blocks"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -19406,6 +19586,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["co_hosts"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -19660,6 +19849,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["co_host_invitations"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -19931,6 +20129,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["webhook_endpoints"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -20143,7 +20350,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -20190,7 +20397,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -20426,6 +20633,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["threads"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -20585,6 +20801,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["messages"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -20976,7 +21201,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": number;
+          "application/json": number | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -21017,7 +21242,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": number;
+          "application/json": number | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -21053,7 +21278,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": number;
+          "application/json": number | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -21219,6 +21444,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["notification_preferences"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -21486,6 +21720,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["notification_settings"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -21750,6 +21993,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["blocked_profiles"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -21962,6 +22214,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["reviews"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -22371,6 +22632,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["review_notes"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -22653,6 +22923,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["reports"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -22805,6 +23084,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["accounts"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -23212,6 +23500,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["user_roles"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -24127,6 +24424,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["payout_holds"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -24614,7 +24920,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": number;
+          "application/json": number | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -24997,7 +25303,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": boolean;
+          "application/json": boolean | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25089,7 +25395,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": boolean;
+          "application/json": boolean | null;
         };
       };
       400: components["responses"]["400"];
@@ -25122,7 +25428,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": number;
+          "application/json": number | null;
         };
       };
       400: components["responses"]["400"];
@@ -25210,7 +25516,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": boolean;
+          "application/json": boolean | null;
         };
       };
       400: components["responses"]["400"];
@@ -25246,7 +25552,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25431,7 +25737,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25829,7 +26135,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": boolean;
+          "application/json": boolean | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25872,7 +26178,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": boolean;
+          "application/json": boolean | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25910,7 +26216,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": boolean;
+          "application/json": boolean | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25950,7 +26256,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       400: components["responses"]["400"];
@@ -25982,7 +26288,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -26739,7 +27045,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -26777,7 +27083,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -26868,7 +27174,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -26959,7 +27265,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -27050,7 +27356,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -27141,7 +27447,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */

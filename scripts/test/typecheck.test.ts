@@ -18,12 +18,12 @@ it("refuses a misspelt field and argument in a program in the project folder", {
     join(config.root, file),
     `import { graphql } from "./types/graphql.ts";
 export const right = graphql("{ propertiesCollection(first: 1) { edges { node { title } } } }");
-export const wrong = graphql("{ propertiesCollection(frist: 1) { edges { node { titel } } } }");
+export const wrong = graphql("{ propertiesCollection(size: 1) { edges { node { titel } } } }");
 `,
   );
   const found = (await graphqlProblems(config)) ?? "";
   expect(found).toContain(file);
   expect(found).toContain('Cannot query field "titel" on type "Properties"');
-  expect(found).toContain('Unknown argument "frist"');
+  expect(found).toContain('Unknown argument "size"');
   expect(found).toContain("2 errors");
 });

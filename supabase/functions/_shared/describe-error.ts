@@ -1,4 +1,4 @@
-// The text of an error for logs and for the job tables, without secrets and e-mail addresses, and its place in the functions.
+// The text of an error for logs and for the job tables, without secrets and e-mail addresses, and its position in the files.
 
 const confidential = [
   // API keys and webhook secrets of Stripe, secret keys of Supabase
@@ -23,13 +23,13 @@ export function describeError(error: unknown): string {
 const folder = new URL("../", import.meta.url).href;
 
 /** @returns where the functions threw the error, innermost first: "_shared/errors.ts:132:7 < files/handler.ts:50:11" */
-export function placeOf(error: unknown): string {
+export function positionOf(error: unknown): string {
   const frames = (error instanceof Error && error.stack?.split("\n")) || [];
-  const places = frames.flatMap((frame) => {
+  const positions = frames.flatMap((frame) => {
     const [, path = "", position = ""] = /(file:\/\/.*?)(:\d+:\d+)\)?$/.exec(frame) ?? [];
     return path.startsWith(folder) ? [path.slice(folder.length) + position] : [];
   });
-  return places.slice(0, 3).join(" < ") || "unknown place";
+  return positions.slice(0, 3).join(" < ") || "unknown position";
 }
 
 export function redact(text: string): string {

@@ -105,10 +105,12 @@ Deno.test("logs file and line of an unexpected error, and those of its callers",
   });
   await handle(call("POST"));
   const [line = ""] = logged;
-  const place = String.raw`_shared/\w+(\.test)?\.ts:\d+:\d+`;
+  const position = String.raw`_shared/\w+(\.test)?\.ts:\d+:\d+`;
   assert.match(
     line,
-    new RegExp(`^unexpected error: database error XX000: out of memory \\(${place}( < ${place}){2}\\)$`),
+    new RegExp(
+      `^unexpected error: database error XX000: out of memory \\(${position}( < ${position}){2}\\)$`,
+    ),
   );
   assert.match(line, /\(_shared\/errors\.ts:\d+:\d+ < _shared\/serve\.test\.ts:\d+:\d+ < /);
 });
@@ -116,7 +118,7 @@ Deno.test("logs file and line of an unexpected error, and those of its callers",
 Deno.test("hides an error of authentication, and a thrown value that is no error", async () => {
   const { handle, logged } = setUp({ authenticate: () => Promise.reject("sk_test_x") });
   assert.equal((await handle(call("POST"))).status, 500);
-  assert.deepEqual(logged, ["unexpected error: unknown error (unknown place)"]);
+  assert.deepEqual(logged, ["unexpected error: unknown error (unknown position)"]);
 });
 
 Deno.test("answers an unexpected error with the code of the function", async () => {

@@ -1,7 +1,7 @@
 // The outer layer of every Edge Function: it checks the method, answers CORS preflights, authenticates the caller and turns
 // errors into responses.
 
-import { describeError, placeOf } from "./describe-error.ts";
+import { describeError, positionOf } from "./describe-error.ts";
 import { ApiError, apiError, type ErrorCode } from "./errors.ts";
 
 /** Identifies the caller, or throws an `ApiError`. See authenticate.ts. */
@@ -43,7 +43,7 @@ export function serve<Caller>(options: ServeOptions<Caller>): (request: Request)
       return await options.handle(request, await authenticate(request));
     } catch (error) {
       if (error instanceof ApiError) return errorResponse(error);
-      log(`unexpected error: ${describeError(error)} (${placeOf(error)})`);
+      log(`unexpected error: ${describeError(error)} (${positionOf(error)})`);
       return errorResponse(apiError(unexpected));
     }
   }
