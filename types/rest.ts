@@ -10568,6 +10568,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["properties"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -11068,6 +11077,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_photos"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -11331,6 +11349,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_amenities"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -11523,6 +11550,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["house_rules"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -11660,6 +11696,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["cancellation_policies"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -11930,6 +11975,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_availability_rules"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -12214,6 +12268,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_date_overrides"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -12500,6 +12563,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_seasons"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -12794,6 +12866,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_fees"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -13161,6 +13242,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["profiles"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -13658,6 +13748,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["wishlists"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -13934,6 +14033,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["wishlist_items"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -14307,6 +14415,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["wishlist_shares"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -14578,7 +14695,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -14743,6 +14860,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["bookings"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -16969,6 +17095,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["money_requests"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -17613,6 +17748,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["exchange_rates"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -18088,6 +18232,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_addresses"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -18451,6 +18604,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_taxes"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -18756,6 +18918,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["host_blocks"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -19072,6 +19243,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["external_blocks"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -19442,6 +19622,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["co_hosts"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -19696,6 +19885,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["co_host_invitations"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -19967,6 +20165,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["webhook_endpoints"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -20179,7 +20386,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -20226,7 +20433,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -20462,6 +20669,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["threads"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -20625,6 +20841,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["messages"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -21016,7 +21241,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": number;
+          "application/json": number | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -21057,7 +21282,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": number;
+          "application/json": number | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -21093,7 +21318,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": number;
+          "application/json": number | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -21259,6 +21484,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["notification_preferences"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -21526,6 +21760,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["notification_settings"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -21790,6 +22033,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["blocked_profiles"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -22002,6 +22254,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["reviews"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -22411,6 +22672,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["review_notes"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -22693,6 +22963,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["reports"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -22845,6 +23124,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["accounts"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -23252,6 +23540,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["user_roles"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -24167,6 +24464,15 @@ export interface operations {
       };
     };
     responses: {
+      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["payout_holds"][];
+        };
+      };
       /** @description The rows, with `Prefer: return=representation`. */
       201: {
         headers: {
@@ -24654,7 +24960,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": number;
+          "application/json": number | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25037,7 +25343,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": boolean;
+          "application/json": boolean | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25129,7 +25435,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": boolean;
+          "application/json": boolean | null;
         };
       };
       400: components["responses"]["400"];
@@ -25162,7 +25468,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": number;
+          "application/json": number | null;
         };
       };
       400: components["responses"]["400"];
@@ -25250,7 +25556,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": boolean;
+          "application/json": boolean | null;
         };
       };
       400: components["responses"]["400"];
@@ -25286,7 +25592,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25471,7 +25777,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25869,7 +26175,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": boolean;
+          "application/json": boolean | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25912,7 +26218,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": boolean;
+          "application/json": boolean | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25950,7 +26256,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": boolean;
+          "application/json": boolean | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -25990,7 +26296,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       400: components["responses"]["400"];
@@ -26022,7 +26328,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -26779,7 +27085,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -26817,7 +27123,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -26908,7 +27214,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -26999,7 +27305,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -27090,7 +27396,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */
@@ -27181,7 +27487,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": string;
+          "application/json": string | null;
         };
       };
       /** @description The request is malformed. Codes: `estimate_not_allowed`. */

@@ -159,7 +159,10 @@ function tablePath(
   });
   add("post", writers(table, "insert").roles, {
     requestBody: body("insert", list),
-    responses: { "201": changed },
+    responses: {
+      "201": changed,
+      "200": { ...changed, description: `An upsert that added none. ${changed.description}` },
+    },
   });
   add("patch", writers(table, "update").roles, {
     requestBody: body("update"),
@@ -221,7 +224,9 @@ const signedIn = (able: Role[]): string[] => (able.includes("anon") ? [] : ["401
 
 function answer(fn: FunctionFacts, facts: RestFacts): Answers {
   if (fn.returns === "void") return { "204": { description: "Done." } };
-  const one = fn.fields ? objectSchema(fn.fields, facts) : typeSchema(fn.returns, facts);
+  const type = fn.fields ? objectSchema(fn.fields, facts) : typeSchema(fn.returns, facts);
+  // Postgres promises no value, and some functions say with null that there is none.
+  const one = fn.set || fn.fields || facts.types[fn.returns] ? type : nullable(type);
   return {
     "200": { description: "The result.", content: json(fn.set ? { type: "array", items: one } : one) },
   };

@@ -1,4 +1,5 @@
-// `npm run typecheck`: the types of the scripts and tests (tsc) and of the Edge Functions (Deno).
+// `npm run typecheck`: the types of the scripts, tests and programs in the project folder (tsc), their GraphQL documents (gql.tada) and
+// the types of the Edge Functions (Deno).
 
 import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -17,10 +18,17 @@ export async function runTypecheck(config: StackConfig): Promise<Result[]> {
     await check("types of scripts and tests", () =>
       problems(config, process.execPath, [tsc, "--noEmit", "-p", "."]),
     ),
+    await check("GraphQL documents", () => graphqlProblems(config)),
     await check("types of the Edge Functions", () =>
       problems(config, denoBinary(), ["check", ...denoFlags, ...entryPoints(config)]),
     ),
   ];
+}
+
+/** What the schema does not have in calls of `graphql(…)`. Their types alone would give a misspelt field the type `unknown`. */
+export function graphqlProblems(config: StackConfig): Promise<string | undefined> {
+  const command = join(require.resolve("gql.tada/package.json"), "../bin/cli.js");
+  return problems(config, process.execPath, [command, "check", "--level", "error"]);
 }
 
 function entryPoints({ functionsDir }: StackConfig): string[] {

@@ -1,4 +1,4 @@
-// The text of an error for logs and for the job tables, without secrets and e-mail addresses.
+// The text of an error for logs and for the job tables, without secrets and e-mail addresses, and its position in the files.
 
 const confidential = [
   // API keys and webhook secrets of Stripe, secret keys of Supabase
@@ -18,6 +18,18 @@ export function describeError(error: unknown): string {
   const isStripes = typeof type === "string" && type.startsWith("Stripe");
   const parts = isStripes ? [type, code, error.message, requestId] : [error.message];
   return redact(parts.filter(Boolean).join(" "));
+}
+
+const folder = new URL("../", import.meta.url).href;
+
+/** @returns where the functions threw the error, innermost first: "_shared/errors.ts:132:7 < files/handler.ts:50:11" */
+export function positionOf(error: unknown): string {
+  const frames = (error instanceof Error && error.stack?.split("\n")) || [];
+  const positions = frames.flatMap((frame) => {
+    const [, path = "", position = ""] = /(file:\/\/.*?)(:\d+:\d+)\)?$/.exec(frame) ?? [];
+    return path.startsWith(folder) ? [path.slice(folder.length) + position] : [];
+  });
+  return positions.slice(0, 3).join(" < ") || "unknown position";
 }
 
 export function redact(text: string): string {

@@ -2,7 +2,7 @@
 // process a call reaches. The database decides that; runs.ts asks it.
 
 import { serviceOnly } from "./authenticate.ts";
-import { describeError } from "./describe-error.ts";
+import { describeError, positionOf } from "./describe-error.ts";
 import { apiError, type ErrorCode } from "./errors.ts";
 import { serve } from "./serve.ts";
 
@@ -102,7 +102,9 @@ export function createInternalFunction<Result extends object>(
       if (waitUntil === undefined || request.headers.get("prefer") !== "respond-async") {
         return Response.json(await performed);
       }
-      waitUntil(performed.catch((error) => log(`unexpected error: ${describeError(error)}`)));
+      waitUntil(
+        performed.catch((error) => log(`unexpected error: ${describeError(error)} (${positionOf(error)})`)),
+      );
       return busy();
     },
   });

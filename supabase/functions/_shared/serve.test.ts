@@ -90,15 +90,35 @@ Deno.test("hides an unexpected error from the caller, and secrets from the log",
     message: "The server could not process the request.",
     hint: "Try again. If the error persists, contact support.",
   });
-  assert.deepEqual(logged, [
+  assert.equal(
+    logged.join().replace(/ \([^)]*\)$/, ""),
     "unexpected error: key [redacted], [redacted], [redacted], [redacted], [redacted], token [redacted], address [redacted]",
-  ]);
+  );
+});
+
+Deno.test("logs file and line of an unexpected error, and those of its callers", async () => {
+  const raised = { code: "XX000", message: "out of memory", details: "", hint: "" };
+  const { handle, logged } = setUp({
+    handle: () => {
+      throw databaseError(raised, 500);
+    },
+  });
+  await handle(call("POST"));
+  const [line = ""] = logged;
+  const position = String.raw`_shared/\w+(\.test)?\.ts:\d+:\d+`;
+  assert.match(
+    line,
+    new RegExp(
+      `^unexpected error: database error XX000: out of memory \\(${position}( < ${position}){2}\\)$`,
+    ),
+  );
+  assert.match(line, /\(_shared\/errors\.ts:\d+:\d+ < _shared\/serve\.test\.ts:\d+:\d+ < /);
 });
 
 Deno.test("hides an error of authentication, and a thrown value that is no error", async () => {
   const { handle, logged } = setUp({ authenticate: () => Promise.reject("sk_test_x") });
   assert.equal((await handle(call("POST"))).status, 500);
-  assert.deepEqual(logged, ["unexpected error: unknown error"]);
+  assert.deepEqual(logged, ["unexpected error: unknown error (unknown position)"]);
 });
 
 Deno.test("answers an unexpected error with the code of the function", async () => {

@@ -1,7 +1,7 @@
 // The outer layer of every Edge Function: it checks the method, answers CORS preflights, authenticates the caller and turns
 // errors into responses.
 
-import { describeError } from "./describe-error.ts";
+import { describeError, positionOf } from "./describe-error.ts";
 import { ApiError, apiError, type ErrorCode } from "./errors.ts";
 
 /** Identifies the caller, or throws an `ApiError`. See authenticate.ts. */
@@ -25,8 +25,8 @@ const corsHeaders = {
 };
 
 /**
- * @returns a request handler for `Deno.serve`. It sends an `ApiError` to the caller, logs any other error without secrets, and
- * answers with the code `unexpected` instead.
+ * @returns a request handler for `Deno.serve`. It sends an `ApiError` to the caller, logs any other error without secrets but with its
+ * file and line, and answers with the code `unexpected` instead.
  */
 export function serve<Caller>(options: ServeOptions<Caller>): (request: Request) => Promise<Response> {
   const { methods = ["POST"], cors = false, authenticate, unexpected = "internal_error", log } = options;
@@ -43,7 +43,7 @@ export function serve<Caller>(options: ServeOptions<Caller>): (request: Request)
       return await options.handle(request, await authenticate(request));
     } catch (error) {
       if (error instanceof ApiError) return errorResponse(error);
-      log(`unexpected error: ${describeError(error)}`);
+      log(`unexpected error: ${describeError(error)} (${positionOf(error)})`);
       return errorResponse(apiError(unexpected));
     }
   }

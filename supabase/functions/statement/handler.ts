@@ -2,7 +2,7 @@
 // the caller has taken it.
 
 import { signedIn, type UserOf } from "../_shared/authenticate.ts";
-import { describeError } from "../_shared/describe-error.ts";
+import { describeError, positionOf } from "../_shared/describe-error.ts";
 import { serve } from "../_shared/serve.ts";
 import { columns } from "./schema.ts";
 
@@ -41,7 +41,7 @@ export function createHandler({
             try {
               lines = await linesAfter(Number(last.id), authorization);
             } catch (error) {
-              log(`unexpected error: ${describeError(error)}`);
+              log(`unexpected error: ${describeError(error)} (${positionOf(error)})`);
               throw error;
             }
           },

@@ -204,7 +204,11 @@ it.each([
         return sleepUntil(ends + offset);
       };
       const answers = await Promise.all([
-        at(0).then(() => (act === "accept_booking" ? ana.client : service()).rpc(act, { p_booking_id: id })),
+        at(0).then(() =>
+          act === "accept_booking"
+            ? ana.client.rpc(act, { p_booking_id: id })
+            : service().rpc(act, { p_booking_id: id }),
+        ),
         at(1).then(() => guest(0).client.from("bookings").delete().eq("id", id).select("id")),
         at(2).then(() => sql`select private.expire_and_complete_bookings()`.then(() => ({ status: 200 }))),
         at(3).then(() => tryToBook(guest(1), property, 31, 34)),

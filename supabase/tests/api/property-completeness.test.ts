@@ -102,7 +102,12 @@ async function make(id: string, step: Call): Promise<number> {
     case "delete property":
       return (await client.from("properties").delete().eq("id", id)).status;
     case "set status":
-      return (await client.from("properties").update({ status: "published" }).eq("id", id)).status;
+      return (
+        await client
+          .from("properties")
+          .update({ status: "published" } as object)
+          .eq("id", id)
+      ).status;
   }
 }
 

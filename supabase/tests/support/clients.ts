@@ -2,6 +2,7 @@
 
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import type { Database } from "../../../types/database.ts";
+import type { Database as ServiceDatabase } from "../../../types/service-database.ts";
 import { stack } from "./stack.ts";
 
 export type Client = SupabaseClient<Database>;
@@ -11,16 +12,16 @@ export type Caller = { client: Client } | undefined;
 
 /** A client of a visitor who is not signed in. */
 export function anonymous(): Client {
-  return client(stack.publishableKey);
+  return client<Database>(stack.publishableKey);
 }
 
 /** A client with the secret key, which acts as service_role. */
-export function service(): Client {
-  return client(stack.secretKey);
+export function service(): SupabaseClient<ServiceDatabase> {
+  return client<ServiceDatabase>(stack.secretKey);
 }
 
-function client(key: string): Client {
-  return createClient<Database>(stack.apiUrl, key, {
+function client<Schema>(key: string): SupabaseClient<Schema> {
+  return createClient<Schema>(stack.apiUrl, key, {
     auth: { persistSession: false, autoRefreshToken: false },
   });
 }
