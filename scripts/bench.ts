@@ -7,6 +7,7 @@ import { type Figure, isMet, table } from "./bench/figures.ts";
 import { benchGraphql } from "./bench/graphql.ts";
 import { benchJobs } from "./bench/jobs.ts";
 import { benchLists } from "./bench/lists.ts";
+import { benchLoad } from "./bench/load.ts";
 import { benchPayments } from "./bench/payments.ts";
 import { benchSearch } from "./bench/search.ts";
 import { benchSoak } from "./bench/soak.ts";
@@ -17,6 +18,7 @@ const benchmarks: Record<string, (size?: number) => Promise<Figure[]>> = {
   graphql: benchGraphql,
   jobs: benchJobs,
   lists: benchLists,
+  load: benchLoad,
   payments: benchPayments,
   search: benchSearch,
   soak: () => benchSoak(number("--minutes")),

@@ -16,6 +16,7 @@ export async function startStack(config: StackConfig) {
       STAYBASE_DB_PORT: String(config.ports.db),
       STAYBASE_MAIL_PORT: String(config.ports.mail),
       STAYBASE_STRIPE_PORT: String(config.ports.stripe),
+      STAYBASE_READS_PER_MINUTE: String(config.readsPerMinute),
     },
   });
   const ended = new Promise((resolve) => child.on("close", resolve));
