@@ -1,6 +1,21 @@
 -- Files: raw uploads that only their owner reads, limits, cleaned copies, what rows may name, and what is removed.
 begin;
-select plan(59);
+select plan(61);
+
+-- the tests below set smaller limits
+select results_eq(
+    'select kind, max_bytes, files_per_person, bytes_per_person, files_per_hour from private.file_kinds order by kind',
+    $$values
+        ('attachment', 10485760::bigint, 500, 1073741824::bigint, 30),
+        ('avatar', 2097152, 5, 10485760, 20),
+        ('property_photo', 10485760, 2000, 5368709120, 300)$$,
+    'F60 each kind of file has these limits'
+);
+select results_eq(
+    $$select name, value from private.settings where name ~ '^upload' order by name$$,
+    $$values ('upload_bytes_per_person', '314572800'), ('upload_lifetime', '15 minutes'), ('uploads_per_person', '60')$$,
+    'F61 raw uploads have these limits'
+);
 
 create temporary table world on commit drop as
 select
@@ -36,7 +51,9 @@ select tests.act_as('authenticated', ana) from world;
 select lives_ok('select pg_temp.upload(ana || ''/a b.png'') from world', 'F02 people upload to their own folder, under any name that Storage takes');
 select isnt_empty('select from storage.objects where bucket_id = ''uploads''', 'F03 the uploader reads a raw file');
 select is_empty('update storage.objects set name = name || ''x'' where bucket_id = ''uploads'' returning id', 'F04 the uploader replaces no raw file');
+select set_config('storage.allow_delete_query', 'true', true);
 select is_empty('delete from storage.objects where bucket_id = ''uploads'' returning id', 'F05 the uploader deletes no raw file');
+select set_config('storage.allow_delete_query', 'false', true);
 select throws_like('select pg_temp.upload(ben || ''/1.png'') from world', 'upload_folder_is_own: The path of an upload is your own id%', 'F06 the folder of another person is refused with a code');
 select throws_like('select pg_temp.upload(''1.png'')', 'upload_folder_is_own:%', 'F07 a path without a folder is refused with a code');
 select throws_ok('select pg_temp.upload(ben || ''/1.png'') from world', '42501', null, 'F08 the refusal has the code that Storage passes on');
