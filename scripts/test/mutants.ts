@@ -50,7 +50,6 @@ export async function readMutants(sql: Sql): Promise<Mutant[]> {
 
 const setting = (name: string, value: string) =>
   `update private.settings set value = '${value}' where name = '${name}'`;
-const files = (column: string) => `update private.file_kinds set ${column} = 1000000000000 / 1000`;
 
 /** A function with one part of its source replaced; fails when the part is not there. */
 function changed(signature: string, from: string, to: string): string {
@@ -95,10 +94,43 @@ const limits: [name: string, sql: string, subject: string][] = [
   ],
   ["uploads_per_person weakened", setting("uploads_per_person", "100000"), "02100"],
   ["upload_bytes_per_person weakened", setting("upload_bytes_per_person", "1000000000000"), "02100"],
-  ["files_per_person weakened", `${files("files_per_person")} / 1000`, "02100"],
-  ["bytes_per_person weakened", files("bytes_per_person"), "02100"],
-  ["files_per_hour weakened", `${files("files_per_hour")} / 1000`, "02100"],
-  ["max_bytes weakened", files("max_bytes"), "02100"],
+  ...["files_per_person", "bytes_per_person", "files_per_hour", "max_bytes"].map(
+    (column): [string, string, string] => [
+      `${column} weakened`,
+      `update private.file_kinds set ${column} = 2 * ${column}`,
+      "02100",
+    ],
+  ),
+  ...(
+    [
+      ["the number of uploads", "private.check_upload()", "v_count >= v_max_count"],
+      ["the size of uploads", "private.check_upload()", "v_sum + v_bytes > v_max_bytes"],
+      [
+        "the number of files",
+        "private.limit_files(uuid, private.file_kinds, bigint)",
+        "v_count >= p_kind.files_per_person",
+      ],
+      [
+        "the size of files",
+        "private.limit_files(uuid, private.file_kinds, bigint)",
+        "v_bytes + p_bytes > p_kind.bytes_per_person",
+      ],
+      [
+        "the number of files an hour",
+        "private.limit_files(uuid, private.file_kinds, bigint)",
+        "v_this_hour >= p_kind.files_per_hour",
+      ],
+      [
+        "the size of a file",
+        "public.begin_file(uuid, text, text, uuid)",
+        "(v_upload.metadata ->> 'size')::bigint > v_kind.max_bytes",
+      ],
+    ] as const
+  ).map(([what, signature, condition]): [string, string, string] => [
+    `${what} is not limited`,
+    changed(signature, condition, "false"),
+    "02100",
+  ]),
   [
     "names are not reserved",
     "create or replace function private.is_reserved_name(p_name text, p_person uuid) returns boolean language sql as 'select false'",
@@ -118,11 +150,6 @@ const limits: [name: string, sql: string, subject: string][] = [
     "an internal function runs more often than its interval",
     changed("public.begin_internal_run(text)", "v_due_at <= v_now", "true or v_due_at <= v_now"),
     "07010",
-  ],
-  [
-    "estimates are planned",
-    changed("private.refuse_estimate()", "perform private.raise_error('estimate_not_allowed');", ""),
-    "refuse_estimate",
   ],
   [
     "the service role writes deleted_at",

@@ -1,6 +1,6 @@
 -- People: sign-up creates profile and account, who reads and writes them, roles, account deletion.
 begin;
-select plan(68);
+select plan(69);
 
 create temporary table person on commit drop as
 select
@@ -172,6 +172,10 @@ select lives_ok('update public.profiles set display_name = ''Staybase Support'' 
 update public.profiles set display_name = 'Olga Operator' where id = (select olga from person);
 select tests.act_as('authenticated', ben) from person;
 select tests.throws_code('update public.profiles set display_name = ''OIga 0perator'' where id = (select ben from person)', 'display_name_is_reserved', 'P54 nor the full name of an operator');
+select tests.act_as('authenticated', olga) from person;
+update public.profiles set display_name = 'Olga' where id = (select olga from person);
+select tests.act_as('authenticated', ben) from person;
+select lives_ok('update public.profiles set display_name = ''Olga'' where id = (select ben from person)', 'P68 a first name alone stays free, because it identifies no operator');
 select tests.act_as('postgres');
 create temporary table impostor on commit drop as select tests.create_person('Stаybase') as id;
 select is((select display_name from public.profiles join impostor using (id)), 'New member', 'P55 nor by signing up');

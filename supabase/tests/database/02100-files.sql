@@ -1,6 +1,21 @@
 -- Files: raw uploads that only their owner reads, limits, cleaned copies, what rows may name, and what is removed.
 begin;
-select plan(59);
+select plan(61);
+
+-- the tests below set smaller limits
+select results_eq(
+    'select kind, max_bytes, files_per_person, bytes_per_person, files_per_hour from private.file_kinds order by kind',
+    $$values
+        ('attachment', 10485760::bigint, 500, 1073741824::bigint, 30),
+        ('avatar', 2097152, 5, 10485760, 20),
+        ('property_photo', 10485760, 2000, 5368709120, 300)$$,
+    'F60 each kind of file has these limits'
+);
+select results_eq(
+    $$select name, value from private.settings where name ~ '^upload' order by name$$,
+    $$values ('upload_bytes_per_person', '314572800'), ('upload_lifetime', '15 minutes'), ('uploads_per_person', '60')$$,
+    'F61 raw uploads have these limits'
+);
 
 create temporary table world on commit drop as
 select

@@ -1,7 +1,16 @@
 -- How many nights a guest keeps from others without paying: open bookings and nights, in all and at one property, the pause after
 -- those given up, young accounts, confirmed addresses, alterations.
 begin;
-select plan(33);
+select plan(34);
+
+select results_eq(
+    $$select name, value from private.settings where name ~ '^(unpaid|given_up|young)' and name <> 'unpaid_hold' order by name$$,
+    $$values
+        ('given_up', '20'), ('given_up_at_property', '6'), ('unpaid_bookings', '10'), ('unpaid_bookings_at_property', '4'),
+        ('unpaid_nights', '120'), ('unpaid_nights_at_property', '31'), ('unpaid_pause', '24 hours'),
+        ('young_account', '7 days'), ('young_account_share', '0.5')$$,
+    'BL34 these are the limits; the tests below change some'
+);
 
 create temporary table world on commit drop as
 select
