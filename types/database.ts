@@ -2910,7 +2910,7 @@ export type Database = {
           booking_id: string | null;
           currency: string | null;
           description: string | null;
-          id: number;
+          id: number | null;
           kind: string | null;
           occurred_at: string | null;
         };
@@ -3138,7 +3138,7 @@ export type Database = {
           currency: string | null;
           description: string | null;
           host_id: string | null;
-          id: number;
+          id: number | null;
           kind: string | null;
           occurred_at: string | null;
         };

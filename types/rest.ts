@@ -5840,10 +5840,7 @@ export interface components {
     };
     /** @description The movements of a booking's money: a guest sees the guest's account, a host the host's, an operator all. */
     booking_money: {
-      /**
-       * Format: int64
-       * @description This is a Primary Key.
-       */
+      /** Format: int64 */
       id?: number | null;
       /**
        * Format: uuid
@@ -5946,10 +5943,7 @@ export interface components {
     };
     /** @description Every entry of a host's account, in order, with the balance after it. For the host and operators; amounts in minor units. */
     host_statement: {
-      /**
-       * Format: int64
-       * @description This is a Primary Key.
-       */
+      /** Format: int64 */
       id?: number | null;
       /**
        * Format: uuid
