@@ -76,6 +76,26 @@ describe("the statement as a file", () => {
     await reader?.cancel();
   });
 
+  it("is read in pages by index, though half of all entries are this host's", async () => {
+    await sql`analyze private.ledger_accounts, private.ledger_transactions, private.ledger_entries`;
+    const [middle] = await sql<{ id: string }[]>`
+      select percentile_disc(0.5) within group (order by id)::text as id from private.ledger_entries where party_id = ${host.id}`;
+    for (const before of ["9223372036854775807", middle?.id ?? ""]) {
+      const buffers = await sql.begin(async (tx) => {
+        await tx`select set_config('request.jwt.claims', ${JSON.stringify({ sub: host.id, role: "authenticated" })}, true)`;
+        await tx`set local role authenticated`;
+        const page = () => tx`explain (analyze, buffers, format json)
+          select * from public.host_statement where id < ${before} order by id desc limit 50`;
+        await page(); // reads the catalogue
+        const [row] = await page();
+        const plan = row?.["QUERY PLAN"][0].Plan;
+        expect(plan["Actual Rows"]).toBe(50);
+        return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"];
+      });
+      expect(buffers, `before ${before}`).toBeLessThan(1_000);
+    }
+  });
+
   it("is not read to find what prevents the deletion of the account", async () => {
     const buffers = async () => {
       const [row] = await sql`explain (analyze, buffers, format json)
