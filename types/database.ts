@@ -20,25 +20,20 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           birth_date?: string | null;
-          created_at?: string;
           currency?: string;
           id: string;
           legal_name?: string | null;
           locale?: string;
           payout_country?: string | null;
           phone?: string | null;
-          updated_at?: string;
         };
         Update: {
           birth_date?: string | null;
-          created_at?: string;
           currency?: string;
-          id?: string;
           legal_name?: string | null;
           locale?: string;
           payout_country?: string | null;
           phone?: string | null;
-          updated_at?: string;
         };
         Relationships: [
           {
@@ -58,18 +53,8 @@ export type Database = {
           name: string;
         };
         ComputedFields: never;
-        Insert: {
-          bit: number;
-          category: Database["public"]["Enums"]["amenity_category"];
-          id: string;
-          name: string;
-        };
-        Update: {
-          bit?: number;
-          category?: Database["public"]["Enums"]["amenity_category"];
-          id?: string;
-          name?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [];
       };
       audit_log: {
@@ -84,26 +69,8 @@ export type Database = {
           table_name: string;
         };
         ComputedFields: never;
-        Insert: {
-          action: string;
-          actor_id?: string | null;
-          after?: Json | null;
-          at?: string;
-          before?: Json | null;
-          id?: never;
-          row_id: string;
-          table_name: string;
-        };
-        Update: {
-          action?: string;
-          actor_id?: string | null;
-          after?: Json | null;
-          at?: string;
-          before?: Json | null;
-          id?: never;
-          row_id?: string;
-          table_name?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [];
       };
       blocked_profiles: {
@@ -113,16 +80,8 @@ export type Database = {
           created_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          blocked_id: string;
-          blocker_id?: string;
-          created_at?: string;
-        };
-        Update: {
-          blocked_id?: string;
-          blocker_id?: string;
-          created_at?: string;
-        };
+        Insert: { blocked_id: string };
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "blocked_profiles_blocked_fkey";
@@ -163,48 +122,8 @@ export type Database = {
           proposed_by_id: string | null;
         };
         ComputedFields: never;
-        Insert: {
-          adults: number;
-          answer?: Database["public"]["Enums"]["alteration_answer"] | null;
-          answered_at?: string | null;
-          answered_by_id?: string | null;
-          booking_id: string;
-          check_in: string;
-          check_out: string;
-          children: number;
-          created_at?: string;
-          currency: string;
-          difference: number;
-          expires_at: string;
-          guest_total: number;
-          id?: string;
-          infants: number;
-          lines: Database["public"]["CompositeTypes"]["quote_line"][];
-          pets: number;
-          proposed_by: Database["public"]["Enums"]["booking_actor"];
-          proposed_by_id?: string | null;
-        };
-        Update: {
-          adults?: number;
-          answer?: Database["public"]["Enums"]["alteration_answer"] | null;
-          answered_at?: string | null;
-          answered_by_id?: string | null;
-          booking_id?: string;
-          check_in?: string;
-          check_out?: string;
-          children?: number;
-          created_at?: string;
-          currency?: string;
-          difference?: number;
-          expires_at?: string;
-          guest_total?: number;
-          id?: string;
-          infants?: number;
-          lines?: Database["public"]["CompositeTypes"]["quote_line"][];
-          pets?: number;
-          proposed_by?: Database["public"]["Enums"]["booking_actor"];
-          proposed_by_id?: string | null;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "booking_alterations_answered_by_fkey";
@@ -250,30 +169,8 @@ export type Database = {
           unit_amount: number;
         };
         ComputedFields: never;
-        Insert: {
-          amount: number;
-          booking_id: string;
-          description: string;
-          host_amount: number;
-          included_amount: number;
-          kind: Database["public"]["Enums"]["line_kind"];
-          percent?: number | null;
-          position: number;
-          quantity: number;
-          unit_amount: number;
-        };
-        Update: {
-          amount?: number;
-          booking_id?: string;
-          description?: string;
-          host_amount?: number;
-          included_amount?: number;
-          kind?: Database["public"]["Enums"]["line_kind"];
-          percent?: number | null;
-          position?: number;
-          quantity?: number;
-          unit_amount?: number;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "booking_line_items_booking_fkey";
@@ -294,22 +191,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          created_at?: string;
-          host_id?: string | null;
-          id?: string;
-          name: string;
-          steps: NonNullable<Json>;
-          updated_at?: string;
-        };
-        Update: {
-          created_at?: string;
-          host_id?: string | null;
-          id?: string;
-          name?: string;
-          steps?: NonNullable<Json>;
-          updated_at?: string;
-        };
+        Insert: { name: string; steps: NonNullable<Json> };
+        Update: { name?: string; steps?: NonNullable<Json> };
         Relationships: [
           {
             foreignKeyName: "cancellation_policies_host_fkey";
@@ -341,44 +224,8 @@ export type Database = {
           valid_until: string | null;
         };
         ComputedFields: never;
-        Insert: {
-          booking_id: string;
-          cancelled_at: string;
-          cancelled_by: Database["public"]["Enums"]["booking_actor"];
-          created_at?: string;
-          currency: string;
-          guest_total: number;
-          host_amount: number;
-          host_fee: number;
-          is_no_show?: boolean;
-          lines: Database["public"]["CompositeTypes"]["refund_line"][];
-          nights_kept: number;
-          nights_stayed: number;
-          reason?: string | null;
-          refund_amount: number;
-          refund_percent: number;
-          unpaid_amount: number;
-          valid_until?: string | null;
-        };
-        Update: {
-          booking_id?: string;
-          cancelled_at?: string;
-          cancelled_by?: Database["public"]["Enums"]["booking_actor"];
-          created_at?: string;
-          currency?: string;
-          guest_total?: number;
-          host_amount?: number;
-          host_fee?: number;
-          is_no_show?: boolean;
-          lines?: Database["public"]["CompositeTypes"]["refund_line"][];
-          nights_kept?: number;
-          nights_stayed?: number;
-          reason?: string | null;
-          refund_amount?: number;
-          refund_percent?: number;
-          unpaid_amount?: number;
-          valid_until?: string | null;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "cancellations_booking_fkey";
@@ -408,26 +255,8 @@ export type Database = {
           property_title: string;
         };
         ComputedFields: never;
-        Insert: {
-          created_at?: string;
-          email: string;
-          expires_at?: string;
-          id?: string;
-          invited_by?: string;
-          level: Database["public"]["Enums"]["co_host_level"];
-          property_id: string;
-          property_title?: string;
-        };
-        Update: {
-          created_at?: string;
-          email?: string;
-          expires_at?: string;
-          id?: string;
-          invited_by?: string;
-          level?: Database["public"]["Enums"]["co_host_level"];
-          property_id?: string;
-          property_title?: string;
-        };
+        Insert: { email: string; level: Database["public"]["Enums"]["co_host_level"]; property_id: string };
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "co_host_invitations_invited_by_fkey";
@@ -454,20 +283,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          created_at?: string;
-          level: Database["public"]["Enums"]["co_host_level"];
-          profile_id: string;
-          property_id: string;
-          updated_at?: string;
-        };
-        Update: {
-          created_at?: string;
-          level?: Database["public"]["Enums"]["co_host_level"];
-          profile_id?: string;
-          property_id?: string;
-          updated_at?: string;
-        };
+        Insert: never;
+        Update: { level?: Database["public"]["Enums"]["co_host_level"] };
         Relationships: [
           {
             foreignKeyName: "co_hosts_profile_fkey";
@@ -499,30 +316,8 @@ export type Database = {
           stripe_minor_unit: number;
         };
         ComputedFields: never;
-        Insert: {
-          cancellation_fee_maximum: number;
-          cancellation_fee_minimum: number;
-          code: string;
-          is_payable: boolean;
-          maximum_charge: number;
-          minimum_charge: number;
-          minimum_price: number;
-          minor_unit: number;
-          step: number;
-          stripe_minor_unit: number;
-        };
-        Update: {
-          cancellation_fee_maximum?: number;
-          cancellation_fee_minimum?: number;
-          code?: string;
-          is_payable?: boolean;
-          maximum_charge?: number;
-          minimum_charge?: number;
-          minimum_price?: number;
-          minor_unit?: number;
-          step?: number;
-          stripe_minor_unit?: number;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [];
       };
       dead_jobs: {
@@ -537,26 +332,8 @@ export type Database = {
           queue: string;
         };
         ComputedFields: never;
-        Insert: {
-          attempts: number;
-          died_at?: string;
-          enqueued_at: string;
-          error: string;
-          id?: never;
-          job_id: number;
-          message: NonNullable<Json>;
-          queue: string;
-        };
-        Update: {
-          attempts?: number;
-          died_at?: string;
-          enqueued_at?: string;
-          error?: string;
-          id?: never;
-          job_id?: number;
-          message?: NonNullable<Json>;
-          queue?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [];
       };
       disputes: {
@@ -575,34 +352,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          amount: number;
-          booking_id: string;
-          created_at?: string;
-          currency: string;
-          evidence: NonNullable<Json>;
-          id: string;
-          lost_amount?: number;
-          movements?: number;
-          payment_id: string;
-          reason: string;
-          status: string;
-          updated_at?: string;
-        };
-        Update: {
-          amount?: number;
-          booking_id?: string;
-          created_at?: string;
-          currency?: string;
-          evidence?: NonNullable<Json>;
-          id?: string;
-          lost_amount?: number;
-          movements?: number;
-          payment_id?: string;
-          reason?: string;
-          status?: string;
-          updated_at?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "disputes_booking_fkey";
@@ -636,20 +387,8 @@ export type Database = {
           valid_from: string;
         };
         ComputedFields: never;
-        Insert: {
-          from_currency: string;
-          rate: number;
-          set_by?: string | null;
-          to_currency: string;
-          valid_from?: string;
-        };
-        Update: {
-          from_currency?: string;
-          rate?: number;
-          set_by?: string | null;
-          to_currency?: string;
-          valid_from?: string;
-        };
+        Insert: { from_currency: string; rate: number; to_currency: string };
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "exchange_rates_from_fkey";
@@ -686,26 +425,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          check_in: string;
-          check_out: string;
-          created_at?: string;
-          id?: string;
-          property_id: string;
-          source: string;
-          source_id: string;
-          updated_at?: string;
-        };
-        Update: {
-          check_in?: string;
-          check_out?: string;
-          created_at?: string;
-          id?: string;
-          property_id?: string;
-          source?: string;
-          source_id?: string;
-          updated_at?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "external_blocks_property_fkey";
@@ -728,26 +449,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          check_in: string;
-          check_out: string;
-          created_at?: string;
-          created_by?: string | null;
-          id?: string;
-          note?: string;
-          property_id: string;
-          updated_at?: string;
-        };
-        Update: {
-          check_in?: string;
-          check_out?: string;
-          created_at?: string;
-          created_by?: string | null;
-          id?: string;
-          note?: string;
-          property_id?: string;
-          updated_at?: string;
-        };
+        Insert: { check_in: string; check_out: string; id?: string; note?: string; property_id: string };
+        Update: { check_in?: string; check_out?: string; note?: string };
         Relationships: [
           {
             foreignKeyName: "host_blocks_created_by_fkey";
@@ -784,28 +487,13 @@ export type Database = {
           additional_rules?: string;
           children_allowed?: boolean;
           commercial_photography_allowed?: boolean;
-          created_at?: string;
-          created_by?: string | null;
           events_allowed?: boolean;
           property_id: string;
           quiet_from?: string | null;
           quiet_until?: string | null;
           smoking_allowed?: boolean;
-          version?: number;
         };
-        Update: {
-          additional_rules?: string;
-          children_allowed?: boolean;
-          commercial_photography_allowed?: boolean;
-          created_at?: string;
-          created_by?: string | null;
-          events_allowed?: boolean;
-          property_id?: string;
-          quiet_from?: string | null;
-          quiet_until?: string | null;
-          smoking_allowed?: boolean;
-          version?: number;
-        };
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "house_rules_created_by_fkey";
@@ -837,30 +525,8 @@ export type Database = {
           thread_id: string;
         };
         ComputedFields: never;
-        Insert: {
-          attachment_path?: string | null;
-          body: string;
-          created_at?: string;
-          event?: string | null;
-          guest_id?: string;
-          id?: string;
-          is_masked?: boolean;
-          property_id?: string;
-          sender_id?: string | null;
-          thread_id: string;
-        };
-        Update: {
-          attachment_path?: string | null;
-          body?: string;
-          created_at?: string;
-          event?: string | null;
-          guest_id?: string;
-          id?: string;
-          is_masked?: boolean;
-          property_id?: string;
-          sender_id?: string | null;
-          thread_id?: string;
-        };
+        Insert: { attachment_path?: string | null; body: string; thread_id: string };
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "messages_sender_fkey";
@@ -894,34 +560,8 @@ export type Database = {
           reason: string;
         };
         ComputedFields: never;
-        Insert: {
-          amount: number;
-          answer?: Database["public"]["Enums"]["money_request_answer"] | null;
-          answered_at?: string | null;
-          answered_by?: string | null;
-          booking_id: string;
-          created_at?: string;
-          currency?: string;
-          expires_at?: string;
-          guest_id?: string;
-          host_id?: string;
-          id?: string;
-          reason: string;
-        };
-        Update: {
-          amount?: number;
-          answer?: Database["public"]["Enums"]["money_request_answer"] | null;
-          answered_at?: string | null;
-          answered_by?: string | null;
-          booking_id?: string;
-          created_at?: string;
-          currency?: string;
-          expires_at?: string;
-          guest_id?: string;
-          host_id?: string;
-          id?: string;
-          reason?: string;
-        };
+        Insert: { amount: number; booking_id: string; reason: string };
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "money_requests_answered_by_fkey";
@@ -967,16 +607,8 @@ export type Database = {
           topic: Database["public"]["Enums"]["notification_topic"];
         };
         ComputedFields: never;
-        Insert: {
-          id: string;
-          is_urgent?: boolean;
-          topic: Database["public"]["Enums"]["notification_topic"];
-        };
-        Update: {
-          id?: string;
-          is_urgent?: boolean;
-          topic?: Database["public"]["Enums"]["notification_topic"];
-        };
+        Insert: never;
+        Update: never;
         Relationships: [];
       };
       notification_preferences: {
@@ -993,15 +625,8 @@ export type Database = {
           mail?: Database["public"]["Enums"]["mail_mode"];
           profile_id?: string;
           topic: Database["public"]["Enums"]["notification_topic"];
-          updated_at?: string;
         };
-        Update: {
-          in_app?: boolean;
-          mail?: Database["public"]["Enums"]["mail_mode"];
-          profile_id?: string;
-          topic?: Database["public"]["Enums"]["notification_topic"];
-          updated_at?: string;
-        };
+        Update: { in_app?: boolean; mail?: Database["public"]["Enums"]["mail_mode"] };
         Relationships: [
           {
             foreignKeyName: "notification_preferences_profile_fkey";
@@ -1021,20 +646,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          profile_id?: string;
-          quiet_from: string;
-          quiet_until: string;
-          time_zone: string;
-          updated_at?: string;
-        };
-        Update: {
-          profile_id?: string;
-          quiet_from?: string;
-          quiet_until?: string;
-          time_zone?: string;
-          updated_at?: string;
-        };
+        Insert: { profile_id?: string; quiet_from: string; quiet_until: string; time_zone: string };
+        Update: { quiet_from?: string; quiet_until?: string; time_zone?: string };
         Relationships: [
           {
             foreignKeyName: "notification_settings_profile_fkey";
@@ -1066,30 +679,8 @@ export type Database = {
           recipient_id: string;
         };
         ComputedFields: never;
-        Insert: {
-          booking_id?: string | null;
-          created_at?: string;
-          data?: NonNullable<Json>;
-          dedupe_key: string;
-          id?: string;
-          kind: string;
-          mailed_at?: string | null;
-          property_id?: string | null;
-          read_at?: string | null;
-          recipient_id: string;
-        };
-        Update: {
-          booking_id?: string | null;
-          created_at?: string;
-          data?: NonNullable<Json>;
-          dedupe_key?: string;
-          id?: string;
-          kind?: string;
-          mailed_at?: string | null;
-          property_id?: string | null;
-          read_at?: string | null;
-          recipient_id?: string;
-        };
+        Insert: never;
+        Update: { read_at?: string | null };
         Relationships: [
           {
             foreignKeyName: "notifications_booking_fkey";
@@ -1137,34 +728,8 @@ export type Database = {
           property_id: string;
         };
         ComputedFields: never;
-        Insert: {
-          booking_id?: string | null;
-          check_in: string;
-          check_out: string;
-          created_at?: string;
-          expires_at?: string | null;
-          external_block_id?: string | null;
-          host_block_id?: string | null;
-          id?: never;
-          kind: Database["public"]["Enums"]["occupancy_kind"];
-          preparation_after?: number;
-          preparation_before?: number;
-          property_id: string;
-        };
-        Update: {
-          booking_id?: string | null;
-          check_in?: string;
-          check_out?: string;
-          created_at?: string;
-          expires_at?: string | null;
-          external_block_id?: string | null;
-          host_block_id?: string | null;
-          id?: never;
-          kind?: Database["public"]["Enums"]["occupancy_kind"];
-          preparation_after?: number;
-          preparation_before?: number;
-          property_id?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "occupancies_external_block_fkey";
@@ -1199,22 +764,8 @@ export type Database = {
           stripe_payment_method_id: string;
         };
         ComputedFields: never;
-        Insert: {
-          brand: string;
-          created_at?: string;
-          id?: string;
-          last4: string;
-          profile_id: string;
-          stripe_payment_method_id: string;
-        };
-        Update: {
-          brand?: string;
-          created_at?: string;
-          id?: string;
-          last4?: string;
-          profile_id?: string;
-          stripe_payment_method_id?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "payment_methods_profile_fkey";
@@ -1246,44 +797,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          amount: number;
-          booking_id: string;
-          capture_before?: string | null;
-          captured_amount?: number;
-          created_at?: string;
-          currency: string;
-          disputed_amount?: number;
-          guest_id: string;
-          id?: string;
-          is_manual: boolean;
-          kind: Database["public"]["Enums"]["payment_kind"];
-          last_error?: string | null;
-          payment_method_id?: string | null;
-          refunded_amount?: number;
-          status?: Database["public"]["Enums"]["payment_status"];
-          stripe_payment_intent_id?: string | null;
-          updated_at?: string;
-        };
-        Update: {
-          amount?: number;
-          booking_id?: string;
-          capture_before?: string | null;
-          captured_amount?: number;
-          created_at?: string;
-          currency?: string;
-          disputed_amount?: number;
-          guest_id?: string;
-          id?: string;
-          is_manual?: boolean;
-          kind?: Database["public"]["Enums"]["payment_kind"];
-          last_error?: string | null;
-          payment_method_id?: string | null;
-          refunded_amount?: number;
-          status?: Database["public"]["Enums"]["payment_status"];
-          stripe_payment_intent_id?: string | null;
-          updated_at?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "payments_booking_fkey";
@@ -1327,26 +842,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          created_at?: string;
-          currency?: string | null;
-          details_submitted?: boolean;
-          payouts_enabled?: boolean;
-          profile_id: string;
-          requirements?: string[];
-          stripe_account_id: string;
-          updated_at?: string;
-        };
-        Update: {
-          created_at?: string;
-          currency?: string | null;
-          details_submitted?: boolean;
-          payouts_enabled?: boolean;
-          profile_id?: string;
-          requirements?: string[];
-          stripe_account_id?: string;
-          updated_at?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "payout_accounts_currency_fkey";
@@ -1374,22 +871,8 @@ export type Database = {
           released_at: string | null;
         };
         ComputedFields: never;
-        Insert: {
-          booking_id: string;
-          created_at?: string;
-          held_by?: string | null;
-          id?: string;
-          reason: string;
-          released_at?: string | null;
-        };
-        Update: {
-          booking_id?: string;
-          created_at?: string;
-          held_by?: string | null;
-          id?: string;
-          reason?: string;
-          released_at?: string | null;
-        };
+        Insert: { booking_id: string; reason: string };
+        Update: { released_at?: string | null };
         Relationships: [
           {
             foreignKeyName: "payout_holds_booking_fkey";
@@ -1425,38 +908,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          amount: number;
-          asked_at?: string | null;
-          booking_id: string;
-          created_at?: string;
-          currency: string;
-          host_id: string;
-          id?: string;
-          last_error?: string | null;
-          reversed_amount?: number;
-          sent_amount: number;
-          sent_currency: string;
-          status?: Database["public"]["Enums"]["payout_status"];
-          stripe_transfer_id?: string | null;
-          updated_at?: string;
-        };
-        Update: {
-          amount?: number;
-          asked_at?: string | null;
-          booking_id?: string;
-          created_at?: string;
-          currency?: string;
-          host_id?: string;
-          id?: string;
-          last_error?: string | null;
-          reversed_amount?: number;
-          sent_amount?: number;
-          sent_currency?: string;
-          status?: Database["public"]["Enums"]["payout_status"];
-          stripe_transfer_id?: string | null;
-          updated_at?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "payouts_booking_fkey";
@@ -1497,20 +950,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          overall?: number | null;
-          profile_id: string;
-          rated_as: Database["public"]["Enums"]["review_side"];
-          review_count?: number;
-          updated_at?: string;
-        };
-        Update: {
-          overall?: number | null;
-          profile_id?: string;
-          rated_as?: Database["public"]["Enums"]["review_side"];
-          review_count?: number;
-          updated_at?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "profile_ratings_profile_fkey";
@@ -1539,29 +980,11 @@ export type Database = {
         Insert: {
           about?: string;
           avatar_path?: string | null;
-          created_at?: string;
-          deleted_at?: string | null;
           display_name: string;
           id: string;
-          identity_verified?: boolean;
-          is_host?: boolean;
           languages?: string[];
-          member_since?: string;
-          updated_at?: string;
         };
-        Update: {
-          about?: string;
-          avatar_path?: string | null;
-          created_at?: string;
-          deleted_at?: string | null;
-          display_name?: string;
-          id?: string;
-          identity_verified?: boolean;
-          is_host?: boolean;
-          languages?: string[];
-          member_since?: string;
-          updated_at?: string;
-        };
+        Update: { about?: string; avatar_path?: string | null; display_name?: string; languages?: string[] };
         Relationships: [];
       };
       properties: {
@@ -1657,16 +1080,12 @@ export type Database = {
           check_in_weekdays?: number[];
           check_out_until?: string;
           check_out_weekdays?: number[];
-          city?: string | null;
-          country?: string | null;
-          created_at?: string;
           currency?: string | null;
           description?: string;
           early_bird_days?: number;
           early_bird_discount_percent?: number;
           extra_guest_price?: number;
           extra_guests_after?: number;
-          host_id?: string;
           id?: string;
           last_minute_days?: number;
           last_minute_discount_percent?: number;
@@ -1676,22 +1095,12 @@ export type Database = {
           max_pets?: number;
           min_nights?: number;
           monthly_discount_percent?: number;
-          neighbourhood?: string | null;
           preparation_nights_after?: number;
           preparation_nights_before?: number;
           property_type?: Database["public"]["Enums"]["property_type"] | null;
-          public_latitude?: number | null;
-          public_longitude?: number | null;
-          published_at?: string | null;
-          region?: string | null;
           room_type?: Database["public"]["Enums"]["room_type"] | null;
-          source?: string | null;
-          source_id?: string | null;
-          status?: Database["public"]["Enums"]["property_status"];
-          status_reason?: string | null;
           time_zone?: string | null;
           title: string;
-          updated_at?: string;
           weekend_price?: number | null;
           weekly_discount_percent?: number;
         };
@@ -1710,17 +1119,12 @@ export type Database = {
           check_in_weekdays?: number[];
           check_out_until?: string;
           check_out_weekdays?: number[];
-          city?: string | null;
-          country?: string | null;
-          created_at?: string;
           currency?: string | null;
           description?: string;
           early_bird_days?: number;
           early_bird_discount_percent?: number;
           extra_guest_price?: number;
           extra_guests_after?: number;
-          host_id?: string;
-          id?: string;
           last_minute_days?: number;
           last_minute_discount_percent?: number;
           max_guests?: number | null;
@@ -1729,22 +1133,12 @@ export type Database = {
           max_pets?: number;
           min_nights?: number;
           monthly_discount_percent?: number;
-          neighbourhood?: string | null;
           preparation_nights_after?: number;
           preparation_nights_before?: number;
           property_type?: Database["public"]["Enums"]["property_type"] | null;
-          public_latitude?: number | null;
-          public_longitude?: number | null;
-          published_at?: string | null;
-          region?: string | null;
           room_type?: Database["public"]["Enums"]["room_type"] | null;
-          source?: string | null;
-          source_id?: string | null;
-          status?: Database["public"]["Enums"]["property_status"];
-          status_reason?: string | null;
           time_zone?: string | null;
           title?: string;
-          updated_at?: string;
           weekend_price?: number | null;
           weekly_discount_percent?: number;
         };
@@ -1798,7 +1192,6 @@ export type Database = {
         Insert: {
           city: string;
           country: string;
-          created_at?: string;
           latitude: number;
           line1?: string | null;
           line2?: string | null;
@@ -1807,21 +1200,17 @@ export type Database = {
           postal_code?: string | null;
           property_id: string;
           region?: string | null;
-          updated_at?: string;
         };
         Update: {
           city?: string;
           country?: string;
-          created_at?: string;
           latitude?: number;
           line1?: string | null;
           line2?: string | null;
           longitude?: number;
           neighbourhood?: string | null;
           postal_code?: string | null;
-          property_id?: string;
           region?: string | null;
-          updated_at?: string;
         };
         Relationships: [
           {
@@ -1839,14 +1228,8 @@ export type Database = {
           property_id: string;
         };
         ComputedFields: never;
-        Insert: {
-          amenity_id: string;
-          property_id: string;
-        };
-        Update: {
-          amenity_id?: string;
-          property_id?: string;
-        };
+        Insert: { amenity_id: string; property_id: string };
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "property_amenities_amenity_fkey";
@@ -1878,7 +1261,6 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          created_at?: string;
           ends_on: string;
           id?: string;
           kind: Database["public"]["Enums"]["availability_rule_kind"];
@@ -1886,18 +1268,13 @@ export type Database = {
           min_nights?: number | null;
           property_id: string;
           starts_on: string;
-          updated_at?: string;
         };
         Update: {
-          created_at?: string;
           ends_on?: string;
-          id?: string;
           kind?: Database["public"]["Enums"]["availability_rule_kind"];
           max_nights?: number | null;
           min_nights?: number | null;
-          property_id?: string;
           starts_on?: string;
-          updated_at?: string;
         };
         Relationships: [
           {
@@ -1922,25 +1299,14 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          created_at?: string;
           currency?: string;
           ends_on: string;
           id?: string;
           price: number;
           property_id: string;
           starts_on: string;
-          updated_at?: string;
         };
-        Update: {
-          created_at?: string;
-          currency?: string;
-          ends_on?: string;
-          id?: string;
-          price?: number;
-          property_id?: string;
-          starts_on?: string;
-          updated_at?: string;
-        };
+        Update: { currency?: string; ends_on?: string; price?: number; starts_on?: string };
         Relationships: [
           {
             foreignKeyName: "property_date_overrides_currency_is_the_propertys";
@@ -1967,24 +1333,18 @@ export type Database = {
         Insert: {
           amount: number;
           charge?: Database["public"]["Enums"]["charge_kind"];
-          created_at?: string;
           currency?: string;
           id?: string;
           kind: Database["public"]["Enums"]["fee_kind"];
           name: string;
           property_id: string;
-          updated_at?: string;
         };
         Update: {
           amount?: number;
           charge?: Database["public"]["Enums"]["charge_kind"];
-          created_at?: string;
           currency?: string;
-          id?: string;
           kind?: Database["public"]["Enums"]["fee_kind"];
           name?: string;
-          property_id?: string;
-          updated_at?: string;
         };
         Relationships: [
           {
@@ -2008,26 +1368,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          alt_text: string;
-          created_at?: string;
-          external_url?: string | null;
-          id?: string;
-          path?: string | null;
-          position: number;
-          property_id: string;
-          updated_at?: string;
-        };
-        Update: {
-          alt_text?: string;
-          created_at?: string;
-          external_url?: string | null;
-          id?: string;
-          path?: string | null;
-          position?: number;
-          property_id?: string;
-          updated_at?: string;
-        };
+        Insert: never;
+        Update: { alt_text?: string; position?: number };
         Relationships: [
           {
             foreignKeyName: "property_photos_property_fkey";
@@ -2052,30 +1394,8 @@ export type Database = {
           value: number | null;
         };
         ComputedFields: never;
-        Insert: {
-          accuracy?: number | null;
-          check_in?: number | null;
-          cleanliness?: number | null;
-          communication?: number | null;
-          location?: number | null;
-          overall?: number | null;
-          property_id: string;
-          review_count?: number;
-          updated_at?: string;
-          value?: number | null;
-        };
-        Update: {
-          accuracy?: number | null;
-          check_in?: number | null;
-          cleanliness?: number | null;
-          communication?: number | null;
-          location?: number | null;
-          overall?: number | null;
-          property_id?: string;
-          review_count?: number;
-          updated_at?: string;
-          value?: number | null;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "property_ratings_property_fkey";
@@ -2102,7 +1422,6 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          created_at?: string;
           currency?: string;
           ends_on: string;
           id?: string;
@@ -2112,20 +1431,15 @@ export type Database = {
           price?: number | null;
           property_id: string;
           starts_on: string;
-          updated_at?: string;
         };
         Update: {
-          created_at?: string;
           currency?: string;
           ends_on?: string;
-          id?: string;
           max_nights?: number | null;
           min_nights?: number | null;
           name?: string;
           price?: number | null;
-          property_id?: string;
           starts_on?: string;
-          updated_at?: string;
         };
         Relationships: [
           {
@@ -2159,7 +1473,6 @@ export type Database = {
           amount?: number | null;
           applies_to?: Database["public"]["Enums"]["tax_base"] | null;
           charge: Database["public"]["Enums"]["charge_kind"];
-          created_at?: string;
           currency?: string;
           exempt_from_nights?: number | null;
           id?: string;
@@ -2169,23 +1482,18 @@ export type Database = {
           percent?: number | null;
           property_id: string;
           registration_number?: string | null;
-          updated_at?: string;
         };
         Update: {
           amount?: number | null;
           applies_to?: Database["public"]["Enums"]["tax_base"] | null;
           charge?: Database["public"]["Enums"]["charge_kind"];
-          created_at?: string;
           currency?: string;
           exempt_from_nights?: number | null;
-          id?: string;
           is_inclusive?: boolean;
           max_nights?: number | null;
           name?: string;
           percent?: number | null;
-          property_id?: string;
           registration_number?: string | null;
-          updated_at?: string;
         };
         Relationships: [
           {
@@ -2215,38 +1523,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          amount: number;
-          booking_id: string;
-          borne_by?: Database["public"]["Enums"]["refund_bearer"] | null;
-          created_at?: string;
-          currency: string;
-          id?: string;
-          last_error?: string | null;
-          made_by?: string | null;
-          note?: string | null;
-          payment_id: string;
-          reason: Database["public"]["Enums"]["refund_reason"];
-          status?: Database["public"]["Enums"]["refund_status"];
-          stripe_refund_id?: string | null;
-          updated_at?: string;
-        };
-        Update: {
-          amount?: number;
-          booking_id?: string;
-          borne_by?: Database["public"]["Enums"]["refund_bearer"] | null;
-          created_at?: string;
-          currency?: string;
-          id?: string;
-          last_error?: string | null;
-          made_by?: string | null;
-          note?: string | null;
-          payment_id?: string;
-          reason?: Database["public"]["Enums"]["refund_reason"];
-          status?: Database["public"]["Enums"]["refund_status"];
-          stripe_refund_id?: string | null;
-          updated_at?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "refunds_booking_fkey";
@@ -2294,31 +1572,12 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          created_at?: string;
           details?: string;
-          id?: string;
           reason: Database["public"]["Enums"]["report_reason"];
-          reporter_id?: string | null;
-          resolution?: string | null;
-          resolved_at?: string | null;
-          resolved_by?: string | null;
-          status?: Database["public"]["Enums"]["report_status"];
           subject: Database["public"]["Enums"]["report_subject"];
           subject_id: string;
         };
-        Update: {
-          created_at?: string;
-          details?: string;
-          id?: string;
-          reason?: Database["public"]["Enums"]["report_reason"];
-          reporter_id?: string | null;
-          resolution?: string | null;
-          resolved_at?: string | null;
-          resolved_by?: string | null;
-          status?: Database["public"]["Enums"]["report_status"];
-          subject?: Database["public"]["Enums"]["report_subject"];
-          subject_id?: string;
-        };
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "reports_reporter_fkey";
@@ -2344,18 +1603,8 @@ export type Database = {
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: {
-          created_at?: string;
-          note: string;
-          review_id: string;
-          updated_at?: string;
-        };
-        Update: {
-          created_at?: string;
-          note?: string;
-          review_id?: string;
-          updated_at?: string;
-        };
+        Insert: { note: string; review_id: string };
+        Update: { note?: string };
         Relationships: [
           {
             foreignKeyName: "review_notes_review_fkey";
@@ -2394,50 +1643,23 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           accuracy?: number | null;
-          author_id?: string;
           booking_id: string;
           check_in?: number | null;
           cleanliness: number;
           comment?: string;
           communication: number;
-          created_at?: string;
-          id?: string;
-          is_counted?: boolean;
           location?: number | null;
           overall: number;
-          property_id?: string;
-          publishes_at?: string;
-          replied_at?: string | null;
-          reply?: string | null;
-          side?: Database["public"]["Enums"]["review_side"];
-          state?: Database["public"]["Enums"]["review_state"];
-          state_reason?: string | null;
-          subject_id?: string;
-          updated_at?: string;
           value?: number | null;
         };
         Update: {
           accuracy?: number | null;
-          author_id?: string;
-          booking_id?: string;
           check_in?: number | null;
           cleanliness?: number;
           comment?: string;
           communication?: number;
-          created_at?: string;
-          id?: string;
-          is_counted?: boolean;
           location?: number | null;
           overall?: number;
-          property_id?: string;
-          publishes_at?: string;
-          replied_at?: string | null;
-          reply?: string | null;
-          side?: Database["public"]["Enums"]["review_side"];
-          state?: Database["public"]["Enums"]["review_state"];
-          state_reason?: string | null;
-          subject_id?: string;
-          updated_at?: string;
           value?: number | null;
         };
         Relationships: [
@@ -2481,22 +1703,8 @@ export type Database = {
           suspended_by: string | null;
         };
         ComputedFields: never;
-        Insert: {
-          created_at?: string;
-          ended_at?: string | null;
-          id?: string;
-          profile_id: string;
-          reason: string;
-          suspended_by?: string | null;
-        };
-        Update: {
-          created_at?: string;
-          ended_at?: string | null;
-          id?: string;
-          profile_id?: string;
-          reason?: string;
-          suspended_by?: string | null;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "suspensions_profile_fkey";
@@ -2521,16 +1729,8 @@ export type Database = {
           thread_id: string;
         };
         ComputedFields: never;
-        Insert: {
-          profile_id: string;
-          read_at?: string;
-          thread_id: string;
-        };
-        Update: {
-          profile_id?: string;
-          read_at?: string;
-          thread_id?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "thread_reads_profile_fkey";
@@ -2562,28 +1762,8 @@ export type Database = {
           unread_count: number | null;
         };
         ComputedFields: "unread_count";
-        Insert: {
-          answered_at?: string | null;
-          asked_at?: string | null;
-          booking_id?: string | null;
-          created_at?: string;
-          guest_id?: string;
-          host_id?: string;
-          id?: string;
-          last_message_at?: string | null;
-          property_id: string;
-        };
-        Update: {
-          answered_at?: string | null;
-          asked_at?: string | null;
-          booking_id?: string | null;
-          created_at?: string;
-          guest_id?: string;
-          host_id?: string;
-          id?: string;
-          last_message_at?: string | null;
-          property_id?: string;
-        };
+        Insert: { property_id: string };
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "threads_booking_fkey";
@@ -2620,12 +1800,8 @@ export type Database = {
           name: string;
         };
         ComputedFields: never;
-        Insert: {
-          name: string;
-        };
-        Update: {
-          name?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [];
       };
       user_roles: {
@@ -2636,18 +1812,8 @@ export type Database = {
           user_id: string;
         };
         ComputedFields: never;
-        Insert: {
-          granted_at?: string;
-          granted_by?: string | null;
-          role: Database["public"]["Enums"]["user_role"];
-          user_id: string;
-        };
-        Update: {
-          granted_at?: string;
-          granted_by?: string | null;
-          role?: Database["public"]["Enums"]["user_role"];
-          user_id?: string;
-        };
+        Insert: { role: Database["public"]["Enums"]["user_role"]; user_id: string };
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "user_roles_granted_by_fkey";
@@ -2672,30 +1838,8 @@ export type Database = {
           response_status: number | null;
         };
         ComputedFields: never;
-        Insert: {
-          attempts?: number;
-          created_at?: string;
-          dedupe_key: string;
-          delivered_at?: string | null;
-          endpoint_id: string;
-          error?: string | null;
-          event: string;
-          id?: string;
-          payload: NonNullable<Json>;
-          response_status?: number | null;
-        };
-        Update: {
-          attempts?: number;
-          created_at?: string;
-          dedupe_key?: string;
-          delivered_at?: string | null;
-          endpoint_id?: string;
-          error?: string | null;
-          event?: string;
-          id?: string;
-          payload?: NonNullable<Json>;
-          response_status?: number | null;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "webhook_deliveries_endpoint_fkey";
@@ -2718,26 +1862,8 @@ export type Database = {
           url: string;
         };
         ComputedFields: never;
-        Insert: {
-          api_version?: string;
-          created_at?: string;
-          events?: string[];
-          id?: string;
-          is_active?: boolean;
-          owner_id?: string;
-          updated_at?: string;
-          url: string;
-        };
-        Update: {
-          api_version?: string;
-          created_at?: string;
-          events?: string[];
-          id?: string;
-          is_active?: boolean;
-          owner_id?: string;
-          updated_at?: string;
-          url?: string;
-        };
+        Insert: { events?: string[]; id?: string; is_active?: boolean; url: string };
+        Update: { events?: string[]; is_active?: boolean; url?: string };
         Relationships: [
           {
             foreignKeyName: "webhook_endpoints_owner_fkey";
@@ -2757,20 +1883,8 @@ export type Database = {
           wishlist_id: string;
         };
         ComputedFields: never;
-        Insert: {
-          added_by?: string;
-          created_at?: string;
-          note?: string;
-          property_id: string;
-          wishlist_id: string;
-        };
-        Update: {
-          added_by?: string;
-          created_at?: string;
-          note?: string;
-          property_id?: string;
-          wishlist_id?: string;
-        };
+        Insert: { note?: string; property_id: string; wishlist_id: string };
+        Update: { note?: string };
         Relationships: [
           {
             foreignKeyName: "wishlist_items_added_by_fkey";
@@ -2802,16 +1916,8 @@ export type Database = {
           wishlist_id: string;
         };
         ComputedFields: never;
-        Insert: {
-          created_at?: string;
-          profile_id?: string;
-          wishlist_id: string;
-        };
-        Update: {
-          created_at?: string;
-          profile_id?: string;
-          wishlist_id?: string;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [
           {
             foreignKeyName: "wishlist_members_profile_fkey";
@@ -2837,18 +1943,8 @@ export type Database = {
           wishlist_id: string;
         };
         ComputedFields: never;
-        Insert: {
-          can_join?: boolean;
-          created_at?: string;
-          token?: string;
-          wishlist_id: string;
-        };
-        Update: {
-          can_join?: boolean;
-          created_at?: string;
-          token?: string;
-          wishlist_id?: string;
-        };
+        Insert: { can_join?: boolean; wishlist_id: string };
+        Update: { can_join?: boolean };
         Relationships: [
           {
             foreignKeyName: "wishlist_shares_wishlist_fkey";
@@ -2874,22 +1970,15 @@ export type Database = {
         Insert: {
           check_in?: string | null;
           check_out?: string | null;
-          created_at?: string;
           guests?: number | null;
           id?: string;
           name: string;
-          owner_id?: string;
-          updated_at?: string;
         };
         Update: {
           check_in?: string | null;
           check_out?: string | null;
-          created_at?: string;
           guests?: number | null;
-          id?: string;
           name?: string;
-          owner_id?: string;
-          updated_at?: string;
         };
         Relationships: [
           {
@@ -2984,75 +2073,22 @@ export type Database = {
         ComputedFields: "booking_line_items";
         Insert: {
           adults?: number | null;
-          booking_mode?: Database["public"]["Enums"]["booking_mode"] | null;
-          cancellation_policy_id?: string | null;
-          cancellation_policy_name?: string | null;
-          cancellation_steps?: Json | null;
           check_in?: string | null;
-          check_in_at?: string | null;
           check_out?: string | null;
-          check_out_at?: string | null;
           children?: number | null;
-          confirmed_at?: string | null;
-          created_at?: string | null;
-          currency?: string | null;
-          expires_at?: string | null;
-          guest_id?: string | null;
-          guest_total?: number | null;
-          host_id?: string | null;
-          host_total?: number | null;
-          house_rules_version?: number | null;
-          id?: string | null;
           idempotency_key?: string | null;
           infants?: number | null;
-          nights?: number | null;
-          open_alteration_id?: string | null;
           pets?: number | null;
-          property_city?: string | null;
           property_id?: string | null;
-          property_title?: string | null;
           quote_id?: string | null;
-          status?: Database["public"]["Enums"]["booking_status"] | null;
-          status_at?: string | null;
-          status_reason?: string | null;
-          time_zone?: string | null;
-          updated_at?: string | null;
         };
         Update: {
           adults?: number | null;
-          booking_mode?: Database["public"]["Enums"]["booking_mode"] | null;
-          cancellation_policy_id?: string | null;
-          cancellation_policy_name?: string | null;
-          cancellation_steps?: Json | null;
           check_in?: string | null;
-          check_in_at?: string | null;
           check_out?: string | null;
-          check_out_at?: string | null;
           children?: number | null;
-          confirmed_at?: string | null;
-          created_at?: string | null;
-          currency?: string | null;
-          expires_at?: string | null;
-          guest_id?: string | null;
-          guest_total?: number | null;
-          host_id?: string | null;
-          host_total?: number | null;
-          house_rules_version?: number | null;
-          id?: string | null;
-          idempotency_key?: string | null;
           infants?: number | null;
-          nights?: number | null;
-          open_alteration_id?: string | null;
           pets?: number | null;
-          property_city?: string | null;
-          property_id?: string | null;
-          property_title?: string | null;
-          quote_id?: string | null;
-          status?: Database["public"]["Enums"]["booking_status"] | null;
-          status_at?: string | null;
-          status_reason?: string | null;
-          time_zone?: string | null;
-          updated_at?: string | null;
         };
         Relationships: [
           {
@@ -3110,24 +2146,8 @@ export type Database = {
           subject: string;
         };
         ComputedFields: never;
-        Insert: {
-          attempts?: number | null;
-          created_at?: string | null;
-          dead_at?: string | null;
-          id?: number | null;
-          kind?: string | null;
-          last_error?: string | null;
-          subject?: string | null;
-        };
-        Update: {
-          attempts?: number | null;
-          created_at?: string | null;
-          dead_at?: string | null;
-          id?: number | null;
-          kind?: string | null;
-          last_error?: string | null;
-          subject?: string | null;
-        };
+        Insert: never;
+        Update: never;
         Relationships: [];
       };
       host_statement: {

@@ -519,8 +519,10 @@ export type Database = {
           body: string;
           created_at: string;
           event: string | null;
+          guest_id: string;
           id: string;
           is_masked: boolean;
+          property_id: string;
           sender_id: string | null;
           thread_id: string;
         };
@@ -1970,7 +1972,7 @@ export type Database = {
           booking_id: string | null;
           currency: string | null;
           description: string | null;
-          id: number;
+          id: number | null;
           kind: string | null;
           occurred_at: string | null;
         };
@@ -1999,9 +2001,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -2112,7 +2114,7 @@ export type Database = {
           currency: string | null;
           description: string | null;
           host_id: string | null;
-          id: number;
+          id: number | null;
           kind: string | null;
           occurred_at: string | null;
         };
@@ -2166,9 +2168,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -2211,9 +2213,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -2482,9 +2484,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -2554,7 +2556,7 @@ export type Database = {
         };
         Returns: {
           count: number;
-          is_more: boolean;
+          is_estimate: boolean;
         }[];
       };
       cover_photo: {
@@ -2616,9 +2618,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -2661,9 +2663,9 @@ export type Database = {
           cancellation_policy_id: string;
           cancellation_policy_name: string;
           cancellation_steps: NonNullable<Json>;
-          check_in: string | null;
+          check_in: string;
           check_in_at: string;
-          check_out: string | null;
+          check_out: string;
           check_out_at: string;
           children: number;
           confirmed_at: string | null;
@@ -3191,7 +3193,7 @@ export type Database = {
           booking_modes: Json;
           cancellation_policies: Json;
           count: number;
-          is_more: boolean;
+          is_estimate: boolean;
           prices: Json;
           property_types: Json;
           room_types: Json;
@@ -3246,6 +3248,7 @@ export type Database = {
           currency: string;
           cursor: string;
           distance: number;
+          is_approximate: boolean;
           latitude: number;
           longitude: number;
           max_guests: number;
@@ -3256,6 +3259,8 @@ export type Database = {
           region: string;
           rent: number;
           room_type: Database["public"]["Enums"]["room_type"];
+          shown_price_per_night: number;
+          shown_total: number;
           title: string;
           total: number;
         }[];
