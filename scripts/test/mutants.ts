@@ -15,8 +15,8 @@ export async function readMutants(sql: Sql): Promise<Mutant[]> {
     select p.polrelid::regclass::text as relation, p.polname as name
     from pg_policy p join pg_class c on c.oid = p.polrelid
     where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) order by 1, 2`;
-  const relations = await sql<{ name: string }[]>`
-    select c.oid::regclass::text as name from pg_class c
+  const relations = await sql<{ name: string; file: string }[]>`
+    select c.oid::regclass::text as name, case c.relkind when 'v' then '01050' else '01000' end as file from pg_class c
     where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) and c.relkind in ('r', 'p', 'v') order by 1`;
   const functions = await sql<{ name: string }[]>`
     select p.oid::regprocedure::text as name from pg_proc p
@@ -35,10 +35,10 @@ export async function readMutants(sql: Sql): Promise<Mutant[]> {
       sql: `drop trigger _000_check_lengths on ${name}`,
       file: "01000",
     })),
-    ...relations.map(({ name }) => ({
+    ...relations.map(({ name, file }) => ({
       name: `${name} granted to anyone`,
       sql: `grant update on ${name} to anon`,
-      file: "01050",
+      file,
     })),
     ...functions.map(({ name }) => ({
       name: `${name} granted to anyone`,
