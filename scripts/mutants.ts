@@ -1,5 +1,5 @@
-// `npm run mutants [-- filter]`: breaks the database in one place at a time, and fails when no pgTAP file notices. A mutant is SQL that
-// runs inside the transaction of a file, so nothing of it remains.
+// `npm run mutants [-- filter]`: breaks the database in one place at a time, and fails when its pgTAP file does not notice. A mutant is SQL
+// that runs inside the transaction of the file, so nothing of it remains.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,13 +11,11 @@ import { runPgtap, runScript } from "./test/pgtap.ts";
 import { withTestStack } from "./test/stack.ts";
 
 const [filter = ""] = process.argv.slice(2);
+/** Whether a file passes without a mutant, once that is known. */
+const passing: Record<string, boolean> = {};
 
 const survivors = await withTestStack(async (config) => {
   await runPgtap(config, "00000");
-  const folder = join(config.root, "supabase/tests/database");
-  const files = readdirSync(folder)
-    .filter((name) => name.endsWith(".sql") && !name.startsWith("00000"))
-    .map((name) => ({ name, script: readFileSync(join(folder, name), "utf8") }));
   const sql = openDatabase(config, "postgres");
   const mutants = (await readMutants(sql)).filter(({ name }) => name.includes(filter));
   const left: Mutant[] = [];
@@ -27,7 +25,7 @@ const survivors = await withTestStack(async (config) => {
       await tx.unsafe(mutant.sql);
       await tx`rollback and chain`;
     });
-    const fault = await findFault(config, mutant, files);
+    const fault = await findFault(config, mutant);
     print(fault === undefined ? `SURVIVED ${mutant.name}` : `noticed  ${mutant.name}\n           ${fault}`);
     if (fault === undefined) left.push(mutant);
   }
@@ -37,30 +35,14 @@ const survivors = await withTestStack(async (config) => {
 });
 process.exit(survivors > 0 ? 1 : 0);
 
-interface File {
-  name: string;
-  script: string;
-}
-
-/** The first failure of a file that passes without the mutant. Files that name its subject most often run first. */
-async function findFault(
-  config: StackConfig,
-  { sql, subject }: Mutant,
-  files: File[],
-): Promise<string | undefined> {
-  const word = new RegExp(`\\b${subject}\\b`, "g");
-  const weigh = ({ name, script }: File) =>
-    name.startsWith(subject) ? Number.POSITIVE_INFINITY : (script.match(word)?.length ?? 0);
-  const named = files.filter((file) => weigh(file) > 0).sort((a, b) => weigh(b) - weigh(a));
-  for (const { name, script } of named) {
-    const [failure] = (
-      await runScript(
-        config,
-        script.replace(/^begin;$/m, () => `begin;\n${sql};`),
-      )
-    ).failures;
-    if (failure !== undefined && (await runScript(config, script)).failures.length === 0)
-      return `${name}: ${failure.split("\n")[0]}`;
-  }
-  return undefined;
+/** The first failure of the mutant's file, which passes without it. */
+async function findFault(config: StackConfig, { sql, file }: Mutant): Promise<string | undefined> {
+  const folder = join(config.root, "supabase/tests/database");
+  const name = readdirSync(folder).find((name) => name.startsWith(file)) ?? file;
+  const script = readFileSync(join(folder, name), "utf8");
+  const run = async (text: string) => (await runScript(config, text)).failures[0];
+  const fault = await run(script.replace(/^begin;$/m, () => `begin;\n${sql};`));
+  if (fault === undefined) return undefined;
+  passing[name] ??= (await run(script)) === undefined;
+  return passing[name] ? `${name}: ${fault.split("\n")[0]}` : undefined;
 }

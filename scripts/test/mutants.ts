@@ -6,17 +6,17 @@ import type { Sql } from "postgres";
 export interface Mutant {
   name: string;
   sql: string;
-  /** A word of the pgTAP files that could notice it, or the number that begins the name of the file that should. */
-  subject: string;
+  /** The number of the pgTAP file that notices it. */
+  file: string;
 }
 
 export async function readMutants(sql: Sql): Promise<Mutant[]> {
-  const policies = await sql<{ relation: string; table: string; name: string }[]>`
-    select p.polrelid::regclass::text as relation, c.relname as table, p.polname as name
+  const policies = await sql<{ relation: string; name: string }[]>`
+    select p.polrelid::regclass::text as relation, p.polname as name
     from pg_policy p join pg_class c on c.oid = p.polrelid
-    where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) order by 1, 3`;
-  const relations = await sql<{ name: string }[]>`
-    select c.oid::regclass::text as name from pg_class c
+    where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) order by 1, 2`;
+  const relations = await sql<{ name: string; file: string }[]>`
+    select c.oid::regclass::text as name, case c.relkind when 'v' then '01050' else '01000' end as file from pg_class c
     where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) and c.relkind in ('r', 'p', 'v') order by 1`;
   const functions = await sql<{ name: string }[]>`
     select p.oid::regprocedure::text as name from pg_proc p
@@ -24,26 +24,26 @@ export async function readMutants(sql: Sql): Promise<Mutant[]> {
   const lengths = await sql<{ name: string }[]>`
     select t.tgrelid::regclass::text as name from pg_trigger t where t.tgname = '_000_check_lengths' order by 1`;
   return [
-    ...limits.map(([name, statement, subject]) => ({ name, sql: statement, subject })),
-    ...policies.map(({ relation, table, name }) => ({
+    ...limits.map(([name, statement, file]) => ({ name, sql: statement, file })),
+    ...policies.map(({ relation, name }) => ({
       name: `policy "${name}" on ${relation} dropped`,
       sql: `drop policy "${name}" on ${relation}`,
-      subject: name === "Requests cannot read estimates" ? "01000" : table,
+      file: name === "Requests cannot read estimates" ? "01000" : "01050",
     })),
     ...lengths.map(({ name }) => ({
       name: `lengths of ${name} unchecked`,
       sql: `drop trigger _000_check_lengths on ${name}`,
-      subject: "01000",
+      file: "01000",
     })),
-    ...relations.map(({ name }) => ({
+    ...relations.map(({ name, file }) => ({
       name: `${name} granted to anyone`,
       sql: `grant update on ${name} to anon`,
-      subject: "01050",
+      file,
     })),
     ...functions.map(({ name }) => ({
       name: `${name} granted to anyone`,
       sql: `grant execute on function ${name} to anon`,
-      subject: "01050",
+      file: "01050",
     })),
   ];
 }
@@ -59,12 +59,12 @@ function changed(signature: string, from: string, to: string): string {
   end $mutant$`;
 }
 
-const limits: [name: string, sql: string, subject: string][] = [
+const limits: [name: string, sql: string, file: string][] = [
   ["unpaid_bookings weakened", setting("unpaid_bookings", "1000"), "05110"],
   ["unpaid_nights weakened", setting("unpaid_nights", "1000"), "05110"],
   ["unpaid_bookings_at_property weakened", setting("unpaid_bookings_at_property", "1000"), "05110"],
   ["unpaid_nights_at_property weakened", setting("unpaid_nights_at_property", "1000"), "05110"],
-  ["given_up weakened", setting("given_up", "1000"), "given_up"],
+  ["given_up weakened", setting("given_up", "1000"), "05110"],
   ["given_up_at_property weakened", setting("given_up_at_property", "1000"), "05110"],
   ["unpaid_pause shortened", setting("unpaid_pause", "1 minute"), "05110"],
   ["young_account shortened", setting("young_account", "0 seconds"), "05110"],
@@ -150,6 +150,12 @@ const limits: [name: string, sql: string, subject: string][] = [
     "an internal function runs more often than its interval",
     changed("public.begin_internal_run(text)", "v_due_at <= v_now", "true or v_due_at <= v_now"),
     "07010",
+  ],
+  [
+    "webhook endpoints have any address",
+    `alter table public.webhook_endpoints drop constraint webhook_endpoints_url_is_https;
+    create or replace function private.check_row_of_webhook_endpoints() returns trigger language plpgsql as 'begin return new; end'`,
+    "07800",
   ],
   [
     "the service role writes deleted_at",

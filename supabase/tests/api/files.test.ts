@@ -104,7 +104,7 @@ describe("a raw upload", () => {
   it("has a name of ASCII characters", async () => {
     for (const name of [
       "é.jpg",
-      "Küche.jpg",
+      "Küche.jpg", // cspell:disable-line
       "中.png",
       "a\tb.png",
       "a#b.png",
