@@ -455,6 +455,7 @@ select bag_eq(
       join our_schemas n on n.oid = c.relnamespace
       where p.polname <> 'Requests cannot read estimates'$$,
     $$values
+        ('accounts a authenticated: People can upsert their own account'),
         ('accounts r authenticated: People can read their own account'),
         ('accounts r operator: Operators can read any'),
         ('accounts w authenticated: People can update their own account'),
@@ -537,6 +538,7 @@ select bag_eq(
         ('private.reconciliations r operator: Operators can read any'),
         ('private.stripe_tasks r operator: Operators can read any'),
         ('profile_ratings r anon,authenticated: Anyone can read ratings of people'),
+        ('profiles a authenticated: People can upsert their own profile'),
         ('profiles r anon,authenticated: Anyone can read profiles'),
         ('profiles w authenticated: People can update their own profile'),
         ('properties a authenticated: People can create properties of their own'),
@@ -553,6 +555,7 @@ select bag_eq(
         ('property_amenities a authenticated: Hosts and full co-hosts can add amenities'),
         ('property_amenities d authenticated: Hosts and full co-hosts can remove amenities'),
         ('property_amenities r anon,authenticated: Readers of a property can read its amenities'),
+        ('property_amenities w authenticated: Hosts and full co-hosts can upsert amenities'),
         ('property_availability_rules a authenticated: Hosts and co-hosts can add availability rules'),
         ('property_availability_rules d authenticated: Hosts and co-hosts can delete availability rules'),
         ('property_availability_rules r anon,authenticated: Readers of a property can read its availability rules'),
@@ -579,6 +582,7 @@ select bag_eq(
         ('property_taxes r operator: Operators can read any'),
         ('property_taxes w authenticated: Hosts can update taxes'),
         ('refunds r authenticated: Guests can read their refunds, hosts those they bear'),
+        ('refunds r operator: Operators can read any'),
         ('reports a authenticated: People can report what they can read'),
         ('reports r authenticated: People can read their reports'),
         ('reports r operator: Operators can read any'),
