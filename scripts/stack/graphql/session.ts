@@ -35,7 +35,7 @@ export async function readRoleSettings(run: Run): Promise<RoleSettings> {
   );
 }
 
-/** Reads the function that PostgREST calls at the start of each request, of the same role; undefined for none. */
+/** Reads the function that PostgREST calls at the start of each request, of the same role; undefined when the database has none. */
 export async function readPreRequest(run: Run): Promise<string | undefined> {
   const [row] = await run(PRE_REQUEST, []);
   return row?.name as string | undefined;
@@ -45,7 +45,14 @@ const PRE_REQUEST = `
 select split_part(s.setting, '=', 2) as name
 from pg_catalog.pg_roles as r
 cross join unnest(r.rolconfig) as s (setting)
-where r.rolname = current_user and split_part(s.setting, '=', 1) = 'pgrst.db_pre_request'`;
+where
+    r.rolname = current_user and split_part(s.setting, '=', 1) = 'pgrst.db_pre_request'
+    -- the setting is one of the role, so it holds in databases without the function, too
+    and exists (
+        select from pg_catalog.pg_proc as p
+        join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+        where n.nspname || '.' || p.proname = split_part(s.setting, '=', 2)
+    )`;
 
 /** The first statement of a request's transaction. Its settings end with the transaction. */
 export function enterSession(

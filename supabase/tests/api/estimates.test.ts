@@ -98,17 +98,19 @@ it.each([
 it("refuses an EXPLAIN that got past the check of the request, on every table", async () => {
   const tables = await sql<{ name: string }[]>`
     select c.oid::regclass::text as name from pg_class c
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v') and has_table_privilege('authenticated', c.oid, 'select')`;
+    where
+      c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v') and has_table_privilege('authenticated', c.oid, 'select')`;
   expect(tables.length).toBeGreaterThan(50);
   const open: string[] = [];
   for (const { name } of tables) {
     const explained = sql.begin(async (transaction) => {
       await transaction`set local role authenticated`;
       await transaction`select set_config('request.headers', '{"prefer": "return=minimal"}', true)`;
-      await transaction.unsafe(`explain (format json) select 1 from ${name}`);
+      return transaction.unsafe(`explain (format json) select 1 from ${name}`);
     });
     await explained.then(
-      () => open.push(name),
+      // without a policy for people, the plan reads no table, whatever it holds
+      (plan) => JSON.stringify(plan).includes('"One-Time Filter":"false"') || open.push(name),
       (error) => expect(error.code).toBe("PT400"),
     );
   }

@@ -10,6 +10,7 @@ import { exampleRequests } from "../../../scripts/generate/examples.ts";
 import { databaseUrl } from "../../../scripts/lib/config.ts";
 import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
 import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
+import { raiseLimits } from "../support/booking-limits.ts";
 import { png } from "../support/files.ts";
 import { codeIn, type Mail } from "../support/mails.ts";
 import { letDaysPass, until } from "../support/time.ts";
@@ -22,6 +23,7 @@ let description: Document;
 beforeAll(async () => {
   stack = await startStack(config);
   sql = postgres(databaseUrl(config, "supabase_admin"), { max: 1, onnotice: () => {} });
+  await raiseLimits(sql);
   description = (await (await fetch(`${config.apiUrl}/openapi.json`)).json()) as Document;
 });
 afterAll(async () => {
