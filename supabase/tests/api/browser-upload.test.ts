@@ -1,5 +1,6 @@
 // A person chooses a file in a browser, and supabase-js uploads it.
 
+import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { openBrowser } from "../support/browser.ts";
 import type { StoredFile } from "../support/files.ts";
@@ -36,8 +37,8 @@ it("a file input and a Blob are uploaded by supabase-js in Chromium", async () =
       route.fulfill({ contentType: "text/html", body: "<input type=file>" }),
     );
     await page.goto("http://127.0.0.1:1/");
-    await page.addScriptTag({ path: script.pathname });
-    await page.setInputFiles("input", photo.pathname);
+    await page.addScriptTag({ path: fileURLToPath(script) });
+    await page.setInputFiles("input", fileURLToPath(photo));
     const facts = {
       url: stack.apiUrl,
       key: stack.publishableKey,

@@ -50,7 +50,13 @@ afterAll(async () => {
 /** What the seed does not have and a page needs. */
 const prepare: Record<string, () => Promise<void>> = {
   "docs/guide/after-the-stay.md": completeStay,
+  "docs/guide/pay.md": allowReconciling,
 };
+
+/** The clock may have compared the books a minute ago. */
+async function allowReconciling(): Promise<void> {
+  await sql`update private.internal_functions set every = '0' where name = 'reconcile'`;
+}
 
 /** Books a stay for Gita at Ana's and lets it end two days ago. */
 async function completeStay(): Promise<void> {
