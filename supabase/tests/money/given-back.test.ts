@@ -648,6 +648,13 @@ function follows(from: string, to: string): boolean {
 }
 
 it("gives nothing back twice, charges nothing again, and leaves guest, host and platform what the booking means", async () => {
+  await drawHistories();
+  // a batch may kill no worker by chance
+  for (let batch = 0; batch < 9 && deaths === 0; batch++) await drawHistories();
+  expect(deaths, "workers killed").toBeGreaterThan(0);
+}, 600_000);
+
+async function drawHistories(): Promise<void> {
   await fc.assert(
     fc.asyncProperty(history, async ({ stays, steps }) => {
       const acted = sql.begin(async (tx) => {
@@ -670,5 +677,4 @@ it("gives nothing back twice, charges nothing again, and leaves guest, host and 
       markInterruptAsFailure: true,
     },
   );
-  expect(deaths, "workers killed").toBeGreaterThan(0);
-}, 600_000);
+}
