@@ -30,16 +30,14 @@ export async function generateTypes(config: StackConfig): Promise<Record<string,
   ]);
   const description = JSON.stringify(openapi);
   const tables = withRequiredColumns(database);
-  const serviceTypes = `// ${note}${writableTypes(tables, facts, "service_role")}`;
   const sources = {
     "docs/openapi.json": description,
     "docs/schema.graphql": `# ${note}${schemaText(introspection)}`,
     "types/database.ts": `// ${note}${writableTypes(tables, facts, "authenticated")}`,
     "types/errors.ts": `// ${note}${errorsModule(errorFacts.errors)}`,
     "types/graphql-schema.ts": `// ${note}${schemaTypes(introspection)}`,
-    "types/service-database.ts": serviceTypes,
     // a deployed function contains only files of this folder
-    "supabase/functions/_shared/database.ts": serviceTypes,
+    "supabase/functions/_shared/database.ts": `// ${note}${writableTypes(tables, facts, "service_role")}`,
     "types/rest.ts": `// ${note}${astToString(await openapiTS(description))}`,
   };
   const formatted = Object.entries(sources).map(async ([path, source]) => [path, await format(path, source)]);

@@ -1,5 +1,5 @@
-// types/database.ts and types/service-database.ts: the Supabase CLI's types, whose `Insert` and `Update` have only the columns that a
-// role may write.
+// types/database.ts and supabase/functions/_shared/database.ts: the Supabase CLI's types, whose `Insert` and `Update` have only the
+// columns that a role may write.
 
 import ts from "typescript";
 import type { RestFacts, Role, TableFacts } from "./rest-facts.ts";

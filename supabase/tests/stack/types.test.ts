@@ -3,7 +3,7 @@
 import { describe, expectTypeOf, it } from "vitest";
 import type { Database } from "../../../types/database.ts";
 import { graphql, type ResultOf, type VariablesOf } from "../../../types/graphql.ts";
-import type { Database as ServiceDatabase } from "../../../types/service-database.ts";
+import type { Database as ServiceDatabase } from "../../functions/_shared/database.ts";
 import type { Client } from "../support/clients.ts";
 
 type Tables = Database["public"]["Tables"];

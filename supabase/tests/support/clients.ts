@@ -2,7 +2,7 @@
 
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import type { Database } from "../../../types/database.ts";
-import type { Database as ServiceDatabase } from "../../../types/service-database.ts";
+import type { Database as ServiceDatabase } from "../../functions/_shared/database.ts";
 import { stack } from "./stack.ts";
 
 export type Client = SupabaseClient<Database>;
