@@ -97,6 +97,7 @@ export const growing: Record<string, Size> = {
 /** The tables that do not grow with the platform. */
 export const bounded = [
   "private.area_aliases",
+  "private.backup_state",
   "private.booking_transitions",
   // a row stays for an hour
   "private.erasures",
@@ -116,6 +117,7 @@ export const bounded = [
   "public.currencies",
   "public.exchange_rates",
   "public.notification_kinds",
+  "public.operation_pauses",
   "public.time_zones",
   "public.user_roles",
 ];

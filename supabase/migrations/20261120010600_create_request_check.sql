@@ -1,5 +1,5 @@
 -- Purpose: refuses with a coded error a request without the needed privilege, before Postgres refuses it without a code, and estimated
--- counts, which reveal rows that row level security hides; gives operators their role.
+-- counts, which reveal rows that row level security hides; refuses writes while everything is paused; gives operators their role.
 -- Touches: private.check_request, which PostgREST runs before each request; setting pgrst.db_pre_request of the role authenticator;
 -- private.refuse_estimate.
 -- Watch: of privileges it only gives the refusal a code; they still decide. A missing privilege on a column still answers 42501.
@@ -78,6 +78,16 @@ begin
             jsonb_build_object('method', v_method, 'target', v_target)
         );
     end if;
+    -- while everything is paused, only reading and what ends the pause work; volatile functions may write
+    if v_method in ('POST', 'PATCH', 'PUT', 'DELETE') and v_target is distinct from 'resume_operation' and private.is_paused('all') then
+        if v_path[1] <> 'rpc' or exists (
+            select from pg_catalog.pg_proc p
+            where p.pronamespace = 'public'::regnamespace and p.proname = v_target and p.provolatile = 'v'
+        ) then
+            perform private.raise_error('operations_paused');
+        end if;
+        perform set_config('transaction_read_only', 'on', true);
+    end if;
     -- PUT writes the key, too
     if v_method = 'PUT' and v_relation is not null and not exists (
         select from pg_catalog.pg_index i
@@ -94,7 +104,7 @@ end
 $$;
 grant execute on function private.check_request to anon, authenticated, service_role;
 comment on function private.check_request is
-    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for, with 400 an estimated count, with 413 a body of more than 1 MiB, and with 400 or 405 an upsert or PUT that could not write the key. Operators act in the role operator from here on.';
+    'Refuses with 401 or 403 a request to a table, view or function that the caller has no privilege for, with 400 an estimated count, with 413 a body of more than 1 MiB, with 503 a write while everything is paused, and with 400 or 405 an upsert or PUT that could not write the key. Operators act in the role operator from here on.';
 
 alter role authenticator set pgrst.db_pre_request = 'private.check_request';
 notify pgrst, 'reload config';

@@ -270,6 +270,9 @@ declare
     v_locale text := v_meta ->> 'locale';
     v_currency text := v_meta ->> 'currency';
 begin
+    if session_user = 'supabase_auth_admin' and private.is_paused('all') then
+        perform private.raise_error('operations_paused');
+    end if;
     insert into public.profiles (id, display_name)
     values (new.id, case when v_name <> '' and private.is_plain_text(v_name, 50) and not private.is_reserved_name(v_name, new.id) then v_name else 'New member' end);
 
@@ -283,7 +286,7 @@ begin
 end
 $$;
 comment on function private.create_person is
-    'Trigger: creates the profile and account of a new user, with the name, locale and currency of the sign-up metadata where they are valid; bad metadata never stops a sign-up. Definer, because the role of Auth may not write to public.';
+    'Trigger: creates the profile and account of a new user, with the name, locale and currency of the sign-up metadata where they are valid; bad metadata never stops a sign-up, but a pause of everything does. Definer, because the role of Auth may not write to public.';
 
 create trigger create_person after insert on auth.users for each row execute function private.create_person();
 

@@ -53,6 +53,11 @@ begin
         perform private.raise_error('internal_function_not_found', jsonb_build_object('name', p_function));
     end if;
     v_now := clock_timestamp(); -- after the wait for the row
+    if private.is_paused('all') then
+        wait_ms := 0;
+        return next;
+        return;
+    end if;
     v_due_at := greatest(v_function.started_at + v_function.every, v_now);
     wait_ms := ceil(extract(epoch from v_due_at - v_now) * 1000);
     if v_function.leased_until > v_now then
@@ -73,7 +78,7 @@ end
 $$;
 grant execute on function public.begin_internal_run to service_role;
 comment on function public.begin_internal_run is
-    'Begins a run of an internal function and returns its lease, and the milliseconds to wait before it starts. Without a lease: another run is going on (0), or the milliseconds until the next is due. For the service role; definer, because no API role may write private.internal_functions.';
+    'Begins a run of an internal function and returns its lease, and the milliseconds to wait before it starts. Without a lease: another run is going on or everything is paused (0), or the milliseconds until the next is due. For the service role; definer, because no API role may write private.internal_functions.';
 
 create function public.keep_internal_run(p_function text, p_lease uuid) returns boolean
 language plpgsql security definer

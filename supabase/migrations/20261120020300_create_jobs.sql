@@ -75,7 +75,7 @@ declare
     v_key constant text := 'staybase.woken_' || replace(p_worker, '-', '_');
 begin
     -- once a transaction, however many jobs it queues; a rollback undoes both the flag and the request
-    if coalesce(current_setting(v_key, true), '') = '' then
+    if coalesce(current_setting(v_key, true), '') = '' and not private.is_paused('all') then
         perform set_config(v_key, 'yes', true);
         perform net.http_post(
             url := (select s.value from private.settings s where s.name = 'functions_url') || '/' || p_worker,
@@ -152,6 +152,9 @@ begin
     select q.* into v_queue from private.job_queues q where q.queue = p_queue;
     if not found then
         perform private.raise_error('queue_not_found', jsonb_build_object('name', p_queue));
+    end if;
+    if private.is_paused('all') then
+        return;
     end if;
     for v_job in select * from pgmq.read(p_queue, v_queue.lease_seconds, least(greatest(p_limit, 1), 100)) loop
         if v_job.read_ct > v_queue.max_attempts then

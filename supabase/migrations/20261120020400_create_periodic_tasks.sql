@@ -87,6 +87,9 @@ as $$
 declare
     v_task private.periodic_tasks;
 begin
+    if private.is_paused('all') then
+        return null;
+    end if;
     -- no run is left at its time limit, and one that is about to end holds the lock of its task
     update private.periodic_tasks t
     set
@@ -111,7 +114,7 @@ begin
 end
 $$;
 comment on function private.begin_periodic_task is
-    'Begins the next task that is due at p_since and has not run since, and returns it; null when there is none. Records tasks that did not end.';
+    'Begins the next task that is due at p_since and has not run since, and returns it; null when there is none, or everything is paused. Records tasks that did not end.';
 
 create function private.run_periodic_task(p_task private.periodic_tasks) returns void
 language plpgsql

@@ -102,7 +102,9 @@ declare
     v_count bigint;
     v_sum bigint;
 begin
-    if v_folder is distinct from new.owner_id then
+    if private.is_paused('all') then
+        perform private.raise_upload_error('operations_paused');
+    elsif v_folder is distinct from new.owner_id then
         perform private.raise_upload_error('upload_folder_is_own');
     end if;
     perform pg_advisory_xact_lock(hashtextextended('uploads ' || v_folder, 0));
@@ -118,7 +120,7 @@ begin
 end
 $$;
 comment on function private.check_upload is
-    'Trigger: refuses a raw upload outside the folder of its owner, and more or larger uploads than a person may have at a time. Definer, because it reads objects and settings that the caller may not see.';
+    'Trigger: refuses a raw upload while everything is paused, one outside the folder of its owner, and more or larger uploads than a person may have at a time. Definer, because it reads objects and settings that the caller may not see.';
 create trigger _100_check_upload before insert on storage.objects
     for each row when (new.bucket_id = 'uploads') execute function private.check_upload();
 

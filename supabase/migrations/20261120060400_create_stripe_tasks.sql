@@ -60,6 +60,7 @@ as $$
         where
             t.done_at is null and t.dead_at is null and t.run_at <= now()
             and (t.leased_until is null or t.leased_until <= now())
+            and t.kind <> all (array(select private.paused_task_kinds()))
     )
 $$;
 comment on function private.wake_money_worker is
@@ -160,6 +161,7 @@ as $$
         where
             t.done_at is null and t.dead_at is null and t.run_at <= (select clock_timestamp())
             and (t.leased_until is null or t.leased_until <= clock_timestamp())
+            and t.kind <> all (array(select private.paused_task_kinds()))
         order by t.run_at, t.id
         limit least(greatest(p_limit, 1), 100)
         for update skip locked
@@ -177,7 +179,7 @@ as $$
 $$;
 grant execute on function public.take_stripe_tasks to service_role;
 comment on function public.take_stripe_tasks is
-    'Takes up to p_limit (1 to 100) due tasks under a lease of 60 seconds. For the service role; definer, because no API role may write private.stripe_tasks.';
+    'Takes up to p_limit (1 to 100) due tasks, of kinds that are not paused, under a lease of 60 seconds. For the service role; definer, because no API role may write private.stripe_tasks.';
 
 create function public.finish_stripe_task(p_task_id bigint, p_lease uuid, p_outcome text default 'applied') returns boolean
 language plpgsql security definer

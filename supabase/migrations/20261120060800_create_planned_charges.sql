@@ -116,6 +116,9 @@ declare
     v_due record;
     v_count integer := 0;
 begin
+    if private.is_paused('charges') then
+        return 0;
+    end if;
     for v_due in
         select c.booking_id, b.property_id
         from private.planned_charges c
@@ -137,7 +140,7 @@ begin
     return v_count;
 end
 $$;
-comment on function private.charge_balances is 'Enqueues the charges that are due at p_now, each booking in a subtransaction of its own, and returns their number.';
+comment on function private.charge_balances is 'Enqueues the charges that are due at p_now, each booking in a subtransaction of its own, and returns their number. None while charges are paused.';
 insert into private.periodic_tasks (name, command, every) values ('charge_balances', 'select private.charge_balances(now())', '10 seconds');
 
 create function public.fail_charge(p_payment_id uuid, p_error text) returns void

@@ -297,6 +297,9 @@ declare
     v_next timestamptz;
     v_count integer := 0;
 begin
+    if private.is_paused('payouts') then
+        return 0;
+    end if;
     for v_due in
         select o.booking_id, o.host_id, b.property_id
         from private.open_payables o
@@ -328,7 +331,7 @@ begin
 end
 $$;
 comment on function private.release_payouts is
-    'Enqueues up to 200 payouts that are due at p_now, each booking in a subtransaction of its own, and returns their number. One that fails is tried again after an hour.';
+    'Enqueues up to 200 payouts that are due at p_now, each booking in a subtransaction of its own, and returns their number. One that fails is tried again after an hour. None while payouts are paused.';
 insert into private.periodic_tasks (name, command, every) values ('release_payouts', 'select private.release_payouts(now())', '10 seconds');
 
 create function private.update_payable_on_payout() returns trigger

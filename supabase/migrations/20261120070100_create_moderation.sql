@@ -79,7 +79,7 @@ create table public.audit_log (
     at timestamptz not null default clock_timestamp()
 );
 comment on table public.audit_log is
-    'Every change of roles, suspensions, reports, the state of published reviews and who bears a refund, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties.';
+    'Every change of roles, suspensions, pauses, reports, the state of published reviews and who bears a refund, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties.';
 comment on column public.audit_log.table_name is 'The table that was changed.';
 comment on column public.audit_log.row_id is 'The id of the changed row; for roles the user.';
 comment on column public.audit_log.action is 'insert, update or delete.';
@@ -125,6 +125,7 @@ comment on function private.audit is 'Trigger: writes the change of a row to the
 create trigger _100_audit after insert or update or delete on public.user_roles for each row execute function private.audit();
 create trigger audit after insert or update or delete on public.suspensions for each row execute function private.audit();
 create trigger _100_audit after insert or update or delete on public.reports for each row execute function private.audit();
+create trigger audit after insert or update on public.operation_pauses for each row execute function private.audit();
 create trigger audit after delete on public.dead_jobs for each row execute function private.audit();
 create trigger _100_audit after update of borne_by on public.refunds for each row execute function private.audit();
 

@@ -1,0 +1,124 @@
+// The archive, a service of the stack: each second it moves the segments that Postgres has finished, and copies Storage's new files and
+// the emulator's books, to the folder of the backups. While backups are off it does nothing.
+
+import { createReadStream, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { StackConfig } from "../lib/config.ts";
+import { openDatabase } from "../lib/database.ts";
+import type { Service } from "../stack/service.ts";
+import { backupKey } from "./key.ts";
+import { createObjectCopies, type ObjectCopies } from "./objects.ts";
+import { type BackupSettings, readBackupSettings, spoolFolder } from "./settings.ts";
+import { booksFile, segmentFile } from "./store.ts";
+import { store } from "./stored-file.ts";
+
+const period = 1_000;
+
+export function createArchive(config: StackConfig): Service {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+  let lastError: string | undefined;
+  const work = createArchiving(config.dataDir);
+
+  async function run(): Promise<void> {
+    try {
+      const count = await work.run();
+      if (count > 0 || lastError !== undefined) await note(config, undefined);
+      lastError = undefined;
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      if (text === lastError) return;
+      console.error(`archive: ${text}`);
+      lastError = text;
+      await note(config, text);
+    }
+  }
+
+  return {
+    name: "archive",
+    async start() {
+      const next = () => {
+        running = run().finally(() => {
+          if (timer !== undefined) timer = setTimeout(next, period).unref();
+        });
+      };
+      timer = setTimeout(next, period).unref();
+    },
+    async ready() {},
+    /** Postgres has stopped: what it archived last is moved on, too. */
+    async stop() {
+      clearTimeout(timer);
+      timer = undefined;
+      await running;
+      await run();
+    },
+  };
+}
+
+/** Stores what is new; `run` returns the number of stored segments. */
+export function createArchiving(dataDir: string): { run(): Promise<number> } {
+  let objects: { settings: BackupSettings; copies: ObjectCopies } | undefined;
+  let booksAt = 0;
+  return {
+    async run() {
+      const settings = readBackupSettings(dataDir);
+      if (settings === undefined) return 0;
+      const key = backupKey();
+      const count = await storeSegments(dataDir, settings, key);
+      if (objects?.settings.folder !== settings.folder) {
+        objects = { settings, copies: createObjectCopies(dataDir, settings.folder, key) };
+      }
+      await objects.copies.copyNew();
+      booksAt = await storeBooks(dataDir, settings, key, booksAt);
+      return count;
+    },
+  };
+}
+
+async function storeSegments(
+  dataDir: string,
+  { folder, line }: BackupSettings,
+  key: Buffer | undefined,
+): Promise<number> {
+  const spool = spoolFolder(dataDir, line);
+  if (!existsSync(spool)) return 0;
+  let count = 0;
+  for (const name of readdirSync(spool).sort()) {
+    const path = join(spool, name);
+    if (/^[0-9A-F]{24}$/.test(name)) {
+      await store(createReadStream(path), segmentFile(folder, line, name, key));
+      count += 1;
+    } else if (name.startsWith("archtemp.") && Date.now() - statSync(path).mtimeMs < 3_600_000) {
+      continue; // Postgres is writing it, or was killed while it did
+    }
+    rmSync(path); // a segment that is stored, or a note on a backup or timeline, which no restore needs
+  }
+  return count;
+}
+
+/** The journal grows with each request to the emulator, so it is copied at most once in ten seconds. */
+async function storeBooks(
+  dataDir: string,
+  { folder }: BackupSettings,
+  key: Buffer | undefined,
+  storedAt: number,
+): Promise<number> {
+  const file = join(dataDir, "stripe.json");
+  const changed = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (changed < storedAt || Date.now() - storedAt < 10_000) return storedAt;
+  const now = Date.now();
+  await store(createReadStream(file), booksFile(folder, key));
+  return now;
+}
+
+/** Records in the database, for metrics, that changes are stored or why not. It may have stopped already. */
+async function note(config: StackConfig, error: string | undefined): Promise<void> {
+  const sql = openDatabase(config, "supabase_admin", { connect_timeout: 2 });
+  try {
+    await sql`update private.backup_state set at = case when ${error ?? null}::text is null then now() else at end, error = ${error ?? null} where name = 'wal'`;
+  } catch {
+    // the log has it
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}

@@ -1,0 +1,14 @@
+-- Purpose: when the database was backed up last, for metrics and alerts.
+-- Touches: private.backup_state.
+-- Watch: `npm run backup` and the archive of the embedded stack write it, as superuser. A hosted project leaves it empty.
+
+create table private.backup_state (
+    name text constraint backup_state_pkey primary key constraint backup_state_name_is_known check (name in ('base', 'wal')),
+    at timestamptz,
+    error text
+);
+comment on table private.backup_state is 'The last backup (base), and the last time that changes since then were stored (wal).';
+comment on column private.backup_state.at is 'When it succeeded last; null while backups are off.';
+comment on column private.backup_state.error is 'Why it fails now; null when the last try succeeded.';
+alter table private.backup_state enable row level security;
+insert into private.backup_state (name) values ('base'), ('wal');
