@@ -754,6 +754,67 @@ export type Database = {
           },
         ];
       };
+      orphan_sweeps: {
+        Row: {
+          cursor: string | null;
+          finished_at: string | null;
+          found: number;
+          id: number;
+          list: string;
+          listed: number;
+          page: number;
+          since: string | null;
+          started_at: string;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [];
+      };
+      orphans: {
+        Row: {
+          amount: number;
+          booking_id: string | null;
+          charged_at: string;
+          currency: string;
+          description: string | null;
+          found_at: string;
+          id: string;
+          is_charged: boolean;
+          is_disputed: boolean;
+          kind: Database["public"]["Enums"]["orphan_kind"];
+          last_error: string | null;
+          profile_id: string | null;
+          receipt_email: string | null;
+          refunded_amount: number;
+          resolved_at: string | null;
+          resolved_by: string | null;
+          row_id: string | null;
+          status: Database["public"]["Enums"]["orphan_status"];
+          stay: NonNullable<Json>;
+          stripe_id: string;
+          tries: number;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [
+          {
+            foreignKeyName: "orphans_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "orphans_resolved_by_fkey";
+            columns: ["resolved_by"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       payment_methods: {
         Row: {
           brand: string;
@@ -2191,15 +2252,18 @@ export type Database = {
         Row: {
           balance_transaction: string;
           currency: string;
+          first_seen_at: string;
           id: number;
+          last_seen_at: string;
           ledger_net: number | null;
           problem: string;
-          reconciliation_id: number;
-          run_at: string;
+          resolved_at: string | null;
           source: string | null;
           stripe_net: number | null;
         };
         ComputedFields: never;
+        Insert: never;
+        Update: never;
         Relationships: [];
       };
     };
@@ -2779,6 +2843,7 @@ export type Database = {
         Args: { p_attempt: number; p_error: string; p_final?: boolean; p_job_id: number; p_queue: string };
         Returns: string;
       };
+      fail_orphan: { Args: { p_error: string; p_orphan_id: string }; Returns: undefined };
       fail_refund: { Args: { p_error: string; p_refund_id: string }; Returns: undefined };
       fail_reversal: { Args: { p_reversal_id: string }; Returns: undefined };
       fail_stripe_task: {
@@ -3071,6 +3136,38 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      rebook_orphan: {
+        Args: { p_orphan_id: string };
+        Returns: {
+          amount: number;
+          booking_id: string | null;
+          charged_at: string;
+          currency: string;
+          description: string | null;
+          found_at: string;
+          id: string;
+          is_charged: boolean;
+          is_disputed: boolean;
+          kind: Database["public"]["Enums"]["orphan_kind"];
+          last_error: string | null;
+          profile_id: string | null;
+          receipt_email: string | null;
+          refunded_amount: number;
+          resolved_at: string | null;
+          resolved_by: string | null;
+          row_id: string | null;
+          status: Database["public"]["Enums"]["orphan_status"];
+          stay: NonNullable<Json>;
+          stripe_id: string;
+          tries: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "orphans";
+          isOneToOne: true;
+          isSetofReturn: true;
+        };
+      };
       reconcile_ledger: { Args: { p_lines: Json; p_since: string }; Returns: Json };
       record_bounce: { Args: { p_email: string; p_reason: string }; Returns: undefined };
       record_webhook_attempt: {
@@ -3104,6 +3201,38 @@ export type Database = {
           from: "*";
           to: "refunds";
           isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      refund_orphan: {
+        Args: { p_orphan_id: string };
+        Returns: {
+          amount: number;
+          booking_id: string | null;
+          charged_at: string;
+          currency: string;
+          description: string | null;
+          found_at: string;
+          id: string;
+          is_charged: boolean;
+          is_disputed: boolean;
+          kind: Database["public"]["Enums"]["orphan_kind"];
+          last_error: string | null;
+          profile_id: string | null;
+          receipt_email: string | null;
+          refunded_amount: number;
+          resolved_at: string | null;
+          resolved_by: string | null;
+          row_id: string | null;
+          status: Database["public"]["Enums"]["orphan_status"];
+          stay: NonNullable<Json>;
+          stripe_id: string;
+          tries: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "orphans";
+          isOneToOne: true;
           isSetofReturn: true;
         };
       };
@@ -3198,6 +3327,10 @@ export type Database = {
       reveal_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
       rotate_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
       save_customer: { Args: { p_actor: string; p_customer_id: string }; Returns: string };
+      save_orphan_page: {
+        Args: { p_has_more: boolean; p_objects: Json; p_page: number; p_sweep_id: number };
+        Returns: string;
+      };
       save_payout_account: { Args: { p_account_id: string; p_actor: string }; Returns: string };
       search_facets: {
         Args: {
@@ -3395,6 +3528,26 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      sweep_orphans: {
+        Args: { p_since: string };
+        Returns: {
+          cursor: string | null;
+          finished_at: string | null;
+          found: number;
+          id: number;
+          list: string;
+          listed: number;
+          page: number;
+          since: string | null;
+          started_at: string;
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "orphan_sweeps";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       take_jobs: {
         Args: { p_limit?: number; p_queue: string };
         Returns: {
@@ -3538,6 +3691,8 @@ export type Database = {
       money_request_answer: "accepted" | "declined" | "withdrawn";
       notification_topic: "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
       occupancy_kind: "booking" | "host_block" | "external_block";
+      orphan_kind: "payment" | "transfer";
+      orphan_status: "open" | "refunding" | "refunded" | "rebooked";
       payment_kind: "booking" | "alteration" | "balance" | "request";
       payment_status: "requires_payment" | "processing" | "authorized" | "captured" | "cancelled";
       payout_status: "pending" | "paid" | "cancelled" | "failed";
@@ -3821,6 +3976,8 @@ export const Constants = {
       money_request_answer: ["accepted", "declined", "withdrawn"],
       notification_topic: ["bookings", "messages", "reviews", "reminders", "payouts", "account"],
       occupancy_kind: ["booking", "host_block", "external_block"],
+      orphan_kind: ["payment", "transfer"],
+      orphan_status: ["open", "refunding", "refunded", "rebooked"],
       payment_kind: ["booking", "alteration", "balance", "request"],
       payment_status: ["requires_payment", "processing", "authorized", "captured", "cancelled"],
       payout_status: ["pending", "paid", "cancelled", "failed"],

@@ -829,6 +829,43 @@ export const errors = {
     hint: "The API documentation lists what each role can do.",
   },
   operators_only: { status: 403, message: "Only operators can do this.", hint: "Ask an operator." },
+  orphan_closed: { status: 409, message: "This orphan is {status}.", hint: "Read orphans again." },
+  orphan_disputed: {
+    status: 409,
+    message: "The guest disputes this payment at their bank.",
+    hint: "Wait until the bank has decided.",
+  },
+  orphan_is_transfer: {
+    status: 409,
+    message: "A transfer to a host cannot be booked again.",
+    hint: "Book the payment of its booking again, and the transfer follows; or take it back with refund_orphan.",
+  },
+  orphan_not_due: {
+    status: 409,
+    message: "The booking of this payment does not owe its amount.",
+    hint: "Give the payment back with refund_orphan.",
+  },
+  orphan_not_found: { status: 404, message: "There is no such orphan.", hint: "Send an id of orphans." },
+  orphan_not_paid: {
+    status: 409,
+    message: "The card of this payment was not charged yet.",
+    hint: "Release the amount on the card with refund_orphan.",
+  },
+  orphan_partly_refunded: {
+    status: 409,
+    message: "A part of this payment went back already.",
+    hint: "Give back the rest with refund_orphan.",
+  },
+  orphan_stay_over: {
+    status: 409,
+    message: "The stay of this payment is over.",
+    hint: "Give the payment back with refund_orphan.",
+  },
+  orphan_stay_unknown: {
+    status: 409,
+    message: "The stay of this payment is not known here: {missing}.",
+    hint: "Give the payment back with refund_orphan.",
+  },
   overall_range: {
     status: 422,
     message: "The overall rating is 1 to 5.",

@@ -4290,6 +4290,10 @@ export type introspection = {
           name: "disputesCollection";
           type: { kind: "OBJECT"; name: "DisputesConnection"; ofType: null };
         };
+        orphansCollection: {
+          name: "orphansCollection";
+          type: { kind: "OBJECT"; name: "OrphansConnection"; ofType: null };
+        };
         moneyRequestsCollection: {
           name: "moneyRequestsCollection";
           type: { kind: "OBJECT"; name: "MoneyRequestsConnection"; ofType: null };
@@ -8208,10 +8212,12 @@ export type introspection = {
           name: "publishProperty";
           type: { kind: "OBJECT"; name: "Properties"; ofType: null };
         };
+        rebookOrphan: { name: "rebookOrphan"; type: { kind: "OBJECT"; name: "Orphans"; ofType: null } };
         refundBooking: {
           name: "refundBooking";
           type: { kind: "OBJECT"; name: "RefundsConnection"; ofType: null };
         };
+        refundOrphan: { name: "refundOrphan"; type: { kind: "OBJECT"; name: "Orphans"; ofType: null } };
         replayDeadJob: { name: "replayDeadJob"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
         replayDeadJobs: { name: "replayDeadJobs"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         replayStripeTask: {
@@ -8240,6 +8246,10 @@ export type introspection = {
         suspendProperty: {
           name: "suspendProperty";
           type: { kind: "OBJECT"; name: "Properties"; ofType: null };
+        };
+        sweepOrphans: {
+          name: "sweepOrphans";
+          type: { kind: "OBJECT"; name: "OrphanSweepsConnection"; ofType: null };
         };
         unsuspendProfile: {
           name: "unsuspendProfile";
@@ -8493,6 +8503,8 @@ export type introspection = {
         | "NotificationSettings"
         | "Notifications"
         | "Occupancies"
+        | "OrphanSweeps"
+        | "Orphans"
         | "PaymentMethods"
         | "Payments"
         | "PayoutAccounts"
@@ -9854,6 +9866,605 @@ export type introspection = {
     OrderByDirection: {
       name: "OrderByDirection";
       enumValues: "AscNullsFirst" | "AscNullsLast" | "DescNullsFirst" | "DescNullsLast";
+    };
+    OrphanKind: { name: "OrphanKind"; enumValues: "payment" | "transfer" };
+    OrphanKindFilter: {
+      kind: "INPUT_OBJECT";
+      name: "OrphanKindFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "eq"; type: { kind: "ENUM"; name: "OrphanKind"; ofType: null }; defaultValue: null },
+        {
+          name: "in";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "ENUM"; name: "OrphanKind"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        { name: "is"; type: { kind: "ENUM"; name: "FilterIs"; ofType: null }; defaultValue: null },
+        { name: "neq"; type: { kind: "ENUM"; name: "OrphanKind"; ofType: null }; defaultValue: null },
+      ];
+    };
+    OrphanStatus: { name: "OrphanStatus"; enumValues: "open" | "refunding" | "refunded" | "rebooked" };
+    OrphanStatusFilter: {
+      kind: "INPUT_OBJECT";
+      name: "OrphanStatusFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "eq"; type: { kind: "ENUM"; name: "OrphanStatus"; ofType: null }; defaultValue: null },
+        {
+          name: "in";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "ENUM"; name: "OrphanStatus"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        { name: "is"; type: { kind: "ENUM"; name: "FilterIs"; ofType: null }; defaultValue: null },
+        { name: "neq"; type: { kind: "ENUM"; name: "OrphanStatus"; ofType: null }; defaultValue: null },
+      ];
+    };
+    OrphanSweeps: {
+      kind: "OBJECT";
+      name: "OrphanSweeps";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        id: {
+          name: "id";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
+        list: {
+          name: "list";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        since: { name: "since"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        page: {
+          name: "page";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        cursor: { name: "cursor"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        listed: {
+          name: "listed";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
+        found: {
+          name: "found";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
+        startedAt: {
+          name: "startedAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        finishedAt: { name: "finishedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+      };
+    };
+    OrphanSweepsConnection: {
+      kind: "OBJECT";
+      name: "OrphanSweepsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "OrphanSweepsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    OrphanSweepsEdge: {
+      kind: "OBJECT";
+      name: "OrphanSweepsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "OrphanSweeps"; ofType: null };
+          };
+        };
+      };
+    };
+    OrphanSweepsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "OrphanSweepsFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "id";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "list";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "since";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "page"; type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "cursor";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "listed";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "found";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "startedAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "finishedAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "OrphanSweepsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "OrphanSweepsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "OrphanSweepsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    OrphanSweepsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "OrphanSweepsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "list"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "since"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "page"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "cursor";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "listed";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "found"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "startedAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "finishedAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    Orphans: {
+      kind: "OBJECT";
+      name: "Orphans";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        id: {
+          name: "id";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        kind: {
+          name: "kind";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "ENUM"; name: "OrphanKind"; ofType: null } };
+        };
+        stripeId: {
+          name: "stripeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        status: {
+          name: "status";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "ENUM"; name: "OrphanStatus"; ofType: null };
+          };
+        };
+        bookingId: { name: "bookingId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        rowId: { name: "rowId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        profileId: { name: "profileId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        receiptEmail: { name: "receiptEmail"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        currency: {
+          name: "currency";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        amount: {
+          name: "amount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
+        refundedAmount: {
+          name: "refundedAmount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        };
+        isCharged: {
+          name: "isCharged";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        };
+        isDisputed: {
+          name: "isDisputed";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        };
+        description: { name: "description"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        stay: {
+          name: "stay";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "JSON"; ofType: null } };
+        };
+        tries: {
+          name: "tries";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        lastError: { name: "lastError"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        chargedAt: {
+          name: "chargedAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        foundAt: {
+          name: "foundAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        resolvedAt: { name: "resolvedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        resolvedBy: { name: "resolvedBy"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        currencies: { name: "currencies"; type: { kind: "OBJECT"; name: "Currencies"; ofType: null } };
+        profiles: { name: "profiles"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+      };
+    };
+    OrphansConnection: {
+      kind: "OBJECT";
+      name: "OrphansConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "OrphansEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    OrphansEdge: {
+      kind: "OBJECT";
+      name: "OrphansEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "Orphans"; ofType: null } };
+        };
+      };
+    };
+    OrphansFilter: {
+      kind: "INPUT_OBJECT";
+      name: "OrphansFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "kind";
+          type: { kind: "INPUT_OBJECT"; name: "OrphanKindFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "stripeId";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "status";
+          type: { kind: "INPUT_OBJECT"; name: "OrphanStatusFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "bookingId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "rowId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "profileId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "receiptEmail";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "amount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "refundedAmount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isCharged";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isDisputed";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "description";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "tries";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "lastError";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "chargedAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "foundAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "resolvedAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "resolvedBy";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "OrphansFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "OrphansFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "OrphansFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    OrphansOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "OrphansOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "kind"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "stripeId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "status";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "bookingId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "rowId"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "profileId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "receiptEmail";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "amount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "refundedAmount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isCharged";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isDisputed";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "description";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "tries"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "lastError";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "chargedAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "foundAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "resolvedAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "resolvedBy";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
     };
     PageInfo: {
       kind: "OBJECT";
@@ -11559,6 +12170,10 @@ export type introspection = {
         heldPayoutsCollection: {
           name: "heldPayoutsCollection";
           type: { kind: "OBJECT"; name: "PayoutHoldsConnection"; ofType: null };
+        };
+        orphansCollection: {
+          name: "orphansCollection";
+          type: { kind: "OBJECT"; name: "OrphansConnection"; ofType: null };
         };
         moneyRequestsAsHostCollection: {
           name: "moneyRequestsAsHostCollection";
@@ -16298,6 +16913,27 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "OccupanciesConnection"; ofType: null };
           };
         };
+        orphanSweepsByPk: {
+          name: "orphanSweepsByPk";
+          type: { kind: "OBJECT"; name: "OrphanSweeps"; ofType: null };
+        };
+        orphanSweepsCollection: {
+          name: "orphanSweepsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "OrphanSweepsConnection"; ofType: null };
+          };
+        };
+        orphansByPk: { name: "orphansByPk"; type: { kind: "OBJECT"; name: "Orphans"; ofType: null } };
+        orphansCollection: {
+          name: "orphansCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "OrphansConnection"; ofType: null };
+          };
+        };
         paymentMethodsByPk: {
           name: "paymentMethodsByPk";
           type: { kind: "OBJECT"; name: "PaymentMethods"; ofType: null };
@@ -16729,11 +17365,6 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
         };
         id: { name: "id"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
-        runAt: { name: "runAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
-        reconciliationId: {
-          name: "reconciliationId";
-          type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
-        };
         balanceTransaction: {
           name: "balanceTransaction";
           type: { kind: "SCALAR"; name: "String"; ofType: null };
@@ -16743,6 +17374,9 @@ export type introspection = {
         ledgerNet: { name: "ledgerNet"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         source: { name: "source"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        firstSeenAt: { name: "firstSeenAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        lastSeenAt: { name: "lastSeenAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        resolvedAt: { name: "resolvedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
       };
     };
     ReconciliationDifferencesConnection: {
@@ -16804,16 +17438,6 @@ export type introspection = {
           defaultValue: null;
         },
         {
-          name: "runAt";
-          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
-          defaultValue: null;
-        },
-        {
-          name: "reconciliationId";
-          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
-          defaultValue: null;
-        },
-        {
           name: "balanceTransaction";
           type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
           defaultValue: null;
@@ -16841,6 +17465,21 @@ export type introspection = {
         {
           name: "source";
           type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "firstSeenAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "lastSeenAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "resolvedAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
           defaultValue: null;
         },
         {
@@ -16887,12 +17526,6 @@ export type introspection = {
       isOneOf: false;
       inputFields: [
         { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
-        { name: "runAt"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
-        {
-          name: "reconciliationId";
-          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
-          defaultValue: null;
-        },
         {
           name: "balanceTransaction";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
@@ -16920,6 +17553,21 @@ export type introspection = {
         },
         {
           name: "source";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "firstSeenAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "lastSeenAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "resolvedAt";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },

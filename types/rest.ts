@@ -2534,11 +2534,111 @@ export interface paths {
     };
     /**
      * List differences between Stripe and the ledger
-     * @description Differences between Stripe's balance transactions and the ledger. For operators; amounts in minor units.
+     * @description Differences between Stripe's balance transactions and the ledger, one row for each. For operators; amounts in minor units.
      */
     get: operations["get_reconciliation_differences"];
     put?: never;
     post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/orphans": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List payments and transfers at Stripe without a row here
+     * @description Payments and transfers at Stripe with our ids and without a row here, as after a restore of the database. For operators: rebook_orphan and refund_orphan settle them.
+     */
+    get: operations["get_orphans"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/orphan_sweeps": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List searches for orphans
+     * @description Walks through the lists of Stripe in search of objects that have no row here. For operators; sweep_orphans begins one.
+     */
+    get: operations["get_orphan_sweeps"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/sweep_orphans": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Search Stripe for orphans since a time
+     * @description Searches Stripe at once, without pauses, for payments, refunds and transfers since p_since that have no row here, and returns the searches. For operators, after a restore of the database.
+     */
+    post: operations["call_sweep_orphans"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/rebook_orphan": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Book the stay of an orphan payment again
+     * @description Books the stay of an orphan payment again, for an operator: the booking is made with its id and price when it is lost, and confirmed. 409 when the nights are not free or the booking does not owe the amount. Returns the orphan.
+     */
+    post: operations["call_rebook_orphan"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/refund_orphan": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Give an orphan back
+     * @description Gives an orphan back, for an operator: what is left of a payment is refunded or released on the card, and the guest is told; a transfer is reversed. Returns the orphan.
+     */
+    post: operations["call_refund_orphan"];
     delete?: never;
     options?: never;
     head?: never;
@@ -3356,7 +3456,7 @@ export interface paths {
     put?: never;
     /**
      * Apply the state of a PaymentIntent
-     * @description Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method} with amounts in Stripe's units, to its payment and booking. For the service role; definer, because no API role may write payments.
+     * @description Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method, metadata, customer, email, description} with amounts in Stripe's units, to its payment and booking; one of ours without a payment becomes an orphan. For the service role; definer, because no API role may write payments.
      */
     post: operations["call_apply_payment_intent"];
     delete?: never;
@@ -3396,7 +3496,7 @@ export interface paths {
     put?: never;
     /**
      * Apply the state of a transfer
-     * @description Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, reversals}, with amounts in Stripe's units. For the service role; definer, because no API role may write payouts.
+     * @description Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, destination, metadata, reversals}, with amounts in Stripe's units; one of ours without a payout gets its row, or becomes an orphan. For the service role; definer, because no API role may write payouts.
      */
     post: operations["call_apply_transfer"];
     delete?: never;
@@ -3445,6 +3545,46 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/save_orphan_page": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Save a page of a search for orphans
+     * @description Saves page p_page of a search for orphans, objects {id, status, metadata, payment_intent, reversals} newest first, and enqueues what differs and the next page. For the service role; definer, because no API role may write orphan_sweeps.
+     */
+    post: operations["call_save_orphan_page"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/fail_orphan": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Record that an orphan was not given back
+     * @description Opens an orphan again whose refund Stripe refused. For the service role; definer, because no API role may write orphans.
+     */
+    post: operations["call_fail_orphan"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/reconcile_ledger": {
     parameters: {
       query?: never;
@@ -3456,7 +3596,7 @@ export interface paths {
     put?: never;
     /**
      * Compare Stripe's transactions with the ledger
-     * @description Compares Stripe's balance transactions since p_since, [{id, net, currency, source, type}] in Stripe's units, with the ledger and stores every difference. For the service role; definer, because no API role may read the whole ledger.
+     * @description Compares Stripe's balance transactions since p_since, [{id, net, currency, source, type}] in Stripe's units, with the ledger, keeps one row for each difference, and resolves those that are gone. For the service role; definer, because no API role may read the whole ledger.
      */
     post: operations["call_reconcile_ledger"];
     delete?: never;
@@ -7518,20 +7658,13 @@ export interface components {
        */
       released_at?: string | null;
     };
-    /** @description Differences between Stripe's balance transactions and the ledger. For operators; amounts in minor units. */
+    /** @description Differences between Stripe's balance transactions and the ledger, one row for each. For operators; amounts in minor units. */
     reconciliation_differences: {
       /**
        * Format: int64
        * @description This is a Primary Key.
        */
       id?: number | null;
-      /**
-       * Format: date-time
-       * @description When the ledger was compared with Stripe.
-       */
-      run_at?: string | null;
-      /** Format: int64 */
-      reconciliation_id?: number | null;
       /** @description Stripe's id of the balance transaction. */
       balance_transaction?: string | null;
       /** @description missing_in_ledger, missing_at_stripe or amount_differs. */
@@ -7550,6 +7683,141 @@ export interface components {
       currency?: string | null;
       /** @description Stripe's id of the charge, refund, transfer or other object; the key of the ledger transaction when the line is missing at Stripe. */
       source?: string | null;
+      /**
+       * Format: date-time
+       * @description When a comparison found it first.
+       */
+      first_seen_at?: string | null;
+      /**
+       * Format: date-time
+       * @description When a comparison found it last. The daily comparison looks at 35 days.
+       */
+      last_seen_at?: string | null;
+      /**
+       * Format: date-time
+       * @description When a comparison found that both sides agree; null while it is open.
+       */
+      resolved_at?: string | null;
+    };
+    /** @description Payments and transfers at Stripe with our ids and without a row here, as after a restore of the database. For operators: rebook_orphan and refund_orphan settle them. */
+    orphans: {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /** @enum {string} */
+      kind: "payment" | "transfer";
+      /** @description Stripe's id of the PaymentIntent or transfer. */
+      stripe_id: string;
+      /**
+       * @description What became of it.
+       * @enum {string}
+       */
+      status: "open" | "refunding" | "refunded" | "rebooked";
+      /**
+       * Format: uuid
+       * @description The booking that it was for. The booking may be lost.
+       */
+      booking_id?: string | null;
+      /**
+       * Format: uuid
+       * @description The id that its row in payments or payouts had.
+       */
+      row_id?: string | null;
+      /**
+       * Format: uuid
+       * @description The guest who paid, or the host who was paid. The account may be lost; null when unknown.
+       */
+      profile_id?: string | null;
+      /** @description Address of a guest without an account here, by Stripe. It is removed when the mail about the refund was sent. */
+      receipt_email?: string | null;
+      /** @description Currency of the amount. This is a Foreign Key to `currencies.code`. */
+      currency: string;
+      /**
+       * Format: int64
+       * @description Amount that was charged, authorised or transferred, in minor units.
+       */
+      amount: number;
+      /**
+       * Format: int64
+       * @description Amount that went back, in minor units.
+       */
+      refunded_amount: number;
+      /** @description False for a payment that is only authorised on the card. */
+      is_charged: boolean;
+      /** @description Whether the guest's bank has taken the money back, for as long as a dispute is open or when it was lost. */
+      is_disputed: boolean;
+      /** @description Description of the payment at Stripe. */
+      description?: string | null;
+      /** @description The stay that was paid for, as the payment's metadata at Stripe has it: {kind, property_id, check_in, check_out, adults, children, infants, pets, guest_total, host_total}, all as text; {} when unknown. */
+      stay: unknown;
+      /**
+       * Format: int32
+       * @description How often a refund failed.
+       */
+      tries: number;
+      /** @description Why the last refund failed, in Stripe's words. */
+      last_error?: string | null;
+      /**
+       * Format: date-time
+       * @description When it was charged, authorised or transferred at Stripe.
+       */
+      charged_at: string;
+      /**
+       * Format: date-time
+       * @description When it was found.
+       */
+      found_at: string;
+      /**
+       * Format: date-time
+       * @description When it was refunded or rebooked.
+       */
+      resolved_at?: string | null;
+      /**
+       * Format: uuid
+       * @description The operator who decided; null for the service role, and when it went back without one. This is a Foreign Key to `profiles.id`.
+       */
+      resolved_by?: string | null;
+    };
+    /** @description Walks through the lists of Stripe in search of objects that have no row here. For operators; sweep_orphans begins one. */
+    orphan_sweeps: {
+      /**
+       * Format: int64
+       * @description This is a Primary Key.
+       */
+      id: number;
+      /** @description The list at Stripe: payment_intents, refunds or transfers. */
+      list: string;
+      /**
+       * Format: date-time
+       * @description The walk ends at objects created before; null when it goes through the whole list.
+       */
+      since?: string | null;
+      /**
+       * Format: int32
+       * @description Number of pages read.
+       */
+      page: number;
+      /** @description Stripe's id of the last object that was read; the walk goes on after it. */
+      cursor?: string | null;
+      /**
+       * Format: int64
+       * @description Number of objects read.
+       */
+      listed: number;
+      /**
+       * Format: int64
+       * @description Number of objects that differed from their row, or had none.
+       */
+      found: number;
+      /** Format: date-time */
+      started_at: string;
+      /**
+       * Format: date-time
+       * @description When it ended; null while it goes on.
+       */
+      finished_at?: string | null;
     };
     /** @description Jobs that failed too often. Operators replay one with replay_dead_job or a whole queue with replay_dead_jobs, or delete what is no longer needed. */
     dead_jobs: {
@@ -7589,9 +7857,9 @@ export interface components {
        * @description This is a Primary Key.
        */
       id?: number | null;
-      /** @description event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer. */
+      /** @description event, charge, capture, cancel, refund, transfer, reversal, detach, delete_customer, sync, sweep or orphan. */
       kind?: string | null;
-      /** @description Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment's id and the number of the attempt. */
+      /** @description Id of the event, payment, refund, payout, reversal, card, customer, object at Stripe or orphan; of a charge, the payment's id and the number of the attempt; of a sweep, its id and the page. */
       subject?: string | null;
       /**
        * Format: int32
@@ -7869,6 +8137,22 @@ export interface components {
     /** @description When the hold ended; null while it is open. */
     "rowFilter.payout_holds.released_at": string;
     "rowFilter.payout_holds.created_at": string;
+    "rowFilter.orphan_sweeps.id": string;
+    /** @description The list at Stripe: payment_intents, refunds or transfers. */
+    "rowFilter.orphan_sweeps.list": string;
+    /** @description The walk ends at objects created before; null when it goes through the whole list. */
+    "rowFilter.orphan_sweeps.since": string;
+    /** @description Number of pages read. */
+    "rowFilter.orphan_sweeps.page": string;
+    /** @description Stripe's id of the last object that was read; the walk goes on after it. */
+    "rowFilter.orphan_sweeps.cursor": string;
+    /** @description Number of objects read. */
+    "rowFilter.orphan_sweeps.listed": string;
+    /** @description Number of objects that differed from their row, or had none. */
+    "rowFilter.orphan_sweeps.found": string;
+    "rowFilter.orphan_sweeps.started_at": string;
+    /** @description When it ended; null while it goes on. */
+    "rowFilter.orphan_sweeps.finished_at": string;
     "rowFilter.disputes.id": string;
     "rowFilter.disputes.payment_id": string;
     "rowFilter.disputes.booking_id": string;
@@ -8487,6 +8771,46 @@ export interface components {
     "rowFilter.dead_jobs.enqueued_at": string;
     /** @description When the job was moved here. */
     "rowFilter.dead_jobs.died_at": string;
+    "rowFilter.orphans.id": string;
+    "rowFilter.orphans.kind": string;
+    /** @description Stripe's id of the PaymentIntent or transfer. */
+    "rowFilter.orphans.stripe_id": string;
+    /** @description What became of it. */
+    "rowFilter.orphans.status": string;
+    /** @description The booking that it was for. The booking may be lost. */
+    "rowFilter.orphans.booking_id": string;
+    /** @description The id that its row in payments or payouts had. */
+    "rowFilter.orphans.row_id": string;
+    /** @description The guest who paid, or the host who was paid. The account may be lost; null when unknown. */
+    "rowFilter.orphans.profile_id": string;
+    /** @description Address of a guest without an account here, by Stripe. It is removed when the mail about the refund was sent. */
+    "rowFilter.orphans.receipt_email": string;
+    /** @description Currency of the amount. */
+    "rowFilter.orphans.currency": string;
+    /** @description Amount that was charged, authorised or transferred, in minor units. */
+    "rowFilter.orphans.amount": string;
+    /** @description Amount that went back, in minor units. */
+    "rowFilter.orphans.refunded_amount": string;
+    /** @description False for a payment that is only authorised on the card. */
+    "rowFilter.orphans.is_charged": string;
+    /** @description Whether the guest's bank has taken the money back, for as long as a dispute is open or when it was lost. */
+    "rowFilter.orphans.is_disputed": string;
+    /** @description Description of the payment at Stripe. */
+    "rowFilter.orphans.description": string;
+    /** @description The stay that was paid for, as the payment's metadata at Stripe has it: {kind, property_id, check_in, check_out, adults, children, infants, pets, guest_total, host_total}, all as text; {} when unknown. */
+    "rowFilter.orphans.stay": string;
+    /** @description How often a refund failed. */
+    "rowFilter.orphans.tries": string;
+    /** @description Why the last refund failed, in Stripe's words. */
+    "rowFilter.orphans.last_error": string;
+    /** @description When it was charged, authorised or transferred at Stripe. */
+    "rowFilter.orphans.charged_at": string;
+    /** @description When it was found. */
+    "rowFilter.orphans.found_at": string;
+    /** @description When it was refunded or rebooked. */
+    "rowFilter.orphans.resolved_at": string;
+    /** @description The operator who decided; null for the service role, and when it went back without one. */
+    "rowFilter.orphans.resolved_by": string;
     "rowFilter.properties.id": string;
     "rowFilter.properties.host_id": string;
     /** @description Changed by publish_property, pause_property, archive_property, suspend_property, unsuspend_property. */
@@ -8584,9 +8908,6 @@ export interface components {
     "rowFilter.properties.created_at": string;
     "rowFilter.properties.updated_at": string;
     "rowFilter.reconciliation_differences.id": string;
-    /** @description When the ledger was compared with Stripe. */
-    "rowFilter.reconciliation_differences.run_at": string;
-    "rowFilter.reconciliation_differences.reconciliation_id": string;
     /** @description Stripe's id of the balance transaction. */
     "rowFilter.reconciliation_differences.balance_transaction": string;
     /** @description missing_in_ledger, missing_at_stripe or amount_differs. */
@@ -8599,6 +8920,12 @@ export interface components {
     "rowFilter.reconciliation_differences.currency": string;
     /** @description Stripe's id of the charge, refund, transfer or other object; the key of the ledger transaction when the line is missing at Stripe. */
     "rowFilter.reconciliation_differences.source": string;
+    /** @description When a comparison found it first. */
+    "rowFilter.reconciliation_differences.first_seen_at": string;
+    /** @description When a comparison found it last. The daily comparison looks at 35 days. */
+    "rowFilter.reconciliation_differences.last_seen_at": string;
+    /** @description When a comparison found that both sides agree; null while it is open. */
+    "rowFilter.reconciliation_differences.resolved_at": string;
     "rowFilter.external_blocks.id": string;
     "rowFilter.external_blocks.property_id": string;
     /** @description Name of the feed, such as airbnb. */
@@ -8635,9 +8962,9 @@ export interface components {
     "rowFilter.profile_ratings.overall": string;
     "rowFilter.profile_ratings.updated_at": string;
     "rowFilter.dead_stripe_tasks.id": string;
-    /** @description event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer. */
+    /** @description event, charge, capture, cancel, refund, transfer, reversal, detach, delete_customer, sync, sweep or orphan. */
     "rowFilter.dead_stripe_tasks.kind": string;
-    /** @description Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment's id and the number of the attempt. */
+    /** @description Id of the event, payment, refund, payout, reversal, card, customer, object at Stripe or orphan; of a charge, the payment's id and the number of the attempt; of a sweep, its id and the page. */
     "rowFilter.dead_stripe_tasks.subject": string;
     /** @description Number of attempts. */
     "rowFilter.dead_stripe_tasks.attempts": string;
@@ -24685,9 +25012,6 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.reconciliation_differences.id"];
-        /** @description When the ledger was compared with Stripe. */
-        run_at?: components["parameters"]["rowFilter.reconciliation_differences.run_at"];
-        reconciliation_id?: components["parameters"]["rowFilter.reconciliation_differences.reconciliation_id"];
         /** @description Stripe's id of the balance transaction. */
         balance_transaction?: components["parameters"]["rowFilter.reconciliation_differences.balance_transaction"];
         /** @description missing_in_ledger, missing_at_stripe or amount_differs. */
@@ -24700,6 +25024,12 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.reconciliation_differences.currency"];
         /** @description Stripe's id of the charge, refund, transfer or other object; the key of the ledger transaction when the line is missing at Stripe. */
         source?: components["parameters"]["rowFilter.reconciliation_differences.source"];
+        /** @description When a comparison found it first. */
+        first_seen_at?: components["parameters"]["rowFilter.reconciliation_differences.first_seen_at"];
+        /** @description When a comparison found it last. The daily comparison looks at 35 days. */
+        last_seen_at?: components["parameters"]["rowFilter.reconciliation_differences.last_seen_at"];
+        /** @description When a comparison found that both sides agree; null while it is open. */
+        resolved_at?: components["parameters"]["rowFilter.reconciliation_differences.resolved_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -24752,6 +25082,383 @@ export interface operations {
       401: components["responses"]["401"];
       406: components["responses"]["406"];
       416: components["responses"]["416"];
+      default: components["responses"]["default"];
+    };
+  };
+  get_orphans: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.orphans.id"];
+        kind?: components["parameters"]["rowFilter.orphans.kind"];
+        /** @description Stripe's id of the PaymentIntent or transfer. */
+        stripe_id?: components["parameters"]["rowFilter.orphans.stripe_id"];
+        /** @description What became of it. */
+        status?: components["parameters"]["rowFilter.orphans.status"];
+        /** @description The booking that it was for. The booking may be lost. */
+        booking_id?: components["parameters"]["rowFilter.orphans.booking_id"];
+        /** @description The id that its row in payments or payouts had. */
+        row_id?: components["parameters"]["rowFilter.orphans.row_id"];
+        /** @description The guest who paid, or the host who was paid. The account may be lost; null when unknown. */
+        profile_id?: components["parameters"]["rowFilter.orphans.profile_id"];
+        /** @description Address of a guest without an account here, by Stripe. It is removed when the mail about the refund was sent. */
+        receipt_email?: components["parameters"]["rowFilter.orphans.receipt_email"];
+        /** @description Currency of the amount. */
+        currency?: components["parameters"]["rowFilter.orphans.currency"];
+        /** @description Amount that was charged, authorised or transferred, in minor units. */
+        amount?: components["parameters"]["rowFilter.orphans.amount"];
+        /** @description Amount that went back, in minor units. */
+        refunded_amount?: components["parameters"]["rowFilter.orphans.refunded_amount"];
+        /** @description False for a payment that is only authorised on the card. */
+        is_charged?: components["parameters"]["rowFilter.orphans.is_charged"];
+        /** @description Whether the guest's bank has taken the money back, for as long as a dispute is open or when it was lost. */
+        is_disputed?: components["parameters"]["rowFilter.orphans.is_disputed"];
+        /** @description Description of the payment at Stripe. */
+        description?: components["parameters"]["rowFilter.orphans.description"];
+        /** @description The stay that was paid for, as the payment's metadata at Stripe has it: {kind, property_id, check_in, check_out, adults, children, infants, pets, guest_total, host_total}, all as text; {} when unknown. */
+        stay?: components["parameters"]["rowFilter.orphans.stay"];
+        /** @description How often a refund failed. */
+        tries?: components["parameters"]["rowFilter.orphans.tries"];
+        /** @description Why the last refund failed, in Stripe's words. */
+        last_error?: components["parameters"]["rowFilter.orphans.last_error"];
+        /** @description When it was charged, authorised or transferred at Stripe. */
+        charged_at?: components["parameters"]["rowFilter.orphans.charged_at"];
+        /** @description When it was found. */
+        found_at?: components["parameters"]["rowFilter.orphans.found_at"];
+        /** @description When it was refunded or rebooked. */
+        resolved_at?: components["parameters"]["rowFilter.orphans.resolved_at"];
+        /** @description The operator who decided; null for the service role, and when it went back without one. */
+        resolved_by?: components["parameters"]["rowFilter.orphans.resolved_by"];
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description The number of rows to skip. */
+        offset?: components["parameters"]["offset"];
+        /** @description The largest number of rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        Prefer?: components["parameters"]["preferCount"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["orphans"][];
+        };
+      };
+      /** @description The part of the rows that `limit` or `Range` asks for. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["orphans"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      406: components["responses"]["406"];
+      416: components["responses"]["416"];
+      default: components["responses"]["default"];
+    };
+  };
+  get_orphan_sweeps: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.orphan_sweeps.id"];
+        /** @description The list at Stripe: payment_intents, refunds or transfers. */
+        list?: components["parameters"]["rowFilter.orphan_sweeps.list"];
+        /** @description The walk ends at objects created before; null when it goes through the whole list. */
+        since?: components["parameters"]["rowFilter.orphan_sweeps.since"];
+        /** @description Number of pages read. */
+        page?: components["parameters"]["rowFilter.orphan_sweeps.page"];
+        /** @description Stripe's id of the last object that was read; the walk goes on after it. */
+        cursor?: components["parameters"]["rowFilter.orphan_sweeps.cursor"];
+        /** @description Number of objects read. */
+        listed?: components["parameters"]["rowFilter.orphan_sweeps.listed"];
+        /** @description Number of objects that differed from their row, or had none. */
+        found?: components["parameters"]["rowFilter.orphan_sweeps.found"];
+        started_at?: components["parameters"]["rowFilter.orphan_sweeps.started_at"];
+        /** @description When it ended; null while it goes on. */
+        finished_at?: components["parameters"]["rowFilter.orphan_sweeps.finished_at"];
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description The number of rows to skip. */
+        offset?: components["parameters"]["offset"];
+        /** @description The largest number of rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        Prefer?: components["parameters"]["preferCount"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["orphan_sweeps"][];
+        };
+      };
+      /** @description The part of the rows that `limit` or `Range` asks for. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["orphan_sweeps"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      406: components["responses"]["406"];
+      416: components["responses"]["416"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_sweep_orphans: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: date-time */
+          p_since: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["orphan_sweeps"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_rebook_orphan: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_orphan_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["orphans"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `operators_only`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `orphan_not_found`, `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `orphan_closed`, `orphan_disputed`, `orphan_is_transfer`, `orphan_not_due`, `orphan_not_paid`, `orphan_partly_refunded`, `orphan_stay_over`, `orphan_stay_unknown`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `currency_not_payable`, `inquiry_about_own_property`, `reason_is_plain`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_refund_orphan: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_orphan_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["orphans"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `orphan_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `orphan_closed`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };
@@ -24990,9 +25697,9 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.dead_stripe_tasks.id"];
-        /** @description event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer. */
+        /** @description event, charge, capture, cancel, refund, transfer, reversal, detach, delete_customer, sync, sweep or orphan. */
         kind?: components["parameters"]["rowFilter.dead_stripe_tasks.kind"];
-        /** @description Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment's id and the number of the attempt. */
+        /** @description Id of the event, payment, refund, payout, reversal, card, customer, object at Stripe or orphan; of a charge, the payment's id and the number of the attempt; of a sweep, its id and the page. */
         subject?: components["parameters"]["rowFilter.dead_stripe_tasks.subject"];
         /** @description Number of attempts. */
         attempts?: components["parameters"]["rowFilter.dead_stripe_tasks.attempts"];
@@ -27528,6 +28235,87 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
+    };
+  };
+  call_save_orphan_page: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_has_more: boolean;
+          p_objects: unknown;
+          /** Format: int32 */
+          p_page: number;
+          /** Format: int64 */
+          p_sweep_id: number;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": string | null;
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_fail_orphan: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_error: string;
+          /** Format: uuid */
+          p_orphan_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description Done. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
   };

@@ -170,6 +170,7 @@ insert into private.booking_transitions (from_status, to_status, actor, guard) v
     ('completed', 'no_show', 'host', 'no_show_window'),
     ('completed', 'no_show', 'operator', 'no_show_window'),
     ('expired', 'confirmed', 'system', 'paid'),
+    ('expired', 'confirmed', 'operator', 'paid'),
     ('awaiting_payment', 'withdrawn', 'system', 'payment_ended'),
     ('requested', 'withdrawn', 'system', 'payment_ended');
 

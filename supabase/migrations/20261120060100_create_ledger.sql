@@ -11,10 +11,10 @@ insert into private.errors (code, status, message, hint) values
     ('ledger_transaction_closed', 409, 'This ledger transaction was committed before and takes no more entries.', 'Post another transaction.');
 
 create type private.ledger_purpose as enum (
-    'guest', 'host_payable', 'platform_fee', 'tax_payable', 'stripe_clearing', 'stripe_fees', 'disputed', 'fx_difference', 'goodwill'
+    'guest', 'host_payable', 'platform_fee', 'tax_payable', 'stripe_clearing', 'stripe_fees', 'disputed', 'fx_difference', 'goodwill', 'orphan'
 );
 comment on type private.ledger_purpose is
-    'What an account is for. guest: paid in and not yet earned, or owed by the guest. host_payable: owed to a host. platform_fee: income of the platform. tax_payable: taxes that the platform remits. stripe_clearing: the balance at Stripe. stripe_fees: fees of Stripe. disputed: withdrawn by Stripe until a dispute is decided. fx_difference: gains and losses from exchange rates. goodwill: money given back to guests that the platform bears.';
+    'What an account is for. guest: paid in and not yet earned, or owed by the guest. host_payable: owed to a host. platform_fee: income of the platform. tax_payable: taxes that the platform remits. stripe_clearing: the balance at Stripe. stripe_fees: fees of Stripe. disputed: withdrawn by Stripe until a dispute is decided. fx_difference: gains and losses from exchange rates. goodwill: money given back to guests that the platform bears. orphan: paid by guests or to hosts for what is not here, until an operator decides.';
 
 create table private.ledger_accounts (
     id bigint generated always as identity constraint ledger_accounts_pkey primary key,
@@ -36,7 +36,7 @@ create table private.ledger_transactions (
         constraint ledger_transactions_key_length check (char_length(key) between 1 and 255),
     kind text not null constraint ledger_transactions_kind_is_known check (kind in (
         'agreement', 'request', 'goodwill', 'dispute_lost', 'charge', 'refund', 'refund_failed', 'transfer', 'reversal', 'offset', 'dispute',
-        'dispute_won', 'bank_refund', 'fx', 'correction', 'write_off'
+        'dispute_won', 'bank_refund', 'fx', 'correction', 'write_off', 'orphan'
     )),
     description text not null,
     stripe_id text,
@@ -47,7 +47,7 @@ create table private.ledger_transactions (
 comment on table private.ledger_transactions is 'Every movement of money, once. The entries of a transaction sum to zero in every currency.';
 comment on column private.ledger_transactions.key is 'Names the movement, such as refund:re_123. A key that was posted before is not posted again.';
 comment on column private.ledger_transactions.kind is
-    'agreement: what guest, host and platform owe each other for a booking. request: the same for accepted requests for money. goodwill and dispute_lost: who bears what was given back to the guest. bank_refund: what the guest got by a lost dispute. offset: a host''s debt from one booking, deducted from another booking''s payout. write_off: a guest''s debt too small to be charged, borne by the platform.';
+    'agreement: what guest, host and platform owe each other for a booking. request: the same for accepted requests for money. goodwill and dispute_lost: who bears what was given back to the guest. bank_refund: what the guest got by a lost dispute. offset: a host''s debt from one booking, deducted from another booking''s payout. write_off: a guest''s debt too small to be charged, borne by the platform. orphan: an orphan that belongs to a booking again.';
 comment on column private.ledger_transactions.written_by is 'The database transaction that inserted the row. Only that one may add entries.';
 comment on column private.ledger_transactions.stripe_id is 'The balance transaction at Stripe; null when no money moves there.';
 

@@ -164,4 +164,5 @@ create trigger _800_set_updated_at before update on public.payments for each row
 create trigger _800_set_updated_at before update on public.refunds for each row execute function private.set_updated_at();
 
 insert into private.settings (name, value, description) values
+    ('installation', gen_random_uuid()::text, 'Id of this installation, in the metadata of what it makes at Stripe. A restored database has the id of the one that it was.'),
     ('stripe_task_attempts', '10', 'After this many failed attempts a Stripe task is given up.');

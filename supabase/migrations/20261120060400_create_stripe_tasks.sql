@@ -10,7 +10,7 @@ insert into private.errors (code, status, message, hint) values
 create table private.stripe_tasks (
     id bigint generated always as identity constraint stripe_tasks_pkey primary key,
     kind text not null constraint stripe_tasks_kind_is_known check (
-        kind in ('event', 'charge', 'capture', 'cancel', 'refund', 'transfer', 'reversal', 'detach', 'delete_customer')
+        kind in ('event', 'charge', 'capture', 'cancel', 'refund', 'transfer', 'reversal', 'detach', 'delete_customer', 'sync', 'sweep', 'orphan')
     ),
     subject text not null,
     attempts integer not null default 0,
@@ -24,7 +24,7 @@ create table private.stripe_tasks (
     constraint stripe_tasks_are_unique unique (kind, subject)
 );
 comment on table private.stripe_tasks is 'Work to do at Stripe, and events of Stripe to apply. One row for each kind and subject.';
-comment on column private.stripe_tasks.subject is 'Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment''s id and the number of the attempt.';
+comment on column private.stripe_tasks.subject is 'Id of the event, payment, refund, payout, reversal, card, customer, object at Stripe or orphan; of a charge, the payment''s id and the number of the attempt; of a sweep, its id and the page.';
 comment on column private.stripe_tasks.lease is 'Token of the worker that holds the task. A call with another token changes nothing.';
 
 create index stripe_tasks_due_idx on private.stripe_tasks (run_at) where done_at is null and dead_at is null;
@@ -111,11 +111,40 @@ as $$
 $$;
 comment on function private.payment_description is 'Returns the description of a payment that guests see at Stripe.';
 
-create function private.task_message(p_task private.stripe_tasks) returns jsonb
+create function private.stripe_metadata() returns jsonb
 language sql stable
 set search_path = ''
 as $$
-    select case p_task.kind
+    select jsonb_build_object('installation', s.value) from private.settings s where s.name = 'installation'
+$$;
+comment on function private.stripe_metadata is
+    'Metadata of every payment, refund and transfer at Stripe: the installation that made it. Another one with the same account leaves it alone.';
+
+create function private.payment_metadata(p_payment public.payments) returns jsonb
+language sql stable
+set search_path = ''
+as $$
+    select
+        jsonb_build_object('payment_id', p_payment.id, 'booking_id', p_payment.booking_id, 'guest_id', p_payment.guest_id, 'kind', p_payment.kind)
+        || private.stripe_metadata()
+        -- only an unpaid stay never changes: Stripe refuses another request under the same idempotency key
+        || case when p_payment.kind = 'booking' then jsonb_build_object(
+            'property_id', b.property_id, 'check_in', b.check_in, 'check_out', b.check_out, 'adults', b.adults::text,
+            'children', b.children::text, 'infants', b.infants::text, 'pets', b.pets::text, 'guest_total', b.guest_total::text,
+            'host_total', b.host_total::text
+        ) else '{}' end
+    from private.bookings b
+    where b.id = p_payment.booking_id
+$$;
+comment on function private.payment_metadata is
+    'Metadata of a payment at Stripe, all values as text: its ids, and the stay that it pays for, from which a lost booking can be made again.';
+
+create function private.task_message(p_task private.stripe_tasks) returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return case p_task.kind
         when 'event' then (
             select jsonb_build_object('type', e.type, 'object', e.payload #> '{data,object}', 'account', e.payload -> 'account')
             from private.stripe_events e where e.id = p_task.subject
@@ -123,14 +152,15 @@ as $$
         when 'refund' then (
             select jsonb_build_object(
                 'refund_id', r.id, 'status', r.status, 'payment_intent', p.stripe_payment_intent_id,
-                'amount', private.stripe_amount(r.amount, r.currency), 'booking_id', r.booking_id
+                'amount', private.stripe_amount(r.amount, r.currency),
+                'metadata', jsonb_build_object('refund_id', r.id, 'booking_id', r.booking_id) || private.stripe_metadata()
             )
             from public.refunds r join public.payments p on p.id = r.payment_id where r.id = p_task.subject::uuid
         )
         when 'charge' then (
             select jsonb_build_object(
-                'payment_id', p.id, 'status', p.status, 'payment_intent', p.stripe_payment_intent_id, 'booking_id', p.booking_id,
-                'amount', private.stripe_amount(p.amount, p.currency), 'currency', p.currency,
+                'payment_id', p.id, 'status', p.status, 'payment_intent', p.stripe_payment_intent_id,
+                'booking_id', p.booking_id, 'metadata', private.payment_metadata(p), 'amount', private.stripe_amount(p.amount, p.currency), 'currency', p.currency,
                 'customer', (select c.stripe_customer_id from private.stripe_customers c where c.profile_id = p.guest_id),
                 'payment_method', m.stripe_payment_method_id, 'description', private.payment_description(p.booking_id)
             )
@@ -142,11 +172,21 @@ as $$
         when 'delete_customer' then jsonb_build_object('customer', p_task.subject)
         when 'transfer' then jsonb_build_object('payout_id', p_task.subject)
         when 'reversal' then jsonb_build_object('reversal_id', p_task.subject)
+        when 'sync' then jsonb_build_object('id', p_task.subject)
+        when 'sweep' then (
+            select jsonb_build_object(
+                'sweep_id', s.id, 'page', s.page, 'list', s.list, 'cursor', s.cursor,
+                'since', floor(extract(epoch from nullif(s.since, '-infinity')))
+            )
+            from public.orphan_sweeps s where s.id = split_part(p_task.subject, ':', 1)::bigint
+        )
+        when 'orphan' then private.orphan_message(p_task.subject::uuid)
         else (
             select jsonb_build_object('payment_intent', p.stripe_payment_intent_id)
             from public.payments p where p.id = p_task.subject::uuid
         )
-    end
+    end;
+end
 $$;
 comment on function private.task_message is 'Returns what a worker needs for a task; amounts in Stripe''s units.';
 
@@ -230,8 +270,8 @@ from private.stripe_tasks t
 where t.dead_at is not null;
 comment on view public.dead_stripe_tasks is
     '@graphql({"primary_key_columns": ["id"]}) Stripe tasks that were given up, and why. For operators; replay_stripe_task tries one again.';
-comment on column public.dead_stripe_tasks.kind is 'event, charge, capture, cancel, refund, transfer, reversal, detach or delete_customer.';
-comment on column public.dead_stripe_tasks.subject is 'Id of the event, payment, refund, payout, reversal, card or customer; of a charge, the payment''s id and the number of the attempt.';
+comment on column public.dead_stripe_tasks.kind is 'event, charge, capture, cancel, refund, transfer, reversal, detach, delete_customer, sync, sweep or orphan.';
+comment on column public.dead_stripe_tasks.subject is 'Id of the event, payment, refund, payout, reversal, card, customer, object at Stripe or orphan; of a charge, the payment''s id and the number of the attempt; of a sweep, its id and the page.';
 comment on column public.dead_stripe_tasks.attempts is 'Number of attempts.';
 comment on column public.dead_stripe_tasks.dead_at is 'When the task was given up.';
 comment on column public.dead_stripe_tasks.last_error is 'Error of the last attempt.';

@@ -52,7 +52,8 @@ $$;
 comment on function private.refuse_unexplained_charge is
     'Trigger: refuses a payment above what booking, alterations, instalments and accepted requests explain and no card has paid yet.';
 create trigger _200_refuse_unexplained_charge before insert on public.payments
-    for each row execute function private.refuse_unexplained_charge();
+    -- a row of what Stripe has charged charges nothing
+    for each row when (new.status <> 'captured') execute function private.refuse_unexplained_charge();
 
 create function private.chargeable_due(p_booking private.bookings, p_at timestamptz) returns bigint
 language sql stable
@@ -143,7 +144,8 @@ begin
         'is_manual', v_payment.is_manual, 'payment_intent', v_payment.stripe_payment_intent_id,
         'customer', (select c.stripe_customer_id from private.stripe_customers c where c.profile_id = p_actor),
         'email', (select u.email from auth.users u where u.id = p_actor),
-        'payment_method', v_method, 'description', private.payment_description(p_booking_id)
+        'payment_method', v_method, 'description', private.payment_description(p_booking_id),
+        'metadata', private.payment_metadata(v_payment)
     );
 end
 $$;
@@ -265,7 +267,7 @@ begin
     end if;
     -- a payment has one PaymentIntent
     if v_payment.id is null or v_payment.stripe_payment_intent_id <> p_intent ->> 'id' then
-        return 'ignored: not a payment of ours';
+        return private.record_orphan_payment(p_intent);
     end if;
     v_booking := private.lock_booking(v_payment.booking_id, now());
     select p.* into v_payment from public.payments p where p.id = v_payment.id for update;
@@ -309,7 +311,7 @@ end
 $$;
 grant execute on function public.apply_payment_intent to service_role;
 comment on function public.apply_payment_intent is
-    'Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method} with amounts in Stripe''s units, to its payment and booking. For the service role; definer, because no API role may write payments.';
+    'Applies the present state of a PaymentIntent, {id, payment_id, status, amount, amount_received, currency, created, charge, settlement, capture_before, error, payment_method, metadata, customer, email, description} with amounts in Stripe''s units, to its payment and booking; one of ours without a payment becomes an orphan. For the service role; definer, because no API role may write payments.';
 
 create function private.cancel_unsent_refunds(p_payment_id uuid, p_needed bigint) returns void
 language plpgsql
@@ -340,13 +342,14 @@ as $$
 declare
     v_payment public.payments;
     v_refund public.refunds;
+    v_lost_id uuid;
     v_amount constant bigint := (private.from_stripe(p_refund) ->> 'amount')::bigint;
     v_is_made constant boolean := p_refund ->> 'status' in ('succeeded', 'pending', 'requires_action');
 begin
     p_refund := private.from_stripe(p_refund);
     select p.* into v_payment from public.payments p where p.stripe_payment_intent_id = p_refund ->> 'payment_intent';
     if v_payment.id is null then
-        return 'ignored: not a payment of ours';
+        return private.apply_orphan_refund(p_refund);
     end if;
     perform private.lock_booking(v_payment.booking_id, now());
     select p.* into v_payment from public.payments p where p.id = v_payment.id for update;
@@ -362,10 +365,19 @@ begin
         update public.payments p set refunded_amount = p.refunded_amount + v_amount where p.id = v_payment.id;
     end if;
     if v_refund.id is null then
-        -- a refund that was made in Stripe's dashboard
-        insert into public.refunds (payment_id, booking_id, reason, status, currency, amount, stripe_refund_id)
+        -- a refund that was made in Stripe's dashboard, or whose row is lost
+        v_lost_id := private.as_uuid(p_refund ->> 'refund_id');
+        if v_lost_id is null or exists (select from public.refunds r where r.id = v_lost_id) then
+            v_lost_id := gen_random_uuid();
+        end if;
+        insert into public.refunds (id, payment_id, booking_id, reason, status, currency, amount, stripe_refund_id)
         values (
-            v_payment.id, v_payment.booking_id, 'goodwill', case when v_is_made then 'pending' else 'failed' end::public.refund_status,
+            v_lost_id, v_payment.id, v_payment.booking_id, 'goodwill', case
+                when not v_is_made then 'failed'
+                -- the guest was told of it before its row was lost
+                when p_refund ->> 'refund_id' is not null then replace(p_refund ->> 'status', 'requires_action', 'pending')
+                else 'pending'
+            end::public.refund_status,
             v_payment.currency, v_amount, p_refund ->> 'id'
         )
         returning * into v_refund;

@@ -234,7 +234,7 @@ $$;
 comment on function private.reverse_excess_payouts_on_posting is
     'Trigger at commit: reverses payouts that exceed the host''s share after a posting. Definer, because clients cause the posting.';
 create constraint trigger _200_reverse_excess_payouts_on_posting after insert on private.ledger_transactions
-    deferrable initially deferred for each row when (new.kind in ('agreement', 'request', 'goodwill', 'dispute_lost', 'correction', 'transfer'))
+    deferrable initially deferred for each row when (new.kind in ('agreement', 'request', 'goodwill', 'dispute_lost', 'correction', 'transfer', 'orphan'))
     execute function private.reverse_excess_payouts_on_posting();
 
 create function private.release_payout(p_booking_id uuid, p_now timestamptz) returns boolean

@@ -28,6 +28,7 @@ begin
         'status', v_payout.status, 'amount', private.stripe_amount(v_payout.sent_amount, v_payout.sent_currency),
         'currency', v_payout.sent_currency, 'booking_id', v_payout.booking_id,
         'transfer', v_payout.stripe_transfer_id,
+        'metadata', jsonb_build_object('payout_id', v_payout.id, 'booking_id', v_payout.booking_id) || private.stripe_metadata(),
         'destination', (select a.stripe_account_id from public.payout_accounts a where a.profile_id = v_payout.host_id)
     );
 end
@@ -42,6 +43,7 @@ set search_path = ''
 as $$
 declare
     v_payout public.payouts;
+    v_id uuid;
     v_amount bigint;
     v_back bigint;
     v_reversal jsonb;
@@ -54,7 +56,11 @@ begin
     end if;
     -- a payout has one transfer
     if v_payout.id is null or v_payout.stripe_transfer_id <> p_transfer ->> 'id' then
-        return 'ignored: not a payout of ours';
+        v_id := private.adopt_transfer(p_transfer, case when v_payout.id is null then private.as_uuid(p_transfer ->> 'payout_id') end);
+        select p.* into v_payout from public.payouts p where p.id = v_id;
+        if v_payout.id is null then
+            return private.record_orphan_transfer(p_transfer);
+        end if;
     end if;
     perform private.lock_booking(v_payout.booking_id, now());
     if v_amount <> v_payout.sent_amount or upper(p_transfer ->> 'currency') <> v_payout.sent_currency then
@@ -71,6 +77,7 @@ begin
         p_transfer ->> 'balance_transaction'
     );
     update public.payouts p set status = 'paid', stripe_transfer_id = p_transfer ->> 'id', last_error = null where p.id = v_payout.id;
+    perform private.settle_orphan_transfer(v_payout);
     for v_reversal in select r from jsonb_array_elements(p_transfer -> 'reversals') r loop
         v_back := (v_reversal ->> 'amount')::bigint;
         v_amount := coalesce(
@@ -97,7 +104,7 @@ end
 $$;
 grant execute on function public.apply_transfer to service_role;
 comment on function public.apply_transfer is
-    'Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, reversals}, with amounts in Stripe''s units. For the service role; definer, because no API role may write payouts.';
+    'Applies the present state of a transfer and its reversals, {id, payout_id, amount, currency, created, balance_transaction, destination, metadata, reversals}, with amounts in Stripe''s units; one of ours without a payout gets its row, or becomes an orphan. For the service role; definer, because no API role may write payouts.';
 
 create function public.fail_transfer(p_payout_id uuid, p_error text) returns void
 language plpgsql security definer

@@ -56,7 +56,7 @@ begin
     p_dispute := private.from_stripe(p_dispute);
     select p.* into v_payment from public.payments p where p.stripe_payment_intent_id = p_dispute ->> 'payment_intent';
     if v_payment.id is null then
-        return 'ignored: not a payment of ours';
+        return private.apply_orphan_dispute(p_dispute);
     end if;
     v_booking := private.lock_booking(v_payment.booking_id, now());
     select d.* into v_dispute from public.disputes d where d.id = v_id;

@@ -23,7 +23,7 @@ comment on column public.notification_kinds.topic is 'Topic whose preference app
 comment on column public.notification_kinds.is_urgent is 'Whether it is mailed at once, even in quiet hours and when the person wants a digest: someone is waiting or travelling.';
 
 insert into public.notification_kinds (id, topic, is_urgent) values
-    ('refund_sent', 'bookings', false), ('refund_charged', 'payouts', false),
+    ('refund_sent', 'bookings', false), ('orphan_refunded', 'bookings', false), ('refund_charged', 'payouts', false),
     ('money_requested', 'bookings', true), ('money_request_answered', 'bookings', false),
     ('report_closed', 'account', false),
     ('booking_requested', 'bookings', true), ('booking_accepted', 'bookings', true), ('booking_declined', 'bookings', false),

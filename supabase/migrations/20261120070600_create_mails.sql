@@ -1,7 +1,7 @@
 -- Purpose: mails: when they are queued, what the worker sends, bounces, and unsubscribing.
 -- Touches: queue mails, private.bounced_addresses, private.queue_mail, private.queue_digests, mail_to_send, finish_mail,
 -- record_bounce, clear_bounce, unsubscribe.
--- Watch: a job names a notification, an invitation or a person with a digest; mail_to_send reads the rest when the mail is sent.
+-- Watch: a job names a notification, an invitation, an orphan payment or a person with a digest; mail_to_send reads the rest when the mail is sent.
 -- mail_to_send returns null, and nothing is sent, when the mail no longer applies.
 
 select pgmq.create('mails');
@@ -182,6 +182,13 @@ begin
             and (n.kind <> 'payment_failed' or exists (
                 select from public.payments y where y.booking_id = n.booking_id and y.status = 'requires_payment' and y.last_error is not null
             ));
+    elsif p_message ? 'orphan_id' then
+        select jsonb_build_object(
+            'to', o.receipt_email, 'kind', 'orphan_refunded', 'message_id', format('orphan-%s-%s', o.id, o.tries), 'locale', 'en',
+            'data', private.orphan_summary(o)
+        ) into v_mail
+        from public.orphans o
+        where o.id = (p_message ->> 'orphan_id')::uuid and o.receipt_email is not null and o.status = 'refunded';
     elsif p_message ? 'digest_of' then
         select jsonb_build_object(
             'to', u.email, 'name', p.display_name, 'kind', 'digest', 'locale', a.locale,
@@ -216,7 +223,9 @@ language sql security definer
 set search_path = ''
 as $$
     update public.notifications n set mailed_at = clock_timestamp()
-    where n.mailed_at is null and (n.id = (p_message ->> 'notification_id')::uuid or n.id = any (p_ids))
+    where n.mailed_at is null and (n.id = (p_message ->> 'notification_id')::uuid or n.id = any (p_ids));
+    -- a guest without an account here: the address has served its purpose
+    update public.orphans o set receipt_email = null where o.id = (p_message ->> 'orphan_id')::uuid
 $$;
 grant execute on function public.finish_mail to service_role;
 comment on function public.finish_mail is

@@ -5,6 +5,7 @@ import type Stripe from "stripe";
 export interface PaymentIntentRequest {
   paymentId: string;
   bookingId: string;
+  metadata: Record<string, string>;
   /** In Stripe's units. */
   amount: number;
   /** ISO 4217, upper case. */
@@ -19,7 +20,7 @@ export function createPaymentIntent(
   stripe: Stripe,
   request: PaymentIntentRequest,
 ): Promise<Stripe.PaymentIntent> {
-  const { paymentId, bookingId, amount, currency, isManual, customer, description } = request;
+  const { paymentId, bookingId, metadata, amount, currency, isManual, customer, description } = request;
   return stripe.paymentIntents.create(
     {
       amount,
@@ -30,7 +31,7 @@ export function createPaymentIntent(
       description,
       setup_future_usage: "off_session",
       transfer_group: bookingId,
-      metadata: { payment_id: paymentId, booking_id: bookingId },
+      metadata,
     },
     { idempotencyKey: `payment:${paymentId}` },
   );

@@ -68,6 +68,18 @@ function setUp(
     createReversal: async (id, transfer, amount) =>
       void calls.push(`reverse ${amount} of ${transfer} for ${id}`),
     failReversal: async (id) => void calls.push(`reversal ${id} failed`),
+    paymentOfRefund: async () => "pi_of_refund",
+    listPage: async ({ list, cursor }) => {
+      calls.push(`list ${list} after ${cursor}`);
+      return { objects: [{ id: "pi_1" }], hasMore: true };
+    },
+    savePage: async ({ sweep_id, page }, { objects, hasMore }) => {
+      calls.push(`save page ${page} of ${sweep_id}: ${objects.length} objects, ${hasMore ? "more" : "last"}`);
+      return "applied";
+    },
+    returnOrphan: async ({ stripe_id, amount, idempotency_key }) =>
+      void calls.push(`return ${amount} of ${stripe_id} with ${idempotency_key}`),
+    failOrphan: async (id, error) => void calls.push(`orphan ${id} failed: ${error}`),
     isFinal: (error) => error instanceof FinalError,
     reasonOf: () => "The card was declined.",
     log: () => {},
@@ -145,6 +157,7 @@ const balance = {
     booking_id,
     amount: 100,
     currency: "EUR",
+    metadata: { payment_id },
     customer: "cus_1",
     payment_method: "pm_1",
     description: "House",
@@ -189,7 +202,7 @@ Deno.test("a balance that Stripe refuses before there is an intent is a failed c
 Deno.test("a refund that Stripe refuses permanently is recorded as failed; after any other error it is retried", async () => {
   const refund = {
     kind: "refund",
-    message: { refund_id: payment_id, status: "pending", payment_intent: "pi_1", amount: 100, booking_id },
+    message: { refund_id: payment_id, status: "pending", payment_intent: "pi_1", amount: 100, metadata: {} },
   };
   const refused = setUp([refund], { createRefund: () => Promise.reject(new FinalError("charge_disputed")) });
   await refused.run();
@@ -256,4 +269,57 @@ Deno.test("a transfer is reversed by the amount that the database names, and a r
   });
   await unknown.run();
   assert.deepEqual(unknown.calls, ["finish 1: ignored: pending"]);
+});
+
+Deno.test("a page of a list of Stripe is saved, and what differs is read with the payment first", async () => {
+  const page = { sweep_id: 7, page: 2, list: "payment_intents", cursor: "pi_9", since: null };
+  const sweep = setUp([{ kind: "sweep", message: page }]);
+  await sweep.run();
+  assert.deepEqual(sweep.calls, [
+    "list payment_intents after pi_9",
+    "save page 2 of 7: 1 objects, more",
+    "finish 1: applied",
+  ]);
+  const { run, calls } = setUp(["pi_1", "re_1", "tr_1"].map((id) => ({ kind: "sync", message: { id } })));
+  await run();
+  assert.deepEqual(
+    calls.filter((call) => call.startsWith("sync")).sort(),
+    ["sync intent pi_1", "sync intent pi_of_refund", "sync refund re_1", "sync transfer tr_1"].sort(),
+  );
+});
+
+const orphan = {
+  kind: "orphan",
+  message: {
+    orphan_id: payment_id,
+    kind: "payment",
+    status: "refunding",
+    stripe_id: "pi_1",
+    is_charged: true,
+    amount: 100,
+    metadata: {},
+    idempotency_key: "orphan:pi_1",
+  },
+};
+
+Deno.test("an orphan is given back with the key of its payment, and one that was settled meanwhile is skipped", async () => {
+  const { run, calls } = setUp([orphan]);
+  const found = setUp([orphan], { returnOrphan: () => Promise.reject(new Error("503")) });
+  await run();
+  assert.deepEqual(calls, ["return 100 of pi_1 with orphan:pi_1", "sync intent pi_1", "finish 1: applied"]);
+  await found.run();
+  assert.deepEqual(found.calls, ["fail 1: 503"]);
+  const settled = setUp([{ ...orphan, message: { ...orphan.message, status: "rebooked" } }]);
+  await settled.run();
+  assert.deepEqual(settled.calls, ["finish 1: ignored: rebooked"]);
+});
+
+Deno.test("an orphan that Stripe does not give back is read again before it is a case once more", async () => {
+  const refused = setUp([orphan], { returnOrphan: () => Promise.reject(new FinalError("charge_disputed")) });
+  await refused.run();
+  assert.deepEqual(refused.calls, [
+    "sync intent pi_1",
+    `orphan ${payment_id} failed: charge_disputed`,
+    "finish 1: failed: charge_disputed",
+  ]);
 });

@@ -1,5 +1,5 @@
-// Performs the tasks of private.stripe_tasks: applies events, charges, captures, cancels, refunds, transfers, reverses transfers, deletes customers. After
-// each change it saves the state of the object at Stripe in the database, so the order and repetition of tasks do not matter.
+// Performs the tasks of private.stripe_tasks: applies events, charges, captures, cancels, refunds, transfers, reverses transfers, deletes customers,
+// searches the lists of Stripe for orphans and gives them back. After each change it saves the state of the object at Stripe in the database, so the order and repetition of tasks do not matter.
 
 import { z } from "zod";
 import { describeError } from "../_shared/describe-error.ts";
@@ -12,9 +12,14 @@ import {
   type EventTask,
   eventSchema,
   intentTaskSchema,
+  type OrphanTask,
+  orphanTaskSchema,
   type RefundTask,
   type ReversalRequest,
   refundTaskSchema,
+  type SweepTask,
+  sweepTaskSchema,
+  syncTaskSchema,
   type Task,
   type TransferRequest,
 } from "./tasks.ts";
@@ -39,6 +44,12 @@ export interface TaskQueue {
   failTask(task: Task, error: string, isFinal: boolean): Promise<void>;
 }
 
+/** Objects of a list of Stripe, newest first. */
+export interface StripePage {
+  objects: object[];
+  hasMore: boolean;
+}
+
 /** Changes at Stripe, and their preparation in the database; services.ts implements them. */
 export interface MoneyServices {
   /** Creates the PaymentIntent of a payment at Stripe, or returns the id of the existing one. */
@@ -60,6 +71,13 @@ export interface MoneyServices {
   beginReversal(reversalId: string): Promise<ReversalRequest>;
   createReversal(reversalId: string, transfer: string, amount: number): Promise<void>;
   failReversal(reversalId: string): Promise<void>;
+  /** The PaymentIntent of a refund. */
+  paymentOfRefund(refund: string): Promise<string | null>;
+  listPage(task: SweepTask): Promise<StripePage>;
+  savePage(task: SweepTask, page: StripePage): Promise<string>;
+  /** Refunds or releases an orphan payment, reverses an orphan transfer; once for each idempotency key. */
+  returnOrphan(orphan: OrphanTask): Promise<void>;
+  failOrphan(orphanId: string, error: string): Promise<void>;
 }
 
 /** What the worker needs; index.ts provides it. */
@@ -132,6 +150,12 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
         return detach(detachTaskSchema.parse(task.message).payment_method);
       case "delete_customer":
         return deleteCustomer(customerTaskSchema.parse(task.message).customer);
+      case "sync":
+        return readAgain(syncTaskSchema.parse(task.message).id);
+      case "sweep":
+        return sweep(sweepTaskSchema.parse(task.message));
+      case "orphan":
+        return giveBack(orphanTaskSchema.parse(task.message));
       default:
         throw new Error(`unknown kind of task: ${task.kind}`);
     }
@@ -140,7 +164,7 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
   /** An event only names the object to read from Stripe; its content is not used. */
   async function applyEvent({ type, object }: EventTask): Promise<string> {
     const id = object.id ?? "";
-    if (type.startsWith("payment_intent.")) return sync.paymentIntent(id);
+    if (type.startsWith("payment_intent.")) return applyIntent(id);
     if (type.startsWith("refund.") || type === "charge.refund.updated") {
       // The event of a refund can arrive before the event of its payment.
       if (typeof object.payment_intent === "string") await sync.paymentIntent(object.payment_intent);
@@ -234,6 +258,43 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       return `failed: ${describeError(error)}`;
     }
     return sync.transfer(transfer);
+  }
+
+  /** An orphan may have gone back before it was found. */
+  async function applyIntent(id: string): Promise<string> {
+    const outcome = await sync.paymentIntent(id);
+    if (outcome === "orphan") await sync.returns(id);
+    return outcome;
+  }
+
+  /** Reads an object whose row is missing or older. */
+  async function readAgain(id: string): Promise<string> {
+    if (id.startsWith("pi_")) return applyIntent(id);
+    if (id.startsWith("tr_")) return sync.transfer(id);
+    const intent = await dependencies.paymentOfRefund(id);
+    if (intent !== null) await sync.paymentIntent(intent);
+    return sync.refund(id);
+  }
+
+  async function sweep(task: SweepTask): Promise<string> {
+    return dependencies.savePage(task, await dependencies.listPage(task));
+  }
+
+  /** When Stripe refuses, the money may have gone back in another way, so the database hears of that first. */
+  async function giveBack(orphan: OrphanTask): Promise<string> {
+    if (orphan.status !== "refunding") return `ignored: ${orphan.status}`;
+    let refusal: string | undefined;
+    try {
+      await dependencies.returnOrphan(orphan);
+    } catch (error) {
+      if (!isFinal(error)) throw error;
+      refusal = describeError(error);
+    }
+    if (orphan.kind === "transfer") await sync.transfer(orphan.stripe_id);
+    else await applyIntent(orphan.stripe_id);
+    if (refusal === undefined) return "applied";
+    await dependencies.failOrphan(orphan.orphan_id, refusal);
+    return `failed: ${refusal}`;
   }
 
   function ignoreFinal(error: unknown): void {

@@ -2,16 +2,18 @@
 
 import type Stripe from "stripe";
 import { createPaymentIntent } from "../_shared/payment-intent.ts";
-import type { ServiceClient } from "../_shared/supabase.ts";
+import { idOf } from "../_shared/stripe.ts";
+import type { Json, ServiceClient } from "../_shared/supabase.ts";
 import type { MoneyServices } from "./handler.ts";
 import { reversalRequestSchema, transferRequestSchema } from "./tasks.ts";
 
 export function createServices(supabase: ServiceClient, stripe: Stripe): MoneyServices {
   return {
-    async createIntent({ payment_id, booking_id, amount, currency, customer, description }) {
+    async createIntent({ payment_id, booking_id, metadata, amount, currency, customer, description }) {
       const { id } = await createPaymentIntent(stripe, {
         paymentId: payment_id,
         bookingId: booking_id,
+        metadata,
         amount,
         currency,
         isManual: false,
@@ -47,9 +49,9 @@ export function createServices(supabase: ServiceClient, stripe: Stripe): MoneySe
     async cancel(id) {
       await stripe.paymentIntents.cancel(id, {}, { idempotencyKey: `cancel:${id}` });
     },
-    async createRefund({ refund_id, payment_intent, amount, booking_id }) {
+    async createRefund({ refund_id, payment_intent, amount, metadata }) {
       const refund = await stripe.refunds.create(
-        { payment_intent, amount, metadata: { refund_id, booking_id } },
+        { payment_intent, amount, metadata },
         { idempotencyKey: `refund:${refund_id}` },
       );
       return refund.id;
@@ -61,14 +63,14 @@ export function createServices(supabase: ServiceClient, stripe: Stripe): MoneySe
       const { data } = await supabase.rpc("begin_transfer", { p_payout_id: payoutId }).throwOnError();
       return transferRequestSchema.parse(data);
     },
-    async createTransfer(payoutId, { amount, currency = "", destination, booking_id = "" }) {
+    async createTransfer(payoutId, { amount, currency = "", destination, booking_id = "", metadata = {} }) {
       const transfer = await stripe.transfers.create(
         {
           amount,
           currency: currency.toLowerCase(),
           destination: destination ?? "",
           transfer_group: booking_id,
-          metadata: { payout_id: payoutId, booking_id },
+          metadata,
         },
         { idempotencyKey: `transfer:${payoutId}` },
       );
@@ -87,6 +89,71 @@ export function createServices(supabase: ServiceClient, stripe: Stripe): MoneySe
         { amount, metadata: { reversal_id: reversalId } },
         { idempotencyKey: `reversal:${reversalId}` },
       );
+    },
+    async paymentOfRefund(refund) {
+      return idOf((await stripe.refunds.retrieve(refund)).payment_intent);
+    },
+    async listPage({ list, cursor, since }) {
+      const page = {
+        limit: 100,
+        ...(cursor === null ? {} : { starting_after: cursor }),
+        ...(since === null ? {} : { created: { gte: since } }),
+      };
+      switch (list) {
+        case "payment_intents": {
+          const { data, has_more } = await stripe.paymentIntents.list(page);
+          return {
+            objects: data.map(({ id, status, metadata }) => ({ id, status, metadata })),
+            hasMore: has_more,
+          };
+        }
+        case "refunds": {
+          const { data, has_more } = await stripe.refunds.list(page);
+          return {
+            objects: data.map(({ id, status, metadata, payment_intent }) => ({
+              id,
+              status,
+              metadata,
+              payment_intent: idOf(payment_intent),
+            })),
+            hasMore: has_more,
+          };
+        }
+        case "transfers": {
+          const { data, has_more } = await stripe.transfers.list(page);
+          return {
+            objects: data.map(({ id, metadata, reversals }) => ({
+              id,
+              metadata,
+              reversals: reversals.data.map((reversal) => reversal.id),
+            })),
+            hasMore: has_more,
+          };
+        }
+      }
+    },
+    async savePage({ sweep_id, page }, { objects, hasMore }) {
+      const { data } = await supabase
+        .rpc("save_orphan_page", {
+          p_sweep_id: sweep_id,
+          p_page: page,
+          p_objects: objects as Json,
+          p_has_more: hasMore,
+        })
+        .throwOnError();
+      return data;
+    },
+    async returnOrphan({ kind, stripe_id, is_charged, amount, metadata, idempotency_key: idempotencyKey }) {
+      if (kind === "transfer") {
+        await stripe.transfers.createReversal(stripe_id, { amount, metadata }, { idempotencyKey });
+      } else if (is_charged) {
+        await stripe.refunds.create({ payment_intent: stripe_id, amount, metadata }, { idempotencyKey });
+      } else {
+        await stripe.paymentIntents.cancel(stripe_id, {}, { idempotencyKey });
+      }
+    },
+    async failOrphan(orphanId, error) {
+      await supabase.rpc("fail_orphan", { p_orphan_id: orphanId, p_error: error }).throwOnError();
     },
     async failReversal(reversalId) {
       await supabase.rpc("fail_reversal", { p_reversal_id: reversalId }).throwOnError();

@@ -11,7 +11,7 @@ function settlement(transaction: string | Stripe.BalanceTransaction | null | und
   return { id, currency, amount, fee, net };
 }
 
-/** @param intent with latest_charge.balance_transaction expanded */
+/** @param intent with latest_charge.balance_transaction and customer expanded */
 export function intentState(intent: Stripe.PaymentIntent) {
   const charge = typeof intent.latest_charge === "object" ? intent.latest_charge : null;
   const settled = settlement(charge?.balance_transaction);
@@ -31,7 +31,17 @@ export function intentState(intent: Stripe.PaymentIntent) {
     capture_before: charge?.payment_method_details?.card?.capture_before ?? null,
     error: intent.last_payment_error?.message ?? null,
     payment_method: methodState(intent, charge),
+    metadata: intent.metadata,
+    customer: idOf(intent.customer),
+    email: emailOf(intent),
+    description: intent.description,
   };
+}
+
+/** Where Stripe would send a receipt. */
+function emailOf({ receipt_email, customer }: Stripe.PaymentIntent): string | null {
+  if (receipt_email !== null) return receipt_email;
+  return typeof customer === "object" && customer !== null && !customer.deleted ? customer.email : null;
 }
 
 /** The card that was charged, and whether it may be charged again. */
@@ -71,6 +81,8 @@ export function transferState(transfer: Stripe.Transfer, reversals: Stripe.Trans
     currency: transfer.currency,
     created: transfer.created,
     balance_transaction: idOf(transfer.balance_transaction),
+    destination: idOf(transfer.destination),
+    metadata: transfer.metadata,
     reversals: reversals.map((reversal) => ({
       id: reversal.id,
       reversal_id: reversal.metadata?.reversal_id ?? null,

@@ -10,7 +10,7 @@ export function createSyncs(supabase: ServiceClient, stripe: Stripe): Syncs {
   const syncs: Syncs = {
     async paymentIntent(id) {
       const intent = await stripe.paymentIntents.retrieve(id, {
-        expand: ["latest_charge.balance_transaction"],
+        expand: ["latest_charge.balance_transaction", "customer"],
       });
       const { data } = await supabase
         .rpc("apply_payment_intent", { p_intent: intentState(intent) as Json })

@@ -18,6 +18,9 @@ export const eventSchema = z.object({
 });
 export type EventTask = z.infer<typeof eventSchema>;
 
+/** Metadata of an object at Stripe: our ids. */
+const metadataSchema = z.record(z.string(), z.string());
+
 export const intentTaskSchema = z.object({ payment_intent: z.string() });
 
 export const refundTaskSchema = z.object({
@@ -25,7 +28,7 @@ export const refundTaskSchema = z.object({
   status: z.string(),
   payment_intent: z.string(),
   amount: z.number().int().positive(),
-  booking_id: z.uuid(),
+  metadata: metadataSchema,
 });
 export type RefundTask = z.infer<typeof refundTaskSchema>;
 
@@ -36,6 +39,7 @@ export const chargeTaskSchema = z.object({
   booking_id: z.uuid(),
   amount: z.number().int().positive(),
   currency: z.string(),
+  metadata: metadataSchema,
   customer: z.string(),
   payment_method: z.string().nullable(),
   description: z.string(),
@@ -53,6 +57,7 @@ export const transferRequestSchema = z.object({
   amount: z.number().int().positive(),
   currency: z.string().optional(),
   booking_id: z.uuid().optional(),
+  metadata: metadataSchema.optional(),
   destination: z.string().nullish(),
 });
 export type TransferRequest = z.infer<typeof transferRequestSchema>;
@@ -65,3 +70,30 @@ export const reversalRequestSchema = z.object({
   transfer: z.string().nullish(),
 });
 export type ReversalRequest = z.infer<typeof reversalRequestSchema>;
+
+export const syncTaskSchema = z.object({ id: z.string() });
+
+/** A page of a list of Stripe to search for orphans. */
+export const sweepTaskSchema = z.object({
+  sweep_id: z.number().int(),
+  page: z.number().int(),
+  list: z.enum(["payment_intents", "refunds", "transfers"]),
+  /** The object after which the page begins. */
+  cursor: z.string().nullable(),
+  /** In seconds since 1970. */
+  since: z.number().nullable(),
+});
+export type SweepTask = z.infer<typeof sweepTaskSchema>;
+
+export const orphanTaskSchema = z.object({
+  orphan_id: z.uuid(),
+  kind: z.enum(["payment", "transfer"]),
+  status: z.string(),
+  stripe_id: z.string(),
+  is_charged: z.boolean(),
+  /** In Stripe's units. */
+  amount: z.number().int(),
+  metadata: metadataSchema,
+  idempotency_key: z.string(),
+});
+export type OrphanTask = z.infer<typeof orphanTaskSchema>;

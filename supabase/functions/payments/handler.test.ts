@@ -15,6 +15,7 @@ const begun: BegunPayment = {
   payment_intent: null,
   customer: "cus_1",
   description: "House",
+  metadata: { payment_id: "00000000-0000-4000-8000-000000000002", check_in: "2026-12-01" },
 };
 
 function setUp(overrides: Partial<Dependencies> = {}) {
@@ -57,6 +58,7 @@ Deno.test("creates a PaymentIntent with the amount of the booking", async () => 
     requests.map(({ amount, currency, isManual, customer }) => [amount, currency, isManual, customer]),
     [[26_000, "EUR", true, "cus_1"]],
   );
+  assert.deepEqual(requests[0]?.metadata, begun.metadata);
   assert.deepEqual(calls, [`${begun.payment_id} is pi_1`]);
 });
 

@@ -24,6 +24,7 @@ export const begunPaymentSchema = z.object({
   email: z.string().nullish(),
   payment_method: z.string().nullish(),
   description: z.string().optional(),
+  metadata: z.record(z.string(), z.string()).optional(),
 });
 export type BegunPayment = z.infer<typeof begunPaymentSchema>;
 
@@ -123,6 +124,7 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
     const intent = await dependencies.createIntent({
       paymentId: begun.payment_id,
       bookingId,
+      metadata: begun.metadata ?? {},
       amount: begun.stripe_amount,
       currency: begun.currency,
       isManual: begun.is_manual === true,

@@ -1,4 +1,5 @@
-// Sends the e-mails of notifications and invitations. Jobs: queue `mails`, message { notification_id }, { invitation_id } or { digest_of }.
+// Sends the e-mails of notifications, invitations and refunds to guests without an account. Jobs: queue `mails`, message
+// { notification_id }, { invitation_id }, { orphan_id } or { digest_of }.
 
 import type { Internal } from "../_shared/internal.ts";
 import { createWorker, type Queue } from "../_shared/worker.ts";

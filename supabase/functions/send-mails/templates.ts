@@ -178,6 +178,13 @@ export const templates: Record<string, Template> = {
     ],
     action: booking("See the booking", data),
   }),
+  orphan_refunded: (data) => ({
+    subject: `Refunded: ${amount(data, "amount")}`,
+    paragraphs: [
+      `You paid ${amount(data, "amount")}${text(data, "description") === "" ? "" : ` for “${text(data, "description")}”`}, and we no longer have the booking.`,
+      "We are sorry. The whole amount goes back the way you paid. Your bank may take a few days to show it.",
+    ],
+  }),
   refund_charged: (data) => ({
     subject: `Refund from your earnings: ${amount(data, "amount")}`,
     paragraphs: [

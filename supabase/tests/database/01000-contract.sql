@@ -249,7 +249,7 @@ select is_empty(
       where g.table_schema = 'private' and g.grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')
           and (g.privilege_type <> 'SELECT' or g.grantee = 'anon' or g.table_name not in (
               'bookings', 'co_hosted_bookings', 'readable_bookings', 'ledger_accounts', 'ledger_transactions', 'ledger_entries',
-              'readable_entries', 'stripe_tasks', 'reconciliations', 'reconciliation_differences'
+              'readable_entries', 'stripe_tasks', 'reconciliation_differences'
           ))$$,
     'C17 views read only these private tables, and no API role writes to any'
 );

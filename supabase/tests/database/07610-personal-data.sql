@@ -31,6 +31,8 @@ insert into personal values
     ('public.money_requests', 'host_id', 'id', false, 'the guest''s too'),
     ('public.money_requests', 'guest_id', 'id', false, 'the host''s too'),
     ('public.money_requests', 'answered_by', null, false, 'with the request'),
+    ('public.orphans', 'receipt_email', null, false, 'of a guest without an account; removed when the mail is sent'),
+    ('public.orphans', 'resolved_by', null, false, 'what an operator did'),
     ('public.refunds', 'made_by', null, false, 'books of account'),
     ('public.payout_holds', 'held_by', null, false, 'what an operator did'),
     ('public.payouts', 'host_id', 'id', false, 'books of account'),

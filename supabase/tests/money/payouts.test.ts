@@ -224,7 +224,18 @@ describe.skipIf(!isEmulated)("statements and reconciliation", () => {
       .select()
       .eq("source", String(stray.latest_charge))
       .throwOnError();
-    expect(data[0]).toMatchObject({ problem: "missing_in_ledger", stripe_net: 455, ledger_net: null });
+    expect(data).toMatchObject([
+      { problem: "missing_in_ledger", stripe_net: 455, ledger_net: null, resolved_at: null },
+    ]);
+    // A later comparison that finds it again adds no row.
+    expect((await reconcile(sql)).differences).toBe(1);
+    const { data: again } = await operator.client
+      .from("reconciliation_differences")
+      .select()
+      .eq("source", String(stray.latest_charge))
+      .throwOnError();
+    expect(again).toEqual([{ ...data[0], last_seen_at: again[0]?.last_seen_at }]);
+    expect(Date.parse(again[0]?.last_seen_at ?? "")).toBeGreaterThan(Date.parse(data[0]?.last_seen_at ?? ""));
     const { data: hidden } = await host.client.from("reconciliation_differences").select().throwOnError();
     expect(hidden).toEqual([]);
 
@@ -239,5 +250,11 @@ describe.skipIf(!isEmulated)("statements and reconciliation", () => {
         ],
         ${data[0]?.balance_transaction ?? ""})`;
     expect((await reconcile(sql)).differences).toBe(0);
+    const { data: resolved } = await operator.client
+      .from("reconciliation_differences")
+      .select("first_seen_at, resolved_at")
+      .eq("source", String(stray.latest_charge))
+      .throwOnError();
+    expect(resolved).toEqual([{ first_seen_at: data[0]?.first_seen_at, resolved_at: expect.any(String) }]);
   });
 });

@@ -180,7 +180,7 @@ export async function untilBooksAgree(sql: Sql, timeout = 30_000) {
       const answer = await reconcile(sql);
       const differences = await sql`
         select problem, source, stripe_net, ledger_net from public.reconciliation_differences
-        where reconciliation_id = (select max(id) from private.reconciliations)`;
+        where resolved_at is null`;
       const tasks = await sql`
         select kind, subject, attempts, leased_until, last_error from private.stripe_tasks
         where done_at is null and dead_at is null`;

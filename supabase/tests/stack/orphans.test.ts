@@ -1,0 +1,410 @@
+// Back to an earlier time: the database of a stack is replaced by a copy of before, while Stripe's books go on. Twenty random
+// payments, refunds and transfers without rows are found and settled, each once, with the worker killed in between.
+
+// @module-tag embedded
+import { execFileSync } from "node:child_process";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Sql } from "postgres";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createKeys } from "../../../scripts/lib/keys.ts";
+import { createProject, type Project, type Run, removeProject, start } from "../support/project.ts";
+import { until } from "../support/time.ts";
+
+const count = 20;
+const seed = Number(process.env.STAYBASE_TEST_SEED ?? Date.now() % 1_000_000);
+const random = generator(seed);
+const keys = createKeys();
+let project: Project;
+let sql: Sql;
+
+/** mulberry32 */
+function generator(state: number): () => number {
+  let a = state;
+  return () => {
+    a = (a + 0x6d2b79f5) | 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+const oneOf = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
+
+/** The support of the tests, for the stack of this file: it reads the addresses when it is imported. */
+async function support() {
+  const { api, db, mail, stripe } = project.ports;
+  Object.assign(process.env, {
+    STAYBASE_STACK: "embedded",
+    STAYBASE_API_URL: `http://127.0.0.1:${api}`,
+    STAYBASE_MAIL_URL: `http://127.0.0.1:${mail}`,
+    STAYBASE_STRIPE_URL: `http://127.0.0.1:${stripe}`,
+    STAYBASE_DB_URL: `postgresql://supabase_admin:postgres@127.0.0.1:${db}/postgres`,
+    STAYBASE_PUBLISHABLE_KEY: keys.publishable,
+    STAYBASE_SECRET_KEY: keys.secret,
+    STAYBASE_ANON_KEY: keys.anon,
+    STAYBASE_SERVICE_ROLE_KEY: keys.serviceRole,
+    STAYBASE_JWT_SECRET: keys.jwtSecret,
+  });
+  const [money, people, properties, bookings, database, clients, mails] = await Promise.all([
+    import("../support/money.ts"),
+    import("../support/people.ts"),
+    import("../support/properties.ts"),
+    import("../support/bookings.ts"),
+    import("../support/database.ts"),
+    import("../support/clients.ts"),
+    import("../support/mails.ts"),
+  ]);
+  return { ...money, ...people, ...properties, ...bookings, ...database, ...clients, ...mails };
+}
+
+let is: Awaited<ReturnType<typeof support>>;
+
+/** Kills the worker's process while `work` goes on; more often than this, the stack would take it for broken. */
+async function whileWorkerDies<T>(work: () => Promise<T>): Promise<T> {
+  const timers = [150, 900, 2_500].map((delay) =>
+    setTimeout(() => {
+      try {
+        const file = join(project.dataDir, "run", "function-money-worker.pid");
+        process.kill((JSON.parse(readFileSync(file, "utf8")) as { pid: number }).pid, "SIGKILL");
+      } catch {
+        // it does not run at this moment
+      }
+    }, delay),
+  );
+  try {
+    return await work();
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+  }
+}
+
+const cluster = () => join(project.dataDir, "postgres");
+const copy = () => join(project.dataDir, "copy");
+
+/** A physical copy of the running database, as pg_basebackup makes it. */
+async function copyCluster(): Promise<void> {
+  const backup = await sql.reserve();
+  await backup`select pg_backup_start('orphans', true)`;
+  execFileSync("cp", ["-a", cluster(), copy()]);
+  const [stopped] = await backup<{ labelfile: string }[]>`select labelfile from pg_backup_stop(false)`;
+  backup.release();
+  rmSync(join(copy(), "postmaster.pid"), { force: true });
+  rmSync(join(copy(), "pg_wal"), { recursive: true });
+  execFileSync("cp", ["-a", join(cluster(), "pg_wal"), join(copy(), "pg_wal")]);
+  execFileSync("cp", ["-a", join(copy(), "PG_VERSION"), join(copy(), "backup_label")]);
+  writeFileSync(join(copy(), "backup_label"), stopped?.labelfile ?? "");
+}
+
+/** Everything after the copy is lost; Stripe's books are not. */
+async function goBack(running: Run): Promise<Run> {
+  await sql.end();
+  running.child.kill("SIGTERM");
+  await running.ended;
+  rmSync(cluster(), { recursive: true });
+  renameSync(copy(), cluster());
+  const again = await start(project);
+  sql = is.database();
+  return again;
+}
+
+/** Wakes the worker, and lets the leases of a killed one run out without waiting for it. */
+async function pushOn(): Promise<void> {
+  await sql`update private.stripe_tasks set leased_until = now(), run_at = now()
+    where done_at is null and dead_at is null and coalesce(leased_until, run_at) < now() + interval '57 seconds'`;
+  await sql`update private.internal_functions set leased_until = now()
+    where name = 'money-worker' and leased_until < now() + interval '27 seconds'`;
+  await sql`select private.wake_money_worker()`;
+}
+
+function untilNothingIsLeft(): Promise<boolean> {
+  return until(
+    async () => {
+      await pushOn();
+      const left = await sql`select from private.stripe_tasks where done_at is null and dead_at is null`;
+      return left.length === 0;
+    },
+    "the Stripe tasks",
+    90_000,
+  );
+}
+
+const kinds = [
+  "new",
+  "hold",
+  "stale",
+  "clash",
+  "lost guest",
+  "lost property",
+  "part refunded",
+  "refunded",
+  "authorised",
+  "known refund",
+  "known transfer",
+  "lost transfer",
+] as const;
+type Kind = (typeof kinds)[number];
+
+interface Case {
+  kind: Kind;
+  bookingId: string;
+  intent: string;
+  /** Days ahead of the first night. */
+  from: number;
+  property: string;
+}
+
+describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_000 }, () => {
+  let running: Run;
+
+  beforeAll(async () => {
+    project = await createProject();
+    running = await start(project);
+    is = await support();
+    sql = is.database();
+  }, 120_000);
+  afterAll(async () => {
+    await sql?.end();
+    running?.child.kill("SIGTERM");
+    await running?.ended;
+    removeProject(project);
+  }, 30_000);
+
+  it(`${count} orphans are found and settled once each, and the ledger agrees with Stripe (seed ${seed})`, async () => {
+    const { stripe } = is;
+    // every kind once, the rest at random
+    const wanted: Kind[] = [...kinds];
+    while (wanted.length < count)
+      wanted.push(oneOf(["new", "new", "clash", "lost guest", "part refunded", "known refund"]));
+
+    const [host, guest, other, operator] = await Promise.all([
+      is.signUp("Ana"),
+      is.signUp("Ben"),
+      is.signUp("Dora"),
+      is.signUpOperator(),
+    ]);
+    await sql`update private.settings set value = '1000' where name like 'unpaid_bookings%' or name like 'unpaid_nights%'`;
+    await is.onboardHost(host);
+    const home = await is.createBookable(host);
+    const onRequest = await is.createPublished(host);
+    let from = 20;
+    const nights = () => (from += 4);
+    const pay = async (who: typeof guest, property: string, kind: Kind): Promise<Case> => {
+      const start = nights();
+      const booking = await is.book(who, property, start);
+      const begun = await is.beginPayment(who, booking.id);
+      await is.payOnPage(begun);
+      return { kind, bookingId: booking.id, intent: is.intentOf(begun), from: start, property };
+    };
+    const untilPaid = (id: string) => is.untilStatus(guest, id, "confirmed");
+    const isKnown = (kind: Kind) => kind === "known refund" || kind === "known transfer";
+
+    // before: bookings that are paid, one that is not, and one whose payment was only begun
+    const known: Case[] = [];
+    for (const kind of wanted.filter(isKnown)) known.push(await pay(guest, home, kind));
+    for (const { bookingId } of known) await untilPaid(bookingId);
+    for (const { bookingId } of known.filter(({ kind }) => kind === "known transfer"))
+      await is.beginStay(sql, bookingId);
+    const hold = await is.book(guest, home, nights());
+    const stale = await is.book(other, home, nights());
+    const staleBegun = await is.beginPayment(other, stale.id);
+    await until(
+      async () => (await sql`select from private.stripe_tasks where done_at is null`).length === 0,
+      "the tasks of before",
+    );
+    await sql`update cron.job set active = false`;
+    await copyCluster();
+    const [{ moment = new Date() } = {}] = await sql<
+      { moment: Date }[]
+    >`select now() - interval '1 minute' as moment`;
+    await sql`update cron.job set active = true`;
+
+    // after: what the restore will lose
+    const late = await is.signUp("Cleo");
+    const lateHome = await is.createBookable(host);
+    const cases: Case[] = [...known];
+    for (const kind of wanted.filter((each) => !isKnown(each))) {
+      if (kind === "hold") {
+        const begun = await is.beginPayment(guest, hold.id);
+        await is.payOnPage(begun);
+        cases.push({ kind, bookingId: hold.id, intent: is.intentOf(begun), from, property: home });
+      } else if (kind === "stale") {
+        await is.payOnPage(staleBegun);
+        cases.push({ kind, bookingId: stale.id, intent: is.intentOf(staleBegun), from, property: home });
+      } else {
+        const who = kind === "lost guest" ? late : guest;
+        const property = { "lost property": lateHome, authorised: onRequest }[kind as string] ?? home;
+        cases.push(await pay(who, property, kind));
+      }
+    }
+    const paid = cases.filter(({ kind }) => kind !== "authorised");
+    await until(
+      async () =>
+        (
+          await sql`select from public.payments where status = 'captured'
+          and stripe_payment_intent_id = any (${paid.map(({ intent }) => intent)})`
+        ).length === paid.length,
+      "the payments",
+    );
+    for (const { kind, bookingId, intent } of cases) {
+      if (kind === "part refunded") await stripe.refunds.create({ payment_intent: intent, amount: 1_000 });
+      if (kind === "refunded") await stripe.refunds.create({ payment_intent: intent });
+      if (kind === "known refund")
+        await operator.client
+          .rpc("refund_booking", {
+            p_booking_id: bookingId,
+            p_amount: 2_000,
+            p_reason: "A flood",
+            p_borne_by: "platform",
+          })
+          .throwOnError();
+      if (kind === "lost transfer") await is.beginStay(sql, bookingId);
+    }
+    await is.releasePayouts(sql);
+    await is.untilBooksAgree(sql);
+    const atStripe = {
+      refunds: (await stripe.refunds.list({ limit: 100 })).data.map(({ id }) => id),
+      transfers: (await stripe.transfers.list({ limit: 100 })).data.map(({ id }) => id),
+    };
+    expect(atStripe.transfers).toHaveLength(2);
+    const knownRefunds = () => sql`select r.id, r.stripe_refund_id, r.amount, r.status from public.refunds r
+      join public.payments p on p.id = r.payment_id
+      where p.stripe_payment_intent_id = any (${known.map(({ intent }) => intent)}) order by r.id`;
+    const refundRows = [...(await knownRefunds())];
+    const payoutRows = () => sql`select id, amount, status, stripe_transfer_id from public.payouts
+      where booking_id = any (${known.map(({ bookingId }) => bookingId)}) order by id`;
+    const payouts = [...(await payoutRows())];
+    const [lostTransfer] = await sql<{ id: string }[]>`select stripe_transfer_id as id from public.payouts
+      where booking_id = ${cases.find(({ kind }) => kind === "lost transfer")?.bookingId ?? ""}`;
+
+    running = await goBack(running);
+    expect(await sql`select from public.orphans`).toHaveLength(0);
+
+    // searched and found, while the worker dies
+    await whileWorkerDies(async () => {
+      await operator.client.rpc("sweep_orphans", { p_since: moment.toISOString() }).throwOnError();
+      await until(
+        async () => {
+          const { data } = await operator.client
+            .from("orphan_sweeps")
+            .select()
+            .not("since", "is", null)
+            .throwOnError();
+          await pushOn();
+          return data.length === 3 && data.every(({ finished_at }) => finished_at !== null);
+        },
+        "the sweep",
+        90_000,
+      );
+      await untilNothingIsLeft();
+    });
+    const { data: orphans } = await operator.client.from("orphans").select().throwOnError();
+    const lost = cases.filter(({ kind }) => !isKnown(kind) && kind !== "stale");
+    expect(orphans.map(({ stripe_id }) => stripe_id).sort()).toEqual(
+      [...lost.map(({ intent }) => intent), lostTransfer?.id].sort(),
+    );
+    // what needs no decision has its row again, with its id
+    expect([...(await knownRefunds())]).toEqual(refundRows);
+    expect([...(await payoutRows())]).toEqual(payouts);
+    await is.untilStatus(other, stale.id, "confirmed");
+    expect((await is.reconcile(sql)).differences).toBe(0);
+
+    // others book some of the nights meanwhile
+    for (const { property, from: start } of cases.filter(({ kind }) => kind === "clash"))
+      await is.bookConfirmed(other, property, start + 1);
+
+    const settle = (verb: "rebook_orphan" | "refund_orphan", id: string) =>
+      operator.client.rpc(verb, { p_orphan_id: id });
+    const refusals: Partial<Record<Kind, string>> = {
+      clash: "occupied",
+      "lost guest": "orphan_stay_unknown",
+      "lost property": "orphan_stay_unknown",
+      "part refunded": "orphan_partly_refunded",
+      authorised: "orphan_not_paid",
+    };
+    const rebooked: Case[] = [];
+    const refunded: Case[] = [];
+    await whileWorkerDies(async () => {
+      for (const each of lost.filter(({ kind }) => kind !== "refunded")) {
+        const orphan = orphans.find(({ stripe_id }) => stripe_id === each.intent);
+        const id = orphan?.id ?? "";
+        const refusal = refusals[each.kind];
+        const books = refusal === undefined && (each.kind === "lost transfer" || random() < 0.5);
+        if (refusal !== undefined) {
+          const { error } = await settle("rebook_orphan", id);
+          expect([each.kind, error?.code]).toEqual([each.kind, refusal]);
+        }
+        // a double click: the second is told that it was settled
+        const verb = books ? "rebook_orphan" : "refund_orphan";
+        const answers = await Promise.all([settle(verb, id), settle(verb, id)]);
+        expect(answers.map(({ error }) => error?.code ?? "done").sort()).toEqual(["done", "orphan_closed"]);
+        (books ? rebooked : refunded).push(each);
+      }
+      await untilNothingIsLeft();
+    });
+    await sql`update cron.job set active = true`;
+    await is.untilBooksAgree(sql);
+
+    const { data: settled } = await operator.client.from("orphans").select().throwOnError();
+    const statusOf = (intent: string) => settled.find(({ stripe_id }) => stripe_id === intent)?.status;
+    for (const { kind, intent, bookingId } of rebooked) {
+      expect([kind, statusOf(intent)]).toEqual([kind, "rebooked"]);
+      const { data: booking } = await is
+        .service()
+        .from("bookings")
+        .select()
+        .eq("id", bookingId)
+        .single()
+        .throwOnError();
+      const paidAtStripe = await stripe.paymentIntents.retrieve(intent);
+      expect(booking).toMatchObject({ status: "confirmed", guest_total: paidAtStripe.amount_received });
+      expect((await stripe.refunds.list({ payment_intent: intent })).data).toEqual([]);
+      expect(await is.guestOwes(sql, bookingId)).toBe(0);
+    }
+    for (const { kind, intent } of refunded) {
+      expect([kind, statusOf(intent)]).toEqual([kind, "refunded"]);
+      if (kind === "authorised") {
+        expect((await stripe.paymentIntents.retrieve(intent)).status).toBe("canceled");
+        continue;
+      }
+      const { amount_received } = await stripe.paymentIntents.retrieve(intent);
+      const { data: refunds } = await stripe.refunds.list({ payment_intent: intent });
+      expect(refunds).toHaveLength(kind === "part refunded" ? 2 : 1);
+      expect(refunds.reduce((sum, { amount }) => sum + amount, 0)).toBe(amount_received);
+    }
+    expect(statusOf(lostTransfer?.id ?? "")).toBe("rebooked");
+    expect(settled.filter(({ status }) => status === "open" || status === "refunding")).toEqual([]);
+
+    // the books agree, nothing is left undecided, and nothing was sent twice
+    const [books] = await sql`select private.ledger_balance('stripe_clearing', null, 'EUR')::int as clearing,
+      private.ledger_balance('orphan', null, 'EUR')::int as orphans`;
+    const { available } = await stripe.balance.retrieve();
+    expect(books).toEqual({
+      clearing: available.find(({ currency }) => currency === "eur")?.amount,
+      orphans: 0,
+    });
+    expect((await stripe.transfers.list({ limit: 100 })).data.map(({ id }) => id)).toEqual(
+      atStripe.transfers,
+    );
+    expect([
+      ...(await sql`select kind, subject, last_error from private.stripe_tasks where dead_at is not null`),
+    ]).toEqual([]);
+
+    // one mail for each refund that was decided: to the guest, or to the address at Stripe of the one whose account is lost
+    const told = refunded.filter(({ kind }) => kind !== "authorised");
+    const toLate = told.filter(({ kind }) => kind === "lost guest").length;
+    const mailsAbout = (to: typeof guest, count: number) =>
+      until(
+        async () => (await is.listMails(to, "Refunded: ")).length >= count,
+        `${count} mails to ${to.email}`,
+      );
+    await mailsAbout(late, toLate);
+    await mailsAbout(guest, told.length - toLate);
+    expect(await is.listMails(late, "Refunded: ")).toHaveLength(toLate);
+    // the one that had gone back before it was found is told too
+    expect((await is.listMails(guest, "Refunded: ")).length).toBe(told.length - toLate + 1);
+    expect([
+      ...(await sql`select from public.orphans where receipt_email is not null and status = 'refunded'`),
+    ]).toEqual([]);
+  });
+});
