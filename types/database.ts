@@ -2793,6 +2793,13 @@ export type Database = {
         Args: { p_lease: string; p_outcome?: string; p_task_id: number };
         Returns: boolean;
       };
+      health: {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          is_ready: boolean;
+          part: string;
+        }[];
+      };
       host_response: {
         Args: { p_host_id: string };
         Returns: {
@@ -2817,6 +2824,16 @@ export type Database = {
       mail_to_send: { Args: { p_message: Json }; Returns: Json };
       mark_notifications_read: { Args: { p_until?: string }; Returns: number };
       mark_thread_read: { Args: { p_thread_id: string }; Returns: undefined };
+      metrics: {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          help: string;
+          kind: string;
+          labels: Json;
+          name: string;
+          value: number;
+        }[];
+      };
       moderate_review: {
         Args: {
           p_reason?: string;

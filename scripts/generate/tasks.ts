@@ -294,6 +294,8 @@ export const tasks = [
       "rpc/apply_transfer": "Apply the state of a transfer",
       "rpc/apply_dispute": "Apply the state of a dispute",
       "rpc/apply_fraud_warning": "Store an early fraud warning",
+      "rpc/metrics": "Read every metric",
+      "rpc/health": "Read which parts work",
       "rpc/reconcile_ledger": "Compare Stripe's transactions with the ledger",
       "post property_photos": "Add a photo without an upload",
       "post co_hosts": "Add a co-host without an invitation",
