@@ -2,6 +2,7 @@
 
 import { databaseUrl, loadConfig } from "./lib/config.ts";
 import { explainUncaught } from "./lib/errors.ts";
+import { metricsToken } from "./stack/functions.ts";
 import { runningParts } from "./stack/parts.ts";
 import { runningPid } from "./stack/stack.ts";
 
@@ -17,6 +18,7 @@ const values = {
   ANON_KEY: config.keys.anon,
   SERVICE_ROLE_KEY: config.keys.serviceRole,
   JWT_SECRET: config.keys.jwtSecret,
+  METRICS_TOKEN: metricsToken(config),
 };
 const pid = runningPid(config);
 const parts = runningParts(config.dataDir);

@@ -754,6 +754,22 @@ export type Database = {
           },
         ];
       };
+      operation_pauses: {
+        Row: {
+          id: string;
+          note: string | null;
+          operation: string;
+          paused_at: string;
+          paused_by: string | null;
+          reason: string;
+          resumed_at: string | null;
+          resumed_by: string | null;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [];
+      };
       orphan_sweeps: {
         Row: {
           cursor: string | null;
@@ -2858,6 +2874,13 @@ export type Database = {
         Args: { p_lease: string; p_outcome?: string; p_task_id: number };
         Returns: boolean;
       };
+      health: {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          is_ready: boolean;
+          part: string;
+        }[];
+      };
       host_response: {
         Args: { p_host_id: string };
         Returns: {
@@ -2882,6 +2905,16 @@ export type Database = {
       mail_to_send: { Args: { p_message: Json }; Returns: Json };
       mark_notifications_read: { Args: { p_until?: string }; Returns: number };
       mark_thread_read: { Args: { p_thread_id: string }; Returns: undefined };
+      metrics: {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          help: string;
+          kind: string;
+          labels: Json;
+          name: string;
+          value: number;
+        }[];
+      };
       moderate_review: {
         Args: {
           p_reason?: string;
@@ -2916,6 +2949,25 @@ export type Database = {
           from: "*";
           to: "reviews";
           isOneToOne: true;
+          isSetofReturn: true;
+        };
+      };
+      pause_operation: {
+        Args: { p_operation: string; p_reason: string };
+        Returns: {
+          id: string;
+          note: string | null;
+          operation: string;
+          paused_at: string;
+          paused_by: string | null;
+          reason: string;
+          resumed_at: string | null;
+          resumed_by: string | null;
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "operation_pauses";
+          isOneToOne: false;
           isSetofReturn: true;
         };
       };
@@ -3321,6 +3373,25 @@ export type Database = {
           from: "*";
           to: "reports";
           isOneToOne: true;
+          isSetofReturn: true;
+        };
+      };
+      resume_operation: {
+        Args: { p_note: string; p_operation: string };
+        Returns: {
+          id: string;
+          note: string | null;
+          operation: string;
+          paused_at: string;
+          paused_by: string | null;
+          reason: string;
+          resumed_at: string | null;
+          resumed_by: string | null;
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "operation_pauses";
+          isOneToOne: false;
           isSetofReturn: true;
         };
       };

@@ -304,6 +304,8 @@ export const tasks = [
       "rpc/apply_fraud_warning": "Store an early fraud warning",
       "rpc/save_orphan_page": "Save a page of a search for orphans",
       "rpc/fail_orphan": "Record that an orphan was not given back",
+      "rpc/metrics": "Read every metric",
+      "rpc/health": "Read which parts work",
       "rpc/reconcile_ledger": "Compare Stripe's transactions with the ledger",
       "post property_photos": "Add a photo without an upload",
       "post co_hosts": "Add a co-host without an invitation",

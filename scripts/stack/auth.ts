@@ -40,6 +40,11 @@ export function createAuth(config: StackConfig, catcher: Mail): AnsweringService
       sql = undefined;
       await Promise.allSettled(running);
     },
+    async works() {
+      if (sql === undefined) return false;
+      await sql`select 1`;
+      return true;
+    },
     async fetch(request) {
       if (sql === undefined) return new Response(null, { status: 503 });
       const auth: Auth = { settings, sql, mails, limits: createLimits(sql), later };

@@ -12,12 +12,12 @@ import { freePort, listens } from "../lib/ports.ts";
 import type { Mail } from "./mail.ts";
 import { ManagedProcess } from "./processes.ts";
 import { Restarts } from "./restarts.ts";
-import type { Service } from "./service.ts";
+import type { CheckedService } from "./service.ts";
 import { emulatorKeys } from "./stripe/emulator.ts";
 
 const require = createRequire(import.meta.url);
 
-export interface Functions extends Service {
+export interface Functions extends CheckedService {
   exists(name: string): boolean;
   /** Whether requests need a valid JWT: `verify_jwt` of [functions.<name>] in config.toml, true by default. */
   verifiesJwt(name: string): boolean;
@@ -122,6 +122,11 @@ export function createFunctions(config: StackConfig, mail: Mail): Functions {
       worker.usedAt = Date.now();
       return worker.port;
     },
+    async works() {
+      for (const [name, launched] of workers)
+        if (restartsOf(name).exhausted() && (await answering(launched)) === undefined) return false;
+      return existsSync(denoBinary());
+    },
     async start() {
       timer = setInterval(() => void endIdle(), 60_000).unref();
     },
@@ -151,9 +156,19 @@ export function denoArguments(config: StackConfig, index: string): string[] {
   ];
 }
 
+/** What supabase/functions/.env sets. */
+function envFile({ functionsDir }: StackConfig): NodeJS.Dict<string> {
+  const path = join(functionsDir, ".env");
+  return existsSync(path) ? parseEnv(readFileSync(path, "utf8")) : {};
+}
+
+/** The token of functions/v1/metrics: that of supabase/functions/.env, else one that is public and only for work on one machine. */
+export function metricsToken(config: StackConfig): string {
+  return envFile(config).METRICS_TOKEN || "staybase-local-metrics";
+}
+
 function environment(config: StackConfig, port: number, mail: Mail): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR } = process.env;
-  const envFile = join(config.functionsDir, ".env");
   return {
     PATH,
     HOME,
@@ -168,7 +183,8 @@ function environment(config: StackConfig, port: number, mail: Mail): NodeJS.Proc
     STRIPE_PUBLISHABLE_KEY: emulatorKeys.publishable,
     STRIPE_WEBHOOK_SECRET: emulatorKeys.webhookSecret,
     STRIPE_EMULATOR_URL: config.stripeUrl,
-    ...(existsSync(envFile) ? parseEnv(readFileSync(envFile, "utf8")) : {}),
+    ...envFile(config),
+    METRICS_TOKEN: metricsToken(config),
     ...stripeKeys(),
     SUPABASE_URL: config.apiUrl,
     SUPABASE_ANON_KEY: config.keys.anon,

@@ -8,6 +8,8 @@ import type { StackConfig } from "../lib/config.ts";
 import { openLog } from "../lib/output.ts";
 import { listening } from "../lib/server.ts";
 import { fail } from "./answers.ts";
+import type { Health } from "./health.ts";
+import { createHttpMetrics } from "./http-metrics.ts";
 import { createRouter, type Services } from "./router.ts";
 import type { Service } from "./service.ts";
 
@@ -20,17 +22,22 @@ const compress = compression() as (
 /** What is not compressed: tokens, secrets of payments and signed addresses, which a length could betray; files; and streams. */
 const sentAsIs = /^\/+(auth|functions|storage)\//;
 
-export function createGateway(config: StackConfig, services: Services): Service {
-  const route = createRouter(config, services);
+export function createGateway(config: StackConfig, services: Services, health: Health): Service {
+  const metrics = createHttpMetrics();
+  const route = createRouter(config, services, { health, metrics });
   let server: Server | undefined;
   let log: WriteStream | undefined;
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const started = performance.now();
-    const path = (request.url ?? "/").split("?", 1)[0];
+    const { method = "GET", url = "/" } = request;
+    const [path = "/"] = url.split("?", 1);
     response.on("close", () => {
-      const took = (performance.now() - started).toFixed(1);
-      log?.write(`${new Date().toISOString()} ${request.method} ${path} ${response.statusCode} ${took} ms\n`);
+      const took = performance.now() - started;
+      metrics.observe(method, path, response.statusCode, took / 1000);
+      log?.write(
+        `${new Date().toISOString()} ${method} ${path} ${response.statusCode} ${took.toFixed(1)} ms\n`,
+      );
     });
     response.on("finish", () => drain(request));
     const answer = () => route(request, response).catch((error) => fail(error, response));

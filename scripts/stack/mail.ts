@@ -5,9 +5,9 @@ import type { StackConfig } from "../lib/config.ts";
 import type { StackError } from "../lib/errors.ts";
 import { freePort, listens } from "../lib/ports.ts";
 import { ManagedProcess } from "./processes.ts";
-import type { Service } from "./service.ts";
+import type { CheckedService } from "./service.ts";
 
-export interface Mail extends Service {
+export interface Mail extends CheckedService {
   /** The port of the SMTP server; known once started. */
   readonly smtpPort: number;
 }
@@ -16,6 +16,7 @@ export interface Mail extends Service {
 export function createMail(config: StackConfig, failed?: (error: StackError) => void): Mail {
   let catcher: ManagedProcess | undefined;
   let smtpPort = 0;
+  const works = async () => (await listens(smtpPort)) && (await listens(config.ports.mail));
 
   return {
     name: "mail",
@@ -36,8 +37,9 @@ export function createMail(config: StackConfig, failed?: (error: StackError) => 
       catcher.start();
     },
     async ready() {
-      await catcher?.until(async () => (await listens(smtpPort)) && (await listens(config.ports.mail)));
+      await catcher?.until(works);
     },
+    works,
     async stop() {
       await catcher?.stop();
     },

@@ -51,7 +51,7 @@ export interface Forward {
   send?: Send;
 }
 
-type Send = (
+export type Send = (
   request: IncomingMessage,
   response: ServerResponse,
   status: number,

@@ -6,7 +6,7 @@ import { SignJWT } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../lib/config.ts";
 import { readsOfGraphql, readsOfRest } from "./read-limits.ts";
-import { createRouter, type Services } from "./router.ts";
+import { createRouter, type Monitoring, type Services } from "./router.ts";
 
 const config = loadConfig({ readsPerMinute: 3 });
 const behind = createServer((_request, response) => response.end("[]"));
@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   const graphql = { answer: async () => ({ status: 200, body: '{"data":{}}' }) };
-  const route = createRouter(config, { rest: { port }, graphql } as unknown as Services);
+  const route = createRouter(config, { rest: { port }, graphql } as unknown as Services, {} as Monitoring);
   gateway?.close();
   gateway = createServer((request, response) => void route(request, response));
   url = `http://127.0.0.1:${await listen(gateway)}`;

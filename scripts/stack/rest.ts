@@ -8,11 +8,11 @@ import { StackError } from "../lib/errors.ts";
 import { audience } from "../lib/keys.ts";
 import { freePort } from "../lib/ports.ts";
 import { ManagedProcess } from "./processes.ts";
-import type { Service } from "./service.ts";
+import type { CheckedService } from "./service.ts";
 
 const require = createRequire(import.meta.url);
 
-export interface Rest extends Service {
+export interface Rest extends CheckedService {
   /** The port of PostgREST; known once started. */
   readonly port: number;
 }
@@ -22,6 +22,7 @@ export function createRest(config: StackConfig, failed: (error: StackError) => v
   let server: ManagedProcess | undefined;
   let port = 0;
   let adminPort = 0;
+  const works = async () => (await fetch(`http://127.0.0.1:${adminPort}/ready`)).ok;
 
   return {
     name: "rest",
@@ -60,11 +61,9 @@ export function createRest(config: StackConfig, failed: (error: StackError) => v
       server.start();
     },
     async ready() {
-      await server?.until(async () => {
-        const response = await fetch(`http://127.0.0.1:${adminPort}/ready`).catch(() => undefined);
-        return response?.ok === true;
-      });
+      await server?.until(() => works().catch(() => false));
     },
+    works,
     async stop() {
       await server?.stop();
     },

@@ -1,6 +1,7 @@
 // Routing: Supabase's paths, API keys, size limits, and the service behind each path.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { text as toText } from "node:stream/consumers";
 import type { StackConfig } from "../lib/config.ts";
 import { requestUrl } from "../lib/server.ts";
 import { corsHeaders, preflight, refuse, refuseKey, refuseLength, refuseRoute } from "./answers.ts";
@@ -9,7 +10,9 @@ import { sendCacheable } from "./caching.ts";
 import { createDocs } from "./docs/docs.ts";
 import type { Functions } from "./functions.ts";
 import type { GraphqlService } from "./graphql.ts";
-import { type Forward, readBody, TooLarge, toHandler, toPort } from "./proxy.ts";
+import type { Health } from "./health.ts";
+import type { HttpMetrics } from "./http-metrics.ts";
+import { type Forward, readBody, type Send, TooLarge, toHandler, toPort } from "./proxy.ts";
 import { createReadLimits, type ReadLimits, readsOfGraphql, readsOfRest } from "./read-limits.ts";
 import type { Rest } from "./rest.ts";
 import { lacksFilter, refuseWithoutFilter, withoutTransactionEnd } from "./safeupdate.ts";
@@ -24,6 +27,12 @@ export interface Services {
   graphql: GraphqlService;
 }
 
+/** What the gateway says about the stack and itself. */
+export interface Monitoring {
+  health: Health;
+  metrics: HttpMetrics;
+}
+
 const mebibyte = 1024 * 1024;
 const limits = { auth: mebibyte, rest: mebibyte, functions: 10 * mebibyte, graphql: 2 * mebibyte };
 
@@ -35,16 +44,21 @@ const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 interface Context {
   services: Services;
+  metrics: HttpMetrics;
   apiKeys: ApiKeys;
   readLimits: ReadLimits;
 }
 
 export type Router = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-export function createRouter(config: StackConfig, services: Services): Router {
+export function createRouter(
+  config: StackConfig,
+  services: Services,
+  { health, metrics }: Monitoring,
+): Router {
   const apiKeys = createApiKeys(config.keys);
   const readLimits = createReadLimits(config.readsPerMinute);
-  const context: Context = { services, apiKeys, readLimits };
+  const context: Context = { services, metrics, apiKeys, readLimits };
   const docs = createDocs(config, services.rest);
   const storageLimit = bytesOf(config.toml.storage.file_size_limit) + mebibyte; // for the multipart form around the file
 
@@ -58,6 +72,7 @@ export function createRouter(config: StackConfig, services: Services): Router {
     }
     const [, service, version, ...rest] = url.pathname.split("/");
     if (request.method === "GET" || request.method === "HEAD") {
+      if (service === "health" && (await health.answer(response, url.pathname))) return;
       const document = await docs.find(url.pathname);
       if (document !== undefined) {
         response.writeHead(200, document.headers).end(document.body);
@@ -158,7 +173,7 @@ function readUrl(request: IncomingMessage): URL | undefined {
 }
 
 async function callFunction(
-  { services, apiKeys }: Context,
+  { services, metrics, apiKeys }: Context,
   path: string[],
   request: IncomingMessage,
   response: ServerResponse,
@@ -182,7 +197,18 @@ async function callFunction(
   return toPort(port, request, response, {
     ...forward(`/${path.join("/")}`, limits.functions),
     answerHeaders: {},
+    ...(name === "metrics" ? { send: withOwnMetrics(metrics) } : {}),
   });
+}
+
+/** Adds the gateway's metrics to those of the function, in the format of its answer. A refusal is passed on. */
+function withOwnMetrics(metrics: HttpMetrics): Send {
+  return async (_request, response, status, headers, body) => {
+    const isOpenMetrics = String(headers["content-type"]).startsWith("application/openmetrics-text");
+    const text = await toText(body);
+    const whole = status !== 200 ? text : text.replace(/# EOF\n$/, "") + (await metrics.text(isOpenMetrics));
+    response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(whole) }).end(whole);
+  };
 }
 
 async function answerGraphql(

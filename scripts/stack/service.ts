@@ -10,7 +10,13 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/** A service that can say at any time whether it works. */
+export interface CheckedService extends Service {
+  /** Rejects, or never resolves, when the service does not work either. */
+  works(): Promise<boolean>;
+}
+
 /** A service that answers requests in this process. */
-export interface AnsweringService extends Service {
+export interface AnsweringService extends CheckedService {
   fetch(request: Request): Promise<Response>;
 }

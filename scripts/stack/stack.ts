@@ -12,6 +12,7 @@ import { uploadBucketObjects } from "./bucket-objects.ts";
 import { createFunctions } from "./functions.ts";
 import { createGateway } from "./gateway.ts";
 import { createGraphqlService } from "./graphql.ts";
+import { createHealth } from "./health.ts";
 import { createMail } from "./mail.ts";
 import { applyMigrations } from "./migrations.ts";
 import { endLeftovers, pidIn, writePidFile } from "./parts.ts";
@@ -116,7 +117,10 @@ export async function startStack(
     await start(...Object.values(services), createPgCron(config), createStripe(config), createPgNet(config));
     if (seeded) await uploadBucketObjects(config, services.storage);
     finishDatabase(config);
-    await start(createGateway(config, services));
+    const { rest, auth, storage, functions } = services;
+    const health = createHealth(config, { rest, auth, storage, functions, mail });
+    await start(health);
+    await start(createGateway(config, services, health));
   };
 
   const starting = startAll();

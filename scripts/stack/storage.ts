@@ -29,6 +29,11 @@ export function createStorage(config: StackConfig): AnsweringService {
       await sql?.end({ timeout: 1 });
       sql = undefined;
     },
+    async works() {
+      if (sql === undefined) return false;
+      await sql`select 1`;
+      return true;
+    },
     async fetch(request) {
       if (sql === undefined) return new Response(null, { status: 503 });
       const storage: Storage = { sql, files, resumable, secret, sizeLimit };

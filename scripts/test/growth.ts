@@ -91,6 +91,8 @@ const queries: Query[] = [
   { name: "cancellation", as: "guest", sql: "select public.cancel_booking($booking)" },
   { name: "jobs", as: "operator", sql: "select public.job_metrics()" },
   { name: "tasks", as: "operator", sql: "select public.periodic_tasks()" },
+  { name: "metrics", sql: "select public.metrics()" },
+  { name: "health", sql: "select public.health()" },
   {
     name: "cover photo",
     as: "guest",
@@ -145,8 +147,9 @@ const queries: Query[] = [
   },
 ];
 
-/** Queries whose work is in proportion to what they do: a digest for each person who wants one, deletions of what is old, a person's own rows. */
+/** Queries whose work is in proportion to what they do: a part of the ledger, a digest for each person who wants one, deletions of what is old, a person's own rows. */
 const batches = [
+  "task check_ledger",
   "task queue_digests",
   "task remove_old_records",
   "task remove_expired_occupancies",

@@ -275,9 +275,9 @@ begin
     values (p_property_id, 'booking', p_check_in, p_check_out, p_expires_at, p_booking_id)
     on conflict on constraint occupancies_do_not_overlap do nothing;
     if not found then
-        perform private.raise_errors(private.occupancy_conflicts(
+        perform private.raise_errors(private.count_refused_stay(private.occupancy_conflicts(
             p_property_id, p_check_in, p_check_out, p.preparation_nights_before, p.preparation_nights_after, p_booking_id, clock_timestamp()
-        ))
+        )))
         from public.properties p
         where p.id = p_property_id;
     end if;
@@ -324,9 +324,9 @@ begin
             perform private.raise_error('nights_released');
         end if;
     exception when exclusion_violation then
-        perform private.raise_errors(private.occupancy_conflicts(
+        perform private.raise_errors(private.count_refused_stay(private.occupancy_conflicts(
             v_property, p_check_in, p_check_out, p.preparation_nights_before, p.preparation_nights_after, p_booking_id, clock_timestamp()
-        ))
+        )))
         from public.properties p
         where p.id = v_property;
     end;

@@ -80,10 +80,10 @@ begin
     perform private.refuse_unpaid_booking(p_guest_id, p_property_id, p_check_out - p_check_in, p_now);
     v_property := private.lock_property(p_property_id);
     perform private.refuse_suspended_party(p_guest_id, v_property.host_id);
-    perform private.refuse_stay(
+    perform private.refuse_stay(private.count_refused_stay(
         case when v_property.host_id = p_guest_id then jsonb_build_array(private.problem('own_property')) else '[]' end
         || private.bookability(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_at => p_now)
-    );
+    ));
 
     v_quote := private.compute_quote(
         v_property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_guest_id, p_now

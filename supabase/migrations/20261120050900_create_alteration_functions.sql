@@ -113,7 +113,7 @@ begin
     if v_proposal.proposed_by = 'guest' then
         perform private.refuse_unpaid_extension(v_booking, v_proposal, p_now);
     end if;
-    perform private.refuse_stay(private.alteration_problems(v_booking, v_proposal, p_now));
+    perform private.refuse_stay(private.count_refused_stay(private.alteration_problems(v_booking, v_proposal, p_now)));
     v_quote := private.compute_quote(
         (select p from public.properties p where p.id = v_booking.property_id), p_check_in, p_check_out, p_adults, p_children,
         p_infants, p_pets, v_booking.guest_id, p_now
@@ -226,7 +226,7 @@ begin
         if v_actor = 'guest' then
             perform private.refuse_unpaid_extension(v_booking, v_proposal, p_now);
         end if;
-        perform private.refuse_stay(private.alteration_problems(v_booking, v_proposal, p_now));
+        perform private.refuse_stay(private.count_refused_stay(private.alteration_problems(v_booking, v_proposal, p_now)));
         select p.* into v_property from public.properties p where p.id = v_booking.property_id;
         v_quote := private.compute_quote(
             v_property, v_proposal.check_in, v_proposal.check_out, v_proposal.adults, v_proposal.children, v_proposal.infants, v_proposal.pets,

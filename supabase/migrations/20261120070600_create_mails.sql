@@ -15,7 +15,9 @@ insert into private.settings (name, value, description) values
 create table private.bounced_addresses (
     email text constraint bounced_addresses_pkey primary key,
     reason text not null,
-    at timestamptz not null default now()
+    at timestamptz not null default now(),
+    -- counts bounces, those of an address that is known already too
+    number bigint generated always as identity
 );
 comment on table private.bounced_addresses is 'Addresses that a mail server rejected permanently. Nothing is sent to them until an operator calls clear_bounce.';
 alter table private.bounced_addresses enable row level security;

@@ -1,7 +1,7 @@
-// Who may call an Edge Function: anyone, a signed-in user, the database with the service key, or Stripe.
+// Who may call an Edge Function: anyone, a signed-in user, the database with the service key, a monitor with its token, or Stripe.
 
 import { createHash, timingSafeEqual } from "node:crypto";
-import { apiError } from "./errors.ts";
+import { apiError, type ErrorCode } from "./errors.ts";
 import type { Authenticate } from "./serve.ts";
 
 /** Accepts every caller. For links that carry their own token. */
@@ -31,6 +31,17 @@ export function serviceOnly(keys: string[]): Authenticate<undefined> {
     const given = [headers.get("apikey"), headers.get("authorization")?.replace(/^Bearer /i, "")];
     const matches = given.flatMap((key) => known.map((one) => timingSafeEqual(one, digest(key ?? ""))));
     if (!matches.includes(true)) throw apiError("service_key_required");
+  };
+}
+
+/** Accepts callers with this bearer token; nobody when it is undefined. @param code the code of the refusal */
+export function bearerOnly(token: string | undefined, code: ErrorCode): Authenticate<undefined> {
+  const known = token === undefined ? undefined : digest(token);
+  return async ({ headers }) => {
+    const given = /^Bearer (.+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+    if (known === undefined || given === undefined || !timingSafeEqual(known, digest(given))) {
+      throw apiError(code, {}, { "www-authenticate": "Bearer" });
+    }
   };
 }
 

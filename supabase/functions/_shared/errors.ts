@@ -20,6 +20,11 @@ export const functionErrors = {
     message: "This function is internal: it takes the service key alone.",
     hint: "Send the project's secret key as apikey.",
   },
+  metrics_token_required: {
+    status: 401,
+    message: "This address is for monitoring: it takes the metrics token alone.",
+    hint: "Send the secret METRICS_TOKEN of the project as Authorization: Bearer ...",
+  },
   card_declined: { status: 402, message: "Your card was declined.", hint: "Try another card." },
   invalid_link: {
     status: 404,

@@ -19,6 +19,8 @@ const publicFunctions: Record<string, number> = {
   payments: 401,
   files: 401,
   statement: 405,
+  metrics: 405,
+  health: 405,
   "stripe-webhook": 400,
   unsubscribe: 404,
 };
