@@ -8,9 +8,11 @@ import { promisify } from "node:util";
 import openapiTS, { astToString } from "openapi-typescript";
 import { dataModel } from "./generate/data-model.ts";
 import { writableTypes } from "./generate/database-types.ts";
+import type { Document } from "./generate/document.ts";
 import { errorsDocument, errorsModule, readErrorFacts } from "./generate/errors.ts";
 import { introspect, schemaText, schemaTypes } from "./generate/graphql.ts";
 import { openapiDocument } from "./generate/openapi.ts";
+import { json } from "./generate/operations.ts";
 import { readRestFacts } from "./generate/rest-facts.ts";
 import type { StackConfig } from "./lib/config.ts";
 import { runCli } from "./lib/supabase-cli.ts";
@@ -38,7 +40,7 @@ export async function generateTypes(config: StackConfig): Promise<Record<string,
     "types/graphql-schema.ts": `// ${note}${schemaTypes(introspection)}`,
     // a deployed function contains only files of this folder
     "supabase/functions/_shared/database.ts": `// ${note}${writableTypes(tables, facts, "service_role")}`,
-    "types/rest.ts": `// ${note}${astToString(await openapiTS(description))}`,
+    "types/rest.ts": `// ${note}${astToString(await openapiTS(JSON.stringify(withRepresentations(openapi))))}`,
   };
   const formatted = Object.entries(sources).map(async ([path, source]) => [path, await format(path, source)]);
   return {
@@ -47,6 +49,14 @@ export async function generateTypes(config: StackConfig): Promise<Record<string,
     "docs/errors.md": `<!-- ${note.trim()} -->\n\n${errorsDocument(errorFacts.errors, openapi)}`,
     "docs/data-model.md": `<!-- ${note.trim()} -->\n\n${model}`,
   };
+}
+
+/** The document with every answer as a client gets it that asks for the rows. */
+function withRepresentations(document: Document): Document {
+  return JSON.parse(JSON.stringify(document), (_key, value) => {
+    const rows = value?.["x-representation"];
+    return rows === undefined ? value : { description: value.description, content: json(rows) };
+  });
 }
 
 /** The columns of the view bookings that can be null. The CLI takes all for nullable, because the view joins its table on the left. */

@@ -35,6 +35,8 @@ export type Content = Record<string, { schema: Schema; examples?: Record<string,
 export interface Answer {
   description: string;
   content?: Content;
+  /** The content of an answer that has one only when the request asks for it. */
+  "x-representation"?: Schema;
 }
 
 export type Answers = Record<string, Answer | Reference>;

@@ -37,6 +37,18 @@ select jsonb_build_object(
                 select jsonb_object_agg(r.name, jsonb_build_object(
                     'select', has_any_column_privilege(r.name, t.oid, 'select'),
                     'delete', has_table_privilege(r.name, t.oid, 'delete'),
+                    -- as private.check_request decides
+                    'upsert', exists (
+                        select from pg_catalog.pg_index i
+                        where
+                            i.indrelid = t.oid and i.indisunique and i.indpred is null
+                            and not exists (
+                                select from unnest(i.indkey::smallint[]) k
+                                where not (
+                                    has_column_privilege(r.name, t.oid, k, 'insert') and has_column_privilege(r.name, t.oid, k, 'update')
+                                )
+                            )
+                    ),
                     'insert', (
                         select coalesce(jsonb_agg(a.attname order by a.attnum), '[]') from columns a
                         where a.attrelid = t.oid and has_column_privilege(r.name, t.oid, a.attnum, 'insert')

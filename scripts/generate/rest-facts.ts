@@ -8,7 +8,10 @@ export type Role = "anon" | "authenticated" | "service_role";
 export interface TableFacts {
   /** Columns that a new row must bring. */
   required: string[];
-  privileges: Record<Role, { select: boolean; delete: boolean; insert: string[]; update: string[] }>;
+  privileges: Record<
+    Role,
+    { select: boolean; delete: boolean; upsert: boolean; insert: string[]; update: string[] }
+  >;
 }
 
 export interface FieldFacts {

@@ -2,11 +2,12 @@
 // results of functions.
 
 import { columnDescription, withoutDirective } from "./comments.ts";
-import type { Answers, Operation, Parameter, Path, Schema } from "./document.ts";
+import type { Answers, Operation, Parameter, Path, Reference, Schema } from "./document.ts";
 import type { ErrorFacts, ErrorRow } from "./errors.ts";
 import { errorAnswers, json, securityOf } from "./operations.ts";
 import type { DescribedOperation, Description } from "./rest-description.ts";
 import type { FunctionFacts, RestFacts, Role, TableFacts } from "./rest-facts.ts";
+import { argumentParameters, filterSchema, sharedParameters } from "./rest-parameters.ts";
 import { nullable, objectSchema, typeSchema } from "./rest-types.ts";
 import { describedOperations, taskOf } from "./tasks.ts";
 
@@ -18,31 +19,13 @@ export interface ApiPart {
 
 const roles: Role[] = ["anon", "authenticated", "service_role"];
 
-/** PostgREST's own words for its parameters say little. */
-const parameterTexts: Record<string, string> = {
-  select: "Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`.",
-  order: "Columns to sort by: `created_at.desc,id`.",
-  limit: "The largest number of rows.",
-  offset: "The number of rows to skip.",
-  Prefer:
-    "`return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert.",
-  Range: "First and last row, from 0: `0-19`.",
-  "Range-Unit": "`items`.",
-  on_conflict: "Columns of the unique constraint that an upsert uses.",
-};
-
 /** The paths in the order of their tasks, and the schemas of their bodies. */
 export function restPart(description: Description, facts: RestFacts, errors: ErrorFacts): ApiPart {
   const { schemas, parameters } = description.components;
   const part: ApiPart = {
     paths: {},
-    schemas: {},
-    parameters: Object.fromEntries(
-      Object.entries(parameters)
-        // params=single-object, which PostgREST 13 dropped
-        .filter(([name]) => name !== "preferParams")
-        .map(([name, parameter]) => [name, liftParameter(parameter)]),
-    ),
+    schemas: { Filter: filterSchema },
+    parameters: sharedParameters(parameters),
   };
   const paths = Object.entries(description.paths).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
   for (const [path, item] of paths) {
@@ -97,6 +80,7 @@ function inputSchemas(name: string, row: ReturnType<typeof rowSchema>, table: Ta
     inputs[`${name}.${verb}`] = {
       type: "object",
       ...(required.length > 0 && { required }),
+      additionalProperties: false,
       properties: Object.fromEntries(columns.map((column) => [column, row.properties[column] as Schema])),
     };
   }
@@ -118,19 +102,23 @@ function tablePath(
   errors: ErrorFacts,
 ) {
   const rows: Schema = { type: "array", items: { $ref: `#/components/schemas/${name}` } };
-  const changed = {
-    description: "The rows, with `Prefer: return=representation`.",
-    content: json(rows),
-  };
+  const withRows = "with `Prefer: return=representation`";
+  const changed = { description: `The rows, ${withRows}.`, content: json(rows) };
+  // One status answers with rows and without, and OpenAPI cannot say when: so the content is an extension.
+  const added = (what: string) => ({
+    description: `${what}. The rows, a list of \`${name}\`, ${withRows}; else no content.`,
+    "x-representation": rows,
+  });
   const path: Path = {};
   const add = (method: "get" | "post" | "patch" | "delete", able: Role[], rest: Partial<Operation>) => {
     if (able.length === 0) return;
+    const takesUpserts = able.some((role) => table.privileges[role].upsert);
     path[method] = {
       operationId: `${method}_${name}`,
       ...labels(method, name),
       ...(description && { description }),
       security: securityOf(able),
-      parameters: item[method]?.parameters ?? [],
+      parameters: parametersOf(item[method], takesUpserts),
       ...rest,
       responses: {
         ...rest.responses,
@@ -160,8 +148,8 @@ function tablePath(
   add("post", writers(table, "insert").roles, {
     requestBody: body("insert", list),
     responses: {
-      "201": changed,
-      "200": { ...changed, description: `An upsert that added none. ${changed.description}` },
+      "201": added("Added"),
+      "200": added("An upsert that added none"),
     },
   });
   add("patch", writers(table, "update").roles, {
@@ -202,7 +190,7 @@ function functionPath(
     },
   };
   if (!fn.volatile) {
-    path.get = { operationId: `get_${name}`, ...operation, parameters: queryOf(args) };
+    path.get = { operationId: `get_${name}`, ...operation, parameters: argumentParameters(args) };
   }
   return path;
 }
@@ -217,6 +205,13 @@ function labels(method: string, path: string): Pick<Operation, "tags" | "summary
 function raised({ errors, codes }: ErrorFacts, operations: string[]): ErrorRow[] {
   const found = new Set(operations.flatMap((operation) => codes[operation] ?? []));
   return errors.filter(({ code }) => found.has(code));
+}
+
+/** PostgREST's parameters without those of `Prefer` that say nothing, and without upserts where a table takes none. */
+function parametersOf(operation: DescribedOperation | undefined, takesUpserts: boolean): Reference[] {
+  return (operation?.parameters ?? [])
+    .filter(({ $ref }) => !$ref.endsWith("/preferCount"))
+    .map(({ $ref }) => ({ $ref: takesUpserts ? $ref.replace(/preferPost$/, "preferUpsert") : $ref }));
 }
 
 /** The status for callers who are not signed in, where they must be. */
@@ -241,25 +236,7 @@ function argumentsOf(post: DescribedOperation | undefined, facts: RestFacts): Sc
   return {
     type: "object",
     ...(schema?.required && { required: schema.required }),
+    additionalProperties: false,
     properties: Object.fromEntries(properties),
-  };
-}
-
-function queryOf({ properties = {}, required = [] }: Schema): Parameter[] {
-  return Object.entries(properties).map(([name, schema]) => ({
-    name,
-    in: "query",
-    required: required.includes(name),
-    schema,
-  }));
-}
-
-/** Filters are text, `eq.Lisboa`, whatever the column's type. */
-function liftParameter({ name, in: location, description = "", schema }: Parameter): Parameter {
-  return {
-    name,
-    in: location,
-    description: parameterTexts[name] ?? columnDescription(description),
-    schema: { type: "string", ...(schema.enum && { enum: schema.enum }) },
   };
 }

@@ -130,11 +130,13 @@ export async function toHandler(
   const abort = new AbortController();
   response.on("close", () => abort.abort());
   rest?.on("error", () => {}); // checked below; the handler sees a body that ends
+  const { method = "GET" } = request;
+  const bodiless = method === "GET" || method === "HEAD" || start === undefined; // fetch's rule
   const answer = await handler(
     new Request(new URL(forward.path, origin), {
-      method: request.method ?? "GET",
+      method,
       headers: webHeaders(forwardedHeaders(request, forward)),
-      body: start === undefined ? null : rest === undefined ? new Uint8Array(start) : joined(start, rest),
+      body: bodiless ? null : rest === undefined ? new Uint8Array(start) : joined(start, rest),
       signal: abort.signal,
       duplex: "half",
     }),

@@ -58,26 +58,26 @@ function rootSelections(document: Document): readonly Selected[] {
   return selections;
 }
 
-/** Fields that cannot be planned become errors; the others run concurrently. */
+/** Fields that cannot be answered become errors; the others run concurrently. */
 async function query(
   document: Document,
   selections: readonly Selected[],
   schema: Schema,
   run: Run,
 ): Promise<string> {
-  const errors: { message: string }[] = [];
-  const planned = selections.flatMap((selected): [string, Planned][] => {
-    try {
-      return [[selected.key, planRootField(document, selected, schema)]];
-    } catch (error) {
-      if (!(error instanceof GraphqlError)) throw error;
-      errors.push({ message: error.message });
-      return [];
-    }
-  });
-  const entries = await Promise.all(
-    planned.map(async ([key, plan]) => [key, await answerField(plan, run)] as const),
+  const fields = await Promise.all(
+    selections.map(async (selected) => {
+      try {
+        const answer = await answerField(planRootField(document, selected, schema), run);
+        return { entries: [[selected.key, answer] as const], errors: [] };
+      } catch (error) {
+        if (!(error instanceof GraphqlError)) throw error;
+        return { entries: [], errors: [{ message: error.message }] };
+      }
+    }),
   );
+  const entries = fields.flatMap((field) => field.entries);
+  const errors = fields.flatMap((field) => field.errors);
   const answer: [string, string][] = [["data", entries.length > 0 ? objectText(entries) : "null"]];
   if (errors.length > 0) answer.push(["errors", jsonText(errors)]);
   return objectText(answer);
@@ -101,6 +101,7 @@ async function mutate(
 async function answerField(planned: Planned, run: Run): Promise<string> {
   if ("answer" in planned) return planned.answer;
   const [row] = await run(planned.sql, planned.params);
+  if (row && !("answer" in row)) throw new GraphqlError("Internal Error: Failed to execute transpiled query");
   if (planned.atMost !== null && BigInt((row?.changed as string | undefined) ?? 0) > planned.atMost) {
     throw new GraphqlError(`${planned.verb} impacts too many records`);
   }

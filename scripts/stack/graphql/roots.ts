@@ -9,7 +9,7 @@ import { jsonText } from "./json.ts";
 import { deleteSql, insertSql, type Mutation, updateSql } from "./mutations.ts";
 import { argument, onlyArguments, type Plan } from "./plan.ts";
 import type { Schema } from "./schema.ts";
-import { collectionSql, functionSql, rootRowSql } from "./selection.ts";
+import { collectionSql, functionSql, rootRowSql, rowSql } from "./selection.ts";
 import { ident, qualified, Statement } from "./sql.ts";
 import type { Field, Source } from "./types.ts";
 import { literalValue, type Value } from "./values.ts";
@@ -67,14 +67,18 @@ const answering = (sql: string): Mutation => ({ sql: `select (${sql})::text as a
 const rowAnswer = (table: Table, block: string, object: string, condition: string): Mutation =>
   answering(`select ${object} from ${qualified(table)} as ${block} where ${condition}`);
 
+/** As in pg_graphql, nothing selected makes a statement without columns, see `answerField`. */
 function nodeSql(plan: Plan, field: Field, selected: Selected): Mutation {
   onlyArguments(selected, field.args);
   const id = parseNodeId(argument(plan, field, selected, "nodeId"));
   const table = plan.schema.tables.find(({ schema, name }) => schema.name === id.schema && name === id.table);
   if (!table) throw new GraphqlError("Collection referenced by nodeId did not match any known collection");
   const block = plan.statement.block();
-  const object = rootRowSql(plan, table, selected, block);
-  return rowAnswer(table, block, object, nodeIdCondition(plan, table, id, block));
+  const object = rowSql(plan, table, selected, block);
+  const condition = nodeIdCondition(plan, table, id, block);
+  if (object === "")
+    return { sql: `select from ${qualified(table)} as ${block} where ${condition}`, atMost: null };
+  return rowAnswer(table, block, object, condition);
 }
 
 /** Postgres validates the arguments of the key; other arguments are ignored. */

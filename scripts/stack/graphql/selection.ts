@@ -34,7 +34,7 @@ export function rowSql(
   return pairs.length === 0 ? "" : jsonObject(pairs);
 }
 
-/** SQL of the object of a row that a root field answers. */
+/** SQL of the object of a row that a function or a key at the root answers. */
 export const rootRowSql = (...args: Parameters<typeof rowSql>): string => rowSql(...args) || jsonObject([]);
 
 const unknownField = (name: string, type: string): string => `Unknown field '${name}' on type '${type}'`;

@@ -23,6 +23,7 @@ Deno.test("refuses other methods, and names those it supports", async () => {
   const { handle, logged } = setUp({ methods: ["GET", "POST"] });
   const response = await handle(call("DELETE"));
   assert.equal(response.status, 405);
+  assert.equal(response.headers.get("allow"), "GET, POST");
   assert.deepEqual(await response.json(), {
     code: "method_not_allowed",
     message: "This function does not support this HTTP method.",

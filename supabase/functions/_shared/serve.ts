@@ -38,7 +38,8 @@ export function serve<Caller>(options: ServeOptions<Caller>): (request: Request)
     }
     try {
       if (!methods.includes(request.method)) {
-        throw apiError("method_not_allowed", { hint: `Use ${methods.join(" or ")}.` });
+        const hint = `Use ${methods.join(" or ")}.`;
+        throw apiError("method_not_allowed", { hint }, { allow: methods.join(", ") });
       }
       return await options.handle(request, await authenticate(request));
     } catch (error) {

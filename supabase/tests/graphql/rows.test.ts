@@ -146,6 +146,19 @@ describe("relations", () => {
     expect(await lodging.ask("{ findListing(listingId: 1) }")).toEqual({ data: { findListing: {} } });
   });
 
+  it("refuses a node without a selection, and answers the other fields", async () => {
+    const key = await lodging.ask("{ hostsByPk(id: 1) { nodeId } }");
+    const { nodeId } = (key as { data: { hostsByPk: { nodeId: string } } }).data.hostsByPk;
+    const message = "Internal Error: Failed to execute transpiled query";
+    expect(await lodging.ask(`{ node(nodeId: "${nodeId}") }`)).toEqual(refused(message));
+    expect(await lodging.ask(`{ node(nodeId: "${nodeId}") unheardOf letters }`)).toEqual({
+      data: { letters: ["a", "b"] },
+      errors: [{ message }, { message: 'Unknown field "unheardOf" on type Query' }],
+    });
+    const absent = btoa(atob(nodeId).replace(", 1]", ", 99]"));
+    expect(await lodging.ask(`{ node(nodeId: "${absent}") }`)).toEqual({ data: { node: null } });
+  });
+
   it("takes no arguments to a single row", async () => {
     const expected = refused('Input contains extra keys ["id"]');
     expect(await lodging.ask(listing(3, "host(id: 1) { name }"))).toEqual(expected);

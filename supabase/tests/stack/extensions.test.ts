@@ -3,7 +3,7 @@
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { projectRoot } from "../../../scripts/lib/config.ts";
 import { database } from "../support/database.ts";
 
@@ -14,10 +14,105 @@ const sources = globSync(["supabase/migrations/*.sql", "supabase/functions/**/*.
   cwd: projectRoot,
 }).map((file) => readFileSync(join(projectRoot, file), "utf8"));
 
-it("uses of pgmq what hosted Supabase's version 1.5.1 has", () => {
-  const used = sources.flatMap((text) => [...text.matchAll(/\bpgmq\.([a-z_]+)\(/g)].map(([, name]) => name));
-  expect([...new Set(used)].sort()).toEqual(["create", "metrics", "read", "send"]);
+/**
+ * What our SQL uses of pgmq, as version 1.5.1 of hosted Supabase has it: the functions by the number of arguments of our calls, and the
+ * columns of their results and of the tables of queues. https://github.com/pgmq/pgmq/blob/v1.5.1/pgmq-extension/sql/pgmq.sql
+ */
+const pgmq151 = {
+  functions: {
+    "create/1": ["pgmq.create(text)"],
+    "metrics/1": ["pgmq.metrics(text)"],
+    "read/3": ["pgmq.read(text,integer,integer,jsonb)"],
+    "send/2": ["pgmq.send(text,jsonb)"],
+    "send/3": [
+      "pgmq.send(text,jsonb,jsonb)",
+      "pgmq.send(text,jsonb,integer)",
+      "pgmq.send(text,jsonb,timestamp with time zone)",
+    ],
+  },
+  columns: {
+    metrics: [
+      ...["queue_name", "queue_length", "newest_msg_age_sec", "oldest_msg_age_sec", "total_messages"],
+      ...["scrape_time", "queue_visible_length"],
+    ],
+    read: ["msg_id", "read_ct", "enqueued_at", "vt", "message", "headers"],
+    queue: ["msg_id", "read_ct", "enqueued_at", "vt", "message", "headers"],
+  },
+};
+
+/** The number of arguments of a call whose text begins after its opening parenthesis. */
+function countArguments(text: string): number {
+  let depth = 0;
+  let count = 1;
+  for (const [part] of text.matchAll(/'(?:[^']|'')*'|[(),]/g)) {
+    if (part === ")" && depth === 0) break;
+    if (part === "(") depth += 1;
+    if (part === ")") depth -= 1;
+    if (part === "," && depth === 0) count += 1;
+  }
+  return count;
+}
+
+const found = (text: string, pattern: RegExp) => [...text.matchAll(pattern)];
+
+describe("pgmq, as hosted Supabase's version 1.5.1 has it", () => {
+  it("is called by its functions, which resolve here to the same ones", async () => {
+    const calls = sources.flatMap((text) =>
+      found(text, /\bpgmq\.([a-z_]+)\(/g).map(
+        (call) => `${call[1]}/${countArguments(text.slice(call.index + call[0].length))}`,
+      ),
+    );
+    expect([...new Set(calls)].sort()).toEqual(Object.keys(pgmq151.functions));
+    const expected = Object.values(pgmq151.functions).flat().sort();
+    const here = await sql<{ name: string }[]>`
+      select format('%s.%s(%s)', pronamespace::regnamespace, proname, oidvectortypes(proargtypes)) as name
+      from pg_proc where pronamespace = 'pgmq'::regnamespace`;
+    const names = here.map(({ name }) => name.replaceAll(", ", ","));
+    expect(names.filter((name) => expected.includes(name)).sort()).toEqual(expected);
+  });
+
+  it("gives the columns that are read of its answers and queues", () => {
+    const text = sources.join("\n");
+    const records = [
+      ...found(text, /for (\w+) in select \* from pgmq\.(read)\([\s\S]*?\bend loop;/g),
+      ...found(text, /\bselect\b[^;]*? pgmq\.(metrics)\([^;]*?\) (\w+)\b[^;]*;/g).map(reversed),
+      ...found(text, /\bselect\b[^;]*? pgmq\.(q)_\w+ (\w+)\b[^;]*;/g).map(reversed),
+    ];
+    const used = records.flatMap(([block, alias, source]) =>
+      found(block as string, new RegExp(`\\b${alias}\\.(\\w+)`, "g")).map(
+        ([, column]) => `${source === "q" ? "queue" : source}.${column}`,
+      ),
+    );
+    const known = Object.entries(pgmq151.columns).flatMap(([of, names]) =>
+      names.map((name) => `${of}.${name}`),
+    );
+    expect(new Set(used.map((column) => column.split(".")[0]))).toEqual(
+      new Set(["metrics", "read", "queue"]),
+    );
+    expect([...new Set(used)].filter((column) => !known.includes(column))).toEqual([]);
+  });
+
+  it("has queues in which our statements find their columns", async () => {
+    const statements = sources.flatMap((text) => found(text, /format\('([^']*\bpgmq\.%I[^']*)'/g));
+    expect(statements.length).toBeGreaterThan(3);
+    await sql
+      .begin(async (tx) => {
+        await tx`create temporary table q_shaped (msg_id bigint, read_ct integer, enqueued_at timestamptz, vt timestamptz,
+          message jsonb, headers jsonb)`;
+        for (const [position, [, statement]] of statements.entries())
+          await tx.unsafe(`prepare s${position} as ${statement?.replace("pgmq.%I", "pg_temp.q_shaped")}`);
+        throw new RolledBack();
+      })
+      .catch((error) => {
+        if (!(error instanceof RolledBack)) throw error;
+      });
+  });
 });
+
+class RolledBack extends Error {}
+
+/** The alias before the source. */
+const reversed = ([block, source, alias]: string[]) => [block, alias, source];
 
 it("has the functions of pg_net 0.20.4, which the caller runs with own privileges", async () => {
   const functions = await sql<{ signature: string }[]>`

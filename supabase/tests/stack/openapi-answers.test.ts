@@ -2,10 +2,12 @@
 
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { service } from "../support/clients.ts";
+import { request, service } from "../support/clients.ts";
 import { signUp } from "../support/people.ts";
 
-const { paths } = JSON.parse(readFileSync(new URL("../../../docs/openapi.json", import.meta.url), "utf8"));
+const { paths, components } = JSON.parse(
+  readFileSync(new URL("../../../docs/openapi.json", import.meta.url), "utf8"),
+);
 const resultOf = (name: string) =>
   paths[`/rest/v1/rpc/${name}`].post.responses["200"].content["application/json"].schema;
 
@@ -31,4 +33,48 @@ it("an upsert that adds no row answers 200, as documented", async () => {
   const { status } = await client.from("profiles").upsert({ id, display_name: "Ana" }).select();
   expect(Object.keys(paths["/rest/v1/profiles"].post.responses)).toContain(`${status}`);
   expect(status).toBe(200);
+});
+
+it("an insert answers 201 without content, and with rows when Prefer asks for them", async () => {
+  const person = await signUp("Bo");
+  const add = (headers = {}) =>
+    request(person, "/rest/v1/wishlists", { method: "POST", headers, body: '{"name":"Lisbon"}' });
+  const empty = await add();
+  expect([empty.status, empty.headers.get("content-type"), await empty.text()]).toEqual([201, null, ""]);
+  const full = await add({ prefer: "return=representation" });
+  expect([full.status, await full.json()]).toEqual([201, [expect.objectContaining({ name: "Lisbon" })]]);
+  const documented = paths["/rest/v1/wishlists"].post.responses["201"];
+  expect(documented.content).toBeUndefined();
+  expect(documented["x-representation"].items).toEqual({ $ref: "#/components/schemas/wishlists" });
+});
+
+it("offers upserts of the tables that take them alone", async () => {
+  const parameters = (table: string): { $ref: string }[] => paths[`/rest/v1/${table}`].post.parameters;
+  const prefer = (table: string) =>
+    parameters(table).flatMap(({ $ref }) => /prefer\w+$/.exec($ref)?.[0] ?? []);
+  expect(prefer("profiles")).toEqual(["preferUpsert"]);
+  expect(prefer("reports")).toEqual(["preferPost"]);
+});
+
+const texts = {
+  good: [
+    "eq.Lisboa",
+    "neq.",
+    "not.is.null",
+    "in.(a,b)",
+    "ilike.*a*",
+    "like(any).{a*,b*}",
+    "wfts(english).sea",
+  ],
+  bad: ["", "Lisboa", "=.a", "equals.a", "eq(one).a", "not", "eq"],
+};
+
+it.each(Object.entries(texts))("describes filters as PostgREST reads them: %s", async (kind, filters) => {
+  const pattern = new RegExp(components.schemas.Filter.pattern);
+  for (const filter of filters) {
+    const path = `/rest/v1/properties?select=id&limit=1&city=${encodeURIComponent(filter)}`;
+    const { status } = await request(undefined, path);
+    const parsed = kind === "good";
+    expect([filter, pattern.test(filter), status === 200]).toEqual([filter, parsed, parsed]);
+  }
 });
