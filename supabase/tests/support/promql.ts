@@ -47,12 +47,12 @@ export function metricsIn(expression: string): string[] {
 export function evaluate(expression: string, series: Series[], at: number): Point[] {
   const text = (node: SyntaxNode) => expression.slice(node.from, node.to);
 
-  function valueOf(node: SyntaxNode): Value {
+  function resultOf(node: SyntaxNode): Value {
     const [first, second] = childrenOf(node);
     switch (node.name) {
       case "PromQL":
       case "ParenExpr":
-        return valueOf(the(first, node));
+        return resultOf(the(first, node));
       case "NumberDurationLiteral":
         return Number(text(node));
       case "VectorSelector":
@@ -66,14 +66,14 @@ export function evaluate(expression: string, series: Series[], at: number): Poin
         const [argument, ...others] = childrenOf(the(second, node));
         if (text(the(first, node)) !== "sum" || second?.name !== "FunctionCallBody" || others.length > 0)
           return unknown(node);
-        const points = vector(valueOf(the(argument, node)));
+        const points = vector(resultOf(the(argument, node)));
         const value = points.reduce((sum, point) => sum + point.value, 0);
         return points.length === 0 ? [] : [{ labels: {}, value }];
       }
       case "BinaryExpr": {
         const [left, operator, right, ...others] = childrenOf(node);
         if (others.length > 0) return unknown(node);
-        return binary(text(the(operator, node)), valueOf(the(left, node)), valueOf(the(right, node)));
+        return binary(text(the(operator, node)), resultOf(the(left, node)), resultOf(the(right, node)));
       }
       default:
         return unknown(node);
@@ -117,7 +117,7 @@ export function evaluate(expression: string, series: Series[], at: number): Poin
     return series.filter((one) => one.name === name && tests.every((test) => test(one)));
   }
 
-  return vector(valueOf(parse(expression).topNode));
+  return vector(resultOf(parse(expression).topNode));
 }
 
 const operators: Record<string, (a: number, b: number) => number | boolean> = {
