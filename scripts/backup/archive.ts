@@ -3,8 +3,11 @@
 
 import { createReadStream, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Sql } from "postgres";
 import type { StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
+import { StackError } from "../lib/errors.ts";
 import type { Service } from "../stack/service.ts";
 import { backupKey } from "./key.ts";
 import { createObjectCopies, type ObjectCopies } from "./objects.ts";
@@ -94,6 +97,33 @@ async function storeSegments(
     rmSync(path); // a segment that is stored, or a note on a backup or timeline, which no restore needs
   }
   return count;
+}
+
+/**
+ * Lets Postgres finish a segment, and waits until it has been archived. Otherwise a backup would have no changes after it.
+ *
+ * @throws StackError when Postgres does not archive it
+ */
+export async function requireArchiving(
+  admin: Sql,
+  dataDir: string,
+  { folder, line }: BackupSettings,
+): Promise<void> {
+  const [row] = await admin<{ segment: string }[]>`
+    select pg_catalog.pg_walfile_name(pg_catalog.pg_switch_wal()) as segment
+    from pg_catalog.pg_logical_emit_message(false, 'staybase', 'backup')`;
+  const segment = row?.segment ?? "";
+  const places = [
+    join(spoolFolder(dataDir, line), segment),
+    segmentFile(folder, line, segment, undefined).path,
+  ];
+  for (const deadline = Date.now() + 30_000; !places.some((place) => existsSync(place)); await sleep(50)) {
+    if (Date.now() < deadline) continue;
+    throw new StackError(
+      `Postgres did not archive the segment ${segment} within 30 s.`,
+      `See the reason with \`npm run logs\`. The folder ${spoolFolder(dataDir, line)} must be writable, and its disk must have space.`,
+    );
+  }
 }
 
 /** The journal grows with each request to the emulator, so it is copied at most once in ten seconds. */

@@ -5,6 +5,7 @@ import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { promisify } from "node:util";
 import postgres from "postgres";
+import { renewLine, writeArchiveSettings } from "../backup/settings.ts";
 import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import { errorCode, StackError } from "../lib/errors.ts";
 import { isPostgresIn, partEnvironment, postgresSignals } from "./parts.ts";
@@ -26,12 +27,13 @@ export function createPostgres(config: StackConfig, failed: (error: StackError) 
       const files = await prepareServerFiles(config.dataDir);
       if (!existsSync(cluster) || existsSync(unfinishedFile(config)))
         await initCluster(config, files, cluster, stopped.signal);
+      requireNoRecovery(cluster);
+      writeArchiveSettings(config, cluster);
       removeStaleLock(cluster);
       stopped.signal.throwIfAborted();
       server = new ManagedProcess({
         name: "postgres",
-        command: join(files, "bin", `postgres${exe}`),
-        args: ["-D", cluster, ...settings(config)],
+        ...serverCommand(config, files, cluster),
         dataDir: config.dataDir,
         cwd: cluster,
         user: config.serverUser,
@@ -50,17 +52,45 @@ export function createPostgres(config: StackConfig, failed: (error: StackError) 
   };
 }
 
+/** @param more settings that replace others */
+export function serverCommand(
+  config: StackConfig,
+  files: string,
+  cluster: string,
+  more: Record<string, string> = {},
+): { command: string; args: string[] } {
+  const values = Object.entries({ ...settings(config), ...more });
+  return {
+    command: join(files, "bin", `postgres${exe}`),
+    args: ["-D", cluster, ...values.flatMap(([name, value]) => ["-c", `${name}=${value}`])],
+  };
+}
+
+/**
+ * A cluster that is to be recovered would answer while it still replays, and one that is stopped while it is being promoted goes past
+ * its target at the next start.
+ */
+function requireNoRecovery(cluster: string): void {
+  for (const name of ["recovery.signal", "standby.signal"]) {
+    if (!existsSync(join(cluster, name))) continue;
+    throw new StackError(
+      `This database is in recovery: ${join(cluster, name)} exists.`,
+      "Restore with `npm run restore`, which recovers in a process of its own. To finish a recovery of your own, run `postgres` on this folder until pg_is_in_recovery() is false, then CHECKPOINT, stop it, and start again.",
+    );
+  }
+}
+
 /** Marks the database as created, migrated and seeded. Without the mark, the next start creates it again. */
 export function finishDatabase(config: StackConfig): void {
   rmSync(unfinishedFile(config), { force: true });
 }
 
-function unfinishedFile({ dataDir }: StackConfig): string {
+export function unfinishedFile({ dataDir }: StackConfig): string {
   return join(dataDir, "unfinished");
 }
 
 /** Whether the database answers a query; false while it starts. */
-async function accepts(url: string): Promise<boolean> {
+export async function accepts(url: string): Promise<boolean> {
   const sql = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 5 });
   try {
     await sql`select 1`;
@@ -92,6 +122,7 @@ async function initCluster(
   signal: AbortSignal,
 ): Promise<void> {
   writeFileSync(unfinishedFile(config), "");
+  renewLine(config.dataDir);
   rmSync(cluster, { recursive: true, force: true });
   mkdirSync(cluster, { recursive: true, mode: 0o700 });
   const passwordFile = join(config.dataDir, "initdb-password");
@@ -104,6 +135,8 @@ async function initCluster(
         ...["--pgdata", cluster, "--username", "supabase_admin", "--pwfile", passwordFile],
         ...["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"],
         ...["--locale-provider", "icu", "--icu-locale", "en-US", "--no-instructions"],
+        // small segments, because a backup switches to the next one every minute
+        ...["--wal-segsize", "1"],
       ],
       {
         cwd: cluster,
@@ -126,8 +159,8 @@ async function initCluster(
   }
 }
 
-function settings(config: StackConfig): string[] {
-  const values: Record<string, string | number> = {
+function settings(config: StackConfig): Record<string, string | number> {
+  return {
     port: config.ports.db,
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
@@ -135,10 +168,12 @@ function settings(config: StackConfig): string[] {
     shared_buffers: "512MB", // allocated only as data is read
     jit: "off",
     wal_level: "logical", // as on hosted Supabase, where Realtime reads it
+    archive_mode: "on", // what is archived, and where, may change without a restart: see backup/settings.ts
+    min_wal_size: "80MB", // the defaults, which initdb lowers for small segments
+    max_wal_size: "1GB",
     shared_preload_libraries: "pg_stat_statements",
     log_line_prefix: "%m [%p] %q%u ",
     timezone: "UTC",
     "cron.database_name": "postgres",
   };
-  return Object.entries(values).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 }

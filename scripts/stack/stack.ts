@@ -3,6 +3,8 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createArchive } from "../backup/archive.ts";
+import { completeSwap, restorePidFile } from "../backup/swap.ts";
 import type { StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
 import { StackError } from "../lib/errors.ts";
@@ -68,6 +70,13 @@ export async function startStack(
       "Run `npm run status` to see it, or `npm run stop` to stop it.",
     );
   }
+  const restoring = pidIn(restorePidFile(config.dataDir));
+  if (restoring !== undefined) {
+    throw new StackError(
+      `A restore into ${config.dataDir} is running (process ${restoring}).`,
+      "Wait until it has ended, then start again.",
+    );
+  }
   mkdirSync(config.dataDir, { recursive: true });
   writePidFile(pidFile(config), process.pid);
 
@@ -77,7 +86,8 @@ export async function startStack(
     const deadline = Date.now() + stopLimits.inAll;
     for (const services of started.toReversed()) {
       const left = deadline - Date.now();
-      const limit = services === started[0] ? left : Math.min(left, stopLimits.otherServices);
+      const limit =
+        services === started[0] || services === started[1] ? left : Math.min(left, stopLimits.otherServices);
       await Promise.all(services.map((service) => stopWithin(service, limit)));
     }
     endGuard?.();
@@ -103,7 +113,9 @@ export async function startStack(
     await requirePorts(config);
     endGuard = startGuard(config.dataDir);
 
+    if (completeSwap(config.dataDir)) report("took over the restored database", 0);
     const mail = createMail(config, lost);
+    await start(createArchive(config));
     await start(createPostgres(config, failed), mail);
     const seeded = await prepareDatabase(config, report, signal);
 
