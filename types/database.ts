@@ -3324,6 +3324,17 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      retention: {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          keep: string;
+          last_error: string;
+          name: string;
+          reason: string;
+          removed: number;
+          table_name: string;
+        }[];
+      };
       reveal_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
       rotate_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
       save_customer: { Args: { p_actor: string; p_customer_id: string }; Returns: string };

@@ -112,6 +112,7 @@ export const bounded = [
   "private.platform_fees",
   "private.property_transitions",
   "private.reconciliations",
+  "private.retention",
   "private.search_rates",
   "private.settings",
   "public.amenities",
