@@ -2223,6 +2223,10 @@ export type introspection = {
           name: "moneyCollection";
           type: { kind: "OBJECT"; name: "BookingMoneyConnection"; ofType: null };
         };
+        orphansCollection: {
+          name: "orphansCollection";
+          type: { kind: "OBJECT"; name: "OrphansConnection"; ofType: null };
+        };
         moneyRequestsCollection: {
           name: "moneyRequestsCollection";
           type: { kind: "OBJECT"; name: "MoneyRequestsConnection"; ofType: null };
@@ -10393,8 +10397,12 @@ export type introspection = {
         };
         resolvedAt: { name: "resolvedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         resolvedBy: { name: "resolvedBy"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
-        currencies: { name: "currencies"; type: { kind: "OBJECT"; name: "Currencies"; ofType: null } };
-        profiles: { name: "profiles"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+        currencyDetails: {
+          name: "currencyDetails";
+          type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
+        };
+        resolver: { name: "resolver"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };
     OrphansConnection: {
@@ -12376,8 +12384,8 @@ export type introspection = {
           name: "heldPayoutsCollection";
           type: { kind: "OBJECT"; name: "PayoutHoldsConnection"; ofType: null };
         };
-        orphansCollection: {
-          name: "orphansCollection";
+        resolvedOrphansCollection: {
+          name: "resolvedOrphansCollection";
           type: { kind: "OBJECT"; name: "OrphansConnection"; ofType: null };
         };
         moneyRequestsAsHostCollection: {

@@ -2545,6 +2545,30 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/retention": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Show how long rows are kept
+     * @description Returns how long the rows of each table are kept and why, and how many were removed so far; keep is null for what is kept for ever. For operators and monitoring.
+     */
+    get: operations["get_retention"];
+    put?: never;
+    /**
+     * Show how long rows are kept
+     * @description Returns how long the rows of each table are kept and why, and how many were removed so far; keep is null for what is kept for ever. For operators and monitoring.
+     */
+    post: operations["call_retention"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/orphans": {
     parameters: {
       query?: never;
@@ -7814,7 +7838,10 @@ export interface components {
        * @description This is a Primary Key.
        */
       id: string;
-      /** @enum {string} */
+      /**
+       * @description Whether a guest paid or a host was paid.
+       * @enum {string}
+       */
       kind: "payment" | "transfer";
       /** @description Stripe's id of the PaymentIntent or transfer. */
       stripe_id: string;
@@ -7919,7 +7946,10 @@ export interface components {
        * @description Number of objects that differed from their row, or had none.
        */
       found: number;
-      /** Format: date-time */
+      /**
+       * Format: date-time
+       * @description When it began.
+       */
       started_at: string;
       /**
        * Format: date-time
@@ -8292,6 +8322,7 @@ export interface components {
     "rowFilter.orphan_sweeps.listed": string;
     /** @description Number of objects that differed from their row, or had none. */
     "rowFilter.orphan_sweeps.found": string;
+    /** @description When it began. */
     "rowFilter.orphan_sweeps.started_at": string;
     /** @description When it ended; null while it goes on. */
     "rowFilter.orphan_sweeps.finished_at": string;
@@ -8929,6 +8960,7 @@ export interface components {
     /** @description When the job was moved here. */
     "rowFilter.dead_jobs.died_at": string;
     "rowFilter.orphans.id": string;
+    /** @description Whether a guest paid or a host was paid. */
     "rowFilter.orphans.kind": string;
     /** @description Stripe's id of the PaymentIntent or transfer. */
     "rowFilter.orphans.stripe_id": string;
@@ -25242,10 +25274,113 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  get_retention: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            name: string | null;
+            table_name: string | null;
+            keep: string | null;
+            reason: string | null;
+            /** Format: int64 */
+            removed: number | null;
+            last_error: string | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_retention: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": Record<string, never>;
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            name: string | null;
+            table_name: string | null;
+            keep: string | null;
+            reason: string | null;
+            /** Format: int64 */
+            removed: number | null;
+            last_error: string | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
   get_orphans: {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.orphans.id"];
+        /** @description Whether a guest paid or a host was paid. */
         kind?: components["parameters"]["rowFilter.orphans.kind"];
         /** @description Stripe's id of the PaymentIntent or transfer. */
         stripe_id?: components["parameters"]["rowFilter.orphans.stripe_id"];
@@ -25356,6 +25491,7 @@ export interface operations {
         listed?: components["parameters"]["rowFilter.orphan_sweeps.listed"];
         /** @description Number of objects that differed from their row, or had none. */
         found?: components["parameters"]["rowFilter.orphan_sweeps.found"];
+        /** @description When it began. */
         started_at?: components["parameters"]["rowFilter.orphan_sweeps.started_at"];
         /** @description When it ended; null while it goes on. */
         finished_at?: components["parameters"]["rowFilter.orphan_sweeps.finished_at"];

@@ -6,6 +6,7 @@ import type { Sql } from "postgres";
 import type { StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
 import type { Auth } from "./auth/auth-service.ts";
+import { cleanUp } from "./auth/cleanup.ts";
 import { createLimits } from "./auth/limits.ts";
 import { createMails } from "./auth/mails.ts";
 import { answer } from "./auth/routes.ts";
@@ -13,11 +14,15 @@ import { readSettings } from "./auth/settings.ts";
 import type { Mail } from "./mail.ts";
 import type { AnsweringService } from "./service.ts";
 
+/** In milliseconds. */
+const minute = 60_000;
+
 export function createAuth(config: StackConfig, catcher: Mail): AnsweringService {
   const settings = readSettings(config);
   const mails = createMails(config, settings, catcher);
   const running = new Set<Promise<void>>();
   let sql: Sql | undefined;
+  let cleaning: NodeJS.Timeout | undefined;
 
   function later(task: () => Promise<void>): void {
     const run = setImmediate()
@@ -31,11 +36,14 @@ export function createAuth(config: StackConfig, catcher: Mail): AnsweringService
     name: "auth",
     async start() {
       sql = openDatabase(config, "supabase_auth_admin", { max: 5, idle_timeout: 30, types: { time } });
+      cleaning = setInterval(() => later(async () => void (sql && (await cleanUp(sql)))), minute);
+      cleaning.unref();
     },
     async ready() {
       if (sql !== undefined) await sql`select 1`;
     },
     async stop() {
+      clearInterval(cleaning);
       await sql?.end({ timeout: 1 });
       sql = undefined;
       await Promise.allSettled(running);

@@ -116,6 +116,7 @@ export const bounded = [
   "private.platform_fees",
   "private.property_transitions",
   "private.reconciliations",
+  "private.retention",
   "private.search_rates",
   "private.settings",
   // a row stays until collect_metrics has counted it

@@ -138,6 +138,15 @@ const queries: Query[] = [
   },
   { name: "response of a host", as: "guest", sql: "select public.host_response($host)" },
   { name: "report resolved", as: "operator", sql: "select public.resolve_report($booking, 'Done')" },
+  { name: "orphans searched", as: "operator", sql: "select public.sweep_orphans(now())" },
+  {
+    name: "page of a search for orphans",
+    sql: `select public.save_orphan_page((public.sweep_orphans(now())).id, 0, jsonb_build_array(
+      jsonb_build_object('id', 'x_growth', 'status', 'succeeded', 'payment_intent', $intent, 'reversals', jsonb_build_array('trr_x'),
+      'metadata', private.stripe_metadata())), true)`,
+  },
+  { name: "orphan booked again", as: "operator", sql: "select public.rebook_orphan($booking)" },
+  { name: "orphan given back", as: "operator", sql: "select public.refund_orphan($booking)" },
   { name: "suspension", as: "operator", sql: "select public.suspend_profile($guest, 'Fraud')" },
   { name: "audit trail", as: "operator", sql: "select public.audit_trail($booking)" },
   {
@@ -151,7 +160,7 @@ const queries: Query[] = [
 const batches = [
   "task check_ledger",
   "task queue_digests",
-  "task remove_old_records",
+  "task apply_retention",
   "task remove_expired_occupancies",
   "task remove_unused_files",
   "open money of a person who leaves",

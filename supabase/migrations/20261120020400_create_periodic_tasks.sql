@@ -1,5 +1,5 @@
 -- Purpose: periodic tasks, run from a table by a few cron jobs, so that a task that takes long delays no other.
--- Touches: private.periodic_tasks, begin_periodic_task, run_periodic_task, wake_workers, remove_old_records; public.periodic_tasks; three cron jobs.
+-- Touches: private.periodic_tasks, begin_periodic_task, run_periodic_task, wake_workers; public.periodic_tasks; three cron jobs.
 -- Watch: to add a task, insert a row into private.periodic_tasks in the migration that creates its function. A task that is not over
 -- at its time limit loses its connection: its work is undone. Other tasks can run at the same time; the same task never runs twice at once.
 
@@ -25,15 +25,6 @@ $$;
 comment on function private.wake_workers is
     'Wakes the workers of all queues with jobs that can be taken now, and returns their number. This picks up delayed and failed jobs, and those of a worker that stopped.';
 
-create function private.remove_old_records() returns void
-language sql
-set search_path = ''
-as $$
-    delete from private.job_failures f where f.at < now() - interval '30 days';
-    delete from cron.job_run_details d where d.end_time < now() - interval '2 days';
-$$;
-comment on function private.remove_old_records is 'Deletes failed attempts after 30 days and records of cron runs after 2 days.';
-
 create table private.periodic_tasks (
     name text constraint periodic_tasks_pkey primary key,
     command text not null,
@@ -53,7 +44,6 @@ comment on column private.periodic_tasks.last_error is 'Error of the last run th
 alter table private.periodic_tasks enable row level security;
 
 insert into private.periodic_tasks (name, command, every) values
-    ('remove_old_records', 'select private.remove_old_records()', '1 hour'),
     ('wake_workers', 'select private.wake_workers()', '10 seconds');
 
 create function private.periodic_tasks()

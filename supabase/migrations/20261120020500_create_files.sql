@@ -16,7 +16,8 @@ insert into private.settings (name, value, description) values
     ('uploads_per_person', '60', 'How many raw uploads a person may have at a time.'),
     ('upload_bytes_per_person', '314572800', 'How many bytes the raw uploads of a person may have in all.'),
     ('upload_lifetime', '15 minutes', 'How long a raw upload waits for the function files before it is removed.'),
-    ('unused_file_lifetime', '1 day', 'How long a file that no row names is kept.');
+    ('unused_file_lifetime', '1 day', 'How long a file that no row names is kept.'),
+    ('object_removal_delay', '7 days', 'How long the object of a deleted file stays in Storage. At least as long as backups of the database are kept: a restored row names its object again.');
 
 insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types) values
     ('uploads', 'uploads', false, 10 * 1024 * 1024, '{image/jpeg,image/png,image/webp,image/avif,application/pdf}'),
@@ -143,18 +144,19 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    perform pgmq.send('object_removals', jsonb_build_object('bucket', k.bucket, 'path', u.path))
+    perform pgmq.send(
+        'object_removals', jsonb_build_object('bucket', k.bucket, 'path', u.path), now() + private.duration('object_removal_delay')
+    )
     from private.file_kinds k
     cross join unnest(p_paths) as u (path)
     where k.kind = p_kind and u.path is not null;
     if found then
         delete from private.files f where f.kind = p_kind and f.path = any (p_paths);
-        perform private.wake_worker('remove-objects');
     end if;
 end
 $$;
 comment on function private.remove_files is
-    'Deletes files of a kind and queues the removal of their objects. Definer, because triggers that fire for any role call it.';
+    'Deletes files of a kind and queues the removal of their objects, which wait for object_removal_delay. Definer, because triggers that fire for any role call it.';
 
 create function private.remove_unused_files() returns void
 language plpgsql security definer

@@ -146,7 +146,11 @@ as $$
 begin
     return case p_task.kind
         when 'event' then (
-            select jsonb_build_object('type', e.type, 'object', e.payload #> '{data,object}', 'account', e.payload -> 'account')
+            select jsonb_build_object(
+                'type', e.type, 'account', e.payload -> 'account',
+                -- the payload is emptied after a time
+                'object', coalesce(e.payload #> '{data,object}', jsonb_build_object('id', e.object_id))
+            )
             from private.stripe_events e where e.id = p_task.subject
         )
         when 'refund' then (

@@ -49,6 +49,7 @@ create table public.orphans (
 );
 comment on table public.orphans is
     'Payments and transfers at Stripe with our ids and without a row here, as after a restore of the database. For operators: rebook_orphan and refund_orphan settle them.';
+comment on column public.orphans.kind is 'Whether a guest paid or a host was paid.';
 comment on column public.orphans.stripe_id is 'Stripe''s id of the PaymentIntent or transfer.';
 comment on column public.orphans.status is 'What became of it.';
 comment on column public.orphans.booking_id is 'The booking that it was for. The booking may be lost.';
@@ -95,6 +96,7 @@ comment on column public.orphan_sweeps.page is 'Number of pages read.';
 comment on column public.orphan_sweeps.cursor is 'Stripe''s id of the last object that was read; the walk goes on after it.';
 comment on column public.orphan_sweeps.listed is 'Number of objects read.';
 comment on column public.orphan_sweeps.found is 'Number of objects that differed from their row, or had none.';
+comment on column public.orphan_sweeps.started_at is 'When it began.';
 comment on column public.orphan_sweeps.finished_at is 'When it ended; null while it goes on.';
 create index orphan_sweeps_open_idx on public.orphan_sweeps (list) where finished_at is null;
 create index orphan_sweeps_finished_at_idx on public.orphan_sweeps (finished_at);

@@ -8,17 +8,14 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+    v_list text;
     v_sweep public.orphan_sweeps;
 begin
-    for v_sweep in
-        insert into public.orphan_sweeps (list, since)
-        select l.list, p_since
-        from unnest(array['payment_intents', 'refunds', 'transfers']) l (list)
-        where p_since is not null or not exists (
-            select from public.orphan_sweeps s where s.list = l.list and s.since is null and s.finished_at is null
-        )
-        returning *
-    loop
+    foreach v_list in array array['payment_intents', 'refunds', 'transfers'] loop
+        continue when p_since is null and exists (
+            select from public.orphan_sweeps s where s.list = v_list and s.since is null and s.finished_at is null
+        );
+        insert into public.orphan_sweeps (list, since) values (v_list, p_since) returning * into v_sweep;
         perform private.enqueue_stripe_task('sweep', v_sweep.id || ':0');
         return next v_sweep;
     end loop;

@@ -29,6 +29,9 @@ comment on constraint booking_alterations_answered_by_fkey on public.booking_alt
 comment on constraint cancellations_currency_fkey on public.cancellations is '@graphql({"foreign_name": "currencyDetails"})';
 
 comment on constraint disputes_currency_fkey on public.disputes is '@graphql({"foreign_name": "currencyDetails"})';
+comment on constraint orphans_currency_fkey on public.orphans is '@graphql({"foreign_name": "currencyDetails"})';
+comment on constraint orphans_resolved_by_fkey on public.orphans is
+    '@graphql({"foreign_name": "resolver", "local_name": "resolvedOrphansCollection"})';
 comment on constraint payments_currency_fkey on public.payments is '@graphql({"foreign_name": "currencyDetails"})';
 comment on constraint refunds_currency_fkey on public.refunds is '@graphql({"foreign_name": "currencyDetails"})';
 comment on constraint refunds_made_by_fkey on public.refunds is
@@ -133,7 +136,8 @@ begin
             ('view', 'booking_money', 'moneyCollection'),
             ('table', 'reviews', 'reviewsCollection'),
             ('table', 'threads', 'thread'),
-            ('table', 'notifications', 'notificationsCollection')
+            ('table', 'notifications', 'notificationsCollection'),
+            ('table', 'orphans', 'orphansCollection')
         ) as b (kind, name, local_name)
     loop
         execute format(

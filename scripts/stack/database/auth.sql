@@ -97,6 +97,7 @@ create table auth.mfa_challenges (
     ip_address inet not null,
     otp_code text
 );
+create index mfa_challenge_created_at_idx on auth.mfa_challenges (created_at desc);
 create index mfa_challenges_factor_id_idx on auth.mfa_challenges (factor_id);
 
 create table auth.sessions (
@@ -113,6 +114,7 @@ create table auth.sessions (
     tag text
 );
 create index user_id_created_at_idx on auth.sessions (user_id, created_at);
+create index sessions_not_after_idx on auth.sessions (not_after desc);
 create index sessions_factor_id_idx on auth.sessions (factor_id);
 
 create table auth.refresh_tokens (
@@ -126,6 +128,7 @@ create table auth.refresh_tokens (
     parent varchar(255),
     session_id uuid references auth.sessions (id) on delete cascade
 );
+create index refresh_tokens_updated_at_idx on auth.refresh_tokens (updated_at desc);
 create index refresh_tokens_parent_idx on auth.refresh_tokens (parent);
 create index refresh_tokens_session_id_revoked_idx on auth.refresh_tokens (session_id, revoked);
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { anonymous, service } from "../support/clients.ts";
 import { database } from "../support/database.ts";
 import { errorCodes } from "../support/errors.ts";
-import { png, storeFile, upload } from "../support/files.ts";
+import { passRemovalDelay, png, storeFile, upload } from "../support/files.ts";
 import { type Person, signUp, signUpOperator } from "../support/people.ts";
 import { stack } from "../support/stack.ts";
 import { until } from "../support/time.ts";
@@ -154,12 +154,14 @@ describe("personal data", () => {
 
     // A trigger queues the removal, which an Edge Function does.
     await until(async () => {
+      // the removal waits for as long as backups are kept
+      await passRemovalDelay(sql, path, raw);
       const rows = await sql`select 1 from storage.objects where name in (${path}, ${raw})`;
       return rows.length === 0;
     }, "the removal of the files");
     expect((await fetch(`${stack.apiUrl}/storage/v1/object/public/avatars/${path}`)).status).toBe(400);
     await until(async () => {
-      const rows = await sql`select 1 from pgmq.q_object_removals`;
+      const rows = await sql`select 1 from pgmq.q_object_removals where message ->> 'path' in (${path}, ${raw})`;
       return rows.length === 0;
     }, "an empty queue");
   });

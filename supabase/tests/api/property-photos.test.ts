@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { anonymous, callFunction } from "../support/clients.ts";
 import { database } from "../support/database.ts";
 import { errorCodes } from "../support/errors.ts";
-import { addFile, png, type StoredFile, upload } from "../support/files.ts";
+import { addFile, passRemovalDelay, png, type StoredFile, upload } from "../support/files.ts";
 import { type Person, signUp } from "../support/people.ts";
 import { addPhoto, createDraft, createPublished } from "../support/properties.ts";
 import { stack } from "../support/stack.ts";
@@ -23,7 +23,10 @@ afterAll(() => sql.end());
 
 const publicUrl = (path: string) => `${stack.apiUrl}/storage/v1/object/public/property-photos/${path}`;
 const untilRemoved = (path: string) =>
-  until(async () => !(await fetch(publicUrl(path))).ok, "the file to be removed");
+  until(async () => {
+    await passRemovalDelay(sql, path);
+    return !(await fetch(publicUrl(path))).ok;
+  }, "the file to be removed");
 
 describe("a photo", () => {
   it("is uploaded, described, ordered and read by everyone, and its file is removed with it", async () => {

@@ -3,19 +3,21 @@
 
 // @module-tag embedded
 import { execFileSync } from "node:child_process";
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createKeys } from "../../../scripts/lib/keys.ts";
-import { createProject, type Project, type Run, removeProject, start } from "../support/project.ts";
+import type { StackConfig } from "../../../scripts/lib/config.ts";
+import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
+import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
+import { testEnvironment } from "../../../scripts/test/vitest.ts";
 import { until } from "../support/time.ts";
 
 const count = 20;
 const seed = Number(process.env.STAYBASE_TEST_SEED ?? Date.now() % 1_000_000);
 const random = generator(seed);
-const keys = createKeys();
-let project: Project;
+let config: StackConfig;
+let stack: Stack;
 let sql: Sql;
 
 /** mulberry32 */
@@ -33,19 +35,7 @@ const oneOf = <T>(values: readonly T[]): T => values[Math.floor(random() * value
 
 /** The support of the tests, for the stack of this file: it reads the addresses when it is imported. */
 async function support() {
-  const { api, db, mail, stripe } = project.ports;
-  Object.assign(process.env, {
-    STAYBASE_STACK: "embedded",
-    STAYBASE_API_URL: `http://127.0.0.1:${api}`,
-    STAYBASE_MAIL_URL: `http://127.0.0.1:${mail}`,
-    STAYBASE_STRIPE_URL: `http://127.0.0.1:${stripe}`,
-    STAYBASE_DB_URL: `postgresql://supabase_admin:postgres@127.0.0.1:${db}/postgres`,
-    STAYBASE_PUBLISHABLE_KEY: keys.publishable,
-    STAYBASE_SECRET_KEY: keys.secret,
-    STAYBASE_ANON_KEY: keys.anon,
-    STAYBASE_SERVICE_ROLE_KEY: keys.serviceRole,
-    STAYBASE_JWT_SECRET: keys.jwtSecret,
-  });
+  Object.assign(process.env, testEnvironment(config));
   const [money, people, properties, bookings, database, clients, mails] = await Promise.all([
     import("../support/money.ts"),
     import("../support/people.ts"),
@@ -65,7 +55,7 @@ async function whileWorkerDies<T>(work: () => Promise<T>): Promise<T> {
   const timers = [150, 900, 2_500].map((delay) =>
     setTimeout(() => {
       try {
-        const file = join(project.dataDir, "run", "function-money-worker.pid");
+        const file = join(config.dataDir, "run", "function-money-worker.pid");
         process.kill((JSON.parse(readFileSync(file, "utf8")) as { pid: number }).pid, "SIGKILL");
       } catch {
         // it does not run at this moment
@@ -79,33 +69,16 @@ async function whileWorkerDies<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-const cluster = () => join(project.dataDir, "postgres");
-const copy = () => join(project.dataDir, "copy");
+const cluster = () => join(config.dataDir, "postgres");
+const copy = () => join(config.dataDir, "copy");
 
-/** A physical copy of the running database, as pg_basebackup makes it. */
-async function copyCluster(): Promise<void> {
-  const backup = await sql.reserve();
-  await backup`select pg_backup_start('orphans', true)`;
-  execFileSync("cp", ["-a", cluster(), copy()]);
-  const [stopped] = await backup<{ labelfile: string }[]>`select labelfile from pg_backup_stop(false)`;
-  backup.release();
-  rmSync(join(copy(), "postmaster.pid"), { force: true });
-  rmSync(join(copy(), "pg_wal"), { recursive: true });
-  execFileSync("cp", ["-a", join(cluster(), "pg_wal"), join(copy(), "pg_wal")]);
-  execFileSync("cp", ["-a", join(copy(), "PG_VERSION"), join(copy(), "backup_label")]);
-  writeFileSync(join(copy(), "backup_label"), stopped?.labelfile ?? "");
-}
-
-/** Everything after the copy is lost; Stripe's books are not. */
-async function goBack(running: Run): Promise<Run> {
+/** Stops the stack, changes its database, and starts it again. Stripe's books stay. */
+async function whileStopped(change: () => void): Promise<void> {
   await sql.end();
-  running.child.kill("SIGTERM");
-  await running.ended;
-  rmSync(cluster(), { recursive: true });
-  renameSync(copy(), cluster());
-  const again = await start(project);
+  await stack.stop();
+  change();
+  stack = await startStack(config);
   sql = is.database();
-  return again;
 }
 
 /** Wakes the worker, and lets the leases of a killed one run out without waiting for it. */
@@ -155,19 +128,16 @@ interface Case {
 }
 
 describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_000 }, () => {
-  let running: Run;
-
   beforeAll(async () => {
-    project = await createProject();
-    running = await start(project);
+    config = await testConfig();
+    stack = await startStack(config);
     is = await support();
     sql = is.database();
   }, 120_000);
   afterAll(async () => {
     await sql?.end();
-    running?.child.kill("SIGTERM");
-    await running?.ended;
-    removeProject(project);
+    await stack?.stop();
+    removeTestData(config);
   }, 30_000);
 
   it(`${count} orphans are found and settled once each, and the ledger agrees with Stripe (seed ${seed})`, async () => {
@@ -213,7 +183,7 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
       "the tasks of before",
     );
     await sql`update cron.job set active = false`;
-    await copyCluster();
+    await whileStopped(() => execFileSync("cp", ["-a", cluster(), copy()]));
     const [{ moment = new Date() } = {}] = await sql<
       { moment: Date }[]
     >`select now() - interval '1 minute' as moment`;
@@ -277,7 +247,10 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
     const [lostTransfer] = await sql<{ id: string }[]>`select stripe_transfer_id as id from public.payouts
       where booking_id = ${cases.find(({ kind }) => kind === "lost transfer")?.bookingId ?? ""}`;
 
-    running = await goBack(running);
+    await whileStopped(() => {
+      rmSync(cluster(), { recursive: true });
+      renameSync(copy(), cluster());
+    });
     expect(await sql`select from public.orphans`).toHaveLength(0);
 
     // searched and found, while the worker dies

@@ -1,5 +1,6 @@
 // Files as an app sends them: uploaded to the private bucket, then handed to the Edge Function `files`.
 
+import type { Sql } from "postgres";
 import { callFunction } from "./clients.ts";
 import type { Person } from "./people.ts";
 
@@ -53,4 +54,11 @@ export async function storeFile(
   const response = await addFile(person, purpose, file);
   if (response.status !== 201) throw new Error(`file: ${response.status} ${await response.text()}`);
   return (await response.json()) as StoredFile;
+}
+
+/** Lets the delay pass for which the objects of deleted files stay in Storage. */
+export async function passRemovalDelay(sql: Sql, ...paths: string[]): Promise<void> {
+  await sql`update pgmq.q_object_removals set vt = now()
+    where vt > now() + interval '1 hour' and message ->> 'path' = any (${paths})`;
+  await sql`select private.wake_workers()`;
 }
