@@ -15,7 +15,7 @@ if (runningPid(config) !== undefined) {
 }
 await endLeftovers(config.dataDir); // processes of a killed stack would still use the files
 // stripe.json too, because the payments in it belong to bookings that are deleted
-for (const name of ["postgres", "objects", "logs", "stripe.json"]) {
+for (const name of ["postgres", "objects", "logs", "stripe.json", "clock", "before-clock"]) {
   rmSync(join(config.dataDir, name), { recursive: true, force: true });
 }
 console.log("Deleted the local data. `npm start` creates a new database.");
