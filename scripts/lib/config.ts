@@ -81,6 +81,8 @@ export interface StackConfig {
   functionsDir: string;
   /** Whether a new database is seeded with supabase/seed.sql and the files of its buckets. */
   seed: boolean;
+  /** Whether the seed gets two years of bookings, made by scripts/past. */
+  past: boolean;
   ports: { api: number; db: number; mail: number; stripe: number };
   apiUrl: string;
   mailUrl: string;
@@ -99,6 +101,7 @@ export interface ConfigOverrides {
   dataDir?: string;
   functionsDir?: string;
   seed?: boolean;
+  past?: boolean;
   ports?: Partial<StackConfig["ports"]>;
   readsPerMinute?: number;
 }
@@ -111,7 +114,7 @@ export const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../
 /**
  * Reads supabase/config.toml and the environment.
  * `STAYBASE_DIR`, `STAYBASE_API_PORT`, `STAYBASE_DB_PORT`, `STAYBASE_MAIL_PORT` and `STAYBASE_STRIPE_PORT` override folder and ports,
- * `STAYBASE_READS_PER_MINUTE` the limit of quotes and searches.
+ * `STAYBASE_READS_PER_MINUTE` the limit of quotes and searches; `STAYBASE_PAST=off` leaves the seed without a past.
  *
  * @throws StackError when config.toml is missing or invalid, or a port is not a number
  */
@@ -130,6 +133,7 @@ export function loadConfig(overrides: ConfigOverrides = {}): StackConfig {
     dataDir: resolve(overrides.dataDir ?? process.env.STAYBASE_DIR ?? defaultDataDir(root, serverUser)),
     functionsDir: overrides.functionsDir ?? join(root, "supabase/functions"),
     seed: overrides.seed ?? true,
+    past: overrides.past ?? process.env.STAYBASE_PAST !== "off",
     ports,
     apiUrl: `http://127.0.0.1:${ports.api}`,
     mailUrl: `http://127.0.0.1:${ports.mail}`,
@@ -144,6 +148,11 @@ export function loadConfig(overrides: ConfigOverrides = {}): StackConfig {
 /** The connection string of a database role. Every local role has the password `postgres`, as with the Supabase CLI. */
 export function databaseUrl(config: StackConfig, role = "postgres"): string {
   return `postgresql://${role}:postgres@127.0.0.1:${config.ports.db}/postgres`;
+}
+
+/** Holds how far `npm run clock` has moved the time, in milliseconds. It does not exist before. */
+export function clockFile({ dataDir }: StackConfig): string {
+  return join(dataDir, "clock");
 }
 
 function readToml(path: string): Toml {

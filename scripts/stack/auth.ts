@@ -35,7 +35,12 @@ export function createAuth(config: StackConfig, catcher: Mail): AnsweringService
   return {
     name: "auth",
     async start() {
-      sql = openDatabase(config, "supabase_auth_admin", { max: 5, idle_timeout: 30, types: { time } });
+      sql = openDatabase(config, "supabase_auth_admin", {
+        max: 5,
+        idle_timeout: 30,
+        types: { time },
+        connection: { "clock.ahead": "0" }, // tokens, codes and sessions hold in real time
+      });
       cleaning = setInterval(() => later(async () => void (sql && (await cleanUp(sql)))), minute);
       cleaning.unref();
     },

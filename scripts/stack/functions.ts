@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { parseEnv } from "node:util";
-import { databaseUrl, type StackConfig } from "../lib/config.ts";
+import { clockFile, databaseUrl, type StackConfig } from "../lib/config.ts";
 import { freePort, listens } from "../lib/ports.ts";
 import type { Mail } from "./mail.ts";
 import { ManagedProcess } from "./processes.ts";
@@ -146,11 +146,16 @@ export function denoBinary(): string {
   return runInstall();
 }
 
-/** Deno's arguments for a function: packages only from node_modules, access to the network, and read access to the project. */
+/** Deno's arguments for a function: packages only from node_modules, access to the network, and read access to the project and its clock. */
 export function denoArguments(config: StackConfig, index: string): string[] {
   return [
     ...["run", "--watch", "--quiet", "--no-prompt", "--cached-only", "--node-modules-dir=manual"],
-    ...["--allow-net", "--allow-env", "--allow-sys", `--allow-read=${config.root},${config.functionsDir}`],
+    ...[
+      "--allow-net",
+      "--allow-env",
+      "--allow-sys",
+      `--allow-read=${config.root},${config.functionsDir},${clockFile(config)}`,
+    ],
     join(import.meta.dirname, "function-runner.ts"),
     pathToFileURL(index).href,
   ];
@@ -186,6 +191,7 @@ function environment(config: StackConfig, port: number, mail: Mail): NodeJS.Proc
     ...envFile(config),
     METRICS_TOKEN: metricsToken(config),
     ...stripeKeys(),
+    STAYBASE_CLOCK_FILE: clockFile(config),
     SUPABASE_URL: config.apiUrl,
     SUPABASE_ANON_KEY: config.keys.anon,
     SUPABASE_SERVICE_ROLE_KEY: config.keys.serviceRole,

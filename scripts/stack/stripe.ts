@@ -2,7 +2,8 @@
 
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
-import type { StackConfig } from "../lib/config.ts";
+import { createClock } from "../../supabase/functions/_shared/clock.ts";
+import { clockFile, type StackConfig } from "../lib/config.ts";
 import { listening } from "../lib/server.ts";
 import type { Service } from "./service.ts";
 import { createEmulator, type Emulator } from "./stripe/emulator.ts";
@@ -17,6 +18,7 @@ export function createStripe(config: StackConfig): Service {
         url: config.stripeUrl,
         webhookUrl: `${config.apiUrl}/functions/v1/stripe-webhook`,
         file: join(config.dataDir, "stripe.json"),
+        now: createClock(clockFile(config)),
       });
       server = createServer(emulator.handle).listen(config.ports.stripe, "127.0.0.1");
     },

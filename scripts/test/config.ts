@@ -16,7 +16,7 @@ export async function testPorts(): Promise<StackConfig["ports"]> {
   };
 }
 
-/** A configuration with free ports, an empty temporary data folder, no seed, and a limit of reads that no test meets. */
+/** A configuration with free ports, an empty temporary data folder, no seed, no past, and a limit of reads that no test meets. */
 export async function testConfig(overrides: Parameters<typeof loadConfig>[0] = {}): Promise<StackConfig> {
   const dataDir = mkdtempSync(join(tmpdir(), "staybase-test-"));
   chmodSync(dataDir, 0o755); // Postgres may run as another user
@@ -24,6 +24,7 @@ export async function testConfig(overrides: Parameters<typeof loadConfig>[0] = {
     dataDir,
     ports: await testPorts(),
     seed: false,
+    past: false,
     readsPerMinute: 1_000_000,
     ...overrides,
   });

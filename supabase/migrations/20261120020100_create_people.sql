@@ -27,7 +27,7 @@ create table public.profiles (
         check (cardinality(languages) <= 20 and array_to_string(languages, ' ', '?') ~ '^([a-z]{2,3}(-[A-Z]{2})?( |$))*$'),
     is_host boolean not null default false,
     identity_verified boolean not null default false,
-    member_since date not null default current_date,
+    member_since date not null default now()::date,
     deleted_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
@@ -54,7 +54,7 @@ create table public.accounts (
         constraint accounts_currency_fkey references public.currencies (code) on delete restrict,
     -- Adults only. The rule depends on today's date; a row that satisfied it once always will.
     birth_date date constraint accounts_birth_date_is_adult
-        check (birth_date between '1900-01-01' and (current_date - interval '18 years')::date),
+        check (birth_date between '1900-01-01' and (now()::date - interval '18 years')::date),
     payout_country text constraint accounts_payout_country_is_iso check (payout_country ~ '^[A-Z]{2}$'),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()

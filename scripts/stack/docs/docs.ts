@@ -4,7 +4,8 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
-import { databaseUrl, type StackConfig } from "../../lib/config.ts";
+import { createClock } from "../../../supabase/functions/_shared/clock.ts";
+import { clockFile, databaseUrl, type StackConfig } from "../../lib/config.ts";
 import { listens } from "../../lib/ports.ts";
 import type { Rest } from "../rest.ts";
 
@@ -99,8 +100,10 @@ function page(config: StackConfig, html: string): string {
 }
 
 /** docs/openapi.json with this stack as its first server, and the dates of its examples 60 to 90 days ahead. */
-async function description({ root, apiUrl }: StackConfig): Promise<string> {
-  const ahead = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+async function description(config: StackConfig): Promise<string> {
+  const { root, apiUrl } = config;
+  const now = createClock(clockFile(config));
+  const ahead = (days: number) => new Date(now() + days * 86_400_000).toISOString().slice(0, 10);
   const text = (await readFile(join(root, "docs/openapi.json"), "utf8"))
     .replaceAll("2027-06-04", ahead(60))
     .replaceAll("2027-06-06", ahead(62))

@@ -54,6 +54,14 @@ export const commands: Record<string, Command> = {
       return {};
     },
   },
+  settle: {
+    takes: "{}",
+    does: "Answers when every event that is not held is delivered or given up.",
+    run: async ({ webhooks }) => {
+      await webhooks.settle();
+      return {};
+    },
+  },
   conversions: {
     takes: "{gbp: {to: usd, rate: 1.1}, ...}",
     does: "Lets the platform have no bank account in these currencies: payments in them are converted.",

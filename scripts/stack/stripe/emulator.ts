@@ -31,6 +31,8 @@ export interface EmulatorOptions {
   webhookUrl: string;
   /** File that keeps the objects; each change is in it before a request is answered. */
   file: string;
+  /** Milliseconds since 1970, the real time by default. Signatures always have the real time. */
+  now?: () => number;
 }
 
 export interface Emulator {
@@ -40,8 +42,9 @@ export interface Emulator {
   close(): void;
 }
 
-export function createEmulator({ url: baseUrl, webhookUrl, file }: EmulatorOptions): Emulator {
-  const store = createStore(file);
+export function createEmulator(options: EmulatorOptions): Emulator {
+  const { url: baseUrl, webhookUrl, file, now = Date.now } = options;
+  const store = createStore(file, now);
   const faults = createFaults();
   const webhooks = createWebhooks(webhookUrl, emulatorKeys.webhookSecret, (event) => {
     store.get<EmulatedEvent>("event", event.id).pending_webhooks = 0;

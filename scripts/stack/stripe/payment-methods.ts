@@ -42,7 +42,7 @@ export function putMethod(store: EmulatorStore, card: TestCard): PaymentMethod {
       country: "US",
       display_brand: brandOf(card),
       exp_month: 12,
-      exp_year: new Date().getUTCFullYear() + 4,
+      exp_year: new Date(store.now() * 1000).getUTCFullYear() + 4,
       fingerprint: fingerprintOf(card),
       funding: "credit",
       generated_from: null,
@@ -106,7 +106,7 @@ export function createMethod(store: EmulatorStore, parameters: Parameters): Paym
     throw lacking("cards other than Stripe's test cards", "card[number]");
   }
   const method = putMethod(store, card);
-  return changeMethod(method, parameters);
+  return changeMethod(store, method, parameters);
 }
 
 export function updateMethod(store: EmulatorStore, id: string, parameters: Parameters): PaymentMethod {
@@ -117,19 +117,19 @@ export function updateMethod(store: EmulatorStore, id: string, parameters: Param
       "payment_method",
     );
   }
-  changeMethod(method, parameters);
+  changeMethod(store, method, parameters);
   store.emit("payment_method.updated", method);
   return method;
 }
 
-function changeMethod(method: PaymentMethod, parameters: Parameters): PaymentMethod {
+function changeMethod(store: EmulatorStore, method: PaymentMethod, parameters: Parameters): PaymentMethod {
   const card = object(parameters, "card");
   const month = Number(text(card, "exp_month") ?? method.card.exp_month);
   const year = Number(text(card, "exp_year") ?? method.card.exp_year);
   if (month < 1 || month > 12) {
     throw invalid("Your card's expiration month is invalid.", "card[exp_month]", "invalid_expiry_month");
   }
-  if (new Date(Date.UTC(year, month)) <= new Date()) {
+  if (Date.UTC(year, month) <= store.now() * 1000) {
     throw invalid("Your card's expiration year is invalid.", "card[exp_year]", "invalid_expiry_year");
   }
   const billing = object(parameters, "billing_details");

@@ -16,6 +16,7 @@ function isRemoved(item: Item): boolean {
 
 export interface EmulatorStore {
   newId(prefix: string): string;
+  /** Seconds since 1970. */
   now(): number;
   put<T extends Item>(item: T): T;
   /**
@@ -44,8 +45,11 @@ export interface EmulatorStore {
   commit(): void;
 }
 
-/** @param file holds the objects between runs */
-export function createStore(file: string): EmulatorStore {
+/**
+ * @param file holds the objects between runs
+ * @param clock milliseconds since 1970
+ */
+export function createStore(file: string, clock: () => number): EmulatorStore {
   const { items, journal } = openJournal(file);
   const listeners: ((event: EmulatedEvent) => void)[] = [];
   /** Objects that have been handed out and may have changed, and the text of each when it was last written. */
@@ -59,7 +63,7 @@ export function createStore(file: string): EmulatorStore {
   };
   const store: EmulatorStore = {
     newId: (prefix) => `${prefix}_${randomBytes(18).toString("base64url").replaceAll(/[-_]/g, "x")}`,
-    now: () => Math.floor(Date.now() / 1000),
+    now: () => Math.floor(clock() / 1000),
     put(item) {
       items.set(item.id, item);
       return touch(item);

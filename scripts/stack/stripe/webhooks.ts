@@ -20,6 +20,8 @@ export interface Webhooks {
   send(event: EmulatedEvent): void;
   /** Sends the held events; resolves when every delivery has succeeded or been given up. */
   release(): Promise<void>;
+  /** Resolves when every delivery that is under way has succeeded or been given up. */
+  settle(): Promise<void>;
   setMode(mode: Partial<DeliveryMode>): DeliveryMode;
   stop(): void;
 }
@@ -91,6 +93,9 @@ export function createWebhooks(
       held = [];
       if (mode.shuffle) events.sort(() => Math.random() - 0.5);
       for (const event of events) start(event);
+      await Promise.all(underWay);
+    },
+    async settle() {
       await Promise.all(underWay);
     },
     setMode: (changes) => Object.assign(mode, changes),

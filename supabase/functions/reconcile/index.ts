@@ -1,5 +1,6 @@
 // reconcile: the database calls it every day; an operator of the project can call it with the service key.
 
+import { createClock } from "../_shared/clock.ts";
 import { environment, required, serviceKeys } from "../_shared/environment.ts";
 import { createInternal } from "../_shared/runs.ts";
 import { createStripe } from "../_shared/stripe.ts";
@@ -14,7 +15,7 @@ Deno.serve(
   createHandler({
     internal: createInternal(supabase, "reconcile"),
     ...createServices(supabase, createStripe(), project),
-    now: Date.now,
+    now: createClock(environment("STAYBASE_CLOCK_FILE")),
     log: console.error,
   }),
 );
