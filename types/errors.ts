@@ -425,6 +425,16 @@ export const errors = {
     message: "A fee cannot be a percentage.",
     hint: "Send another charge, such as per_booking.",
   },
+  figures_not_yours: {
+    status: 403,
+    message: "You are not allowed to see the figures of these properties.",
+    hint: "Send ids of properties that you host, or co-host with the level full.",
+  },
+  figures_of_none: {
+    status: 422,
+    message: "There is no list of properties.",
+    hint: "Operators and services send p_properties.",
+  },
   file_too_large: {
     status: 422,
     message: "A file of the kind {kind} has up to {limit} bytes.",
@@ -527,10 +537,21 @@ export const errors = {
     hint: "Send p_flexible_days (1 to 7) with both dates; or p_month (YYYY-MM, 2000 to 2099) without dates, and with it p_nights (1 to 31) or p_weekend.",
   },
   invalid_limit: { status: 400, message: "A page has 1 to 50 rows.", hint: "Send p_limit from 1 to 50." },
+  invalid_month: {
+    status: 400,
+    message: "The argument {argument} is not a month.",
+    hint: "Write a month as YYYY-MM, from 2000-01 to 2099-12.",
+  },
   invalid_party: {
     status: 422,
     message: "Numbers of people and pets are 0 or more.",
     hint: "Send adults, children, infants and pets as whole numbers from 0.",
+  },
+  invalid_period_range: {
+    status: 400,
+    message:
+      "Figures by day are for up to 400 days, others for up to 1,100 days, between 2000-01-01 and 2100-01-01.",
+    hint: "Send p_from, and as p_until the day after the last.",
   },
   invalid_price_range: {
     status: 400,
@@ -557,6 +578,11 @@ export const errors = {
     status: 400,
     message: "Search words and the name of an area have 1 to 200 characters.",
     hint: "Send another p_text or p_area, or leave it out.",
+  },
+  invalid_simulation: {
+    status: 422,
+    message: "The value of {field} is out of range.",
+    hint: "Send percentages of discounts from 0 to 99, p_night_percent from 1 to 1000, days as in the table properties, and prices in minor units.",
   },
   invitation_expired: {
     status: 410,
@@ -638,6 +664,11 @@ export const errors = {
     message: "A longitude is -180 to 180 degrees.",
     hint: "Send decimal degrees east, such as -9.1366.",
   },
+  lost_searches_full: {
+    status: 429,
+    message: "Up to {limit} refused searches were reported today, by everyone.",
+    hint: "Report again tomorrow; searching is not affected.",
+  },
   max_guests_missing: {
     status: 422,
     message: "A published property needs a number of guests.",
@@ -688,6 +719,11 @@ export const errors = {
     message:
       "A reason for moderation has 1 to 1,000 characters of plain text, without HTML and control characters.",
     hint: "Send p_reason: the person concerned reads it.",
+  },
+  moments_out_of_order: {
+    status: 400,
+    message: "The argument p_until lies before p_as_of.",
+    hint: "Send a later p_until, or leave it out for now.",
   },
   money_request_not_found: {
     status: 404,
@@ -1436,6 +1472,11 @@ export const errors = {
     message: "You can ask about up to {limit} properties a day.",
     hint: "Try again in a day.",
   },
+  too_many_lost_searches: {
+    status: 429,
+    message: "You have reported up to {limit} refused searches today.",
+    hint: "Report no more today; searching is not affected.",
+  },
   too_many_messages: {
     status: 429,
     message: "You can write up to {limit} messages an hour.",
@@ -1446,10 +1487,20 @@ export const errors = {
     message: "This property takes up to {max_pets} pet(s).",
     hint: "Bring fewer pets, or choose another property.",
   },
+  too_many_properties: {
+    status: 422,
+    message: "Figures are for at most {limit} properties at once.",
+    hint: "Send fewer ids in p_properties, in several calls.",
+  },
   too_many_reports: {
     status: 429,
     message: "You can send up to {limit} reports a day.",
     hint: "Wait, then try again.",
+  },
+  too_many_simulated: {
+    status: 422,
+    message: "A simulation is for up to {limit} bookings; these are {count}.",
+    hint: "Send a shorter range or fewer p_properties.",
   },
   too_many_unpaid_at_property: {
     status: 429,
@@ -1526,6 +1577,11 @@ export const errors = {
     status: 422,
     message: 'There is no kind of file "{value}".',
     hint: "Send property_photo, avatar or attachment.",
+  },
+  unknown_period: {
+    status: 400,
+    message: 'There is no period "{value}".',
+    hint: "Send day, week or month as p_by.",
   },
   unknown_sort: {
     status: 400,

@@ -1793,6 +1793,146 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/host_metrics": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Show occupancy, revenue and conversion by day, week or month
+     * @description Returns the figures of properties from p_from until the day before p_until (YYYY-MM-DD) by day, week (from Monday) or month, a row for each period and currency. p_properties: all that the caller hosts, or co-hosts at level full, when left out; operators send it. With p_currency, converted_revenue shows revenue at the newest exchange rate, and from when that is. At most 400 days, and by week or month 1,100. `Accept: text/csv` gives a table.
+     */
+    get: operations["get_host_metrics"];
+    put?: never;
+    /**
+     * Show occupancy, revenue and conversion by day, week or month
+     * @description Returns the figures of properties from p_from until the day before p_until (YYYY-MM-DD) by day, week (from Monday) or month, a row for each period and currency. p_properties: all that the caller hosts, or co-hosts at level full, when left out; operators send it. With p_currency, converted_revenue shows revenue at the newest exchange rate, and from when that is. At most 400 days, and by week or month 1,100. `Accept: text/csv` gives a table.
+     */
+    post: operations["call_host_metrics"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/pace": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Show what was on the books for a month, and the pick-up since
+     * @description Returns, a row for each currency, the nights and revenue that were on the books for p_month (YYYY-MM) at p_as_of and at p_until (now, when left out), and the pick-up between them. p_properties as in host_metrics. A currency without a booking has no row.
+     */
+    get: operations["get_pace"];
+    put?: never;
+    /**
+     * Show what was on the books for a month, and the pick-up since
+     * @description Returns, a row for each currency, the nights and revenue that were on the books for p_month (YYYY-MM) at p_as_of and at p_until (now, when left out), and the pick-up between them. p_properties as in host_metrics. A currency without a booking has no row.
+     */
+    post: operations["call_pace"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/lost_demand": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Show which rules refused guests, and of what value
+     * @description Returns what guests looked for from p_from until the day before p_until (days of the search, UTC) and were refused: a row for each property, reason, limit and number of nights, the most frequent first. p_properties as in host_metrics. Kept for 400 days.
+     */
+    get: operations["get_lost_demand"];
+    put?: never;
+    /**
+     * Show which rules refused guests, and of what value
+     * @description Returns what guests looked for from p_from until the day before p_until (days of the search, UTC) and were refused: a row for each property, reason, limit and number of nights, the most frequent first. p_properties as in host_metrics. Kept for 400 days.
+     */
+    post: operations["call_lost_demand"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/report_lost_search": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Report a search or quote that was refused
+     * @description Reports that search_properties or quote_stay refused what a guest wanted: send it the same arguments, for a quote p_property_id. The database works out the reasons itself, for the first 20 properties of the area that would have fitted, and counts each property once a day for a caller, without personal data. Returns how many properties were counted: 0 without two dates, and when nothing was refused.
+     */
+    post: operations["call_report_lost_search"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/simulate_prices": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Price past stays again, under other prices
+     * @description Prices the paid stays with a check-in from p_from until the day before p_until again, as if the property had had other prices then: a row for each stay with the difference, then totals by currency. What is left out is as the property has it today. Night prices are those of the booking times p_night_percent (100 when left out), or with p_base_price or p_weekend_price those of the property today with these. Changes nothing.
+     */
+    get: operations["get_simulate_prices"];
+    put?: never;
+    /**
+     * Price past stays again, under other prices
+     * @description Prices the paid stays with a check-in from p_from until the day before p_until again, as if the property had had other prices then: a row for each stay with the difference, then totals by currency. What is left out is as the property has it today. Night prices are those of the booking times p_night_percent (100 when left out), or with p_base_price or p_weekend_price those of the property today with these. Changes nothing.
+     */
+    post: operations["call_simulate_prices"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/simulate_policy": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Compute past cancellations again, under another policy
+     * @description Computes the cancellations by guests, and the no-shows, with a check-in from p_from until the day before p_until again, as if the bookings had had another policy: a row for each with the difference, then totals by currency. For the host and operators. Changes nothing.
+     */
+    get: operations["get_simulate_policy"];
+    put?: never;
+    /**
+     * Compute past cancellations again, under another policy
+     * @description Computes the cancellations by guests, and the no-shows, with a check-in from p_from until the day before p_until again, as if the bookings had had another policy: a row for each with the difference, then totals by currency. For the host and operators. Changes nothing.
+     */
+    post: operations["call_simulate_policy"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/threads": {
     parameters: {
       query?: never;
@@ -11277,7 +11417,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `figures_not_yours`, `property_status_change_not_allowed`, `suspended`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -11295,7 +11435,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `figures_of_none`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_properties`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21084,6 +21224,1367 @@ export interface operations {
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `webhook_delivery_not_found`. */
       404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_host_metrics: {
+    parameters: {
+      query: {
+        p_by?: string;
+        p_currency?: string;
+        p_from: string;
+        p_properties?: string[];
+        p_until: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /**
+             * Format: date
+             * @description First day.
+             */
+            period_start: string | null;
+            /**
+             * Format: date
+             * @description The day after the last.
+             */
+            period_end: string | null;
+            /** @description ISO 4217 code of the amounts. Nights that were not sold count in the currency that their property has now. */
+            currency: string | null;
+            /**
+             * Format: int32
+             * @description Nights of the properties since each was first published.
+             */
+            total_nights: number | null;
+            /**
+             * Format: int32
+             * @description Nights of stays that were paid, also of those to come and of no-shows that the host is paid for. A cancelled stay has none.
+             */
+            sold_nights: number | null;
+            /**
+             * Format: int32
+             * @description Nights that the host blocked.
+             */
+            blocked_nights: number | null;
+            /**
+             * Format: int32
+             * @description Nights of stays on other platforms.
+             */
+            channel_nights: number | null;
+            /** @description sold_nights of total_nights. */
+            occupancy_percent: number | null;
+            /** @description sold_nights of the nights that were not blocked. */
+            adjusted_occupancy_percent: number | null;
+            /** @description sold_nights and channel_nights of the nights that were not blocked. */
+            channel_occupancy_percent: number | null;
+            /**
+             * Format: int64
+             * @description Rent of the sold nights after discounts, in proportion to the nights; without fees, taxes and platform fee.
+             */
+            revenue: number | null;
+            /**
+             * Format: int64
+             * @description Average daily rate: revenue for each sold night.
+             */
+            adr: number | null;
+            /**
+             * Format: int64
+             * @description Revenue for each of total_nights.
+             */
+            revpar: number | null;
+            /**
+             * Format: int64
+             * @description Revenue for each night that was not blocked.
+             */
+            adjusted_revpar: number | null;
+            /**
+             * Format: int32
+             * @description Stays with a night in the period.
+             */
+            stays: number | null;
+            /**
+             * Format: int32
+             * @description Median of the days from booking to check-in of these stays.
+             */
+            lead_time_days: number | null;
+            /** @description Average nights of these stays. */
+            average_nights: number | null;
+            /**
+             * Format: int32
+             * @description Unpaid holds and requests for a check-in in the period, with those that were paid later.
+             */
+            bookings_begun: number | null;
+            /**
+             * Format: int32
+             * @description Bookings of these that were paid, also when cancelled later.
+             */
+            bookings_paid: number | null;
+            /** @description bookings_paid of bookings_begun. Quotes are not counted, because they are not stored. */
+            paid_percent: number | null;
+            /**
+             * Format: int32
+             * @description Bookings of these that the guest cancelled.
+             */
+            cancelled_by_guest: number | null;
+            /**
+             * Format: int32
+             * @description Bookings of these that the host cancelled.
+             */
+            cancelled_by_host: number | null;
+            /** @description cancelled_by_guest of bookings_paid. */
+            guest_cancellation_percent: number | null;
+            /** @description cancelled_by_host of bookings_paid. */
+            host_cancellation_percent: number | null;
+            /** @description p_currency; null without it. */
+            converted_currency: string | null;
+            /**
+             * Format: int64
+             * @description Revenue in converted_currency, at exchange_rate; null without a rate.
+             */
+            converted_revenue: number | null;
+            /** @description Units of converted_currency for one unit of currency: the newest rate. */
+            exchange_rate: number | null;
+            /**
+             * Format: date-time
+             * @description The date of that rate; null when both currencies are the same.
+             */
+            rate_valid_from: string | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`, `invalid_period_range`, `unknown_period`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `figures_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `figures_of_none`, `too_many_properties`, `unknown_currency`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_host_metrics: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_by?: string;
+          p_currency?: string;
+          p_from: string;
+          p_properties?: string[];
+          p_until: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /**
+             * Format: date
+             * @description First day.
+             */
+            period_start: string | null;
+            /**
+             * Format: date
+             * @description The day after the last.
+             */
+            period_end: string | null;
+            /** @description ISO 4217 code of the amounts. Nights that were not sold count in the currency that their property has now. */
+            currency: string | null;
+            /**
+             * Format: int32
+             * @description Nights of the properties since each was first published.
+             */
+            total_nights: number | null;
+            /**
+             * Format: int32
+             * @description Nights of stays that were paid, also of those to come and of no-shows that the host is paid for. A cancelled stay has none.
+             */
+            sold_nights: number | null;
+            /**
+             * Format: int32
+             * @description Nights that the host blocked.
+             */
+            blocked_nights: number | null;
+            /**
+             * Format: int32
+             * @description Nights of stays on other platforms.
+             */
+            channel_nights: number | null;
+            /** @description sold_nights of total_nights. */
+            occupancy_percent: number | null;
+            /** @description sold_nights of the nights that were not blocked. */
+            adjusted_occupancy_percent: number | null;
+            /** @description sold_nights and channel_nights of the nights that were not blocked. */
+            channel_occupancy_percent: number | null;
+            /**
+             * Format: int64
+             * @description Rent of the sold nights after discounts, in proportion to the nights; without fees, taxes and platform fee.
+             */
+            revenue: number | null;
+            /**
+             * Format: int64
+             * @description Average daily rate: revenue for each sold night.
+             */
+            adr: number | null;
+            /**
+             * Format: int64
+             * @description Revenue for each of total_nights.
+             */
+            revpar: number | null;
+            /**
+             * Format: int64
+             * @description Revenue for each night that was not blocked.
+             */
+            adjusted_revpar: number | null;
+            /**
+             * Format: int32
+             * @description Stays with a night in the period.
+             */
+            stays: number | null;
+            /**
+             * Format: int32
+             * @description Median of the days from booking to check-in of these stays.
+             */
+            lead_time_days: number | null;
+            /** @description Average nights of these stays. */
+            average_nights: number | null;
+            /**
+             * Format: int32
+             * @description Unpaid holds and requests for a check-in in the period, with those that were paid later.
+             */
+            bookings_begun: number | null;
+            /**
+             * Format: int32
+             * @description Bookings of these that were paid, also when cancelled later.
+             */
+            bookings_paid: number | null;
+            /** @description bookings_paid of bookings_begun. Quotes are not counted, because they are not stored. */
+            paid_percent: number | null;
+            /**
+             * Format: int32
+             * @description Bookings of these that the guest cancelled.
+             */
+            cancelled_by_guest: number | null;
+            /**
+             * Format: int32
+             * @description Bookings of these that the host cancelled.
+             */
+            cancelled_by_host: number | null;
+            /** @description cancelled_by_guest of bookings_paid. */
+            guest_cancellation_percent: number | null;
+            /** @description cancelled_by_host of bookings_paid. */
+            host_cancellation_percent: number | null;
+            /** @description p_currency; null without it. */
+            converted_currency: string | null;
+            /**
+             * Format: int64
+             * @description Revenue in converted_currency, at exchange_rate; null without a rate.
+             */
+            converted_revenue: number | null;
+            /** @description Units of converted_currency for one unit of currency: the newest rate. */
+            exchange_rate: number | null;
+            /**
+             * Format: date-time
+             * @description The date of that rate; null when both currencies are the same.
+             */
+            rate_valid_from: string | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`, `invalid_period_range`, `unknown_period`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `figures_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `figures_of_none`, `too_many_properties`, `unknown_currency`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_pace: {
+    parameters: {
+      query: {
+        p_as_of: string;
+        p_month: string;
+        p_properties?: string[];
+        p_until?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /**
+             * Format: date
+             * @description First day of the month.
+             */
+            month: string | null;
+            /** @description ISO 4217 code of the amounts. */
+            currency: string | null;
+            /**
+             * Format: date-time
+             * @description The first moment.
+             */
+            as_of: string | null;
+            /**
+             * Format: int32
+             * @description Nights that were sold at the first moment.
+             */
+            nights: number | null;
+            /**
+             * Format: int64
+             * @description Rent of these nights after discounts.
+             */
+            revenue: number | null;
+            /**
+             * Format: date-time
+             * @description The second moment.
+             */
+            until: string | null;
+            /**
+             * Format: int32
+             * @description Nights that were sold at the second moment.
+             */
+            later_nights: number | null;
+            /**
+             * Format: int64
+             * @description Rent of these nights after discounts.
+             */
+            later_revenue: number | null;
+            /**
+             * Format: int32
+             * @description later_nights less nights; negative when more were cancelled than booked.
+             */
+            pickup_nights: number | null;
+            /**
+             * Format: int64
+             * @description later_revenue less revenue.
+             */
+            pickup_revenue: number | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_month`, `moments_out_of_order`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `figures_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `figures_of_none`, `too_many_properties`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_pace: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: date-time */
+          p_as_of: string;
+          p_month: string;
+          p_properties?: string[];
+          /** Format: date-time */
+          p_until?: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /**
+             * Format: date
+             * @description First day of the month.
+             */
+            month: string | null;
+            /** @description ISO 4217 code of the amounts. */
+            currency: string | null;
+            /**
+             * Format: date-time
+             * @description The first moment.
+             */
+            as_of: string | null;
+            /**
+             * Format: int32
+             * @description Nights that were sold at the first moment.
+             */
+            nights: number | null;
+            /**
+             * Format: int64
+             * @description Rent of these nights after discounts.
+             */
+            revenue: number | null;
+            /**
+             * Format: date-time
+             * @description The second moment.
+             */
+            until: string | null;
+            /**
+             * Format: int32
+             * @description Nights that were sold at the second moment.
+             */
+            later_nights: number | null;
+            /**
+             * Format: int64
+             * @description Rent of these nights after discounts.
+             */
+            later_revenue: number | null;
+            /**
+             * Format: int32
+             * @description later_nights less nights; negative when more were cancelled than booked.
+             */
+            pickup_nights: number | null;
+            /**
+             * Format: int64
+             * @description later_revenue less revenue.
+             */
+            pickup_revenue: number | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_month`, `moments_out_of_order`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `figures_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `figures_of_none`, `too_many_properties`, `value_missing`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_lost_demand: {
+    parameters: {
+      query: {
+        p_from: string;
+        p_properties?: string[];
+        p_until: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: uuid */
+            property_id: string | null;
+            /** @description Code of the rule, as in bookability; taken when the nights were. */
+            reason: string | null;
+            /**
+             * Format: int32
+             * @description The number of the rule then: the minimum or maximum of nights, guests, infants or pets, the days of notice or of the booking window; null for other rules.
+             */
+            limit_value: number | null;
+            /**
+             * Format: int32
+             * @description Nights of each stay.
+             */
+            nights: number | null;
+            /** @description ISO 4217 code of the value. */
+            currency: string | null;
+            /**
+             * Format: int32
+             * @description Number of refusals. A refusal with several reasons counts under each.
+             */
+            refusals: number | null;
+            /**
+             * Format: int32
+             * @description Refusals for this reason alone.
+             */
+            sole_refusals: number | null;
+            /**
+             * Format: int64
+             * @description Rent of these stays at the prices that the property had, after discounts.
+             */
+            value: number | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`, `invalid_period_range`, `unknown_period`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `figures_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `figures_of_none`, `too_many_properties`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_lost_demand: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_from: string;
+          p_properties?: string[];
+          p_until: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: uuid */
+            property_id: string | null;
+            /** @description Code of the rule, as in bookability; taken when the nights were. */
+            reason: string | null;
+            /**
+             * Format: int32
+             * @description The number of the rule then: the minimum or maximum of nights, guests, infants or pets, the days of notice or of the booking window; null for other rules.
+             */
+            limit_value: number | null;
+            /**
+             * Format: int32
+             * @description Nights of each stay.
+             */
+            nights: number | null;
+            /** @description ISO 4217 code of the value. */
+            currency: string | null;
+            /**
+             * Format: int32
+             * @description Number of refusals. A refusal with several reasons counts under each.
+             */
+            refusals: number | null;
+            /**
+             * Format: int32
+             * @description Refusals for this reason alone.
+             */
+            sole_refusals: number | null;
+            /**
+             * Format: int64
+             * @description Rent of these stays at the prices that the property had, after discounts.
+             */
+            value: number | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`, `invalid_period_range`, `unknown_period`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `figures_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `figures_of_none`, `too_many_properties`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_report_lost_search: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: int32 */
+          p_adults?: number;
+          p_after?: string;
+          p_amenities?: string[];
+          p_area?: string;
+          /** Format: float */
+          p_bathrooms?: number;
+          /** Format: int32 */
+          p_bedrooms?: number;
+          /** Format: int32 */
+          p_beds?: number;
+          p_booking_mode?: string;
+          p_cancellation_policies?: string[];
+          p_check_in?: string;
+          p_check_out?: string;
+          /** Format: int32 */
+          p_children?: number;
+          p_currency?: string;
+          /** Format: double */
+          p_east?: number;
+          /** Format: int32 */
+          p_flexible_days?: number;
+          /** Format: int32 */
+          p_infants?: number;
+          /** Format: double */
+          p_latitude?: number;
+          /** Format: int32 */
+          p_limit?: number;
+          /** Format: double */
+          p_longitude?: number;
+          /** Format: int64 */
+          p_max_price?: number;
+          /** Format: int64 */
+          p_min_price?: number;
+          p_month?: string;
+          /** Format: int32 */
+          p_nights?: number;
+          /** Format: double */
+          p_north?: number;
+          /** Format: int32 */
+          p_pets?: number;
+          /** Format: uuid */
+          p_property_id?: string;
+          p_property_types?: string[];
+          /** Format: double */
+          p_radius?: number;
+          p_room_types?: string[];
+          p_sort?: string;
+          /** Format: double */
+          p_south?: number;
+          p_text?: string;
+          p_weekend?: boolean;
+          /** Format: double */
+          p_west?: number;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": number | null;
+        };
+      };
+      /** @description The request is malformed. Codes: `dates_have_passed`, `estimate_not_allowed`, `invalid_coordinates`, `invalid_cursor`, `invalid_date`, `invalid_flexible_dates`, `invalid_limit`, `invalid_price_range`, `invalid_radius`, `invalid_search_area`, `invalid_search_dates`, `invalid_search_text`, `party_out_of_range`, `search_currency_missing`, `type_missing`, `unknown_sort`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The caller is signed in, but not allowed to do this. Codes: `figures_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `figures_of_none`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `too_many_properties`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `lost_searches_full`, `too_many_lost_searches`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_simulate_prices: {
+    parameters: {
+      query: {
+        p_base_price?: number;
+        p_early_bird_days?: number;
+        p_early_bird_discount_percent?: number;
+        p_extra_guest_price?: number;
+        p_extra_guests_after?: number;
+        p_from: string;
+        p_last_minute_days?: number;
+        p_last_minute_discount_percent?: number;
+        p_monthly_discount_percent?: number;
+        p_night_percent?: number;
+        p_properties?: string[];
+        p_until: string;
+        p_weekend_price?: number;
+        p_weekly_discount_percent?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /**
+             * Format: uuid
+             * @description The booking; null in a row of totals.
+             */
+            booking_id: string | null;
+            /**
+             * Format: uuid
+             * @description The property; null in a row of totals.
+             */
+            property_id: string | null;
+            /**
+             * Format: date
+             * @description First night; null in a row of totals.
+             */
+            check_in: string | null;
+            /**
+             * Format: int32
+             * @description Number of nights.
+             */
+            nights: number | null;
+            /** @description ISO 4217 code of the amounts. */
+            currency: string | null;
+            /**
+             * Format: int64
+             * @description Price of the nights after the discount, as booked.
+             */
+            rent: number | null;
+            /**
+             * Format: int64
+             * @description The same under the prices of the simulation.
+             */
+            what_if_rent: number | null;
+            /**
+             * Format: int64
+             * @description what_if_rent less rent.
+             */
+            rent_difference: number | null;
+            /**
+             * Format: int64
+             * @description What the guest paid for the booking.
+             */
+            guest_total: number | null;
+            /**
+             * Format: int64
+             * @description What the guest would have paid.
+             */
+            what_if_guest_total: number | null;
+            /**
+             * Format: int64
+             * @description what_if_guest_total less guest_total.
+             */
+            guest_total_difference: number | null;
+            /**
+             * Format: int64
+             * @description What the host received; null for co-hosts.
+             */
+            host_total: number | null;
+            /**
+             * Format: int64
+             * @description What the host would have received; null for co-hosts.
+             */
+            what_if_host_total: number | null;
+            /**
+             * Format: int64
+             * @description what_if_host_total less host_total; null for co-hosts.
+             */
+            host_total_difference: number | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`, `invalid_period_range`, `unknown_period`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `figures_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `figures_of_none`, `invalid_simulation`, `too_many_properties`, `too_many_simulated`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_simulate_prices: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: int64 */
+          p_base_price?: number;
+          /** Format: int32 */
+          p_early_bird_days?: number;
+          /** Format: int32 */
+          p_early_bird_discount_percent?: number;
+          /** Format: int64 */
+          p_extra_guest_price?: number;
+          /** Format: int32 */
+          p_extra_guests_after?: number;
+          p_from: string;
+          /** Format: int32 */
+          p_last_minute_days?: number;
+          /** Format: int32 */
+          p_last_minute_discount_percent?: number;
+          /** Format: int32 */
+          p_monthly_discount_percent?: number;
+          p_night_percent?: number;
+          p_properties?: string[];
+          p_until: string;
+          /** Format: int64 */
+          p_weekend_price?: number;
+          /** Format: int32 */
+          p_weekly_discount_percent?: number;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /**
+             * Format: uuid
+             * @description The booking; null in a row of totals.
+             */
+            booking_id: string | null;
+            /**
+             * Format: uuid
+             * @description The property; null in a row of totals.
+             */
+            property_id: string | null;
+            /**
+             * Format: date
+             * @description First night; null in a row of totals.
+             */
+            check_in: string | null;
+            /**
+             * Format: int32
+             * @description Number of nights.
+             */
+            nights: number | null;
+            /** @description ISO 4217 code of the amounts. */
+            currency: string | null;
+            /**
+             * Format: int64
+             * @description Price of the nights after the discount, as booked.
+             */
+            rent: number | null;
+            /**
+             * Format: int64
+             * @description The same under the prices of the simulation.
+             */
+            what_if_rent: number | null;
+            /**
+             * Format: int64
+             * @description what_if_rent less rent.
+             */
+            rent_difference: number | null;
+            /**
+             * Format: int64
+             * @description What the guest paid for the booking.
+             */
+            guest_total: number | null;
+            /**
+             * Format: int64
+             * @description What the guest would have paid.
+             */
+            what_if_guest_total: number | null;
+            /**
+             * Format: int64
+             * @description what_if_guest_total less guest_total.
+             */
+            guest_total_difference: number | null;
+            /**
+             * Format: int64
+             * @description What the host received; null for co-hosts.
+             */
+            host_total: number | null;
+            /**
+             * Format: int64
+             * @description What the host would have received; null for co-hosts.
+             */
+            what_if_host_total: number | null;
+            /**
+             * Format: int64
+             * @description what_if_host_total less host_total; null for co-hosts.
+             */
+            host_total_difference: number | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`, `invalid_period_range`, `unknown_period`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `figures_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `figures_of_none`, `invalid_simulation`, `too_many_properties`, `too_many_simulated`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_simulate_policy: {
+    parameters: {
+      query: {
+        p_cancellation_policy_id: string;
+        p_from: string;
+        p_properties?: string[];
+        p_until: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /**
+             * Format: uuid
+             * @description The booking; null in a row of totals.
+             */
+            booking_id: string | null;
+            /**
+             * Format: uuid
+             * @description The property; null in a row of totals.
+             */
+            property_id: string | null;
+            /**
+             * Format: date
+             * @description First night; null in a row of totals.
+             */
+            check_in: string | null;
+            /**
+             * Format: date-time
+             * @description When the guest cancelled; null in a row of totals.
+             */
+            cancelled_at: string | null;
+            /** @description Whether the guest did not come; null in a row of totals. */
+            is_no_show: boolean | null;
+            /** @description ISO 4217 code of the amounts. */
+            currency: string | null;
+            /**
+             * Format: int64
+             * @description What the booking cost the guest.
+             */
+            guest_total: number | null;
+            /** @description The policy that decided; null in a row of totals. */
+            cancellation_policy_id: string | null;
+            /**
+             * Format: int64
+             * @description By how much the guest's total was reduced.
+             */
+            refund: number | null;
+            /**
+             * Format: int64
+             * @description By how much the other policy would have reduced it.
+             */
+            what_if_refund: number | null;
+            /**
+             * Format: int64
+             * @description what_if_refund less refund.
+             */
+            refund_difference: number | null;
+            /**
+             * Format: int64
+             * @description What the host kept.
+             */
+            host_amount: number | null;
+            /**
+             * Format: int64
+             * @description What the host would have kept.
+             */
+            what_if_host_amount: number | null;
+            /**
+             * Format: int64
+             * @description what_if_host_amount less host_amount.
+             */
+            host_amount_difference: number | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`, `invalid_period_range`, `unknown_period`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `figures_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `figures_of_none`, `too_many_properties`, `too_many_simulated`, `unknown_cancellation_policy`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_simulate_policy: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_cancellation_policy_id: string;
+          p_from: string;
+          p_properties?: string[];
+          p_until: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /**
+             * Format: uuid
+             * @description The booking; null in a row of totals.
+             */
+            booking_id: string | null;
+            /**
+             * Format: uuid
+             * @description The property; null in a row of totals.
+             */
+            property_id: string | null;
+            /**
+             * Format: date
+             * @description First night; null in a row of totals.
+             */
+            check_in: string | null;
+            /**
+             * Format: date-time
+             * @description When the guest cancelled; null in a row of totals.
+             */
+            cancelled_at: string | null;
+            /** @description Whether the guest did not come; null in a row of totals. */
+            is_no_show: boolean | null;
+            /** @description ISO 4217 code of the amounts. */
+            currency: string | null;
+            /**
+             * Format: int64
+             * @description What the booking cost the guest.
+             */
+            guest_total: number | null;
+            /** @description The policy that decided; null in a row of totals. */
+            cancellation_policy_id: string | null;
+            /**
+             * Format: int64
+             * @description By how much the guest's total was reduced.
+             */
+            refund: number | null;
+            /**
+             * Format: int64
+             * @description By how much the other policy would have reduced it.
+             */
+            what_if_refund: number | null;
+            /**
+             * Format: int64
+             * @description what_if_refund less refund.
+             */
+            refund_difference: number | null;
+            /**
+             * Format: int64
+             * @description What the host kept.
+             */
+            host_amount: number | null;
+            /**
+             * Format: int64
+             * @description What the host would have kept.
+             */
+            what_if_host_amount: number | null;
+            /**
+             * Format: int64
+             * @description what_if_host_amount less host_amount.
+             */
+            host_amount_difference: number | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`, `invalid_period_range`, `unknown_period`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `figures_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `figures_of_none`, `too_many_properties`, `too_many_simulated`, `unknown_cancellation_policy`. */
+      422: {
         headers: {
           [name: string]: unknown;
         };

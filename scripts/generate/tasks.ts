@@ -161,6 +161,19 @@ export const tasks = [
     },
   },
   {
+    name: "Figures",
+    description:
+      "Read a host's occupancy, revenue, pace and lost demand, and see what other prices or policies would have done.",
+    summaries: {
+      "rpc/host_metrics": "Show occupancy, revenue and conversion by day, week or month",
+      "rpc/pace": "Show what was on the books for a month, and the pick-up since",
+      "rpc/lost_demand": "Show which rules refused guests, and of what value",
+      "rpc/report_lost_search": "Report a search or quote that was refused",
+      "rpc/simulate_prices": "Price past stays again, under other prices",
+      "rpc/simulate_policy": "Compute past cancellations again, under another policy",
+    },
+  },
+  {
     name: "Talk",
     description: "Guest and host write to each other; notifications say what happened.",
     summaries: {

@@ -12,6 +12,7 @@ const functions = [
   "count_properties",
   "property_calendar",
   "quote_stay",
+  "report_lost_search",
   "search_facets",
   "search_properties",
 ];

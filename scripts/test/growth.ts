@@ -154,6 +154,33 @@ const queries: Query[] = [
     as: "host",
     sql: "select t.id, public.unread_count(t) from public.threads t where t.guest_id = $guest limit 20",
   },
+  {
+    name: "figures of a year by month",
+    as: "host",
+    sql: "select public.host_metrics('2026-01-01', '2027-01-01')",
+  },
+  {
+    name: "figures of weeks by day",
+    as: "host",
+    sql: "select public.host_metrics('2026-01-05', '2026-02-03', 'day')",
+  },
+  { name: "pace", as: "host", sql: "select public.pace('2026-12', now() - interval '30 days')" },
+  { name: "lost demand", as: "host", sql: "select public.lost_demand('2026-01-01', '2027-01-01')" },
+  {
+    name: "lost search reported",
+    as: "guest",
+    sql: "select public.report_lost_search($property, p_check_in => (current_date + 5)::text, p_check_out => (current_date + 8)::text)",
+  },
+  {
+    name: "prices simulated",
+    as: "host",
+    sql: "select public.simulate_prices('2026-01-01', '2027-01-01')",
+  },
+  {
+    name: "policy simulated",
+    as: "host",
+    sql: "select public.simulate_policy('firm', '2026-01-01', '2027-01-01')",
+  },
 ];
 
 /** Queries whose work is in proportion to what they do: a part of the ledger, a digest for each person who wants one, deletions of what is old, a person's own rows. */
@@ -162,6 +189,7 @@ const batches = [
   "task queue_digests",
   "task apply_retention",
   "task remove_expired_occupancies",
+  "task remove_old_lost_demand",
   "task remove_unused_files",
   "open money of a person who leaves",
 ];
